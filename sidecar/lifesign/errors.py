@@ -1,0 +1,98 @@
+"""What can go wrong, said so that the reader can act: what happened, what to try, an exit code.
+
+The exit codes of every command, in one table (``lifesign run`` and ``lifesign smoke`` pass the
+status of CMD on where they say so):
+
+====  ==========================================================================================
+0     fine
+1     the service failed: an exception, a crash, a failed post-condition, a loop that is not beating
+2     the service stalled: no first event, no answer in time
+3     usage or configuration: a flag, a setting, a run directory, a missing extra
+126   CMD cannot be executed, as a shell says it
+127   CMD was not found, as a shell says it
+128+n CMD was ended by signal n
+====  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_STALLED = 2
+EXIT_USAGE = 3
+EXIT_CANNOT_EXECUTE = 126
+EXIT_NOT_FOUND = 127
+EXIT_SIGNAL_BASE = 128
+
+
+class LifesignError(Exception):
+    """An error for a person.
+
+    Args:
+        what: what happened and where, one line.
+        hint: what to try, one line; may be empty.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  try: {self.hint}" if self.hint else self.what
+
+
+class UsageError(LifesignError):
+    """The command line does not say what to do."""
+
+    exit_code = EXIT_USAGE
+
+
+class SettingError(LifesignError):
+    """A setting has a value that cannot be used; ``what`` names the variable or flag."""
+
+    exit_code = EXIT_USAGE
+
+
+class RunDirectoryError(LifesignError):
+    """The run directory is missing, not ours, or cannot be written."""
+
+    exit_code = EXIT_USAGE
+
+
+class MissingExtraError(LifesignError):
+    """The sidecar's dependencies are not installed."""
+
+    exit_code = EXIT_USAGE
+
+
+class CommandError(LifesignError):
+    """CMD could not be started; the exit code is the one a shell would give."""
+
+    def __init__(self, what: str, hint: str, exit_code: int) -> None:
+        super().__init__(what, hint)
+        self.exit_code = exit_code
+
+
+class NotWatchedError(LifesignError):
+    """There is no such watched process."""
+
+    exit_code = EXIT_FAILED
+
+
+class NotAnsweredError(LifesignError):
+    """The main process or the sidecar did not answer in time."""
+
+    exit_code = EXIT_STALLED
+
+
+class PostconditionError(LifesignError):
+    """At least one critical post-condition does not hold; the message is the joined diagnostic."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, diagnostic: str) -> None:
+        super().__init__(diagnostic)
+        self.diagnostic = diagnostic

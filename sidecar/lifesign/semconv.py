@@ -1,0 +1,124 @@
+"""Every telemetry name that lifesign emits, once.
+
+Names under ``lifesign.`` are ours. The others are OpenTelemetry semantic conventions, 1.44:
+stable unless a comment says otherwise. Dashboards, alerts and tests lean on this page; the
+reference table in README.md is checked against it.
+"""
+
+from __future__ import annotations
+
+SCOPE = "lifesign"
+VERSION = "0.1.0"
+
+# --- metrics ---------------------------------------------------------------------------------
+HEARTBEATS = "lifesign.heartbeats"
+HEARTBEAT_AGE = "lifesign.heartbeat.age"
+HEARTBEAT_TIMEOUT = "lifesign.heartbeat.timeout"
+HEARTBEAT_EXPECTED = "lifesign.heartbeat.expected"
+EVENTLOOP_DELAY = "lifesign.eventloop.delay"
+PROCESS_STATE = "lifesign.process.state"
+TASKS = "lifesign.tasks"
+EVENTS = "lifesign.events"
+EVENT_AGE = "lifesign.event.age"
+EVENT_DEADLINE = "lifesign.event.deadline"
+BOOT_DURATION = "lifesign.boot.duration"
+POSTCONDITION_PASSED = "lifesign.postcondition.passed"
+RECORDS_DROPPED = "lifesign.records.dropped"
+SPOOL_SIZE = "lifesign.spool.size"
+EXPORT_REJECTED = "lifesign.export.rejected"
+PROCESS_UPTIME = "process.uptime"
+
+# --- spans -----------------------------------------------------------------------------------
+SPAN_BOOT = "boot"
+SPAN_CHECKPOINT = "checkpoint {name}"
+SPAN_POSTCONDITIONS = "postconditions"
+SPAN_POSTCONDITION = "postcondition {name}"
+SPAN_DRY_RUN = "dry_run {type}"
+SPAN_BLOCKED = "eventloop blocked"
+SPAN_FROZEN = "process frozen"
+
+# --- log records (the EventName field) ---------------------------------------------------------
+LOG_TASK_DUMP = "lifesign.task_dump"
+LOG_TASK_GROUP = "lifesign.task_group"
+LOG_BLOCKED = "lifesign.eventloop.blocked"
+LOG_FROZEN = "lifesign.process.frozen"
+LOG_DIED = "lifesign.process.died"
+LOG_STOPPED = "lifesign.process.stopped"
+LOG_SILENCE = "lifesign.silence"
+LOG_POSTCONDITION_FAILED = "lifesign.postcondition.failed"
+LOG_CHECKPOINT_FAILED = "lifesign.checkpoint.failed"
+LOG_BOOT_FAILED = "lifesign.boot.failed"
+LOG_DRY_RUN_FAILED = "lifesign.dry_run.failed"
+LOG_RECORDS_DROPPED = "lifesign.records.dropped"
+
+# --- attributes of ours ------------------------------------------------------------------------
+STATE = "lifesign.state"
+EVENT_NAME = "lifesign.event.name"
+REASON = "lifesign.reason"
+CHECKPOINT_NAME = "lifesign.checkpoint.name"
+CHECKPOINT_NUMBER = "lifesign.checkpoint.number"
+CHECKPOINT_TOTAL = "lifesign.checkpoint.total"
+POSTCONDITION_NAME = "lifesign.postcondition.name"
+POSTCONDITION_CRITICAL = "lifesign.postcondition.critical"
+BOOT_OUTCOME = "lifesign.boot.outcome"
+DUMP_ID = "lifesign.task_dump.id"
+DUMP_REASON = "lifesign.task_dump.reason"
+DUMP_TASKS = "lifesign.task_dump.tasks"
+DUMP_GROUPS = "lifesign.task_dump.groups"
+DUMP_GROUPS_OMITTED = "lifesign.task_dump.groups_omitted"
+GROUP_INDEX = "lifesign.task_group.index"
+GROUP_COUNT = "lifesign.task_group.count"
+GROUP_NAMES = "lifesign.task_group.names"
+GROUP_WAITS_FOR = "lifesign.task_group.waits_for"
+DRY_RUN_TYPE = "lifesign.dry_run.type"
+DRY_RUN_INDEX = "lifesign.dry_run.index"
+DROPPED_COUNT = "lifesign.records.dropped.count"
+EXIT_CODE = "process.exit.code"  # development
+EXIT_SIGNAL = "lifesign.process.exit.signal"
+
+# --- attributes of the conventions ---------------------------------------------------------------
+# Development; a rename to `synthetic.type` is proposed, hence it stands here and nowhere else.
+SYNTHETIC_TYPE = "user_agent.synthetic.type"
+SYNTHETIC_TEST = "test"
+ERROR_TYPE = "error.type"
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
+EXCEPTION_STACKTRACE = "exception.stacktrace"
+CODE_FUNCTION = "code.function.name"
+CODE_FILE = "code.file.path"
+CODE_LINE = "code.line.number"
+CODE_STACKTRACE = "code.stacktrace"
+LOG_UID = "log.record.uid"
+
+# --- resource ------------------------------------------------------------------------------------
+SERVICE_NAME = "service.name"
+SERVICE_INSTANCE_ID = "service.instance.id"
+DISTRO_NAME = "telemetry.distro.name"
+DISTRO_VERSION = "telemetry.distro.version"
+SDK_LANGUAGE = "telemetry.sdk.language"
+PROCESS_PID = "process.pid"
+PROCESS_COMMAND = "process.command"
+PROCESS_EXECUTABLE_NAME = "process.executable.name"
+PROCESS_RUNTIME_NAME = "process.runtime.name"
+PROCESS_RUNTIME_VERSION = "process.runtime.version"
+HOST_NAME = "host.name"
+
+# --- the eight built-in checkpoints of every boot (5 and 6 exclude each other) ---------------------
+CHECKPOINT_STARTED = "started"
+CHECKPOINT_TIMEOUT = "timeout configured"
+CHECKPOINT_BOOTING = "booting"
+CHECKPOINT_WAITING = "waiting for first event"
+CHECKPOINT_FIRST_EVENT = "first event received"
+CHECKPOINT_TIMED_OUT = "timed out"
+CHECKPOINT_POSTCONDITIONS = "post-conditions"
+CHECKPOINT_COMPLETE = "complete"
+CHECKPOINTS = (
+    CHECKPOINT_STARTED,
+    CHECKPOINT_TIMEOUT,
+    CHECKPOINT_BOOTING,
+    CHECKPOINT_WAITING,
+    CHECKPOINT_FIRST_EVENT,
+    CHECKPOINT_TIMED_OUT,
+    CHECKPOINT_POSTCONDITIONS,
+    CHECKPOINT_COMPLETE,
+)

@@ -1,0 +1,186 @@
+"""Every setting, once: flag > environment > file > default.
+
+Both processes read this table. The sidecar and the commands read it strictly: a malformed value
+is a `SettingError` that names the variable. The main process reads it leniently: a malformed
+value is a logged warning and the default, because a typo must not take a service down.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from typing import Any, Callable, Mapping, NamedTuple
+
+from lifesign.errors import SettingError
+
+_logger = logging.getLogger("lifesign")
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _flag(raw: str) -> bool:
+    word = raw.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("", "0", "false", "no", "off"):
+        return False
+    raise ValueError("wants 1 or 0")
+
+
+def _seconds(raw: str) -> float:
+    value = float(raw.strip().removesuffix("s"))
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError("wants a number of seconds above 0")
+    return value
+
+
+_SIZE_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+
+
+def _size(raw: str) -> int:
+    number = raw.strip().rstrip("BKMGikmgb")
+    unit = raw.strip()[len(number) :].upper()
+    if unit not in _SIZE_UNITS:
+        raise ValueError("wants bytes, or a number with KiB, MiB or GiB")
+    value = int(float(number) * _SIZE_UNITS[unit])
+    if value <= 0:
+        raise ValueError("wants a size above 0")
+    return value
+
+
+def _address(raw: str) -> tuple[str, int]:
+    host, colon, port = raw.strip().rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("wants HOST:PORT, such as 127.0.0.1:7317")
+    return host.strip("[]"), int(port)
+
+
+def _events(raw: str) -> dict[str, float]:
+    """``order=30s,tick=5`` -> ``{"order": 30.0, "tick": 5.0}``."""
+    promised: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in raw.split(","))):
+        name, equals, deadline = part.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("wants NAME=SECONDS,NAME=SECONDS such as order=30s,tick=5s")
+        promised[name.strip()] = _seconds(deadline)
+    return promised
+
+
+def _level(raw: str) -> int:
+    level = logging.getLevelName(raw.strip().upper())
+    if not isinstance(level, int):
+        raise ValueError("wants debug, info, warning or error")
+    return level
+
+
+class Setting(NamedTuple):
+    """One setting: its name (also its flag and key in the file), variable, default and parser."""
+
+    name: str
+    env: str
+    default: str | None
+    parse: Callable[[str], Any]
+    help: str
+    alias: str | None = None  # the name that users of the older runtime pack know
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("dir", "LIFESIGN_DIR", None, _text, "the run directory that main process and sidecar share; best on memory"),
+    Setting("heartbeat_interval", "LIFESIGN_HEARTBEAT_INTERVAL", "0.1", _seconds, "seconds between two beats in the event loop"),
+    Setting("heartbeat_timeout", "LIFESIGN_HEARTBEAT_TIMEOUT", "3", _seconds, "a beat older than this many seconds is stale"),
+    Setting("boot_timeout", "LIFESIGN_BOOT_TIMEOUT", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
+    Setting("events", "LIFESIGN_EVENTS", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
+    Setting("ring_size", "LIFESIGN_RING_SIZE", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
+    Setting("poll_interval", "LIFESIGN_POLL_INTERVAL", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
+    Setting("metric_interval", "LIFESIGN_METRIC_INTERVAL", "5", _seconds, "seconds between two metric exports"),
+    Setting("spool_dir", "LIFESIGN_SPOOL_DIR", None, _text, "where records wait for the Collector; on disk"),
+    Setting("spool_size", "LIFESIGN_SPOOL_SIZE", "256MiB", _size, "most that the spool may hold; the oldest goes first, counted"),
+    Setting("shutdown_timeout", "LIFESIGN_SHUTDOWN_TIMEOUT", "5", _seconds, "seconds the sidecar may flush for when it ends"),
+    Setting("page_addr", "LIFESIGN_PAGE_ADDR", None, _address, "HOST:PORT of the local page"),
+    Setting("health_addr", "LIFESIGN_HEALTH_ADDR", None, _address, "HOST:PORT of the health endpoints"),
+    Setting("log_level", "LIFESIGN_LOG_LEVEL", "warning", _level, "what the sidecar says on standard error"),
+)  # fmt: skip
+
+BY_NAME = {setting.name: setting for setting in TABLE}
+
+
+class Settings:
+    """Resolved settings as attributes: ``settings.heartbeat_timeout`` and so on.
+
+    Args:
+        flags: values from the command line by name, as text; None where not given.
+        environ: the environment, ``os.environ`` by default.
+        file: values from the configuration file by name, as text.
+        strict: raise `SettingError` for a malformed value, else warn and take the default.
+    """
+
+    dir: str | None
+    heartbeat_interval: float
+    heartbeat_timeout: float
+    boot_timeout: float
+    events: dict[str, float]
+    ring_size: int
+    poll_interval: float
+    metric_interval: float
+    spool_dir: str | None
+    spool_size: int
+    shutdown_timeout: float
+    page_addr: tuple[str, int] | None
+    health_addr: tuple[str, int] | None
+    log_level: int
+
+    def __init__(
+        self,
+        flags: Mapping[str, str | None] | None = None,
+        environ: Mapping[str, str] | None = None,
+        file: Mapping[str, str] | None = None,
+        *,
+        strict: bool = True,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self.sources: dict[str, str] = {}
+        for setting in TABLE:
+            source, raw = _find(setting, flags or {}, environ, file or {})
+            self.sources[setting.name] = source
+            value: Any = None
+            if raw is not None:
+                try:
+                    value = setting.parse(raw)
+                except (ValueError, OverflowError) as error:
+                    if strict:
+                        raise _malformed(setting, source, raw, error) from None
+                    _logger.warning("lifesign: %s", _malformed(setting, source, raw, error).what)
+                    self.sources[setting.name] = "default"
+                    value = None if setting.default is None else setting.parse(setting.default)
+            setattr(self, setting.name, value)
+
+
+def _find(
+    setting: Setting, flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, str]
+) -> tuple[str, str | None]:
+    flag = flags.get(setting.name)
+    if flag is not None:
+        return setting.flag, flag
+    for variable in (setting.env, setting.alias):
+        # An empty variable counts as unset, as the OpenTelemetry specification has it.
+        if variable and environ.get(variable):
+            return variable, environ[variable]
+    if setting.name in file:
+        return "file", file[setting.name]
+    return "default", setting.default
+
+
+def _malformed(setting: Setting, source: str, raw: str, error: Exception) -> SettingError:
+    reason = str(error) if str(error).startswith("wants") else "wants a number"
+    where = setting.name if source == "file" else source
+    return SettingError(
+        f"{where}={raw!r} cannot be used: it {reason}",
+        f"{setting.help}; the default is {setting.default or 'none'}",
+    )

@@ -1,0 +1,120 @@
+"""What the sidecar has to tell, ready to be exported and free of any protocol.
+
+`watch` makes signals, `export` spools and sends them, `serve` shows them. Signals are final: ids and
+times are fixed when a signal is made, so that a replay is recognisable.
+"""
+
+from __future__ import annotations
+
+from typing import Union
+
+import msgspec
+
+Value = Union[str, bool, int, float, list[str]]
+Attributes = dict[str, Value]
+
+SEVERITY_INFO = 9  # numbers of the OpenTelemetry log data model
+SEVERITY_WARN = 13
+SEVERITY_ERROR = 17
+SEVERITY_FATAL = 21
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """Whose signal it is. `key` is the name of the process's folder in the run directory."""
+
+    key: str
+    attributes: Attributes
+
+
+class Span(msgspec.Struct, tag="span", frozen=True):
+    """A finished span; times in wall clock nanoseconds, ids in hex, `error` the status description."""
+
+    resource: str  # the key of a Resource
+    trace: str
+    id: str
+    name: str
+    start: int
+    end: int
+    parent: str | None = None
+    remote_parent: bool = False
+    error: str | None = None
+    attributes: Attributes = {}
+
+
+class Log(msgspec.Struct, tag="log", frozen=True):
+    """A log record with an event name."""
+
+    resource: str  # the key of a Resource
+    uid: str
+    event: str
+    time: int
+    observed: int
+    severity: int
+    body: str
+    trace: str | None = None
+    span: str | None = None
+    attributes: Attributes = {}
+
+
+Signal = Union[Span, Log]
+
+
+class EventReading(msgspec.Struct, frozen=True):
+    """One event name of one process; `age` in seconds, since boot until the first event."""
+
+    name: str
+    count: int
+    synthetic: int
+    age: float
+    deadline: float | None
+
+
+class PostconditionReading(msgspec.Struct, frozen=True):
+    """The newest outcome of one check."""
+
+    name: str
+    passed: bool
+    critical: bool
+    reason: str
+
+
+class CheckpointReading(msgspec.Struct, frozen=True):
+    """One checkpoint as the page and `lifesign status` show it; times in wall clock nanoseconds."""
+
+    name: str
+    number: int | None
+    start: int
+    end: int | None
+    error: str | None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One process at one moment: what metrics, page, health and `lifesign status` all speak from.
+
+    Ages and durations are seconds on the monotonic clock. `beats`, `events` and `dropped` are
+    cumulative since the process began; `new_delays` are the event loop delays seen since the
+    snapshot before.
+    """
+
+    key: str
+    pid: int
+    command: str
+    service: str
+    instance: str
+    state: str
+    why: str
+    alive: bool
+    expected: bool
+    uptime: float
+    beats: int
+    beat_age: float
+    heartbeat_timeout: float
+    tasks: int
+    loops: int
+    events: tuple[EventReading, ...]
+    postconditions: tuple[PostconditionReading, ...]
+    checkpoints: tuple[CheckpointReading, ...]
+    boot: str  # "starting", "complete", "failed" or "timed_out"
+    boot_duration: float | None
+    dropped: dict[str, int]  # by reason: "ring", "invalid"
+    new_delays: tuple[float, ...] = ()

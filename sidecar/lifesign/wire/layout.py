@@ -1,0 +1,111 @@
+"""Where everything is in a pulse: version 1, little-endian, words of 8 bytes.
+
+A pulse is one file per process incarnation, ``<run directory>/<pid>-<8 hex>/pulse``, allocated in
+full before it is mapped, and renamed into place when its header and identity are written and the
+life token (the file ``life`` beside it) is locked. Its writer is the main process, but for the
+words of the request block, which the sidecar writes.
+
+====================  ===========  ==================================================================
+offset                bytes        what
+====================  ===========  ==================================================================
+0                     64           header: ``LIFESIGN``, version, file size, boot lane offset and
+                                   size, ring lane offset and size (one word each)
+2048                  64           requests, counters that only grow: word 0 "dump now"
+4096                  4096         identity block: who the main process is, JSON
+8192                  4096         tombstone block: how it ended, JSON; empty while it lives
+12288                 256          vital sign slot of the watchdog thread
+12544                 8 x 256      vital sign slots of the event loops
+16384                 8 x 4096     delay rings of the event loops, 512 words each, nanoseconds
+49152                 64 x 128     event counters
+57344                 65536        boot lane: never wraps
+122880                ring size    ring lane: wraps
+====================  ===========  ==================================================================
+
+**Block**: word 0 length of the JSON in bytes, word 1 its CRC-32, then the JSON.
+
+**Vital sign slot**: two copies, A and B, of 16 words. Word 0 is a sequence number, words 1 to 14
+the signs, word 15 the CRC-32 of words 0 to 14. The writer fills the copy that holds the older
+sequence number, checksum last; a reader takes the valid copy with the higher one. A kill in the
+middle of a write costs the newest value, never both.
+
+**Delay ring** of loop *i*: the delay of beat *n* (counted from 0 in that slot) is at word ``n % 512``.
+
+**Event counter**: word 0 length of the name in bytes (0: unused; stored last), 64 bytes of name in
+UTF-8, then words: count of real events, count of synthetic ones, monotonic and wall time of the newest, deadline in
+nanoseconds (0: not promised).
+
+**Lane**: 64 bytes of header (words: head, tail, next sequence number, refused), then records.
+Positions only grow; position *p* stands at byte ``p % size`` of the lane's data. From ``tail`` to
+``head`` there are whole records. A record has a header of four words: its position, its sequence
+number, the length of its JSON (with bit 63 set for a filler, which only bridges the end of the
+lane and has no sequence number), and the CRC-32 of the first three words and the JSON; then the
+JSON, padded to 8 bytes. A record is never split; fewer than 32 bytes left at the end are skipped. The writer moves ``tail`` before it overwrites and
+``head`` after it wrote. ``refused`` counts records that were too long, or that found the boot lane
+full.
+"""
+
+from __future__ import annotations
+
+MAGIC = b"LIFESIGN"
+VERSION = 1
+
+WORD = 8
+WORD_MASK = (1 << 64) - 1
+
+REQUESTS_OFFSET = 2048
+REQUEST_DUMP = 0  # word of the request block
+
+IDENTITY_OFFSET = 4096
+TOMBSTONE_OFFSET = 8192
+BLOCK_SIZE = 4096
+
+SLOT_SIZE = 256
+COPY_WORDS = 16
+SIGNS = COPY_WORDS - 2
+WATCHDOG_OFFSET = 12288
+LOOPS_OFFSET = WATCHDOG_OFFSET + SLOT_SIZE
+LOOPS = 8
+
+DELAYS_OFFSET = 16384
+DELAYS = 512
+
+EVENTS_OFFSET = 49152
+EVENTS = 64
+EVENT_SIZE = 128
+EVENT_NAME_BYTES = 64
+EVENT_OVERFLOW = "other"  # counts every name for which there is no place left
+
+BOOT_OFFSET = 57344
+BOOT_SIZE = 65536
+RING_OFFSET = BOOT_OFFSET + BOOT_SIZE
+RING_SIZE_MIN = 65536
+RING_SIZE_MAX = 1 << 24  # bounds what one look of the sidecar can cost
+
+LANE_HEADER = 64
+RECORD_HEADER = 32
+FILLER = 1 << 63
+RECORD_BYTES_MAX = 32768  # of JSON; half of the smallest lane, so that one record never empties a ring
+
+# Signs of the watchdog slot, in the order of its words.
+WATCHDOG_SIGNS = ("beats", "wall_ns", "mono_ns", "tasks", "boot_phase", "boot_ended_ns", "dumps")
+# Signs of a loop slot. `state` is one of the LOOP_ constants; beats go on when a slot is used again.
+LOOP_SIGNS = ("state", "generation", "beats", "wall_ns", "mono_ns", "delay_ns", "thread", "since_ns")
+
+LOOP_UNUSED = 0
+LOOP_RUNNING = 1
+LOOP_ENDED = 2
+
+BOOT_STARTING = 0
+BOOT_COMPLETE = 1
+BOOT_FAILED = 2
+BOOT_TIMED_OUT = 3
+
+
+def file_size(ring_size: int) -> int:
+    """Bytes of a whole pulse whose ring holds `ring_size` bytes of records."""
+    return RING_OFFSET + LANE_HEADER + ring_size
+
+
+def padded(length: int) -> int:
+    """`length` rounded up to whole words."""
+    return (length + WORD - 1) & ~(WORD - 1)

@@ -1,0 +1,316 @@
+"""The sidecar's side of a pulse, with nothing taken on trust.
+
+Whoever owns the main container may have written anything here. So the file is read with ``pread``
+and never mapped (a truncated map is a SIGBUS), never through a link, in pieces of bounded size,
+and each piece is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+import zlib
+from typing import Iterator, NamedTuple
+
+from lifesign.wire import layout
+
+_WORD = layout.WORD
+_OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
+
+
+class PulseError(Exception):
+    """This file is not a pulse that we can read; the message says why."""
+
+
+class LoopSigns(NamedTuple):
+    """Vital signs of one event loop; times in nanoseconds, `thread` is a native thread id."""
+
+    state: int
+    generation: int
+    beats: int
+    wall_ns: int
+    mono_ns: int
+    delay_ns: int
+    thread: int
+    since_ns: int
+
+
+class WatchdogSigns(NamedTuple):
+    """Vital signs of the watchdog thread; `boot_phase` is one of `layout.BOOT_STARTING` and so on."""
+
+    beats: int
+    wall_ns: int
+    mono_ns: int
+    tasks: int
+    boot_phase: int
+    boot_ended_ns: int
+    dumps: int
+
+
+class EventCount(NamedTuple):
+    """One event counter; `deadline_ns` is 0 where nothing is promised."""
+
+    name: str
+    count: int
+    synthetic: int
+    mono_ns: int
+    wall_ns: int
+    deadline_ns: int
+
+
+class Vitals(NamedTuple):
+    """What one look at a pulse saw. Loops are None where their slot was never used."""
+
+    watchdog: WatchdogSigns | None
+    loops: tuple[LoopSigns | None, ...]
+    events: tuple[EventCount, ...]
+    delays: tuple[tuple[int, ...], ...]  # one ring a loop, by word
+
+
+class LaneRecord(NamedTuple):
+    """One record as it lies in its lane, its JSON not yet decoded."""
+
+    sequence: int
+    payload: bytes
+
+
+class LaneRead(NamedTuple):
+    """What a read of a lane brought.
+
+    `position` and `sequence` are where the next read goes on; `missed` counts records that were
+    overwritten before they were read, `torn` places whose checksum did not hold, `refused` all
+    the records that the writer could not put in so far.
+    """
+
+    records: list[LaneRecord]
+    position: int
+    sequence: int
+    missed: int
+    torn: int
+    refused: int
+
+
+def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:
+    """Opens a plain file inside the directory `directory` (a descriptor); never a link or a device.
+
+    Raises:
+        PulseError: it is something else.
+        OSError: it cannot be opened.
+    """
+    try:
+        descriptor = os.open(name, flags | _OPEN_FLAGS, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise PulseError(f"{name} is a link or a pipe, not a file") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PulseError(f"{name} is not a regular file")
+    return descriptor
+
+
+def is_locked(descriptor: int) -> bool:
+    """Whether some other process holds the life token behind this descriptor (open for reading)."""
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return True
+        raise
+    fcntl.lockf(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+class PulseReader:
+    """Reads the pulse in the process folder behind `directory` (a descriptor).
+
+    Raises:
+        PulseError: not a pulse, another version, or of an impossible shape.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, directory: int) -> None:
+        self._directory = directory
+        self._descriptor = open_regular("pulse", directory)
+        try:
+            header = self._read(0, 64)
+            if header[:8] != layout.MAGIC:
+                raise PulseError("it does not begin as a pulse does")
+            version, size, boot, boot_size, ring, ring_size = struct.unpack("<6Q", header[8:56])
+            if version != layout.VERSION:
+                raise PulseError(f"its layout is version {version}; this lifesign reads version {layout.VERSION}")
+            if (boot, boot_size, ring) != (layout.BOOT_OFFSET, layout.BOOT_SIZE, layout.RING_OFFSET):
+                raise PulseError("its lanes are not where its version has them")
+            ring_data = ring_size - layout.LANE_HEADER
+            if not layout.RING_SIZE_MIN <= ring_data <= layout.RING_SIZE_MAX or ring_data % 4096:
+                raise PulseError("its ring has an impossible size")
+            if size != layout.file_size(ring_data) or os.fstat(self._descriptor).st_size < size:
+                raise PulseError("it is shorter than its header says")
+        except BaseException:
+            self.close()
+            raise
+        self._ring_data = ring_data
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def identity(self) -> bytes:
+        """The identity block's JSON; raises PulseError where it does not hold."""
+        block = self._block(layout.IDENTITY_OFFSET)
+        if block is None:
+            raise PulseError("its identity block does not hold")
+        return block
+
+    def tombstone(self) -> bytes | None:
+        """The tombstone's JSON, or None where the process left none."""
+        return self._block(layout.TOMBSTONE_OFFSET)
+
+    def vitals(self) -> Vitals:
+        """One look at all the vital signs."""
+        base = layout.WATCHDOG_OFFSET
+        raw = self._read(base, layout.BOOT_OFFSET - base)
+        watchdog = _slot(raw, 0)
+        loops = [_slot(raw, layout.LOOPS_OFFSET - base + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)]
+        delays = [
+            struct.unpack_from(f"<{layout.DELAYS}Q", raw, layout.DELAYS_OFFSET - base + index * layout.DELAYS * _WORD)
+            for index, signs in enumerate(loops)
+            if signs is not None
+        ]
+        return Vitals(
+            watchdog=WatchdogSigns(*watchdog[: len(WatchdogSigns._fields)]) if watchdog else None,
+            loops=tuple(LoopSigns(*signs[: len(LoopSigns._fields)]) if signs else None for signs in loops),
+            events=tuple(_events(raw, layout.EVENTS_OFFSET - base)),
+            delays=tuple(delays),
+        )
+
+    def boot(self, position: int = 0, sequence: int = 0) -> LaneRead:
+        """What the boot lane holds from `position` on."""
+        return self._lane(layout.BOOT_OFFSET, layout.BOOT_SIZE - layout.LANE_HEADER, position, sequence)
+
+    def ring(self, position: int = 0, sequence: int = 0) -> LaneRead:
+        """What the ring holds from `position` on, or from its oldest record where that is gone."""
+        return self._lane(layout.RING_OFFSET, self._ring_data, position, sequence)
+
+    def request(self, word: int) -> int:
+        """Asks the main process for something; returns the count that an answer will carry.
+
+        Raises:
+            OSError: we may not write to this pulse.
+        """
+        offset = layout.REQUESTS_OFFSET + word * _WORD
+        descriptor = open_regular("pulse", self._directory, os.O_RDWR)
+        try:
+            (count,) = struct.unpack("<Q", os.pread(descriptor, _WORD, offset))
+            count = (count + 1) & layout.WORD_MASK
+            os.pwrite(descriptor, struct.pack("<Q", count), offset)
+        finally:
+            os.close(descriptor)
+        return count
+
+    def _read(self, offset: int, length: int) -> bytes:
+        content = os.pread(self._descriptor, length, offset)
+        if len(content) < length:
+            raise PulseError("it ends too early")
+        return content
+
+    def _block(self, offset: int) -> bytes | None:
+        raw = self._read(offset, layout.BLOCK_SIZE)
+        length, checksum = struct.unpack_from("<2Q", raw)
+        payload = raw[2 * _WORD : 2 * _WORD + length]
+        if not 0 < length <= layout.BLOCK_SIZE - 2 * _WORD or zlib.crc32(payload) != checksum:
+            return None
+        return payload
+
+    def _lane(self, offset: int, size: int, position: int, sequence: int) -> LaneRead:
+        head, tail, _, refused = struct.unpack("<4Q", self._read(offset, 32))
+        data = offset + layout.LANE_HEADER
+        if position == head or head - tail > size or tail > head:
+            return LaneRead([], position, sequence, 0, 0, refused)
+        if not tail <= position <= head:
+            position = tail
+        raw = self._unroll(data, size, position, head)
+        # What the writer overwrote while we copied is not to be believed, whatever its checksum says.
+        tail = struct.unpack("<Q", self._read(offset + _WORD, _WORD))[0]
+        if tail > head:  # it went round while we looked; the next look starts at the new tail
+            return LaneRead([], tail, sequence, 0, 0, refused)
+        start = max(position, tail)
+        return _parse(raw[start - position :], start, sequence, size, refused)
+
+    def _unroll(self, data: int, size: int, position: int, head: int) -> bytes:
+        first = position % size
+        length = head - position
+        if first + length <= size:
+            return self._read(data + first, length)
+        return self._read(data + first, size - first) + self._read(data, first + length - size)
+
+
+def _parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> LaneRead:
+    records: list[LaneRecord] = []
+    missed = torn = offset = 0
+    while len(raw) - offset >= layout.RECORD_HEADER:
+        to_end = size - position % size
+        if to_end < layout.RECORD_HEADER:
+            offset += to_end
+            position += to_end
+            continue
+        stored, number, length, checksum = struct.unpack_from("<4Q", raw, offset)
+        filler = bool(length & layout.FILLER)
+        length &= ~layout.FILLER
+        body = offset + layout.RECORD_HEADER
+        step = layout.RECORD_HEADER + layout.padded(length)
+        payload = b"" if filler else raw[body : body + length]
+        if (
+            stored != position
+            or step > min(to_end, len(raw) - offset)
+            or (not filler and length > layout.RECORD_BYTES_MAX)
+            or zlib.crc32(payload, zlib.crc32(raw[offset : offset + 24])) != checksum
+        ):
+            # Without a header to trust there is no telling where the next one starts: look on word by word.
+            torn += 1
+            skip = _next_header(raw, offset + _WORD, position + _WORD)
+            position += skip - offset
+            offset = skip
+            continue
+        if not filler:
+            missed += max(0, min(number - sequence, layout.WORD_MASK))
+            sequence = number + 1
+            records.append(LaneRecord(number, payload))
+        offset += step
+        position += step
+    return LaneRead(records, position + len(raw) - offset, sequence, missed, torn, refused)
+
+
+def _next_header(raw: bytes, offset: int, position: int) -> int:
+    """The offset of the next word that holds its own position, as the first word of a header does."""
+    while len(raw) - offset >= layout.RECORD_HEADER:
+        if struct.unpack_from("<Q", raw, offset)[0] == position:
+            return offset
+        offset += _WORD
+        position += _WORD
+    return len(raw)
+
+
+def _slot(raw: bytes, offset: int) -> tuple[int, ...] | None:
+    best: tuple[int, ...] | None = None
+    for copy in (offset, offset + layout.COPY_WORDS * _WORD):
+        words = struct.unpack_from(f"<{layout.COPY_WORDS}Q", raw, copy)
+        holds = words[0] and zlib.crc32(raw[copy : copy + 15 * _WORD]) == words[15]
+        if holds and (best is None or words[0] > best[0]):
+            best = words
+    return best[1:15] if best else None
+
+
+def _events(raw: bytes, base: int) -> Iterator[EventCount]:
+    for index in range(layout.EVENTS):
+        start = base + index * layout.EVENT_SIZE
+        (length,) = struct.unpack_from("<Q", raw, start)
+        if not 0 < length <= layout.EVENT_NAME_BYTES:
+            continue
+        name = raw[start + _WORD : start + _WORD + length].decode("utf-8", "replace")
+        count, synthetic, mono, wall, deadline = struct.unpack_from(
+            "<5Q", raw, start + _WORD + layout.EVENT_NAME_BYTES
+        )
+        yield EventCount(name, count, synthetic, mono, wall, deadline)

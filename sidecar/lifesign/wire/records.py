@@ -1,0 +1,148 @@
+"""What the main process says: the shape of each record, and of the two blocks.
+
+The agent writes these as JSON, the sidecar decodes them against the same types. Times are wall
+clock nanoseconds unless a name says otherwise; ids are lower-case hex, 32 digits for a trace and
+16 for a span. No shape has room for locals, arguments or environment values.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class Identity(TypedDict):
+    """Who the main process is. `otel_*` are the standard variables as they stood in its environment."""
+
+    pid: int
+    command: str  # argv[0] without its folder: arguments may hold secrets
+    executable: str
+    python: str
+    implementation: str
+    host: str
+    instance: str  # a UUID, the default of service.instance.id
+    started: int  # when the process began, as well as the platform can tell
+    started_mono_ns: int
+    boot_timeout: float
+    heartbeat_interval: float
+    trace: str
+    boot_span: str
+    parent_span: str | None  # from TRACEPARENT
+    otel_service_name: str
+    otel_resource_attributes: str
+    agent: str  # version of lifesign in the main process
+
+
+class Tombstone(TypedDict):
+    """How the process ended, as far as it could tell by itself."""
+
+    how: Literal["clean", "exception"]
+    error: Failure | None
+    ended: int
+    beats: int
+    events: int
+
+
+class Failure(TypedDict):
+    """An exception. `stack` holds files, lines and names, never values."""
+
+    type: str
+    message: str
+    stack: str
+
+
+class Checkpoint(TypedDict):
+    """A checkpoint of the boot. One that is still open has no end; its record comes again with the same id."""
+
+    kind: Literal["checkpoint"]
+    id: str
+    name: str
+    number: int | None
+    total: int | None
+    start: int
+    end: int | None
+    error: Failure | None
+    synthetic: bool
+
+
+class BootEnded(TypedDict):
+    """The boot is over; `diagnostic` is empty when it went well."""
+
+    kind: Literal["boot_ended"]
+    outcome: Literal["complete", "failed", "timed_out"]
+    diagnostic: str
+    end: int
+
+
+class PostconditionResult(TypedDict):
+    """The outcome of one check."""
+
+    id: str
+    name: str
+    critical: bool
+    passed: bool
+    reason: str
+    error: Failure | None
+    start: int
+    end: int
+
+
+class PostconditionReport(TypedDict):
+    """One run of post-conditions."""
+
+    kind: Literal["postconditions"]
+    trace: str
+    id: str
+    start: int
+    end: int
+    passed: bool
+    diagnostic: str
+    results: list[PostconditionResult]
+    synthetic: bool
+
+
+class TaskDump(TypedDict):
+    """The summary of a task dump; its groups are records of their own, biggest first."""
+
+    kind: Literal["task_dump"]
+    id: str
+    reason: str
+    request: int  # the count of the request that this answers; 0 where nobody asked
+    start: int
+    end: int
+    tasks: int
+    groups: int
+    omitted: int  # groups that are not in the dump
+
+
+class Frame(TypedDict):
+    """One place in a coroutine stack."""
+
+    function: str
+    file: str
+    line: int
+
+
+class TaskGroup(TypedDict):
+    """All the tasks with one await stack, outermost frame first."""
+
+    kind: Literal["task_group"]
+    dump: str
+    index: int
+    count: int
+    stack: list[Frame]
+    names: list[str]
+    waits_for: str
+    at: int
+
+
+class DryRunEvent(TypedDict):
+    """One synthetic event that went through the service's own handler."""
+
+    kind: Literal["dry_run"]
+    trace: str
+    id: str
+    type: str
+    index: int
+    start: int
+    end: int
+    error: Failure | None

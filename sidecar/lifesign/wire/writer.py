@@ -1,0 +1,266 @@
+"""The main process's side of a pulse.
+
+Nothing here makes a system call or releases the GIL once `PulseWriter` stands, so it may be called
+on the event loop's path. Words are stored through a `memoryview` of unsigned 64-bit words: one
+aligned store each, where `struct.pack_into` would write zeros first for a reader to see.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import sys
+import threading
+import time
+import zlib
+from collections import deque
+from typing import Any, Mapping
+
+from lifesign.wire import layout
+
+_WORD = layout.WORD
+
+
+class PulseWriter:
+    """A new pulse at `path`, allocated, mapped and written to; the caller renames it into place.
+
+    Args:
+        path: the file, which must not exist.
+        identity: who the main process is (`wire.records.Identity`).
+        ring_size: bytes of the ring's data; rounded to a page and kept within bounds.
+        mode: permission bits of the file.
+
+    Raises:
+        OSError: the file cannot be made or the volume is full.
+    """
+
+    def __init__(self, path: str, identity: Mapping[str, Any], ring_size: int, mode: int = 0o600) -> None:
+        ring_size = max(layout.RING_SIZE_MIN, min(ring_size, layout.RING_SIZE_MAX)) & ~4095
+        size = layout.file_size(ring_size)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            _allocate(descriptor, size)
+            self._map = mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+        self._bytes = memoryview(self._map)
+        self._words = self._bytes.cast("Q")
+        self.lock = threading.RLock()  # reentrant: a signal handler may call in while we write
+        self._write_header(size, ring_size)
+        self._write_block(layout.IDENTITY_OFFSET, identity)
+        self.watchdog = SlotWriter(self._words, layout.WATCHDOG_OFFSET)
+        self.loops = [
+            SlotWriter(self._words, layout.LOOPS_OFFSET + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)
+        ]
+        self.events = EventTable(self._bytes, self._words, self.lock)
+        self.boot = LaneWriter(self._bytes, layout.BOOT_OFFSET, layout.BOOT_SIZE, self.lock, wraps=False)
+        self.ring = LaneWriter(
+            self._bytes, layout.RING_OFFSET, layout.LANE_HEADER + ring_size, self.lock, wraps=True
+        )
+
+    def _write_header(self, size: int, ring_size: int) -> None:
+        words = self._words
+        words[1] = layout.VERSION
+        words[2] = size
+        words[3] = layout.BOOT_OFFSET
+        words[4] = layout.BOOT_SIZE
+        words[5] = layout.RING_OFFSET
+        words[6] = layout.LANE_HEADER + ring_size
+        self._bytes[0:8] = layout.MAGIC
+
+    def _write_block(self, offset: int, content: Mapping[str, Any]) -> None:
+        payload = encode(content)
+        if len(payload) > layout.BLOCK_SIZE - 2 * _WORD:
+            raise ValueError(f"a block holds {layout.BLOCK_SIZE - 2 * _WORD} bytes, not {len(payload)}")
+        start = offset + 2 * _WORD
+        self._bytes[start : start + len(payload)] = payload
+        self._words[offset // _WORD + 1] = zlib.crc32(payload)
+        self._words[offset // _WORD] = len(payload)
+
+    def write_delay(self, loop: int, beat: int, delay_ns: int) -> None:
+        """Keeps the delay of a loop's beat; beats count from 0 in their slot."""
+        base = layout.DELAYS_OFFSET // _WORD + loop * layout.DELAYS
+        self._words[base + beat % layout.DELAYS] = delay_ns
+
+    def requests(self, word: int) -> int:
+        """How often the sidecar asked for what this word of the request block stands for."""
+        return self._words[layout.REQUESTS_OFFSET // _WORD + word]
+
+    def write_tombstone(self, content: Mapping[str, Any]) -> None:
+        """Says how the process ended (`wire.records.Tombstone`)."""
+        self._write_block(layout.TOMBSTONE_OFFSET, content)
+
+    def close(self) -> None:
+        """Unmaps; the file stays. Writing afterwards raises ValueError."""
+        for part in (self.watchdog, *self.loops, self.events, self.boot, self.ring):
+            part.release()
+        self._words.release()
+        self._bytes.release()
+        self._map.close()
+
+
+class SlotWriter:
+    """Vital signs in two alternating copies."""
+
+    def __init__(self, words: memoryview, offset: int) -> None:
+        first = offset // _WORD
+        self._copies = [words[first + i * layout.COPY_WORDS : first + (i + 1) * layout.COPY_WORDS] for i in (0, 1)]
+        self._sequence = 0
+
+    def write(self, *signs: int) -> None:
+        """Replaces the signs, at most `layout.SIGNS` words."""
+        self._sequence += 1
+        copy = self._copies[self._sequence & 1]
+        copy[0] = self._sequence
+        for index, sign in enumerate(signs, 1):
+            copy[index] = sign
+        copy[15] = zlib.crc32(copy[0:15])
+
+    def release(self) -> None:
+        for copy in self._copies:
+            copy.release()
+
+
+class EventTable:
+    """Named counters. The name past the last free place counts as ``other``."""
+
+    def __init__(self, content: memoryview, words: memoryview, lock: threading.RLock) -> None:
+        self._bytes = content[layout.EVENTS_OFFSET : layout.EVENTS_OFFSET + layout.EVENTS * layout.EVENT_SIZE]
+        self._words = self._bytes.cast("Q")
+        self._lock = lock
+        self._places: dict[str, int] = {}
+        self.total = 0  # of all names, so that the first event is seen without a search
+
+    def count(self, name: str, synthetic: bool = False) -> None:
+        """One more; exact under threads and in signal handlers."""
+        place = self._places.get(name)
+        if place is None:
+            place = self._claim(name)
+        words = self._words
+        with self._lock:
+            words[place + synthetic] += 1
+            words[place + 2] = time.monotonic_ns()
+            words[place + 3] = time.time_ns()
+            self.total += 1
+
+    def promise(self, name: str, deadline_ns: int) -> None:
+        """Says that `name` is to come at least every `deadline_ns` nanoseconds."""
+        self._words[self._claim(name) + 4] = deadline_ns
+
+    def _claim(self, name: str) -> int:
+        with self._lock:
+            if len(self._places) >= layout.EVENTS - 1 and name not in self._places:
+                name = layout.EVENT_OVERFLOW  # endless new names must not grow our memory either
+            place = self._places.get(name)
+            if place is None:
+                start = len(self._places) * layout.EVENT_SIZE
+                raw = name.encode("utf-8", "replace")[: layout.EVENT_NAME_BYTES]
+                self._bytes[start + _WORD : start + _WORD + len(raw)] = raw
+                self._words[start // _WORD] = len(raw)
+                place = self._places[name] = (start + _WORD + layout.EVENT_NAME_BYTES) // _WORD
+            return place
+
+    def release(self) -> None:
+        self._words.release()
+        self._bytes.release()
+
+
+class LaneWriter:
+    """A lane of records; see `wire.layout`."""
+
+    def __init__(self, content: memoryview, offset: int, size: int, lock: threading.RLock, *, wraps: bool) -> None:
+        self._bytes = content[offset : offset + size]
+        self._words = self._bytes.cast("Q")
+        self._size = size - layout.LANE_HEADER
+        self._lock = lock
+        self._wraps = wraps
+        self._head = self._tail = self._sequence = self._refused = 0
+        self._writing = False
+        self._interrupting: deque[bytes] = deque()
+
+    def append(self, record: Mapping[str, Any]) -> bool:
+        """Writes one record (JSON-ready); False when it was too long or the lane is full."""
+        payload = encode(record)
+        with self._lock:
+            if self._writing:  # a signal handler interrupted us in this very thread: after the one under way
+                self._interrupting.append(payload)
+                return True
+            self._writing = True
+            try:
+                written = self._append(payload)
+                while self._interrupting:
+                    self._append(self._interrupting.popleft())
+                return written
+            finally:
+                self._writing = False
+
+    def _append(self, payload: bytes) -> bool:
+        needed = layout.RECORD_HEADER + layout.padded(len(payload))
+        if len(payload) > layout.RECORD_BYTES_MAX or not self._make_room(needed):
+            self._refused += 1
+            self._words[3] = self._refused
+            return False
+        self._put(len(payload), payload, self._sequence)
+        self._sequence += 1
+        self._words[2] = self._sequence
+        return True
+
+    def _make_room(self, needed: int) -> bool:
+        if not self._wraps:
+            return self._head + needed <= self._size
+        to_end = self._size - self._head % self._size
+        if needed > to_end:
+            self._move_tail(self._head + to_end)
+            # What is left at the end may be too short for a filler's header: then it is skipped by rule.
+            if to_end >= layout.RECORD_HEADER:
+                self._put((to_end - layout.RECORD_HEADER) | layout.FILLER, b"", 0)
+            else:
+                self._head += to_end
+        self._move_tail(self._head + needed)
+        return True
+
+    def _move_tail(self, end: int) -> None:
+        while end - self._tail > self._size:
+            to_end = self._size - self._tail % self._size
+            if to_end < layout.RECORD_HEADER:
+                self._tail += to_end
+                continue
+            at = (layout.LANE_HEADER + self._tail % self._size) // _WORD
+            length = self._words[at + 2] & ~layout.FILLER
+            step = layout.RECORD_HEADER + layout.padded(length)
+            # The file is shared: if somebody else scribbled here, give up the old records, not the host.
+            self._tail = self._tail + step if step <= to_end else self._head
+        self._words[1] = self._tail
+
+    def _put(self, length: int, payload: bytes, sequence: int) -> None:
+        start = layout.LANE_HEADER + self._head % self._size
+        at = start // _WORD
+        words = self._words
+        words[at] = self._head
+        words[at + 1] = sequence
+        words[at + 2] = length
+        body = start + layout.RECORD_HEADER
+        if payload:
+            self._bytes[body : body + len(payload)] = payload
+        words[at + 3] = zlib.crc32(payload, zlib.crc32(self._bytes[start : start + 24]))
+        self._head += layout.RECORD_HEADER + layout.padded(length & ~layout.FILLER)
+        words[0] = self._head
+
+    def release(self) -> None:
+        self._words.release()
+        self._bytes.release()
+
+
+def encode(content: Mapping[str, Any]) -> bytes:
+    """Compact JSON in ASCII: a lone surrogate from the user's strings cannot break it."""
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    # A sparse file on a volume that fills up later would be a SIGBUS in the host.
+    if sys.platform == "darwin":
+        os.ftruncate(descriptor, size)
+    else:
+        os.posix_fallocate(descriptor, 0, size)
