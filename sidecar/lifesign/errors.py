@@ -62,6 +62,16 @@ class RunDirectoryError(LifesignError):
     exit_code = EXIT_USAGE
 
 
+class SpoolError(LifesignError):
+    """The spool's directory cannot be used."""
+
+    exit_code = EXIT_USAGE
+
+
+class SpoolHeldError(SpoolError):
+    """Another sidecar uses this spool."""
+
+
 class MissingExtraError(LifesignError):
     """The sidecar's dependencies are not installed."""
 

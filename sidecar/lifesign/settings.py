@@ -77,14 +77,17 @@ def _level(raw: str) -> int:
 
 
 class Setting(NamedTuple):
-    """One setting: its name (also its flag and key in the file), variable, default and parser."""
+    """One setting; its flag, its variable and its key in the file all follow from its name."""
 
     name: str
-    env: str
     default: str | None
     parse: Callable[[str], Any]
     help: str
     alias: str | None = None  # the name that users of the older runtime pack know
+
+    @property
+    def env(self) -> str:
+        return "LIFESIGN_" + self.name.upper()
 
     @property
     def flag(self) -> str:
@@ -92,21 +95,21 @@ class Setting(NamedTuple):
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("dir", "LIFESIGN_DIR", None, _text, "the run directory that main process and sidecar share; best on memory"),
-    Setting("heartbeat_interval", "LIFESIGN_HEARTBEAT_INTERVAL", "0.1", _seconds, "seconds between two beats in the event loop"),
-    Setting("heartbeat_timeout", "LIFESIGN_HEARTBEAT_TIMEOUT", "3", _seconds, "a beat older than this many seconds is stale"),
-    Setting("boot_timeout", "LIFESIGN_BOOT_TIMEOUT", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
-    Setting("events", "LIFESIGN_EVENTS", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
-    Setting("ring_size", "LIFESIGN_RING_SIZE", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
-    Setting("poll_interval", "LIFESIGN_POLL_INTERVAL", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
-    Setting("metric_interval", "LIFESIGN_METRIC_INTERVAL", "5", _seconds, "seconds between two metric exports"),
-    Setting("spool_dir", "LIFESIGN_SPOOL_DIR", None, _text, "where records wait for the Collector; on disk"),
-    Setting("spool_size", "LIFESIGN_SPOOL_SIZE", "256MiB", _size, "most that the spool may hold; the oldest goes first, counted"),
-    Setting("shutdown_timeout", "LIFESIGN_SHUTDOWN_TIMEOUT", "5", _seconds, "seconds the sidecar may flush for when it ends"),
-    Setting("page_addr", "LIFESIGN_PAGE_ADDR", None, _address, "HOST:PORT of the local page"),
-    Setting("health_addr", "LIFESIGN_HEALTH_ADDR", None, _address, "HOST:PORT of the health endpoints"),
-    Setting("log_level", "LIFESIGN_LOG_LEVEL", "warning", _level, "what the sidecar says on standard error"),
-)  # fmt: skip
+    Setting("dir", None, _text, "the run directory that main process and sidecar share; best on memory"),
+    Setting("heartbeat_interval", "0.1", _seconds, "seconds between two beats in the event loop"),
+    Setting("heartbeat_timeout", "3", _seconds, "a beat older than this many seconds is stale"),
+    Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
+    Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
+    Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
+    Setting("poll_interval", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
+    Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
+    Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
+    Setting("spool_size", "256MiB", _size, "most that the spool may hold; the oldest goes first, counted"),
+    Setting("shutdown_timeout", "5", _seconds, "seconds the sidecar may flush for when it ends"),
+    Setting("page_addr", None, _address, "HOST:PORT of the local page"),
+    Setting("health_addr", None, _address, "HOST:PORT of the health endpoints"),
+    Setting("log_level", "warning", _level, "what the sidecar says on standard error"),
+)
 
 BY_NAME = {setting.name: setting for setting in TABLE}
 

@@ -31,17 +31,17 @@ middle of a write costs the newest value, never both.
 **Delay ring** of loop *i*: the delay of beat *n* (counted from 0 in that slot) is at word ``n % 512``.
 
 **Event counter**: word 0 length of the name in bytes (0: unused; stored last), 64 bytes of name in
-UTF-8, then words: count of real events, count of synthetic ones, monotonic and wall time of the newest, deadline in
-nanoseconds (0: not promised).
+UTF-8, then words: count of real events, count of synthetic ones, monotonic and wall time of the
+newest, deadline in nanoseconds (0: not promised).
 
 **Lane**: 64 bytes of header (words: head, tail, next sequence number, refused), then records.
 Positions only grow; position *p* stands at byte ``p % size`` of the lane's data. From ``tail`` to
 ``head`` there are whole records. A record has a header of four words: its position, its sequence
 number, the length of its JSON (with bit 63 set for a filler, which only bridges the end of the
 lane and has no sequence number), and the CRC-32 of the first three words and the JSON; then the
-JSON, padded to 8 bytes. A record is never split; fewer than 32 bytes left at the end are skipped. The writer moves ``tail`` before it overwrites and
-``head`` after it wrote. ``refused`` counts records that were too long, or that found the boot lane
-full.
+JSON, padded to 8 bytes. A record is never split; fewer than 32 bytes left at the end are skipped.
+The writer moves ``tail`` before it overwrites and ``head`` after it wrote. ``refused`` counts records
+that were too long, or that found the boot lane full.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Iterator, NamedTuple
 from lifesign.wire import layout
 
 _WORD = layout.WORD
+_TORN_BYTES = 512  # of a torn record that are kept
 _OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
 
 
@@ -54,7 +55,7 @@ class EventCount(NamedTuple):
     """One event counter; `deadline_ns` is 0 where nothing is promised."""
 
     name: str
-    count: int
+    real: int
     synthetic: int
     mono_ns: int
     wall_ns: int
@@ -81,15 +82,15 @@ class LaneRead(NamedTuple):
     """What a read of a lane brought.
 
     `position` and `sequence` are where the next read goes on; `missed` counts records that were
-    overwritten before they were read, `torn` places whose checksum did not hold, `refused` all
-    the records that the writer could not put in so far.
+    overwritten before they were read or could not be made out, `torn` is what lay at places whose
+    checksum did not hold, `refused` counts all the records that the writer could not put in so far.
     """
 
     records: list[LaneRecord]
     position: int
     sequence: int
     missed: int
-    torn: int
+    torn: list[bytes]
     refused: int
 
 
@@ -203,8 +204,8 @@ class PulseReader:
         offset = layout.REQUESTS_OFFSET + word * _WORD
         descriptor = open_regular("pulse", self._directory, os.O_RDWR)
         try:
-            (count,) = struct.unpack("<Q", os.pread(descriptor, _WORD, offset))
-            count = (count + 1) & layout.WORD_MASK
+            before: int = struct.unpack("<Q", os.pread(descriptor, _WORD, offset))[0]
+            count = (before + 1) & layout.WORD_MASK
             os.pwrite(descriptor, struct.pack("<Q", count), offset)
         finally:
             os.close(descriptor)
@@ -228,14 +229,14 @@ class PulseReader:
         head, tail, _, refused = struct.unpack("<4Q", self._read(offset, 32))
         data = offset + layout.LANE_HEADER
         if position == head or head - tail > size or tail > head:
-            return LaneRead([], position, sequence, 0, 0, refused)
+            return LaneRead([], position, sequence, 0, [], refused)
         if not tail <= position <= head:
             position = tail
         raw = self._unroll(data, size, position, head)
         # What the writer overwrote while we copied is not to be believed, whatever its checksum says.
         tail = struct.unpack("<Q", self._read(offset + _WORD, _WORD))[0]
         if tail > head:  # it went round while we looked; the next look starts at the new tail
-            return LaneRead([], tail, sequence, 0, 0, refused)
+            return LaneRead([], tail, sequence, 0, [], refused)
         start = max(position, tail)
         return _parse(raw[start - position :], start, sequence, size, refused)
 
@@ -249,7 +250,8 @@ class PulseReader:
 
 def _parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> LaneRead:
     records: list[LaneRecord] = []
-    missed = torn = offset = 0
+    torn: list[bytes] = []
+    missed = offset = 0
     while len(raw) - offset >= layout.RECORD_HEADER:
         to_end = size - position % size
         if to_end < layout.RECORD_HEADER:
@@ -269,8 +271,8 @@ def _parse(raw: bytes, position: int, sequence: int, size: int, refused: int) ->
             or zlib.crc32(payload, zlib.crc32(raw[offset : offset + 24])) != checksum
         ):
             # Without a header to trust there is no telling where the next one starts: look on word by word.
-            torn += 1
             skip = _next_header(raw, offset + _WORD, position + _WORD)
+            torn.append(raw[offset : min(skip, offset + _TORN_BYTES)])
             position += skip - offset
             offset = skip
             continue
@@ -310,7 +312,5 @@ def _events(raw: bytes, base: int) -> Iterator[EventCount]:
         if not 0 < length <= layout.EVENT_NAME_BYTES:
             continue
         name = raw[start + _WORD : start + _WORD + length].decode("utf-8", "replace")
-        count, synthetic, mono, wall, deadline = struct.unpack_from(
-            "<5Q", raw, start + _WORD + layout.EVENT_NAME_BYTES
-        )
+        count, synthetic, mono, wall, deadline = struct.unpack_from("<5Q", raw, start + _WORD + layout.EVENT_NAME_BYTES)
         yield EventCount(name, count, synthetic, mono, wall, deadline)

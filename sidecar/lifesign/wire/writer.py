@@ -56,9 +56,7 @@ class PulseWriter:
         ]
         self.events = EventTable(self._bytes, self._words, self.lock)
         self.boot = LaneWriter(self._bytes, layout.BOOT_OFFSET, layout.BOOT_SIZE, self.lock, wraps=False)
-        self.ring = LaneWriter(
-            self._bytes, layout.RING_OFFSET, layout.LANE_HEADER + ring_size, self.lock, wraps=True
-        )
+        self.ring = LaneWriter(self._bytes, layout.RING_OFFSET, layout.LANE_HEADER + ring_size, self.lock, wraps=True)
 
     def _write_header(self, size: int, ring_size: int) -> None:
         words = self._words
@@ -94,8 +92,11 @@ class PulseWriter:
 
     def close(self) -> None:
         """Unmaps; the file stays. Writing afterwards raises ValueError."""
-        for part in (self.watchdog, *self.loops, self.events, self.boot, self.ring):
-            part.release()
+        for slot in (self.watchdog, *self.loops):
+            slot.release()
+        self.events.release()
+        self.boot.release()
+        self.ring.release()
         self._words.release()
         self._bytes.release()
         self._map.close()

@@ -1,0 +1,171 @@
+"""The boot: from the process's first moment to its first event, in checkpoints.
+
+Eight of them are built in (DESIGN: `semconv.CHECKPOINTS`); the service marks its own between them.
+Each is a record in the boot lane, which never wraps. A program that promises no event has booted
+when its loop beats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Literal
+
+from lifesign import semconv
+from lifesign.agent import postconditions, synthetic
+from lifesign.agent.harmless import harmless
+from lifesign.agent.identity import new_span_id
+from lifesign.wire import layout
+from lifesign.wire.records import BootEnded, Checkpoint, Failure, Identity
+from lifesign.wire.writer import PulseWriter
+
+_NAME_CHARACTERS = 200
+_OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {
+    layout.BOOT_COMPLETE: "complete",
+    layout.BOOT_FAILED: "failed",
+    layout.BOOT_TIMED_OUT: "timed_out",
+}
+
+
+class Boot:
+    """The boot of this process, from `identity`'s start on."""
+
+    def __init__(self, pulse: PulseWriter, identity: Identity, *, promised: bool) -> None:
+        self._pulse = pulse
+        self._promised = promised
+        self._deadline_ns = time.monotonic_ns() + int(identity["boot_timeout"] * 1e9)
+        self._timeout = identity["boot_timeout"]
+        self._last_mark = identity["started"]
+        self._lock = threading.RLock()
+        self._running: asyncio.Task[object] | None = None
+        self._booting = self._waiting = False
+        self._open: dict[str, str] = {}  # timed blocks under way: id and name
+        self.trace = identity["trace"]
+        self.phase = layout.BOOT_STARTING
+        self.ended_ns = 0
+        self._mark_built_in(semconv.CHECKPOINT_STARTED)
+        self._mark_built_in(semconv.CHECKPOINT_TIMEOUT)
+
+    def mark(self, name: str, *, number: int | None = None, error: Failure | None = None, id: str = "") -> None:  # noqa: A002
+        """A checkpoint that is reached now; its span runs from the mark before."""
+        with self._lock:
+            now = time.time_ns()
+            self.write(name, self._last_mark, now, number=number, error=error, id=id)
+            self._last_mark = now
+
+    def write(
+        self,
+        name: str,
+        start: int,
+        end: int | None,
+        *,
+        number: int | None = None,
+        error: Failure | None = None,
+        id: str = "",  # noqa: A002
+    ) -> None:
+        """Writes one checkpoint; a later record with the same id takes the place of an earlier one."""
+        record: Checkpoint = {
+            "kind": "checkpoint",
+            "id": id or new_span_id(),
+            "name": name[:_NAME_CHARACTERS],
+            "number": number,
+            "total": None if number is None else len(semconv.CHECKPOINTS),
+            # A wall clock that was set back must not make a span end before it starts.
+            "start": start if end is None else min(start, end),
+            "end": end,
+            "error": error,
+            "synthetic": synthetic.is_synthetic(),
+        }
+        self._pulse.boot.append(record)
+
+    def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
+        """The start of a timed block; the boot does not end by itself while one is open."""
+        with self._lock:
+            self._open[id] = name
+            self.write(name, start, None, id=id)
+
+    def close_block(self, name: str, start: int, id: str, error: Failure | None) -> None:  # noqa: A002
+        """The end of a timed block."""
+        with self._lock:
+            now = time.time_ns()
+            self._open.pop(id, None)
+            self.write(name, start, now, error=error, id=id)
+            self._last_mark = now
+
+    def loop_started(self) -> None:
+        """An event loop starts; the first one boots the service."""
+        if not self._booting:
+            self._booting = True
+            self._mark_built_in(semconv.CHECKPOINT_BOOTING)
+
+    def beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called at each beat of the loop: takes the boot on as far as it goes, later the periodic checks."""
+        if self.phase != layout.BOOT_STARTING:
+            self._check_periodically(loop)
+            return
+        if self._running is not None:
+            return
+        arrived = self._pulse.events.total > 0
+        if self._promised and not self._waiting:
+            self._waiting = True
+            self._mark_built_in(semconv.CHECKPOINT_WAITING)
+        if not arrived and (self._promised or self._open):
+            return
+        if arrived:
+            self._mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
+        if postconditions.registered():
+            self._running = loop.create_task(self._conclude_after_checks(), name="lifesign-postconditions")
+        else:
+            self._conclude("")
+
+    def _check_periodically(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = postconditions.due()
+        if due:
+            run = postconditions.run(due, self._pulse.ring)
+            self._running = loop.create_task(run, name="lifesign-postconditions")
+
+    async def _conclude_after_checks(self) -> None:
+        with harmless:
+            report = await postconditions.run(postconditions.registered(), self._pulse.ring)
+            self._conclude("" if report.passed else report.diagnostic)
+
+    def _conclude(self, diagnostic: str) -> None:
+        error: Failure | None = None
+        if diagnostic:
+            error = {"type": "PostconditionError", "message": diagnostic, "stack": ""}
+        self._mark_built_in(semconv.CHECKPOINT_POSTCONDITIONS, error)
+        self._mark_built_in(semconv.CHECKPOINT_COMPLETE, error)
+        self._end(layout.BOOT_FAILED if diagnostic else layout.BOOT_COMPLETE, diagnostic)
+
+    def overdue(self) -> bool:
+        """Whether the boot takes longer than its timeout."""
+        return self.phase == layout.BOOT_STARTING and time.monotonic_ns() > self._deadline_ns
+
+    def time_out(self) -> None:
+        """Ends a boot that took too long."""
+        waited = "for the first event" if self._waiting else "for the event loop to beat"
+        if self._running is not None:
+            waited = "for the post-conditions"
+        elif self._open:
+            waited = f"in checkpoint {next(iter(self._open.values()))!r}"
+        diagnostic = f"timed out after {self._timeout:g} s waiting {waited}"
+        self._mark_built_in(semconv.CHECKPOINT_TIMED_OUT, {"type": "TimeoutError", "message": diagnostic, "stack": ""})
+        self._end(layout.BOOT_TIMED_OUT, diagnostic)
+
+    def _mark_built_in(self, name: str, error: Failure | None = None) -> None:
+        self.mark(name, number=semconv.CHECKPOINTS.index(name) + 1, error=error)
+
+    def _end(self, phase: int, diagnostic: str) -> None:
+        with self._lock:
+            if self.phase != layout.BOOT_STARTING:
+                return
+            record: BootEnded = {
+                "kind": "boot_ended",
+                "outcome": _OUTCOMES[phase],
+                "diagnostic": diagnostic[:2000],
+                "end": time.time_ns(),
+            }
+            self._pulse.boot.append(record)
+            self.ended_ns = time.monotonic_ns()
+            self.phase = phase

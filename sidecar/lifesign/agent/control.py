@@ -1,0 +1,49 @@
+"""Starting and ending the agent by hand, and asking it for a task dump."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from lifesign.agent import hook, loops, process
+from lifesign.agent.harmless import complain, harmless
+
+
+def start(directory: str | None = None) -> bool:
+    """Starts the agent in this process; the one line for programs that are not run by lifesign.
+
+    Call it before the event loop starts, or inside the loop that is to be watched.
+
+    Args:
+        directory: the run directory; ``LIFESIGN_DIR`` by default.
+
+    Returns:
+        Whether the agent runs. Without a run directory it does not, and every call is a no-op.
+    """
+    with harmless:
+        if process.peek() is not None:
+            complain("start() was called, but the agent runs already")
+            return True
+        if process.start(directory or os.environ.get("LIFESIGN_DIR")) is None:
+            return False
+        hook.observe(asyncio.events)
+        running = asyncio._get_running_loop()
+        if running is not None:
+            loops.changed(running)
+        return True
+    return False
+
+
+def stop() -> None:
+    """Ends the agent: the sidecar reads "stopped", with totals. Later calls are no-ops."""
+    with harmless:
+        if not process.stop():
+            complain("stop() was called, but no agent runs")
+
+
+def dump_tasks() -> None:
+    """Asks for a task dump; it is taken from the watchdog's thread within a beat and exported as log records."""
+    with harmless:
+        agent = process.running()
+        if agent is not None:
+            agent.watchdog.dump("call")

@@ -1,0 +1,71 @@
+"""Brings the agent into a Python program that knows nothing of it.
+
+This folder stands in ``PYTHONPATH``; Python imports ``sitecustomize`` at start. It costs a fraction
+of a millisecond: the agent itself is imported when an event loop starts, and only where
+``LIFESIGN_DIR`` asks for it. The program's own ``sitecustomize``, which this one shadows, runs
+afterwards as if we were not here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec, spec_from_file_location
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every Python start
+if TYPE_CHECKING:
+    from typing import Any
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_AGENT = os.path.dirname(_HERE)
+_PACKAGE = os.path.dirname(_AGENT)
+
+
+class _Finder:
+    """Finds this very lifesign, whatever is installed, and observes asyncio as it is imported."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if name == "lifesign":
+            # No folder of ours is put on sys.path: the sidecar's dependencies are not the program's.
+            init = os.path.join(_PACKAGE, "__init__.py")
+            return spec_from_file_location(name, init, submodule_search_locations=[_PACKAGE])
+        if name == "asyncio.events":
+            spec = PathFinder.find_spec(name, path)
+            if spec is not None and spec.loader is not None:
+                execute = spec.loader.exec_module
+
+                def exec_module(module: Any) -> None:
+                    execute(module)
+                    _observe(module)
+
+                spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            return spec
+        return None
+
+
+def _observe(events: Any) -> None:
+    try:
+        spec = spec_from_file_location("lifesign_hook", os.path.join(_AGENT, "hook.py"))
+        hook = module_from_spec(spec)  # type: ignore[arg-type]
+        spec.loader.exec_module(hook)  # type: ignore[union-attr]
+        hook.observe(events)
+    except Exception:  # noqa: BLE001, S110 - a program that we cannot watch still runs
+        pass
+
+
+def _run_next_sitecustomize() -> None:
+    rest = [entry for entry in sys.path if os.path.abspath(entry) != _HERE]
+    spec = PathFinder.find_spec("sitecustomize", rest)
+    if spec is not None and spec.loader is not None:
+        module = module_from_spec(spec)
+        sys.modules["sitecustomize"] = module
+        spec.loader.exec_module(module)  # what it raises is between it and Python, as ever
+
+
+if os.environ.get("LIFESIGN_DIR"):
+    sys.meta_path.insert(0, _Finder)
+    if "asyncio.events" in sys.modules:
+        _observe(sys.modules["asyncio.events"])
+_run_next_sitecustomize()

@@ -1,0 +1,85 @@
+"""Beats: a timer inside each event loop, ten a second, that proves that the loop turns."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+from lifesign.agent import process
+from lifesign.agent.harmless import complain
+from lifesign.wire import layout
+
+_beats: dict[int, LoopBeat] = {}  # by thread: a thread runs one loop at a time
+_generation = 0
+
+
+class LoopBeat:
+    """The beat of one loop in one vital sign slot, for as long as the loop runs."""
+
+    def __init__(self, agent: process.Agent, loop: asyncio.AbstractEventLoop, slot: int) -> None:
+        global _generation
+        _generation += 1
+        self.agent = agent
+        self.loop = loop
+        self.slot = slot
+        self._generation = _generation
+        self._interval_ns = int(agent.settings.heartbeat_interval * 1e9)
+        self._since_ns = time.monotonic_ns()
+        self._thread = threading.get_native_id()
+        self._write(layout.LOOP_RUNNING, self._since_ns, 0)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        self._due_ns = time.monotonic_ns() + self._interval_ns
+        self._timer = self.loop.call_later(self._interval_ns / 1e9, self._beat)
+
+    def _beat(self) -> None:
+        try:
+            if process.peek() is not self.agent:
+                changed(self.loop)  # this is a forked child, or the agent was stopped
+                return
+            now = time.monotonic_ns()
+            delay = max(0, now - self._due_ns)
+            beats = self.agent.slots.beats
+            self.agent.pulse.write_delay(self.slot, beats[self.slot], delay)
+            beats[self.slot] += 1
+            self._write(layout.LOOP_RUNNING, now, delay)
+            self._schedule()
+            self.agent.boot.beat(self.loop)
+        except Exception as error:  # noqa: BLE001 - the loop's exception handler is the user's
+            complain("a beat failed", error)
+
+    def _write(self, state: int, now: int, delay: int) -> None:
+        beats = self.agent.slots.beats[self.slot]
+        self.agent.pulse.loops[self.slot].write(
+            state, self._generation, beats, time.time_ns(), now, delay, self._thread, self._since_ns
+        )
+
+    def end(self) -> None:
+        """The loop ended, or runs on without us."""
+        self._timer.cancel()
+        self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
+
+
+def changed(loop: Any) -> None:
+    """A loop starts in this thread, or, with None, the one that ran here has ended."""
+    thread = threading.get_ident()
+    beat = _beats.get(thread)
+    agent = process.running()
+    if beat is not None:
+        if beat.loop is loop and beat.agent is agent:
+            return
+        del _beats[thread]
+        if beat.agent is process.peek():
+            beat.end()
+            beat.agent.slots.give_back(beat.slot)
+    if loop is None or agent is None:
+        return
+    slot = agent.slots.take(loop)
+    if slot is None:
+        complain(f"more than {layout.LOOPS} event loops at once: this one goes unwatched")
+        return
+    agent.boot.loop_started()
+    _beats[thread] = LoopBeat(agent, loop, slot)

@@ -1,0 +1,174 @@
+"""The agent of this process: its folder in the run directory, its life token, its pulse.
+
+::
+
+    <run directory>/<pid>-<8 hex>/life     locked (lockf) for as long as this process lives
+                                  pulse    see wire.layout; appears when all the rest is in place
+
+One process has one agent. It starts when an event loop starts or when the API is called, and only
+where ``LIFESIGN_DIR`` names a run directory. A forked child begins anew.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import os
+import sys
+import threading
+import time
+
+from lifesign.agent.boot import Boot
+from lifesign.agent.harmless import complain, failure
+from lifesign.agent.identity import identity
+from lifesign.agent.slots import LoopSlots
+from lifesign.agent.tasks import Tasks
+from lifesign.agent.watchdog import Watchdog
+from lifesign.settings import Settings
+from lifesign.wire.records import Tombstone
+from lifesign.wire.writer import PulseWriter
+
+
+class Agent:
+    """A running agent.
+
+    Raises:
+        OSError: the run directory cannot be used.
+    """
+
+    def __init__(self, directory: str, settings: Settings) -> None:
+        self.settings = settings
+        self.pid = os.getpid()
+        # The run directory's own permissions say who may watch: ours grant no more than they do.
+        granted = os.stat(directory).st_mode & 0o077
+        self.folder = os.path.join(directory, f"{self.pid}-{os.urandom(4).hex()}")
+        os.mkdir(self.folder, 0o700)
+        os.chmod(self.folder, 0o700 | granted)
+        # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
+        self._life = os.open(
+            os.path.join(self.folder, "life"), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
+        os.fchmod(self._life, 0o600 | granted & 0o066)
+        fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        me = identity(settings, os.environ)
+        unfinished = os.path.join(self.folder, "pulse.new")
+        self.pulse = PulseWriter(unfinished, me, settings.ring_size, 0o600 | granted & 0o066)
+        for name, seconds in settings.events.items():
+            self.pulse.events.promise(name, int(seconds * 1e9))
+        self.boot = Boot(self.pulse, me, promised=bool(settings.events))
+        self.slots = LoopSlots()
+        self.watchdog = Watchdog(self.pulse, self.boot, Tasks(self.slots.loops), settings.heartbeat_interval)
+        os.rename(unfinished, os.path.join(self.folder, "pulse"))
+        self.watchdog.start()
+        self._ended = False
+
+    def end(self) -> None:
+        """Writes the tombstone, with totals; the lock goes with the process. Safe to call twice."""
+        if self._ended or os.getpid() != self.pid:
+            return
+        self._ended = True
+        self.watchdog.stop()
+        # Python leaves the exception that ended the program here, before it runs atexit.
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+        tombstone: Tombstone = {
+            "how": "clean" if error is None else "exception",
+            "error": None if error is None else failure(error),
+            "ended": time.time_ns(),
+            "beats": sum(self.slots.beats),
+            "events": self.pulse.events.total,
+        }
+        if tombstone["error"] is not None:
+            tombstone["error"]["stack"] = tombstone["error"]["stack"][-1500:]  # it shares one block
+            tombstone["error"]["message"] = tombstone["error"]["message"][:500]
+        self.pulse.write_tombstone(tombstone)
+
+    def abandon(self) -> None:
+        """In a forked child: lets go of what belongs to the parent, without touching it."""
+        self._ended = True
+        os.close(self._life)  # record locks are not inherited: this drops nobody's
+        with contextlib.suppress(BufferError):  # another thread of the parent's was writing as it forked
+            self.pulse.close()
+
+
+class _Owner:
+    """Holds this process's agent, or the reason why there is none."""
+
+    def __init__(self) -> None:
+        self.agent: Agent | None = None
+        self.off = False
+        self.lock = threading.RLock()
+
+
+_owner = _Owner()
+_registered = False
+
+
+def running() -> Agent | None:
+    """This process's agent, started if the environment asks for one; None where there is none."""
+    if _owner.agent is not None or _owner.off:
+        return _owner.agent
+    return start(os.environ.get("LIFESIGN_DIR"))
+
+
+def peek() -> Agent | None:
+    """This process's agent if it runs; starts nothing."""
+    return _owner.agent
+
+
+def start(directory: str | None) -> Agent | None:
+    """Starts the agent in `directory`; None, with a warning, where that cannot be used."""
+    with _owner.lock:
+        if _owner.agent is not None:
+            return _owner.agent
+        if not directory:
+            _owner.off = True
+            return None
+        try:
+            _owner.agent = Agent(directory, Settings(strict=False))
+            _owner.off = False
+        except Exception as error:  # noqa: BLE001 - the host must not care
+            _owner.off = True
+            complain(f"cannot watch this process in {directory}", error)
+            return None
+        _register()
+        return _owner.agent
+
+
+def stop() -> bool:
+    """Ends the agent with a tombstone; False when none was running. Calls are no-ops from then on."""
+    with _owner.lock:
+        agent, _owner.agent, _owner.off = _owner.agent, None, True
+    if agent is None:
+        return False
+    agent.end()
+    return True
+
+
+def _register() -> None:
+    global _registered
+    if not _registered:
+        _registered = True
+        atexit.register(_at_exit)
+        os.register_at_fork(after_in_child=_after_fork)
+    if "multiprocessing.util" in sys.modules:
+        # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
+        from multiprocessing.util import Finalize
+
+        Finalize(None, _at_exit, exitpriority=0)
+
+
+def _at_exit() -> None:
+    agent = _owner.agent
+    if agent is not None:
+        try:
+            agent.end()
+        except Exception as error:  # noqa: BLE001
+            complain("no tombstone could be written", error)
+
+
+def _after_fork() -> None:
+    global _owner
+    agent, _owner = _owner.agent, _Owner()  # anew: a lock that another thread held would stay held for ever
+    if agent is not None:
+        agent.abandon()

@@ -1,0 +1,110 @@
+"""Asking a main process for a task dump, beside any sidecar: nobody's place in the ring moves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from functools import partial
+from typing import NamedTuple
+
+from lifesign.errors import NotWatchedError, UsageError
+from lifesign.watch import decode
+from lifesign.watch.rundir import RunDirectory
+from lifesign.wire import layout
+from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
+from lifesign.wire.records import TaskDump, TaskGroup
+
+_POLL = 0.05  # seconds
+
+
+class Process(NamedTuple):
+    """A living watched process and the reader of its pulse."""
+
+    pid: int
+    reader: PulseReader
+    folder: int
+
+    def close(self) -> None:
+        self.reader.close()
+        os.close(self.folder)
+
+
+class Answer(NamedTuple):
+    """A task dump and the groups of it that were read, biggest first."""
+
+    dump: TaskDump
+    groups: list[TaskGroup]
+
+
+def choose(directory: str, pid: int | None) -> Process:
+    """The living process `pid` of a run directory, or its only one.
+
+    Raises:
+        NotWatchedError: there is none.
+        UsageError: there are several to choose from.
+    """
+    with contextlib.closing(RunDirectory(directory)) as run:
+        looked = map(partial(_living, run), run.names())
+        living = [process for process in looked if process is not None]
+    chosen = [process for process in living if pid is None or process.pid == pid]
+    for process in living:
+        if process not in chosen or len(chosen) > 1:
+            process.close()
+    if len(chosen) == 1:
+        return chosen[0]
+    pids = ", ".join(str(process.pid) for process in living)
+    if chosen:
+        raise UsageError(
+            f"there are {len(chosen)} watched processes in {directory}", f"lifesign dump with one of {pids}"
+        )
+    what = "no living process" if pid is None else f"no living process {pid}"
+    raise NotWatchedError(f"{what} is watched in {directory}", f"one of {pids}" if living else "lifesign status")
+
+
+def ask(reader: PulseReader, timeout: float) -> Answer | None:
+    """Asks for a task dump; None where there is no answer within `timeout` seconds.
+
+    Raises:
+        OSError: we may not ask this process.
+    """
+    position, sequence = _end_of_ring(reader)
+    request = reader.request(layout.REQUEST_DUMP)
+    deadline = time.monotonic() + timeout
+    groups: dict[str, list[TaskGroup]] = {}
+    while time.monotonic() < deadline:
+        time.sleep(_POLL)
+        read = reader.ring(position, sequence)
+        position, sequence = read.position, read.sequence
+        for item in read.records:
+            with contextlib.suppress(decode.InvalidRecord):
+                record = decode.record(item.payload)
+                if record["kind"] == "task_group":
+                    groups.setdefault(record["dump"], []).append(record)
+                elif record["kind"] == "task_dump" and record["request"] >= request:
+                    return Answer(record, groups.get(record["id"], []))
+    return None
+
+
+def _end_of_ring(reader: PulseReader) -> tuple[int, int]:
+    read = reader.ring()
+    return read.position, read.sequence
+
+
+def _living(run: RunDirectory, key: str) -> Process | None:
+    try:
+        folder = run.open(key)
+    except OSError:
+        return None
+    try:
+        life = open_regular("life", folder)
+        try:
+            locked = is_locked(life)
+        finally:
+            os.close(life)
+        if locked:
+            return Process(int(key.partition("-")[0]), PulseReader(folder), folder)
+    except (OSError, PulseError):
+        pass
+    os.close(folder)
+    return None

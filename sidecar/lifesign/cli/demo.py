@@ -1,0 +1,21 @@
+"""``lifesign demo``: the sample service, run as any other service would be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from lifesign.cli import options
+from lifesign.cli.run import supervise
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    options.add_settings(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Returns the exit status of the sample service."""
+    environ = dict(os.environ)
+    environ["OTEL_SERVICE_NAME"] = environ.get("OTEL_SERVICE_NAME") or "lifesign-demo"
+    return supervise([sys.executable, "-m", "lifesign.demo"], args, environ)

@@ -1,0 +1,97 @@
+"""The run directory, as the commands make it and find it again."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import stat
+import tempfile
+from typing import Iterator
+
+from lifesign.errors import RunDirectoryError
+
+_MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
+_PREFIX = "lifesign-"
+
+
+@contextlib.contextmanager
+def made(path: str | None) -> Iterator[str]:
+    """A run directory to work in: the one asked for, or a private one that goes when the context ends.
+
+    Args:
+        path: the one asked for; made where it is missing, and kept. None for a private one, on
+            memory where the platform offers that.
+
+    Yields:
+        Its absolute path.
+
+    Raises:
+        RunDirectoryError: it is no directory, or cannot be made or written.
+    """
+    if path is not None:
+        yield _make(os.path.abspath(path))
+        return
+    private = _make_private()
+    try:
+        yield private
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def find(path: str | None) -> str:
+    """The run directory to look into: `path`, or the only one that this user has.
+
+    Raises:
+        RunDirectoryError: there is none, or there are several to choose from.
+    """
+    if path is not None:
+        if not os.path.isdir(path):
+            raise RunDirectoryError(f"there is no run directory {path}", "--dir with the LIFESIGN_DIR of the service")
+        return path
+    found = sorted(
+        entry for place in _places() for entry in glob.glob(os.path.join(place, _PREFIX + "*")) if _is_ours(entry)
+    )
+    if not found:
+        raise RunDirectoryError("no run directory of yours is here", "lifesign run -- CMD, or --dir DIR")
+    if len(found) > 1:
+        raise RunDirectoryError(
+            f"there are {len(found)} run directories of yours", f"--dir with one of {', '.join(found)}"
+        )
+    return found[0]
+
+
+def _places() -> list[str]:
+    places = [_MEMORY]
+    with contextlib.suppress(OSError):  # there may be no place for temporary files at all
+        places.append(tempfile.gettempdir())
+    return places
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _make_private() -> str:
+    place = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    try:
+        return tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+    except OSError as error:
+        raise RunDirectoryError(f"no private run directory can be made: {error.strerror}", "--dir DIR") from None
+
+
+def _make(path: str) -> str:
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"the run directory {path} cannot be made: {error.strerror}", "--dir with another one"
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise RunDirectoryError(f"the run directory {path} cannot be written", f"chmod u+rwx {path}, or --dir DIR")
+    return path

@@ -1,0 +1,169 @@
+"""``lifesign status [PID]``: the vital signs of every watched process, as the sidecar would judge them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, Sequence
+
+from lifesign.cli import extra, options, rundirectory
+from lifesign.cli.terminal import console, print_json, printable
+from lifesign.errors import EXIT_OK, NotWatchedError
+from lifesign.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from lifesign.watch.signals import Snapshot
+
+_STYLES = {
+    "starting": "cyan",
+    "healthy": "green",
+    "silent": "yellow",
+    "idle": "dim",
+    "blocked": "bold red",
+    "frozen": "bold red",
+    "dead": "bold red",
+    "stopped": "dim",
+}
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options.add_settings(parser, ["dir", "heartbeat_timeout"])
+
+
+def main(args: argparse.Namespace) -> int:
+    """Looks once, beside any sidecar or without one, and prints what it saw.
+
+    Raises:
+        NotWatchedError: there is no such process.
+    """
+    extra.require()
+    settings = options.given(args, os.environ).settings(os.environ)
+    directory = rundirectory.find(settings.dir)
+    seen = look(directory, settings)
+    snapshots = [snapshot for snapshot in seen if args.pid is None or snapshot.pid == args.pid]
+    if not snapshots:
+        which = "no process" if args.pid is None else f"no process {args.pid}"
+        others = ", ".join(str(snapshot.pid) for snapshot in seen)
+        raise NotWatchedError(
+            f"{which} is watched in {directory}", f"one of {others}" if others else "lifesign run -- CMD"
+        )
+    if args.json:
+        print_json(to_json(snapshots))
+    else:
+        console().print(render(snapshots))
+    return EXIT_OK
+
+
+def look(directory: str, settings: Settings) -> list[Snapshot]:
+    """One look at each process of a run directory, with a cursor of our own: the sidecar's stay where they are."""
+    from lifesign.watch.cursors import Cursor
+    from lifesign.watch.process import WatchedProcess
+    from lifesign.watch.rundir import RunDirectory
+    from lifesign.wire.reader import PulseError
+
+    snapshots = []
+    with contextlib.closing(RunDirectory(directory)) as run:
+        keys = run.names()
+        for key in keys:
+            # A process that is only now coming or going has nothing to show.
+            with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
+                process = WatchedProcess(run, key, Cursor(), settings, os.environ)
+                stack.callback(process.close)
+                snapshots.append(process.look(watching_since=0).snapshot)
+    return snapshots
+
+
+def to_json(snapshots: Sequence[Snapshot]) -> Any:
+    """The snapshots as plain lists and dicts; see `watch.signals.Snapshot`."""
+    import msgspec
+
+    return [
+        {name: value for name, value in msgspec.to_builtins(snapshot).items() if name != "new_delays"}
+        for snapshot in snapshots
+    ]
+
+
+def render(snapshots: Sequence[Snapshot]) -> Group:
+    """A table of processes, and below it what is worth a line about each."""
+    from rich.console import Group
+    from rich.text import Text
+
+    lines: list[Table | Text] = [_table(snapshots)]
+    for snapshot in snapshots:
+        details = _details(snapshot)
+        if details:
+            lines.append(Text(f"\n{printable(snapshot.command)} {snapshot.pid}", "bold"))
+            lines.extend(Text(f"  {printable(text)}", style) for text, style in details)
+    return Group(*lines)
+
+
+def _table(snapshots: Sequence[Snapshot]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("PID", "SERVICE", "STATE", "WHY"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("BEAT", "TASKS", "UP"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for snapshot in snapshots:
+        table.add_row(
+            str(snapshot.pid),
+            Text(printable(snapshot.service)),
+            Text(printable(snapshot.state), _STYLES.get(snapshot.state, "")),
+            Text(printable(snapshot.why)),
+            f"{duration(snapshot.beat_age)} ago" if snapshot.beats else "none",
+            str(snapshot.tasks),
+            duration(snapshot.uptime),
+        )
+    return table
+
+
+def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Lines of text with their styles."""
+    lines = []
+    if snapshot.boot != "complete":
+        lines.append((f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _STYLES["silent"]))
+    for event in snapshot.events:
+        due = f", due every {duration(event.deadline)}" if event.deadline else ""
+        newest = (
+            f"last {duration(event.age)} ago" if event.count + event.synthetic else f"none in {duration(event.age)}"
+        )
+        synthetic = f" and {event.synthetic} synthetic" if event.synthetic else ""
+        late = event.deadline is not None and event.age > event.deadline
+        lines.append(
+            (f"event {event.name}: {event.count}{synthetic}, {newest}{due}", _STYLES["silent"] if late else "")
+        )
+    lines += [
+        (f"post-condition {check.name} failed: {check.reason}", "red" if check.critical else "yellow")
+        for check in snapshot.postconditions
+        if not check.passed
+    ]
+    lines += [(f"{count} records dropped ({reason})", "yellow") for reason, count in snapshot.dropped.items() if count]
+    return lines
+
+
+def _reached(snapshot: Snapshot) -> str:
+    return f", at checkpoint {snapshot.checkpoints[-1].name}" if snapshot.checkpoints else ""
+
+
+def duration(seconds: float) -> str:
+    """``0.3s``, ``42s``, ``3m 20s``, ``5h 03m``, ``2d 04h``."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"

@@ -1,0 +1,48 @@
+"""Talking to a person: standard error for the commands, a rich console for what they show."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lifesign.errors import LifesignError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def printable(text: str) -> str:
+    """`text` with everything escaped that a terminal would act on: controls, bidi marks, line breaks."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def say(text: str) -> None:
+    """One line on standard error, in one write; a closed standard error is no error."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"lifesign: {text}\n".encode("utf-8", "backslashreplace"))
+
+
+def complain(error: LifesignError, before: str = "") -> None:
+    """What happened and what to try, on standard error."""
+    hint = f"\n  try: {printable(error.hint)}" if error.hint else ""
+    say(f"{before}{printable(error.what)}{hint}")
+
+
+def console() -> Console:
+    """A console on standard output that takes every text literally; NO_COLOR is honoured by rich."""
+    from rich.console import Console
+
+    with contextlib.suppress(AttributeError):  # a replaced standard output may not know how
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def print_json(content: Any) -> None:
+    """`content` as JSON in ASCII, so that no text of the main process can reach the terminal raw."""
+    print(json.dumps(content, indent=2, ensure_ascii=True))

@@ -1,0 +1,165 @@
+"""An order desk: orders come in, workers price and book them. It boots, works and falls ill as real services do."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import itertools
+import random
+import time
+from typing import Any, Coroutine
+
+import lifesign
+
+WORKERS = 3
+QUEUE_SIZE = 100
+LEAK = 1000  # tasks
+STANDSTILL_S = 5  # how long the loop stops
+
+
+class OrderDesk:
+    """The service.
+
+    Args:
+        pace: seconds between two orders.
+        seed: of the stream of orders.
+    """
+
+    def __init__(self, pace: float = 0.2, seed: int = 7) -> None:
+        self.booked = 0
+        self.broker_answers = True
+        self.takes_orders = True
+        self._pace = pace
+        self._random = random.Random(seed)  # noqa: S311 - orders, not secrets
+        self._prices: dict[str, float] = {}
+        self._queue: asyncio.Queue[tuple[int, str]] = asyncio.Queue(QUEUE_SIZE)
+        self._ledger = asyncio.Lock()
+        self._price_list = asyncio.Lock()
+        self._service: list[asyncio.Task[None]] = []
+        self._ill: list[asyncio.Task[None]] = []
+
+    async def boot(self) -> None:
+        """Come up in visible steps, about seven times `pace` long."""
+        await asyncio.sleep(self._pace)
+        lifesign.checkpoint("config loaded")
+        async with lifesign.checkpoint("prices loaded"):
+            await self._load_prices()
+        async with lifesign.checkpoint("broker connected"):
+            await asyncio.sleep(3 * self._pace)
+        self._promise()
+        self._start("producer", self._take_orders())
+        for number in range(1, WORKERS + 1):
+            self._start(f"worker-{number}", self._work())
+        lifesign.checkpoint("workers started")
+
+    async def close(self) -> None:
+        """End all tasks."""
+        tasks = self._service + self._ill
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- the failures --------------------------------------------------------------------------
+
+    def block(self) -> None:
+        """A synchronous call in a coroutine: the loop stands still, threads go on."""
+        self._infect("blocking-report", self._write_report())
+
+    def hold_gil(self) -> None:
+        """A C call that keeps the GIL: no Python runs at all."""
+        self._infect("native-checksum", self._checksum())
+
+    def leak(self) -> None:
+        """Tasks that wait for what never comes."""
+        for number in range(LEAK):
+            self._infect(f"confirmation-{number}", self._await_confirmation())
+
+    def deadlock(self) -> None:
+        """Two tasks that take two locks in opposite order; the workers queue up behind them."""
+        self._infect("settlement", self._settle())
+        self._infect("audit", self._audit())
+
+    def fail_postcondition(self) -> None:
+        """The broker stops answering; orders go on."""
+        self.broker_answers = False
+
+    def silence(self) -> None:
+        """No order comes any more, and nothing else is wrong."""
+        self.takes_orders = False
+
+    async def recover(self) -> None:
+        """Undo every failure that can be undone."""
+        self.broker_answers = self.takes_orders = True
+        ill, self._ill = self._ill, []
+        for task in ill:
+            task.cancel()
+        await asyncio.gather(*ill, return_exceptions=True)
+
+    # --- the work --------------------------------------------------------------------------------
+
+    async def _load_prices(self) -> None:
+        for product in ("tea", "coffee", "cocoa"):
+            await asyncio.sleep(self._pace)
+            self._prices[product] = round(self._random.uniform(2, 9), 2)
+
+    def _promise(self) -> None:
+        @lifesign.postcondition("broker connected", timeout=2.0, every=5.0)
+        async def broker_connected() -> tuple[bool, str]:
+            await asyncio.sleep(0)
+            return self.broker_answers, "" if self.broker_answers else "the broker closed the session"
+
+        @lifesign.postcondition("queue drains", timeout=2.0, every=5.0, critical=False)
+        def queue_drains() -> tuple[bool, str]:
+            waiting = self._queue.qsize()
+            return waiting < QUEUE_SIZE // 2, f"{waiting} orders wait" if waiting >= QUEUE_SIZE // 2 else ""
+
+    async def _take_orders(self) -> None:
+        for number in itertools.count(1):
+            await asyncio.sleep(self._pace * self._random.uniform(0.5, 1.5))
+            if self.takes_orders:
+                await self._queue.put((number, self._random.choice(list(self._prices))))
+
+    async def _work(self) -> None:
+        while True:
+            number, product = await self._queue.get()
+            price = await self._price(product)
+            await self._book(number, price)
+            lifesign.event("order")
+
+    async def _price(self, product: str) -> float:
+        await asyncio.sleep(self._pace / 10)
+        return self._prices[product]
+
+    async def _book(self, number: int, price: float) -> None:
+        async with self._ledger:
+            await asyncio.sleep(self._pace / 20)
+            self.booked += 1
+
+    # --- the illnesses -----------------------------------------------------------------------------
+
+    async def _write_report(self) -> None:
+        time.sleep(STANDSTILL_S)  # noqa: ASYNC251 - this is the mistake
+
+    async def _checksum(self) -> None:
+        ctypes.PyDLL(None).sleep(STANDSTILL_S)  # PyDLL, unlike CDLL, keeps the GIL
+
+    async def _await_confirmation(self) -> None:
+        await asyncio.Event().wait()
+
+    async def _settle(self) -> None:
+        async with self._ledger:
+            await asyncio.sleep(self._pace)
+            async with self._price_list:
+                pass
+
+    async def _audit(self) -> None:
+        async with self._price_list:
+            await asyncio.sleep(self._pace)
+            async with self._ledger:
+                pass
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._service.append(asyncio.create_task(work, name=name))
+
+    def _infect(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._ill.append(asyncio.create_task(work, name=name))

@@ -1,0 +1,140 @@
+"""The instruments of one watched process: names, kinds and units of DESIGN section 7.
+
+All but the histogram are observable: they read the newest snapshot when they are collected.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Union
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from lifesign import semconv
+from lifesign.watch.signals import Snapshot
+from lifesign.watch.states import STATES
+
+# Seconds, from a loop that is hardly late to one that a watcher calls blocked.
+DELAY_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_SYNTHETIC = {semconv.SYNTHETIC_TYPE: semconv.SYNTHETIC_TEST}
+
+Number = Union[int, float]
+Points = Iterator[Observation]
+
+
+class Own(NamedTuple):
+    """What the sidecar says of itself; it stands beside the metrics of every process, whose telemetry it vouches for.
+
+    `dropped` counts by reason (``spool``, ``invalid``), `rejected` in records, `spool_size` in bytes.
+    """
+
+    spool_size: int = 0
+    rejected: int = 0
+    dropped: Mapping[str, int] = {}
+
+
+class Instruments:
+    """Makes the instruments on `meter` and keeps what they show.
+
+    Args:
+        meter: of a provider that has the process's resource.
+        snapshot: the first one of the process.
+        own: asked at each collection.
+    """
+
+    def __init__(self, meter: Meter, snapshot: Snapshot, own: Callable[[], Own]) -> None:
+        self.snapshot = snapshot
+        self._own = own
+        counter, gauge = meter.create_observable_counter, meter.create_observable_gauge
+        counter(semconv.HEARTBEATS, [_as_callback(self._heartbeats)], "{heartbeat}", "Beats of the event loop")
+        gauge(semconv.HEARTBEAT_AGE, [_as_callback(self._heartbeat_age)], "s", "Time since the newest beat")
+        gauge(semconv.HEARTBEAT_TIMEOUT, [_as_callback(self._heartbeat_timeout)], "s", "Age at which a beat is stale")
+        gauge(semconv.HEARTBEAT_EXPECTED, [_as_callback(self._heartbeat_expected)], "1", "1 while beats are due")
+        meter.create_observable_up_down_counter(
+            semconv.PROCESS_STATE, [_as_callback(self._states)], "1", "1 for the state the process is in, else 0"
+        )
+        gauge(semconv.TASKS, [_as_callback(self._tasks)], "{task}", "Tasks that are not finished")
+        counter(semconv.EVENTS, [_as_callback(self._events)], "{event}", "Units of real work")
+        gauge(semconv.EVENT_AGE, [_as_callback(self._event_ages)], "s", "Time since the newest event, or since boot")
+        gauge(semconv.EVENT_DEADLINE, [_as_callback(self._event_deadlines)], "s", "Longest time between two events")
+        gauge(semconv.BOOT_DURATION, [_as_callback(self._boot_duration)], "s", "Length of the boot")
+        gauge(semconv.POSTCONDITION_PASSED, [_as_callback(self._postconditions)], "1", "1 if the check holds, else 0")
+        counter(semconv.RECORDS_DROPPED, [_as_callback(self._dropped)], "{record}", "Records lost, by reason")
+        gauge(semconv.SPOOL_SIZE, [_as_callback(self._spool_size)], "By", "Bytes that wait for the Collector")
+        counter(semconv.EXPORT_REJECTED, [_as_callback(self._rejected)], "{record}", "Records the Collector refused")
+        gauge(semconv.PROCESS_UPTIME, [_as_callback(self._uptime)], "s", "Time since the process began")
+        self._delay = meter.create_histogram(
+            semconv.EVENTLOOP_DELAY,
+            "s",
+            "How late the event loop ran a timer",
+            explicit_bucket_boundaries_advisory=DELAY_BOUNDARIES,
+        )
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Takes the newest snapshot."""
+        self.snapshot = snapshot
+        for delay in snapshot.new_delays:
+            self._delay.record(delay)
+
+    def _heartbeats(self) -> Points:
+        yield Observation(self.snapshot.beats)
+
+    def _heartbeat_age(self) -> Points:
+        yield Observation(self.snapshot.beat_age)
+
+    def _heartbeat_timeout(self) -> Points:
+        yield Observation(self.snapshot.heartbeat_timeout)
+
+    def _heartbeat_expected(self) -> Points:
+        yield Observation(int(self.snapshot.expected))
+
+    def _states(self) -> Points:
+        for state in STATES:
+            yield Observation(int(state == self.snapshot.state), {semconv.STATE: state})
+
+    def _tasks(self) -> Points:
+        yield Observation(self.snapshot.tasks)
+
+    def _events(self) -> Points:
+        for event in self.snapshot.events:
+            name = {semconv.EVENT_NAME: event.name}
+            yield Observation(event.count, name)
+            if event.synthetic:
+                yield Observation(event.synthetic, {**name, **_SYNTHETIC})
+
+    def _event_ages(self) -> Points:
+        for event in self.snapshot.events:
+            yield Observation(event.age, {semconv.EVENT_NAME: event.name})
+
+    def _event_deadlines(self) -> Points:
+        for event in self.snapshot.events:
+            if event.deadline is not None:
+                yield Observation(event.deadline, {semconv.EVENT_NAME: event.name})
+
+    def _boot_duration(self) -> Points:
+        if self.snapshot.boot_duration is not None:
+            yield Observation(self.snapshot.boot_duration)
+
+    def _postconditions(self) -> Points:
+        for check in self.snapshot.postconditions:
+            yield Observation(int(check.passed), {semconv.POSTCONDITION_NAME: check.name})
+
+    def _dropped(self) -> Points:
+        own = self._own().dropped
+        for reason in ("ring", "spool", "invalid"):
+            count = self.snapshot.dropped.get(reason, 0) + own.get(reason, 0)
+            yield Observation(count, {semconv.REASON: reason})
+
+    def _spool_size(self) -> Points:
+        yield Observation(self._own().spool_size)
+
+    def _rejected(self) -> Points:
+        yield Observation(self._own().rejected)
+
+    def _uptime(self) -> Points:
+        yield Observation(self.snapshot.uptime)
+
+
+def _as_callback(points: Callable[[], Points]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _: points()

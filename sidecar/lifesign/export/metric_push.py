@@ -1,0 +1,65 @@
+"""Metrics go out on their own clock, with fresh values: one attempt each, never spooled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from lifesign.export.delivery import Lane
+from lifesign.export.metrics import Metrics
+from lifesign.export.off_loop import off_loop
+from lifesign.export.outcome import Delivered, Refused
+
+_logger = logging.getLogger("lifesign")
+
+
+class MetricPush:
+    """Sends what `metrics` collects every `interval` seconds, and at once when `now` is called."""
+
+    def __init__(self, metrics: Metrics, lane: Lane, interval: float) -> None:
+        self.lane = lane
+        self._metrics = metrics
+        self._interval = interval
+        self._due = asyncio.Event()
+        self._closing = False
+
+    def now(self) -> None:
+        """Something happened that must not wait, such as the end of a process."""
+        self._due.set()
+
+    def finish(self) -> None:
+        """Asks `run` to return after one more push."""
+        self._closing = True
+        self._due.set()
+
+    async def run(self) -> None:
+        """Pushes until `finish`."""
+        next_at = time.monotonic() + self._interval
+        while True:
+            try:
+                await asyncio.wait_for(self._due.wait(), max(0.0, next_at - time.monotonic()))
+            except asyncio.TimeoutError:
+                next_at = time.monotonic() + self._interval
+            self._due.clear()
+            last = self._closing
+            try:
+                await self._push()
+            except Exception:
+                _logger.exception("lifesign: metrics could not be sent; it goes on")
+            if last:
+                return
+
+    async def _push(self) -> None:
+        collection = await off_loop(self._metrics.collect)
+        if not collection.data.resource_metrics:
+            return
+        outcome = await self.lane.attempt(collection.data)
+        if isinstance(outcome, Delivered):
+            self._metrics.forget(collection.gone)
+            return
+        if isinstance(outcome, Refused):
+            # Points that were refused will not be taken later either, not even the last ones of a process.
+            self._metrics.forget(collection.gone)
+        target = self.lane.exporter.target
+        self.lane.complaint.say("metrics do not reach %s: %s", target.shown, outcome.why)

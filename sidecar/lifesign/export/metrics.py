@@ -1,0 +1,129 @@
+"""Metrics of all watched processes, collected on demand: no reader thread, no exit hook."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, Callable, Mapping, Sequence
+
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    InMemoryMetricReader,
+    Metric,
+    MetricsData,
+    ResourceMetrics,
+    Sum,
+)
+
+from lifesign import semconv
+from lifesign.export import encode
+from lifesign.export.instruments import Instruments, Own
+from lifesign.watch.signals import Resource, Snapshot
+
+GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered
+
+# Counted by the main process since it began; the others since this sidecar did.
+_OF_PROCESS = (semconv.HEARTBEATS, semconv.EVENTS)
+
+
+class Metrics:
+    """Keeps the instruments of each process that was observed.
+
+    Args:
+        preferences: temporality and aggregation by kind of instrument, as the exporter wants them.
+        own: what the sidecar says of itself.
+    """
+
+    def __init__(self, preferences: tuple[Any, Any], own: Callable[[], Own]) -> None:
+        self._preferences = preferences
+        self._own = own
+        self._processes: dict[str, _Process] = {}
+
+    def observe(self, snapshots: Sequence[Snapshot], resources: Mapping[str, Resource]) -> None:
+        """Takes the newest snapshots; a process whose resource is not known yet is left out."""
+        now = time.monotonic()
+        for snapshot in snapshots:
+            process = self._processes.get(snapshot.key)
+            if process is None:
+                resource = resources.get(snapshot.key)
+                if resource is None:
+                    continue
+                process = _Process(resource, snapshot, self._preferences, self._own)
+                self._processes[snapshot.key] = process
+            process.gone_since = None
+            process.instruments.show(snapshot)
+        seen = {snapshot.key for snapshot in snapshots}
+        for key, process in list(self._processes.items()):
+            if key not in seen:
+                process.gone_since = process.gone_since or now
+                if now - process.gone_since > GONE_AGE_MAX:
+                    del self._processes[key]
+
+    def collect(self) -> Collection:
+        """The newest values of all processes. May run in another thread than the rest."""
+        processes = list(self._processes.items())
+        collected = [data for _, process in processes for data in process.collect()]
+        gone = frozenset(key for key, process in processes if process.gone_since is not None)
+        return Collection(MetricsData(collected), gone)
+
+    def forget(self, keys: frozenset[str]) -> None:
+        """Lets go of processes that are gone, once their last values were delivered."""
+        for key in keys:
+            process = self._processes.get(key)
+            if process is not None and process.gone_since is not None:
+                del self._processes[key]
+
+
+class Collection:
+    """Values of one moment, and the keys of the processes that are gone and had their last say in them."""
+
+    def __init__(self, data: MetricsData, gone: frozenset[str]) -> None:
+        self.data = data
+        self.gone = gone
+
+
+class _Process:
+    def __init__(
+        self, resource: Resource, snapshot: Snapshot, preferences: tuple[Any, Any], own: Callable[[], Own]
+    ) -> None:
+        temporality, aggregation = preferences
+        self._reader = InMemoryMetricReader(preferred_temporality=temporality, preferred_aggregation=aggregation)
+        provider = MeterProvider(
+            metric_readers=[self._reader],
+            resource=encode.resource(resource),
+            exemplar_filter=AlwaysOffExemplarFilter(),
+            shutdown_on_exit=False,
+        )
+        meter = provider.get_meter(semconv.SCOPE, semconv.VERSION)
+        self._provider = provider  # the reader's hold on it is weak
+        self._started = time.time_ns() - int(snapshot.uptime * 1e9)
+        self.instruments = Instruments(meter, snapshot, own)
+        self.gone_since: float | None = None  # monotonic seconds
+
+    def collect(self) -> Sequence[ResourceMetrics]:
+        data = self._reader.get_metrics_data()
+        if data is None:
+            return ()
+        return [
+            replace(
+                of_resource,
+                scope_metrics=[
+                    replace(of_scope, metrics=[self._since_start(metric) for metric in of_scope.metrics])
+                    for of_scope in of_resource.scope_metrics
+                ],
+            )
+            for of_resource in data.resource_metrics
+        ]
+
+    def _since_start(self, metric: Metric) -> Metric:
+        """The SDK counts from its first look; the main process counted from its own start."""
+        total = metric.data
+        if (
+            metric.name not in _OF_PROCESS
+            or not isinstance(total, Sum)
+            or total.aggregation_temporality is not AggregationTemporality.CUMULATIVE
+        ):
+            return metric
+        points = [replace(point, start_time_unix_nano=self._started) for point in total.data_points]
+        return replace(metric, data=replace(total, data_points=points))

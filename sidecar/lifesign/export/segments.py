@@ -1,0 +1,196 @@
+"""The files of a spool: numbered segments of lines, written at the end and removed from the front.
+
+A segment stands alone: the line of a resource comes before the first signal that refers to it. A
+segment that another life of the sidecar wrote is never appended to, so that a line which was torn
+by a kill stays the last one of its file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterable, NamedTuple
+
+import aiofiles
+import msgspec
+
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncFileIO
+
+CURSOR_NAME = "cursor"
+_SEGMENT_NAME = re.compile(r"(\d{16})\.jsonl")
+
+
+class Position(msgspec.Struct, frozen=True, order=True):
+    """A place in the spool: byte `offset` of segment number `segment`."""
+
+    segment: int
+    offset: int
+
+
+class Entry(NamedTuple):
+    """One signal on its way into a segment, with the line of the resource that it refers to."""
+
+    key: str
+    resource: bytes
+    line: bytes
+
+
+class Segments:
+    """The segments in `directory`.
+
+    Args:
+        directory: an existing directory that nobody else writes to.
+        segment_size: bytes after which a new segment begins. No line may be longer.
+    """
+
+    def __init__(self, directory: Path, segment_size: int) -> None:
+        self._directory = directory
+        self.segment_size = segment_size
+        self._sizes: dict[int, int] = {}  # bytes of each segment, oldest first
+        for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+            match = _SEGMENT_NAME.fullmatch(entry.name)
+            if match and entry.is_file(follow_symlinks=False):
+                self._sizes[int(match[1])] = entry.stat(follow_symlinks=False).st_size
+        self.cursor = self._load_cursor()
+        self._next = max([self.cursor.segment, *self._sizes]) + 1
+        self._active: int | None = None
+        self._file: AsyncFileIO | None = None
+        self._resources: dict[str, bytes] = {}  # that stand in the active segment
+
+    @property
+    def total(self) -> int:
+        """Bytes of all segments."""
+        return sum(self._sizes.values())
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the segments, oldest first."""
+        return list(self._sizes)
+
+    def size(self, number: int) -> int:
+        """Bytes of one segment; 0 when there is none."""
+        return self._sizes.get(number, 0)
+
+    def is_sealed(self, number: int) -> bool:
+        """Whether nothing more will be written to this segment."""
+        return number != self._active
+
+    def path(self, number: int) -> Path:
+        return self._directory / f"{number:016}.jsonl"
+
+    async def append(self, entries: Iterable[Entry]) -> int:
+        """Writes as many of `entries` as fit one segment, in one write, and returns their number (at least 1).
+
+        Raises:
+            OSError: the disk is full or read-only; nothing of `entries` is in the spool.
+        """
+        count, content, resources = self._fit(entries)
+        if not count:
+            await self._roll()
+            count, content, resources = self._fit(entries)
+        await self._write(content)
+        self._resources = resources
+        return count
+
+    def _fit(self, entries: Iterable[Entry]) -> tuple[int, bytes, dict[str, bytes]]:
+        if self._active is None:
+            return 0, b"", {}
+        size = self._sizes[self._active]
+        resources = dict(self._resources)
+        parts: list[bytes] = []
+        for entry in entries:
+            part = entry.line if resources.get(entry.key) == entry.resource else entry.resource + entry.line
+            # A segment that holds nothing yet takes a line of any length, or it would never get in.
+            if size and size + len(part) > self.segment_size:
+                break
+            resources[entry.key] = entry.resource
+            parts.append(part)
+            size += len(part)
+        return len(parts), b"".join(parts), resources
+
+    async def _roll(self) -> None:
+        await self.seal()
+        number = self._next
+        flags = os.O_EXCL | os.O_NOFOLLOW
+        self._file = await aiofiles.open(
+            self.path(number), "ab", buffering=0, opener=lambda path, given: os.open(path, given | flags, 0o600)
+        )
+        self._next += 1
+        self._active = number
+        self._sizes[number] = 0
+        self._resources = {}
+
+    async def _write(self, content: bytes) -> None:
+        assert self._file is not None
+        assert self._active is not None
+        size = self._sizes[self._active]
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[await self._file.write(left) :]
+        except OSError:
+            try:
+                await self._file.truncate(size)
+            except OSError:  # then the rest of this file is never read in this life
+                await self.seal()
+            raise
+        self._sizes[self._active] = size + len(content)
+
+    async def seal(self) -> None:
+        """Ends the active segment."""
+        file, self._file, self._active = self._file, None, None
+        if file is not None:
+            await file.close()
+
+    async def read(self, number: int, start: int = 0) -> bytes:
+        """What stands in a segment from byte `start` on.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        async with aiofiles.open(
+            self.path(number), "rb", opener=lambda path, given: os.open(path, given | os.O_NOFOLLOW)
+        ) as file:
+            await file.seek(start)
+            return await file.read(max(0, self._sizes[number] - start))
+
+    def remove(self, number: int) -> None:
+        """Deletes a segment; one that cannot be deleted is forgotten until the next start."""
+        del self._sizes[number]
+        try:
+            self.path(number).unlink(missing_ok=True)
+        except OSError:
+            return
+
+    def forget(self, number: int) -> None:
+        """Leaves a segment that cannot be read where it is."""
+        del self._sizes[number]
+
+    def _load_cursor(self) -> Position:
+        try:
+            descriptor = os.open(self._directory / CURSOR_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                cursor = msgspec.json.decode(os.read(descriptor, 256), type=Position)
+            finally:
+                os.close(descriptor)
+        except (OSError, msgspec.DecodeError):
+            return Position(0, 0)  # from the beginning: what comes twice is recognisable, what is lost is lost
+        return cursor if cursor.segment >= 0 and cursor.offset >= 0 else Position(0, 0)
+
+    def store_cursor(self, position: Position) -> None:
+        """Replaces the cursor file in one step. Blocks.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.cursor = position
+        path = self._directory / CURSOR_NAME
+        new = path.with_suffix(".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, msgspec.json.encode(position))
+        finally:
+            os.close(descriptor)
+        os.replace(new, path)

@@ -1,0 +1,129 @@
+"""Where each kind of telemetry goes, by the standard ``OTEL_*`` variables."""
+
+from __future__ import annotations
+
+import math
+from typing import Mapping, NamedTuple
+from urllib.parse import urlsplit
+
+from lifesign.errors import SettingError
+
+TRACES = "traces"
+METRICS = "metrics"
+LOGS = "logs"
+KINDS = (TRACES, METRICS, LOGS)
+
+HTTP = "http/protobuf"
+GRPC = "grpc"
+
+_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_DEFAULT_ENDPOINTS = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+_COMPRESSIONS = ("none", "gzip", "deflate")
+
+
+class Target(NamedTuple):
+    """Where one kind of telemetry goes: a full URL for HTTP, scheme and address for gRPC."""
+
+    kind: str
+    protocol: str
+    url: str
+
+    @property
+    def shown(self) -> str:
+        """The URL without what may be secret in it."""
+        return without_secrets(self.url)
+
+
+def is_configured(environ: Mapping[str, str]) -> bool:
+    """Whether a variable says where a Collector is."""
+    return any(environ.get(name) for name in (_ENDPOINT, *(_of_kind(kind, "ENDPOINT") for kind in KINDS)))
+
+
+def targets(environ: Mapping[str, str]) -> dict[str, Target]:
+    """The target of each kind of telemetry that is to be exported.
+
+    Raises:
+        SettingError: a variable has a value that cannot be used.
+    """
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return {}
+    return {kind: _target(kind, environ) for kind in KINDS if _is_exported(kind, environ)}
+
+
+def without_secrets(url: str) -> str:
+    """A URL without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    except ValueError:
+        return "an address that cannot be read"
+
+
+def _of_kind(kind: str, what: str) -> str:
+    return f"OTEL_EXPORTER_OTLP_{kind.upper()}_{what}"
+
+
+def _find(kind: str, what: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    general = f"OTEL_EXPORTER_OTLP_{what}"
+    for name in (_of_kind(kind, what), general):
+        if environ.get(name):
+            return name, environ[name].strip()
+    return general, ""
+
+
+def _is_exported(kind: str, environ: Mapping[str, str]) -> bool:
+    name = f"OTEL_{kind.upper()}_EXPORTER"
+    words = [word.strip().lower() for word in environ.get(name, "").split(",") if word.strip()]
+    if words == ["none"]:
+        return False
+    if words and "otlp" not in words:
+        raise SettingError(f"{name}={environ[name]!r} cannot be used: it wants otlp or none", f"unset {name}")
+    return True
+
+
+def _target(kind: str, environ: Mapping[str, str]) -> Target:
+    name, protocol = _find(kind, "PROTOCOL", environ)
+    protocol = protocol or HTTP
+    if protocol not in _DEFAULT_ENDPOINTS:
+        raise SettingError(
+            f"{name}={protocol!r} cannot be used: it wants http/protobuf or grpc",
+            f"unset {name} for http/protobuf",
+        )
+    _check_number(*_find(kind, "TIMEOUT", environ))
+    _check_compression(*_find(kind, "COMPRESSION", environ))
+    name, url = _find(kind, "ENDPOINT", environ)
+    if not url:
+        url = _DEFAULT_ENDPOINTS[protocol]
+    _check_url(name, url)
+    if protocol == HTTP and name == _ENDPOINT:
+        url = f"{url.rstrip('/')}/v1/{kind}"
+    return Target(kind, protocol, url)
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, brackets that do not match
+        good = False
+    if not good:
+        raise SettingError(
+            f"{name} cannot be used: it wants a URL such as http://localhost:4318, not {without_secrets(url)!r}",
+            f"write {name} with http:// or https:// in front, and a host",
+        )
+
+
+def _check_number(name: str, value: str) -> None:
+    if not value:
+        return
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise SettingError(f"{name}={value!r} cannot be used: it wants seconds above 0", f"unset {name} for 10")
+
+
+def _check_compression(name: str, value: str) -> None:
+    if value and value.lower() not in _COMPRESSIONS:
+        raise SettingError(f"{name}={value!r} cannot be used: it wants none, gzip or deflate", f"unset {name}")

@@ -1,0 +1,79 @@
+"""One sidecar, one spool: which directory it is, and the lock that keeps a second one out."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Mapping
+
+from lifesign.errors import SpoolError, SpoolHeldError
+
+LOCK_NAME = "lock"
+PLACES = 1024  # sidecars of one user on one machine that find a spool of their own by default
+
+
+class Tenancy:
+    """A spool's directory while this process holds it. The kernel ends it when the process dies.
+
+    Args:
+        directory: made, with its parents, where it is missing.
+
+    Raises:
+        SpoolHeldError: another process holds it.
+        SpoolError: it cannot be made or written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor: int | None = os.open(directory / LOCK_NAME, flags, 0o600)
+        except OSError as error:
+            raise SpoolError(
+                f"the spool {directory} cannot be written: {error.strerror}",
+                "set LIFESIGN_SPOOL_DIR to a writable directory on disk",
+            ) from None
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.end()
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise SpoolError(
+                    f"the spool {directory} cannot be locked: {error.strerror}",
+                    "set LIFESIGN_SPOOL_DIR to a local directory",
+                ) from None
+            raise SpoolHeldError(
+                f"another sidecar uses the spool {directory}",
+                "set LIFESIGN_SPOOL_DIR to a directory of its own for each sidecar",
+            ) from None
+
+    def end(self) -> None:
+        """Lets another sidecar in."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def default_directory(environ: Mapping[str, str]) -> Path:
+    """The folder of the default spools; they are named 0, 1 and so on."""
+    state = environ.get("XDG_STATE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    home = Path(state) if state.startswith("/") else Path(os.path.expanduser("~")) / ".local" / "state"
+    return home / "lifesign" / "spool"
+
+
+def first_free(directory: Path) -> Tenancy:
+    """Takes the first numbered spool in `directory` that nobody holds.
+
+    Raises:
+        SpoolError: none can be had.
+    """
+    for number in range(PLACES):
+        try:
+            return Tenancy(directory / str(number))
+        except SpoolHeldError:
+            continue
+    raise SpoolError(f"all {PLACES} spools in {directory} are in use", "set LIFESIGN_SPOOL_DIR")

@@ -1,0 +1,160 @@
+"""The board: what the page and the health endpoints show. Filled by the watcher, read by `serve`; no I/O."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from lifesign.serve.history import DumpView, History
+from lifesign.watch import states
+from lifesign.watch.signals import Attributes, Resource, Signal, Snapshot
+
+LOOKS = 120  # of one process, for its heartbeat strip
+KEEP_GONE_S = 900.0  # how long a process stays that the watcher no longer speaks of
+KEEP_GONE = 20
+SHOWN = 100  # processes in one state; the ill ones come first
+BYTES = 4 << 20  # of all histories
+
+# The illest first; what ended comes after everything that lives.
+_ORDER = (
+    states.FROZEN,
+    states.BLOCKED,
+    states.SILENT,
+    states.STARTING,
+    states.IDLE,
+    states.HEALTHY,
+    states.DEAD,
+    states.STOPPED,
+)
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True):
+    """One look at one process: the worst event loop delay since the look before (s, None without a beat)."""
+
+    delay: float | None
+    state: str
+
+
+class ProcessView(msgspec.Struct, frozen=True):
+    """Everything that the page shows of one process. `happenings` and `dump`: see `serve.history`."""
+
+    process: Snapshot
+    watched: bool
+    resource: Attributes
+    looks: list[Look]
+    happenings: list[msgspec.Raw]
+    dump: DumpView | None
+
+
+class StateView(msgspec.Struct, frozen=True):
+    """The whole page. `counts` holds every process by state, also those that are not in `processes`."""
+
+    version: int
+    counts: dict[str, int]
+    hidden: int
+    processes: list[ProcessView]
+
+
+class _Process:
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+        self.gone_since: float | None = None
+        self.resource: Attributes = {}
+        self.looks: deque[Look] = deque(maxlen=LOOKS)
+        self.history = History()
+
+    def look(self, snapshot: Snapshot) -> None:
+        # The strip of a process that ended shows how it ended, so it stands still.
+        if not (self.looks and self.looks[-1].state in states.ENDED):
+            delay = max(snapshot.new_delays) if snapshot.new_delays else None
+            self.looks.append(Look(delay, snapshot.state))
+        self.snapshot = msgspec.structs.replace(snapshot, new_delays=())
+        self.gone_since = None
+
+
+class Board:
+    """The newest state of every process and its recent past, in bounded memory.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._processes: dict[str, _Process] = {}
+        self._updated: float | None = None
+        self.version = 0  # grows whenever there is something new to show
+
+    def update(self, snapshots: Sequence[Snapshot]) -> None:
+        """Take the newest look at every watched process; who is missing from it is no longer watched."""
+        now = self._updated = self._clock()
+        seen = {snapshot.key for snapshot in snapshots}
+        for snapshot in snapshots:
+            self._processes.setdefault(snapshot.key, _Process()).look(snapshot)
+        for key in [key for key in self._processes if key not in seen]:
+            process = self._processes[key]
+            if process.gone_since is None:
+                process.gone_since = now
+            if process.snapshot is None or now - process.gone_since > KEEP_GONE_S:
+                del self._processes[key]
+        gone = sorted(self._gone(), key=lambda key: self._processes[key].gone_since or 0.0)
+        for key in gone[: max(0, len(gone) - KEEP_GONE)]:
+            del self._processes[key]
+        self.version += 1
+
+    def add(self, resources: Iterable[Resource], signals: Iterable[Signal]) -> None:
+        """Keep what happened. Signals of a process that the next `update` does not know are dropped by it."""
+        for resource in resources:
+            self._processes.setdefault(resource.key, _Process()).resource = resource.attributes
+        for signal in signals:
+            self._processes.setdefault(signal.resource, _Process()).history.add(signal)
+            self.version += 1
+        self._fit()
+
+    def look_age(self) -> float | None:
+        """Seconds since the newest `update`, None before the first."""
+        return None if self._updated is None else self._clock() - self._updated
+
+    def watched(self) -> tuple[Snapshot, ...]:
+        """The newest snapshots of the processes that the watcher speaks of."""
+        return tuple(p.snapshot for p in self._processes.values() if p.snapshot is not None and p.gone_since is None)
+
+    def state(self) -> StateView:
+        """All that the page shows: the ill first, the ended last, newest before oldest."""
+        known = [(p, p.snapshot) for p in reversed(self._processes.values()) if p.snapshot is not None]
+        known.sort(key=lambda pair: (pair[0].gone_since is not None, _ORDER.index(pair[1].state)))
+        counts = dict.fromkeys(states.STATES, 0)
+        for process, snapshot in known:
+            if process.gone_since is None:
+                counts[snapshot.state] += 1
+        return StateView(
+            version=self.version,
+            counts=counts,
+            hidden=max(0, len(known) - SHOWN),
+            processes=[_view(process, snapshot) for process, snapshot in known[:SHOWN]],
+        )
+
+    def _gone(self) -> list[str]:
+        return [key for key, process in self._processes.items() if process.gone_since is not None]
+
+    def _fit(self) -> None:
+        total = sum(process.history.size for process in self._processes.values())
+        while total > BYTES:
+            biggest = max((process.history for process in self._processes.values()), key=lambda history: history.size)
+            total -= biggest.size
+            biggest.forget()
+            total += biggest.size
+
+
+def _view(process: _Process, snapshot: Snapshot) -> ProcessView:
+    return ProcessView(
+        process=snapshot,
+        watched=process.gone_since is None,
+        resource=process.resource,
+        looks=list(process.looks),
+        happenings=process.history.happenings(),
+        dump=process.history.dump(),
+    )

@@ -1,0 +1,104 @@
+"""What stands before every local app: who may ask, how much, and what a browser may do with the answer."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "x-lifesign"  # no other site can send it without asking first, and nobody answers that question
+
+_SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+}
+
+
+class NoBody:
+    """Refuses requests that bring a body: nothing here reads one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            refusal = PlainTextResponse("no request body is wanted here\n", 413, {"connection": "close"})
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class LocalOnly:
+    """Answers only a browser or client that meant this page, and tells the browser to stay strict.
+
+    A name that was rebound to this address, or a page of another site, gets nothing: neither an
+    answer to read nor an action.
+
+    Args:
+        app: the app behind it.
+        host: the host that the server is bound to, allowed beside the loopback names.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._host = host.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_strictly(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_SECURITY_HEADERS)
+            await send(message)
+
+        refusal = self._refusal(Request(scope))
+        await (refusal or self._app)(scope, receive, send_strictly)
+
+    def _refusal(self, request: Request) -> Response | None:
+        hosts = request.headers.getlist("host")
+        if len(hosts) != 1 or not self._is_ours(_hostname(hosts[0])):
+            return PlainTextResponse(
+                "421: this page answers only to localhost and to the address it is bound to (LIFESIGN_PAGE_ADDR)\n", 421
+            )
+        if request.url.path.startswith("/api/") and request.headers.get("sec-fetch-site", "none") not in (
+            "same-origin",
+            "none",
+        ):
+            return PlainTextResponse("403: another site may not ask this\n", 403)
+        if request.method == "POST":
+            origin = request.headers.get("origin")
+            if origin is not None and origin.lower() not in _origins(hosts[0]):
+                return PlainTextResponse("403: another site may not do this\n", 403)
+            if request.headers.get(HEADER) != "1":
+                return PlainTextResponse("403: send the header X-Lifesign: 1\n", 403)
+        return None
+
+    def _is_ours(self, hostname: str) -> bool:
+        if hostname in ("localhost", self._host) or hostname.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(hostname).is_loopback
+        except ValueError:
+            return False
+
+
+def _hostname(host: str) -> str:
+    """``[::1]:7317`` -> ``::1``."""
+    name, colon, port = host.rpartition(":")
+    bare = name if colon and port.isdigit() else host
+    return bare.removeprefix("[").removesuffix("]").lower()
+
+
+def _origins(host: str) -> Iterable[str]:
+    return (f"http://{host.lower()}", f"https://{host.lower()}")

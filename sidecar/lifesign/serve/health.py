@@ -1,0 +1,46 @@
+"""The health endpoints: of the sidecar, and of the main process for the kubelet's probes of its container."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from lifesign.serve import verdicts
+from lifesign.serve.board import Board
+from lifesign.serve.guard import NoBody
+from lifesign.serve.verdicts import Sidecar, Verdict
+
+
+def health_app(board: Board, sidecar: Callable[[], Sidecar]) -> Starlette:
+    """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
+
+    No Host check here: a kubelet asks by the address of the pod.
+
+    Args:
+        board: what is known of the main processes.
+        sidecar: how the sidecar is, asked at every request.
+    """
+    judges: dict[str, Callable[[], Verdict]] = {
+        "/livez": lambda: verdicts.sidecar_livez(sidecar()),
+        "/readyz": lambda: verdicts.sidecar_readyz(sidecar()),
+        "/app/livez": lambda: verdicts.app_livez(sidecar(), board.watched()),
+        "/app/readyz": lambda: verdicts.app_readyz(board.watched()),
+        "/app/startupz": lambda: verdicts.app_startupz(board.watched()),
+    }
+    routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
+    return Starlette(routes=routes, middleware=[Middleware(NoBody)])
+
+
+def _endpoint(judge: Callable[[], Verdict]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        verdict = judge()
+        word = "ok" if verdict.ok else "failed"
+        lines = (*verdict.lines, word) if "verbose" in request.query_params else (word,)
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if verdict.ok else 503, {"cache-control": "no-store"})
+
+    return answer

@@ -1,0 +1,198 @@
+"""What happened lately in one process, kept ready to be shown: encoded once, bounded in number and bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from lifesign import semconv
+from lifesign.watch.signals import SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_WARN, Attributes, Log, Signal, Span
+
+HAPPENINGS = 60  # of one process
+GROUPS = 100  # of one task dump
+HAPPENINGS_BYTES = 128 << 10
+DUMP_BYTES = 128 << 10
+TEXT_CHARACTERS = 2_000
+STACK_CHARACTERS = 8_000
+NAMES = 10
+
+_encoder = msgspec.json.Encoder()
+_SHOWN_SPANS = (semconv.SPAN_BLOCKED, semconv.SPAN_FROZEN)
+_DRY_RUN = semconv.SPAN_DRY_RUN.partition("{")[0]
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """A log record, or a span worth a line. `at` is wall clock nanoseconds, `seconds` the length of a span."""
+
+    at: int
+    severity: int
+    name: str
+    text: str
+    stack: str
+    seconds: float | None
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One group of a task dump; the stack has the outermost frame first."""
+
+    index: int
+    count: int
+    names: tuple[str, ...]
+    waits_for: str
+    stack: str
+
+
+class DumpView(msgspec.Struct, frozen=True):
+    """A task dump; `tasks` and `groups_total` are None until its summary came. `groups`: biggest first."""
+
+    id: str
+    at: int
+    reason: str
+    tasks: int | None
+    groups_total: int | None
+    groups: list[msgspec.Raw]
+
+
+class History:
+    """Newest happenings and the newest task dump of one process; the oldest go first, then the smallest groups."""
+
+    def __init__(self) -> None:
+        self._happenings: deque[bytes] = deque()
+        self._groups: dict[int, bytes] = {}
+        self._dump: DumpView | None = None
+        self._happenings_bytes = 0
+        self._dump_bytes = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes kept."""
+        return self._happenings_bytes + self._dump_bytes
+
+    def add(self, signal: Signal) -> None:
+        """Take in one signal; one that the page has no line for leaves no trace."""
+        if isinstance(signal, Span):
+            if _is_shown(signal):
+                self._remember(_from_span(signal))
+            return
+        if signal.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
+            self._add_to_dump(signal)
+        if signal.event != semconv.LOG_TASK_GROUP:
+            self._remember(_from_log(signal))
+
+    def forget(self) -> None:
+        """Give up about half of what is kept: happenings before the dump."""
+        if self._happenings:
+            for _ in range((len(self._happenings) + 1) // 2):
+                self._forget_oldest()
+        else:
+            self._drop_dump()
+
+    def happenings(self) -> list[msgspec.Raw]:
+        """`Happening`s as JSON, newest first."""
+        return [msgspec.Raw(encoded) for encoded in reversed(self._happenings)]
+
+    def dump(self) -> DumpView | None:
+        """The newest task dump."""
+        if self._dump is None:
+            return None
+        groups = [msgspec.Raw(self._groups[index]) for index in sorted(self._groups)]
+        return msgspec.structs.replace(self._dump, groups=groups)
+
+    def _remember(self, happening: Happening) -> None:
+        encoded = _encoder.encode(happening)
+        self._happenings.append(encoded)
+        self._happenings_bytes += len(encoded)
+        while len(self._happenings) > HAPPENINGS or self._happenings_bytes > HAPPENINGS_BYTES:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._happenings_bytes -= len(self._happenings.popleft())
+
+    def _add_to_dump(self, log: Log) -> None:
+        attributes = log.attributes
+        id_ = _text(attributes, semconv.DUMP_ID)
+        if self._dump is None or self._dump.id != id_:
+            if self._dump is not None and log.time < self._dump.at:
+                return  # a late part of an older dump
+            self._drop_dump()
+            self._dump = DumpView(id=id_, at=log.time, reason="", tasks=None, groups_total=None, groups=[])
+        if log.event == semconv.LOG_TASK_DUMP:
+            self._dump = msgspec.structs.replace(
+                self._dump,
+                at=log.time,
+                reason=_text(attributes, semconv.DUMP_REASON),
+                tasks=_number(attributes, semconv.DUMP_TASKS),
+                groups_total=_number(attributes, semconv.DUMP_GROUPS),
+            )
+        else:
+            self._add_group(_from_group_log(log))
+
+    def _add_group(self, group: Group) -> None:
+        encoded = _encoder.encode(group)
+        self._dump_bytes += len(encoded) - len(self._groups.get(group.index, b""))
+        self._groups[group.index] = encoded
+        while len(self._groups) > GROUPS or self._dump_bytes > DUMP_BYTES:
+            self._dump_bytes -= len(self._groups.pop(max(self._groups)))
+
+    def _drop_dump(self) -> None:
+        self._dump_bytes = 0
+        self._groups.clear()
+        self._dump = None
+
+
+def _is_shown(span: Span) -> bool:
+    """Boots, checkpoints and checks that went well are told by the snapshot already."""
+    return span.error is not None or span.name in _SHOWN_SPANS or span.name.startswith(_DRY_RUN)
+
+
+def _from_span(span: Span) -> Happening:
+    if span.error is not None:
+        severity = SEVERITY_ERROR
+    else:
+        severity = SEVERITY_WARN if span.name in _SHOWN_SPANS else SEVERITY_INFO
+    return Happening(
+        at=span.start,
+        severity=severity,
+        name=_cut(span.name, TEXT_CHARACTERS),
+        text=_cut(span.error or "", TEXT_CHARACTERS),
+        stack="",
+        seconds=max(0.0, (span.end - span.start) / 1e9),
+    )
+
+
+def _from_log(log: Log) -> Happening:
+    stack = _text(log.attributes, semconv.CODE_STACKTRACE) or _text(log.attributes, semconv.EXCEPTION_STACKTRACE)
+    return Happening(
+        at=log.time,
+        severity=log.severity,
+        name=_cut(log.event, TEXT_CHARACTERS),
+        text=_cut(log.body, TEXT_CHARACTERS),
+        stack=_cut(stack, STACK_CHARACTERS),
+        seconds=None,
+    )
+
+
+def _from_group_log(log: Log) -> Group:
+    names = log.attributes.get(semconv.GROUP_NAMES, [])
+    return Group(
+        index=_number(log.attributes, semconv.GROUP_INDEX) or 0,
+        count=_number(log.attributes, semconv.GROUP_COUNT) or 0,
+        names=tuple(_cut(name, 200) for name in names[:NAMES]) if isinstance(names, list) else (),
+        waits_for=_cut(_text(log.attributes, semconv.GROUP_WAITS_FOR), TEXT_CHARACTERS),
+        stack=_cut(_text(log.attributes, semconv.CODE_STACKTRACE), STACK_CHARACTERS),
+    )
+
+
+def _text(attributes: Attributes, name: str) -> str:
+    value = attributes.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(attributes: Attributes, name: str) -> int | None:
+    value = attributes.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1] + "…"

@@ -1,0 +1,177 @@
+"""HTTP inside the sidecar's loop: uvicorn without its signal handlers, its chatter and its patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lifesign.errors import SettingError
+
+REQUEST_BYTES = 16 << 10  # of request line and headers; bodies are refused by `serve.guard`
+CONNECTIONS = 64
+PATIENCE_S = 5.0  # for a request to arrive whole, and between two requests
+GRACE_S = 0.2  # for answers that are on their way when the server closes
+CLOSE_S = 2.0
+
+
+class Server:
+    """Serves one ASGI app on one address.
+
+    Args:
+        app: the app, see `serve.page` and `serve.health`.
+        address: host and port; port 0 takes a free one.
+        setting: what the user set the address with (a flag or a variable), for errors.
+    """
+
+    def __init__(self, app: ASGIApp, address: tuple[str, int], *, setting: str) -> None:
+        self._app = app
+        self._address = address
+        self._setting = setting
+        self._server: _Uvicorn | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self.url = ""  # the real address, once started
+
+    async def start(self) -> None:
+        """Bind, then serve in a task of the running loop.
+
+        Raises:
+            SettingError: the address is in use, not permitted, or not an address of this machine.
+        """
+        listener = await self._bind()
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._server = _Uvicorn(
+            uvicorn.Config(
+                self._app,
+                http=_ImpatientProtocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level=logging.ERROR,  # a bug of ours is worth a traceback, a bad request is not worth a line
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_keep_alive=int(PATIENCE_S),
+                timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=REQUEST_BYTES,
+            )
+        )
+        self._serving = asyncio.create_task(self._server.serve([listener]), name=f"lifesign serve {self.url}")
+
+    async def close(self) -> None:
+        """End within `CLOSE_S` seconds, whoever is still connected. Twice is as good as once."""
+        if self._server is None or self._serving is None:
+            return
+        self._server.should_exit = True
+        _, late = await asyncio.wait({self._serving}, timeout=CLOSE_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(self._serving, return_exceptions=True)
+
+    async def _bind(self) -> socket.socket:
+        host, port = self._address
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except OSError as error:
+            raise self._cannot(error) from None
+        failures: list[OSError] = []
+        for family, kind, protocol, _, address in found:
+            # A name may stand for an address that this machine lacks, such as ::1 for localhost.
+            with _noted(failures):
+                return _listen(family, kind, protocol, address)
+        raise self._cannot(failures[0])
+
+    def _cannot(self, error: OSError) -> SettingError:
+        host, port = self._address
+        hint = {
+            errno.EADDRINUSE: "another program listens there: end it, or take another port (port 0 takes a free one)",
+            errno.EACCES: "this user may not listen there: take a port above 1023",
+        }.get(error.errno or 0, "take an address of this machine, such as 127.0.0.1")
+        return SettingError(f"{self._setting}={host}:{port} cannot be listened on: {error.strerror or error}", hint)
+
+
+@contextlib.contextmanager
+def _noted(failures: list[OSError]) -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
+        failures.append(error)
+
+
+def _listen(
+    family: socket.AddressFamily, kind: socket.SocketKind, protocol: int, address: tuple[str, int] | tuple[object, ...]
+) -> socket.socket:
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        # Listening here, not later in the loop: whoever reads the URL may connect at once.
+        listener.listen(CONNECTIONS)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals belong to the command, not to its HTTP server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class _ImpatientProtocol(H11Protocol):
+    """Ends connections whose request does not arrive: idle ones must not use up the places of a probe."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self._answering():
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self._answering():
+            self._expect_request()
+
+    def shutdown(self) -> None:
+        # A stream of events has no end of its own: the end of its connection is what tells it.
+        super().shutdown()
+        self.loop.call_later(GRACE_S, self.transport.abort)
+
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _expect_request(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(PATIENCE_S, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

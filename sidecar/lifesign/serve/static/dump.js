@@ -1,0 +1,82 @@
+// The newest task dump of a process, and the button that asks for another.
+
+import { clock, count, element, list, setText } from "./dom.js";
+
+const ANSWER_MS = 10000;
+
+export class DumpSection {
+  constructor() {
+    this.note = element("span", "note");
+    this.button = element("button", "", "dump tasks");
+    this.button.type = "button";
+    this.button.addEventListener("click", () => this.ask());
+    this.said = element("p", "note said");
+    this.said.setAttribute("role", "status");
+    this.groups = element("ol", "groups");
+    const head = element("div", "head", element("h3", "", "Task dump ", this.note), this.button);
+    this.node = element("section", "dump", head, this.said, this.groups);
+    this.shown = null;
+    this.timer = null;
+  }
+
+  update({ process, watched, dump }) {
+    this.key = process.key;
+    this.button.disabled = !process.alive || !watched;
+    if ((dump?.id ?? null) !== this.shown && this.timer !== null) this.say("");
+    this.shown = dump?.id ?? null;
+    setText(this.note, dump ? describe(dump) : "none yet");
+    list(this.groups, dump?.groups ?? [], ({ index }) => `${dump.id} ${index}`, createGroup);
+  }
+
+  async ask() {
+    this.say("asking");
+    try {
+      const answer = await fetch(`api/processes/${encodeURIComponent(this.key)}/dump`, {
+        method: "POST",
+        headers: { "X-Lifesign": "1" },
+      });
+      if (answer.ok) {
+        this.say("asked; the process answers at its next watchdog beat");
+        this.timer = setTimeout(() => this.say("no answer yet: while no Python runs, no dump can be taken"), ANSWER_MS);
+      } else {
+        this.say(await refusal(answer));
+      }
+    } catch {
+      this.say("the sidecar does not answer");
+    }
+  }
+
+  say(text) {
+    clearTimeout(this.timer);
+    this.timer = null;
+    setText(this.said, text);
+  }
+}
+
+async function refusal(answer) {
+  try {
+    const { what, hint } = await answer.json();
+    return hint ? `${what}; try: ${hint}` : what;
+  } catch {
+    return `refused (${answer.status})`;
+  }
+}
+
+function describe({ at, reason, tasks, groups, groups_total: total }) {
+  const parts = [clock(at)];
+  if (tasks !== null) parts.unshift(`${count(tasks)} tasks in ${count(total ?? groups.length)} groups`);
+  if (reason) parts.push(reason);
+  if (total !== null && total > groups.length) parts.push(`the biggest ${groups.length} shown`);
+  return parts.join(" · ");
+}
+
+function createGroup(group) {
+  const { count: tasks, names, waits_for: waits, stack, index } = group;
+  const title = waits ? `waits for ${waits}` : "running or ready";
+  const summary = element("summary", "", element("span", "number", `${count(tasks)} ×`), " ", element("span", "label", title));
+  const details = element("details", "", summary, element("pre", "", stack || "no stack"));
+  const more = tasks > names.length ? ` and ${count(tasks - names.length)} more` : "";
+  details.append(element("p", "note", names.length ? `${names.join(", ")}${more}` : ""));
+  details.open = index === 0;
+  return { node: element("li", "", details), update() {} };
+}

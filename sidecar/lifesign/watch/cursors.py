@@ -1,0 +1,61 @@
+"""How far the sidecar has told each process's story, kept over its own restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import msgspec
+
+_BYTES_MAX = 1 << 20
+
+
+class Cursor(msgspec.Struct):
+    """Where to go on with one process. What lies before has been handed on for export."""
+
+    boot_sequence: int = 0
+    boot_exported: bool = False
+    ring_position: int = 0
+    ring_sequence: int = 0
+    state: str | None = None
+    state_since: int = 0
+
+
+class Cursors:
+    """The cursors by process folder, in one small file that is replaced as a whole.
+
+    Args:
+        path: the file; None keeps them in memory only.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._saved = b""
+        self._by_key: dict[str, Cursor] = {}
+        if path is not None:
+            with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+                with open(path, "rb") as file:
+                    self._saved = file.read(_BYTES_MAX)
+                self._by_key = msgspec.json.decode(self._saved, type=dict[str, Cursor])
+
+    def get(self, key: str) -> Cursor:
+        """The cursor of a process folder; a new one starts at the beginning."""
+        return self._by_key.setdefault(key, Cursor())
+
+    def forget(self, key: str) -> None:
+        self._by_key.pop(key, None)
+
+    def save(self) -> None:
+        """Writes the file where anything changed.
+
+        Raises:
+            OSError: it cannot be written; a restarted sidecar may then tell some things twice.
+        """
+        content = msgspec.json.encode(self._by_key)
+        if self._path is None or content == self._saved:
+            return
+        unfinished = f"{self._path}.new"
+        with open(unfinished, "wb") as file:
+            file.write(content)
+        os.replace(unfinished, self._path)
+        self._saved = content

@@ -1,0 +1,66 @@
+"""Untrusted JSON of the main process, decoded against the shapes in `wire.records`."""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+
+from lifesign.wire import records
+
+RingRecord = Union[records.PostconditionReport, records.TaskDump, records.TaskGroup, records.DryRunEvent]
+BootRecord = Union[records.Checkpoint, records.BootEnded]
+
+Record = Union[RingRecord, BootRecord]
+
+
+class InvalidRecordError(ValueError):
+    """A record that does not have the shape it should have; the message says where."""
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_kind = msgspec.json.Decoder(_Kind)
+_by_kind: dict[str, msgspec.json.Decoder[Any]] = {
+    "postconditions": msgspec.json.Decoder(records.PostconditionReport),
+    "task_dump": msgspec.json.Decoder(records.TaskDump),
+    "task_group": msgspec.json.Decoder(records.TaskGroup),
+    "dry_run": msgspec.json.Decoder(records.DryRunEvent),
+    "checkpoint": msgspec.json.Decoder(records.Checkpoint),
+    "boot_ended": msgspec.json.Decoder(records.BootEnded),
+}
+_identity = msgspec.json.Decoder(records.Identity)
+_tombstone = msgspec.json.Decoder(records.Tombstone)
+
+
+def record(payload: bytes) -> Record:
+    """One record of any kind.
+
+    Raises:
+        InvalidRecordError: it is not JSON, of an unknown kind, or not of its kind's shape.
+    """
+    try:
+        kind = _kind.decode(payload).kind
+        if kind not in _by_kind:
+            raise InvalidRecordError(f"a record of unknown kind {kind[:40]!r}")
+        return _by_kind[kind].decode(payload)  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRecordError(str(error)) from None
+
+
+def identity(payload: bytes) -> records.Identity:
+    """The identity block; raises InvalidRecordError."""
+    try:
+        return _identity.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRecordError(f"the identity block: {error}") from None
+
+
+def tombstone(payload: bytes | None) -> records.Tombstone | None:
+    """The tombstone; None where there is none that can be read."""
+    try:
+        return None if payload is None else _tombstone.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

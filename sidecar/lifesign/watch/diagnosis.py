@@ -1,0 +1,139 @@
+"""Which illness it is: a pure function of what was read, one row of the table at a time.
+
+==========  ==========  ============  =========================================  ==========
+lock        loop beat   watchdog      more                                       state
+==========  ==========  ============  =========================================  ==========
+held        none yet    fresh         before the first event, in time            starting
+held        fresh       fresh         nothing promised is overdue                healthy
+held        fresh       fresh         a promised event is overdue                silent
+held        ended       fresh         the process goes on without a loop         idle
+held        stale       fresh         Python runs, the loop does not             blocked
+held        stale       stale         no Python runs                             frozen
+free        any         any           no tombstone, or one of an exception       dead
+free        any         any           tombstone, or the end was asked for        stopped
+==========  ==========  ============  =========================================  ==========
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lifesign.watch import states
+from lifesign.wire import layout
+from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
+from lifesign.wire.records import Tombstone
+
+
+class Ending(NamedTuple):
+    """What the supervisor knows of the end, if there is one: `asked` and `signal` are signal names."""
+
+    asked: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+
+
+class Reading(NamedTuple):
+    """All that a diagnosis rests on.
+
+    Times are nanoseconds on the monotonic clock. `watching_since` is when the sidecar began to watch
+    without a gap of its own: what it slept through is no illness of the service.
+    """
+
+    now: int
+    watching_since: int
+    alive: bool
+    watchdog: WatchdogSigns | None
+    loops: tuple[LoopSigns, ...]
+    events: tuple[EventCount, ...]
+    started: int
+    timeout: int
+    boot_timeout: int
+    tombstone: Tombstone | None = None
+    ending: Ending = Ending()
+
+
+class Verdict(NamedTuple):
+    """The state, and why in one line."""
+
+    state: str
+    why: str
+
+
+def diagnose(reading: Reading) -> Verdict:
+    """Tells the state of a main process."""
+    if not reading.alive:
+        return _ended(reading.tombstone, reading.ending)
+    watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
+    running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+    stale = [age for age in (_age(reading, signs.mono_ns) for signs in running) if age > reading.timeout]
+    if (stale or not running) and watchdog_age > reading.timeout:
+        return Verdict(
+            states.FROZEN, f"no Python code has run for {_seconds(watchdog_age)}: GIL held, stopped or starved"
+        )
+    if stale:
+        which = "the event loop" if len(running) == 1 else f"{len(stale)} of {len(running)} event loops"
+        return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(stale))}; Python still runs")
+    phase = reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING
+    if not running:
+        return _without_loop(reading, phase)
+    if phase == layout.BOOT_STARTING:
+        return Verdict(states.STARTING, "the boot has not ended yet")
+    overdue = _overdue(reading, phase)
+    if overdue is not None:
+        return overdue
+    return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
+
+
+def _ended(tombstone: Tombstone | None, ending: Ending) -> Verdict:
+    if tombstone is not None and tombstone["how"] == "exception":
+        error = tombstone["error"]
+        return Verdict(states.DEAD, f"uncaught {error['type']}: {error['message']}" if error else "uncaught exception")
+    if ending.asked is not None:
+        return Verdict(states.STOPPED, f"ended by {ending.asked}, as asked")
+    if ending.signal is not None:
+        return Verdict(states.DEAD, f"killed by {ending.signal}")
+    if ending.exit_code:
+        return Verdict(states.DEAD, f"exit code {ending.exit_code}, which nobody asked for")
+    if tombstone is not None or ending.exit_code == 0:
+        return Verdict(states.STOPPED, "ended by itself")
+    return Verdict(states.DEAD, "gone without a tombstone: killed, or ended by os._exit")
+
+
+def _without_loop(reading: Reading, phase: int) -> Verdict:
+    if reading.loops:
+        return Verdict(states.IDLE, "its event loop has ended; the process goes on")
+    if phase == layout.BOOT_STARTING and reading.now - reading.started <= reading.boot_timeout:
+        return Verdict(states.STARTING, "no event loop yet")
+    return Verdict(states.IDLE, "it runs no event loop")
+
+
+def _overdue(reading: Reading, phase: int) -> Verdict | None:
+    promised = [event for event in reading.events if event.deadline_ns]
+    for event in promised:
+        age = event_age(event, reading.started, reading.now)
+        never = not event.real + event.synthetic
+        if age > event.deadline_ns or (never and phase == layout.BOOT_TIMED_OUT):
+            ago = "has not come since the start" if never else "came last"
+            return Verdict(
+                states.SILENT,
+                f"promised event {event.name!r} {ago}, {_seconds(age)} ago; due every {_seconds(event.deadline_ns)}",
+            )
+    return None
+
+
+def _promises(reading: Reading) -> str:
+    promised = sum(1 for event in reading.events if event.deadline_ns)
+    return f", {promised} promised event{'s' * (promised > 1)} on time" if promised else ", no event is promised"
+
+
+def event_age(event: EventCount, started: int, now: int) -> int:
+    """Nanoseconds since the newest event, or since `started` where there was none."""
+    return max(0, now - (event.mono_ns or started))
+
+
+def _age(reading: Reading, moment: int) -> int:
+    return reading.now - max(moment, reading.watching_since)
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e9:.1f} s"

@@ -1,0 +1,206 @@
+"""One watched process: a look at its pulse gives a snapshot and the signals that are new."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import Mapping, NamedTuple
+
+from lifesign import semconv
+from lifesign.settings import Settings
+from lifesign.watch import decode, states
+from lifesign.watch.boot import BootView
+from lifesign.watch.cursors import Cursor
+from lifesign.watch.diagnosis import Reading, Verdict, diagnose
+from lifesign.watch.lane import Lane
+from lifesign.watch.rejected import Rejected
+from lifesign.watch.resource import resource
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import SEVERITY_WARN, Log, PostconditionReading, Signal, Snapshot
+from lifesign.watch.snapshot import Delays, snapshot
+from lifesign.watch.transitions import Transitions
+from lifesign.watch.translate import signals
+from lifesign.wire import layout
+from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
+from lifesign.wire.records import PostconditionReport
+
+_POSTCONDITIONS_MAX = 500
+_BOOT_KINDS = frozenset(("checkpoint", "boot_ended"))
+_RING_KINDS = frozenset(("postconditions", "task_dump", "task_group", "dry_run"))
+
+
+class Look(NamedTuple):
+    """What one look brought. `signals` are new; they count as told once `WatchedProcess.told` is called."""
+
+    snapshot: Snapshot
+    signals: list[Signal]
+
+
+class WatchedProcess:
+    """A process folder that is watched.
+
+    Raises:
+        PulseError: its pulse cannot be read, and never will be.
+        OSError: the folder or a file in it cannot be opened.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        key: str,
+        cursor: Cursor,
+        settings: Settings,
+        environ: Mapping[str, str],
+        rejected: Rejected,
+    ) -> None:
+        self.key = key
+        self._directory = directory
+        self._settings = settings
+        self._cursor = cursor
+        with contextlib.ExitStack() as opened:
+            folder = directory.open(key)
+            opened.callback(os.close, folder)
+            self._reader = PulseReader(folder)
+            opened.callback(self._reader.close)
+            self._life = open_regular("life", folder)
+            opened.callback(os.close, self._life)
+            try:
+                self.identity = decode.identity(self._reader.identity())
+            except decode.InvalidRecordError as error:
+                raise PulseError(str(error)) from None
+            self._opened = opened.pop_all()
+        self.resource = resource(key, self.identity, environ)
+        self.ended = False
+        self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
+        self._ring_lane = Lane(
+            self._reader.ring, _RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence
+        )
+        self._boot = BootView(self.identity, key, cursor.boot_exported)
+        self._boot_told = cursor.boot_sequence if cursor.boot_exported else 0
+        self._transitions = Transitions(key, self.identity["instance"], cursor.state, cursor.state_since)
+        self._postconditions: dict[str, PostconditionReading] = {}
+        self._delays = Delays()
+        self._dropped = {"ring": 0, "invalid": 0}
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def request_dump(self) -> int:
+        """Asks the process for a task dump; returns the count that its answer will carry.
+
+        Raises:
+            PulseError, OSError: we may not write to its pulse.
+        """
+        return self._reader.request(layout.REQUEST_DUMP)
+
+    def look(self, watching_since: int) -> Look:
+        """Reads the pulse once.
+
+        Args:
+            watching_since: monotonic nanoseconds; see `diagnosis.Reading`.
+
+        Raises:
+            PulseError, OSError: the pulse is not what it was, or gone.
+        """
+        alive = is_locked(self._life)  # first: what is read afterwards of a dead process is complete
+        vitals = self._reader.vitals()
+        wall, mono = time.time_ns(), time.monotonic_ns()
+        reading = Reading(
+            now=mono,
+            watching_since=watching_since,
+            alive=alive,
+            watchdog=vitals.watchdog,
+            loops=tuple(signs for signs in vitals.loops if signs is not None),
+            events=vitals.events,
+            started=self.identity["started_mono_ns"],
+            timeout=int(self._settings.heartbeat_timeout * 1e9),
+            boot_timeout=int(self.identity["boot_timeout"] * 1e9),
+            tombstone=None if alive else decode.tombstone(self._reader.tombstone()),
+            ending=self._directory.ending(self.identity["pid"]),
+        )
+        verdict = diagnose(reading)
+        made = self._read_boot(None if alive else verdict.why, wall)
+        made += self._read_ring(wall)
+        made += self._report_dropped(wall)
+        made += self._transitions.signals(
+            verdict, _began(verdict, reading, wall), wall, reading.tombstone, reading.ending
+        )
+        self.ended = verdict.state in states.ENDED
+        seen = snapshot(
+            self.key, self.identity, self.resource, verdict, reading, self._boot,
+            tuple(self._postconditions.values()), dict(self._dropped), self._delays.new(vitals),
+        )  # fmt: skip
+        return Look(seen, made)
+
+    def told(self) -> None:
+        """All signals of the looks so far have been handed on for good."""
+        cursor = self._cursor
+        cursor.boot_sequence = self._boot_lane.sequence
+        cursor.boot_exported = self._boot.exported
+        cursor.ring_position = self._ring_lane.position
+        cursor.ring_sequence = self._ring_lane.sequence
+        cursor.state = self._transitions.state
+        cursor.state_since = self._transitions.since
+
+    def _read_boot(self, died: str | None, wall: int) -> list[Signal]:
+        for sequence, record in self._boot_lane.records():
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended":
+                self._boot.add(record, told=sequence < self._boot_told)
+        return self._boot.signals(died, wall)
+
+    def _read_ring(self, wall: int) -> list[Signal]:
+        made: list[Signal] = []
+        for sequence, record in self._ring_lane.records():
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended":
+                continue  # the lane lets neither through
+            if record["kind"] == "postconditions":
+                self._remember(record)
+            made += signals(record, self.key, f"{self.identity['instance']}-ring-{sequence}", wall)
+        return made
+
+    def _remember(self, report: PostconditionReport) -> None:
+        for result in report["results"]:
+            name = result["name"]
+            if name in self._postconditions or len(self._postconditions) < _POSTCONDITIONS_MAX:
+                self._postconditions[name] = PostconditionReading(
+                    name, result["passed"], result["critical"], result["reason"]
+                )
+
+    def _report_dropped(self, wall: int) -> list[Signal]:
+        lanes = (self._boot_lane, self._ring_lane)
+        counted = {"ring": sum(lane.missed for lane in lanes), "invalid": sum(lane.invalid for lane in lanes)}
+        made: list[Signal] = [
+            Log(
+                resource=self.key,
+                uid=f"{self.identity['instance']}-dropped-{reason}-{count}-{wall}",
+                event=semconv.LOG_RECORDS_DROPPED,
+                time=wall,
+                observed=wall,
+                severity=SEVERITY_WARN,
+                body=f"{count - self._dropped[reason]} record(s) dropped: {_DROPPED[reason]}",
+                attributes={semconv.REASON: reason, semconv.DROPPED_COUNT: count - self._dropped[reason]},
+            )
+            for reason, count in counted.items()
+            if count > self._dropped[reason]
+        ]
+        self._dropped = counted
+        return made
+
+
+_DROPPED = {
+    "ring": "overwritten before they were read, or too long for the ring",
+    "invalid": "torn or not of the shape of a record",
+}
+
+
+def _began(verdict: Verdict, reading: Reading, wall: int) -> int:
+    """When a state began, wall clock nanoseconds: an illness of the loop begins with its last beat."""
+    if verdict.state in (states.BLOCKED, states.FROZEN):
+        beats = [signs.wall_ns for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+        return min(beats, default=wall)
+    if verdict.state in states.ENDED:
+        if reading.tombstone is not None:
+            return reading.tombstone["ended"]
+        return reading.watchdog.wall_ns if reading.watchdog else wall
+    return wall

@@ -1,0 +1,68 @@
+"""Where records go that cannot be read: kept for a person to look at, within bounds, and reported."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+import msgspec
+
+_logger = logging.getLogger("lifesign.watch")
+_FILE_BYTES_MAX = 1 << 20
+_PAYLOAD_BYTES = 4096
+_LOG_SECONDS = 60.0
+
+
+class Rejected:
+    """Keeps rejected records as lines of JSON in a file, the newest mebibyte or two.
+
+    Args:
+        path: the file; the one before it has the ending ``.old``. None keeps nothing, but still reports.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._next_report = 0.0
+        self._unreported = 0
+        self.count = 0
+
+    def keep(self, process: str, why: str, payload: bytes) -> None:
+        """Sets one record aside. `process` is the name of its folder."""
+        self.count += 1
+        self._unreported += 1
+        if self._path is not None:
+            try:
+                self._write(process, why, payload)
+            except OSError as error:
+                _logger.debug("lifesign: a rejected record could not be kept: %s", error)
+        if time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + _LOG_SECONDS
+            kept = f"; kept in {self._path}" if self._path else ""
+            _logger.warning(
+                "lifesign: %d record(s) cannot be read, newest in %s: %s%s",
+                self._unreported, process, printable(why)[:200], kept,
+            )  # fmt: skip
+            self._unreported = 0
+
+    def _write(self, process: str, why: str, payload: bytes) -> None:
+        assert self._path is not None  # noqa: S101 - for the type checker; `keep` looked
+        line = {
+            "at": time.time_ns(),
+            "process": process,
+            "why": why,
+            "payload": payload[:_PAYLOAD_BYTES].decode("latin-1"),
+        }
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, msgspec.json.encode(line) + b"\n")
+            full = os.fstat(descriptor).st_size > _FILE_BYTES_MAX
+        finally:
+            os.close(descriptor)
+        if full:
+            os.replace(self._path, f"{self._path}.old")
+
+
+def printable(text: str) -> str:
+    """`text` without characters that could steer a terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

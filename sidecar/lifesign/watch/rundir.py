@@ -1,0 +1,101 @@
+"""The run directory: which processes are there, and what the supervisor wrote. Nothing is trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import Union
+
+import msgspec
+
+from lifesign.errors import RunDirectoryError
+from lifesign.watch.diagnosis import Ending
+from lifesign.wire.reader import PulseError, open_regular
+
+_FOLDER = re.compile(r"^([0-9]{1,10})-[0-9a-f]{8}$")
+_PROCESSES_MAX = 1000
+_RUN_STATE_BYTES = 4096
+_FILES = ("pulse", "pulse.new", "life")
+
+
+class _RunState(msgspec.Struct):
+    pid: int
+    asked: Union[str, None] = None
+    exit_code: Union[int, None] = None
+    signal: Union[str, None] = None
+
+
+_run_state = msgspec.json.Decoder(_RunState)
+
+
+class RunDirectory:
+    """An open run directory.
+
+    Raises:
+        RunDirectoryError: it is missing, no directory, or not readable for us.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise RunDirectoryError(
+                f"the run directory {path} does not exist",
+                "mkdir it, or set LIFESIGN_DIR to the directory that the main process uses",
+            ) from None
+        except NotADirectoryError:
+            raise RunDirectoryError(f"the run directory {path} is not a directory", "name a directory") from None
+        except OSError as error:
+            raise RunDirectoryError(
+                f"the run directory {path} cannot be opened: {error.strerror}",
+                "main process and sidecar must both be allowed into it: compare their users and groups",
+            ) from None
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def exists(self) -> bool:
+        """Whether the directory is still there, and not deleted under us."""
+        return os.fstat(self.descriptor).st_nlink > 0
+
+    def names(self) -> list[str]:
+        """Names of the process folders, at most 1000, those of the lowest names first."""
+        try:
+            names = os.listdir(self.descriptor)
+        except OSError:
+            return []
+        return sorted(name for name in names if _FOLDER.match(name))[:_PROCESSES_MAX]
+
+    def open(self, key: str) -> int:
+        """A descriptor of one process folder; raises OSError where it is gone or a link."""
+        return os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+
+    def remove(self, key: str) -> None:
+        """Removes a process folder of ours; what is not ours in it stays, and so does the folder then."""
+        with contextlib.suppress(OSError):
+            folder = self.open(key)
+            try:
+                for name in _FILES:
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
+            os.rmdir(key, dir_fd=self.descriptor)
+
+    def ending(self, pid: int) -> Ending:
+        """What ``run.json`` says of the end of `pid`; the exit status speaks of CMD's own process only."""
+        try:
+            descriptor = open_regular("run.json", self.descriptor)
+        except (OSError, PulseError):
+            return Ending()
+        try:
+            state = _run_state.decode(os.read(descriptor, _RUN_STATE_BYTES))
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return Ending()
+        finally:
+            os.close(descriptor)
+        if state.pid != pid:
+            return Ending(state.asked)
+        return Ending(state.asked, state.exit_code, state.signal)

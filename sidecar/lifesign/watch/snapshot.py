@@ -1,0 +1,107 @@
+"""From vital signs to a snapshot, the one thing that metrics, page, health and status speak from."""
+
+from __future__ import annotations
+
+from lifesign import semconv
+from lifesign.watch import states
+from lifesign.watch.boot import BootView
+from lifesign.watch.diagnosis import Reading, Verdict, event_age
+from lifesign.watch.signals import EventReading, PostconditionReading, Resource, Snapshot
+from lifesign.wire import layout
+from lifesign.wire.reader import EventCount, Vitals
+from lifesign.wire.records import Identity
+
+_DELAY_MAX_NS = 10**15
+
+
+class Delays:
+    """The event loop delays that have not been seen yet, from the delay rings."""
+
+    def __init__(self) -> None:
+        self._seen = [0] * layout.LOOPS
+
+    def new(self, vitals: Vitals) -> tuple[float, ...]:
+        """Seconds, one value a beat, of all loops; at most what the rings hold."""
+        found: list[float] = []
+        for slot, signs in enumerate(vitals.loops):
+            if signs is None:
+                continue
+            ring = vitals.delays[slot]
+            first = max(self._seen[slot], signs.beats - layout.DELAYS)
+            found += (min(ring[beat % layout.DELAYS], _DELAY_MAX_NS) / 1e9 for beat in range(first, signs.beats))
+            self._seen[slot] = signs.beats
+        return tuple(found)
+
+
+def snapshot(
+    key: str,
+    identity: Identity,
+    resource: Resource,
+    verdict: Verdict,
+    reading: Reading,
+    boot: BootView,
+    postconditions: tuple[PostconditionReading, ...],
+    dropped: dict[str, int],
+    new_delays: tuple[float, ...],
+) -> Snapshot:
+    """One process at the moment of `reading`."""
+    running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+    # The oldest of the newest beats: one blocked loop among several is what counts.
+    last_beat = min((signs.mono_ns for signs in running or reading.loops), default=identity["started_mono_ns"])
+    until = reading.now if reading.alive else _last_moment(reading)
+    return Snapshot(
+        key=key,
+        pid=identity["pid"],
+        command=identity["command"],
+        service=str(resource.attributes[semconv.SERVICE_NAME]),
+        instance=str(resource.attributes[semconv.SERVICE_INSTANCE_ID]),
+        state=verdict.state,
+        why=verdict.why,
+        alive=reading.alive,
+        # A dead process still owes its beats, that is the alarm; one that stopped or runs no loop does not.
+        expected=verdict.state not in (states.STOPPED, states.IDLE),
+        uptime=max(0, until - identity["started_mono_ns"]) / 1e9,
+        beats=sum(signs.beats for signs in reading.loops),
+        beat_age=max(0, reading.now - last_beat) / 1e9,
+        heartbeat_timeout=reading.timeout / 1e9,
+        tasks=reading.watchdog.tasks if reading.watchdog else 0,
+        loops=len(running),
+        events=_events(reading),
+        postconditions=postconditions,
+        checkpoints=boot.checkpoints(),
+        boot=boot.outcome,
+        boot_duration=boot.duration,
+        dropped=dropped,
+        new_delays=new_delays,
+    )
+
+
+def _last_moment(reading: Reading) -> int:
+    moments = [signs.mono_ns for signs in reading.loops]
+    return max([*moments, reading.watchdog.mono_ns] if reading.watchdog else moments, default=reading.now)
+
+
+def _events(reading: Reading) -> tuple[EventReading, ...]:
+    by_name: dict[str, EventCount] = {}
+    for event in reading.events:
+        same = by_name.get(event.name)  # names are cut at 64 bytes, so two may have become one
+        if same is not None:
+            event = EventCount(
+                event.name,
+                event.real + same.real,
+                event.synthetic + same.synthetic,
+                max(event.mono_ns, same.mono_ns),
+                max(event.wall_ns, same.wall_ns),
+                event.deadline_ns or same.deadline_ns,
+            )
+        by_name[event.name] = event
+    return tuple(
+        EventReading(
+            name=event.name,
+            count=event.real,
+            synthetic=event.synthetic,
+            age=event_age(event, reading.started, reading.now) / 1e9,
+            deadline=event.deadline_ns / 1e9 if event.deadline_ns else None,
+        )
+        for event in by_name.values()
+    )

@@ -1,0 +1,176 @@
+"""The watcher: looks at every process of a run directory, over and over, and hands on what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Awaitable, Callable, Mapping, Sequence
+
+from lifesign.errors import NotWatchedError
+from lifesign.settings import Settings
+from lifesign.watch.cursors import Cursors
+from lifesign.watch.process import WatchedProcess
+from lifesign.watch.rejected import Rejected, printable
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import Resource, Signal, Snapshot
+from lifesign.wire.reader import PulseError
+
+_logger = logging.getLogger("lifesign.watch")
+_KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
+
+TellSignals = Callable[[Sequence[Resource], Sequence[Signal]], Awaitable[None]]
+TellSnapshots = Callable[[Sequence[Snapshot]], None]
+
+
+class Watcher:
+    """Watches a run directory.
+
+    Args:
+        tell_signals: is given what is new; when it returns, the signals count as told.
+        tell_snapshots: is given the newest snapshot of every process after each look.
+        cursors: how far each story has been told.
+        rejected: where unreadable records go.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        settings: Settings,
+        environ: Mapping[str, str],
+        tell_signals: TellSignals,
+        tell_snapshots: TellSnapshots,
+        cursors: Cursors,
+        rejected: Rejected,
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._environ = environ
+        self._tell_signals = tell_signals
+        self._tell_snapshots = tell_snapshots
+        self._cursors = cursors
+        self._rejected = rejected
+        self._processes: dict[str, WatchedProcess] = {}
+        self._ended_at: dict[str, float] = {}
+        self._left_alone: set[str] = set()  # folders that cannot be read, or were dealt with but not removed
+        self._watching_since = time.monotonic_ns()
+        self.last_look = time.monotonic()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Looks every `poll_interval` until `stopping` is set, and once more after that."""
+        while not stopping.is_set():
+            await self.look()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self._settings.poll_interval)
+        await self.look()
+
+    async def look(self) -> list[Snapshot]:
+        """One look at every process."""
+        now = time.monotonic()
+        if now - self.last_look > max(1.0, 4 * self._settings.poll_interval):
+            # We were not running: the beats that we did not see prove nothing.
+            self._watching_since = time.monotonic_ns()
+        self.last_look = now
+        self._find(self._directory.names())
+        snapshots: list[Snapshot] = []
+        signals: list[Signal] = []
+        looked: list[WatchedProcess] = []
+        for process in list(self._processes.values()):
+            try:
+                look = process.look(self._watching_since)
+            except (PulseError, OSError) as error:
+                _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
+                self._forget(process)
+                continue
+            snapshots.append(look.snapshot)
+            signals += look.signals
+            looked.append(process)
+        self._tell_snapshots(snapshots)
+        if signals:
+            await self._tell_signals([process.resource for process in looked], signals)
+        for process in looked:
+            process.told()
+        try:
+            self._cursors.save()
+        except OSError as error:
+            _logger.debug("lifesign: the cursors could not be saved: %s", error)
+        self._bury(now)
+        return snapshots
+
+    def request_dump(self, key: str) -> int:
+        """Asks one process for a task dump; see `WatchedProcess.request_dump`.
+
+        Raises:
+            NotWatchedError: no such process is watched, or it cannot be asked.
+        """
+        process = self._processes.get(key)
+        if process is None:
+            raise NotWatchedError(
+                f"no process {printable(key)[:40]} is watched", "lifesign status lists those that are"
+            )
+        try:
+            return process.request_dump()
+        except (OSError, PulseError) as error:
+            raise NotWatchedError(
+                f"process {key} cannot be asked: {error}", "let the sidecar's user or group write to the run directory"
+            ) from None
+
+    def all_ended(self) -> bool:
+        """Whether none of the watched processes lives."""
+        return all(process.ended for process in self._processes.values())
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
+
+    def _find(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if key in self._processes or key in self._left_alone:
+                continue
+            try:
+                self._processes[key] = WatchedProcess(
+                    self._directory, key, self._cursors.get(key), self._settings, self._environ, self._rejected
+                )
+            except FileNotFoundError:
+                self._cursors.forget(key)  # its pulse is not in place yet; the next look will find it
+            except (PulseError, OSError) as error:
+                self._left_alone.add(key)
+                self._cursors.forget(key)
+                self._rejected.keep(key, f"its pulse cannot be read: {error}", b"")
+        self._left_alone.intersection_update(keys)
+
+    def _bury(self, now: float) -> None:
+        for key, process in list(self._processes.items()):
+            if process.ended and now - self._ended_at.setdefault(key, now) > _KEEP_SECONDS:
+                self._directory.remove(key)
+                self._forget(process)
+
+    def _forget(self, process: WatchedProcess) -> None:
+        process.close()
+        del self._processes[process.key]
+        self._ended_at.pop(process.key, None)
+        self._cursors.forget(process.key)
+        self._left_alone.add(process.key)
+
+
+def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
+    """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
+
+    Raises:
+        RunDirectoryError: the directory cannot be used.
+    """
+    directory = RunDirectory(path)
+    found: list[Snapshot] = []
+    try:
+        for key in directory.names():
+            with contextlib.suppress(PulseError, OSError):
+                process = WatchedProcess(directory, key, Cursors(None).get(key), settings, environ, Rejected(None))
+                try:
+                    found.append(process.look(watching_since=0).snapshot)
+                finally:
+                    process.close()
+    finally:
+        directory.close()
+    return found

@@ -1,0 +1,162 @@
+"""What the page remembers of one process: the newest, the telling, and never too much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from serve.made import NOON, SECOND, dump_log, group_log, log, span
+
+from lifesign import semconv
+from lifesign.serve.history import DUMP_BYTES, HAPPENINGS, HAPPENINGS_BYTES, History
+
+
+def happenings(history: History) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(raw) for raw in history.happenings()]
+
+
+def test_a_log_record_is_told_with_its_stack() -> None:
+    history = History()
+    history.add(log("blocked in sleep", attributes={semconv.CODE_STACKTRACE: "sleep at a.py:3"}))
+    assert happenings(history) == [
+        {
+            "at": NOON,
+            "severity": 17,
+            "name": "lifesign.eventloop.blocked",
+            "text": "blocked in sleep",
+            "stack": "sleep at a.py:3",
+            "seconds": None,
+        }
+    ]
+
+
+def test_an_exception_s_stack_is_shown_where_there_is_no_other() -> None:
+    history = History()
+    history.add(log(attributes={semconv.EXCEPTION_STACKTRACE: "Traceback"}))
+    assert happenings(history)[0]["stack"] == "Traceback"
+
+
+def test_a_blocked_spell_is_told_with_its_length() -> None:
+    history = History()
+    history.add(span(semconv.SPAN_BLOCKED, end=NOON + 5 * SECOND))
+    assert happenings(history) == [
+        {"at": NOON, "severity": 13, "name": "eventloop blocked", "text": "", "stack": "", "seconds": 5.0}
+    ]
+
+
+def test_spans_that_the_snapshot_tells_already_are_left_out() -> None:
+    history = History()
+    for name in ("boot", "checkpoint config loaded", "postconditions", "postcondition broker"):
+        history.add(span(name))
+    assert happenings(history) == []
+    assert history.size == 0
+
+
+def test_failed_and_dry_run_spans_are_told() -> None:
+    history = History()
+    history.add(span("postcondition broker", error="no session"))
+    history.add(span("dry_run order"))
+    assert [(h["name"], h["severity"], h["text"]) for h in happenings(history)] == [
+        ("dry_run order", 9, ""),
+        ("postcondition broker", 17, "no session"),
+    ]
+
+
+def test_the_newest_come_first_and_the_oldest_go() -> None:
+    history = History()
+    for number in range(HAPPENINGS + 5):
+        history.add(log(str(number)))
+    texts = [h["text"] for h in happenings(history)]
+    assert texts == [str(number) for number in range(64, 4, -1)]
+
+
+def test_big_happenings_are_cut_and_bounded_in_bytes() -> None:
+    history = History()
+    for _ in range(HAPPENINGS):
+        history.add(log("x" * 50_000, attributes={semconv.CODE_STACKTRACE: "y" * 50_000}))
+    newest = happenings(history)[0]
+    assert newest["text"] == "x" * 1_999 + "…"
+    assert newest["stack"] == "y" * 7_999 + "…"
+    assert HAPPENINGS_BYTES // 2 < history.size <= HAPPENINGS_BYTES
+    assert history.size == sum(len(bytes(raw)) for raw in history.happenings())
+
+
+def test_a_dump_gathers_its_groups_in_order() -> None:
+    history = History()
+    history.add(dump_log(tasks=5, groups=2))
+    history.add(group_log(1, 2))
+    history.add(group_log(0, 3, stack="main\n  work"))
+    dump = history.dump()
+    assert dump is not None
+    assert (dump.id, dump.at, dump.reason, dump.tasks, dump.groups_total) == ("d1", NOON, "request", 5, 2)
+    assert [msgspec.json.decode(group) for group in dump.groups] == [
+        {
+            "index": 0,
+            "count": 3,
+            "names": ["worker-0", "worker-1", "worker-2"],
+            "waits_for": "Lock.acquire",
+            "stack": "main\n  work",
+        },
+        {"index": 1, "count": 2, "names": ["worker-0", "worker-1"], "waits_for": "Lock.acquire", "stack": "main"},
+    ]
+    assert [h["text"] for h in happenings(history)] == ["5 tasks"], "groups are no lines of their own"
+
+
+def test_groups_may_come_before_their_summary() -> None:
+    history = History()
+    history.add(group_log(0, 3))
+    before = history.dump()
+    assert before is not None
+    assert (before.tasks, len(before.groups)) == (None, 1)
+    history.add(dump_log(tasks=3, groups=1))
+    after = history.dump()
+    assert after is not None
+    assert (after.tasks, len(after.groups)) == (3, 1)
+
+
+def test_a_newer_dump_takes_the_place_of_an_older_one() -> None:
+    history = History()
+    history.add(dump_log("d1"))
+    history.add(group_log(0, 3, "d1"))
+    history.add(dump_log("d2", time=NOON + SECOND))
+    late = group_log(1, 2, "d1")
+    history.add(late)
+    dump = history.dump()
+    assert dump is not None
+    assert (dump.id, dump.groups) == ("d2", [])
+
+
+def test_the_smallest_groups_go_first_when_a_dump_is_too_big() -> None:
+    history = History()
+    for index in range(40):
+        history.add(group_log(index, 1, stack="s" * 8_000))
+    dump = history.dump()
+    assert dump is not None
+    kept = [msgspec.json.decode(group)["index"] for group in dump.groups]
+    assert kept == list(range(len(kept)))
+    assert 10 < len(kept) < 40
+    assert history.size <= DUMP_BYTES
+
+
+def test_forgetting_gives_up_half_of_the_happenings_and_then_the_dump() -> None:
+    history = History()
+    history.add(group_log(0, 1))
+    for number in range(3):
+        history.add(log(str(number)))
+    history.forget()
+    assert [h["text"] for h in happenings(history)] == ["2"]
+    history.forget()
+    assert happenings(history) == []
+    assert history.dump() is not None
+    history.forget()
+    assert history.dump() is None
+    assert history.size == 0
+
+
+def test_odd_attributes_are_no_error() -> None:
+    history = History()
+    odd = {semconv.DUMP_ID: "d1", semconv.GROUP_INDEX: True, semconv.GROUP_COUNT: "3", semconv.GROUP_NAMES: "a"}
+    history.add(log(event=semconv.LOG_TASK_GROUP, attributes=odd))
+    dump = history.dump()
+    assert dump is not None
+    assert msgspec.json.decode(dump.groups[0]) == {"index": 0, "count": 0, "names": [], "waits_for": "", "stack": ""}

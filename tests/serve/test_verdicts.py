@@ -1,0 +1,118 @@
+"""What each probe answers in each state, in one table."""
+
+from __future__ import annotations
+
+import pytest
+from serve.made import snapshot
+
+from lifesign.serve.verdicts import Sidecar, app_livez, app_readyz, app_startupz, sidecar_livez, sidecar_readyz
+from lifesign.watch.signals import PostconditionReading
+
+LOOKING = Sidecar(0.2, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("state", "boot", "livez", "readyz", "startupz"),
+    [
+        ("starting", "starting", True, False, False),
+        ("starting", "timed_out", True, False, False),
+        ("healthy", "complete", True, True, True),
+        ("healthy", "timed_out", True, True, False),
+        ("healthy", "failed", True, True, False),
+        ("silent", "complete", True, False, True),
+        ("silent", "timed_out", True, False, False),
+        ("idle", "complete", True, True, True),
+        ("blocked", "complete", False, False, True),
+        ("frozen", "complete", False, False, True),
+        ("dead", "complete", False, False, False),
+        ("stopped", "complete", True, False, False),
+    ],
+)
+def test_one_process(state: str, boot: str, livez: bool, readyz: bool, startupz: bool) -> None:
+    processes = [snapshot(state=state, boot=boot)]
+    assert app_livez(LOOKING, processes).ok is livez
+    assert app_readyz(processes).ok is readyz
+    assert app_startupz(processes).ok is startupz
+
+
+def test_no_process_is_nothing_to_kill_and_nothing_to_send_traffic_to() -> None:
+    assert app_livez(LOOKING, []) == (True, ("[+] app ok: no process is watched yet",))
+    assert app_readyz([]) == (False, ("[-] app failed: no process is watched yet",))
+    assert app_startupz([]) == (False, ("[-] app failed: no process is watched yet",))
+
+
+@pytest.mark.parametrize(("other", "livez", "readyz"), [("healthy", True, True), ("blocked", False, False)])
+def test_one_ill_worker_of_several_fails_the_probe(other: str, livez: bool, readyz: bool) -> None:
+    processes = [snapshot("1-a"), snapshot("2-b", other)]
+    assert app_livez(LOOKING, processes).ok is livez
+    assert app_readyz(processes).ok is readyz
+
+
+def test_a_dead_process_does_not_speak_for_its_successor() -> None:
+    processes = [snapshot("1-a", "dead"), snapshot("2-b", "healthy")]
+    assert app_livez(LOOKING, processes) == (True, ("[+] 2-b ok: healthy: because healthy",))
+    assert app_readyz(processes).ok
+    assert app_startupz(processes).ok
+
+
+@pytest.mark.parametrize(("passed", "critical", "ready"), [(False, True, False), (False, False, True), (True, True, True)])
+def test_only_a_failing_critical_post_condition_keeps_traffic_away(passed: bool, critical: bool, ready: bool) -> None:
+    check = PostconditionReading("broker", passed=passed, critical=critical, reason="no session")
+    processes = [snapshot(postconditions=(check,))]
+    assert app_readyz(processes).ok is ready
+    assert app_livez(LOOKING, processes).ok, "a restart does not mend a broker"
+    assert app_startupz(processes).ok
+
+
+def test_each_process_has_a_line_that_says_why() -> None:
+    check = PostconditionReading("broker", passed=False, critical=True, reason="no session")
+    processes = [
+        snapshot("1-a", "blocked", why="no beat for 4.0 s"),
+        snapshot("2-b", "starting", why="", boot="timed_out"),
+        snapshot("3-c", "healthy", why="", postconditions=(check,)),
+    ]
+    assert app_readyz(processes).lines == (
+        "[-] 1-a failed: blocked: no beat for 4.0 s",
+        "[-] 2-b failed: starting; boot timed out",
+        "[-] 3-c failed: healthy; post-condition broker fails: no session",
+    )
+
+
+def test_a_process_cannot_write_lines_of_its_own() -> None:
+    forged = snapshot(state="blocked", why="x\n[+] 99-z ok: healthy\r\x1b[2J\u2028" + "y" * 900)
+    (line,) = app_livez(LOOKING, [forged]).lines
+    assert line.startswith("[-] 12-0badcafe failed: blocked: x [+] 99-z ok: healthy  [2J yyy")
+    assert len(line) == 504
+
+
+@pytest.mark.parametrize(
+    ("age", "interval", "live", "ready"),
+    [
+        (None, 0.25, True, False),
+        (0.2, 0.25, True, True),
+        (5.0, 0.25, True, True),
+        (5.1, 0.25, False, False),
+        (39.0, 10.0, True, True),
+        (41.0, 10.0, False, False),
+    ],
+)
+def test_the_sidecar_is_ready_while_its_watcher_looks(age: float | None, interval: float, live: bool, ready: bool) -> None:
+    assert sidecar_livez(Sidecar(age, interval)).ok is live
+    assert sidecar_readyz(Sidecar(age, interval)).ok is ready
+
+
+def test_what_keeps_the_sidecar_from_its_work_makes_it_unready_not_dead() -> None:
+    sidecar = Sidecar(0.2, 0.25, ("the spool cannot be written",))
+    assert sidecar_livez(sidecar).ok
+    assert sidecar_readyz(sidecar) == (
+        False,
+        ("[+] watcher ok: last looked 0.2 s ago", "[-] sidecar failed: the spool cannot be written"),
+    )
+
+
+def test_nothing_is_killed_for_what_a_stuck_watcher_saw_last() -> None:
+    stuck = Sidecar(60.0, 0.25)
+    assert app_livez(stuck, [snapshot(state="blocked")]) == (
+        True,
+        ("[+] app ok: not known, last looked 60.0 s ago",),
+    )
