@@ -64,23 +64,32 @@ def span(name: str = semconv.SPAN_BLOCKED, key: str = "12-0badcafe", **changes: 
     return Span(**{**fields, **changes})
 
 
-def dump_log(id: str = "d1", tasks: int = 5, groups: int = 2, **changes: Any) -> Log:
+def dump_log(dump: str = "d1", tasks: int = 5, groups: int = 2, *, reason: str = "request", **changes: Any) -> Log:
     attributes: Attributes = {
-        semconv.DUMP_ID: id,
-        semconv.DUMP_REASON: "request",
+        semconv.DUMP_ID: dump,
+        semconv.DUMP_REASON: reason,
         semconv.DUMP_TASKS: tasks,
         semconv.DUMP_GROUPS: groups,
     }
     return log(f"{tasks} tasks", event=semconv.LOG_TASK_DUMP, severity=9, attributes=attributes, **changes)
 
 
-def group_log(index: int, count: int, id: str = "d1", stack: str = "main", **changes: Any) -> Log:
+def group_log(
+    index: int,
+    count: int,
+    dump: str = "d1",
+    *,
+    stack: str = "main",
+    names: list[str] | None = None,
+    waits_for: str = "Lock.acquire",
+    **changes: Any,
+) -> Log:
     attributes: Attributes = {
-        semconv.DUMP_ID: id,
+        semconv.DUMP_ID: dump,
         semconv.GROUP_INDEX: index,
         semconv.GROUP_COUNT: count,
-        semconv.GROUP_NAMES: [f"worker-{number}" for number in range(count)],
-        semconv.GROUP_WAITS_FOR: "Lock.acquire",
+        semconv.GROUP_NAMES: names or [f"worker-{number}" for number in range(count)],
+        semconv.GROUP_WAITS_FOR: waits_for,
         semconv.CODE_STACKTRACE: stack,
     }
     return log("group", event=semconv.LOG_TASK_GROUP, severity=9, attributes=attributes, **changes)

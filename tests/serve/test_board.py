@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-from serve.made import log, snapshot
+import pytest
 
 from lifesign.serve import board as board_module
 from lifesign.serve.board import BYTES, KEEP_GONE, KEEP_GONE_S, LOOKS, SHOWN, Board, Look
 from lifesign.watch import states
 from lifesign.watch.signals import Resource
+from serve.made import log, snapshot
 
 
 class Clock:
@@ -70,10 +71,11 @@ def test_the_strip_keeps_the_worst_delay_of_each_of_the_newest_looks() -> None:
     assert looks[-1] == Look(0.149, "healthy")
 
 
-def test_a_look_without_a_beat_has_no_delay() -> None:
+@pytest.mark.parametrize(("state", "delay"), [("healthy", None), ("blocked", 4.2), ("frozen", 4.2), ("stopped", None)])
+def test_a_look_without_a_beat_tells_how_late_a_standing_loop_is(state: str, delay: float | None) -> None:
     board = Board()
-    board.update([snapshot(state="blocked", new_delays=())])
-    assert board.state().processes[0].looks == [Look(None, "blocked")]
+    board.update([snapshot(state=state, beat_age=4.2, new_delays=())])
+    assert board.state().processes[0].looks == [Look(delay, state)]
 
 
 def test_the_strip_stands_still_once_the_process_ended() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from serve.made import NOON, SECOND, dump_log, group_log, log, span
 
 from lifesign import semconv
 from lifesign.serve.history import DUMP_BYTES, HAPPENINGS, HAPPENINGS_BYTES, History
+from serve.made import NOON, SECOND, dump_log, group_log, log, span
 
 
 def happenings(history: History) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from serve.made import snapshot
 
 from lifesign.serve.verdicts import Sidecar, app_livez, app_readyz, app_startupz, sidecar_livez, sidecar_readyz
 from lifesign.watch.signals import PostconditionReading
+from serve.made import snapshot
 
 LOOKING = Sidecar(0.2, 0.25)
 
@@ -55,7 +55,9 @@ def test_a_dead_process_does_not_speak_for_its_successor() -> None:
     assert app_startupz(processes).ok
 
 
-@pytest.mark.parametrize(("passed", "critical", "ready"), [(False, True, False), (False, False, True), (True, True, True)])
+@pytest.mark.parametrize(
+    ("passed", "critical", "ready"), [(False, True, False), (False, False, True), (True, True, True)]
+)
 def test_only_a_failing_critical_post_condition_keeps_traffic_away(passed: bool, critical: bool, ready: bool) -> None:
     check = PostconditionReading("broker", passed=passed, critical=critical, reason="no session")
     processes = [snapshot(postconditions=(check,))]
@@ -96,7 +98,9 @@ def test_a_process_cannot_write_lines_of_its_own() -> None:
         (41.0, 10.0, False, False),
     ],
 )
-def test_the_sidecar_is_ready_while_its_watcher_looks(age: float | None, interval: float, live: bool, ready: bool) -> None:
+def test_the_sidecar_is_ready_while_its_watcher_looks(
+    age: float | None, interval: float, live: bool, ready: bool
+) -> None:
     assert sidecar_livez(Sidecar(age, interval)).ok is live
     assert sidecar_readyz(Sidecar(age, interval)).ok is ready
 

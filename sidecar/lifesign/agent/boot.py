@@ -144,12 +144,12 @@ class Boot:
 
     def time_out(self) -> None:
         """Ends a boot that took too long."""
-        waited = "for the first event" if self._waiting else "for the event loop to beat"
+        waited = f"waiting for {'the first event' if self._waiting else 'the event loop to beat'}"
         if self._running is not None:
-            waited = "for the post-conditions"
+            waited = "waiting for the post-conditions"
         elif self._open:
             waited = f"in checkpoint {next(iter(self._open.values()))!r}"
-        diagnostic = f"timed out after {self._timeout:g} s waiting {waited}"
+        diagnostic = f"timed out after {self._timeout:g} s {waited}"
         self._mark_built_in(semconv.CHECKPOINT_TIMED_OUT, {"type": "TimeoutError", "message": diagnostic, "stack": ""})
         self._end(layout.BOOT_TIMED_OUT, diagnostic)
 

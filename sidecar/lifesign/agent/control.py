@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
-from lifesign.agent import hook, loops, process
+from lifesign.agent import process
 from lifesign.agent.harmless import complain, harmless
 
 
@@ -21,16 +20,7 @@ def start(directory: str | None = None) -> bool:
         Whether the agent runs. Without a run directory it does not, and every call is a no-op.
     """
     with harmless:
-        if process.peek() is not None:
-            complain("start() was called, but the agent runs already")
-            return True
-        if process.start(directory or os.environ.get("LIFESIGN_DIR")) is None:
-            return False
-        hook.observe(asyncio.events)
-        running = asyncio._get_running_loop()
-        if running is not None:
-            loops.changed(running)
-        return True
+        return process.start(directory or os.environ.get("LIFESIGN_DIR"), by_hand=True) is not None
     return False
 
 

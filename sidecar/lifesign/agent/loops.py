@@ -38,7 +38,7 @@ class LoopBeat:
     def _beat(self) -> None:
         try:
             if process.peek() is not self.agent:
-                changed(self.loop)  # this is a forked child, or the agent was stopped
+                changed(self.loop)  # the agent was stopped, or this is a forked child that took the loop along
                 return
             now = time.monotonic_ns()
             delay = max(0, now - self._due_ns)
@@ -65,9 +65,9 @@ class LoopBeat:
 
 def changed(loop: Any) -> None:
     """A loop starts in this thread, or, with None, the one that ran here has ended."""
+    agent = process.running()  # starting it may bring us here once more, for the same loop
     thread = threading.get_ident()
     beat = _beats.get(thread)
-    agent = process.running()
     if beat is not None:
         if beat.loop is loop and beat.agent is agent:
             return

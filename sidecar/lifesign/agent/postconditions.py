@@ -139,7 +139,9 @@ async def _run_one(check: Postcondition) -> PostconditionResult:
     try:
         # Not wait_for: it would wait for a check that will not be cancelled.
         done, _ = await asyncio.wait({task}, timeout=check.timeout)
-        if done:
+        if task.cancelled():
+            passed, reason = False, "cancelled"
+        elif done:
             passed, reason = _verdict(task.result())
         else:
             passed, reason = False, f"timed out after {check.timeout:g} s"
@@ -149,8 +151,6 @@ async def _run_one(check: Postcondition) -> PostconditionResult:
         reason = f"{error['type']}: {error['message']}"
     finally:
         task.cancel()
-    if task.cancelled() and not passed and error is None:
-        reason = "cancelled"
     if error is not None:
         error["stack"] = error["stack"][-_STACK_CHARACTERS:]
         error["message"] = error["message"][:_TEXT_CHARACTERS]

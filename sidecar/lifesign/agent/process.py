@@ -11,6 +11,7 @@ where ``LIFESIGN_DIR`` names a run directory. A forked child begins anew.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import fcntl
@@ -67,8 +68,6 @@ class Agent:
         """Writes the tombstone, with totals; the lock goes with the process. Safe to call twice."""
         if self._ended or os.getpid() != self.pid:
             return
-        self._ended = True
-        self.watchdog.stop()
         # Python leaves the exception that ended the program here, before it runs atexit.
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         tombstone: Tombstone = {
@@ -82,6 +81,8 @@ class Agent:
             tombstone["error"]["stack"] = tombstone["error"]["stack"][-1500:]  # it shares one block
             tombstone["error"]["message"] = tombstone["error"]["message"][:500]
         self.pulse.write_tombstone(tombstone)
+        self._ended = True
+        self.watchdog.stop()
 
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
@@ -97,6 +98,7 @@ class _Owner:
     def __init__(self) -> None:
         self.agent: Agent | None = None
         self.off = False
+        self.by_hand = False
         self.lock = threading.RLock()
 
 
@@ -116,9 +118,12 @@ def peek() -> Agent | None:
     return _owner.agent
 
 
-def start(directory: str | None) -> Agent | None:
+def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
     """Starts the agent in `directory`; None, with a warning, where that cannot be used."""
     with _owner.lock:
+        if by_hand and _owner.agent is not None and _owner.by_hand:
+            complain("start() was called, but the agent runs already")
+        _owner.by_hand = by_hand or _owner.by_hand
         if _owner.agent is not None:
             return _owner.agent
         if not directory:
@@ -132,7 +137,8 @@ def start(directory: str | None) -> Agent | None:
             complain(f"cannot watch this process in {directory}", error)
             return None
         _register()
-        return _owner.agent
+    _see_loops()
+    return _owner.agent
 
 
 def stop() -> bool:
@@ -143,6 +149,16 @@ def stop() -> bool:
         return False
     agent.end()
     return True
+
+
+def _see_loops() -> None:
+    """Watches the loops that start from now on, and the one that runs here already."""
+    from lifesign.agent import hook, loops  # they need this module
+
+    hook.observe(asyncio.events)
+    running = asyncio._get_running_loop()
+    if running is not None:
+        loops.changed(running)
 
 
 def _register() -> None:
@@ -163,6 +179,8 @@ def _at_exit() -> None:
     if agent is not None:
         try:
             agent.end()
+        except KeyboardInterrupt:
+            agent.end()  # an impatient second Ctrl-C; the traceback would look like the service's fault
         except Exception as error:  # noqa: BLE001
             complain("no tombstone could be written", error)
 

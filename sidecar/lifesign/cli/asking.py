@@ -77,7 +77,7 @@ def ask(reader: PulseReader, timeout: float) -> Answer | None:
         read = reader.ring(position, sequence)
         position, sequence = read.position, read.sequence
         for item in read.records:
-            with contextlib.suppress(decode.InvalidRecord):
+            with contextlib.suppress(decode.InvalidRecordError):
                 record = decode.record(item.payload)
                 if record["kind"] == "task_group":
                     groups.setdefault(record["dump"], []).append(record)

@@ -49,7 +49,7 @@ def render(values: list[examine.Value], problems: list[examine.Problem]) -> Grou
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in ("SETTING", "VALUE", "FROM"):
         table.add_column(heading, overflow="fold")
     for value in values:

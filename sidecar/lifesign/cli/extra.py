@@ -17,6 +17,7 @@ _MODULES = (
     "starlette",
     "uvicorn",
 )
+_NAMED = 3  # missing modules that an error names; pip brings them all
 
 
 def missing() -> list[str]:
@@ -29,7 +30,9 @@ def require() -> None:
     absent = missing()
     if absent:
         newer = " with Python 3.10 or newer" if sys.version_info < (3, 10) else ""
-        raise MissingExtraError(f"not installed: {', '.join(absent)}", f"pip install 'lifesign[sidecar]'{newer}")
+        more = f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else ""
+        named = ", ".join(absent[:_NAMED])
+        raise MissingExtraError(f"not installed: {named}{more}", f"pip install 'lifesign[sidecar]'{newer}")
 
 
 def _is_there(name: str) -> bool:

@@ -65,6 +65,7 @@ def look(directory: str, settings: Settings) -> list[Snapshot]:
     """One look at each process of a run directory, with a cursor of our own: the sidecar's stay where they are."""
     from lifesign.watch.cursors import Cursor
     from lifesign.watch.process import WatchedProcess
+    from lifesign.watch.rejected import Rejected
     from lifesign.watch.rundir import RunDirectory
     from lifesign.wire.reader import PulseError
 
@@ -74,7 +75,7 @@ def look(directory: str, settings: Settings) -> list[Snapshot]:
         for key in keys:
             # A process that is only now coming or going has nothing to show.
             with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
-                process = WatchedProcess(run, key, Cursor(), settings, os.environ)
+                process = WatchedProcess(run, key, Cursor(), settings, os.environ, Rejected(None))
                 stack.callback(process.close)
                 snapshots.append(process.look(watching_since=0).snapshot)
     return snapshots
@@ -109,7 +110,7 @@ def _table(snapshots: Sequence[Snapshot]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in ("PID", "SERVICE", "STATE", "WHY"):
         table.add_column(heading, overflow="fold")
     for heading in ("BEAT", "TASKS", "UP"):

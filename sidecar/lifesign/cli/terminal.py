@@ -13,6 +13,8 @@ from lifesign.errors import LifesignError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_PIPE_WIDTH = 1000  # columns; a pipe has no edge to fold a line at
+
 
 def printable(text: str) -> str:
     """`text` with everything escaped that a terminal would act on: controls, bidi marks, line breaks."""
@@ -40,7 +42,8 @@ def console() -> Console:
 
     with contextlib.suppress(AttributeError):  # a replaced standard output may not know how
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    return Console(markup=False, highlight=False, emoji=False)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def print_json(content: Any) -> None:

@@ -14,7 +14,7 @@ import lifesign
 WORKERS = 3
 QUEUE_SIZE = 100
 LEAK = 1000  # tasks
-STANDSTILL_S = 5  # how long the loop stops
+STANDSTILL_S = 5.0  # how long the loop stops
 
 
 class OrderDesk:
@@ -141,7 +141,8 @@ class OrderDesk:
         time.sleep(STANDSTILL_S)  # noqa: ASYNC251 - this is the mistake
 
     async def _checksum(self) -> None:
-        ctypes.PyDLL(None).sleep(STANDSTILL_S)  # PyDLL, unlike CDLL, keeps the GIL
+        # poll(2) of nothing is a pause; PyDLL, unlike CDLL, keeps the GIL meanwhile.
+        ctypes.PyDLL(None).poll(None, 0, int(STANDSTILL_S * 1000))
 
     async def _await_confirmation(self) -> None:
         await asyncio.Event().wait()

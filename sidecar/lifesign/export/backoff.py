@@ -16,7 +16,7 @@ class Backoff:
 
     def next(self, after: float | None) -> float:
         """Seconds to wait now; never less than the Collector asked for (`after`)."""
-        wait = min(LONGEST, FIRST * 2 ** min(self._attempts, 16))
+        wait = min(LONGEST, FIRST * (1 << min(self._attempts, 16)))
         self._attempts += 1
         return max(wait * random.uniform(0.5, 1.0), after or 0.0)  # noqa: S311 - no secret hangs on it
 

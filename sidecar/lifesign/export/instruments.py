@@ -5,7 +5,6 @@ All but the histogram are observable: they read the newest snapshot when they ar
 
 from __future__ import annotations
 
-import time
 from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Union
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation

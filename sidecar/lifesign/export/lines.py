@@ -54,4 +54,5 @@ def decode(line: bytes) -> Resource | Signal:
         raise LineError(str(error)) from None
     if isinstance(content, _ResourceLine):
         return Resource(content.key, content.attributes)
-    return content
+    signal: Signal = content
+    return signal

@@ -19,7 +19,7 @@ class MetricPush:
 
     def __init__(self, metrics: Metrics, lane: Lane, interval: float) -> None:
         self.lane = lane
-        self._metrics = metrics
+        self.metrics = metrics
         self._interval = interval
         self._due = asyncio.Event()
         self._closing = False
@@ -51,15 +51,15 @@ class MetricPush:
                 return
 
     async def _push(self) -> None:
-        collection = await off_loop(self._metrics.collect)
+        collection = await off_loop(self.metrics.collect)
         if not collection.data.resource_metrics:
             return
         outcome = await self.lane.attempt(collection.data)
         if isinstance(outcome, Delivered):
-            self._metrics.forget(collection.gone)
+            self.metrics.forget(collection.gone)
             return
         if isinstance(outcome, Refused):
             # Points that were refused will not be taken later either, not even the last ones of a process.
-            self._metrics.forget(collection.gone)
+            self.metrics.forget(collection.gone)
         target = self.lane.exporter.target
         self.lane.complaint.say("metrics do not reach %s: %s", target.shown, outcome.why)

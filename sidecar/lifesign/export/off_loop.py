@@ -31,7 +31,7 @@ async def off_loop(function: Callable[[], T]) -> T:
         error: BaseException | None = None
         try:
             result = function()
-        except Exception as caught:
+        except Exception as caught:  # noqa: BLE001 - it is raised again where the result is awaited
             error = caught
         try:
             loop.call_soon_threadsafe(finish, result, error)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # it has no stubs
 from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # nor has this
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # nor this
 from grpc import StatusCode
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
@@ -84,10 +84,9 @@ class GrpcExporter:
         self._answer.outcome = None
         try:
             self._exporter.export(items)
-        except Exception as error:
-            # The exporter lets errors of the encoding through; none is known that comes after the call.
+        except Exception as error:  # noqa: BLE001 - the exporter lets whatever the encoding raises through
             if self._answer.outcome is None:
-                return NOT_SENT._replace(why=f"{NOT_SENT.why}: {type(error).__name__}")
+                return Refused(f"{NOT_SENT.why}: {type(error).__name__}", divisible=True)
         return self._answer.outcome or NOT_SENT
 
     def preferences(self) -> tuple[Any, Any]:
@@ -119,7 +118,8 @@ def _retry_delay(metadata: Any) -> float | None:
     try:
         for detail in Status.FromString(raw).details if raw else ():
             if detail.Unpack(info):
-                return min(max(info.retry_delay.ToTimedelta().total_seconds(), 0.0), RETRY_AFTER_MAX)
+                seconds: float = info.retry_delay.ToTimedelta().total_seconds()
+                return min(max(seconds, 0.0), RETRY_AFTER_MAX)
     except (DecodeError, OverflowError, ValueError):
         return None
     return None

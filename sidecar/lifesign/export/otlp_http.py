@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # it has no stubs
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -56,7 +56,7 @@ class HttpExporter:
         self._exporter.shutdown()
 
 
-class NotDelivered(Exception):
+class NotDeliveredError(Exception):
     """Tells an exporter that its request failed; no connection error, so that it does not try again inside."""
 
 
@@ -71,14 +71,14 @@ class ReadingSession(requests.Session):
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             response = super().request(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, there was no answer
             self.outcome = Retry(_reason(error))
             # Without the cause: some requests errors quote header values.
-            raise NotDelivered from None
+            raise NotDeliveredError from None
         self.outcome = self._judge(response)
         if isinstance(self.outcome, Delivered):
             return response
-        raise NotDelivered
+        raise NotDeliveredError
 
     def _judge(self, response: requests.Response) -> Outcome:
         status = response.status_code
@@ -86,7 +86,8 @@ class ReadingSession(requests.Session):
             return self._judge_body(response)
         why = f"HTTP {status} {one_line(response.reason or '')}".rstrip()
         if 300 <= status < 400:
-            return Retry(f"{why}: it points to {one_line(without_secrets(response.headers.get('Location', '')))}")
+            there = one_line(without_secrets(response.headers.get("Location", ""))) or "nowhere"
+            return Retry(f"{why}: it points to {there}")
         said = _message(response)
         if said:
             why = f"{why}: {said}"
@@ -113,7 +114,7 @@ class ReadingSession(requests.Session):
 
 def _parse_json(content: bytes, message: Any) -> None:
     # Some servers answer in JSON whatever they were sent; the parser costs memory that most never need.
-    from google.protobuf.json_format import ParseError, Parse
+    from google.protobuf.json_format import Parse, ParseError
 
     try:
         Parse(content, message, ignore_unknown_fields=True)

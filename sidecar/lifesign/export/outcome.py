@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import Union
+
+import msgspec
 
 RETRY_AFTER_MAX = 600.0  # seconds; one wrong header must not silence us for a day
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct, frozen=True):
     """The Collector said that it has everything."""
 
 
-class Retry(NamedTuple):
+class Retry(msgspec.Struct, frozen=True):
     """Not delivered, and worth another try.
 
     `after` is how many seconds the Collector asked to wait, None when it did not say.
@@ -21,7 +23,7 @@ class Retry(NamedTuple):
     after: float | None = None
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True):
     """Never to be accepted; `count` records, None for all of them.
 
     `divisible` says that the request as a whole was the trouble, so that parts of it may go through.

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Iterable, NamedTuple
 import aiofiles
 import msgspec
 
+from lifesign.watch.signals import Resource, Signal
+
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
 
@@ -30,11 +32,21 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
 
 class Entry(NamedTuple):
-    """One signal on its way into a segment, with the line of the resource that it refers to."""
+    """One signal on its way into a segment, with the resource that it refers to, and the line of each."""
 
-    key: str
-    resource: bytes
+    signal: Signal
     line: bytes
+    resource: Resource
+    resource_line: bytes
+
+
+class _Active:
+    """The segment that is being written, and the lines of the resources that stand in it, by key."""
+
+    def __init__(self, number: int, file: AsyncFileIO) -> None:
+        self.number = number
+        self.file = file
+        self.resources: dict[str, bytes] = {}
 
 
 class Segments:
@@ -55,9 +67,7 @@ class Segments:
                 self._sizes[int(match[1])] = entry.stat(follow_symlinks=False).st_size
         self.cursor = self._load_cursor()
         self._next = max([self.cursor.segment, *self._sizes]) + 1
-        self._active: int | None = None
-        self._file: AsyncFileIO | None = None
-        self._resources: dict[str, bytes] = {}  # that stand in the active segment
+        self._active: _Active | None = None
 
     @property
     def total(self) -> int:
@@ -75,7 +85,7 @@ class Segments:
 
     def is_sealed(self, number: int) -> bool:
         """Whether nothing more will be written to this segment."""
-        return number != self._active
+        return self._active is None or number != self._active.number
 
     def path(self, number: int) -> Path:
         return self._directory / f"{number:016}.jsonl"
@@ -86,63 +96,64 @@ class Segments:
         Raises:
             OSError: the disk is full or read-only; nothing of `entries` is in the spool.
         """
-        count, content, resources = self._fit(entries)
+        active = self._active
+        if active is None:
+            active = await self._roll()
+        count, content, resources = self._fit(active, entries)
         if not count:
-            await self._roll()
-            count, content, resources = self._fit(entries)
-        await self._write(content)
-        self._resources = resources
+            active = await self._roll()
+            count, content, resources = self._fit(active, entries)
+        await self._write(active, content)
+        active.resources = resources
         return count
 
-    def _fit(self, entries: Iterable[Entry]) -> tuple[int, bytes, dict[str, bytes]]:
-        if self._active is None:
-            return 0, b"", {}
-        size = self._sizes[self._active]
-        resources = dict(self._resources)
+    def _fit(self, active: _Active, entries: Iterable[Entry]) -> tuple[int, bytes, dict[str, bytes]]:
+        size = self._sizes[active.number]
+        resources = dict(active.resources)
         parts: list[bytes] = []
         for entry in entries:
-            part = entry.line if resources.get(entry.key) == entry.resource else entry.resource + entry.line
+            key = entry.resource.key
+            is_known = resources.get(key) == entry.resource_line
+            part = entry.line if is_known else entry.resource_line + entry.line
             # A segment that holds nothing yet takes a line of any length, or it would never get in.
             if size and size + len(part) > self.segment_size:
                 break
-            resources[entry.key] = entry.resource
+            resources[key] = entry.resource_line
             parts.append(part)
             size += len(part)
         return len(parts), b"".join(parts), resources
 
-    async def _roll(self) -> None:
+    async def _roll(self) -> _Active:
         await self.seal()
         number = self._next
         flags = os.O_EXCL | os.O_NOFOLLOW
-        self._file = await aiofiles.open(
+        file = await aiofiles.open(
             self.path(number), "ab", buffering=0, opener=lambda path, given: os.open(path, given | flags, 0o600)
         )
         self._next += 1
-        self._active = number
         self._sizes[number] = 0
-        self._resources = {}
+        self._active = _Active(number, file)
+        return self._active
 
-    async def _write(self, content: bytes) -> None:
-        assert self._file is not None
-        assert self._active is not None
-        size = self._sizes[self._active]
+    async def _write(self, active: _Active, content: bytes) -> None:
+        size = self._sizes[active.number]
         left = memoryview(content)
         try:
             while left:
-                left = left[await self._file.write(left) :]
+                left = left[await active.file.write(left) :]
         except OSError:
             try:
-                await self._file.truncate(size)
+                await active.file.truncate(size)
             except OSError:  # then the rest of this file is never read in this life
                 await self.seal()
             raise
-        self._sizes[self._active] = size + len(content)
+        self._sizes[active.number] = size + len(content)
 
     async def seal(self) -> None:
         """Ends the active segment."""
-        file, self._file, self._active = self._file, None, None
-        if file is not None:
-            await file.close()
+        active, self._active = self._active, None
+        if active is not None:
+            await active.file.close()
 
     async def read(self, number: int, start: int = 0) -> bytes:
         """What stands in a segment from byte `start` on.

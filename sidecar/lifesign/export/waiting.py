@@ -7,7 +7,7 @@ from typing import Iterable, Iterator
 
 from lifesign.export.segments import Entry
 
-_OVERHEAD = 200  # bytes that Python adds to an entry
+_OVERHEAD = 1000  # bytes that Python needs for an entry beside its line and the same again as objects
 
 
 class Waiting:
@@ -56,4 +56,4 @@ class Waiting:
 
     def _count(self, entry: Entry, sign: int) -> None:
         self.size += sign * len(entry.line)
-        self._held += sign * (len(entry.line) + _OVERHEAD)
+        self._held += sign * (2 * len(entry.line) + _OVERHEAD)

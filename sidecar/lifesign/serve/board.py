@@ -32,7 +32,10 @@ _ORDER = (
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True):
-    """One look at one process: the worst event loop delay since the look before (s, None without a beat)."""
+    """One look at one process: the worst event loop delay since the look before (s, None without a beat).
+
+    While the loop stands still it is the age of the newest beat.
+    """
 
     delay: float | None
     state: str
@@ -69,8 +72,7 @@ class _Process:
     def look(self, snapshot: Snapshot) -> None:
         # The strip of a process that ended shows how it ended, so it stands still.
         if not (self.looks and self.looks[-1].state in states.ENDED):
-            delay = max(snapshot.new_delays) if snapshot.new_delays else None
-            self.looks.append(Look(delay, snapshot.state))
+            self.looks.append(Look(_worst_delay(snapshot), snapshot.state))
         self.snapshot = msgspec.structs.replace(snapshot, new_delays=())
         self.gone_since = None
 
@@ -147,6 +149,13 @@ class Board:
             total -= biggest.size
             biggest.forget()
             total += biggest.size
+
+
+def _worst_delay(snapshot: Snapshot) -> float | None:
+    if snapshot.new_delays:
+        return max(snapshot.new_delays)
+    # The beat that is due has no delay yet; it is at least this late.
+    return snapshot.beat_age if snapshot.state in (states.BLOCKED, states.FROZEN) else None
 
 
 def _view(process: _Process, snapshot: Snapshot) -> ProcessView:

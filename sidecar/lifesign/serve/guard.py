@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "x-lifesign"  # no other site can send it without asking first, and nobody answers that question
+HEADER_BYTES = 16 << 10
 
 _SECURITY_HEADERS = {
     "content-security-policy": (
@@ -26,19 +27,20 @@ _SECURITY_HEADERS = {
 }
 
 
-class NoBody:
-    """Refuses requests that bring a body: nothing here reads one."""
+class SmallRequests:
+    """Refuses requests that bring a body, which nothing here reads, or headers beyond `HEADER_BYTES`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        app: ASGIApp = self._app
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            refusal = PlainTextResponse("no request body is wanted here\n", 413, {"connection": "close"})
-            await refusal(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            app = PlainTextResponse("413: no request body is wanted here\n", 413, {"connection": "close"})
+        elif sum(len(name) + len(value) for name, value in headers.raw) > HEADER_BYTES:
+            app = PlainTextResponse("431: too many headers\n", 431, {"connection": "close"})
+        await app(scope, receive, send)
 
 
 class LocalOnly:

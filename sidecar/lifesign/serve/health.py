@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from lifesign.serve import verdicts
 from lifesign.serve.board import Board
-from lifesign.serve.guard import NoBody
+from lifesign.serve.guard import SmallRequests
 from lifesign.serve.verdicts import Sidecar, Verdict
 
 
@@ -33,7 +33,7 @@ def health_app(board: Board, sidecar: Callable[[], Sidecar]) -> Starlette:
         "/app/startupz": lambda: verdicts.app_startupz(board.watched()),
     }
     routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
-    return Starlette(routes=routes, middleware=[Middleware(NoBody)])
+    return Starlette(routes=routes, middleware=[Middleware(SmallRequests)])
 
 
 def _endpoint(judge: Callable[[], Verdict]) -> Callable[[Request], Awaitable[Response]]:

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from lifesign.errors import LifesignError, NotWatchedError
 from lifesign.serve.board import Board
-from lifesign.serve.guard import LocalOnly, NoBody
+from lifesign.serve.guard import LocalOnly, SmallRequests
 
 STREAMS = 8  # open event streams
 INTERVAL_S = 0.25  # at most four states a second ...
@@ -50,7 +50,7 @@ def page_app(board: Board, request_dump: Callable[[str], int], *, host: str) -> 
         Route("/api/events", page.events, methods=["GET"]),
         Route("/api/processes/{key}/dump", page.dump, methods=["POST"]),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(LocalOnly, host=host), Middleware(NoBody)])
+    return Starlette(routes=routes, middleware=[Middleware(LocalOnly, host=host), Middleware(SmallRequests)])
 
 
 class _Page:

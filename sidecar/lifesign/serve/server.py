@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lifesign.errors import SettingError
 
-REQUEST_BYTES = 16 << 10  # of request line and headers; bodies are refused by `serve.guard`
+REQUEST_BYTES = 16 << 10  # of a request that is still arriving; see `serve.guard` for whole ones
 CONNECTIONS = 64
 PATIENCE_S = 5.0  # for a request to arrive whole, and between two requests
 GRACE_S = 0.2  # for answers that are on their way when the server closes

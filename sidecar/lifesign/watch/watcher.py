@@ -53,6 +53,7 @@ class Watcher:
         self._rejected = rejected
         self._processes: dict[str, WatchedProcess] = {}
         self._ended_at: dict[str, float] = {}
+        self._introduced: set[str] = set()
         self._left_alone: set[str] = set()  # folders that cannot be read, or were dealt with but not removed
         self._watching_since = time.monotonic_ns()
         self.last_look = time.monotonic()
@@ -86,9 +87,11 @@ class Watcher:
             snapshots.append(look.snapshot)
             signals += look.signals
             looked.append(process)
-        self._tell_snapshots(snapshots)
-        if signals:
+        keys = {process.key for process in looked}
+        if signals or keys - self._introduced:  # a Resource is told of even while there is nothing to say
             await self._tell_signals([process.resource for process in looked], signals)
+        self._introduced = keys
+        self._tell_snapshots(snapshots)
         for process in looked:
             process.told()
         try:

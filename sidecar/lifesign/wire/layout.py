@@ -24,7 +24,8 @@ offset                bytes        what
 **Block**: word 0 length of the JSON in bytes, word 1 its CRC-32, then the JSON.
 
 **Vital sign slot**: two copies, A and B, of 16 words. Word 0 is a sequence number, words 1 to 14
-the signs, word 15 the CRC-32 of words 0 to 14. The writer fills the copy that holds the older
+the signs (in the order of `reader.WatchdogSigns` and `reader.LoopSigns`), word 15 the CRC-32 of words
+0 to 14. The writer fills the copy that holds the older
 sequence number, checksum last; a reader takes the valid copy with the higher one. A kill in the
 middle of a write costs the newest value, never both.
 
@@ -86,12 +87,6 @@ RECORD_HEADER = 32
 FILLER = 1 << 63
 RECORD_BYTES_MAX = 32768  # of JSON; half of the smallest lane, so that one record never empties a ring
 
-# Signs of the watchdog slot, in the order of its words.
-WATCHDOG_SIGNS = ("beats", "wall_ns", "mono_ns", "tasks", "boot_phase", "boot_ended_ns", "dumps")
-# Signs of a loop slot. `state` is one of the LOOP_ constants; beats go on when a slot is used again.
-LOOP_SIGNS = ("state", "generation", "beats", "wall_ns", "mono_ns", "delay_ns", "thread", "since_ns")
-
-LOOP_UNUSED = 0
 LOOP_RUNNING = 1
 LOOP_ENDED = 2
 

@@ -68,7 +68,7 @@ class Vitals(NamedTuple):
     watchdog: WatchdogSigns | None
     loops: tuple[LoopSigns | None, ...]
     events: tuple[EventCount, ...]
-    delays: tuple[tuple[int, ...], ...]  # one ring a loop, by word
+    delays: tuple[tuple[int, ...], ...]  # one ring a slot, by word; empty where there is no loop
 
 
 class LaneRecord(NamedTuple):
@@ -177,8 +177,9 @@ class PulseReader:
         loops = [_slot(raw, layout.LOOPS_OFFSET - base + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)]
         delays = [
             struct.unpack_from(f"<{layout.DELAYS}Q", raw, layout.DELAYS_OFFSET - base + index * layout.DELAYS * _WORD)
-            for index, signs in enumerate(loops)
             if signs is not None
+            else ()
+            for index, signs in enumerate(loops)
         ]
         return Vitals(
             watchdog=WatchdogSigns(*watchdog[: len(WatchdogSigns._fields)]) if watchdog else None,

@@ -158,7 +158,9 @@ export class Card {
   updatePast(happenings) {
     this.past.node.hidden = happenings.length === 0;
     this.past.show(happenings, "");
-    list(this.past.list, happenings, ({ at, name, text }) => `${at} ${name} ${text}`, (happening) => {
+    // A spell is told when it is over, but it stands where it began.
+    const byTime = [...happenings].sort((one, other) => other.at - one.at);
+    list(this.past.list, byTime, ({ at, name, text }) => `${at} ${name} ${text}`, (happening) => {
       const { at, severity, name, text, stack, seconds } = happening;
       const level = severity >= 17 ? "bad" : severity >= 13 ? "warn" : "";
       const time = element("time", "number", clock(at));

@@ -73,10 +73,11 @@ function describe({ at, reason, tasks, groups, groups_total: total }) {
 function createGroup(group) {
   const { count: tasks, names, waits_for: waits, stack, index } = group;
   const title = waits ? `waits for ${waits}` : "running or ready";
-  const summary = element("summary", "", element("span", "number", `${count(tasks)} ×`), " ", element("span", "label", title));
+  const few = names.slice(0, 3).join(", ") + (tasks > 3 && names.length ? " …" : "");
+  const summary = element("summary", "", element("span", "number", `${count(tasks)} ×`), ` ${title} `, element("span", "note", few));
   const details = element("details", "", summary, element("pre", "", stack || "no stack"));
   const more = tasks > names.length ? ` and ${count(tasks - names.length)} more` : "";
-  details.append(element("p", "note", names.length ? `${names.join(", ")}${more}` : ""));
+  if (names.length > 3) details.append(element("p", "note", `${names.join(", ")}${more}`));
   details.open = index === 0;
   return { node: element("li", "", details), update() {} };
 }

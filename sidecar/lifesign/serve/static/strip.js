@@ -19,7 +19,7 @@ export class Strip {
 
   update({ looks }) {
     const worst = Math.max(0, ...looks.map(([delay]) => delay ?? 0));
-    const text = `event loop delay, worst of ${looks.length} looks: ${duration(worst)}`;
+    const text = `event loop delay, worst ${duration(worst)}, newest at the right`;
     setText(this.caption, text);
     this.picture.setAttribute("aria-label", text);
     this.bars.forEach((bar, place) => {

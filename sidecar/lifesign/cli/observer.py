@@ -1,0 +1,158 @@
+"""The sidecar put together: one watcher, and beside it the rooms that tell what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import Mapping, Sequence
+
+from lifesign.cli.terminal import say
+from lifesign.errors import SettingError
+from lifesign.export.pipeline import Pipeline
+from lifesign.export.targets import is_configured
+from lifesign.serve.board import Board
+from lifesign.serve.health import health_app
+from lifesign.serve.page import page_app
+from lifesign.serve.server import Server
+from lifesign.serve.verdicts import Sidecar
+from lifesign.settings import BY_NAME, Settings
+from lifesign.watch.cursors import Cursors
+from lifesign.watch.rejected import Rejected
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import Resource, Signal, Snapshot
+from lifesign.watch.watcher import Watcher
+
+PAGE_ADDRESS = ("127.0.0.1", 7317)
+_NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
+
+
+class Observer:
+    """A sidecar over one run directory.
+
+    Args:
+        supervised: whether `lifesign run` started us: standard input ends with it, and the page is
+            served where no Collector is set.
+
+    Raises:
+        RunDirectoryError, SettingError: the directory or a setting cannot be used.
+    """
+
+    def __init__(self, directory: str, settings: Settings, environ: Mapping[str, str], *, supervised: bool) -> None:
+        logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(message)s")
+        self._settings = settings
+        self._supervised = supervised
+        self._directory = RunDirectory(directory)
+        self._board = Board()
+        self._pipeline = Pipeline(settings, environ) if is_configured(environ) else None
+        self._environ = environ
+        self._stopping = asyncio.Event()
+        self._orphaned = False
+        self._watcher: Watcher
+
+    async def run(self) -> None:
+        """Watches until told to stop, then flushes within the shutdown timeout."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        state: str | None = None
+        if self._pipeline is not None:
+            await self._pipeline.start()
+            state = self._pipeline.status().spool_dir
+        self._watcher = Watcher(
+            self._directory,
+            self._settings,
+            self._environ,
+            self._tell_signals,
+            self._tell_snapshots,
+            Cursors(state and os.path.join(state, "cursors.json")),
+            Rejected(state and os.path.join(state, "rejected-records.jsonl")),
+        )
+        servers = await self._serve()
+        self._introduce(servers)
+        if self._supervised:
+            loop.add_reader(0, self._supervisor_gone)
+        loop.call_later(_NOBODY_SECONDS, self._remark_if_alone)
+        try:
+            await self._watcher.run(self._stopping)
+        finally:
+            if self._pipeline is not None:
+                await self._pipeline.close(self._settings.shutdown_timeout)
+            for server in servers.values():
+                await server.close()
+            self._watcher.close()
+            self._directory.close()
+
+    async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+        self._board.add(resources, signals)
+        if self._pipeline is not None:
+            await self._pipeline.put(resources, signals)
+
+    def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        self._board.update(snapshots)
+        if self._pipeline is not None:
+            self._pipeline.observe(snapshots)
+        if self._orphaned and self._watcher.all_ended():
+            self._stopping.set()
+
+    async def _serve(self) -> dict[str, Server]:
+        servers: dict[str, Server] = {}
+        address = self._settings.page_addr
+        if address is not None or (self._supervised and self._pipeline is None):
+            servers["page"] = await self._serve_page(address)
+        if self._settings.health_addr is not None:
+            health = health_app(self._board, self._health)
+            servers["health"] = Server(health, self._settings.health_addr, setting=BY_NAME["health_addr"].env)
+            await servers["health"].start()
+        return servers
+
+    async def _serve_page(self, address: tuple[str, int] | None) -> Server:
+        setting = BY_NAME["page_addr"].env
+        page = page_app(self._board, self._watcher.request_dump, host=(address or PAGE_ADDRESS)[0])
+        server = Server(page, address or PAGE_ADDRESS, setting=setting)
+        try:
+            await server.start()
+        except SettingError:
+            if address is not None:
+                raise
+            # Nobody asked for this very port: another run of ours may have it.
+            server = Server(page, (PAGE_ADDRESS[0], 0), setting=setting)
+            await server.start()
+        return server
+
+    def _introduce(self, servers: Mapping[str, Server]) -> None:
+        parts = []
+        if self._pipeline is not None:
+            to = sorted(set(self._pipeline.status().endpoints.values()))
+            parts.append(f"exporting to {', '.join(to)}" if to else "exporting nothing, as OTEL_* says")
+        elif "page" in servers:
+            parts.append("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT)")
+        parts += [f"{name} at {server.url}/" for name, server in servers.items()]
+        say("; ".join(parts) if parts else "watching; neither a Collector nor a page is set (lifesign doctor)")
+
+    def _health(self) -> Sidecar:
+        problems: tuple[str, ...] = ()
+        if self._pipeline is not None:
+            problems = self._pipeline.status().errors
+        return Sidecar(self._board.look_age(), self._settings.poll_interval, problems)
+
+    def _supervisor_gone(self) -> None:
+        content = b""
+        with contextlib.suppress(OSError):
+            content = os.read(0, 1024)
+        if not content:
+            asyncio.get_running_loop().remove_reader(0)
+            # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
+            self._orphaned = True
+
+    def _remark_if_alone(self) -> None:
+        if not self._board.watched():
+            say(
+                f"no process to watch has appeared in {self._directory.path}; a program is seen when it is Python, "
+                "runs an asyncio event loop, and was not started with -I, -E or -S"
+            )

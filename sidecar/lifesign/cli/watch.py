@@ -1,0 +1,43 @@
+"""``lifesign watch``: the sidecar, the container's entry point; ``lifesign run`` starts it too."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from lifesign.cli import extra, options
+from lifesign.errors import EXIT_OK, RunDirectoryError
+from lifesign.settings import BY_NAME
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    options.add_settings(parser)
+    parser.add_argument(
+        "--supervised",
+        action="store_true",
+        help="standard input ends with the supervisor; serve the page where no Collector is set",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Watches until SIGTERM, SIGINT or the supervisor's end; returns 0.
+
+    Raises:
+        LifesignError: a setting, the run directory or the spool cannot be used.
+    """
+    extra.require()
+    environ = dict(os.environ)
+    settings = options.given(args, environ).settings(environ)
+    if settings.dir is None:
+        raise RunDirectoryError(
+            "no run directory to watch", f"--dir DIR or {BY_NAME['dir'].env}, the one that the main process uses"
+        )
+    # Where a pod sets PYTHONPATH for all its containers the agent is in this process too: not here.
+    os.environ.pop(BY_NAME["dir"].env, None)
+    import asyncio
+
+    from lifesign.cli.observer import Observer
+
+    observer = Observer(settings.dir, settings, environ, supervised=args.supervised)
+    asyncio.run(observer.run())
+    return EXIT_OK

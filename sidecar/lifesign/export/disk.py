@@ -1,0 +1,104 @@
+"""A spool on disk: the segments, their reader, and what is set aside."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+
+from lifesign.export.complaint import Complaint
+from lifesign.export.reader import Reader
+from lifesign.export.rejected import RejectedFile
+from lifesign.export.segments import Position, Segments
+from lifesign.export.waiting import Waiting
+from lifesign.watch.signals import Resource, Signal
+
+SEGMENT_SIZE = 1 << 20  # bytes; a segment is read in one piece
+SEGMENTS_MIN = 8  # so many fit a small spool, because whole segments are dropped
+_WRITE_COUNT = 4096  # signals looked at for one write
+
+
+class Disk:
+    """What an earlier life left in `directory`, and what comes now. Not for several tasks at a time.
+
+    Args:
+        directory: a directory that nobody else writes to.
+        limit: most bytes of segments; the oldest go first.
+    """
+
+    def __init__(self, directory: Path, limit: int) -> None:
+        self.directory = directory
+        self.rejected = RejectedFile(directory)
+        self._limit = limit
+        self._segments = Segments(directory, min(SEGMENT_SIZE, max(1, limit // SEGMENTS_MIN)))
+        self._reader = Reader(self._segments, self.rejected)
+        self._write_complaint = Complaint()
+        self._cursor_complaint = Complaint()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are not delivered yet."""
+        cursor = self._segments.cursor
+        return sum(
+            self._segments.size(number) - (cursor.offset if number == cursor.segment else 0)
+            for number in self._segments.numbers
+            if number >= cursor.segment
+        )
+
+    @property
+    def invalid(self) -> int:
+        """Lines that could not be read."""
+        return self._reader.invalid
+
+    async def write(self, waiting: Waiting) -> int:
+        """Takes from `waiting` what it can write; returns how many old signals made room for it."""
+        dropped = 0
+        try:
+            while len(waiting):
+                for _ in range(await self._segments.append(islice(waiting, _WRITE_COUNT))):
+                    waiting.take()
+                dropped += await self.trim()
+        except OSError as error:
+            self._write_complaint.say(
+                "the spool %s cannot be written (%s): %d records wait in memory",
+                self.directory,
+                error.strerror,
+                len(waiting),
+            )
+        else:
+            self._write_complaint.over("the spool %s can be written again", self.directory)
+        return dropped
+
+    async def trim(self) -> int:
+        """Drops the oldest segments until the bound holds; returns how many signals were lost with them."""
+        dropped = 0
+        while self._segments.total > self._limit and len(self._segments.numbers) > 1:
+            oldest = self._segments.numbers[0]
+            dropped += await self._reader.skip(oldest)
+            self._segments.remove(oldest)
+        return dropped
+
+    async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal], Position]:
+        """The next signals, at most `limit`, their resources by key, and the position after them."""
+        resources, signals = await self._reader.read(limit)
+        if not signals:  # at the end, perhaps behind lines that brought nothing
+            await self.move_cursor(self._reader.position)
+        return resources, signals, self._reader.position
+
+    async def move_cursor(self, position: Position) -> None:
+        """Says that everything before `position` is done with."""
+        segments = self._segments
+        if position > segments.cursor:
+            try:
+                await asyncio.to_thread(segments.store_cursor, position)
+            except OSError as error:  # worst case: the next life delivers some of it again
+                self._cursor_complaint.say("the cursor of %s cannot be written: %s", self.directory, error.strerror)
+        for number in segments.numbers:
+            is_at_end = segments.is_sealed(number) and position.offset >= segments.size(number)
+            if number < position.segment or (number == position.segment and is_at_end):
+                segments.remove(number)
+
+    async def close(self) -> None:
+        """Ends the active segment, and deletes it when all of it was delivered."""
+        await self._segments.seal()
+        await self.move_cursor(self._segments.cursor)

@@ -1,0 +1,72 @@
+"""An agent inside the test's own process, and a reader of its pulse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from lifesign.agent import harmless, loops, postconditions, process
+from lifesign.wire.reader import LaneRead, PulseReader
+
+
+class Pulse:
+    """What the agent wrote so far."""
+
+    def __init__(self, folder: str) -> None:
+        self._directory = os.open(folder, os.O_RDONLY)
+        self.reader = PulseReader(self._directory)
+
+    def close(self) -> None:
+        self.reader.close()
+        os.close(self._directory)
+
+    def boot(self) -> list[dict[str, Any]]:
+        return _decoded(self.reader.boot())
+
+    def ring(self, kind: str) -> list[dict[str, Any]]:
+        return [record for record in _decoded(self.reader.ring()) if record["kind"] == kind]
+
+    def checkpoints(self) -> list[str]:
+        return [record["name"] for record in self.boot() if record["kind"] == "checkpoint"]
+
+
+def _decoded(lane: LaneRead) -> list[dict[str, Any]]:
+    return [json.loads(record.payload) for record in lane.records]
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test starts as a process does that has not heard of us."""
+    monkeypatch.delenv("LIFESIGN_DIR", raising=False)
+    monkeypatch.setattr(process, "_owner", process._Owner())
+    monkeypatch.setattr(harmless, "_next_warning", 0.0)
+    monkeypatch.setattr(postconditions, "_registry", {})
+    monkeypatch.setattr(postconditions, "_due", {})
+    monkeypatch.setattr(loops, "_beats", {})
+    for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
+        monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)
+    yield
+    process.stop()
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pulse]]:
+    """Starts the agent with settings from variables; the pulse is closed at the end."""
+    opened: list[Pulse] = []
+
+    def start(**environ: str) -> Pulse:
+        monkeypatch.setenv("LIFESIGN_DIR", str(tmp_path))
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        agent = process.running()
+        assert agent is not None
+        opened.append(Pulse(agent.folder))
+        return opened[-1]
+
+    yield start
+    for pulse in opened:
+        pulse.close()

@@ -1,0 +1,172 @@
+"""The boot, checkpoint by checkpoint, as the agent writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import lifesign
+import pytest
+from support.waiting import eventually
+
+BUILT_IN = [
+    "started",
+    "timeout configured",
+    "booting",
+    "waiting for first event",
+    "first event received",
+    "timed out",
+    "post-conditions",
+    "complete",
+]
+
+
+def by_name(pulse: Any) -> dict[str, dict[str, Any]]:
+    return {record["name"]: record for record in pulse.boot() if record["kind"] == "checkpoint"}
+
+
+def ended(pulse: Any) -> dict[str, Any] | None:
+    return next((record for record in pulse.boot() if record["kind"] == "boot_ended"), None)
+
+
+async def until_ended(pulse: Any) -> dict[str, Any]:
+    for _ in range(300):
+        found = ended(pulse)
+        if found is not None:
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError("the boot never ended")
+
+
+async def test_a_program_that_promises_nothing_has_booted_when_its_loop_beats(
+    started: Callable[..., Any],
+) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    lifesign.start()
+    outcome = await until_ended(pulse)
+    assert (outcome["outcome"], outcome["diagnostic"]) == ("complete", "")
+    assert pulse.checkpoints() == ["started", "timeout configured", "booting", "post-conditions", "complete"]
+
+
+async def test_a_promised_event_is_waited_for(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", LIFESIGN_EVENTS="order=30s")
+    lifesign.start()
+    await asyncio.sleep(0.1)
+    assert ended(pulse) is None
+    assert pulse.checkpoints()[-1] == "waiting for first event"
+    lifesign.event("order")
+    assert (await until_ended(pulse))["outcome"] == "complete"
+    assert pulse.checkpoints()[3:] == [
+        "waiting for first event",
+        "first event received",
+        "post-conditions",
+        "complete",
+    ]
+    numbers = [record["number"] for record in by_name(pulse).values()]
+    assert numbers == [1, 2, 3, 4, 5, 7, 8]
+    assert {record["total"] for record in by_name(pulse).values()} == {8}
+
+
+def test_a_boot_without_its_first_event_times_out(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", LIFESIGN_EVENTS="order=30s", BOOT_TIMEOUT_S="0.15")
+
+    async def main() -> None:
+        lifesign.start()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    outcome = eventually(lambda: ended(pulse))
+    assert outcome["outcome"] == "timed_out"
+    assert outcome["diagnostic"] == "timed out after 0.15 s waiting for the first event"
+    failed = by_name(pulse)["timed out"]
+    assert failed["number"] == 6
+    assert failed["error"]["type"] == "TimeoutError"
+    # A stalled boot is looked at while it stalls.
+    assert eventually(lambda: pulse.ring("task_dump"))[0]["reason"] == "boot timeout"
+
+
+def test_a_loop_that_never_comes_is_said_too(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", BOOT_TIMEOUT_S="0.05")
+    assert "waiting for the event loop to beat" in eventually(lambda: ended(pulse))["diagnostic"]
+
+
+async def test_failing_postconditions_fail_the_boot(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+
+    @lifesign.postcondition("database connected")
+    async def database() -> tuple[bool, str]:
+        return False, "refused"
+
+    lifesign.start()
+    outcome = await until_ended(pulse)
+    assert outcome["outcome"] == "failed"
+    assert outcome["diagnostic"] == "Post-conditions failed: database connected: refused"
+    checkpoints = by_name(pulse)
+    assert checkpoints["post-conditions"]["error"]["message"] == outcome["diagnostic"]
+    assert checkpoints["complete"]["error"] is not None
+
+
+async def test_a_mark_runs_from_the_mark_before(started: Callable[..., Any]) -> None:
+    pulse = started()
+    lifesign.checkpoint("config loaded")
+    await asyncio.sleep(0.02)
+    lifesign.checkpoint("rules loaded")
+    config, rules = by_name(pulse)["config loaded"], by_name(pulse)["rules loaded"]
+    assert rules["start"] == config["end"]
+    assert rules["end"] - rules["start"] >= 20_000_000
+    assert (rules["number"], rules["error"]) == (None, None)
+
+
+async def test_a_timed_block_starts_and_ends_with_one_id(started: Callable[..., Any]) -> None:
+    pulse = started()
+    async with lifesign.checkpoint("broker connected"):
+        under_way = pulse.boot()[-1]
+        await asyncio.sleep(0.02)
+    done = pulse.boot()[-1]
+    assert under_way["end"] is None
+    assert (done["id"], done["start"]) == (under_way["id"], under_way["start"])
+    assert done["end"] - done["start"] >= 20_000_000
+
+
+def test_a_failing_block_tells_and_passes_the_exception_on(started: Callable[..., Any]) -> None:
+    pulse = started()
+    with pytest.raises(KeyError), lifesign.checkpoint("rules loaded"):
+        raise KeyError("secret")
+    error = pulse.boot()[-1]["error"]
+    assert error["type"] == "KeyError"
+    assert "test_boot.py" in error["stack"]
+
+
+async def test_an_open_block_holds_the_boot(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    lifesign.start()
+    with lifesign.checkpoint("warm-up"):
+        await asyncio.sleep(0.08)
+        assert ended(pulse) is None
+    assert (await until_ended(pulse))["outcome"] == "complete"
+
+
+def test_a_boot_that_hangs_in_a_block_names_it(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", BOOT_TIMEOUT_S="0.05")
+    with lifesign.checkpoint("broker connected"):
+        outcome = eventually(lambda: ended(pulse))
+    assert outcome["diagnostic"] == "timed out after 0.05 s in checkpoint 'broker connected'"
+
+
+async def test_a_clock_that_is_set_back_makes_no_span_end_before_it_starts(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started()
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 10**12)
+    lifesign.checkpoint("after the jump")
+    mark = pulse.boot()[-1]
+    assert mark["start"] <= mark["end"] == now - 10**12
+
+
+def test_without_a_sidecar_a_checkpoint_is_nothing(tmp_path: Path) -> None:
+    with lifesign.checkpoint("anything"):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,172 @@
+"""Beats: whichever way a loop is run, in whichever thread, its slot says so."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any, Callable
+
+import lifesign
+import pytest
+import uvloop
+from lifesign.agent import loops, process
+from lifesign.wire import layout
+from support.waiting import eventually
+
+FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01"}
+
+
+def signs(pulse: Any) -> list[Any]:
+    return [one for one in pulse.reader.vitals().loops if one is not None]
+
+
+async def beats(pulse: Any, number: int) -> None:
+    for _ in range(500):
+        if any(one.state == layout.LOOP_RUNNING and one.beats >= number for one in signs(pulse)):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the loop did not beat")
+
+
+def run_with_runner(main: Any) -> None:
+    with asyncio.Runner() as runner:
+        runner.run(main)
+
+
+def run_until_complete(main: Any) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
+def run_for_ever(main: Any) -> None:
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(main)
+    task.add_done_callback(lambda _: loop.stop())
+    loop.run_forever()
+    loop.close()
+    task.result()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_with_runner, run_until_complete, run_for_ever])
+def test_every_way_to_run_a_loop_is_seen_and_its_end_too(
+    started: Callable[..., Any], run: Callable[[Any], None]
+) -> None:
+    pulse = started(**FAST)
+    run(beats(pulse, 5))
+    (one,) = signs(pulse)
+    assert one.state == layout.LOOP_ENDED
+    assert one.beats >= 5
+    assert one.thread == threading.get_native_id()
+
+
+def test_a_second_loop_takes_the_slot_up_and_the_beats_go_on(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    asyncio.run(beats(pulse, 3))
+    (first,) = signs(pulse)
+    asyncio.run(beats(pulse, first.beats + 3))
+    (second,) = signs(pulse)
+    assert second.beats >= first.beats + 3
+    assert second.generation > first.generation
+
+
+def test_loops_in_several_threads_have_a_slot_each(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    go_on = threading.Event()
+
+    async def until_told() -> None:
+        while not go_on.is_set():
+            await asyncio.sleep(0.01)
+
+    threads = [threading.Thread(target=asyncio.run, args=(until_told(),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len([one for one in signs(pulse) if one.state == layout.LOOP_RUNNING and one.beats > 2]) == 3)
+    assert len({one.thread for one in signs(pulse)}) == 3
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert {one.state for one in signs(pulse)} == {layout.LOOP_ENDED}
+
+
+def test_more_loops_than_slots_go_unwatched_with_a_warning(
+    started: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    started()
+    agent = process.peek()
+    assert agent is not None
+    other = asyncio.new_event_loop()
+    taken = [agent.slots.take(other) for _ in range(layout.LOOPS)]
+    assert taken == list(range(8))
+    asyncio.run(asyncio.sleep(0))
+    other.close()
+    assert "more than 8 event loops" in caplog.text
+
+
+async def test_the_delay_of_a_beat_is_how_late_it_came(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    await beats(pulse, 2)
+    (before,) = signs(pulse)
+    time.sleep(0.2)
+    await beats(pulse, before.beats + 1)
+    delays = pulse.reader.vitals().delays[0]
+    # The beat that was due within 10 ms came after the 200 ms for which the loop was blocked.
+    assert 180_000_000 < max(delays) < 5_000_000_000
+
+
+async def test_a_beat_that_fails_is_not_the_loops_trouble(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pulse = started(**FAST)
+    await beats(pulse, 1)
+    agent = process.peek()
+    assert agent is not None
+    unhandled: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(agent.boot, "beat", fails)
+    (before,) = signs(pulse)
+    await beats(pulse, before.beats + 3)  # it beats on all the same
+    assert unhandled == []
+    assert "a beat failed" in caplog.text
+
+
+async def test_stopping_ends_the_beat_of_a_loop_that_runs_on(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    await beats(pulse, 2)
+    lifesign.stop()
+    (before,) = signs(pulse)
+    await asyncio.sleep(0.05)
+    (after,) = signs(pulse)
+    assert after.beats == before.beats
+    assert loops._beats == {}
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_the_loop_that_runs_when_the_agent_starts_is_seen_too(
+    started: Callable[..., Any], run: Callable[[Any], None]
+) -> None:
+    async def main() -> None:
+        pulse = started(**FAST)
+        await beats(pulse, 2)
+
+    run(main())
+
+
+async def test_a_hook_that_breaks_is_left_out(monkeypatch: pytest.MonkeyPatch, started: Callable[..., Any]) -> None:
+    started(**FAST)
+    calls: list[Any] = []
+
+    def fails(loop: Any) -> None:
+        calls.append(loop)
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(loops, "changed", fails)
+    await asyncio.to_thread(lambda: [asyncio.run(asyncio.sleep(0)) for _ in range(3)])
+    assert len(calls) == 1

@@ -1,0 +1,199 @@
+"""Post-conditions: every check runs, and each has its own verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+import time
+from typing import Any, Callable
+
+import lifesign
+import pytest
+from lifesign.agent import postconditions
+
+
+async def test_all_that_hold_pass() -> None:
+    @lifesign.postcondition("none")
+    async def none() -> None:
+        return None
+
+    @lifesign.postcondition("true")
+    def true() -> bool:
+        return True
+
+    report = await lifesign.check_postconditions()
+    assert report.passed
+    assert report.diagnostic == "all passed (2 checks)"
+    assert [result.name for result in report.results] == ["none", "true"]
+
+
+async def test_each_way_to_fail_has_its_reason_and_none_hides_another() -> None:
+    @lifesign.postcondition("false")
+    def false() -> bool:
+        return False
+
+    @lifesign.postcondition("why")
+    async def why() -> tuple[bool, str]:
+        return False, "no subscription for trades, quotes"
+
+    @lifesign.postcondition("raises")
+    async def raises() -> None:
+        raise ConnectionError("refused")
+
+    @lifesign.postcondition("slow", timeout=0.05)
+    async def slow() -> None:
+        await asyncio.sleep(60)
+
+    @lifesign.postcondition("good")
+    async def good() -> None:
+        return None
+
+    report = await lifesign.check_postconditions()
+    assert not report.passed
+    assert report.diagnostic == (
+        "Post-conditions failed: false: it does not hold | why: no subscription for trades, quotes"
+        " | raises: ConnectionError: refused | slow: timed out after 0.05 s"
+    )
+    assert [result.error for result in report.results] == ["", "", "ConnectionError", "TimeoutError", ""]
+
+
+async def test_a_check_that_blocks_does_not_block_the_loop() -> None:
+    release = threading.Event()
+    in_thread: list[str] = []
+
+    @lifesign.postcondition("blocks", timeout=0.1)
+    def blocks() -> None:
+        in_thread.append(threading.current_thread().name)
+        release.wait(10)
+
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+
+    turning = asyncio.ensure_future(turn())
+    report = await lifesign.check_postconditions()
+    turning.cancel()
+    release.set()
+    assert report.results[0].reason == "timed out after 0.1 s"
+    assert turns > 10
+    assert in_thread == ["lifesign-check-blocks"]
+
+
+async def test_a_check_that_ignores_its_cancellation_is_left_behind() -> None:
+    @lifesign.postcondition("stubborn", timeout=0.05)
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.2)
+
+    started = time.monotonic()
+    report = await lifesign.check_postconditions()
+    assert not report.passed
+    assert time.monotonic() - started < 0.2
+    await asyncio.sleep(0.2)
+
+
+async def test_a_check_that_is_cancelled_itself_is_said_to_be() -> None:
+    @lifesign.postcondition("cancelled")
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    report = await lifesign.check_postconditions()
+    assert report.results[0].reason == "cancelled"
+
+
+async def test_a_warning_does_not_fail_the_report() -> None:
+    @lifesign.postcondition("cache warm", critical=False)
+    def cache() -> bool:
+        return False
+
+    report = await lifesign.check_postconditions()
+    assert report.passed
+    assert [(result.passed, result.critical) for result in report.results] == [(False, False)]
+
+
+async def test_checks_may_be_passed_in_and_plain_functions_may_hand_back_awaitables() -> None:
+    async def connected(name: str) -> tuple[bool, str]:
+        return False, f"{name} is away"
+
+    def by_lambda() -> Any:
+        return connected("redis")
+
+    report = await lifesign.check_postconditions(by_lambda, functools.partial(connected, "db"))
+    assert report.diagnostic == "Post-conditions failed: by_lambda: redis is away | check: db is away"
+
+
+async def test_stop_iteration_from_a_plain_function_is_a_failure_like_any_other() -> None:
+    @lifesign.postcondition("empty")
+    def empty() -> None:
+        next(iter(()))
+
+    report = await lifesign.check_postconditions()
+    assert report.results[0].reason == "RuntimeError: StopIteration: "
+
+
+async def test_the_asserting_variant_raises_the_diagnostic() -> None:
+    await lifesign.assert_postconditions()
+
+    @lifesign.postcondition("rules loaded")
+    def rules() -> tuple[bool, str]:
+        return False, "0 of 12"
+
+    with pytest.raises(lifesign.PostconditionError) as raised:
+        await lifesign.assert_postconditions()
+    assert str(raised.value) == raised.value.diagnostic == "Post-conditions failed: rules loaded: 0 of 12"
+
+
+async def test_a_report_is_one_record_with_a_result_each(started: Callable[..., Any]) -> None:
+    pulse = started()
+
+    @lifesign.postcondition("db")
+    async def db() -> None:
+        raise OSError("gone")
+
+    with lifesign.synthetic():
+        await lifesign.check_postconditions()
+    (record,) = pulse.ring("postconditions")
+    assert (record["passed"], record["synthetic"]) == (False, True)
+    assert (len(record["trace"]), len(record["id"])) == (32, 16)
+    (result,) = record["results"]
+    assert (result["name"], result["passed"], result["reason"]) == ("db", False, "OSError: gone")
+    assert result["error"]["type"] == "OSError"
+    assert "in db" in result["error"]["stack"]
+    assert record["start"] <= result["start"] <= result["end"] <= record["end"]
+
+
+async def test_checks_with_a_period_run_by_themselves_once_the_boot_is_over(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    runs: list[float] = []
+
+    @lifesign.postcondition("periodic", every=0.05)
+    async def periodic() -> None:
+        runs.append(time.monotonic())
+
+    @lifesign.postcondition("once")
+    async def once() -> None:
+        return None
+
+    lifesign.start()
+    for _ in range(300):
+        if len(runs) >= 3:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    reports = [[result["name"] for result in record["results"]] for record in pulse.ring("postconditions")]
+    assert reports[0] == ["periodic", "once"]  # at the end of the boot
+    assert reports[1] == ["periodic"]
+
+
+def test_registering_again_takes_the_place_of_the_first() -> None:
+    lifesign.postcondition("same")(lambda: False)
+    lifesign.postcondition("same")(lambda: True)
+    assert len(postconditions.registered()) == 1
+    assert asyncio.run(lifesign.check_postconditions()).passed

@@ -1,0 +1,264 @@
+"""The agent of one process: it starts once, ends with a tombstone, and never harms its host."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import stat
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import lifesign
+import pytest
+from lifesign.agent import harmless, process
+from support.waiting import eventually
+
+
+def test_without_a_run_directory_every_call_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lifesign.event("order")
+    lifesign.checkpoint("config loaded")
+    lifesign.dump_tasks()
+    assert not lifesign.start()
+    assert process.peek() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_named_after_the_process_and_complete_when_it_appears(
+    started: Callable[..., Any], tmp_path: Path
+) -> None:
+    started()
+    (folder,) = tmp_path.iterdir()
+    pid, _, rest = folder.name.partition("-")
+    assert pid == str(os.getpid())
+    assert len(rest) == 8
+    assert sorted(file.name for file in folder.iterdir()) == ["life", "pulse"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "folder", "file"), [(0o700, 0o700, 0o600), (0o770, 0o770, 0o660), (0o777, 0o777, 0o666)]
+)
+def test_ours_grants_what_the_run_directory_grants(tmp_path: Path, directory: int, folder: int, file: int) -> None:
+    tmp_path.chmod(directory)
+    assert lifesign.start(str(tmp_path))
+    (made,) = tmp_path.iterdir()
+    assert stat.S_IMODE(made.stat().st_mode) == folder
+    assert {stat.S_IMODE(one.stat().st_mode) for one in made.iterdir()} == {file}
+
+
+def test_starting_and_stopping_twice_warns_and_does_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lifesign.start(str(tmp_path))
+    agent = process.peek()
+    assert lifesign.start(str(tmp_path))
+    assert process.peek() is agent
+    assert "the agent runs already" in caplog.text
+    lifesign.stop()
+    monkeypatch.setattr(harmless, "_next_warning", 0.0)
+    lifesign.stop()
+    assert "no agent runs" in caplog.text
+    lifesign.event("after the end")
+    assert process.peek() is None
+    assert lifesign.start(str(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+async def test_the_tombstone_has_the_totals(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    for _ in range(3):
+        lifesign.event("order")
+    await asyncio.to_thread(eventually, lambda: any(one and one.beats >= 5 for one in pulse.reader.vitals().loops))
+    before = time.time_ns()
+    lifesign.stop()
+    tombstone = json.loads(pulse.reader.tombstone())
+    assert (tombstone["how"], tombstone["error"], tombstone["events"]) == ("clean", None, 3)
+    assert tombstone["beats"] >= 5
+    assert before <= tombstone["ended"] <= time.time_ns()
+
+
+def test_an_exception_that_ended_the_program_is_on_the_tombstone(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started()
+    try:
+        raise ValueError("no rules" + "!" * 5000)
+    except ValueError as error:
+        monkeypatch.setattr(sys, "last_value", error, raising=False)
+    process._at_exit()
+    tombstone = json.loads(pulse.reader.tombstone())
+    assert tombstone["how"] == "exception"
+    assert tombstone["error"]["type"] == "ValueError"
+    assert tombstone["error"]["message"].startswith("no rules!!!")
+
+
+def test_an_impatient_second_ctrl_c_still_leaves_a_tombstone(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started()
+    agent = process.peek()
+    assert agent is not None
+    write = agent.pulse.write_tombstone
+    calls: list[int] = []
+
+    def interrupted(content: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        write(content)
+
+    monkeypatch.setattr(agent.pulse, "write_tombstone", interrupted)
+    process._at_exit()
+    assert json.loads(pulse.reader.tombstone())["how"] == "clean"
+
+
+@pytest.mark.parametrize("trouble", ["missing", "a file"])
+def test_a_run_directory_that_cannot_be_used_is_one_warning_and_no_agent(
+    trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "run"
+    if trouble == "a file":
+        path.write_text("")
+    monkeypatch.setenv("LIFESIGN_DIR", str(path))
+    for _ in range(100):
+        lifesign.event("order")
+        lifesign.checkpoint("config loaded")
+    assert len(caplog.records) == 1
+    assert f"cannot watch this process in {path}" in caplog.text
+    assert "the service goes on without" in caplog.text
+
+
+def test_a_malformed_setting_is_a_warning_and_the_default(
+    started: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    pulse = started(BOOT_TIMEOUT_S="soon")
+    assert "BOOT_TIMEOUT_S='soon' cannot be used" in caplog.text
+    assert json.loads(pulse.reader.identity())["boot_timeout"] == 8.0
+
+
+def test_a_failure_of_ours_is_one_warning_a_minute(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    started()
+    agent = process.peek()
+    assert agent is not None
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(agent.pulse.events, "count", fails)
+    monkeypatch.setattr(agent.boot, "mark", fails)
+    for _ in range(50):
+        lifesign.event("order")
+        with lifesign.checkpoint("x"):
+            pass
+    assert len(caplog.records) == 1
+    assert "the disk is gone" in caplog.text
+
+
+def test_a_broken_log_handler_of_the_users_is_not_our_undoing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError
+
+    handler = Broken()
+    logging.getLogger("lifesign").addHandler(handler)
+    try:
+        harmless.complain("anything")
+    finally:
+        logging.getLogger("lifesign").removeHandler(handler)
+
+
+def test_an_exception_whose_text_cannot_be_read() -> None:
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert harmless.failure(Silent())["message"] == "<its message cannot be read>"
+
+
+def test_harmless_lets_through_what_is_not_an_error_of_ours() -> None:
+    with pytest.raises(KeyboardInterrupt), harmless.harmless:
+        raise KeyboardInterrupt
+
+
+def test_the_watchdog_is_a_daemon_and_beats_until_it_is_stopped(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "lifesign-watchdog")
+    assert thread.daemon
+    first = pulse.reader.vitals().watchdog
+    eventually(lambda: pulse.reader.vitals().watchdog.beats > first.beats + 3)
+    lifesign.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_watchdog_that_meets_a_surprise_goes_on(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    agent = process.peek()
+    assert agent is not None
+    failed: list[int] = []
+
+    def fails() -> bool:
+        failed.append(1)
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(agent.boot, "overdue", fails)
+    eventually(lambda: len(failed) > 2)
+    assert pulse.reader.vitals().watchdog.beats > 2
+    assert caplog.text.count("the watchdog failed") == 1
+
+
+def test_a_request_is_answered_with_its_count(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    assert pulse.reader.request(0) == 1
+    eventually(lambda: pulse.reader.vitals().watchdog.dumps == 1)
+    (summary,) = pulse.ring("task_dump")
+    assert (summary["reason"], summary["request"]) == ("request", 1)
+
+
+def test_identity(started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/opt/app/desk.py", "--password", "hunter2"])
+    pulse = started(
+        TRACEPARENT="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        OTEL_SERVICE_NAME="desk",
+        OTEL_RESOURCE_ATTRIBUTES="team=a",
+    )
+    identity = json.loads(pulse.reader.identity())
+    assert identity["pid"] == os.getpid()
+    assert identity["command"] == "desk.py"
+    assert "hunter2" not in str(identity)
+    assert (identity["trace"], identity["parent_span"]) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    assert (identity["otel_service_name"], identity["otel_resource_attributes"]) == ("desk", "team=a")
+    assert identity["started"] < time.time_ns()
+
+
+@pytest.mark.parametrize("traceparent", ["", "nonsense", "00-" + "0" * 32 + "-b7ad6b7169203331-01"])
+def test_a_traceparent_that_is_none_starts_a_trace_of_its_own(started: Callable[..., Any], traceparent: str) -> None:
+    pulse = started(TRACEPARENT=traceparent)
+    identity = json.loads(pulse.reader.identity())
+    assert identity["parent_span"] is None
+    assert len(identity["trace"]) == 32
+    assert int(identity["trace"], 16) > 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (["-c"], os.path.basename(sys.executable)),
+        (["/x/shop/__main__.py"], "shop"),
+        ([], os.path.basename(sys.executable)),
+    ],
+)
+def test_the_command_is_what_its_user_calls_it(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, argv: list[str], command: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    assert json.loads(started().reader.identity())["command"] == command

@@ -1,0 +1,188 @@
+"""Task dumps: every task, grouped by its await stack, taken from another thread."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, AsyncIterator, Callable, Iterator
+
+import lifesign
+import pytest
+from lifesign.agent import tasks
+from lifesign.agent.tasks import Tasks
+from support.waiting import eventually
+
+SECRET = "hunter2"
+
+
+async def innermost(event: asyncio.Event, password: str) -> None:
+    token = password * 2
+    await event.wait()
+    print(token)
+
+
+async def middle(event: asyncio.Event) -> None:
+    await innermost(event, SECRET)
+
+
+async def numbers(event: asyncio.Event) -> AsyncIterator[int]:
+    await event.wait()
+    yield 1
+
+
+async def consumer(event: asyncio.Event) -> None:
+    async for _ in numbers(event):
+        pass
+
+
+class Awaitable:
+    def __init__(self, event: asyncio.Event) -> None:
+        self.event = event
+
+    def __await__(self) -> Iterator[Any]:
+        return innermost(self.event, SECRET).__await__()
+
+
+async def through_await(event: asyncio.Event) -> None:
+    await Awaitable(event)
+
+
+def functions(group: dict[str, Any]) -> list[str]:
+    return [frame["function"].rpartition(".")[2] for frame in group["stack"]]
+
+
+async def dumped(pulse: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    lifesign.dump_tasks()
+    await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
+    return pulse.ring("task_dump")[-1], pulse.ring("task_group")
+
+
+async def test_groups_come_biggest_first_with_the_stack_down_to_the_innermost_await(
+    started: Callable[..., Any],
+) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    lifesign.start()
+    event = asyncio.Event()
+    waiting = [asyncio.create_task(middle(event), name=f"middle {number}") for number in range(7)]
+    waiting += [asyncio.create_task(consumer(event)) for _ in range(3)]
+    waiting += [asyncio.create_task(through_await(event)) for _ in range(2)]
+    await asyncio.sleep(0)
+    summary, groups = await dumped(pulse)
+    event.set()
+    await asyncio.gather(*waiting)
+
+    # 7 + 3 + 2, and this test's own task.
+    assert (summary["tasks"], summary["groups"], summary["omitted"]) == (13, 4, 0)
+    assert (summary["reason"], summary["request"]) == ("call", 0)
+    assert [group["count"] for group in groups] == [7, 3, 2, 1]
+    assert [group["index"] for group in groups] == [0, 1, 2, 3]
+    assert functions(groups[0]) == ["middle", "innermost", "wait"]
+    assert functions(groups[1]) == ["consumer", "numbers", "wait"]
+    assert functions(groups[2]) == ["through_await", "innermost", "wait"]
+    assert sorted(groups[0]["names"]) == sorted(set(groups[0]["names"]))
+    assert all(name.startswith("middle ") for name in groups[0]["names"])
+    assert len(groups[0]["names"]) == 5
+    assert groups[0]["waits_for"] == "Future"
+    inner = groups[0]["stack"][1]
+    assert inner["file"].endswith("test_tasks.py")
+    with open(__file__) as source:
+        assert source.read().splitlines()[inner["line"] - 1].strip() == "await event.wait()"
+    assert SECRET not in str(pulse.boot()) + str(pulse.ring("task_group"))
+
+
+async def test_what_a_task_waits_for(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    lifesign.start()
+    event = asyncio.Event()
+    inner = asyncio.create_task(middle(event), name="the inner one")
+
+    async def waits_for_a_task() -> None:
+        await inner
+
+    outer = asyncio.create_task(waits_for_a_task())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    _, groups = await dumped(pulse)
+    event.set()
+    await outer
+    waits = {functions(group)[0]: group["waits_for"] for group in groups}
+    assert waits["waits_for_a_task"] == "task the inner one"
+
+
+async def test_a_dump_of_many_groups_says_how_many_it_left_out(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "GROUPS_MAX", 1)
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    lifesign.start()
+    event = asyncio.Event()
+    waiting = [asyncio.create_task(middle(event)), asyncio.create_task(consumer(event))]
+    await asyncio.sleep(0)
+    summary, groups = await dumped(pulse)
+    event.set()
+    await asyncio.gather(*waiting)
+    assert (summary["groups"], summary["omitted"], len(groups)) == (3, 2, 1)
+
+
+async def test_a_deep_stack_keeps_both_its_ends(started: Callable[..., Any]) -> None:
+    event = asyncio.Event()
+
+    async def deep(depth: int) -> None:
+        await (deep(depth - 1) if depth else middle(event))
+
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    lifesign.start()
+    task = asyncio.create_task(deep(60))
+    await asyncio.sleep(0)
+    _, groups = await dumped(pulse)
+    event.set()
+    await task
+    group = next(group for group in groups if functions(group)[0] == "deep")
+    # 61 x deep, middle, innermost, wait = 64, of which 20 at each end are kept.
+    assert len(group["stack"]) == 41
+    assert group["stack"][20]["function"] == "... 24 frames ..."
+    assert functions(group)[-3:] == ["middle", "innermost", "wait"]
+
+
+async def test_a_slice_lets_the_watchdog_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "SLICE", 2)
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+    waiting = [asyncio.create_task(middle(event)) for _ in range(9)]
+    await asyncio.sleep(0)
+    beats: list[int] = []
+    records: list[dict[str, Any]] = []
+
+    class Ring:
+        append = records.append
+
+    dump = Tasks(lambda: [loop]).dump
+    await asyncio.to_thread(dump, Ring(), "call", 3, lambda: beats.append(1))  # type: ignore[arg-type]
+    event.set()
+    await asyncio.gather(*waiting)
+    assert len(beats) >= 5  # 10 tasks or a few more, two a slice
+    assert records[-1]["request"] == 3
+
+
+async def test_the_count_is_not_taken_oftener_than_it_is_cheap() -> None:
+    loop = asyncio.get_running_loop()
+    counted = Tasks(lambda: [loop])
+    before = counted.count()
+    assert before >= 1
+    counted._next_count = float("inf")
+    extra = asyncio.create_task(asyncio.sleep(0))
+    assert counted.count() == before
+    counted._next_count = 0.0
+    assert counted.count() > before - 1
+    await extra
+
+
+def test_a_generator_is_walked_too() -> None:
+    def coroutine() -> Iterator[Any]:
+        yield from inner()
+
+    def inner() -> Iterator[Any]:
+        yield None
+
+    generator = coroutine()
+    next(generator)
+    assert [code.co_name for code, _ in tasks._chain(generator)] == ["coroutine", "inner"]

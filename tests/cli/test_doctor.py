@@ -1,0 +1,143 @@
+"""`lifesign doctor` shows what holds, says all that is wrong, and keeps secrets."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lifesign.cli import examine
+
+
+@pytest.fixture
+def collector() -> Iterator[int]:
+    """A port that somebody answers at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def diagnosis(cli: Callable, *argv: str) -> tuple[int, dict[str, tuple[str, str]], list[str]]:
+    code, out, _ = cli("doctor", "--json", *argv)
+    found = json.loads(out)
+    return (
+        code,
+        {value["name"]: (value["value"], value["source"]) for value in found["settings"]},
+        [problem["what"] for problem in found["problems"]],
+    )
+
+
+def test_each_setting_has_its_source(cli: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "lifesign.toml"
+    config.write_text('heartbeat_timeout = "4s"\nring_size = "2MiB"')
+    monkeypatch.setenv("BOOT_TIMEOUT_S", "9")
+    monkeypatch.setenv("LIFESIGN_EVENTS", "order=30s")
+
+    code, values, problems = diagnosis(cli, "--config", str(config), "--ring-size", "1MiB", "--page-addr", "[::1]:80")
+
+    assert (code, problems) == (0, [])
+    assert values["heartbeat_timeout"] == ("4.0", "file")
+    assert values["ring_size"] == ("1048576", "--ring-size")
+    assert values["boot_timeout"] == ("9.0", "BOOT_TIMEOUT_S")
+    assert values["events"] == ("order=30s", "LIFESIGN_EVENTS")
+    assert values["page_addr"] == ("::1:80", "--page-addr")
+    assert values["poll_interval"] == ("0.25", "default")
+    assert values["dir"] == ("-", "unset")
+
+
+def test_every_malformed_value_is_listed(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFESIGN_BOOT_TIMEOUT", "soon")
+    monkeypatch.setenv("LIFESIGN_EVENTS", "order")
+
+    code, _, problems = diagnosis(cli, "--heartbeat-timeout", "0", "--config", "/no/such.toml")
+
+    assert code == 3
+    assert problems == [
+        "/no/such.toml cannot be read: No such file or directory",
+        "--heartbeat-timeout='0' cannot be used: it wants a number of seconds above 0",
+        "LIFESIGN_BOOT_TIMEOUT='soon' cannot be used: it wants a number",
+        "LIFESIGN_EVENTS='order' cannot be used: it wants NAME=SECONDS,NAME=SECONDS such as order=30s,tick=5s",
+    ]
+
+
+MOUNTS = """\
+22 1 254:0 / / rw - ext4 /dev/vda rw
+23 22 0:20 / /dev rw - devtmpfs udev rw
+24 23 0:21 / /dev/shm rw - tmpfs tmpfs rw
+25 22 0:22 / /mnt/with\\040space rw - nfs server rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/", "ext4"), ("/usr", "ext4"), ("/dev/shm", "tmpfs"), ("/mnt/with space", "nfs")]
+)
+def test_the_nearest_mount_tells_the_file_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, kind: str
+) -> None:
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    monkeypatch.setattr(examine, "_MOUNTS", str(tmp_path / "mountinfo"))
+
+    assert examine._filesystem(path) == kind
+
+
+def test_a_run_directory_that_will_not_do_is_said(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert diagnosis(cli, "--dir", "/no/such")[2] == ["the run directory /no/such does not exist"]
+
+    monkeypatch.setattr(examine, "_filesystem", lambda _path: "ext4")
+    (problem,) = diagnosis(cli, "--dir", str(tmp_path))[2]
+    assert problem.startswith(f"the run directory {tmp_path} is not on memory (ext4)")
+
+    monkeypatch.setattr(examine, "_filesystem", lambda _path: "tmpfs")
+    assert diagnosis(cli, "--dir", str(tmp_path))[2] == []
+
+    monkeypatch.setattr(examine.os, "access", lambda _path, _mode: False)
+    assert diagnosis(cli, "--dir", str(tmp_path))[2] == [f"the run directory {tmp_path} cannot be written"]
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("localhost:4318", "OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318 has no scheme or no host"),
+        ("http://", "OTEL_EXPORTER_OTLP_ENDPOINT=http:// has no scheme or no host"),
+        ("http://localhost:none", "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:none is no URL"),
+        ("http://me:secret@127.0.0.1:1", "nothing answers at 127.0.0.1:1: Connection refused"),
+        (f"http://{'a' * 64}.example", "nothing answers at"),
+    ],
+)
+def test_an_endpoint_that_will_not_do_is_said(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, url: str, what: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+
+    code, _, problems = diagnosis(cli)
+
+    assert code == 3
+    assert len(problems) == 1
+    assert what in problems[0]
+
+
+def test_secrets_are_not_shown(cli: Callable, monkeypatch: pytest.MonkeyPatch, collector: int) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer secret")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://me:secret@127.0.0.1:{collector}/otlp")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "orders")
+
+    for argv in (["doctor"], ["doctor", "--json"]):
+        code, out, _ = cli(*argv)
+        assert code == 0
+        assert "secret" not in out
+        assert "(not shown)" in out
+        assert f"http://127.0.0.1:{collector}/otlp" in out
+        assert "orders" in out
+
+
+def test_the_table_ends_with_what_to_try(cli: Callable) -> None:
+    code, out, _ = cli("doctor", "--heartbeat-timeout", "often")
+
+    assert code == 3
+    assert out.split()[:3] == ["SETTING", "VALUE", "FROM"]
+    assert "✗ --heartbeat-timeout='often' cannot be used: it wants a number\n  try: " in out
+    assert cli("doctor").out.endswith("✓ all is sound\n")

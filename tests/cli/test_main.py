@@ -1,0 +1,97 @@
+"""The command line itself: usage errors end with 3, say what happened, and what to type instead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from lifesign.cli import main as command
+from lifesign.errors import NotAnsweredError
+
+
+def test_every_verb_has_a_help(cli: Callable) -> None:
+    for verb in command.VERBS:
+        code, out, _ = cli(verb, "--help")
+        assert code == 0
+        assert out.startswith(f"usage: lifesign {verb}")
+
+
+def test_the_overview_names_every_verb(cli: Callable) -> None:
+    code, out, _ = cli("--help")
+    assert code == 0
+    for verb in command.VERBS:
+        assert f"\n  {verb} " in out
+
+
+def test_the_version(cli: Callable) -> None:
+    assert cli("--version") == (0, "lifesign 0.1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "what", "hint"),
+    [
+        ([], "no verb given", "lifesign --help"),
+        (["statsu"], "statsu is no verb of lifesign", "lifesign status"),
+        (["xyzzy"], "xyzzy is no verb of lifesign", "lifesign --help"),
+        (["run"], "no command to run", "lifesign run -- python app.py"),
+        (["run", "--"], "no command to run", "lifesign run -- python app.py"),
+        (["run", "python", "app.py"], "unknown argument python", "lifesign run -- python app.py"),
+        (["run", "--heartbeat-timout=3", "--", "ls"], "unknown argument --heartbeat-timout=3", "--heartbeat-timeout"),
+        (["dump", "--qqq"], "unknown argument --qqq", "lifesign dump --help"),
+        (["status", "1", "2"], "unknown argument 2", "lifesign status --help"),
+        (["dump", "me"], "invalid int value: 'me'", "lifesign dump --help"),
+        (["dump", "--timeout", "0"], "--timeout wants a number of seconds above 0", "--timeout 5"),
+        (["inject"], "required: DIR", "lifesign inject --help"),
+    ],
+)
+def test_a_usage_error_ends_with_3_and_says_what_to_type(cli: Callable, argv: list[str], what: str, hint: str) -> None:
+    code, out, err = cli(*argv)
+
+    assert (code, out) == (3, "")
+    said, tried = err.splitlines()
+    assert said.startswith("lifesign: ")
+    assert what in said
+    assert tried.startswith(f"  try: {hint}")
+
+
+def verb_that(raises: BaseException) -> ModuleType:
+    module = ModuleType("verb")
+
+    def main(_args: object) -> int:
+        raise raises
+
+    module.register = lambda _parser: None  # type: ignore[attr-defined]
+    module.main = main  # type: ignore[attr-defined]
+    return module
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "err"),
+    [
+        (NotAnsweredError("no answer", "again"), 2, "lifesign: no answer\n  try: again\n"),
+        (NotAnsweredError("no\x1b[2Janswer"), 2, "lifesign: no\\x1b[2Janswer\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_how_a_verb_ends(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, err: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "lifesign.cli.status", verb_that(raised))
+
+    assert cli("status") == (code, "", err)
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "lifesign", "--help"], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+
+    assert (ended.returncode, ended.stderr) == (141, b"")

@@ -1,0 +1,87 @@
+"""Flags and the configuration file: a typo is found, and another process resolves as we do."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from lifesign.cli import options
+from lifesign.errors import SettingError
+from lifesign.settings import TABLE, Settings
+
+
+def parsed(*argv: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    options.add_settings(parser)
+    return parser.parse_args(argv)
+
+
+def test_every_setting_is_a_flag() -> None:
+    for setting in TABLE:
+        assert options.flags(parsed(setting.flag, "x"))[setting.name] == "x"
+
+
+def test_the_file_gives_texts_numbers_and_truths(tmp_path: Path) -> None:
+    config = tmp_path / "lifesign.toml"
+    config.write_text('heartbeat_timeout = 4\nboot_timeout = 1.5\nevents = "order=30s"\nlog_level = true\n')
+
+    assert options.read_config(str(config)) == {
+        "heartbeat_timeout": "4",
+        "boot_timeout": "1.5",
+        "events": "order=30s",
+        "log_level": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "hint"),
+    [
+        ("heartbeat-timeot = 4", "heartbeat-timeot is no setting", "heartbeat_timeout"),
+        ("xyzzy = 4", "xyzzy is no setting", "lifesign doctor"),
+        ("events = [1]", "events wants a text or a number", "events = "),
+        ("= nonsense", "is not TOML", "heartbeat_timeout = "),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path: Path, content: str, what: str, hint: str) -> None:
+    config = tmp_path / "lifesign.toml"
+    config.write_text(content)
+
+    with pytest.raises(SettingError, match=what) as raised:
+        options.read_config(str(config))
+
+    assert hint in raised.value.hint
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(SettingError, match=r"/no/such\.toml cannot be read: No such file"):
+        options.given(parsed(), {"LIFESIGN_CONFIG": "/no/such.toml"})
+
+
+def test_the_flag_names_the_file_before_the_variable_does(tmp_path: Path) -> None:
+    config = tmp_path / "lifesign.toml"
+    config.write_text("boot_timeout = 2")
+
+    given = options.given(parsed("--config", str(config)), {"LIFESIGN_CONFIG": "/no/such.toml"})
+
+    assert given.settings({}).boot_timeout == 2.0
+
+
+@pytest.mark.parametrize(
+    ("flags", "file", "environ", "added"),
+    [
+        ({"boot_timeout": "1"}, {"boot_timeout": "2"}, {"LIFESIGN_BOOT_TIMEOUT": "3"}, {"LIFESIGN_BOOT_TIMEOUT": "1"}),
+        ({}, {"boot_timeout": "2"}, {"LIFESIGN_BOOT_TIMEOUT": "3"}, {}),
+        ({}, {"boot_timeout": "2"}, {"BOOT_TIMEOUT_S": "3"}, {}),
+        ({}, {"boot_timeout": "2"}, {"LIFESIGN_BOOT_TIMEOUT": ""}, {"LIFESIGN_BOOT_TIMEOUT": "2"}),
+        ({"spool_dir": "/s"}, {"boot_timeout": "2"}, {}, {"LIFESIGN_BOOT_TIMEOUT": "2"}),
+    ],
+)
+def test_another_process_resolves_as_we_do(
+    flags: dict[str, str], file: dict[str, str], environ: dict[str, str], added: dict[str, str]
+) -> None:
+    given = options.Given(flags, file)
+
+    assert given.variables(environ, ["boot_timeout"]) == added
+    assert Settings(environ={**environ, **added}).boot_timeout == given.settings(environ).boot_timeout

@@ -1,0 +1,97 @@
+"""How `lifesign run` prepares its two children."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import INJECT
+from lifesign.cli import demo, extra, options, run
+
+NOTHING = options.Given({}, {})
+
+
+@pytest.mark.parametrize(
+    ("existing", "expected"),
+    [(None, f"{INJECT}"), ("", f"{INJECT}"), ("/app:/lib", f"{INJECT}:/app:/lib"), (":/app", f"{INJECT}::/app")],
+)
+def test_the_agent_comes_first_on_pythonpath_and_the_rest_stays(existing: str | None, expected: str) -> None:
+    environ = {} if existing is None else {"PYTHONPATH": existing}
+
+    assert run.environments(NOTHING, environ, "/run").command["PYTHONPATH"] == expected
+
+
+def test_cmd_gets_the_settings_of_the_agent_and_nothing_else() -> None:
+    given = options.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {"events": "order=3s"})
+
+    assert run.environments(given, {"HOME": "/root"}, "/run").command == {
+        "HOME": "/root",
+        "LIFESIGN_DIR": "/run",
+        "LIFESIGN_BOOT_TIMEOUT": "2",
+        "LIFESIGN_EVENTS": "order=3s",
+        "PYTHONPATH": str(INJECT),
+    }
+
+
+def test_the_sidecar_gets_every_setting_and_no_agent() -> None:
+    given = options.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {})
+    environ = {"PYTHONPATH": f"{INJECT}:/app:", "LIFESIGN_DIR": "/other"}
+
+    assert run.environments(given, environ, "/run").sidecar == {
+        "LIFESIGN_DIR": "/run",
+        "LIFESIGN_BOOT_TIMEOUT": "2",
+        "LIFESIGN_SPOOL_DIR": "/spool",
+        "PYTHONPATH": "/app",
+        "PYTHONSAFEPATH": "1",
+    }
+
+
+@pytest.fixture
+def no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extra, "_MODULES", ("no_such_module",))
+
+
+@pytest.mark.usefixtures("no_extra")
+def test_without_the_extra_cmd_runs_as_if_we_were_not_there(cli: Callable) -> None:
+    code, out, err = cli("run", "--", "sh", "-c", "echo dir=$LIFESIGN_DIR; exit 9")
+
+    assert (code, out) == (9, "dir=\n")
+    assert err.startswith("lifesign: CMD runs without a sidecar: not installed: no_such_module\n")
+
+
+@pytest.mark.usefixtures("no_extra")
+def test_a_run_directory_that_was_asked_for_gets_an_agent_all_the_same(cli: Callable, tmp_path: Path) -> None:
+    code, out, _ = cli("run", "--dir", str(tmp_path), "--", "sh", "-c", "echo $LIFESIGN_DIR; echo $PYTHONPATH")
+
+    assert code == 0
+    assert out.splitlines()[0] == str(tmp_path)
+    assert out.splitlines()[1].partition(":")[0] == str(INJECT)
+
+
+@pytest.mark.usefixtures("no_extra")
+def test_a_usage_error_of_cmd_has_the_status_of_a_shell(cli: Callable) -> None:
+    assert cli("run", "--", "no-such-program").code == 127
+    assert cli("run", "--", "").code == 127
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "lifesign-demo"), ("", "lifesign-demo"), ("mine", "mine")])
+def test_the_demo_is_run_as_any_service(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, given: str | None, expected: str
+) -> None:
+    seen: list[object] = []
+
+    def supervise(command: list[str], args: object, environ: dict[str, str]) -> int:
+        seen.extend([command, args.boot_timeout, environ["OTEL_SERVICE_NAME"]])  # type: ignore[attr-defined]
+        return 7
+
+    monkeypatch.setattr(demo, "supervise", supervise)
+    if given is not None:
+        monkeypatch.setenv("OTEL_SERVICE_NAME", given)
+
+    assert cli("demo", "--boot-timeout", "3").code == 7
+    assert seen == [[sys.executable, "-m", "lifesign.demo"], "3", expected]
+    assert os.environ.get("OTEL_SERVICE_NAME") == given

@@ -1,0 +1,97 @@
+"""The run directory is private where nobody named one, and found again without a flag."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lifesign.cli import rundirectory
+from lifesign.errors import RunDirectoryError
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One empty place where private run directories are."""
+    monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path))
+    monkeypatch.setattr(rundirectory.tempfile, "gettempdir", lambda: "/no/such/place")
+    return tmp_path
+
+
+def test_a_private_one_is_on_memory_for_us_alone_and_goes_at_the_end(places: Path) -> None:
+    with rundirectory.made(None) as path:
+        assert os.path.dirname(path) == str(places)
+        assert os.stat(path).st_mode & 0o777 == 0o700
+        (Path(path) / "pulse").touch()
+    assert list(places.iterdir()) == []
+
+
+def test_without_memory_it_is_where_temporary_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path / "none"))
+    monkeypatch.setattr(rundirectory.tempfile, "tempdir", str(tmp_path))
+
+    with rundirectory.made(None) as path:
+        assert os.path.dirname(path) == str(tmp_path)
+
+
+def test_no_place_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path / "none"))
+    monkeypatch.setattr(rundirectory.tempfile, "tempdir", str(tmp_path / "none"))
+
+    with pytest.raises(RunDirectoryError, match="no private run directory can be made"), rundirectory.made(None):
+        pass
+
+
+def test_one_that_was_asked_for_is_made_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with rundirectory.made("a/b") as path:
+        assert path == str(tmp_path / "a" / "b")
+    assert os.path.isdir(path)
+
+
+def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with (
+        pytest.raises(RunDirectoryError, match="cannot be made: File exists"),
+        rundirectory.made(str(tmp_path / "file")),
+    ):
+        pass
+
+
+def test_one_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write anywhere
+
+    with pytest.raises(RunDirectoryError, match="cannot be written"), rundirectory.made(str(tmp_path)):
+        pass
+
+
+def test_the_only_one_is_found(places: Path) -> None:
+    (places / "lifesign-file").touch()
+    (places / "other").mkdir()
+    (places / "lifesign-link").symlink_to(places / "other")
+    with rundirectory.made(None) as path:
+        assert rundirectory.find(None) == path
+
+
+def test_several_are_listed(places: Path) -> None:
+    with rundirectory.made(None) as one, rundirectory.made(None) as two:
+        with pytest.raises(RunDirectoryError, match="there are 2 run directories") as raised:
+            rundirectory.find(None)
+        assert raised.value.hint == f"--dir with one of {', '.join(sorted([one, two]))}"
+
+
+@pytest.mark.usefixtures("places")
+def test_none_is_an_error() -> None:
+    with pytest.raises(RunDirectoryError, match="no run directory of yours"):
+        rundirectory.find(None)
+    with pytest.raises(RunDirectoryError, match="there is no run directory /no/such"):
+        rundirectory.find("/no/such")
+
+
+def test_those_of_another_user_are_not_ours(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rundirectory.made(None):
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        with pytest.raises(RunDirectoryError, match="no run directory of yours"):
+            rundirectory.find(None)

@@ -1,0 +1,110 @@
+"""`lifesign status` says what the sidecar would say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from cli.conftest import Service
+from lifesign.cli.status import duration, render, to_json
+from lifesign.cli.terminal import console
+from lifesign.watch.signals import CheckpointReading, EventReading, PostconditionReading, Snapshot
+
+ILL = Snapshot(
+    key="7-0123abcd",
+    pid=7,
+    command="app\x1b[2J.py",
+    service="orders",
+    instance="one",
+    state="blocked",
+    why="the event loop has not turned for 12.0 s; Python still runs",
+    alive=True,
+    expected=True,
+    uptime=3723.0,
+    beats=10,
+    beat_age=12.0,
+    heartbeat_timeout=3.0,
+    tasks=3,
+    loops=1,
+    events=(EventReading("order", 2, 1, 90.0, 60.0), EventReading("tick", 0, 0, 5.0, None)),
+    postconditions=(
+        PostconditionReading("database", passed=False, critical=True, reason="refused"),
+        PostconditionReading("rules", passed=True, critical=True, reason=""),
+    ),
+    checkpoints=(CheckpointReading("booting", 3, 1, None, None),),
+    boot="timed_out",
+    boot_duration=None,
+    dropped={"ring": 4, "invalid": 0},
+    new_delays=(0.1,),
+)
+
+
+def test_a_healthy_service_is_seen_as_such(cli: Callable, service: Service) -> None:
+    code, out, _ = cli("status", "--dir", service.directory, "--json")
+
+    (seen,) = json.loads(out)
+    assert code == 0
+    assert (seen["pid"], seen["state"], seen["tasks"], seen["command"]) == (service.pid, "healthy", 5, "service.py")
+    assert [(event["name"], event["count"]) for event in seen["events"]] == [("order", 2)]
+
+
+def test_the_table_shows_a_process_a_row(cli: Callable, service: Service) -> None:
+    code, out, _ = cli("status", "--dir", service.directory, str(service.pid))
+
+    assert code == 0
+    assert out.split()[:4] == ["PID", "SERVICE", "STATE", "WHY"]
+    assert f"\n{service.pid}" in out
+    assert "event order: 2, last " in out
+
+
+def test_what_is_ill_gets_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    console().print(render([ILL]))
+
+    out = capsys.readouterr().out
+    assert out.splitlines()[2].split() == f"7 orders blocked {ILL.why} 12s ago 3 1h 02m".split()
+    assert out.splitlines()[-7:] == [
+        "",
+        "app\\x1b[2J.py 7",
+        "  boot timed out, at checkpoint booting",
+        "  event order: 2 and 1 synthetic, last 1m 30s ago, due every 1m 00s",
+        "  event tick: 0, none in 5.0s",
+        "  post-condition database failed: refused",
+        "  4 records dropped (ring)",
+    ]
+
+
+def test_json_has_every_field_but_the_delays() -> None:
+    (seen,) = to_json([ILL])
+
+    assert set(seen) == set(Snapshot.__struct_fields__) - {"new_delays"}
+    assert seen["events"][0] == {"name": "order", "count": 2, "synthetic": 1, "age": 90.0, "deadline": 60.0}
+
+
+def test_a_process_that_is_not_there_is_an_error(cli: Callable, service: Service, tmp_path: object) -> None:
+    code, _, err = cli("status", "--dir", service.directory, "1")
+    assert code == 1
+    assert f"no process 1 is watched in {service.directory}\n  try: one of {service.pid}" in err
+
+    assert cli("status", "--dir", str(tmp_path)).code == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.04, "0.0s"), (9.94, "9.9s"), (42.9, "42s"), (200, "3m 20s"), (18190, "5h 03m"), (187300, "2d 04h")],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_without_the_extra_it_says_what_to_install(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lifesign.cli import extra
+
+    monkeypatch.setattr(extra, "_MODULES", ("no_such_module", "no_such_parent.child", "json"))
+    for verb in ("status", "dump", "doctor"):
+        code, _, err = cli(verb)
+        assert (code, err) == (
+            3,
+            "lifesign: not installed: no_such_module, no_such_parent.child\n  try: pip install 'lifesign[sidecar]'\n",
+        )

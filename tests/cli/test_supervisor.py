@@ -1,0 +1,148 @@
+"""The supervisor and its sidecar, with small programs in the sidecar's place."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from lifesign.cli import sidecar as sidecar_module
+from lifesign.cli import supervisor as supervisor_module
+from lifesign.cli.runfile import RunFile, signal_name
+from lifesign.cli.sidecar import Sidecar
+from lifesign.cli.signals import Signals
+from lifesign.cli.supervisor import Beside, Supervisor
+
+# Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it.
+STAND_IN = """\
+import os, signal, sys
+def end(*_):
+    print("told to end", file=sys.stderr); sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+sys.stdin.read()
+"""
+
+
+def beside(directory: Path, *command: str, patience: float = 5.0) -> Beside:
+    return Beside(list(command), dict(os.environ), str(directory), patience)
+
+
+def test_a_sidecar_that_is_not_ready_yet_is_still_told_to_end(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, sys.executable, "-c", STAND_IN)).run() == 6
+    assert capfd.readouterr().err == "told to end\n"
+
+
+def test_a_sidecar_that_stays_is_killed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    stubborn = beside(tmp_path, "/bin/sh", "-c", "exec sleep 60", patience=0.1)
+
+    assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, stubborn).run() == 6
+    assert "did not end in time and was killed" in capfd.readouterr().err
+
+
+def test_a_sidecar_that_cannot_start_is_no_harm(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, "/no/such/python")).run() == 6
+    assert "the sidecar could not be started: No such file or directory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["RunFile", "Sidecar"])
+def test_an_error_of_ours_leaves_cmd_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], broken: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(supervisor_module, broken, fail)
+
+    assert Supervisor(["/bin/sh", "-c", "sleep 0.1; exit 6"], {}, beside(tmp_path, "/bin/true")).run() == 6
+    assert capfd.readouterr().err == "lifesign: RuntimeError: a mistake; the sidecar is gone, CMD goes on\n"
+
+
+def test_a_signal_that_may_not_be_passed_on_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_pid: int, _number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(supervisor_module.os, "kill", refused)
+
+    assert Supervisor(["/bin/sh", "-c", f"kill -USR1 {os.getpid()}; exit 6"], {}, None).run() == 6
+    assert capfd.readouterr().err == "lifesign: SIGUSR1 could not be passed on to CMD: Operation not permitted\n"
+
+
+def test_without_a_timed_wait_signals_are_polled(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    monkeypatch.delattr(signal, "sigtimedwait")
+    script = f"trap 'exit 6' USR1; kill -USR1 {os.getpid()}; while :; do sleep 0.01; done"
+
+    assert Supervisor(["/bin/sh", "-c", script], {}, None).run() == 6
+    assert signal.getsignal(signal.SIGUSR1) == before
+    assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize(("foreground", "to_group"), [(os.getpgrp(), True), (os.getpgrp() + 1, False)])
+def test_a_polled_interrupt_is_the_terminals_where_we_are_in_the_foreground(
+    monkeypatch: pytest.MonkeyPatch, foreground: int, to_group: bool
+) -> None:
+    monkeypatch.delattr(signal, "sigtimedwait")
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _descriptor: foreground)
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.take(None) == (signal.SIGINT, to_group)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.take(None) == (signal.SIGTERM, False)
+        assert signals.take(0.0) is None
+
+
+def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(sidecar_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(Sidecar, "_spawn", lambda _self: 4242)
+    kept = Sidecar(["python"], {}, set(), 5.0)
+    waits = []
+    for _ in range(8):
+        kept.tend()
+        assert kept.pid == 4242
+        kept.fell(3)
+        waits.append(kept.tend())
+        now += waits[-1] or 0.0
+    kept.tend()
+    now += 60.0  # it lived for a minute
+    kept.fell(-9)
+    assert kept.tend() == 0.5
+    kept.close()
+
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert capfd.readouterr().err.splitlines() == [
+        "lifesign: the sidecar ended with exit code 3; CMD goes on; the sidecar starts again in 0.5 s",
+        "lifesign: the sidecar ended with exit code 3; CMD goes on; the sidecar starts again in 30 s",
+        "lifesign: the sidecar was ended by SIGKILL; CMD goes on; the sidecar starts again in 0.5 s",
+    ]
+
+
+def test_the_run_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    run_file = RunFile(str(tmp_path), 42)
+    run_file.asked(signal.SIGTERM)
+    with open(tmp_path / "run.json") as before:
+        run_file.ended(-9)
+        assert json.load(before) == {"pid": 42, "asked": "SIGTERM", "exit_code": None, "signal": None}
+
+    assert json.loads((tmp_path / "run.json").read_text())["signal"] == "SIGKILL"
+    assert os.listdir(tmp_path) == ["run.json"]
+    assert signal_name(signal.SIGRTMIN + 1) == "SIG35"
+
+
+def test_a_signal_that_comes_too_late_ends_nobody() -> None:
+    with Signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0)  # were it still pending, this process would be gone

@@ -1,0 +1,51 @@
+"""Nothing that a watched process says can steer the terminal."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from lifesign.cli import terminal
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("order-1", "order-1"),
+        ("Zürich 東京", "Zürich 東京"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\r\nb\tc\x7f", "a\\r\\nb\\tc\\x7f"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_escaped(text: str, shown: str) -> None:
+    assert terminal.printable(text) == shown
+
+
+def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_json({"name": "\x1b\x7f\x9b\u202eü"})
+
+    assert capsys.readouterr().out == '{\n  "name": "\\u001b\\u007f\\u009b\\u202e\\u00fc"\n}\n'
+
+
+def test_a_closed_standard_error_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(_descriptor: int, _content: bytes) -> int:
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(os, "write", write)
+    terminal.say("nobody hears this")
+
+
+def test_colour_is_off_where_no_color_is_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.text import Text
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    terminal.console().print(Text("[bold]plain", "red"))
+
+    assert capsys.readouterr().out == "[bold]plain\n"

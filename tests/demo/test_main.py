@@ -1,0 +1,142 @@
+"""The demo from its terminal: letters trigger failures, it ends as a service should."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lifesign.demo import __main__ as demo
+from lifesign.demo.controls import HELP
+from lifesign.demo.service import OrderDesk
+
+
+class Terminal:
+    """The other end of the demo's standard input."""
+
+    def __init__(
+        self, said: pytest.CaptureFixture[str], desk: OrderDesk, keys: int, serving: asyncio.Task[None]
+    ) -> None:
+        self.desk = desk
+        self.serving = serving
+        self._said = said
+        self._keys = keys
+        self._text = ""
+
+    def type(self, line: str) -> None:
+        os.write(self._keys, line.encode() + b"\n")
+
+    async def reads(self, text: str) -> None:
+        async def wait() -> None:
+            while text not in self._text:
+                await asyncio.sleep(0.002)
+                self._text += self._said.readouterr().err
+
+        await asyncio.wait_for(wait(), 5)
+
+
+@pytest.fixture
+async def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Terminal]:
+    monkeypatch.delenv("LIFESIGN_DIR", raising=False)
+    ours, theirs = os.pipe()
+    desk = OrderDesk(pace=0.002)
+    serving = asyncio.create_task(demo.serve(desk, ours))
+    yield Terminal(capsys, desk, theirs, serving)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    os.close(ours)
+    os.close(theirs)
+
+
+async def test_q_ends_it_cleanly(terminal: Terminal) -> None:
+    await terminal.reads("the order desk is open")
+    terminal.type("q")
+    assert await asyncio.wait_for(terminal.serving, 5) is None
+    await terminal.reads("orders booked")
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_q_ends_even_a_boot(terminal: Terminal) -> None:
+    terminal.type("q")
+    assert await asyncio.wait_for(terminal.serving, 5) is None
+    assert "the order desk is open" not in terminal._text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_terminating_signal_ends_it_cleanly(terminal: Terminal, number: signal.Signals) -> None:
+    await terminal.reads("the order desk is open")
+    os.kill(os.getpid(), number)
+    os.kill(os.getpid(), number)
+    assert await asyncio.wait_for(terminal.serving, 5) is None
+
+
+async def test_k_crashes_it(terminal: Terminal) -> None:
+    terminal.type("k")
+    with pytest.raises(RuntimeError, match="the order book is corrupt"):
+        await asyncio.wait_for(terminal.serving, 5)
+
+
+@pytest.fixture
+def triggered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The failures that were triggered; none of them happens."""
+    seen: list[str] = []
+    for name in ("block", "hold_gil", "leak", "deadlock", "silence"):
+        monkeypatch.setattr(OrderDesk, name, lambda self, name=name: seen.append(name))
+    return seen
+
+
+async def test_each_letter_triggers_its_failure(triggered: list[str], terminal: Terminal) -> None:
+    await terminal.reads("the order desk is open")
+    terminal.type("b\ng\nl\nd\ns\nq")
+    await asyncio.wait_for(terminal.serving, 5)
+    assert triggered == ["block", "hold_gil", "leak", "deadlock", "silence"]
+
+
+async def test_f_fails_a_post_condition_and_r_recovers(terminal: Terminal) -> None:
+    await terminal.reads("the order desk is open")
+    terminal.type("f")
+    await terminal.reads("Post-conditions failed: broker connected: the broker closed the session")
+    terminal.type("r")
+    await terminal.reads("all passed (2 checks)")
+
+
+async def test_another_letter_gets_the_help_and_an_empty_line_nothing(terminal: Terminal) -> None:
+    terminal.type("")
+    terminal.type("?")
+    await terminal.reads(HELP)
+    assert terminal._text.count("type a letter") == 1
+
+
+def test_the_help_is_printed_where_a_person_types(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys, theirs = pty.openpty()
+    with open(theirs) as screen:
+        monkeypatch.setattr(sys, "__stdin__", screen)
+        os.write(keys, b"q\n")
+        demo.main()
+    os.close(keys)
+    assert HELP in capsys.readouterr().err
+
+
+def test_without_a_terminal_there_is_no_help_and_sigterm_exits_0() -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LIFESIGN_")}
+    service = subprocess.Popen(
+        [sys.executable, "-m", "lifesign.demo"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environ,
+        text=True,
+    )
+    assert service.stderr is not None
+    with service, service.stderr as said:
+        first = said.readline()
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(5) == 0
+    assert first == "demo: the order desk is open\n"

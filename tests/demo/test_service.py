@@ -1,0 +1,155 @@
+"""The order desk works, falls ill as told, and recovers; all of it without a sidecar."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+import lifesign
+from lifesign.demo import service
+from lifesign.demo.service import LEAK, OrderDesk
+
+PACE = 0.002
+
+
+@pytest.fixture(autouse=True)
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The units of work that the desk reported."""
+    monkeypatch.delenv("LIFESIGN_DIR", raising=False)
+    seen: list[str] = []
+    monkeypatch.setattr(lifesign, "event", seen.append)
+    return seen
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[OrderDesk]:
+    desk = OrderDesk(pace=PACE)
+    await desk.boot()
+    yield desk
+    await desk.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async def wait() -> None:
+        while not condition():
+            await asyncio.sleep(0.001)
+
+    await asyncio.wait_for(wait(), 5)
+
+
+def names() -> set[str]:
+    return {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_the_boot_goes_through_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    real = lifesign.checkpoint
+
+    def checkpoint(name: str) -> object:
+        steps.append(name)
+        return real(name)
+
+    monkeypatch.setattr(lifesign, "checkpoint", checkpoint)
+    desk = OrderDesk(pace=PACE)
+    await desk.boot()
+    await desk.close()
+    assert steps == ["config loaded", "prices loaded", "broker connected", "workers started"]
+
+
+async def test_every_booked_order_is_a_unit_of_work(desk: OrderDesk, events: list[str]) -> None:
+    await until(lambda: len(events) >= 5)
+    assert set(events) == {"order"}
+    assert desk.booked >= 5
+    assert {"producer", "worker-1", "worker-2", "worker-3"} <= names()
+
+
+async def test_closing_leaves_no_task(events: list[str]) -> None:
+    desk = OrderDesk(pace=PACE)
+    await desk.boot()
+    desk.leak()
+    await desk.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_silence_stops_the_orders_until_recovery(desk: OrderDesk, events: list[str]) -> None:
+    await until(lambda: len(events) > 0)
+    desk.silence()
+    await asyncio.sleep(10 * PACE)
+    before = len(events)
+    await asyncio.sleep(20 * PACE)
+    assert len(events) == before
+    await desk.recover()
+    await until(lambda: len(events) > before)
+
+
+async def test_a_deadlock_holds_up_the_workers_until_recovery(desk: OrderDesk, events: list[str]) -> None:
+    desk.deadlock()
+    await asyncio.sleep(10 * PACE)
+    before = len(events)
+    await asyncio.sleep(20 * PACE)
+    assert len(events) == before
+    assert {"settlement", "audit"} <= names()
+    await desk.recover()
+    await until(lambda: len(events) > before)
+    assert not {"settlement", "audit"} & names()
+
+
+async def test_a_leak_leaves_a_thousand_tasks_until_recovery(desk: OrderDesk) -> None:
+    before = len(asyncio.all_tasks())
+    desk.leak()
+    assert LEAK == 1000
+    assert len(asyncio.all_tasks()) == before + 1000
+    await desk.recover()
+    assert len(asyncio.all_tasks()) == before
+
+
+@pytest.mark.parametrize(("failure", "python_runs"), [("block", True), ("hold_gil", False)])
+async def test_a_standstill_stops_the_loop_and_the_worse_one_all_threads(
+    desk: OrderDesk, monkeypatch: pytest.MonkeyPatch, failure: str, python_runs: bool
+) -> None:
+    monkeypatch.setattr(service, "STANDSTILL_S", 0.3)
+    beats = [time.monotonic()]
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(0.005):
+            beats.append(time.monotonic())
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    begin = time.monotonic()
+    getattr(desk, failure)()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    stood = time.monotonic() - begin
+    await asyncio.sleep(0.02)
+    done.set()
+    thread.join()
+    gap = max(later - earlier for earlier, later in zip(beats, beats[1:]))
+    assert stood >= 0.29
+    assert (gap < 0.25) is python_runs
+
+
+async def test_the_broker_fails_its_post_condition_until_recovery(desk: OrderDesk) -> None:
+    assert (await lifesign.check_postconditions()).passed
+    desk.fail_postcondition()
+    report = await lifesign.check_postconditions()
+    assert not report.passed
+    assert "broker connected: the broker closed the session" in report.diagnostic
+    await desk.recover()
+    assert (await lifesign.check_postconditions()).passed
+
+
+async def test_a_full_queue_is_only_a_warning(desk: OrderDesk) -> None:
+    desk.deadlock()
+    for number in range(60):
+        desk._queue.put_nowait((number, "tea"))
+    report = await lifesign.check_postconditions()
+    assert report.passed
+    (result,) = [result for result in report.results if result.name == "queue drains"]
+    assert not result.passed
+    assert result.reason.endswith("orders wait")

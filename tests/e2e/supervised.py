@@ -1,0 +1,138 @@
+"""Real `lifesign run` processes for the tests: started, read line by line, and always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+VICTIMS = Path(__file__).parent / "victims"
+COUNTER = [sys.executable, str(VICTIMS / "counter.py")]
+PATIENCE = 8.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours without any setting, so that nothing but the test decides; the page takes any free port."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("LIFESIGN_", "OTEL_"))}
+    return {**clean, "LIFESIGN_PAGE_ADDR": "127.0.0.1:0", **more}
+
+
+def run_line(command: Sequence[str], *options: str) -> list[str]:
+    """The command line that runs `command` under lifesign."""
+    return [sys.executable, "-m", "lifesign", "run", *options, "--", *command]
+
+
+class Supervised:
+    """A running `lifesign run`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: int) -> None:
+        self.process = process
+        self.pid = process.pid
+        self._output = output
+        self._buffer = b""
+
+    def line(self) -> str:
+        """The next line of output."""
+        deadline = time.monotonic() + PATIENCE
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._output], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"no line within {PATIENCE} s; so far {self._buffer!r}"
+            more = os.read(self._output, 65536)
+            assert more, f"the output ended; so far {self._buffer!r}"
+            self._buffer += more
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode().rstrip("\r")
+
+    def line_with(self, text: str) -> str:
+        """The next line that has `text` in it."""
+        while True:
+            line = self.line()
+            if text in line:
+                return line
+
+    def victim(self) -> int:
+        """The process id that a victim says when it is ready."""
+        return int(self.line_with("ready ").partition("ready ")[2])
+
+    def sidecar(self) -> int:
+        """The process id of the sidecar, once there is one."""
+        return eventually(lambda: next((pid for pid in children(self.pid) if "watch" in cmdline(pid)), None))
+
+    def end(self) -> int:
+        return self.process.wait(PATIENCE)
+
+
+@contextlib.contextmanager
+def supervised(
+    command: Sequence[str], *options: str, env: dict[str, str] | None = None, **popen: Any
+) -> Iterator[Supervised]:
+    """`lifesign run` of `command` with its output read by the test; put down at the end."""
+    popen.setdefault("stdin", subprocess.DEVNULL)
+    process = subprocess.Popen(run_line(command, *options), env=env or environment(), stdout=subprocess.PIPE, **popen)
+    assert process.stdout is not None
+    try:
+        yield Supervised(process, process.stdout.fileno())
+    finally:
+        put_down(process)
+        process.stdout.close()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def put_down(process: subprocess.Popen[bytes]) -> None:
+    """Kills all below a process, which then ends by itself and takes its run directory along; or else it too."""
+    for child in children(process.pid):
+        for pid in [*children(child), child]:
+            kill(pid)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5.0)
+    process.kill()
+    process.wait()
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    """What `look` gives as soon as it gives something true."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"still nothing after {PATIENCE} s")
+
+
+def children(pid: int) -> list[int]:
+    """Direct children, zombies too."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def cmdline(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def state(pid: int) -> str:
+    """The letter of /proc: R, S, T (stopped), Z; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,240 @@
+"""A batch is done with when the Collector has it or has refused it, and not before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from lifesign.export import backoff
+from lifesign.export.backoff import Backoff
+from lifesign.export.delivery import Delivery
+from lifesign.export.off_loop import off_loop
+from lifesign.export.otlp import open_exporters
+from lifesign.export.spool import Spool
+from lifesign.export.tenancy import Tenancy
+from lifesign.watch.signals import Log, Resource, Span
+from support.otlp_server import Answer, HttpServer, partial
+
+
+class Pump:
+    def __init__(self, spool: Spool, delivery: Delivery) -> None:
+        self.spool = spool
+        self.delivery = delivery
+
+    async def emptied(self) -> None:
+        await asyncio.wait_for(self._emptied(), 3)
+
+    async def _emptied(self) -> None:
+        while not self.spool.empty:
+            await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def pumping(directory: Path, url: str, **environ: str) -> AsyncIterator[Pump]:
+    spool = await Spool.open(Tenancy(directory), 1 << 20)
+    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": url, **environ})
+    delivery = Delivery(spool, exporters)
+    task = asyncio.create_task(delivery.run())
+    try:
+        yield Pump(spool, delivery)
+    finally:
+        delivery.finish()
+        await asyncio.wait_for(task, 3)
+        for exporter in exporters.values():
+            exporter.shutdown()
+        await spool.close()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0.01)
+
+
+async def test_spans_and_logs_arrive_with_their_resource(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+) -> None:
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(1), log(2), span(3)])
+        await pump.emptied()
+    assert [s.name for s in collector.spans()] == ["span 1", "span 3"]
+    assert [r.body.string_value for r in collector.logs()] == ["log 2"]
+    assert pump.delivery.rejected == 0
+
+
+async def test_only_the_half_that_failed_is_sent_again(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    log: Callable[..., Log],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    collector.script("logs", Answer(503), Answer(302), Answer(404))
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(1), log(2)])
+        await pump.emptied()
+        assert pump.delivery.lanes["logs"].error is None
+    assert len(collector.of("traces")) == 1
+    assert len(collector.of("logs")) == 4
+    assert caplog.text.count("logs do not reach") == 1, "said once"
+    assert "logs reach http://127.0.0.1" in caplog.text
+
+
+async def test_nothing_is_committed_before_both_are_delivered(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+) -> None:
+    collector.script("logs", *[Answer(503)] * 50)
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(1), log(2)])
+        while len(collector.of("logs")) < 2:
+            await asyncio.sleep(0.002)
+        assert pump.spool.size > 0
+        assert pump.delivery.lanes["logs"].error is not None
+    collector.requests.clear()
+    collector._scripts.clear()
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.emptied()
+    assert [s.span_id.hex() for s in collector.spans()] == ["0000000000000001"], "the same id after a restart"
+    assert len(collector.logs()) == 1
+
+
+async def test_retry_after_is_kept(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
+) -> None:
+    collector.script("traces", Answer(429, headers={"Retry-After": "0.3"}))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(1)])
+        await pump.emptied()
+        assert 0.3 <= loop.time() - began < 1
+    assert len(collector.requests) == 2
+
+
+async def test_what_is_refused_is_counted_and_set_aside(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    log: Callable[..., Log],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    collector.script("traces", Answer(400))
+    collector.script("logs", Answer(body=partial("logs", 1, "no such event").SerializeToString()))
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(1), span(2), log(3), log(4)])
+        await pump.emptied()
+    assert pump.delivery.rejected == 3
+    aside = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
+    assert sorted(json.loads(line["line"]).get("name", "log") for line in aside) == ["log", "log", "span 1", "span 2"]
+    assert any("no such event" in line["why"] for line in aside)
+    assert "cannot be delivered" in caplog.text
+    assert len(collector.requests) == 2, "never again"
+
+
+async def test_one_that_cannot_be_sent_does_not_take_the_others_with_it(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
+) -> None:
+    async with pumping(tmp_path, collector.url) as pump:
+        spans = [span(n) for n in range(1, 9)]
+        spans[2] = span(3, start=1 << 70)  # no such time in protobuf
+        spans[5] = span(6, id="not hex")
+        await pump.spool.append([resource], spans)
+        await pump.emptied()
+    assert [s.name for s in collector.spans()] == ["span 1", "span 2", "span 4", "span 5", "span 7", "span 8"]
+    assert pump.delivery.rejected == 2
+
+
+async def test_too_large_a_request_is_halved(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
+) -> None:
+    collector.script("traces", Answer(413), Answer(413))
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(n) for n in (1, 2, 3, 4)])
+        await pump.emptied()
+    sizes = [len(r.resource_spans[0].scope_spans[0].spans) for r in collector.of("traces")]
+    assert sizes == [4, 2, 1, 1, 2]
+    assert pump.delivery.rejected == 0
+
+
+async def test_a_kind_that_is_not_exported_is_thrown_away(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+) -> None:
+    async with pumping(tmp_path, collector.url, OTEL_LOGS_EXPORTER="none") as pump:
+        await pump.spool.append([resource], [span(1), log(2)])
+        await pump.emptied()
+    assert len(collector.requests) == 1
+
+
+async def test_it_outlives_an_error_of_its_own(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    real: Callable[[Spool, int], Awaitable[object]] = Spool.read
+    failures = iter([RuntimeError("bug")])
+
+    async def read(spool: Spool, limit: int) -> object:
+        for failure in failures:
+            raise failure
+        return await real(spool, limit)
+
+    monkeypatch.setattr(Spool, "read", read)
+    async with pumping(tmp_path, collector.url) as pump:
+        await pump.spool.append([resource], [span(1)])
+        await pump.emptied()
+    assert "the delivery failed" in caplog.text
+    assert len(collector.spans()) == 1
+
+
+def test_waits_double_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0.5)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    waits = Backoff()
+    assert [waits.next(None) for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert waits.next(100.0) == 100.0
+    waits.reset()
+    assert waits.next(0.1) == 0.5
+    monkeypatch.setattr("random.uniform", lambda low, high: low)
+    assert waits.next(None) == 0.5
+
+
+async def test_off_the_loop_in_a_daemon_thread() -> None:
+    thread = await off_loop(threading.current_thread)
+    assert thread.daemon
+    assert thread is not threading.main_thread()
+    with pytest.raises(ZeroDivisionError):
+        await off_loop(lambda: 1 // 0)
+
+
+async def test_a_hanging_call_is_left_behind() -> None:
+    release = threading.Event()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(off_loop(release.wait), 0.02)
+    release.set()
+    await asyncio.sleep(0.01)
+
+
+def test_a_call_that_outlives_the_loop_is_harmless() -> None:
+    release = threading.Event()
+
+    async def leave() -> None:
+        task = asyncio.create_task(off_loop(release.wait))
+        await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(leave())
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "lifesign-export":
+            thread.join()

@@ -1,0 +1,235 @@
+"""Every process has its own instruments, zeros from the start, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import threading
+import time
+import weakref
+from typing import Any, Callable
+
+import pytest
+from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricsData
+
+from lifesign.export import metrics as metrics_module
+from lifesign.export.instruments import Own
+from lifesign.export.metrics import Metrics
+from lifesign.watch.signals import EventReading, PostconditionReading, Resource, Snapshot
+
+
+def made(own: Own | None = None, preferences: tuple[Any, Any] = (None, None)) -> Metrics:
+    return Metrics(preferences, lambda: own or Own())
+
+
+def points(data: MetricsData, name: str) -> dict[tuple[tuple[str, Any], ...], Any]:
+    """The data points of a metric by their attributes."""
+    return {
+        tuple(sorted(point.attributes.items())): point
+        for of_resource in data.resource_metrics
+        for scope in of_resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == name
+        for point in metric.data.data_points
+    }
+
+
+def values(data: MetricsData, name: str) -> dict[tuple[tuple[str, Any], ...], Any]:
+    return {attributes: point.value for attributes, point in points(data, name).items()}
+
+
+def named(**attributes: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((name.replace("__", "."), value) for name, value in attributes.items()))
+
+
+def test_zeros_before_anything_happened(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    store.observe([snapshot(state="starting", boot_duration=None)], {"7-abc": resource})
+    data = store.collect().data
+    assert dict(data.resource_metrics[0].resource.attributes) == resource.attributes
+    assert values(data, "lifesign.heartbeats") == {(): 0}
+    assert values(data, "lifesign.export.rejected") == {(): 0}
+    assert values(data, "lifesign.spool.size") == {(): 0}
+    assert values(data, "lifesign.records.dropped") == {
+        named(lifesign__reason="ring"): 0,
+        named(lifesign__reason="spool"): 0,
+        named(lifesign__reason="invalid"): 0,
+    }
+    states = values(data, "lifesign.process.state")
+    assert states.pop(named(lifesign__state="starting")) == 1
+    assert states == {
+        named(lifesign__state=state): 0
+        for state in ("healthy", "silent", "idle", "blocked", "frozen", "dead", "stopped")
+    }
+    assert values(data, "lifesign.boot.duration") == {}
+
+
+def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made(Own(spool_size=321, rejected=4, dropped={"spool": 5, "invalid": 6}))
+    store.observe(
+        [
+            snapshot(
+                beats=600,
+                events=(EventReading("order", 3, 2, 1.25, 30.0), EventReading("tick", 0, 0, 60.0, None)),
+                postconditions=(
+                    PostconditionReading("db", True, True, ""),
+                    PostconditionReading("bus", False, False, "no route"),
+                ),
+                dropped={"ring": 7, "invalid": 1},
+            )
+        ],
+        {"7-abc": resource},
+    )
+    data = store.collect().data
+    assert values(data, "lifesign.heartbeats") == {(): 600}
+    assert values(data, "lifesign.heartbeat.age") == {(): 0.05}
+    assert values(data, "lifesign.heartbeat.timeout") == {(): 3.0}
+    assert values(data, "lifesign.heartbeat.expected") == {(): 1}
+    assert values(data, "lifesign.tasks") == {(): 4}
+    assert values(data, "lifesign.boot.duration") == {(): 1.5}
+    assert values(data, "process.uptime") == {(): 60.0}
+    assert values(data, "lifesign.spool.size") == {(): 321}
+    assert values(data, "lifesign.export.rejected") == {(): 4}
+    assert values(data, "lifesign.events") == {
+        named(lifesign__event__name="order"): 3,
+        (("lifesign.event.name", "order"), ("user_agent.synthetic.type", "test")): 2,
+        named(lifesign__event__name="tick"): 0,
+    }
+    assert values(data, "lifesign.event.age") == {
+        named(lifesign__event__name="order"): 1.25,
+        named(lifesign__event__name="tick"): 60.0,
+    }
+    assert values(data, "lifesign.event.deadline") == {named(lifesign__event__name="order"): 30.0}
+    assert values(data, "lifesign.postcondition.passed") == {
+        named(lifesign__postcondition__name="db"): 1,
+        named(lifesign__postcondition__name="bus"): 0,
+    }
+    assert values(data, "lifesign.records.dropped") == {
+        named(lifesign__reason="ring"): 7,
+        named(lifesign__reason="spool"): 5,
+        named(lifesign__reason="invalid"): 7,
+    }
+
+
+def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    order = EventReading("order", 1, 0, 1.0, 5.0)
+    check = PostconditionReading("db", True, True, "")
+    store.observe([snapshot(events=(order,), postconditions=(check,), new_delays=(0.1,))], {"7-abc": resource})
+    [scope] = store.collect().data.resource_metrics[0].scope_metrics
+    assert (scope.scope.name, scope.scope.version) == ("lifesign", "0.1.0")
+    assert {metric.name: (type(metric.data).__name__, metric.unit) for metric in scope.metrics} == {
+        "lifesign.heartbeats": ("Sum", "{heartbeat}"),
+        "lifesign.heartbeat.age": ("Gauge", "s"),
+        "lifesign.heartbeat.timeout": ("Gauge", "s"),
+        "lifesign.heartbeat.expected": ("Gauge", "1"),
+        "lifesign.eventloop.delay": ("Histogram", "s"),
+        "lifesign.process.state": ("Sum", "1"),
+        "lifesign.tasks": ("Gauge", "{task}"),
+        "lifesign.events": ("Sum", "{event}"),
+        "lifesign.event.age": ("Gauge", "s"),
+        "lifesign.event.deadline": ("Gauge", "s"),
+        "lifesign.boot.duration": ("Gauge", "s"),
+        "lifesign.postcondition.passed": ("Gauge", "1"),
+        "lifesign.records.dropped": ("Sum", "{record}"),
+        "lifesign.spool.size": ("Gauge", "By"),
+        "lifesign.export.rejected": ("Sum", "{record}"),
+        "process.uptime": ("Gauge", "s"),
+    }
+    monotonic = {
+        metric.name: metric.data.is_monotonic for metric in scope.metrics if hasattr(metric.data, "is_monotonic")
+    }
+    assert monotonic.pop("lifesign.process.state") is False
+    assert set(monotonic.values()) == {True}
+    assert all(metric.description for metric in scope.metrics)
+
+
+def test_every_delay_is_in_the_histogram(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    store.observe([snapshot(new_delays=(0.0005, 0.02, 0.02))], {"7-abc": resource})
+    store.observe([snapshot(new_delays=(40.0,))], {"7-abc": resource})
+    [point] = points(store.collect().data, "lifesign.eventloop.delay").values()
+    assert (point.count, point.min, point.max) == (4, 0.0005, 40.0)
+    assert point.explicit_bounds[0] == 0.001
+    assert point.explicit_bounds[-1] == 30.0
+    assert point.bucket_counts == (1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+
+def test_counters_begin_when_the_process_did(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    began = time.time_ns() - 60_000_000_000
+    store.observe([snapshot(beats=600)], {"7-abc": resource})
+    first = points(store.collect().data, "lifesign.heartbeats")[()]
+    store.observe([snapshot(beats=610, uptime=61.0)], {"7-abc": resource})
+    second = points(store.collect().data, "lifesign.heartbeats")[()]
+    assert abs(first.start_time_unix_nano - began) < 1_000_000_000
+    assert second.start_time_unix_nano == first.start_time_unix_nano
+    assert second.value == 610
+
+
+def test_the_preferred_temporality_is_kept(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    delta = AggregationTemporality.DELTA
+    store = made(preferences=({Counter: delta, ObservableCounter: delta, Histogram: delta}, None))
+    store.observe([snapshot(beats=600)], {"7-abc": resource})
+    store.collect()
+    store.observe([snapshot(beats=610)], {"7-abc": resource})
+    assert values(store.collect().data, "lifesign.heartbeats") == {(): 10}
+
+
+def test_a_process_that_is_gone_has_a_last_say(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    other = Resource("8-def", {"service.name": "other"})
+    known = {"7-abc": resource, "8-def": other}
+    store.observe([snapshot(), snapshot(key="8-def")], known)
+    store.observe([snapshot(expected=False, state="stopped"), snapshot(key="8-def")], known)
+    store.observe([snapshot(key="8-def")], known)
+
+    last = store.collect()
+    assert last.gone == {"7-abc"}
+    assert len(last.data.resource_metrics) == 2
+    assert values(MetricsData(last.data.resource_metrics[:1]), "lifesign.heartbeat.expected") == {(): 0}
+    again = store.collect()
+    assert len(again.data.resource_metrics) == 2, "until it is delivered"
+    store.forget(again.gone)
+    store.forget(again.gone | {"8-def"})
+    [left] = store.collect().data.resource_metrics
+    assert left.resource.attributes["service.name"] == "other"
+
+
+def test_a_last_say_is_not_offered_for_ever(
+    resource: Resource, snapshot: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics_module, "GONE_AGE_MAX", 0.0)
+    store = made()
+    store.observe([snapshot()], {"7-abc": resource})
+    store.observe([], {})
+    time.sleep(0.001)
+    store.observe([], {})
+    assert store.collect().data.resource_metrics == []
+
+
+def test_without_a_resource_there_is_nothing_to_say(snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    store.observe([snapshot()], {})
+    assert store.collect().data.resource_metrics == []
+
+
+def test_nothing_stays_of_a_process(
+    resource: Resource, snapshot: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Any] = []
+    monkeypatch.setattr(atexit, "register", hooks.append)
+    threads = threading.active_count()
+    store = made()
+    store.observe([snapshot(new_delays=(0.1,))], {"7-abc": resource})
+    process = weakref.ref(store._processes["7-abc"])
+    provider = weakref.ref(store._processes["7-abc"]._provider)
+    store.collect()
+    assert threading.active_count() == threads
+    store.observe([], {})
+    store.forget(store.collect().gone)
+    gc.collect()
+    assert process() is None
+    assert provider() is None
+    assert hooks == []

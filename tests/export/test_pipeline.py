@@ -1,0 +1,217 @@
+"""The whole room: what is put arrives, and every exit is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from lifesign.errors import SettingError, SpoolError
+from lifesign.export.pipeline import RESOURCES_MAX, Pipeline
+from lifesign.settings import Settings
+from lifesign.watch.signals import Log, Resource, Snapshot, Span
+from support.otlp_server import Answer, HttpServer
+
+
+@asynccontextmanager
+async def piping(url: str, spool: Path | None, timeout: float = 2.0, **environ: str) -> AsyncIterator[Pipeline]:
+    if spool is not None:
+        environ["LIFESIGN_SPOOL_DIR"] = str(spool)
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, **environ}
+    pipeline = Pipeline(Settings(environ=environ), environ)
+    await pipeline.start()
+    try:
+        yield pipeline
+    finally:
+        await pipeline.close(timeout)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 3
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """The URL of something that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+async def test_everything_arrives_on_close(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    log: Callable[..., Log],
+    snapshot: Callable[..., Snapshot],
+) -> None:
+    async with piping(collector.url, tmp_path) as pipeline:
+        await pipeline.put([resource], [span(1), log(2)])
+        pipeline.observe([snapshot(beats=5)])
+        assert collector.of("metrics") == []
+    assert [s.name for s in collector.spans()] == ["span 1"]
+    assert [r.body.string_value for r in collector.logs()] == ["log 2"]
+    [request] = collector.of("metrics")
+    names = [metric.name for metric in request.resource_metrics[0].scope_metrics[0].metrics]
+    assert "lifesign.heartbeats" in names
+
+
+async def test_metrics_go_out_on_their_own_clock(
+    tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.02") as pipeline:
+        await pipeline.put([resource], [])
+        pipeline.observe([snapshot()])
+        await until(lambda: len(collector.of("metrics")) >= 3)
+        assert pipeline.status().last_success_age is not None
+
+
+async def test_a_tombstone_is_sent_at_once(
+    tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
+        await pipeline.put([resource], [])
+        pipeline.observe([snapshot()])
+        pipeline.observe([snapshot(state="stopped", alive=False, expected=False)])
+        await until(lambda: collector.of("metrics"))
+        pipeline.observe([snapshot(state="stopped", alive=False, expected=False)])
+        await asyncio.sleep(0.02)
+        [request] = collector.of("metrics")
+    [expected] = [
+        metric
+        for metric in request.resource_metrics[0].scope_metrics[0].metrics
+        if metric.name == "lifesign.heartbeat.expected"
+    ]
+    assert expected.gauge.data_points[0].as_int == 0
+
+
+async def test_metrics_have_one_attempt_each(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    snapshot: Callable[..., Snapshot],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    collector.script("metrics", Answer(503), Answer(400))
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.05") as pipeline:
+        await pipeline.put([resource], [])
+        pipeline.observe([snapshot()])
+        await until(lambda: collector.of("metrics"))
+        await until(lambda: pipeline.status().errors)
+        [error] = pipeline.status().errors
+        assert error == f"metrics to {collector.url}/v1/metrics: HTTP 503 Service Unavailable"
+        await until(lambda: len(collector.of("metrics")) == 3)
+        await until(lambda: not pipeline.status().errors)
+        assert pipeline.status().rejected == 0
+    assert caplog.text.count("metrics do not reach") == 1
+
+
+async def test_a_process_that_is_gone_has_a_last_say(
+    tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.02") as pipeline:
+        await pipeline.put([resource], [])
+        pipeline.observe([snapshot()])
+        pipeline.observe([])
+        await until(lambda: collector.of("metrics"))
+        await asyncio.sleep(0.06)
+    assert len(collector.of("metrics")) == 1
+
+
+async def test_a_dead_collector_does_not_hold_the_exit(
+    tmp_path: Path, resource: Resource, span: Callable[..., Span], snapshot: Callable[..., Snapshot]
+) -> None:
+    async with piping("http://127.0.0.1:1", tmp_path, timeout=5) as pipeline:
+        await pipeline.put([resource], [span(1)])
+        pipeline.observe([snapshot()])
+        await until(lambda: pipeline.status().errors)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1
+    left = pipeline.status()
+    assert left.spool_size > 0
+    assert left.last_success_age is None
+    assert left.errors[0] == "traces to http://127.0.0.1:1/v1/traces: Connection refused"
+
+
+async def test_a_hanging_collector_does_not_hold_the_exit(
+    tmp_path: Path,
+    silence: str,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    snapshot: Callable[..., Snapshot],
+) -> None:
+    async with piping(silence, tmp_path, timeout=0.2) as pipeline:
+        await pipeline.put([resource], [span(1)])
+        pipeline.observe([snapshot()])
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+    assert 0.15 < time.monotonic() - began < 0.6
+    async with piping(collector.url, tmp_path) as pipeline:
+        await until(lambda: pipeline.status().spool_size == 0)
+    assert [s.name for s in collector.spans()] == ["span 1"], "the rest stayed in the spool"
+
+
+async def test_what_is_not_exported_is_not_spooled(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+) -> None:
+    off = {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}
+    async with piping(collector.url, tmp_path, **off) as pipeline:
+        await pipeline.put([resource], [span(1)])
+        pipeline.observe([])
+        assert pipeline.status().spool_size == 0
+        await pipeline.put([resource], [log(1)])
+    assert [kind for kind, _ in collector.requests] == ["logs"]
+    assert pipeline.status().endpoints == {"logs": f"{collector.url}/v1/logs"}
+
+
+async def test_the_default_spool_is_the_first_free_one(
+    tmp_path: Path, collector: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with piping(collector.url, None, XDG_STATE_HOME=str(tmp_path)) as pipeline:
+        assert pipeline.status().spool_dir == str(tmp_path / "lifesign/spool/0")
+    assert caplog.text == ""
+
+
+async def test_without_a_place_on_disk_it_says_so_and_goes_on(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "file").write_text("")
+    async with piping(collector.url, None, XDG_STATE_HOME=str(tmp_path / "file")) as pipeline:
+        assert pipeline.status().spool_dir is None
+        await pipeline.put([resource], [span(1)])
+    assert "in memory only" in caplog.text
+    assert len(collector.spans()) == 1
+
+
+async def test_a_spool_that_was_asked_for_must_work(tmp_path: Path, collector: HttpServer) -> None:
+    (tmp_path / "file").write_text("")
+    environ = {"LIFESIGN_SPOOL_DIR": str(tmp_path / "file" / "x"), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    pipeline = Pipeline(Settings(environ=environ), environ)
+    with pytest.raises(SpoolError, match="cannot be written"):
+        await pipeline.start()
+
+
+def test_a_malformed_endpoint_is_told_at_once() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}
+    with pytest.raises(SettingError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        Pipeline(Settings(environ=environ), environ)
+
+
+async def test_resources_are_not_kept_for_ever(tmp_path: Path, collector: HttpServer) -> None:
+    async with piping(collector.url, tmp_path) as pipeline:
+        await pipeline.put([Resource(str(n), {}) for n in range(RESOURCES_MAX + 10)], [])
+        assert len(pipeline._resources) == RESOURCES_MAX
+        assert "9" not in pipeline._resources

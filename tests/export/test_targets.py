@@ -1,0 +1,87 @@
+"""The standard variables decide where telemetry goes, and a malformed one is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from lifesign.errors import SettingError
+from lifesign.export.targets import is_configured, targets
+
+
+def test_the_defaults() -> None:
+    assert {kind: (t.protocol, t.url) for kind, t in targets({}).items()} == {
+        "traces": ("http/protobuf", "http://localhost:4318/v1/traces"),
+        "metrics": ("http/protobuf", "http://localhost:4318/v1/metrics"),
+        "logs": ("http/protobuf", "http://localhost:4318/v1/logs"),
+    }
+
+
+def test_each_kind_can_go_its_own_way() -> None:
+    found = targets(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "https://base:1/prefix/",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://traces:2/as/is",
+            "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://logs:3",
+        }
+    )
+    assert {kind: (t.protocol, t.url) for kind, t in found.items()} == {
+        "traces": ("http/protobuf", "http://traces:2/as/is"),
+        "metrics": ("http/protobuf", "https://base:1/prefix/v1/metrics"),
+        "logs": ("grpc", "http://logs:3"),
+    }
+
+
+def test_grpc_has_a_port_of_its_own() -> None:
+    found = targets({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf"})
+    assert found["traces"].url == "http://localhost:4317"
+    assert found["metrics"].url == "http://localhost:4318/v1/metrics"
+
+
+def test_a_kind_can_be_left_out() -> None:
+    assert list(targets({"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "otlp"})) == ["metrics", "logs"]
+    assert targets({"OTEL_SDK_DISABLED": "true"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://host:99999"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://[::1"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "carrier pigeon"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zip"),
+        ("OTEL_TRACES_EXPORTER", "jaeger"),
+    ],
+)
+def test_a_malformed_variable_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name) as caught:
+        targets({name: value})
+    assert caught.value.exit_code == 3
+    assert caught.value.hint
+
+
+def test_no_error_shows_a_password() -> None:
+    with pytest.raises(SettingError) as caught:
+        targets({"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://user:secret@host?token=secret"})
+    assert "secret" not in str(caught.value)
+    shown = targets({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:secret@host:1"})["traces"].shown
+    assert shown == "http://host:1/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c:4318/v1/metrics"}, True),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, False),
+    ],
+)
+def test_a_collector_is_configured_when_its_address_is(environ: dict[str, str], expected: bool) -> None:
+    assert is_configured(environ) is expected

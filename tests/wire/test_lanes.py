@@ -1,0 +1,148 @@
+"""What goes into a lane comes out of it, once, in order, or is counted."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lifesign.wire import layout
+from lifesign.wire.reader import LaneRead, PulseReader
+from lifesign.wire.writer import PulseWriter
+
+RING_DATA = 122880 + 64
+
+
+def numbers(lane: LaneRead) -> list[int]:
+    return [json.loads(record.payload)["n"] for record in lane.records]
+
+
+def test_records_are_read_once_and_in_order(writer: PulseWriter, reader: PulseReader) -> None:
+    for number in range(3):
+        assert writer.ring.append({"n": number})
+    first = reader.ring()
+    assert numbers(first) == [0, 1, 2]
+    assert [record.sequence for record in first.records] == [0, 1, 2]
+    writer.ring.append({"n": 3})
+    second = reader.ring(first.position, first.sequence)
+    assert numbers(second) == [3]
+    assert numbers(reader.ring(second.position, second.sequence)) == []
+    assert (second.missed, second.torn, second.refused) == (0, [], 0)
+
+
+def test_a_ring_that_went_round_keeps_the_newest_and_counts_the_rest(writer: PulseWriter, reader: PulseReader) -> None:
+    for number in range(1000):
+        assert writer.ring.append({"n": number, "x": "x" * 200})
+    lane = reader.ring()
+    read = numbers(lane)
+    assert read == list(range(read[0], 1000))
+    assert len(read) > 200  # 64 KiB hold more than 200 of these 256 bytes
+    assert lane.missed == read[0]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=120), st.integers(1, 7))
+def test_whatever_the_sizes_nothing_is_lost_unseen(
+    writer: PulseWriter, reader: PulseReader, paddings: list[int], every: int
+) -> None:
+    before = reader.ring()
+    position, sequence, missed = before.position, before.sequence, 0
+    first = sequence
+    read: list[int] = []
+    for index, padding in enumerate(paddings):
+        assert writer.ring.append({"n": first + index, "x": "x" * padding})
+        if index % every == 0:
+            lane = reader.ring(position, sequence)
+            position, sequence, missed = lane.position, lane.sequence, missed + lane.missed
+            read += numbers(lane)
+            assert lane.torn == []
+    lane = reader.ring(position, sequence)
+    read += numbers(lane)
+    assert len(read) + missed + lane.missed == len(paddings)
+    assert read == sorted(set(read))
+    assert read[-1] == first + len(paddings) - 1
+
+
+def test_the_boot_lane_never_wraps(writer: PulseWriter, reader: PulseReader) -> None:
+    written = [writer.boot.append({"n": number, "x": "x" * 1000}) for number in range(100)]
+    fitted = written.count(True)
+    # 65536 - 64 bytes of data; each record has 32 bytes of header and about 1020 of JSON.
+    assert fitted == (65536 - 64) // (32 + 1024)
+    lane = reader.boot()
+    assert numbers(lane) == list(range(fitted))
+    assert lane.refused == 100 - fitted
+
+
+def test_a_record_that_is_too_long_is_refused_and_counted(writer: PulseWriter, reader: PulseReader) -> None:
+    assert not writer.ring.append({"n": 0, "x": "x" * layout.RECORD_BYTES_MAX})
+    assert writer.ring.append({"n": 1})
+    lane = reader.ring()
+    assert numbers(lane) == [1]
+    assert (lane.refused, lane.missed) == (1, 0)
+
+
+def test_a_torn_record_is_set_aside_and_the_next_one_read(
+    writer: PulseWriter, reader: PulseReader, overwrite: Callable[[int, bytes], None]
+) -> None:
+    for number in range(3):
+        writer.ring.append({"n": number})
+    overwrite(RING_DATA + 40 + 32, b"GARBAGE")  # the JSON of the second record
+    lane = reader.ring()
+    assert numbers(lane) == [0, 2]
+    assert len(lane.torn) == 1
+    assert b"GARBAGE" in lane.torn[0]
+    assert lane.missed == 1
+
+
+def test_a_record_with_an_impossible_length_hides_nothing_else(
+    writer: PulseWriter, reader: PulseReader, overwrite: Callable[[int, bytes], None]
+) -> None:
+    for number in range(3):
+        writer.ring.append({"n": number})
+    overwrite(RING_DATA + 40 + 16, struct.pack("<Q", 1 << 40))
+    assert numbers(reader.ring()) == [0, 2]
+
+
+def test_impossible_lane_headers_bring_nothing_and_do_not_hang(
+    writer: PulseWriter, reader: PulseReader, overwrite: Callable[[int, bytes], None]
+) -> None:
+    writer.ring.append({"n": 0})
+    for head, tail in (((1 << 64) - 1, 0), (0, (1 << 64) - 1), (1 << 40, 0)):
+        overwrite(122880, struct.pack("<2Q", head, tail))
+        assert reader.ring().records == []
+
+
+def test_the_writer_survives_somebody_elses_scribbling(
+    writer: PulseWriter, reader: PulseReader, overwrite: Callable[[int, bytes], None]
+) -> None:
+    for number in range(10):
+        writer.ring.append({"n": number, "x": "x" * 3000})
+    overwrite(RING_DATA, b"\xff" * 65536)
+    for number in range(10, 60):
+        assert writer.ring.append({"n": number, "x": "x" * 3000})
+    read = numbers(reader.ring())
+    assert read == list(range(read[0], 60))
+    assert len(read) > 15
+
+
+def test_a_signal_handler_that_records_while_we_record_loses_nothing(writer: PulseWriter, reader: PulseReader) -> None:
+
+    put = writer.ring._put
+
+    def interrupted(length: int, payload: bytes, sequence: int) -> None:
+        writer.ring._put = put  # type: ignore[method-assign]
+        writer.ring.append({"n": 1})
+        put(length, payload, sequence)
+
+    writer.ring._put = interrupted  # type: ignore[method-assign]
+    writer.ring.append({"n": 0})
+    assert numbers(reader.ring()) == [0, 1]
+
+
+def test_strings_of_any_kind_come_through(writer: PulseWriter, reader: PulseReader, tmp_path: Path) -> None:
+    text = "\ud800 \x00 \x1b[31m é 漢"
+    writer.ring.append({"text": text})
+    assert json.loads(reader.ring().records[0].payload)["text"] == text
