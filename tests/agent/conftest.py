@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+
 from lifesign.agent import harmless, loops, postconditions, process
 from lifesign.wire.reader import LaneRead, PulseReader
 

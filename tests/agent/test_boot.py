@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-import lifesign
 import pytest
+
+import lifesign
 from support.waiting import eventually
 
 BUILT_IN = [

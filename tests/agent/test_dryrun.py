@@ -6,8 +6,9 @@ import asyncio
 import random
 from typing import Any, Callable
 
-import lifesign
 import pytest
+
+import lifesign
 from lifesign.agent.samples import sample_event
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support import victims
 
 SERVICE = "import asyncio; asyncio.run(asyncio.sleep(0.1))"

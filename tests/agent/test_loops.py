@@ -7,9 +7,10 @@ import threading
 import time
 from typing import Any, Callable
 
-import lifesign
 import pytest
 import uvloop
+
+import lifesign
 from lifesign.agent import loops, process
 from lifesign.wire import layout
 from support.waiting import eventually

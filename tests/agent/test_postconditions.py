@@ -8,8 +8,9 @@ import threading
 import time
 from typing import Any, Callable
 
-import lifesign
 import pytest
+
+import lifesign
 from lifesign.agent import postconditions
 
 

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-import lifesign
 import pytest
+
+import lifesign
 from lifesign.agent import harmless, process
 from support.waiting import eventually
 
@@ -175,11 +176,11 @@ def test_a_broken_log_handler_of_the_users_is_not_our_undoing(monkeypatch: pytes
 
 
 def test_an_exception_whose_text_cannot_be_read() -> None:
-    class Silent(Exception):
+    class SilentError(Exception):
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert harmless.failure(Silent())["message"] == "<its message cannot be read>"
+    assert harmless.failure(SilentError())["message"] == "<its message cannot be read>"
 
 
 def test_harmless_lets_through_what_is_not_an_error_of_ours() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, AsyncIterator, Callable, Iterator
 
-import lifesign
 import pytest
+
+import lifesign
 from lifesign.agent import tasks
 from lifesign.agent.tasks import Tasks
 from support.waiting import eventually

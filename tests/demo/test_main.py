@@ -125,18 +125,22 @@ def test_the_help_is_printed_where_a_person_types(
     assert HELP in capsys.readouterr().err
 
 
-def test_without_a_terminal_there_is_no_help_and_sigterm_exits_0() -> None:
+def test_without_a_terminal_the_help_waits_to_be_asked_for_and_sigterm_exits_0() -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LIFESIGN_")}
     service = subprocess.Popen(
         [sys.executable, "-m", "lifesign.demo"],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environ,
         text=True,
     )
+    assert service.stdin is not None
     assert service.stderr is not None
-    with service, service.stderr as said:
-        first = said.readline()
+    with service, service.stdin, service.stderr as said:
+        service.stdin.write("?\n")
+        service.stdin.flush()
+        asked = said.readline() + said.readline()
         service.send_signal(signal.SIGTERM)
         assert service.wait(5) == 0
-    assert first == "demo: the order desk is open\n"
+        assert asked == f"demo: {HELP}\n"
+        assert said.read() == "demo: 0 orders booked\n"

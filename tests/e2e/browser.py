@@ -88,7 +88,7 @@ class Browser:
         """A new, empty page of this size; one narrower than 600 is a phone's."""
         target = await self.send("Target.createTarget", url="about:blank")
         session = (await self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True))["sessionId"]
-        page = self._pages[session] = Page(self, session)
+        page = self._pages[session] = Page(self, session, target["targetId"])
         for domain in ("Page", "Runtime", "Log", "Network"):
             await page.send(f"{domain}.enable")
         scale = 2 if width < 600 else 1
@@ -131,9 +131,10 @@ class Browser:
 class Page:
     """One tab. `complaints` is what its console, its policy and its network complained about."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, target: str) -> None:
         self._browser = browser
         self._session = session
+        self._target = target
         self.complaints: list[str] = []
         self.requests: list[str] = []
 
@@ -154,6 +155,9 @@ class Page:
     async def goto(self, url: str) -> None:
         await self.send("Page.navigate", url=url)
         await self.until("document.readyState === 'complete'")
+
+    async def close(self) -> None:
+        await self._browser.send("Target.closeTarget", targetId=self._target)
 
     async def run(self, script: str) -> Any:
         """The value of a JavaScript expression in the page."""

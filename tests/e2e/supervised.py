@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 VICTIMS = Path(__file__).parent / "victims"
 COUNTER = [sys.executable, str(VICTIMS / "counter.py")]
-PATIENCE = 8.0
+PATIENCE = 20.0
 
 
 def environment(**more: str) -> dict[str, str]:

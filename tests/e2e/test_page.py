@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from e2e.browser import Browser, BrowserError, Page, chromium_path
 from lifesign.errors import NotAnsweredError
@@ -16,6 +17,8 @@ from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
 from lifesign.watch.signals import CheckpointReading, EventReading, PostconditionReading, Snapshot
 from serve.made import NOON, dump_log, group_log, log, snapshot
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEY = "12-0badcafe"
 
@@ -59,7 +62,13 @@ class Sidecar:
         return self.answer
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with Browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def sidecar() -> AsyncIterator[Sidecar]:
     sidecar = Sidecar()
     await sidecar.start()
@@ -67,12 +76,12 @@ async def sidecar() -> AsyncIterator[Sidecar]:
     await sidecar.server.close()
 
 
-@pytest.fixture
-async def page(sidecar: Sidecar) -> AsyncIterator[Page]:
-    async with Browser() as browser:
-        page = await browser.open()
-        await page.goto(sidecar.server.url)
-        yield page
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, sidecar: Sidecar) -> AsyncIterator[Page]:
+    page = await browser.open()
+    await page.goto(sidecar.server.url)
+    yield page
+    await page.close()
 
 
 async def shot(page: Page, name: str) -> None:
@@ -176,20 +185,20 @@ async def test_a_lost_sidecar_is_told_and_found_again(sidecar: Sidecar, page: Pa
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False), (360, True)])
-async def test_nothing_is_wider_than_the_screen(sidecar: Sidecar, width: int, dark: bool) -> None:
+async def test_nothing_is_wider_than_the_screen(browser: Browser, sidecar: Sidecar, width: int, dark: bool) -> None:
     sidecar.board.update([hostile_snapshot(), snapshot("13-1", "starting", boot="starting", boot_duration=None)])
     sidecar.board.add([], [log("x" * 500, attributes={"code.stacktrace": "y" * 500}), dump_log(), group_log(0, 5)])
-    async with Browser() as browser:
-        page = await browser.open(width, 800, dark=dark)
-        await page.goto(sidecar.server.url)
-        await page.until("document.querySelectorAll('.card').length === 2")
-        assert await page.run("document.documentElement.scrollWidth") == width
-        ground = await page.run("getComputedStyle(document.body).backgroundColor")
-        assert ground == ("rgb(18, 21, 27)" if dark else "rgb(244, 245, 247)")
-        await shot(page, f"{width}-{'dark' if dark else 'light'}")
+    page = await browser.open(width, 800, dark=dark)
+    await page.goto(sidecar.server.url)
+    await page.until("document.querySelectorAll('.card').length === 2")
+    assert await page.run("document.documentElement.scrollWidth") == width
+    ground = await page.run("getComputedStyle(document.body).backgroundColor")
+    assert ground == ("rgb(18, 21, 27)" if dark else "rgb(244, 245, 247)")
+    await shot(page, f"{width}-{'dark' if dark else 'light'}")
+    await page.close()
 
 
-def test_a_missing_browser_names_the_script_that_installs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_browser_names_the_script_that_installs_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIFESIGN_TEST_CHROMIUM", "/nowhere/chromium")
     with pytest.raises(BrowserError, match=r"tests/tools/chromium\.sh"):
         chromium_path()

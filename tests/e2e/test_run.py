@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from e2e.supervised import COUNTER, PATIENCE, environment, eventually, run_line, state, supervised
+from e2e.supervised import (
+    COUNTER,
+    PATIENCE,
+    children,
+    cmdline,
+    environment,
+    eventually,
+    put_down,
+    run_line,
+    state,
+    supervised,
+)
 
 
 def run(command: list[str], *options: str, **popen: object) -> subprocess.CompletedProcess[bytes]:
@@ -85,16 +96,24 @@ def test_cmd_starts_with_the_dispositions_and_the_mask_of_our_parent() -> None:
     assert int(fields["SigBlk"], 16) & ordinary == 1 << (signal.SIGUSR1 - 1)
 
 
-def test_a_hangup_under_nohup_ends_nothing() -> None:
+def test_a_hangup_under_nohup_ends_nothing_and_asks_for_nothing(tmp_path: Path) -> None:
     def as_nohup() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     command = [sys.executable, "-c", "import os, time; print('ready', os.getpid(), flush=True); time.sleep(0.5)"]
-    with supervised(command, preexec_fn=as_nohup) as service:
+    with supervised(command, "--dir", str(tmp_path), preexec_fn=as_nohup) as service:
         service.victim()
         os.kill(service.pid, signal.SIGHUP)
 
         assert service.end() == 0
+    assert json.loads((tmp_path / "run.json").read_text())["asked"] is None
+
+
+def test_the_status_is_not_lost_where_our_parent_ignored_its_children() -> None:
+    def as_careless() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    assert run(["sh", "-c", "exit 7"], preexec_fn=as_careless).returncode == 7
 
 
 def test_cmd_inherits_descriptors_that_the_sidecar_does_not(tmp_path: Path) -> None:
@@ -115,10 +134,16 @@ def test_closed_standard_descriptors_stay_closed_for_cmd(tmp_path: Path) -> None
             os.close(descriptor)
 
     script = f"import os; open({str(tmp_path / 'seen')!r}, 'w').write(str(os.listdir('/proc/self/fd')))"
-    process = subprocess.Popen(run_line([sys.executable, "-S", "-c", script]), env=environment(), preexec_fn=close)
+    command = run_line(["sh", "-c", f'{sys.executable} -S -c "$0"; exec sleep 100', script])
+    process = subprocess.Popen(command, env=environment(), preexec_fn=close)
+    try:
+        sidecar = eventually(lambda: next((pid for pid in children(process.pid) if "watch" in cmdline(pid)), None))
+        assert os.readlink(f"/proc/{sidecar}/fd/0").startswith("pipe:")
+        seen = eventually(lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text())
+    finally:
+        put_down(process)
 
-    assert process.wait(PATIENCE) == 0
-    assert (tmp_path / "seen").read_text() in ("['0', '1']", "['1', '0']")  # the file and the listing themselves
+    assert seen in ("['0', '1']", "['1', '0']")  # the file and the listing themselves
 
 
 def test_the_service_goes_on_when_the_supervisor_is_killed(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def test_a_log_record_is_told_with_its_stack() -> None:
             "text": "blocked in sleep",
             "stack": "sleep at a.py:3",
             "seconds": None,
+            "times": 1,
         }
     ]
 
@@ -38,28 +39,48 @@ def test_an_exception_s_stack_is_shown_where_there_is_no_other() -> None:
 
 def test_a_blocked_spell_is_told_with_its_length() -> None:
     history = History()
-    history.add(span(semconv.SPAN_BLOCKED, end=NOON + 5 * SECOND))
+    history.add(span(semconv.SPAN_BLOCKED, end=NOON + 5 * SECOND, error="blocked for 5.0 s"))
     assert happenings(history) == [
-        {"at": NOON, "severity": 13, "name": "eventloop blocked", "text": "", "stack": "", "seconds": 5.0}
+        {
+            "at": NOON,
+            "severity": 17,
+            "name": "eventloop blocked",
+            "text": "blocked for 5.0 s",
+            "stack": "",
+            "seconds": 5.0,
+            "times": 1,
+        }
     ]
 
 
-def test_spans_that_the_snapshot_tells_already_are_left_out() -> None:
+def test_spans_that_a_log_record_or_the_snapshot_tells_already_are_left_out() -> None:
     history = History()
-    for name in ("boot", "checkpoint config loaded", "postconditions", "postcondition broker"):
+    for name in ("boot", "checkpoint config loaded", "postconditions", "postcondition broker", "dry_run order"):
         history.add(span(name))
+        history.add(span(name, error="failed"))
     assert happenings(history) == []
     assert history.size == 0
 
 
-def test_failed_and_dry_run_spans_are_told() -> None:
+def test_the_same_record_again_is_one_line_with_the_newest_time() -> None:
     history = History()
-    history.add(span("postcondition broker", error="no session"))
-    history.add(span("dry_run order"))
-    assert [(h["name"], h["severity"], h["text"]) for h in happenings(history)] == [
-        ("dry_run order", 9, ""),
-        ("postcondition broker", 17, "no session"),
+    for number in range(3):
+        history.add(log("broker: no session", time=NOON + number))
+    history.add(log("another"))
+    history.add(log("broker: no session", time=NOON + 9))
+    assert [(h["text"], h["at"] - NOON, h["times"]) for h in happenings(history)] == [
+        ("broker: no session", 9, 1),
+        ("another", 0, 1),
+        ("broker: no session", 2, 3),
     ]
+    assert history.size == sum(len(bytes(raw)) for raw in history.happenings())
+
+
+def test_two_spells_of_the_same_length_are_two() -> None:
+    history = History()
+    history.add(span())
+    history.add(span())
+    assert len(happenings(history)) == 2
 
 
 def test_the_newest_come_first_and_the_oldest_go() -> None:
@@ -72,10 +93,10 @@ def test_the_newest_come_first_and_the_oldest_go() -> None:
 
 def test_big_happenings_are_cut_and_bounded_in_bytes() -> None:
     history = History()
-    for _ in range(HAPPENINGS):
-        history.add(log("x" * 50_000, attributes={semconv.CODE_STACKTRACE: "y" * 50_000}))
+    for number in range(HAPPENINGS):
+        history.add(log(f"{number:03}" + "x" * 50_000, attributes={semconv.CODE_STACKTRACE: "y" * 50_000}))
     newest = happenings(history)[0]
-    assert newest["text"] == "x" * 1_999 + "…"
+    assert newest["text"] == "059" + "x" * 1_996 + "…"
     assert newest["stack"] == "y" * 7_999 + "…"
     assert HAPPENINGS_BYTES // 2 < history.size <= HAPPENINGS_BYTES
     assert history.size == sum(len(bytes(raw)) for raw in history.happenings())

@@ -148,7 +148,10 @@ async def test_numbers_that_json_has_no_word_for_become_null(port: int, board: B
 # --- the stream ------------------------------------------------------------------------------------
 
 
-async def test_the_stream_tells_the_state_and_every_change(port: int, board: Board) -> None:
+async def test_the_stream_tells_the_state_and_every_change(
+    port: int, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "INTERVAL_S", 0.01)
     board.update([snapshot(state="healthy")])
     events = await listen(port)
     assert (await events.state())["processes"][0]["process"]["state"] == "healthy"
@@ -157,14 +160,31 @@ async def test_the_stream_tells_the_state_and_every_change(port: int, board: Boa
     await events.close()
 
 
-async def test_the_stream_is_slowed_to_four_states_a_second(port: int, board: Board) -> None:
+async def test_the_stream_is_slowed_to_four_states_a_second(
+    port: int, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page_module.INTERVAL_S == 0.25
+    monkeypatch.setattr(page_module, "INTERVAL_S", 0.08)
     events = await listen(port)
     await events.state()
     begin = asyncio.get_running_loop().time()
     for number in range(2):
         board.update([snapshot(tasks=number)])
         await events.state()
-    assert asyncio.get_running_loop().time() - begin >= 0.4
+    assert asyncio.get_running_loop().time() - begin >= 0.14
+    await events.close()
+
+
+async def test_a_big_state_is_sent_less_often(port: int, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_module, "INTERVAL_S", 0.001)
+    monkeypatch.setattr(page_module, "BYTES_PER_SECOND", 6_000)
+    board.update([snapshot(why="x" * 400)])
+    events = await listen(port)
+    await events.state()
+    begin = asyncio.get_running_loop().time()
+    board.update([snapshot()])
+    await events.state()
+    assert asyncio.get_running_loop().time() - begin >= 0.15
     await events.close()
 
 

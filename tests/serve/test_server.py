@@ -142,13 +142,13 @@ async def test_a_request_that_never_arrives_is_not_waited_for(
 async def test_a_connection_is_kept_for_the_next_request_and_not_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(server_module, "PATIENCE_S", 0.2)
     request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
     stage.app, port = hello, stage.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(3):
         writer.write(request)
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.1)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
     writer.write(request * 2)
     assert await reader.readuntil(b"hello")

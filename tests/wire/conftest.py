@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+
 from lifesign.wire.reader import PulseReader
 from lifesign.wire.writer import PulseWriter
 

@@ -9,6 +9,7 @@ from typing import Callable
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from lifesign.wire import layout
 from lifesign.wire.reader import LaneRead, PulseReader
 from lifesign.wire.writer import PulseWriter

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, open_regular
 from lifesign.wire.writer import PulseWriter

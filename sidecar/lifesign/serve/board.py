@@ -29,12 +29,13 @@ _ORDER = (
     states.DEAD,
     states.STOPPED,
 )
+_BEATING = (states.HEALTHY, states.SILENT, states.BLOCKED, states.FROZEN)
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True):
     """One look at one process: the worst event loop delay since the look before (s, None without a beat).
 
-    While the loop stands still it is the age of the newest beat.
+    Where the next beat is overdue it is the age of the newest.
     """
 
     delay: float | None
@@ -154,8 +155,9 @@ class Board:
 def _worst_delay(snapshot: Snapshot) -> float | None:
     if snapshot.new_delays:
         return max(snapshot.new_delays)
-    # The beat that is due has no delay yet; it is at least this late.
-    return snapshot.beat_age if snapshot.state in (states.BLOCKED, states.FROZEN) else None
+    # A beat that is overdue has no delay yet, but is at least this late.
+    overdue = snapshot.state in _BEATING and snapshot.beat_age > snapshot.heartbeat_timeout / 2
+    return snapshot.beat_age if overdue else None
 
 
 def _view(process: _Process, snapshot: Snapshot) -> ProcessView:

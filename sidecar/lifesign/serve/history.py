@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 
 from lifesign import semconv
-from lifesign.watch.signals import SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_WARN, Attributes, Log, Signal, Span
+from lifesign.watch.signals import SEVERITY_ERROR, Attributes, Log, Signal, Span
 
 HAPPENINGS = 60  # of one process
 GROUPS = 100  # of one task dump
@@ -18,12 +18,15 @@ STACK_CHARACTERS = 8_000
 NAMES = 10
 
 _encoder = msgspec.json.Encoder()
+# Every failed span has a log record that says the same, and the snapshot tells of boots and checks.
 _SHOWN_SPANS = (semconv.SPAN_BLOCKED, semconv.SPAN_FROZEN)
-_DRY_RUN = semconv.SPAN_DRY_RUN.partition("{")[0]
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """A log record, or a span worth a line. `at` is wall clock nanoseconds, `seconds` the length of a span."""
+    """A log record, or a spell in which the service stood still.
+
+    `at` is wall clock nanoseconds, `seconds` the length of a spell, `times` how often it came in a row.
+    """
 
     at: int
     severity: int
@@ -31,6 +34,7 @@ class Happening(msgspec.Struct, frozen=True):
     text: str
     stack: str
     seconds: float | None
+    times: int = 1
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -59,6 +63,7 @@ class History:
 
     def __init__(self) -> None:
         self._happenings: deque[bytes] = deque()
+        self._newest: Happening | None = None
         self._groups: dict[int, bytes] = {}
         self._dump: DumpView | None = None
         self._happenings_bytes = 0
@@ -72,7 +77,7 @@ class History:
     def add(self, signal: Signal) -> None:
         """Take in one signal; one that the page has no line for leaves no trace."""
         if isinstance(signal, Span):
-            if _is_shown(signal):
+            if signal.name in _SHOWN_SPANS:
                 self._remember(_from_span(signal))
             return
         if signal.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
@@ -100,6 +105,11 @@ class History:
         return msgspec.structs.replace(self._dump, groups=groups)
 
     def _remember(self, happening: Happening) -> None:
+        if self._happenings and self._newest is not None and _is_same(happening, self._newest):
+            # A check that fails every few seconds is one line, not all of them.
+            happening = msgspec.structs.replace(happening, times=self._newest.times + 1)
+            self._happenings_bytes -= len(self._happenings.pop())
+        self._newest = happening
         encoded = _encoder.encode(happening)
         self._happenings.append(encoded)
         self._happenings_bytes += len(encoded)
@@ -141,20 +151,15 @@ class History:
         self._dump = None
 
 
-def _is_shown(span: Span) -> bool:
-    """Boots, checkpoints and checks that went well are told by the snapshot already."""
-    return span.error is not None or span.name in _SHOWN_SPANS or span.name.startswith(_DRY_RUN)
+def _is_same(one: Happening, other: Happening) -> bool:
+    return (one.name, one.text, one.stack, one.seconds) == (other.name, other.text, other.stack, None)
 
 
 def _from_span(span: Span) -> Happening:
-    if span.error is not None:
-        severity = SEVERITY_ERROR
-    else:
-        severity = SEVERITY_WARN if span.name in _SHOWN_SPANS else SEVERITY_INFO
     return Happening(
         at=span.start,
-        severity=severity,
-        name=_cut(span.name, TEXT_CHARACTERS),
+        severity=SEVERITY_ERROR,
+        name=span.name,
         text=_cut(span.error or "", TEXT_CHARACTERS),
         stack="",
         seconds=max(0.0, (span.end - span.start) / 1e9),

@@ -26,7 +26,7 @@ export class Card {
     this.more.open = processes <= OPEN_UP_TO;
     this.more.append(
       element("summary", "", "details"),
-      element("div", "grid", this.events.node, this.checks.node, this.boot.node),
+      element("div", "grid", element("div", "stack", this.events.node, this.checks.node), this.boot.node),
       this.dump.node,
       this.past.node,
     );
@@ -160,13 +160,14 @@ export class Card {
     this.past.show(happenings, "");
     // A spell is told when it is over, but it stands where it began.
     const byTime = [...happenings].sort((one, other) => other.at - one.at);
-    list(this.past.list, byTime, ({ at, name, text }) => `${at} ${name} ${text}`, (happening) => {
-      const { at, severity, name, text, stack, seconds } = happening;
+    list(this.past.list, byTime, ({ at, times, name, text }) => `${at} ${times} ${name} ${text}`, (happening) => {
+      const { at, severity, name, text, stack, seconds, times } = happening;
       const level = severity >= 17 ? "bad" : severity >= 13 ? "warn" : "";
       const time = element("time", "number", clock(at));
       time.dateTime = new Date(at / 1e6).toISOString();
       const line = element("span", "", element("span", `label ${level}`, name), seconds === null ? "" : ` ${duration(seconds)}`, text ? " " : "", text);
       const node = element("li", "", time, line);
+      if (times > 1) line.append(element("span", "note", ` ${count(times)} times in a row`));
       if (stack) line.append(element("details", "", element("summary", "", "stack"), element("pre", "", stack)));
       return { node, update() {} };
     });

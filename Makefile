@@ -1,0 +1,79 @@
+# Everything a contributor runs; `make help` lists it. Needs Python 3, make and a shell.
+#
+# Virtual environment: .venv in the checkout. Larger things (the Collector, third-party programs,
+# interpreters) are built once into LIFESIGN_CACHE and shared between checkouts.
+#
+# Variables, as in `make test PYTHON=python3.13`; `make help` lists those that change something.
+
+PYTHON ?= python3##             interpreter of .venv
+ARGS ?=##                       options for `lifesign demo`, e.g. ARGS=--help
+PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
+COVERAGE_FLOOR ?= 92##          per cent of branches that `unit` and `test` demand
+# LIFESIGN_CACHE, an environment variable: default $XDG_CACHE_HOME/lifesign or ~/.cache/lifesign.
+
+tools := tests/tools
+bin := .venv/bin
+# What `check` reads: every shell script of ours.
+scripts = .ci/run $(shell find collector-config helm tests sidecar -name '*.sh' 2>/dev/null)
+
+# venv.sh returns at once when nothing changed, so no stamp files here.
+base = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar]'
+dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
+
+unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/benchmarks --cov --cov-branch \
+	--cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST_ARGS)
+e2e = $(bin)/pytest tests/e2e $(PYTEST_ARGS)
+
+# Shell that hands the tests what they run against. Each on its own line of `&&`, so that a tool
+# that could not be had stops the run with its own message.
+with_pythons = pythons=$$($(tools)/pythons.sh | sed 's/ /=/' | paste -s -d : -) && \
+	export LIFESIGN_TEST_PYTHONS="$$pythons"
+with_components = $(with_pythons) && \
+	apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
+	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol"
+
+.PHONY: help demo test unit e2e bench check clean
+
+help: ## this list
+	@echo 'usage: make TARGET [VARIABLE=value]'
+	@echo
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name text; do printf '  %-16s%s\n' "$$name" "$$text"; done
+	@echo
+	@sed -n 's/^\([A-Z_]*\) ?= *\(.*\)##  *\(.*\)/\1|\2|\3/p' Makefile | \
+		while IFS='|' read -r name value text; do \
+			printf '  %-16s%s%s\n' "$$name" "$$text" "$${value:+ (default: $$value)}"; done
+
+demo: ## the sample service, with failures to trigger, and its local page
+	$(base)
+	@exec $(bin)/lifesign demo $(ARGS)
+
+test: ## all tests: unit with its coverage floor, then end to end on real components
+	$(dev)
+	@$(with_components) && $(unit) && $(e2e)
+
+unit: ## unit tests alone
+	$(dev)
+	@$(with_pythons) && $(unit)
+
+e2e: ## end-to-end tests alone
+	$(dev)
+	@$(with_components) && $(e2e)
+
+bench: ## benchmarks
+	$(dev)
+	@$(with_pythons) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
+
+check: ## format, lint, types, import rules, shell scripts
+	$(dev)
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/shellcheck -x $(scripts)
+
+clean: ## remove what was made in the checkout (not LIFESIGN_CACHE)
+	rm -rf .venv _build build dist htmlcov .coverage .coverage.* \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -prune -exec rm -rf {} +

@@ -1,0 +1,93 @@
+"""A run directory, main processes in it, and a sidecar that looks at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+import pytest
+from support.mainprocess import Keeper, Main
+
+from lifesign.settings import Settings
+from lifesign.watch.cursors import Cursors
+from lifesign.watch.rejected import Rejected
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import Resource, Signal, Snapshot
+from lifesign.watch.watcher import Watcher
+
+
+class Sidecar:
+    """A watcher, and what it told."""
+
+    def __init__(self, run: Path, state: Path, **environ: str) -> None:
+        self.told: list[Signal] = []
+        self.resources: dict[str, Resource] = {}
+        self.snapshots: Sequence[Snapshot] = ()
+        self.directory = RunDirectory(str(run))
+        self.rejected = Rejected(str(state / "rejected.jsonl"))
+        self.watcher = Watcher(
+            self.directory,
+            Settings(environ={"LIFESIGN_POLL_INTERVAL": "0.01"}),
+            environ,
+            self._tell_signals,
+            self._tell_snapshots,
+            Cursors(str(state / "cursors.json")),
+            self.rejected,
+        )
+
+    async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+        self.resources.update({resource.key: resource for resource in resources})
+        self.told += signals
+
+    def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        self.snapshots = snapshots
+
+    async def look(self) -> list[Signal]:
+        """One look; returns what was new."""
+        before = len(self.told)
+        await self.watcher.look()
+        return self.told[before:]
+
+    def close(self) -> None:
+        self.watcher.close()
+        self.directory.close()
+
+
+@pytest.fixture(scope="session")
+def keeper() -> Iterator[Keeper]:
+    keeper = Keeper()
+    yield keeper
+    keeper.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    path = tmp_path / "run"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def main(run: Path, keeper: Keeper) -> Iterator[Callable[..., Main]]:
+    made: list[Main] = []
+
+    def make(key: str = "4242-00000001", **changes: Any) -> Main:
+        made.append(Main(run, keeper, key, **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.pulse.close()
+
+
+@pytest.fixture
+def sidecar(run: Path, tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
+    made: list[Sidecar] = []
+
+    def make(**environ: str) -> Sidecar:
+        made.append(Sidecar(run, tmp_path, **environ))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

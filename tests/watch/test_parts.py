@@ -1,0 +1,103 @@
+"""The smaller parts: resource, delays, events, rejected records."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.mainprocess import identity
+
+from lifesign.watch import rejected
+from lifesign.watch.diagnosis import Reading
+from lifesign.watch.rejected import Rejected, printable
+from lifesign.watch.resource import resource
+from lifesign.watch.snapshot import Delays, _events
+from lifesign.wire import layout
+from lifesign.wire.reader import EventCount, LoopSigns, Vitals
+
+
+@pytest.mark.parametrize(
+    ("own", "sidecars", "name"),
+    [
+        ({"otel_service_name": "a"}, {"OTEL_SERVICE_NAME": "z"}, "a"),
+        ({"otel_resource_attributes": "service.name=b"}, {"OTEL_SERVICE_NAME": "z"}, "b"),
+        ({}, {"OTEL_SERVICE_NAME": "c", "OTEL_RESOURCE_ATTRIBUTES": "service.name=z"}, "c"),
+        ({}, {"OTEL_RESOURCE_ATTRIBUTES": "service.name=d"}, "d"),
+        ({}, {}, "desk.py"),
+        ({"command": ""}, {}, "unknown_service"),
+    ],
+)
+def test_the_services_name_is_the_main_processs_own_word_first(own: Any, sidecars: Any, name: str) -> None:
+    assert resource("k", identity(**own), sidecars).attributes["service.name"] == name  # type: ignore[arg-type]
+
+
+def test_the_sidecars_environment_fills_what_is_missing() -> None:
+    made = resource(
+        "k",
+        identity(otel_resource_attributes="deployment.environment.name=prod,team=main,bad,=x"),  # type: ignore[arg-type]
+        {"OTEL_RESOURCE_ATTRIBUTES": "team=sidecar,k8s.pod.name=a%2Cb,service.instance.id=the-sidecars"},
+    ).attributes
+    assert made["team"] == "main"
+    assert made["deployment.environment.name"] == "prod"
+    assert made["k8s.pod.name"] == "a,b"
+    assert made["service.instance.id"] == "0b5f7a52-0000-4000-8000-000000000001"
+    assert made["host.name"] == "node-1"
+    assert made["telemetry.distro.name"] == "lifesign"
+    assert (made["process.pid"], made["process.runtime.version"]) == (4242, "3.13.0")
+    assert "bad" not in made
+    assert "" not in made
+
+
+def vitals(beats: int, ring: dict[int, int]) -> Vitals:
+    signs = LoopSigns(layout.LOOP_RUNNING, 1, beats, 0, 0, 0, 0, 0)
+    delays = tuple(ring.get(word, 0) for word in range(512))
+    return Vitals(None, (signs,) + (None,) * 7, (), (delays,) + ((),) * 7)
+
+
+def test_every_delay_is_seen_once_and_at_most_what_the_ring_holds() -> None:
+    delays = Delays()
+    assert delays.new(vitals(2, {0: 1_000_000, 1: 2_000_000})) == (0.001, 0.002)
+    assert delays.new(vitals(3, {2: 3_000_000})) == (0.003,)
+    assert delays.new(vitals(3, {})) == ()
+    assert len(delays.new(vitals(5000, {}))) == 512
+    assert delays.new(vitals(5001, {5000 % 512: 2**63})) == (1_000_000.0,)
+
+
+def test_two_names_that_became_one_when_they_were_cut_are_added_up() -> None:
+    events = (EventCount("n", 2, 1, 50, 5, 0), EventCount("n", 3, 0, 70, 7, 30))
+    reading = Reading(100, 0, True, None, (), events, 0, 3, 8)
+    (event,) = _events(reading)
+    assert (event.count, event.synthetic, event.deadline) == (5, 1, 3e-8)
+    assert event.age == pytest.approx(3e-8)
+
+
+def test_rejected_records_are_bounded_on_disk_and_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rejected, "_FILE_BYTES_MAX", 1000)
+    keeping = Rejected(str(tmp_path / "rejected.jsonl"))
+    for _ in range(100):
+        keeping.keep("1-00000000", "why\x1b[2J", b"x" * 10_000)
+    assert keeping.count == 100
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20_000
+    assert len(caplog.records) == 1
+    assert "\x1b" not in caplog.text
+    keeping._next_report = time.monotonic()
+    keeping.keep("1-00000000", "why", b"")
+    assert "100 record(s) cannot be read" in caplog.text
+
+
+def test_rejected_records_that_cannot_be_kept_are_still_counted(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("precious")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    keeping = Rejected(str(tmp_path / "link"))
+    keeping.keep("1-00000000", "why", b"")
+    Rejected(None).keep("1-00000000", "why", b"")
+    assert keeping.count == 1
+    assert (tmp_path / "target").read_text() == "precious"
+
+
+def test_printable_lets_nothing_through_that_steers_a_terminal() -> None:
+    assert printable("a\x1b[31m\u202eb\nc é") == "a\ufffd[31m\ufffdb\ufffdc é"

@@ -1,0 +1,144 @@
+"""Records of the ring become spans and log records, with the names and attributes of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lifesign.watch.signals import Log, Span
+from lifesign.watch.translate import signals
+
+RESOURCE, UID, SEEN = "4242-00000001", "instance-ring-7", 999
+FAILURE = {"type": "ConnectionError", "message": "refused\nby peer", "stack": 'File "a.py", line 3, in f'}
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "1" * 16, "name": "db", "critical": True, "passed": True, "reason": "", "error": None, "start": 10, "end": 20,
+        **changes,
+    }  # fmt: skip
+
+
+def report(*results: dict[str, Any], **changes: Any) -> Any:
+    return {
+        "kind": "postconditions", "trace": "a" * 32, "id": "b" * 16, "start": 5, "end": 30, "passed": True,
+        "diagnostic": "all passed (1 checks)", "results": list(results), "synthetic": False, **changes,
+    }  # fmt: skip
+
+
+def test_postconditions_that_hold_are_a_root_and_a_child_each() -> None:
+    made = signals(report(result()), RESOURCE, UID, SEEN)
+    assert made == [
+        Span(
+            resource=RESOURCE, trace="a" * 32, id="1" * 16, parent="b" * 16, name="postcondition db", start=10, end=20,
+            attributes={"lifesign.postcondition.name": "db", "lifesign.postcondition.critical": True},
+        ),
+        Span(resource=RESOURCE, trace="a" * 32, id="b" * 16, name="postconditions", start=5, end=30, attributes={}),
+    ]  # fmt: skip
+
+
+def test_a_failed_check_is_a_span_error_and_a_log_record_in_its_context() -> None:
+    failed = result(passed=False, reason="ConnectionError: refused\nby peer", error=FAILURE)
+    record = report(failed, passed=False, diagnostic="Post-conditions failed: db: refused")
+    log, child, root = signals(record, RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert isinstance(child, Span)
+    assert isinstance(root, Span)
+    assert child.error == "ConnectionError: refused"  # one line
+    assert child.attributes["error.type"] == "ConnectionError"
+    assert root.error == "Post-conditions failed: db: refused"
+    assert root.attributes["error.type"] == "postcondition_failed"
+    assert (log.event, log.severity) == ("lifesign.postcondition.failed", 17)
+    assert (log.trace, log.span, log.time, log.observed) == ("a" * 32, "1" * 16, 20, SEEN)
+    assert log.uid == "instance-ring-7-1111111111111111"
+    assert log.attributes["exception.type"] == "ConnectionError"
+    assert log.attributes["exception.message"] == "refused\nby peer"
+    assert log.attributes["exception.stacktrace"] == 'File "a.py", line 3, in f'
+
+
+def test_a_failed_warning_is_no_error_of_the_whole() -> None:
+    record = report(result(passed=False, critical=False, reason="cold"))
+    log, child, root = signals(record, RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert isinstance(root, Span)
+    assert log.severity == 13
+    assert child.attributes["error.type"] == "postcondition_failed"
+    assert root.error is None
+
+
+def test_what_ran_inside_synthetic_is_tagged_throughout() -> None:
+    record = report(result(passed=False, reason="x"), synthetic=True)
+    made = signals(record, RESOURCE, UID, SEEN)
+    assert {signal.attributes["user_agent.synthetic.type"] for signal in made} == {"test"}
+
+
+def dry_run(error: Any) -> Any:
+    return {
+        "kind": "dry_run", "trace": "c" * 32, "id": "d" * 16, "type": "order", "index": 4, "start": 1, "end": 2, "error": error,
+    }  # fmt: skip
+
+
+def test_a_dry_run_event_is_a_tagged_span() -> None:
+    (span,) = signals(dry_run(None), RESOURCE, UID, SEEN)
+    assert isinstance(span, Span)
+    assert (span.name, span.trace, span.id, span.parent, span.error) == ("dry_run order", "c" * 32, "d" * 16, None, None)
+    assert span.attributes == {
+        "user_agent.synthetic.type": "test", "lifesign.dry_run.type": "order", "lifesign.dry_run.index": 4,
+    }  # fmt: skip
+
+
+def test_a_handlers_exception_is_that_events_error() -> None:
+    log, span = signals(dry_run(FAILURE), RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert isinstance(span, Span)
+    assert span.error == "ConnectionError: refused"
+    assert (log.event, log.uid, log.span) == ("lifesign.dry_run.failed", UID, "d" * 16)
+    assert log.attributes["user_agent.synthetic.type"] == "test"
+
+
+def group(**changes: Any) -> Any:
+    return {
+        "kind": "task_group", "dump": "e" * 16, "index": 0, "count": 7, "waits_for": "Future", "at": 50,
+        "stack": [
+            {"function": "main", "file": "/app/a.py", "line": 3},
+            {"function": "... 9 frames ...", "file": "", "line": 0},
+            {"function": "Queue.get", "file": "/lib/queues.py", "line": 158},
+        ],
+        "names": ["worker-1"], **changes,
+    }  # fmt: skip
+
+
+def test_a_task_group_is_a_log_record_with_its_stack() -> None:
+    (log,) = signals(group(), RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert (log.event, log.uid, log.time, log.severity) == ("lifesign.task_group", UID, 50, 9)
+    assert log.body == "7 x Queue.get, waiting for Future"
+    assert log.attributes == {
+        "lifesign.task_dump.id": "e" * 16,
+        "lifesign.task_group.index": 0,
+        "lifesign.task_group.count": 7,
+        "lifesign.task_group.names": ["worker-1"],
+        "lifesign.task_group.waits_for": "Future",
+        "code.function.name": "Queue.get",
+        "code.file.path": "/lib/queues.py",
+        "code.line.number": 158,
+        "code.stacktrace": 'File "/app/a.py", line 3, in main\n... 9 frames ...\nFile "/lib/queues.py", line 158, in Queue.get',
+    }
+
+
+def test_a_group_without_a_stack_says_so() -> None:
+    (log,) = signals(group(stack=[]), RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert log.body == "7 x no coroutine, waiting for Future"
+    assert "code.stacktrace" not in log.attributes
+
+
+def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
+    record: Any = {
+        "kind": "task_dump", "id": "e" * 16, "reason": "request", "request": 2, "start": 0, "end": 12_000_000, "tasks": 205,
+        "groups": 53, "omitted": 3,
+    }  # fmt: skip
+    (log,) = signals(record, RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert log.body == "205 tasks in 53 groups, taken in 12 ms: request (and 3 more groups)"
+    assert log.event == "lifesign.task_dump"
+    assert log.attributes["lifesign.task_dump.groups_omitted"] == 3
