@@ -152,7 +152,7 @@ class History:
 
 
 def _is_same(one: Happening, other: Happening) -> bool:
-    return (one.name, one.text, one.stack, one.seconds) == (other.name, other.text, other.stack, None)
+    return one.seconds is None and (one.name, one.text, one.stack) == (other.name, other.text, other.stack)
 
 
 def _from_span(span: Span) -> Happening:

@@ -1,0 +1,41 @@
+"""The real parts that the end-to-end tests stand on; `make test` says where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from collector import Collector
+
+
+def _from(variable: str, how: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.fail(f"{variable} is not set: run `make test`, or set it to what {how} prints")
+    return value
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[Collector]:
+    """A real Collector that writes what it takes to a file."""
+    running = Collector(_from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh"), tmp_path)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def apps() -> Path:
+    """The `bin` of an environment with third-party programs and without lifesign."""
+    return Path(_from("LIFESIGN_TEST_APPS", "tests/tools/apps.sh")) / "bin"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""
+    for name in list(os.environ):
+        if name.startswith(("OTEL_", "DRY_RUN")) or (name.startswith("LIFESIGN_") and not name.startswith("LIFESIGN_TEST_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
