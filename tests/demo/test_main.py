@@ -20,10 +20,7 @@ from lifesign.demo.service import OrderDesk
 class Terminal:
     """The other end of the demo's standard input."""
 
-    def __init__(
-        self, said: pytest.CaptureFixture[str], desk: OrderDesk, keys: int, serving: asyncio.Task[None]
-    ) -> None:
-        self.desk = desk
+    def __init__(self, said: pytest.CaptureFixture[str], keys: int, serving: asyncio.Task[None]) -> None:
         self.serving = serving
         self._said = said
         self._keys = keys
@@ -45,9 +42,8 @@ class Terminal:
 async def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Terminal]:
     monkeypatch.delenv("LIFESIGN_DIR", raising=False)
     ours, theirs = os.pipe()
-    desk = OrderDesk(pace=0.002)
-    serving = asyncio.create_task(demo.serve(desk, ours))
-    yield Terminal(capsys, desk, theirs, serving)
+    serving = asyncio.create_task(demo.serve(ours, pace=0.002))
+    yield Terminal(capsys, theirs, serving)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
     os.close(ours)

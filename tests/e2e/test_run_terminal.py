@@ -102,7 +102,7 @@ def test_stopping_and_continuing_works_from_a_shell() -> None:
         victim = session.victim()
         os.write(master, b"\x1a")
         session.line_with("Stopped")
-        assert state(victim) == "T"
+        eventually(lambda: state(victim) == "T")
         os.write(master, b"fg\n")
         eventually(lambda: state(victim) in ("R", "S"))
         os.write(master, b"\x03")

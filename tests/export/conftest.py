@@ -38,29 +38,29 @@ def log() -> Callable[..., Log]:
 @pytest.fixture
 def snapshot() -> Callable[..., Snapshot]:
     def make(**more: object) -> Snapshot:
-        fields = dict(
-            key="7-abc",
-            pid=7,
-            command="shop.py",
-            service="shop",
-            instance="i-1",
-            state="healthy",
-            why="",
-            alive=True,
-            expected=True,
-            uptime=60.0,
-            beats=0,
-            beat_age=0.05,
-            heartbeat_timeout=3.0,
-            tasks=4,
-            loops=1,
-            events=(),
-            postconditions=(),
-            checkpoints=(),
-            boot="complete",
-            boot_duration=1.5,
-            dropped={},
-        )
+        fields = {
+            "key": "7-abc",
+            "pid": 7,
+            "command": "shop.py",
+            "service": "shop",
+            "instance": "i-1",
+            "state": "healthy",
+            "why": "",
+            "alive": True,
+            "expected": True,
+            "uptime": 60.0,
+            "beats": 0,
+            "beat_age": 0.05,
+            "heartbeat_timeout": 3.0,
+            "tasks": 4,
+            "loops": 1,
+            "events": (),
+            "postconditions": (),
+            "checkpoints": (),
+            "boot": "complete",
+            "boot_duration": 1.5,
+            "dropped": {},
+        }
         return Snapshot(**{**fields, **more})  # type: ignore[arg-type]
 
     return make

@@ -71,5 +71,5 @@ def test_records_of_one_resource_go_together(resource: Resource, span: Callable[
 
 @pytest.mark.parametrize("wrong", ["xyz", "0x23456789abcdef", "00000000000000ff0", ""])
 def test_an_id_that_is_none_is_an_error(wrong: str, resource: Resource, span: Callable[..., Span]) -> None:
-    with pytest.raises(ValueError, match="hex|digits"):
+    with pytest.raises(ValueError, match=r"hex|digits"):
         encode.span(span(id=wrong), encode.resource(resource))

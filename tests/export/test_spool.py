@@ -18,6 +18,13 @@ from lifesign.export.tenancy import Tenancy, default_directory, first_free
 from lifesign.watch.signals import Log, Resource, Span
 
 MIB = 1 << 20
+HOLDER = """
+import sys, pathlib
+from lifesign.export.tenancy import Tenancy
+tenancy = Tenancy(pathlib.Path(sys.argv[1]) / "0")
+print("held", flush=True)
+input()
+"""
 
 
 @contextmanager
@@ -384,8 +391,7 @@ def test_a_second_sidecar_is_kept_out(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, pathlib; from lifesign.export.tenancy import Tenancy\n"
-            "t = Tenancy(pathlib.Path(sys.argv[1]) / '0'); print('held', flush=True); input()",
+            HOLDER,
             str(tmp_path),
         ],
         stdin=subprocess.PIPE,

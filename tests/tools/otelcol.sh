@@ -21,7 +21,7 @@ if [ -x "$built/otelcol-lifesign" ]; then
     exit 0
 fi
 
-say "building the Collector v$version into $built: once, about 5-10 minutes on 2 cores"
+say "building the Collector v$version into $built: once, about 8 minutes on 2 free cores"
 go=$("$here/go.sh") || die 1 "there is no Go to build the Collector with (see above)"
 workdir "$cache" otelcol
 

@@ -19,12 +19,17 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-async def serve(desk: OrderDesk, descriptor: int) -> None:
-    """Run the desk until it is told to end.
+async def serve(descriptor: int, pace: float = 0.2) -> None:
+    """Run an order desk until it is told to end.
+
+    Args:
+        descriptor: where the commands come from.
+        pace: seconds between two orders.
 
     Raises:
         RuntimeError: it was told to crash.
     """
+    desk = OrderDesk(pace)
     loop = asyncio.get_running_loop()
     ending: asyncio.Future[None] = loop.create_future()
     doing: set[asyncio.Future[None]] = set()
@@ -88,7 +93,7 @@ def main() -> None:
     descriptor = sys.__stdin__.fileno() if sys.__stdin__ else -1
     if descriptor >= 0 and os.isatty(descriptor):
         say(HELP)
-    asyncio.run(serve(OrderDesk(), descriptor))
+    asyncio.run(serve(descriptor))
 
 
 if __name__ == "__main__":
