@@ -1,17 +1,39 @@
 """Proof of life for asyncio services: what the main process may call.
 
-Every call is a no-op where no sidecar asked for it (``LIFESIGN_DIR`` unset), and none raises.
+Every call is a no-op where no sidecar asked for it (``LIFESIGN_DIR`` unset), and none raises. What is
+not used is not loaded: the commands and the sidecar import this package without the agent.
 """
 
-from lifesign.agent.assertions import assert_postconditions, check_postconditions
-from lifesign.agent.checkpoints import checkpoint
-from lifesign.agent.control import dump_tasks, start, stop
-from lifesign.agent.dryrun import DryRun
-from lifesign.agent.events import event
-from lifesign.agent.postconditions import Report, Result, postcondition
-from lifesign.agent.synthetic import is_synthetic, synthetic
-from lifesign.errors import PostconditionError
+from typing import TYPE_CHECKING
+
 from lifesign.semconv import VERSION as __version__
+
+if TYPE_CHECKING:
+    from lifesign.agent.assertions import assert_postconditions, check_postconditions
+    from lifesign.agent.checkpoints import checkpoint
+    from lifesign.agent.control import dump_tasks, start, stop
+    from lifesign.agent.dryrun import DryRun
+    from lifesign.agent.events import event
+    from lifesign.agent.postconditions import Report, Result, postcondition
+    from lifesign.agent.synthetic import is_synthetic, synthetic
+    from lifesign.errors import PostconditionError
+
+_HOME = {
+    "DryRun": "agent.dryrun",
+    "PostconditionError": "errors",
+    "Report": "agent.postconditions",
+    "Result": "agent.postconditions",
+    "assert_postconditions": "agent.assertions",
+    "check_postconditions": "agent.assertions",
+    "checkpoint": "agent.checkpoints",
+    "dump_tasks": "agent.control",
+    "event": "agent.events",
+    "is_synthetic": "agent.synthetic",
+    "postcondition": "agent.postconditions",
+    "start": "agent.control",
+    "stop": "agent.control",
+    "synthetic": "agent.synthetic",
+}
 
 __all__ = [
     "DryRun",
@@ -30,3 +52,17 @@ __all__ = [
     "stop",
     "synthetic",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = found  # from now on an ordinary name
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

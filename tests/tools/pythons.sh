@@ -20,8 +20,8 @@ PYTHON
 
 for minor in 9 10 11 12 13 14; do
     newest=-1 path=
-    for python in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.$minor.*/bin/python3.$minor \
-        "/usr/bin/python3.$minor" "$(command -v python3.$minor)" "$(command -v python3)"; do
+    for python in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3."$minor".*/bin/"python3.$minor" \
+        "/usr/bin/python3.$minor" "$(command -v "python3.$minor")" "$(command -v python3)"; do
         [ -x "$python" ] || continue
         found=$(describe "$python")
         case $found in "3.$minor "*) ;; *) continue ;; esac

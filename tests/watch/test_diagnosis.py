@@ -79,6 +79,8 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("uncaught exception", {"alive": False, "tombstone": CRASHED}, "dead", "uncaught KeyError: 'x'"),
     ("uncaught exception on the way out", {"alive": False, "tombstone": CRASHED, "ending": Ending("SIGTERM", 1)}, "dead", "KeyError"),
     ("SIGTERM without a handler", {"alive": False, "ending": Ending("SIGTERM", None, "SIGTERM")}, "stopped", "ended by SIGTERM, as asked"),
+    ("a hangup that ended it", {"alive": False, "ending": Ending("SIGHUP", None, "SIGHUP")}, "stopped", "ended by SIGHUP, as asked"),
+    ("a reload, and later a crash", {"alive": False, "ending": Ending("SIGHUP", None, "SIGSEGV")}, "dead", "killed by SIGSEGV"),
     ("asked, and a code of its own", {"alive": False, "tombstone": CLEAN, "ending": Ending("SIGTERM", 143)}, "stopped", "as asked"),
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ import pytest
 
 from lifesign.errors import NotWatchedError, RunDirectoryError
 from lifesign.settings import Settings
-from lifesign.watch import watcher
+from lifesign.watch import process, watcher
 from lifesign.watch.cursors import Cursors
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Log, Span
@@ -122,6 +122,31 @@ async def test_death_is_told_once_and_its_boot_and_last_records_with_it(
     (snapshot,) = watching.snapshots
     assert (snapshot.state, snapshot.alive, snapshot.expected) == ("dead", False, True)
     assert watching.watcher.all_ended()
+
+
+async def test_the_verdict_on_an_end_waits_for_the_supervisors_word(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = main()
+    watching = sidecar()
+    await watching.look()
+    (run / "run.json").write_text(json.dumps({"pid": 4242}))
+    service.pulse.write_tombstone({"how": "clean", "error": None, "ended": 77, "beats": 1, "events": 0})
+    service.die()
+    assert await watching.look() == []
+    assert watching.snapshots[0].state == "healthy"
+    (run / "run.json").write_text(json.dumps({"pid": 4242, "exit_code": 3}))
+    assert "lifesign.process.died" in events(await watching.look())
+
+
+async def test_a_supervisor_that_is_gone_too_is_not_waited_for_for_ever(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_SUPERVISOR_NS", 0)
+    service = main()
+    (run / "run.json").write_text(json.dumps({"pid": 4242}))
+    service.die()
+    assert "lifesign.process.died" in events(await sidecar().look())
 
 
 async def test_a_clean_end_is_stopped_and_owes_no_beats(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
@@ -397,10 +422,12 @@ def test_a_run_directory_that_is_none_says_so(tmp_path: Path, path: str, why: st
 @pytest.mark.parametrize(
     ("content", "ending"),
     [
-        ('{"pid":4242,"asked":"SIGTERM","exit_code":null,"signal":"SIGTERM"}', ("SIGTERM", None, "SIGTERM")),
-        ('{"pid":1,"asked":"SIGTERM","exit_code":3,"signal":null}', ("SIGTERM", None, None)),
-        ('{"pid":"x"}', (None, None, None)),
-        ("", (None, None, None)),
+        ('{"pid":4242,"asked":"SIGTERM","exit_code":null,"signal":"SIGTERM"}', ("SIGTERM", None, "SIGTERM", False)),
+        ('{"pid":4242,"asked":null,"exit_code":0,"signal":null}', (None, 0, None, False)),
+        ('{"pid":4242,"asked":null,"exit_code":null,"signal":null}', (None, None, None, True)),
+        ('{"pid":1,"asked":"SIGTERM","exit_code":3,"signal":null}', ("SIGTERM", None, None, False)),
+        ('{"pid":"x"}', (None, None, None, False)),
+        ("", (None, None, None, False)),
     ],
 )
 def test_what_the_supervisor_wrote(run: Path, content: str, ending: tuple[Any, ...]) -> None:

@@ -107,12 +107,12 @@ class Observer:
             servers["page"] = await self._serve_page(address)
         if self._settings.health_addr is not None:
             health = health_app(self._board, self._health)
-            servers["health"] = Server(health, self._settings.health_addr, setting=BY_NAME["health_addr"].env)
+            servers["health"] = Server(health, self._settings.health_addr, setting=self._named("health_addr"))
             await servers["health"].start()
         return servers
 
     async def _serve_page(self, address: tuple[str, int] | None) -> Server:
-        setting = BY_NAME["page_addr"].env
+        setting = self._named("page_addr")
         page = page_app(self._board, self._watcher.request_dump, host=(address or PAGE_ADDRESS)[0])
         server = Server(page, address or PAGE_ADDRESS, setting=setting)
         try:
@@ -124,6 +124,11 @@ class Observer:
             server = Server(page, (PAGE_ADDRESS[0], 0), setting=setting)
             await server.start()
         return server
+
+    def _named(self, setting: str) -> str:
+        """What the user set it with: the flag or the variable."""
+        source = self._settings.sources[setting]
+        return BY_NAME[setting].env if source in ("default", "file") else source
 
     def _introduce(self, servers: Mapping[str, Server]) -> None:
         parts = []

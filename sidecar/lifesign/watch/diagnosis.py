@@ -25,11 +25,16 @@ from lifesign.wire.records import Tombstone
 
 
 class Ending(NamedTuple):
-    """What the supervisor knows of the end, if there is one: `asked` and `signal` are signal names."""
+    """What the supervisor knows of the end, if there is one.
+
+    `asked` and `signal` are signal names; `awaited` says that it will tell how the process ended and has
+    not done so yet.
+    """
 
     asked: str | None = None
     exit_code: int | None = None
     signal: str | None = None
+    awaited: bool = False
 
 
 class Reading(NamedTuple):
@@ -88,7 +93,8 @@ def _ended(tombstone: Tombstone | None, ending: Ending) -> Verdict:
     if tombstone is not None and tombstone["how"] == "exception":
         error = tombstone["error"]
         return Verdict(states.DEAD, f"uncaught {error['type']}: {error['message']}" if error else "uncaught exception")
-    if ending.asked is not None:
+    # A hangup is also how one asks for a reload: it counts where it is what ended the process.
+    if ending.asked is not None and (ending.asked != "SIGHUP" or ending.signal == "SIGHUP"):
         return Verdict(states.STOPPED, f"ended by {ending.asked}, as asked")
     if ending.signal is not None:
         return Verdict(states.DEAD, f"killed by {ending.signal}")

@@ -26,6 +26,7 @@ from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regula
 from lifesign.wire.records import PostconditionReport
 
 _POSTCONDITIONS_MAX = 500
+_SUPERVISOR_NS = 1_000_000_000  # more than it takes to write how a child ended
 _BOOT_KINDS = frozenset(("checkpoint", "boot_ended"))
 _RING_KINDS = frozenset(("postconditions", "task_dump", "task_group", "dry_run"))
 
@@ -72,6 +73,7 @@ class WatchedProcess:
             self._opened = opened.pop_all()
         self.resource = resource(key, self.identity, environ)
         self.ended = False
+        self._gone_since = 0
         self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
         self._ring_lane = Lane(
             self._reader.ring, _RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence
@@ -120,6 +122,8 @@ class WatchedProcess:
             ending=self._directory.ending(self.identity["pid"]),
         )
         verdict = diagnose(reading)
+        if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
+            alive, verdict = True, Verdict(self._transitions.state or states.STARTING, "it ended a moment ago")
         made = self._read_boot(None if alive else verdict.why, wall)
         made += self._read_ring(wall)
         made += self._report_dropped(wall)
@@ -142,6 +146,11 @@ class WatchedProcess:
         cursor.ring_sequence = self._ring_lane.sequence
         cursor.state = self._transitions.state
         cursor.state_since = self._transitions.since
+
+    def _wait_for_the_supervisor(self, now: int) -> bool:
+        """Whether to leave the verdict open: the kernel frees the lock before the supervisor hears of the end."""
+        self._gone_since = self._gone_since or now
+        return now - self._gone_since < _SUPERVISOR_NS
 
     def _read_boot(self, died: str | None, wall: int) -> list[Signal]:
         for sequence, record in self._boot_lane.records():

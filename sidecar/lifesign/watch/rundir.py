@@ -98,4 +98,4 @@ class RunDirectory:
             os.close(descriptor)
         if state.pid != pid:
             return Ending(state.asked)
-        return Ending(state.asked, state.exit_code, state.signal)
+        return Ending(state.asked, state.exit_code, state.signal, state.exit_code is None and state.signal is None)
