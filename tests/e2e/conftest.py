@@ -36,6 +36,8 @@ def apps() -> Path:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""
     for name in list(os.environ):
-        if name.startswith(("OTEL_", "DRY_RUN")) or (name.startswith("LIFESIGN_") and not name.startswith("LIFESIGN_TEST_")):
+        if name.startswith(("OTEL_", "DRY_RUN")) or (
+            name.startswith("LIFESIGN_") and not name.startswith("LIFESIGN_TEST_")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import victims
 
 import lifesign
 from lifesign.wire.reader import PulseReader
+from support import victims
 
 EVERYTHING = Path(__file__).parent / "victims" / "everything.py"
 PACKAGE = Path(lifesign.__file__).parents[1]
@@ -38,7 +38,9 @@ def test_everything_works(version: str, tmp_path: Path) -> None:
     process = victims.start([PYTHONS[version], str(EVERYTHING)], tmp_path, {"LIFESIGN_EVENTS": "order=30s"})
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (7, b"", b"")
-    main, *children = sorted(victims.folders(tmp_path), key=lambda folder: not folder.name.startswith(f"{process.pid}-"))
+    main, *children = sorted(
+        victims.folders(tmp_path), key=lambda folder: not folder.name.startswith(f"{process.pid}-")
+    )
     assert main.name.startswith(f"{process.pid}-")
     assert len(children) == 2
     for child in children:

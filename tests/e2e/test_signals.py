@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from collector import Collector
+
 from support.victims import environment
 from support.waiting import eventually
 
@@ -71,9 +72,7 @@ def watch(tmp_path: Path, environ: dict[str, str]) -> Running:
 @pytest.mark.parametrize("start", [run, watch], ids=["run", "watch"])
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_all_five_signals_arrive(start: Any, protocol: str, collector: Collector, tmp_path: Path) -> None:
-    running = start(
-        tmp_path, {**collector.environment(protocol), "TRACEPARENT": f"00-{TRACE}-{PARENT}-01"}
-    )
+    running = start(tmp_path, {**collector.environment(protocol), "TRACEPARENT": f"00-{TRACE}-{PARENT}-01"})
     assert running.service.stdout.readline() == "ready\n"
     dump = subprocess.run(
         [sys.executable, "-m", "lifesign", "dump", "--dir", str(running.run_directory), "--json"],
@@ -84,7 +83,10 @@ def test_all_five_signals_arrive(start: Any, protocol: str, collector: Collector
     )
     assert dump.returncode == 0, dump.stderr
     eventually(lambda: any(log.event == "lifesign.task_dump" for log in collector.logs()), seconds=20)
-    eventually(lambda: any(point.metric == "lifesign.heartbeats" and point.value > 5 for point in collector.points()), seconds=20)
+    eventually(
+        lambda: any(point.metric == "lifesign.heartbeats" and point.value > 5 for point in collector.points()),
+        seconds=20,
+    )
     assert running.end() == 0
     running.service.stdout.close()
     eventually(lambda: any(log.event == "lifesign.process.stopped" for log in collector.logs()), seconds=20)
@@ -152,7 +154,11 @@ def assert_dry_run(spans: list[Any]) -> None:
 
 def assert_task_dump(logs: list[Any]) -> None:
     summary = next(log for log in logs if log.event == "lifesign.task_dump")
-    groups = [log for log in logs if log.attributes.get("lifesign.task_dump.id") == summary.attributes["lifesign.task_dump.id"]]
+    groups = [
+        log
+        for log in logs
+        if log.attributes.get("lifesign.task_dump.id") == summary.attributes["lifesign.task_dump.id"]
+    ]
     workers = next(log for log in groups if log.attributes.get("lifesign.task_group.count") == 5)
     assert workers.attributes["lifesign.task_group.index"] == 0
     assert sorted(workers.attributes["lifesign.task_group.names"]) == [f"worker-{number}" for number in range(5)]
@@ -190,7 +196,10 @@ def assert_metrics(points: list[Any]) -> None:
     assert by_name["lifesign.heartbeat.expected"][-1].value == 0  # the tombstone
     events = {point.attributes.get("user_agent.synthetic.type"): point.value for point in by_name["lifesign.events"]}
     assert events == {None: 1, "test": 3}
-    passed = {point.attributes["lifesign.postcondition.name"]: point.value for point in by_name["lifesign.postcondition.passed"]}
+    passed = {
+        point.attributes["lifesign.postcondition.name"]: point.value
+        for point in by_name["lifesign.postcondition.passed"]
+    }
     assert passed == {"database connected": 0, "rules loaded": 1}
     assert {point.value for point in by_name["lifesign.records.dropped"]} == {0}
     reasons = {point.attributes["lifesign.reason"] for point in by_name["lifesign.records.dropped"]}

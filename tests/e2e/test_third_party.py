@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Iterator
 
 from collector import Collector
+
 from support.waiting import eventually
 
 VICTIMS = Path(__file__).parent / "victims"
@@ -146,7 +147,9 @@ def test_datasette(apps: Path, collector: Collector) -> None:
 
 def test_a_mail_server(apps: Path, collector: Collector) -> None:
     port = free_port()
-    with running([str(apps / "python"), "-m", "aiosmtpd", "--nosetuid", "--listen", f"127.0.0.1:{port}"], collector) as process:
+    with running(
+        [str(apps / "python"), "-m", "aiosmtpd", "--nosetuid", "--listen", f"127.0.0.1:{port}"], collector
+    ) as process:
 
         def delivered() -> bool:
             try:

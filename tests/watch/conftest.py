@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 import pytest
-from support.mainprocess import Keeper, Main
 
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursors
@@ -14,6 +13,7 @@ from lifesign.watch.rejected import Rejected
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
 from lifesign.watch.watcher import Watcher
+from support.mainprocess import Keeper, Main
 
 
 class Sidecar:

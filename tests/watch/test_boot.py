@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from support.mainprocess import STARTED, TRACE, identity
 from lifesign.watch.boot import BootView
 from lifesign.watch.signals import Log, Signal, Span
+from support.mainprocess import STARTED, TRACE, identity
 
 S = 1_000_000_000
 KEY = "4242-00000001"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.mainprocess import identity
 
 from lifesign.watch import rejected
 from lifesign.watch.diagnosis import Reading
@@ -16,6 +15,7 @@ from lifesign.watch.resource import resource
 from lifesign.watch.snapshot import Delays, _events
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, Vitals
+from support.mainprocess import identity
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,13 @@ def dry_run(error: Any) -> Any:
 def test_a_dry_run_event_is_a_tagged_span() -> None:
     (span,) = signals(dry_run(None), RESOURCE, UID, SEEN)
     assert isinstance(span, Span)
-    assert (span.name, span.trace, span.id, span.parent, span.error) == ("dry_run order", "c" * 32, "d" * 16, None, None)
+    assert (span.name, span.trace, span.id, span.parent, span.error) == (
+        "dry_run order",
+        "c" * 32,
+        "d" * 16,
+        None,
+        None,
+    )
     assert span.attributes == {
         "user_agent.synthetic.type": "test", "lifesign.dry_run.type": "order", "lifesign.dry_run.index": 4,
     }  # fmt: skip

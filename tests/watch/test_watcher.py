@@ -378,7 +378,9 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
     service.pulse.ring.append(report)
     watching = sidecar()
     await watching.look()
-    assert [(one.name, one.passed, one.reason) for one in watching.snapshots[0].postconditions] == [("db", False, "gone")]
+    assert [(one.name, one.passed, one.reason) for one in watching.snapshots[0].postconditions] == [
+        ("db", False, "gone")
+    ]
     service.pulse.ring.append({**report, "passed": True, "results": [{**result, "passed": True, "reason": ""}]})
     await watching.look()
     assert [(one.name, one.passed) for one in watching.snapshots[0].postconditions] == [("db", True)]
