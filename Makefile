@@ -30,7 +30,8 @@ with_pythons = pythons=$$($(tools)/pythons.sh | sed 's/ /=/' | paste -s -d : -) 
 	export LIFESIGN_TEST_PYTHONS="$$pythons"
 with_components = $(with_pythons) && \
 	apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
-	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol"
+	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
+	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
 .PHONY: help demo test unit e2e bench check clean
 
@@ -54,7 +55,7 @@ test: ## all tests: unit with its coverage floor, then end to end on real compon
 
 unit: ## unit tests alone
 	$(dev)
-	@$(with_pythons) && $(unit)
+	@$(unit)
 
 e2e: ## end-to-end tests alone
 	$(dev)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Iterator
 
@@ -104,7 +105,7 @@ def test_uvicorn_under_load(apps: Path, collector: Collector) -> None:
     for beside in (None, collector):
         port = free_port()
         with running([*command, str(port)], beside) as process:
-            eventually(lambda: answers(port), seconds=20)
+            eventually(partial(answers, port), seconds=20)
             right, wrong = load(port, 2.0)
             assert right > 100
             assert wrong == 0
@@ -122,7 +123,7 @@ def test_each_uvicorn_worker_is_a_process_of_its_own(apps: Path, collector: Coll
     port = free_port()
     command = [str(apps / "uvicorn"), "hello:app", "--workers", "2", "--log-level", "warning", "--port", str(port)]
     with running(command, collector) as process:
-        eventually(lambda: answers(port), seconds=20)
+        eventually(partial(answers, port), seconds=20)
         eventually(lambda: len([beats for beats in beating(collector).values() if beats > 10]) == 2, seconds=30)
         ended(process, signal.SIGTERM)
     eventually(lambda: [log.event for log in collector.logs()].count("lifesign.process.stopped") == 2, seconds=20)
@@ -135,7 +136,7 @@ def test_datasette(apps: Path, collector: Collector) -> None:
     for beside in (None, collector):
         port = free_port()
         with running([str(apps / "datasette"), "--memory", "--port", str(port)], beside) as process:
-            eventually(lambda: answers(port, "/-/versions.json"), seconds=30)
+            eventually(partial(answers, port, "/-/versions.json"), seconds=30)
             if beside is not None:
                 eventually(lambda: any(beats > 10 for beats in beating(collector).values()), seconds=20)
             statuses.append(ended(process, signal.SIGINT))

@@ -16,10 +16,17 @@ KEY = "4242-00000001"
 
 def checkpoint(name: str, start: float, end: float | None, **changes: Any) -> Any:
     return {
-        "kind": "checkpoint", "id": name.encode().hex().ljust(16, "0")[:16], "name": name, "number": None, "total": None,
-        "start": STARTED + int(start * S), "end": None if end is None else STARTED + int(end * S), "error": None,
-        "synthetic": False, **changes,
-    }  # fmt: skip
+        "kind": "checkpoint",
+        "id": name.encode().hex().ljust(16, "0")[:16],
+        "name": name,
+        "number": None,
+        "total": None,
+        "start": STARTED + int(start * S),
+        "end": None if end is None else STARTED + int(end * S),
+        "error": None,
+        "synthetic": False,
+        **changes,
+    }
 
 
 def over(outcome: str, end: float, diagnostic: str = "") -> Any:
@@ -56,8 +63,10 @@ def test_a_good_boot_is_a_root_with_its_checkpoints() -> None:
     first = spans(made)["checkpoint started"]
     assert (first.trace, first.parent, first.start, first.end) == (TRACE, root.id, STARTED, STARTED + S)
     assert first.attributes == {
-        "lifesign.checkpoint.name": "started", "lifesign.checkpoint.number": 1, "lifesign.checkpoint.total": 8,
-    }  # fmt: skip
+        "lifesign.checkpoint.name": "started",
+        "lifesign.checkpoint.number": 1,
+        "lifesign.checkpoint.total": 8,
+    }
     assert spans(made)["checkpoint config loaded"].attributes == {"lifesign.checkpoint.name": "config loaded"}
     assert (boot.outcome, boot.duration) == ("complete", 3.0)
     assert boot.signals(None, 0) == []

@@ -47,17 +47,42 @@ def reading(**changes: Any) -> Reading:
 
 ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("beats", {}, "healthy", "no event is promised"),
-    ("beats, events on time", {"events": (event("order", 5, 30), event("tick", 1, 5))}, "healthy", "2 promised events on time"),
+    (
+        "beats, events on time",
+        {"events": (event("order", 5, 30), event("tick", 1, 5))},
+        "healthy",
+        "2 promised events on time",
+    ),
     ("just not stale", {"loops": (loop(3.0),), "watchdog": watchdog(3.0)}, "healthy", ""),
     ("booting", {"watchdog": watchdog(0.1, BOOTING)}, "starting", "boot has not ended"),
-    ("no loop yet", {"loops": (), "watchdog": watchdog(0.1, BOOTING), "started": NOW - 2 * S}, "starting", "no event loop yet"),
+    (
+        "no loop yet",
+        {"loops": (), "watchdog": watchdog(0.1, BOOTING), "started": NOW - 2 * S},
+        "starting",
+        "no event loop yet",
+    ),
     ("no loop for long", {"loops": (), "watchdog": watchdog(0.1, BOOTING)}, "idle", "runs no event loop"),
     ("no loop, boot timed out", {"loops": (), "watchdog": watchdog(0.1, TIMED_OUT)}, "idle", "runs no event loop"),
     ("loop ended", {"loops": (loop(50, ENDED),)}, "idle", "event loop has ended"),
     ("boot failed but beats", {"watchdog": watchdog(0.1, FAILED)}, "healthy", ""),
-    ("event overdue", {"events": (event("order", 31, 30),)}, "silent", "'order' came last, 31.0 s ago; due every 30.0 s"),
-    ("event never came", {"events": (event("order", None, 30),)}, "silent", "'order' has not come since the start, 100.0 s ago"),
-    ("boot timed out on the first event", {"watchdog": watchdog(0.1, TIMED_OUT), "events": (event("order", None, 300),)}, "silent", ""),
+    (
+        "event overdue",
+        {"events": (event("order", 31, 30),)},
+        "silent",
+        "'order' came last, 31.0 s ago; due every 30.0 s",
+    ),
+    (
+        "event never came",
+        {"events": (event("order", None, 30),)},
+        "silent",
+        "'order' has not come since the start, 100.0 s ago",
+    ),
+    (
+        "boot timed out on the first event",
+        {"watchdog": watchdog(0.1, TIMED_OUT), "events": (event("order", None, 300),)},
+        "silent",
+        "",
+    ),
     ("late event that nobody promised", {"events": (event("order", 5000),)}, "healthy", ""),
     ("loop stale", {"loops": (loop(4.5),)}, "blocked", "the event loop has not turned for 4.5 s; Python still runs"),
     ("one of two loops stale", {"loops": (loop(4.5), loop(0.1))}, "blocked", "1 of 2 event loops"),
@@ -69,7 +94,12 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("never beat at all", {"loops": (), "watchdog": None}, "frozen", "100.0 s"),
     ("only the watchdog stale", {"watchdog": watchdog(50)}, "healthy", ""),
     ("we were away", {"loops": (loop(60),), "watchdog": watchdog(60), "watching_since": NOW - 2 * S}, "healthy", ""),
-    ("we are back for long", {"loops": (loop(60),), "watchdog": watchdog(60), "watching_since": NOW - 4 * S}, "frozen", "4.0 s"),
+    (
+        "we are back for long",
+        {"loops": (loop(60),), "watchdog": watchdog(60), "watching_since": NOW - 4 * S},
+        "frozen",
+        "4.0 s",
+    ),
     ("killed", {"alive": False}, "dead", "gone without a tombstone"),
     ("killed, signal known", {"alive": False, "ending": Ending(None, None, "SIGKILL")}, "dead", "killed by SIGKILL"),
     ("os._exit(3)", {"alive": False, "ending": Ending(None, 3, None)}, "dead", "exit code 3"),
@@ -77,12 +107,37 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("sys.exit(3)", {"alive": False, "tombstone": CLEAN, "ending": Ending(None, 3, None)}, "dead", "exit code 3"),
     ("clean end", {"alive": False, "tombstone": CLEAN}, "stopped", "by itself"),
     ("uncaught exception", {"alive": False, "tombstone": CRASHED}, "dead", "uncaught KeyError: 'x'"),
-    ("uncaught exception on the way out", {"alive": False, "tombstone": CRASHED, "ending": Ending("SIGTERM", 1)}, "dead", "KeyError"),
-    ("SIGTERM without a handler", {"alive": False, "ending": Ending("SIGTERM", None, "SIGTERM")}, "stopped", "ended by SIGTERM, as asked"),
-    ("a hangup that ended it", {"alive": False, "ending": Ending("SIGHUP", None, "SIGHUP")}, "stopped", "ended by SIGHUP, as asked"),
-    ("a reload, and later a crash", {"alive": False, "ending": Ending("SIGHUP", None, "SIGSEGV")}, "dead", "killed by SIGSEGV"),
-    ("asked, and a code of its own", {"alive": False, "tombstone": CLEAN, "ending": Ending("SIGTERM", 143)}, "stopped", "as asked"),
-]  # fmt: skip
+    (
+        "uncaught exception on the way out",
+        {"alive": False, "tombstone": CRASHED, "ending": Ending("SIGTERM", 1)},
+        "dead",
+        "KeyError",
+    ),
+    (
+        "SIGTERM without a handler",
+        {"alive": False, "ending": Ending("SIGTERM", None, "SIGTERM")},
+        "stopped",
+        "ended by SIGTERM, as asked",
+    ),
+    (
+        "a hangup that ended it",
+        {"alive": False, "ending": Ending("SIGHUP", None, "SIGHUP")},
+        "stopped",
+        "ended by SIGHUP, as asked",
+    ),
+    (
+        "a reload, and later a crash",
+        {"alive": False, "ending": Ending("SIGHUP", None, "SIGSEGV")},
+        "dead",
+        "killed by SIGSEGV",
+    ),
+    (
+        "asked, and a code of its own",
+        {"alive": False, "tombstone": CLEAN, "ending": Ending("SIGTERM", 143)},
+        "stopped",
+        "as asked",
+    ),
+]
 
 
 @pytest.mark.parametrize(("changes", "state", "why"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])

@@ -13,16 +13,31 @@ FAILURE = {"type": "ConnectionError", "message": "refused\nby peer", "stack": 'F
 
 def result(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "1" * 16, "name": "db", "critical": True, "passed": True, "reason": "", "error": None, "start": 10, "end": 20,
+        "id": "1" * 16,
+        "name": "db",
+        "critical": True,
+        "passed": True,
+        "reason": "",
+        "error": None,
+        "start": 10,
+        "end": 20,
         **changes,
-    }  # fmt: skip
+    }
 
 
 def report(*results: dict[str, Any], **changes: Any) -> Any:
     return {
-        "kind": "postconditions", "trace": "a" * 32, "id": "b" * 16, "start": 5, "end": 30, "passed": True,
-        "diagnostic": "all passed (1 checks)", "results": list(results), "synthetic": False, **changes,
-    }  # fmt: skip
+        "kind": "postconditions",
+        "trace": "a" * 32,
+        "id": "b" * 16,
+        "start": 5,
+        "end": 30,
+        "passed": True,
+        "diagnostic": "all passed (1 checks)",
+        "results": list(results),
+        "synthetic": False,
+        **changes,
+    }
 
 
 def test_postconditions_that_hold_are_a_root_and_a_child_each() -> None:
@@ -73,8 +88,15 @@ def test_what_ran_inside_synthetic_is_tagged_throughout() -> None:
 
 def dry_run(error: Any) -> Any:
     return {
-        "kind": "dry_run", "trace": "c" * 32, "id": "d" * 16, "type": "order", "index": 4, "start": 1, "end": 2, "error": error,
-    }  # fmt: skip
+        "kind": "dry_run",
+        "trace": "c" * 32,
+        "id": "d" * 16,
+        "type": "order",
+        "index": 4,
+        "start": 1,
+        "end": 2,
+        "error": error,
+    }
 
 
 def test_a_dry_run_event_is_a_tagged_span() -> None:
@@ -88,8 +110,10 @@ def test_a_dry_run_event_is_a_tagged_span() -> None:
         None,
     )
     assert span.attributes == {
-        "user_agent.synthetic.type": "test", "lifesign.dry_run.type": "order", "lifesign.dry_run.index": 4,
-    }  # fmt: skip
+        "user_agent.synthetic.type": "test",
+        "lifesign.dry_run.type": "order",
+        "lifesign.dry_run.index": 4,
+    }
 
 
 def test_a_handlers_exception_is_that_events_error() -> None:
@@ -103,14 +127,20 @@ def test_a_handlers_exception_is_that_events_error() -> None:
 
 def group(**changes: Any) -> Any:
     return {
-        "kind": "task_group", "dump": "e" * 16, "index": 0, "count": 7, "waits_for": "Future", "at": 50,
+        "kind": "task_group",
+        "dump": "e" * 16,
+        "index": 0,
+        "count": 7,
+        "waits_for": "Future",
+        "at": 50,
         "stack": [
             {"function": "main", "file": "/app/a.py", "line": 3},
             {"function": "... 9 frames ...", "file": "", "line": 0},
             {"function": "Queue.get", "file": "/lib/queues.py", "line": 158},
         ],
-        "names": ["worker-1"], **changes,
-    }  # fmt: skip
+        "names": ["worker-1"],
+        **changes,
+    }
 
 
 def test_a_task_group_is_a_log_record_with_its_stack() -> None:
@@ -127,7 +157,9 @@ def test_a_task_group_is_a_log_record_with_its_stack() -> None:
         "code.function.name": "Queue.get",
         "code.file.path": "/lib/queues.py",
         "code.line.number": 158,
-        "code.stacktrace": 'File "/app/a.py", line 3, in main\n... 9 frames ...\nFile "/lib/queues.py", line 158, in Queue.get',
+        "code.stacktrace": (
+            'File "/app/a.py", line 3, in main\n... 9 frames ...\nFile "/lib/queues.py", line 158, in Queue.get'
+        ),
     }
 
 
@@ -140,9 +172,16 @@ def test_a_group_without_a_stack_says_so() -> None:
 
 def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
     record: Any = {
-        "kind": "task_dump", "id": "e" * 16, "reason": "request", "request": 2, "start": 0, "end": 12_000_000, "tasks": 205,
-        "groups": 53, "omitted": 3,
-    }  # fmt: skip
+        "kind": "task_dump",
+        "id": "e" * 16,
+        "reason": "request",
+        "request": 2,
+        "start": 0,
+        "end": 12_000_000,
+        "tasks": 205,
+        "groups": 53,
+        "omitted": 3,
+    }
     (log,) = signals(record, RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.body == "205 tasks in 53 groups, taken in 12 ms: request (and 3 more groups)"

@@ -20,8 +20,15 @@ from lifesign.watch.signals import Log, Span
 from lifesign.wire import layout
 
 DRY_RUN = {
-    "kind": "dry_run", "trace": "c" * 32, "id": "d" * 16, "type": "order", "index": 4, "start": 1, "end": 2, "error": None,
-}  # fmt: skip
+    "kind": "dry_run",
+    "trace": "c" * 32,
+    "id": "d" * 16,
+    "type": "order",
+    "index": 4,
+    "start": 1,
+    "end": 2,
+    "error": None,
+}
 
 
 def events(signals: list[Any]) -> list[str]:
@@ -369,12 +376,26 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
 ) -> None:
     service = main()
     result = {
-        "id": "1" * 16, "name": "db", "critical": True, "passed": False, "reason": "gone", "error": None, "start": 1, "end": 2,
-    }  # fmt: skip
+        "id": "1" * 16,
+        "name": "db",
+        "critical": True,
+        "passed": False,
+        "reason": "gone",
+        "error": None,
+        "start": 1,
+        "end": 2,
+    }
     report = {
-        "kind": "postconditions", "trace": "a" * 32, "id": "b" * 16, "start": 1, "end": 2, "passed": False,
-        "diagnostic": "Post-conditions failed: db: gone", "results": [result], "synthetic": False,
-    }  # fmt: skip
+        "kind": "postconditions",
+        "trace": "a" * 32,
+        "id": "b" * 16,
+        "start": 1,
+        "end": 2,
+        "passed": False,
+        "diagnostic": "Post-conditions failed: db: gone",
+        "results": [result],
+        "synthetic": False,
+    }
     service.pulse.ring.append(report)
     watching = sidecar()
     await watching.look()
