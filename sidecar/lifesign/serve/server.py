@@ -73,7 +73,7 @@ class Server:
         """End within `CLOSE_S` seconds, whoever is still connected. Twice is as good as once."""
         if self._server is None or self._serving is None:
             return
-        self._server.should_exit = True
+        self._server.ending.set()
         _, late = await asyncio.wait({self._serving}, timeout=CLOSE_S)
         for task in late:
             task.cancel()
@@ -129,11 +129,20 @@ def _listen(
 
 
 class _Uvicorn(uvicorn.Server):
-    """Signals belong to the command, not to its HTTP server."""
+    """Signals belong to the command, not to its HTTP server; and it sleeps until it is asked or told."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    async def main_loop(self) -> None:
+        # uvicorn wakes up ten times a second to look whether it should exit.
+        await self.on_tick(0)
+        await self.ending.wait()
 
 
 class _ImpatientProtocol(H11Protocol):
