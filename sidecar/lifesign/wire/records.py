@@ -100,8 +100,32 @@ class PostconditionReport(TypedDict):
     synthetic: bool
 
 
+class Frame(TypedDict):
+    """One place in a stack."""
+
+    function: str
+    file: str
+    line: int
+
+
+class FinishedTasks(TypedDict):
+    """Tasks of one coroutine function that ended one way not long ago.
+
+    `outcome` is ``cancelled``, ``returned TYPE`` or ``raised TYPE``; `message` the text of the newest exception.
+    """
+
+    function: str
+    outcome: str
+    message: str
+    count: int
+
+
 class TaskDump(TypedDict):
-    """The summary of a task dump; its groups are records of their own, biggest first."""
+    """The summary of a task dump; its groups are records of their own, biggest first, and come before it.
+
+    A dump that shows the same groups as an earlier one names it in `same_as` and has no groups of its own:
+    `counts` are the tasks in each of the earlier one's, by index.
+    """
 
     kind: Literal["task_dump"]
     id: str
@@ -112,14 +136,17 @@ class TaskDump(TypedDict):
     tasks: int
     groups: int
     omitted: int  # groups that are not in the dump
+    same_as: str | None
+    counts: list[int]
+    cycles: list[list[str]]  # names of tasks that wait for each other in a ring
+    finished: list[FinishedTasks]
 
 
-class Frame(TypedDict):
-    """One place in a coroutine stack."""
+class GroupEdge(TypedDict):
+    """`count` tasks of this group wait for tasks of the group with index `group`."""
 
-    function: str
-    file: str
-    line: int
+    group: int
+    count: int
 
 
 class TaskGroup(TypedDict):
@@ -131,8 +158,26 @@ class TaskGroup(TypedDict):
     count: int
     stack: list[Frame]
     names: list[str]
+    states: dict[str, int]  # how many are "waiting", "ready" and "running"
     waits_for: str
+    awaits: list[GroupEdge]
+    oldest: float | None  # age in seconds, where creation is tracked (LIFESIGN_TASK_ORIGIN)
+    newest: float | None
+    origin: list[Frame]  # where a sample of the group was created, innermost frame last
+    trace: str | None  # of the app's own span that a sample runs under
+    span: str | None
     at: int
+
+
+class Stall(TypedDict):
+    """What the thread of an event loop is doing while the loop does not turn, outermost frame first."""
+
+    kind: Literal["stall"]
+    loop: int  # vital sign slot
+    since: int  # wall clock time of the loop's last beat
+    at: int
+    busy: bool | None  # whether the thread uses the processor; None where that cannot be told
+    stack: list[Frame]
 
 
 class DryRunEvent(TypedDict):
