@@ -101,6 +101,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
     Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
+    Setting("task_origin", "0", _flag, "note where each task is created and how it ends; some microseconds a task"),
+    Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
+    Setting("dump_interval", "10", _seconds, "seconds between two periodic task dumps"),
     Setting("poll_interval", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
     Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
     Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
@@ -130,6 +133,9 @@ class Settings:
     boot_timeout: float
     events: dict[str, float]
     ring_size: int
+    task_origin: bool
+    async_debug: bool
+    dump_interval: float
     poll_interval: float
     metric_interval: float
     spool_dir: str | None

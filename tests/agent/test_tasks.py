@@ -8,7 +8,7 @@ from typing import Any, AsyncIterator, Callable, Iterator
 import pytest
 
 import lifesign
-from lifesign.agent import tasks
+from lifesign.agent import pace, tasks, walk
 from lifesign.agent.tasks import Tasks
 from support.waiting import eventually
 
@@ -145,7 +145,7 @@ async def test_a_deep_stack_keeps_both_its_ends(started: Callable[..., Any]) -> 
 
 
 async def test_a_slice_lets_the_watchdog_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "SLICE", 2)
+    monkeypatch.setattr(pace, "SLICE", 2)
     loop = asyncio.get_running_loop()
     event = asyncio.Event()
     waiting = [asyncio.create_task(middle(event)) for _ in range(9)]
@@ -157,7 +157,7 @@ async def test_a_slice_lets_the_watchdog_beat(monkeypatch: pytest.MonkeyPatch) -
         append = records.append
 
     dump = Tasks(lambda: [loop]).dump
-    await asyncio.to_thread(dump, Ring(), "call", 3, lambda: beats.append(1))  # type: ignore[arg-type]
+    await asyncio.to_thread(dump, Ring(), "call", 3, lambda: beats.append(1), whole=True)  # type: ignore[arg-type]
     event.set()
     await asyncio.gather(*waiting)
     assert len(beats) >= 5  # 10 tasks or a few more, two a slice
@@ -184,6 +184,11 @@ def test_a_generator_is_walked_too() -> None:
     def inner() -> Iterator[Any]:
         yield None
 
-    generator = coroutine()
-    next(generator)
-    assert [code.co_name for code, _ in tasks._chain(generator)] == ["coroutine", "inner"]
+    class Task:
+        generator = coroutine()
+
+        def get_coro(self) -> Iterator[Any]:
+            return self.generator
+
+    next(Task.generator)
+    assert [code.co_name for code, _ in walk.chain(Task())] == ["coroutine", "inner"]

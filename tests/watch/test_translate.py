@@ -139,6 +139,13 @@ def group(**changes: Any) -> Any:
             {"function": "Queue.get", "file": "/lib/queues.py", "line": 158},
         ],
         "names": ["worker-1"],
+        "states": {"waiting": 6, "ready": 1},
+        "awaits": [],
+        "oldest": None,
+        "newest": None,
+        "origin": [],
+        "trace": None,
+        "span": None,
         **changes,
     }
 
@@ -153,6 +160,7 @@ def test_a_task_group_is_a_log_record_with_its_stack() -> None:
         "lifesign.task_group.index": 0,
         "lifesign.task_group.count": 7,
         "lifesign.task_group.names": ["worker-1"],
+        "lifesign.task_group.states": ["6 waiting", "1 ready"],
         "lifesign.task_group.waits_for": "Future",
         "code.function.name": "Queue.get",
         "code.file.path": "/lib/queues.py",
@@ -170,8 +178,8 @@ def test_a_group_without_a_stack_says_so() -> None:
     assert "code.stacktrace" not in log.attributes
 
 
-def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
-    record: Any = {
+def summary(**changes: Any) -> Any:
+    return {
         "kind": "task_dump",
         "id": "e" * 16,
         "reason": "request",
@@ -181,9 +189,65 @@ def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
         "tasks": 205,
         "groups": 53,
         "omitted": 3,
+        "same_as": None,
+        "counts": [],
+        "cycles": [],
+        "finished": [],
+        **changes,
     }
-    (log,) = signals(record, RESOURCE, UID, SEEN)
+
+
+def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
+    (log,) = signals(summary(), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
-    assert log.body == "205 tasks in 53 groups, taken in 12 ms: request (and 3 more groups)"
-    assert log.event == "lifesign.task_dump"
+    assert log.body == "205 tasks in 53 groups, taken in 12 ms: request; and 3 more groups"
+    assert (log.event, log.severity) == ("lifesign.task_dump", 9)
     assert log.attributes["lifesign.task_dump.groups_omitted"] == 3
+
+
+def test_a_deadlock_is_named_as_one() -> None:
+    (log,) = signals(summary(cycles=[["a", "b"]], omitted=0), RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert log.severity == 13
+    assert log.body.endswith("; deadlock: a -> b -> a")
+    assert log.attributes["lifesign.task_dump.cycles"] == ["a -> b -> a"]
+
+
+def test_a_dump_that_shows_nothing_new_is_a_count() -> None:
+    (log,) = signals(summary(same_as="f" * 16, counts=[7, 2], omitted=0), RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert log.attributes["lifesign.task_dump.same_as"] == "f" * 16
+    assert log.attributes["lifesign.task_dump.counts"] == ["7", "2"]
+
+
+def test_tasks_that_ended_are_told_by_how_they_did() -> None:
+    finished = [
+        {"function": "work", "outcome": "raised KeyError", "message": "'x'", "count": 2},
+        {"function": "work", "outcome": "returned int", "message": "", "count": 1},
+    ]
+    (log,) = signals(summary(finished=finished), RESOURCE, UID, SEEN)
+    assert log.attributes["lifesign.task_dump.finished"] == ["2 x work raised KeyError: 'x'", "1 x work returned int"]
+
+
+def test_a_group_tells_its_edges_ages_origin_and_span_where_they_are_known() -> None:
+    record = group(
+        awaits=[{"group": 3, "count": 7}],
+        oldest=12.5,
+        newest=0.5,
+        origin=[{"function": "main", "file": "/app/a.py", "line": 9}],
+        trace="a" * 32,
+        span="b" * 16,
+    )
+    (log,) = signals(
+        record, RESOURCE, UID, SEEN, lambda file, line: "spawn()" if (file, line) == ("/app/a.py", 9) else None
+    )
+    assert isinstance(log, Log)
+    assert log.attributes["lifesign.task_group.awaits"] == ["7 for group 3"]
+    assert (log.attributes["lifesign.task_group.oldest"], log.attributes["lifesign.task_group.newest"]) == (12.5, 0.5)
+    assert log.attributes["lifesign.task_group.origin"] == 'File "/app/a.py", line 9, in main\n  spawn()'
+    assert (log.trace, log.span) == ("a" * 32, "b" * 16)
+
+
+def test_a_stall_is_evidence_and_no_news_of_its_own() -> None:
+    record: Any = {"kind": "stall", "loop": 0, "since": 1, "at": 2, "busy": None, "stack": []}
+    assert signals(record, RESOURCE, UID, SEEN) == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from typing import Any
 
-from lifesign.agent import process
+from lifesign.agent import origin, process
 from lifesign.agent.harmless import complain
+from lifesign.agent.slots import Beating
 from lifesign.wire import layout
 
 _beats: dict[int, LoopBeat] = {}  # by thread: a thread runs one loop at a time
@@ -26,8 +28,9 @@ class LoopBeat:
         self.slot = slot
         self._generation = _generation
         self._interval_ns = int(agent.settings.heartbeat_interval * 1e9)
+        self._thread = threading.get_ident()
+        self._native_thread = threading.get_native_id()
         self._since_ns = time.monotonic_ns()
-        self._thread = threading.get_native_id()
         self._write(layout.LOOP_RUNNING, self._since_ns, 0)
         self._schedule()
 
@@ -52,10 +55,12 @@ class LoopBeat:
             complain("a beat failed", error)
 
     def _write(self, state: int, now: int, delay: int) -> None:
-        beats = self.agent.slots.beats[self.slot]
+        wall = time.time_ns()
+        slots = self.agent.slots
         self.agent.pulse.loops[self.slot].write(
-            state, self._generation, beats, time.time_ns(), now, delay, self._thread, self._since_ns
+            state, self._generation, slots.beats[self.slot], wall, now, delay, self._native_thread, self._since_ns
         )
+        slots.beating[self.slot] = Beating(self.loop, self._thread, self._native_thread, now, wall)
 
     def end(self) -> None:
         """The loop ended, or runs on without us."""
@@ -77,9 +82,14 @@ def changed(loop: Any) -> None:
             beat.agent.slots.give_back(beat.slot)
     if loop is None or agent is None:
         return
-    slot = agent.slots.take(loop)
+    slot = agent.slots.take()
     if slot is None:
         complain(f"more than {layout.LOOPS} event loops at once: this one goes unwatched")
         return
     agent.boot.loop_started()
+    if agent.settings.task_origin:
+        origin.track(loop)
+    if agent.settings.async_debug:
+        loop.set_debug(True)
+        logging.getLogger("asyncio").setLevel(logging.DEBUG)
     _beats[thread] = LoopBeat(agent, loop, slot)

@@ -59,7 +59,7 @@ class Agent:
             self.pulse.events.promise(name, int(seconds * 1e9))
         self.boot = Boot(self.pulse, me, promised=bool(settings.events))
         self.slots = LoopSlots()
-        self.watchdog = Watchdog(self.pulse, self.boot, Tasks(self.slots.loops), settings.heartbeat_interval)
+        self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings)
         os.rename(unfinished, os.path.join(self.folder, "pulse"))
         self.watchdog.start()
         self._ended = False

@@ -1,11 +1,22 @@
-"""Which vital sign slot belongs to which event loop."""
+"""Which vital sign slot belongs to which event loop, and when that loop last turned."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from typing import NamedTuple
 
 from lifesign.wire import layout
+
+
+class Beating(NamedTuple):
+    """A running loop: its thread, and its newest beat on both clocks."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: int
+    native_thread: int
+    mono_ns: int
+    wall_ns: int
 
 
 class LoopSlots:
@@ -17,21 +28,20 @@ class LoopSlots:
 
     def __init__(self) -> None:
         self.beats = [0] * layout.LOOPS
-        self._loops: list[asyncio.AbstractEventLoop | None] = [None] * layout.LOOPS
+        self.beating: list[Beating | None] = [None] * layout.LOOPS
+        self._free = list(range(layout.LOOPS))
         self._lock = threading.Lock()
 
-    def take(self, loop: asyncio.AbstractEventLoop) -> int | None:
+    def take(self) -> int | None:
         """A free slot, or None when as many loops run as there are slots."""
         with self._lock:
-            for slot, taken in enumerate(self._loops):
-                if taken is None:
-                    self._loops[slot] = loop
-                    return slot
-        return None
+            return self._free.pop(0) if self._free else None
 
     def give_back(self, slot: int) -> None:
-        self._loops[slot] = None
+        with self._lock:
+            self.beating[slot] = None
+            self._free.insert(0, slot)
 
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The loops that run now."""
-        return [loop for loop in self._loops if loop is not None]
+        return [one.loop for one in self.beating if one is not None]

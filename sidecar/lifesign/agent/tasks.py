@@ -1,51 +1,48 @@
 """Task dumps: all tasks, grouped by identical await stack, taken from the watchdog's thread.
 
-Grouping goes by code objects alone; only a few samples of each group have their frames touched,
-because on 3.11 and newer a touched frame costs memory for good. The walk pauses often, so that the
-loop keeps running while 100,000 tasks are looked at. No local, argument or repr of a user's object is
-read.
+Grouping goes by code objects alone; only a sample of each group has its frames touched. No local,
+argument or repr of a user's object is read.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
-from functools import partial
-from types import CodeType, FrameType
-from typing import Any, Callable, Iterator
+from types import CodeType
+from typing import Any, Callable
 
+from lifesign.agent import origin
+from lifesign.agent.appspan import app_span
+from lifesign.agent.edges import Edges
+from lifesign.agent.ended import ended
 from lifesign.agent.identity import new_span_id
-from lifesign.wire.records import Frame, TaskDump, TaskGroup
+from lifesign.agent.pace import Pace
+from lifesign.agent.walk import await_stack, chain, name, waits_for
+from lifesign.wire.records import TaskDump, TaskGroup
 from lifesign.wire.writer import LaneWriter
 
-SLICE = 50  # tasks between two pauses
-PAUSE_SECONDS = 0.002
 GROUPS_MAX = 50
 NAMES_MAX = 5
-DEPTH_MAX = 100  # of a stack that is walked
-FRAMES_MAX = 40  # of a stack that is written: its outer and inner ends
-_TEXT_CHARACTERS = 200
+SPANS_MAX = 20  # tasks of a group that are asked for a span before it is said to have none
 
-# A coroutine, a generator and an async generator name their code, their frame and what they wait
-# for differently.
-_KINDS = (
-    ("cr_code", "cr_frame", "cr_await"),
-    ("gi_code", "gi_frame", "gi_yieldfrom"),
-    ("ag_code", "ag_frame", "ag_await"),
-)
-_BRIDGES = frozenset(("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"))
+Key = tuple[int, ...]  # ids of the code objects of an await stack
 
 
 class _Group:
-    """Tasks with one chain of code objects. `codes` keeps the ids of the chain from being reused."""
+    """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused."""
 
     def __init__(self, codes: tuple[CodeType, ...], sample: Any) -> None:
         self.codes = codes
-        self.count = 0
         self.sample = sample
+        self.count = 0
+        self.index = 0
         self.names: list[str] = []
+        self.states: dict[str, int] = {}
+        self.oldest: float | None = None
+        self.newest: float | None = None
+        self.span: tuple[str, str] | None = None
+        self.awaits: dict[Key, int] = {}
 
 
 class Tasks:
@@ -59,6 +56,8 @@ class Tasks:
         self._loops = loops
         self._next_count = 0.0
         self._count = 0
+        self._last: dict[Key, _Group] = {}  # the newest dump that was written in full
+        self._last_id = ""
 
     def count(self) -> int:
         """How many there are; asked at every beat, so counted no oftener than it is cheap."""
@@ -68,34 +67,30 @@ class Tasks:
             self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
         return self._count
 
-    def dump(self, ring: LaneWriter, reason: str, request: int, beat: Callable[[], None]) -> None:
+    def dump(self, ring: LaneWriter, reason: str, request: int, beat: Callable[[], None], *, whole: bool) -> None:
         """Writes one record a group, biggest first, and a summary to `ring`.
 
         Args:
             reason: why, in a word or two.
             request: the count of the request that this answers; 0 for none.
-            beat: called between slices, so that a long walk does not look like a watchdog that stopped.
+            beat: called between slices of the walk.
+            whole: write the groups even where the newest dump had the same ones.
         """
         started = time.time_ns()
-        groups: dict[tuple[int, ...], _Group] = {}
-        total = 0
-        for looked, task in enumerate(self._all(), 1):
-            if looked % SLICE == 0:
-                beat()
-                time.sleep(PAUSE_SECONDS)
-            if task.done():
-                continue
-            total += 1
-            codes = tuple(code for code, _ in _chain(_coroutine(task)))
-            group = groups.setdefault(tuple(map(id, codes)), _Group(codes, task))
-            group.count += 1
-            if len(group.names) < NAMES_MAX:
-                group.names.append(_name(task))
+        pace = Pace(beat)
+        edges = Edges()
+        groups, total, done = self._walk(pace, edges)
         ranked = sorted(groups.values(), key=lambda group: -group.count)
+        same = not whole and bool(ranked) and groups.keys() == self._last.keys()
         identifier = new_span_id()
-        # The groups first: whoever sees the summary of a request has the whole dump.
-        for index, group in enumerate(ranked[:GROUPS_MAX]):
-            ring.append(_record(identifier, index, group))
+        if not same:
+            for index, group in enumerate(ranked):
+                group.index = index
+            self._connect(groups, edges, pace)
+            # The groups first: whoever sees the summary has the whole dump.
+            for group in ranked[:GROUPS_MAX]:
+                pace.step()
+                ring.append(_record(identifier, group, groups))
         summary: TaskDump = {
             "kind": "task_dump",
             "id": identifier,
@@ -106,8 +101,52 @@ class Tasks:
             "tasks": total,
             "groups": len(ranked),
             "omitted": max(0, len(ranked) - GROUPS_MAX),
+            "same_as": self._last_id if same else None,
+            "counts": self._counts_like_last(groups) if same else [],
+            "cycles": edges.cycles(pace),
+            "finished": ended([*done, *(task for task in list(origin.finished) if task.done())]),
         }
         ring.append(summary)
+        if not same:
+            self._last, self._last_id = groups, identifier
+            for group in ranked:
+                group.sample = None  # we must not be what keeps a task alive
+
+    def _walk(self, pace: Pace, edges: Edges) -> tuple[dict[Key, _Group], int, list[Any]]:
+        groups: dict[Key, _Group] = {}
+        total = 0
+        done: list[Any] = []
+        running = {id(task) for task in self._running()}
+        now = time.monotonic()
+        for task in self._all():
+            pace.step()
+            if task.done():
+                if len(done) < origin.FINISHED_MAX:
+                    done.append(task)
+                continue
+            total += 1
+            codes = tuple(code for code, _ in chain(task))
+            group = groups.setdefault(tuple(map(id, codes)), _Group(codes, task))
+            _count_in(group, task, now, is_running=id(task) in running)
+            edges.look(task)
+        return groups, total, done
+
+    def _connect(self, groups: dict[Key, _Group], edges: Edges, pace: Pace) -> None:
+        """Edges between tasks become edges between their groups."""
+        for awaiter, others in edges.by_awaiter.values():
+            group = groups.get(_key(awaiter))
+            for other in others:
+                pace.step()
+                key = _key(other)
+                if group is not None and key in groups:
+                    group.awaits[key] = group.awaits.get(key, 0) + 1
+
+    def _counts_like_last(self, groups: dict[Key, _Group]) -> list[int]:
+        by_index = sorted(self._last.items(), key=lambda item: item[1].index)
+        return [groups[key].count for key, _ in by_index[:GROUPS_MAX]]
+
+    def _running(self) -> list[Any]:
+        return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
 
     def _all(self) -> list[Any]:
         """Every task; below 3.14 done ones that somebody still refers to may be among them."""
@@ -122,71 +161,41 @@ class Tasks:
         return [task for task in found if task is not None]
 
 
-def _record(identifier: str, index: int, group: _Group) -> TaskGroup:
+def _key(task: Any) -> Key:
+    return tuple(id(code) for code, _ in chain(task))
+
+
+def _count_in(group: _Group, task: Any, now: float, *, is_running: bool) -> None:
+    group.count += 1
+    if len(group.names) < NAMES_MAX:
+        group.names.append(name(task))
+    idle = "ready" if getattr(task, "_fut_waiter", None) is None else "waiting"
+    state = "running" if is_running else idle
+    group.states[state] = group.states.get(state, 0) + 1
+    age = origin.age(task, now)
+    if age is not None:
+        group.oldest = age if group.oldest is None else max(group.oldest, age)
+        group.newest = age if group.newest is None else min(group.newest, age)
+    if group.span is None and group.count <= SPANS_MAX:
+        group.span = app_span(task)
+
+
+def _record(identifier: str, group: _Group, groups: dict[Key, _Group]) -> TaskGroup:
+    trace, span = group.span or (None, None)
     return {
         "kind": "task_group",
         "dump": identifier,
-        "index": index,
+        "index": group.index,
         "count": group.count,
-        "stack": _frames(group.sample),
+        "stack": await_stack(group.sample),
         "names": group.names,
-        "waits_for": _waits_for(group.sample),
+        "states": group.states,
+        "waits_for": waits_for(group.sample),
+        "awaits": [{"group": groups[key].index, "count": count} for key, count in group.awaits.items()],
+        "oldest": group.oldest,
+        "newest": group.newest,
+        "origin": origin.origin_stack(group.sample),
+        "trace": trace,
+        "span": span,
         "at": time.time_ns(),
     }
-
-
-def _coroutine(task: Any) -> Any:
-    get = getattr(task, "get_coro", None)
-    return get() if get is not None else None
-
-
-def _name(task: Any) -> str:
-    get = getattr(task, "get_name", None)
-    return str(get())[:_TEXT_CHARACTERS] if get is not None else type(task).__name__
-
-
-def _chain(awaitable: Any) -> Iterator[tuple[CodeType, Callable[[], FrameType | None]]]:
-    """The code objects of an await stack from the task's own coroutine inwards, each with a way to its frame."""
-    for _ in range(DEPTH_MAX):
-        found = _parts(awaitable)
-        if found is None:
-            return
-        code, frame, awaitable = found
-        yield code, frame
-
-
-def _parts(awaitable: Any) -> tuple[CodeType, Callable[[], FrameType | None], Any] | None:
-    for code, frame, inner in _KINDS:
-        found = getattr(awaitable, code, None)
-        if isinstance(found, CodeType):
-            return found, partial(getattr, awaitable, frame, None), getattr(awaitable, inner, None)
-    if type(awaitable).__name__ in _BRIDGES and type(awaitable).__module__ == "builtins":
-        # These C types say nothing of what they drive; the collector knows what they refer to.
-        for referent in gc.get_referents(awaitable):
-            found_inside = _parts(referent)
-            if found_inside is not None:
-                return found_inside
-    return None
-
-
-def _frames(task: Any) -> list[Frame]:
-    stack: list[Frame] = []
-    for code, get_frame in _chain(_coroutine(task)):
-        frame = get_frame()
-        line = frame.f_lineno if frame is not None and frame.f_lineno else code.co_firstlineno
-        name = getattr(code, "co_qualname", code.co_name)
-        stack.append({"function": name[:_TEXT_CHARACTERS], "file": code.co_filename[-_TEXT_CHARACTERS:], "line": line})
-    if len(stack) > FRAMES_MAX:
-        outer, inner = stack[: FRAMES_MAX // 2], stack[-(FRAMES_MAX // 2) :]
-        stack = [*outer, {"function": f"... {len(stack) - FRAMES_MAX} frames ...", "file": "", "line": 0}, *inner]
-    return stack
-
-
-def _waits_for(task: Any) -> str:
-    """The kind of thing that the task waits for, by the name of its type."""
-    waiter = getattr(task, "_fut_waiter", None)
-    if waiter is None:
-        return "its turn"
-    if isinstance(waiter, asyncio.Task):
-        return f"task {_name(waiter)}"
-    return type(waiter).__name__

@@ -1,7 +1,7 @@
 """A thread that beats beside the loop: it tells a blocked loop from a process that runs no Python.
 
 It also does what the loop must not be kept from its work for: it looks for requests of the sidecar,
-takes task dumps, and notices a boot that takes too long.
+gathers the evidence of a stall, takes task dumps, and notices a boot that takes too long.
 """
 
 from __future__ import annotations
@@ -11,25 +11,39 @@ import time
 from typing import TYPE_CHECKING
 
 from lifesign.agent.harmless import complain
+from lifesign.agent.slots import LoopSlots
+from lifesign.agent.stall import stall
 from lifesign.agent.tasks import Tasks
+from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.writer import PulseWriter
 
 if TYPE_CHECKING:
     from lifesign.agent.boot import Boot
 
+EVIDENCE = 2 / 3  # of the heartbeat timeout: the evidence must be there when the sidecar judges
+STALL_SECONDS = 30.0  # between two dumps while a loop stays blocked
+QUIET_SECONDS = 5.0  # between two dumps that nobody asked for by hand
+BY_HAND = ("request", "call")
+
 
 class Watchdog:
-    """The thread; `interval` in seconds."""
+    """The thread."""
 
-    def __init__(self, pulse: PulseWriter, boot: Boot, tasks: Tasks, interval: float) -> None:
+    def __init__(self, pulse: PulseWriter, boot: Boot, slots: LoopSlots, tasks: Tasks, settings: Settings) -> None:
         self._pulse = pulse
         self._boot = boot
+        self._slots = slots
         self._tasks = tasks
-        self._interval = interval
+        self._interval = settings.heartbeat_interval
+        self._timeout = settings.heartbeat_timeout
+        self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
-        self._answered = 0  # the newest request that has been dealt with
-        self._dumps: list[str] = []  # reasons for dumps that this process itself asked for
+        self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was dealt with
+        self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
+        self._next_period = time.monotonic() + settings.dump_interval
+        self._next_unasked = 0.0
+        self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
         self._stopping = threading.Event()
         # A daemon: it must never keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="lifesign-watchdog", daemon=True)
@@ -43,18 +57,16 @@ class Watchdog:
         self._stopping.set()
 
     def dump(self, reason: str) -> None:
-        """Takes a task dump at the next beat; several calls before it are one dump."""
-        if reason not in self._dumps:
-            self._dumps.append(reason)
+        """Wants a task dump at the next beat; several calls before it are one dump."""
+        self._wanted.setdefault(reason, 0)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):
             try:
                 self._beat()
-                if self._boot.overdue():
-                    self._boot.time_out()
-                    self.dump("boot timeout")
-                self._dump_if_asked()
+                self._look_for_stalls()
+                self._look_for_reasons()
+                self._dump_what_is_wanted()
             except Exception as error:  # noqa: BLE001 - a watchdog that dies of a surprise watches nothing
                 complain("the watchdog failed at a beat", error)
 
@@ -67,13 +79,49 @@ class Watchdog:
             self._tasks.count(),
             self._boot.phase,
             self._boot.ended_ns,
-            self._answered,
+            self._answered[layout.REQUEST_DUMP],
         )
 
-    def _dump_if_asked(self) -> None:
-        asked = self._pulse.requests(layout.REQUEST_DUMP)
-        if asked != self._answered:
-            self._tasks.dump(self._pulse.ring, "request", asked, self._beat)
-            self._answered = asked
-        while self._dumps:
-            self._tasks.dump(self._pulse.ring, self._dumps.pop(0), 0, self._beat)
+    def _look_for_stalls(self) -> None:
+        now = time.monotonic()
+        for slot, beating in enumerate(self._slots.beating):
+            age = 0.0 if beating is None else now - beating.mono_ns / 1e9
+            if beating is None or age < EVIDENCE * self._timeout:
+                self._stalled.pop(slot, None)
+                continue
+            since, again = self._stalled.get(slot, (0, 0.0))
+            if since == beating.mono_ns and now < again:
+                continue
+            evidence = stall(slot, beating)
+            if evidence is not None:
+                self._pulse.ring.append(evidence)
+            overdue = age >= self._timeout
+            if overdue:
+                self.dump("blocked")
+            # The first look comes early, the second as the timeout passes, the others now and then.
+            pause = STALL_SECONDS if overdue else self._timeout - age
+            self._stalled[slot] = (beating.mono_ns, now + pause)
+
+    def _look_for_reasons(self) -> None:
+        if self._boot.overdue():
+            self._boot.time_out()
+            self.dump("boot timeout")
+        if self._period is not None and time.monotonic() >= self._next_period:
+            self._next_period = time.monotonic() + self._period
+            self.dump("periodic")
+        for word, reason in enumerate(layout.REQUEST_REASONS):
+            asked = self._pulse.requests(word)
+            if asked != self._answered[word]:
+                self._wanted[reason] = asked
+
+    def _dump_what_is_wanted(self) -> None:
+        for reason, request in list(self._wanted.items()):
+            by_hand = reason in BY_HAND
+            if not by_hand and time.monotonic() < self._next_unasked:
+                continue
+            del self._wanted[reason]
+            self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=by_hand)
+            if reason in layout.REQUEST_REASONS:
+                self._answered[layout.REQUEST_REASONS.index(reason)] = request
+            if not by_hand:
+                self._next_unasked = time.monotonic() + QUIET_SECONDS

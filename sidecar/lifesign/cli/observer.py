@@ -24,6 +24,7 @@ from lifesign.watch.cursors import Cursors
 from lifesign.watch.rejected import Rejected
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
+from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.watcher import Watcher
 
 PAGE_ADDRESS = ("127.0.0.1", 7317)
@@ -72,6 +73,8 @@ class Observer:
             self._tell_snapshots,
             Cursors(state and os.path.join(state, "cursors.json")),
             Rejected(state and os.path.join(state, "rejected-records.jsonl")),
+            # Beside CMD on one machine, as one user, the stacks' files are there to be read.
+            Sources() if self._supervised else no_source,
         )
         servers = await self._serve()
         self._introduce(servers)

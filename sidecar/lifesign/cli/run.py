@@ -16,7 +16,16 @@ from lifesign.errors import LifesignError, UsageError
 from lifesign.settings import BY_NAME
 
 # What the agent reads; the sidecar gets every setting.
-_AGENT_SETTINGS = ("heartbeat_interval", "boot_timeout", "events", "ring_size")
+_AGENT_SETTINGS = (
+    "heartbeat_interval",
+    "heartbeat_timeout",
+    "boot_timeout",
+    "events",
+    "ring_size",
+    "task_origin",
+    "async_debug",
+    "dump_interval",
+)
 _INJECT = os.path.join(os.path.dirname(os.path.abspath(lifesign.__file__)), "agent", "inject")
 _FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush
 

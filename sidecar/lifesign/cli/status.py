@@ -77,7 +77,7 @@ def look(directory: str, settings: Settings) -> list[Snapshot]:
             with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
                 process = WatchedProcess(run, key, Cursor(), settings, os.environ, Rejected(None))
                 stack.callback(process.close)
-                snapshots.append(process.look(watching_since=0).snapshot)
+                snapshots.append(process.look(watching_since=0, ask=False).snapshot)
     return snapshots
 
 

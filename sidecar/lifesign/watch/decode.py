@@ -8,7 +8,7 @@ import msgspec
 
 from lifesign.wire import records
 
-RingRecord = Union[records.PostconditionReport, records.TaskDump, records.TaskGroup, records.DryRunEvent]
+RingRecord = Union[records.PostconditionReport, records.TaskDump, records.TaskGroup, records.Stall, records.DryRunEvent]
 BootRecord = Union[records.Checkpoint, records.BootEnded]
 
 Record = Union[RingRecord, BootRecord]
@@ -27,6 +27,7 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "postconditions": msgspec.json.Decoder(records.PostconditionReport),
     "task_dump": msgspec.json.Decoder(records.TaskDump),
     "task_group": msgspec.json.Decoder(records.TaskGroup),
+    "stall": msgspec.json.Decoder(records.Stall),
     "dry_run": msgspec.json.Decoder(records.DryRunEvent),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from typing import Mapping, NamedTuple
@@ -16,19 +17,20 @@ from lifesign.watch.diagnosis import Reading, Verdict, diagnose
 from lifesign.watch.lane import Lane
 from lifesign.watch.rejected import Rejected
 from lifesign.watch.resource import resource
+from lifesign.watch.ring import KINDS as RING_KINDS
+from lifesign.watch.ring import RingView
 from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import SEVERITY_WARN, Log, PostconditionReading, Signal, Snapshot
+from lifesign.watch.signals import SEVERITY_WARN, Log, Signal, Snapshot
 from lifesign.watch.snapshot import Delays, snapshot
-from lifesign.watch.transitions import Transitions
-from lifesign.watch.translate import signals
+from lifesign.watch.sources import Source, no_source
+from lifesign.watch.transitions import NO_EVIDENCE, Evidence, Transitions
+from lifesign.watch.triggers import Triggers
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
-from lifesign.wire.records import PostconditionReport
 
-_POSTCONDITIONS_MAX = 500
+_logger = logging.getLogger("lifesign.watch")
 _SUPERVISOR_NS = 1_000_000_000  # more than it takes to write how a child ended
 _BOOT_KINDS = frozenset(("checkpoint", "boot_ended"))
-_RING_KINDS = frozenset(("postconditions", "task_dump", "task_group", "dry_run"))
 
 
 class Look(NamedTuple):
@@ -54,6 +56,7 @@ class WatchedProcess:
         settings: Settings,
         environ: Mapping[str, str],
         rejected: Rejected,
+        source: Source = no_source,
     ) -> None:
         self.key = key
         self._directory = directory
@@ -75,13 +78,12 @@ class WatchedProcess:
         self.ended = False
         self._gone_since = 0
         self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
-        self._ring_lane = Lane(
-            self._reader.ring, _RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence
-        )
+        self._ring_lane = Lane(self._reader.ring, RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence)
+        self._ring = RingView(self._ring_lane, key, self.identity["instance"], source)
         self._boot = BootView(self.identity, key, cursor.boot_exported)
         self._boot_told = cursor.boot_sequence if cursor.boot_exported else 0
         self._transitions = Transitions(key, self.identity["instance"], cursor.state, cursor.state_since)
-        self._postconditions: dict[str, PostconditionReading] = {}
+        self._triggers = Triggers()
         self._delays = Delays()
         self._dropped = {"ring": 0, "invalid": 0}
 
@@ -96,11 +98,12 @@ class WatchedProcess:
         """
         return self._reader.request(layout.REQUEST_DUMP)
 
-    def look(self, watching_since: int) -> Look:
+    def look(self, watching_since: int, *, ask: bool = True) -> Look:
         """Reads the pulse once.
 
         Args:
             watching_since: monotonic nanoseconds; see `diagnosis.Reading`.
+            ask: ask for task dumps where there is a reason; not for those who only want to see.
 
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
@@ -125,15 +128,18 @@ class WatchedProcess:
         if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
             alive, verdict = True, Verdict(self._transitions.state or states.STARTING, "it ended a moment ago")
         made = self._read_boot(None if alive else verdict.why, wall)
-        made += self._read_ring(wall)
+        made += self._ring.signals(wall)
         made += self._report_dropped(wall)
+        began = _began(verdict, reading, wall)
         made += self._transitions.signals(
-            verdict, _began(verdict, reading, wall), wall, reading.tombstone, reading.ending
+            verdict, began, wall, reading.tombstone, reading.ending, lambda: self._evidence(verdict.state, began)
         )
+        if ask:
+            self._ask_for_dumps(verdict, reading)
         self.ended = verdict.state in states.ENDED
         seen = snapshot(
             self.key, self.identity, self.resource, verdict, reading, self._boot,
-            tuple(self._postconditions.values()), dict(self._dropped), self._delays.new(vitals),
+            tuple(self._ring.postconditions.values()), dict(self._dropped), self._delays.new(vitals),
         )  # fmt: skip
         return Look(seen, made)
 
@@ -158,23 +164,19 @@ class WatchedProcess:
                 self._boot.add(record, told=sequence < self._boot_told)
         return self._boot.signals(died, wall)
 
-    def _read_ring(self, wall: int) -> list[Signal]:
-        made: list[Signal] = []
-        for sequence, record in self._ring_lane.records():
-            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended":
-                continue  # the lane lets neither through
-            if record["kind"] == "postconditions":
-                self._remember(record)
-            made += signals(record, self.key, f"{self.identity['instance']}-ring-{sequence}", wall)
-        return made
+    def _ask_for_dumps(self, verdict: Verdict, reading: Reading) -> None:
+        tasks = reading.watchdog.tasks if reading.watchdog else 0
+        for word in self._triggers.due(
+            verdict.state, asked=reading.ending.asked is not None, tasks=tasks, now=reading.now
+        ):
+            try:
+                self._reader.request(word)
+            except (OSError, PulseError) as error:
+                _logger.debug("lifesign: process %s cannot be asked for a dump: %s", self.key, error)
 
-    def _remember(self, report: PostconditionReport) -> None:
-        for result in report["results"]:
-            name = result["name"]
-            if name in self._postconditions or len(self._postconditions) < _POSTCONDITIONS_MAX:
-                self._postconditions[name] = PostconditionReading(
-                    name, result["passed"], result["critical"], result["reason"]
-                )
+    def _evidence(self, state: str, began: int) -> Evidence:
+        """What is known of the state that the process comes into."""
+        return self._ring.stall(began) if state == states.BLOCKED else NO_EVIDENCE
 
     def _report_dropped(self, wall: int) -> list[Signal]:
         lanes = (self._boot_lane, self._ring_lane)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Callable, NamedTuple
 
 from lifesign import semconv
 from lifesign.watch import states
@@ -19,6 +20,16 @@ _ENTERED = {
     states.STOPPED: (semconv.LOG_STOPPED, SEVERITY_INFO),
 }
 _LEFT = {states.BLOCKED: semconv.SPAN_BLOCKED, states.FROZEN: semconv.SPAN_FROZEN}
+
+
+class Evidence(NamedTuple):
+    """What is known of a state besides the verdict: a few words for the record's body, and attributes."""
+
+    words: str
+    attributes: Attributes
+
+
+NO_EVIDENCE = Evidence("", {})
 
 
 class Transitions:
@@ -38,13 +49,20 @@ class Transitions:
         self.since = since
 
     def signals(
-        self, verdict: Verdict, began: int, now: int, tombstone: Tombstone | None, ending: Ending
+        self,
+        verdict: Verdict,
+        began: int,
+        now: int,
+        tombstone: Tombstone | None,
+        ending: Ending,
+        evidence: Callable[[], Evidence],
     ) -> list[Signal]:
         """What a new verdict has to tell; nothing while the state stays.
 
         Args:
             began: when the new state really began (the last beat before it), wall clock nanoseconds.
             now: wall clock nanoseconds.
+            evidence: asked for where there is a record to put it into.
         """
         if verdict.state == self.state:
             return []
@@ -52,14 +70,22 @@ class Transitions:
         if self.state in _LEFT:
             made.append(self._left(self.state, now))
         if verdict.state in _ENTERED:
-            made.append(self._entered(verdict, began, now, tombstone, ending))
+            made.append(self._entered(verdict, began, now, tombstone, ending, evidence()))
         self.state = verdict.state
         self.since = began
         return made
 
-    def _entered(self, verdict: Verdict, began: int, now: int, tombstone: Tombstone | None, ending: Ending) -> Log:
+    def _entered(
+        self,
+        verdict: Verdict,
+        began: int,
+        now: int,
+        tombstone: Tombstone | None,
+        ending: Ending,
+        evidence: Evidence,
+    ) -> Log:
         event, severity = _ENTERED[verdict.state]
-        attributes: Attributes = {semconv.STATE: verdict.state}
+        attributes: Attributes = {semconv.STATE: verdict.state, **evidence.attributes}
         if verdict.state in states.ENDED:
             if ending.exit_code is not None:
                 attributes[semconv.EXIT_CODE] = ending.exit_code
@@ -74,7 +100,7 @@ class Transitions:
             time=began,
             observed=now,
             severity=severity,
-            body=first_line(verdict.why),
+            body="; ".join(filter(None, (first_line(verdict.why), evidence.words))),
             attributes=attributes,
         )
 

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.watch.decode import RingRecord
+from lifesign.watch.dumps import task_dump, task_group
 from lifesign.watch.signals import (
     SEVERITY_ERROR,
-    SEVERITY_INFO,
     SEVERITY_WARN,
     Attributes,
     Log,
     Signal,
     Span,
 )
-from lifesign.wire.records import DryRunEvent, Failure, Frame, PostconditionReport, TaskDump, TaskGroup
+from lifesign.watch.sources import Source, no_source
+from lifesign.wire.records import DryRunEvent, Failure, PostconditionReport
 
 
-def signals(record: RingRecord, resource: str, uid: str, observed: int) -> list[Signal]:
+def signals(record: RingRecord, resource: str, uid: str, observed: int, source: Source = no_source) -> list[Signal]:
     """What one record of the ring says.
 
     Args:
         resource: the key of the process's Resource.
         uid: names the record for good; each log record's own uid begins with it.
         observed: when the sidecar saw it, wall clock nanoseconds.
+        source: gives the line of source code at a file and line, where it can be had.
     """
     if record["kind"] == "postconditions":
         return _postconditions(record, resource, uid, observed)
     if record["kind"] == "dry_run":
         return _dry_run(record, resource, uid, observed)
     if record["kind"] == "task_group":
-        return [_task_group(record, resource, uid, observed)]
-    return [_task_dump(record, resource, uid, observed)]
+        return [task_group(record, resource, uid, observed, source)]
+    if record["kind"] == "task_dump":
+        return [task_dump(record, resource, uid, observed)]
+    return []  # a stall is evidence for a verdict, no news of its own
 
 
 def exception_attributes(error: Failure) -> Attributes:
@@ -140,58 +144,3 @@ def _dry_run(record: DryRunEvent, resource: str, uid: str, observed: int) -> lis
         attributes=attributes,
     )
     return [*made, span]
-
-
-def _task_dump(record: TaskDump, resource: str, uid: str, observed: int) -> Log:
-    milliseconds = (record["end"] - record["start"]) / 1e6
-    return Log(
-        resource=resource,
-        uid=uid,
-        event=semconv.LOG_TASK_DUMP,
-        time=record["end"],
-        observed=observed,
-        severity=SEVERITY_INFO,
-        body=f"{record['tasks']} tasks in {record['groups']} groups, taken in {milliseconds:.0f} ms: {record['reason']}"
-        + (f" (and {record['omitted']} more groups)" if record["omitted"] else ""),
-        attributes={
-            semconv.DUMP_ID: record["id"],
-            semconv.DUMP_REASON: record["reason"],
-            semconv.DUMP_TASKS: record["tasks"],
-            semconv.DUMP_GROUPS: record["groups"],
-            semconv.DUMP_GROUPS_OMITTED: record["omitted"],
-        },
-    )
-
-
-def _task_group(record: TaskGroup, resource: str, uid: str, observed: int) -> Log:
-    attributes: Attributes = {
-        semconv.DUMP_ID: record["dump"],
-        semconv.GROUP_INDEX: record["index"],
-        semconv.GROUP_COUNT: record["count"],
-        semconv.GROUP_NAMES: record["names"],
-        semconv.GROUP_WAITS_FOR: record["waits_for"],
-    }
-    where = "no coroutine"
-    if record["stack"]:
-        innermost = record["stack"][-1]
-        where = innermost["function"]
-        attributes[semconv.CODE_FUNCTION] = innermost["function"]
-        attributes[semconv.CODE_FILE] = innermost["file"]
-        attributes[semconv.CODE_LINE] = innermost["line"]
-        attributes[semconv.CODE_STACKTRACE] = "\n".join(map(_frame, record["stack"]))
-    return Log(
-        resource=resource,
-        uid=uid,
-        event=semconv.LOG_TASK_GROUP,
-        time=record["at"],
-        observed=observed,
-        severity=SEVERITY_INFO,
-        body=f"{record['count']} x {where}, waiting for {record['waits_for']}",
-        attributes=attributes,
-    )
-
-
-def _frame(frame: Frame) -> str:
-    return (
-        f'File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}' if frame["file"] else frame["function"]
-    )

@@ -15,6 +15,7 @@ from lifesign.watch.process import WatchedProcess
 from lifesign.watch.rejected import Rejected, printable
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
+from lifesign.watch.sources import Source, no_source
 from lifesign.wire.reader import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
@@ -32,6 +33,7 @@ class Watcher:
         tell_snapshots: is given the newest snapshot of every process after each look.
         cursors: how far each story has been told.
         rejected: where unreadable records go.
+        source: gives lines of source code for stacks.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Watcher:
         tell_snapshots: TellSnapshots,
         cursors: Cursors,
         rejected: Rejected,
+        source: Source = no_source,
     ) -> None:
         self._directory = directory
         self._settings = settings
@@ -51,6 +54,7 @@ class Watcher:
         self._tell_snapshots = tell_snapshots
         self._cursors = cursors
         self._rejected = rejected
+        self._source = source
         self._processes: dict[str, WatchedProcess] = {}
         self._ended_at: dict[str, float] = {}
         self._introduced: set[str] = set()
@@ -134,7 +138,13 @@ class Watcher:
                 continue
             try:
                 self._processes[key] = WatchedProcess(
-                    self._directory, key, self._cursors.get(key), self._settings, self._environ, self._rejected
+                    self._directory,
+                    key,
+                    self._cursors.get(key),
+                    self._settings,
+                    self._environ,
+                    self._rejected,
+                    self._source,
                 )
             except FileNotFoundError:
                 self._cursors.forget(key)  # its pulse is not in place yet; the next look will find it
@@ -171,7 +181,7 @@ def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list
             with contextlib.suppress(PulseError, OSError):
                 process = WatchedProcess(directory, key, Cursors(None).get(key), settings, environ, Rejected(None))
                 try:
-                    found.append(process.look(watching_since=0).snapshot)
+                    found.append(process.look(watching_since=0, ask=False).snapshot)
                 finally:
                     process.close()
     finally:

@@ -1,0 +1,106 @@
+"""The await stack of a task, from its own coroutine inwards, without a frame touched that need not be.
+
+A frame that is touched costs memory for good on 3.11 and newer, so the walk goes by code objects and hands
+out a way to each frame instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from functools import partial
+from types import CodeType, FrameType
+from typing import Any, Callable, Iterator
+
+from lifesign.wire.records import Frame
+
+DEPTH_MAX = 100  # of a stack that is walked
+FRAMES_MAX = 40  # of a stack that is written: its outer and inner ends
+TEXT_CHARACTERS = 200
+
+# A coroutine, a generator and an async generator name their code, their frame and what they wait
+# for differently.
+_KINDS = (
+    ("cr_code", "cr_frame", "cr_await"),
+    ("gi_code", "gi_frame", "gi_yieldfrom"),
+    ("ag_code", "ag_frame", "ag_await"),
+)
+_BRIDGES = frozenset(("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"))
+
+
+def chain(task: Any) -> Iterator[tuple[CodeType, Callable[[], FrameType | None]]]:
+    """The code objects of a task's await stack, outermost first, each with a way to its frame."""
+    get = getattr(task, "get_coro", None)
+    awaitable = get() if get is not None else None
+    for _ in range(DEPTH_MAX):
+        found = _parts(awaitable)
+        if found is None:
+            return
+        code, frame, awaitable = found
+        yield code, frame
+
+
+def _parts(awaitable: Any) -> tuple[CodeType, Callable[[], FrameType | None], Any] | None:
+    for code, frame, inner in _KINDS:
+        found = getattr(awaitable, code, None)
+        if isinstance(found, CodeType):
+            return found, partial(getattr, awaitable, frame, None), getattr(awaitable, inner, None)
+    if type(awaitable).__name__ in _BRIDGES and type(awaitable).__module__ == "builtins":
+        # These C types say nothing of what they drive; the collector knows what they refer to.
+        for referent in gc.get_referents(awaitable):
+            found_inside = _parts(referent)
+            if found_inside is not None:
+                return found_inside
+    return None
+
+
+def await_stack(task: Any) -> list[Frame]:
+    """The await stack of one task as it is written, outermost first."""
+    stack: list[Frame] = []
+    for code, get_frame in chain(task):
+        frame = get_frame()
+        stack.append(place(code, frame.f_lineno if frame is not None else None))
+    return both_ends(stack)
+
+
+def thread_stack(frame: FrameType | None) -> list[Frame]:
+    """The stack of a thread from one of its frames outwards, as it is written: outermost first."""
+    stack: list[Frame] = []
+    while frame is not None and len(stack) < 10 * DEPTH_MAX:
+        stack.append(place(frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    stack.reverse()
+    return both_ends(stack)
+
+
+def place(code: CodeType, line: int | None) -> Frame:
+    """A code object and a line as a frame; the first line where none is known."""
+    return {
+        "function": getattr(code, "co_qualname", code.co_name)[:TEXT_CHARACTERS],
+        "file": code.co_filename[-TEXT_CHARACTERS:],
+        "line": line or code.co_firstlineno,
+    }
+
+
+def both_ends(stack: list[Frame]) -> list[Frame]:
+    """A stack that is not too long to be written; what is left out of its middle is said."""
+    if len(stack) <= FRAMES_MAX:
+        return stack
+    half = FRAMES_MAX // 2
+    omitted: Frame = {"function": f"... {len(stack) - FRAMES_MAX} frames ...", "file": "", "line": 0}
+    return [*stack[:half], omitted, *stack[-half:]]
+
+
+def name(task: Any) -> str:
+    get = getattr(task, "get_name", None)
+    return str(get())[:TEXT_CHARACTERS] if get is not None else type(task).__name__
+
+
+def waits_for(task: Any) -> str:
+    """The kind of thing that the task waits for, by the name of its type; "its turn" where it waits for none."""
+    waiter = getattr(task, "_fut_waiter", None)
+    if waiter is None:
+        return "its turn"
+    if isinstance(waiter, asyncio.Task):
+        return f"task {name(waiter)}"
+    return "gather" if type(waiter).__name__ == "_GatheringFuture" else type(waiter).__name__

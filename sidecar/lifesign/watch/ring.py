@@ -1,0 +1,67 @@
+"""The ring of one process as the sidecar sees it: signals to tell, and what later looks remember."""
+
+from __future__ import annotations
+
+from lifesign import semconv
+from lifesign.watch.dumps import stack_attributes
+from lifesign.watch.lane import Lane
+from lifesign.watch.signals import Attributes, PostconditionReading, Signal
+from lifesign.watch.sources import Source
+from lifesign.watch.transitions import NO_EVIDENCE, Evidence
+from lifesign.watch.translate import signals
+from lifesign.wire.records import PostconditionReport, Stall
+
+KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run"))
+_POSTCONDITIONS_MAX = 500
+
+
+class RingView:
+    """Reads on in the ring.
+
+    Args:
+        lane: the ring's lane.
+        resource: the key of the process's Resource.
+        instance: its instance id, with which the uids of its records begin.
+    """
+
+    def __init__(self, lane: Lane, resource: str, instance: str, source: Source) -> None:
+        self._lane = lane
+        self._resource = resource
+        self._instance = instance
+        self._source = source
+        self._stall: Stall | None = None
+        self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
+
+    def signals(self, now: int) -> list[Signal]:
+        """What is new; `now` in wall clock nanoseconds."""
+        made: list[Signal] = []
+        for sequence, record in self._lane.records():
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended":
+                continue  # the lane lets neither through
+            if record["kind"] == "postconditions":
+                self._remember(record)
+            elif record["kind"] == "stall":
+                self._stall = record
+            made += signals(record, self._resource, f"{self._instance}-ring-{sequence}", now, self._source)
+        return made
+
+    def stall(self, since: int) -> Evidence:
+        """What the loop's thread does in the stall that began no earlier than `since`, wall clock nanoseconds."""
+        if self._stall is None or self._stall["since"] < since:
+            return NO_EVIDENCE
+        stack, busy = self._stall["stack"], self._stall["busy"]
+        attributes: Attributes = stack_attributes(stack, self._source)
+        if busy is not None:
+            attributes[semconv.STALL_BUSY] = busy
+        doing = {True: "computes", False: "waits", None: "is"}[busy]
+        innermost = stack[-1] if stack else None
+        where = f"{innermost['function']} ({innermost['file']}:{innermost['line']})" if innermost else "no Python frame"
+        return Evidence(f"its thread {doing} in {where}", attributes)
+
+    def _remember(self, report: PostconditionReport) -> None:
+        for result in report["results"]:
+            name = result["name"]
+            if name in self.postconditions or len(self.postconditions) < _POSTCONDITIONS_MAX:
+                self.postconditions[name] = PostconditionReading(
+                    name, result["passed"], result["critical"], result["reason"]
+                )

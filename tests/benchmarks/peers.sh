@@ -1,0 +1,15 @@
+#!/bin/sh
+# Prints the interpreter of a virtual environment of $PYTHON with what the benchmarks compare lifesign
+# with, kept in the cache. lifesign is not in it: it comes in from outside, as it does in production.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/tools/lib.sh
+. "$here/../tools/lib.sh"
+
+requirements=$here/peers-requirements.txt
+cache=$(cache_dir)
+lock "$cache" peers
+# One for each interpreter and list: branches and Python versions do not undo each other's.
+key=$({ "${PYTHON:-python3}" --version 2>&1; cat "$requirements"; } | digest)
+"$here/../tools/venv.sh" "$cache/peers-$key" -r "$requirements"
+printf '%s\n' "$cache/peers-$key/bin/python"
