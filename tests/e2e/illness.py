@@ -1,4 +1,4 @@
-"""A ward of real processes that fall ill, and their charts: what the real Collector was told of each."""
+"""A ward of real processes that fall ill, watched by real sidecars into one real Collector."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections import defaultdict
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Callable, Iterator
 
+from charts import Chart, Charts, Entry
 from collector import Collector
-from supervised import VICTIMS, Supervised, kill, put_down, run_line
+from supervised import VICTIMS, Supervised, children, kill, run_line
 
 from support.victims import INJECT
 from support.waiting import eventually
@@ -28,123 +27,6 @@ SETTINGS = {
     "LIFESIGN_POLL_INTERVAL": "0.1",
     "LIFESIGN_METRIC_INTERVAL": "0.3",
 }
-DUMPS = ("lifesign.task_dump", "lifesign.task_group")  # evidence, no alarms
-
-
-class Entry(NamedTuple):
-    """A log record of the chart; `arrived` is when the Collector had written it, wall clock nanoseconds."""
-
-    event: str
-    body: str
-    time: int
-    attributes: dict[str, Any]
-    arrived: int
-
-
-class Episode(NamedTuple):
-    """A span of the chart; times in wall clock nanoseconds."""
-
-    name: str
-    start: int
-    end: int
-    error: str
-
-
-class Chart:
-    """All that was exported of one process: the states that its metric went through, logs, spans."""
-
-    def __init__(self) -> None:
-        self.states: list[str] = []
-        self.uptime = 0.0
-        self.heartbeats = 0
-        self.entries: list[Entry] = []
-        self.episodes: list[Episode] = []
-
-    @property
-    def state(self) -> str:
-        return self.states[-1] if self.states else ""
-
-    @property
-    def course(self) -> list[str]:
-        """The states without those of the boot."""
-        return [state for state in self.states if state != "starting"]
-
-    @property
-    def events(self) -> list[str]:
-        """The names of the log records, without task dumps."""
-        return [entry.event for entry in self.entries if entry.event not in DUMPS]
-
-    def entry(self, event: str) -> Entry:
-        (found,) = (entry for entry in self.entries if entry.event == event)
-        return found
-
-    @property
-    def illnesses(self) -> list[Episode]:
-        return [one for one in self.episodes if one.name in ("eventloop blocked", "process frozen")]
-
-
-class Charts:
-    """The charts of all processes, by process id, read from the Collector's file as that grows."""
-
-    def __init__(self, file: Path) -> None:
-        self._path = file
-        self._position = 0
-        self._by_pid: defaultdict[int, Chart] = defaultdict(Chart)
-
-    def __getitem__(self, pid: int) -> Chart:
-        self._read()
-        return self._by_pid[pid]
-
-    def _read(self) -> None:
-        if not self._path.exists():
-            return
-        with open(self._path, "rb") as file:
-            file.seek(self._position)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return  # it is being written
-                self._position += len(line)
-                self._take(json.loads(line))
-
-    def _take(self, content: dict[str, Any]) -> None:
-        for kind, inner, add in (
-            ("Metrics", "metrics", _add_metric),
-            ("Logs", "logRecords", _add_log),
-            ("Spans", "spans", _add_span),
-        ):
-            for one in content.get(f"resource{kind}", ()):
-                pid = int(_attributes(one["resource"])["process.pid"])
-                for scope in one[f"scope{kind}"]:
-                    for item in scope[inner]:
-                        add(self._by_pid[pid], item)
-
-
-def _attributes(item: dict[str, Any]) -> dict[str, Any]:
-    return {one["key"]: next(iter(one["value"].values())) for one in item.get("attributes", ())}
-
-
-def _add_metric(chart: Chart, metric: dict[str, Any]) -> None:
-    if metric["name"] == "process.uptime":
-        chart.uptime = float(metric["gauge"]["dataPoints"][0]["asDouble"])
-    elif metric["name"] == "lifesign.heartbeats":
-        chart.heartbeats = int(metric["sum"]["dataPoints"][0]["asInt"])
-    elif metric["name"] == "lifesign.process.state":
-        states = [_attributes(one)["lifesign.state"] for one in metric["sum"]["dataPoints"] if int(one["asInt"]) == 1]
-        assert len(states) == 1, states
-        if states != chart.states[-1:]:
-            chart.states += states
-
-
-def _add_log(chart: Chart, log: dict[str, Any]) -> None:
-    body = log["body"].get("stringValue", "")
-    chart.entries.append(
-        Entry(log.get("eventName", ""), body, int(log["timeUnixNano"]), _attributes(log), time.time_ns())
-    )
-
-
-def _add_span(chart: Chart, span: dict[str, Any]) -> None:
-    start, end = int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"])
-    chart.episodes.append(Episode(span["name"], start, end, span.get("status", {}).get("message", "")))
 
 
 class Patient(Supervised):
@@ -208,7 +90,8 @@ def status(directory: Path, pid: int) -> str:
     command = [sys.executable, "-m", "lifesign", "status", str(pid), "--dir", str(directory)]
     environ = {**clean_environment(), **SETTINGS, "COLUMNS": "250"}
     shown = [
-        subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, text=True) for line in (command, [*command, "--json"])
+        subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, text=True)
+        for line in (command, [*command, "--json"])
     ]
     table, document = (one.communicate(timeout=PATIENCE)[0] for one in shown)
     assert [one.returncode for one in shown] == [0, 0]
@@ -265,20 +148,23 @@ class Ward:
         return Patient(self._start(command, {**self._environ, **more}), self.charts, directory)
 
     def _start(self, command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        with open(self._folder / "errors.log", "ab") as log:
+            process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._all.callback(_end, process)
         return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process, all below it, and, by the end of its input, what it left behind."""
-    kill(process.pid, signal.SIGCONT)
-    put_down(process)
+    """Ends a process and all below it; the end of its input ends what it left behind."""
+    below = [pid for child in children(process.pid) for pid in (child, *children(child))]
+    process.kill()  # first, or a supervisor would start its sidecar again
+    process.wait()
+    for pid in below:
+        kill(pid)
     for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):
-            stream and stream.close()
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
 
 
 @contextlib.contextmanager

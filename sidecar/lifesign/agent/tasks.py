@@ -104,7 +104,7 @@ class Tasks:
             "same_as": self._last_id if same else None,
             "counts": self._counts_like_last(groups) if same else [],
             "cycles": edges.cycles(pace),
-            "finished": ended([*done, *(task for task in list(origin.finished) if task.done())]),
+            "finished": ended({id(task): task for task in (*done, *list(origin.finished))}.values()),
         }
         ring.append(summary)
         if not same:

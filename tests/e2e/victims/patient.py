@@ -24,7 +24,7 @@ LIBC = ctypes.PyDLL(None)  # unlike CDLL it keeps the GIL
 lines: list[str] = []
 
 
-class Cured(Exception):
+class CuredError(Exception):
     """Gets the main thread out of whatever holds it."""
 
 
@@ -33,7 +33,7 @@ def say(*words: object) -> None:
 
 
 def cure(*_: object) -> None:
-    raise Cured
+    raise CuredError
 
 
 def spin() -> None:
@@ -140,7 +140,7 @@ async def main() -> str:
             line = lines.pop(0)
             if line in HOLDS:
                 say("ill", time.time_ns())
-                with contextlib.suppress(Cured):
+                with contextlib.suppress(CuredError):
                     HOLDS[line]()
                 say("well", time.time_ns())
             elif line in ENDS:
@@ -160,7 +160,7 @@ async def main() -> str:
 
 signal.signal(signal.SIGUSR1, cure)
 lifesign.checkpoint("config loaded")
-if "throw" in sys.argv:
+if "throw at boot" in sys.argv:
     throw()
 while True:
     ending = asyncio.run(main())

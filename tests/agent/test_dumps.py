@@ -1,0 +1,418 @@
+"""What a task dump knows besides the stacks: who waits for whom, where tasks come from, how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+import time
+from typing import Any, Callable
+
+import pytest
+
+import lifesign
+from lifesign.agent import appspan, edges, origin, process
+from lifesign.agent.ended import ended
+from lifesign.agent.pace import Pace
+from lifesign.agent.tasks import Tasks
+from support.waiting import eventually
+
+FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_finished_yet() -> None:
+    origin.finished.clear()
+
+
+async def work(event: asyncio.Event) -> int:
+    await event.wait()
+    return 7
+
+
+async def parent(*children: Any) -> None:
+    await asyncio.gather(*children)
+
+
+async def dumped(pulse: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The newest summary, and its groups by their outermost function."""
+    before = len(pulse.ring("task_dump"))
+    lifesign.dump_tasks()
+    await asyncio.to_thread(eventually, lambda: len(pulse.ring("task_dump")) > before)
+    summary = pulse.ring("task_dump")[-1]
+    groups = [group for group in pulse.ring("task_group") if group["dump"] == summary["id"]]
+    return summary, {group["stack"][0]["function"].rpartition(".")[2]: group for group in groups}
+
+
+async def test_a_group_says_for_which_groups_its_tasks_wait(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    event = asyncio.Event()
+    workers = [asyncio.create_task(work(event)) for _ in range(6)]
+    parents = [asyncio.create_task(parent(*workers[:4])), asyncio.create_task(parent(*workers[4:]))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    _, groups = await dumped(pulse)
+    event.set()
+    await asyncio.gather(*parents)
+    assert groups["parent"]["awaits"] == [{"group": groups["work"]["index"], "count": 6}]
+    assert groups["parent"]["waits_for"] == "gather"
+    assert groups["work"]["awaits"] == []
+    assert groups["work"]["states"] == {"waiting": 6}
+
+
+async def test_a_task_that_has_not_had_its_turn_is_ready_and_the_one_that_has_it_running(
+    started: Callable[..., Any],
+) -> None:
+    pulse = started(**FAST)
+    event = asyncio.Event()
+    task = asyncio.create_task(work(event))
+    lifesign.dump_tasks()
+    eventually(lambda: pulse.ring("task_dump"))  # the loop stands still meanwhile, in this very task
+    event.set()
+    await task
+    states = {group["stack"][0]["function"].rpartition(".")[2]: group["states"] for group in pulse.ring("task_group")}
+    assert states["work"] == {"ready": 1}
+    assert states["test_a_task_that_has_not_had_its_turn_is_ready_and_the_one_that_has_it_running"] == {"running": 1}
+
+
+def test_tasks_that_wait_for_each_other_in_a_ring_are_named(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    ring: dict[str, Any] = {}
+
+    async def wait_for(other: str) -> None:
+        await ring[other]
+
+    async def main() -> dict[str, Any]:
+        for name, other in (("a", "b"), ("b", "c"), ("c", "a"), ("outside", "a")):
+            ring[name] = asyncio.create_task(wait_for(other), name=name)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return (await dumped(pulse))[0]
+
+    # Not asyncio.run: it cancels what is left, and asyncio goes round such a ring until its stack is full.
+    loop = asyncio.new_event_loop()
+    try:
+        summary = loop.run_until_complete(main())
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+    (cycle,) = summary["cycles"]
+    assert sorted(cycle) == ["a", "b", "c"]
+    for task in ring.values():
+        task._log_destroy_pending = False
+
+
+class Node:
+    """Stands for a task in a graph of any shape."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def get_name(self) -> str:
+        return self._name
+
+
+def cycles(graph: dict[str, str]) -> list[list[str]]:
+    nodes = {name: Node(name) for name in {*graph, *"".join(graph.values())}}
+    found = edges.Edges()
+    for name, others in graph.items():
+        found.by_awaiter[id(nodes[name])] = (nodes[name], [nodes[other] for other in others])
+    return [sorted(cycle) for cycle in found.cycles(Pace(lambda: None))]
+
+
+@pytest.mark.parametrize(
+    ("graph", "rings"),
+    [
+        ({}, []),
+        ({"a": "b", "b": "c"}, []),
+        ({"a": "bc", "b": "d", "c": "d"}, []),  # a diamond is no ring
+        ({"a": "a"}, [["a"]]),
+        ({"a": "b", "b": "a", "c": "d", "d": "c"}, [["a", "b"], ["c", "d"]]),
+        ({"x": "a", "a": "b", "b": "a"}, [["a", "b"]]),
+    ],
+)
+def test_rings_in_graphs(graph: dict[str, str], rings: list[list[str]]) -> None:
+    assert sorted(cycles(graph)) == rings
+
+
+def test_a_chain_longer_than_pythons_stack_is_no_trouble() -> None:
+    nodes = [Node(str(number)) for number in range(20_000)]
+    found = edges.Edges()
+    for node, other in zip(nodes, [*nodes[1:], nodes[0]]):
+        found.by_awaiter[id(node)] = (node, [other])
+    (cycle,) = found.cycles(Pace(lambda: None))
+    assert len(cycle) == edges.CYCLE_NAMES_MAX
+
+
+async def test_with_tracking_groups_have_ages_and_origins(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST, LIFESIGN_TASK_ORIGIN="1")
+    event = asyncio.Event()
+
+    def spawn() -> asyncio.Task[int]:
+        return asyncio.create_task(work(event))
+
+    first = spawn()
+    await asyncio.sleep(0.05)
+    second = spawn()
+    _, groups = await dumped(pulse)
+    event.set()
+    await asyncio.gather(first, second)
+    group = groups["work"]
+    assert group["oldest"] - group["newest"] >= 0.04
+    assert group["origin"][-1]["function"].endswith("spawn")
+    assert group["origin"][-1]["file"].endswith("test_dumps.py")
+    summary, _ = await dumped(pulse)
+    finished = {(kind["function"], kind["outcome"]): kind["count"] for kind in summary["finished"]}
+    assert finished["work", "returned int"] == 2
+
+
+async def test_without_tracking_there_is_neither(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    event = asyncio.Event()
+    task = asyncio.create_task(work(event))
+    await asyncio.sleep(0)
+    _, groups = await dumped(pulse)
+    event.set()
+    await task
+    assert (groups["work"]["oldest"], groups["work"]["newest"], groups["work"]["origin"]) == (None, None, [])
+
+
+async def test_a_task_factory_that_is_there_makes_the_tasks_and_is_tracked_once() -> None:
+    loop = asyncio.get_running_loop()
+    made: list[Any] = []
+
+    def own(loop: Any, coroutine: Any, **options: Any) -> Any:
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop.set_task_factory(own)
+    origin.track(loop)
+    ours = loop.get_task_factory()
+    origin.track(loop)
+    assert loop.get_task_factory() is ours
+    task = asyncio.create_task(asyncio.sleep(0), name="named")
+    assert task.get_name() == "named"
+    assert len(made) == 1
+    assert origin.age(task, time.monotonic()) is not None
+    await task
+    loop.set_task_factory(None)
+
+
+async def test_how_tasks_ended_is_told_without_their_exceptions_counting_as_seen() -> None:
+    async def returns() -> list[int]:
+        return [1]
+
+    async def raises() -> None:
+        raise KeyError("x")
+
+    class UnreadableError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    async def unreadable() -> None:
+        raise UnreadableError
+
+    tasks = [asyncio.create_task(one) for one in (returns(), raises(), raises(), unreadable(), asyncio.sleep(60))]
+    await asyncio.sleep(0)
+    tasks[-1].cancel()
+    await asyncio.sleep(0)
+    kinds = {(kind["function"].rpartition(".")[2], kind["outcome"]): kind for kind in ended(tasks)}
+    assert {key: kind["count"] for key, kind in kinds.items()} == {
+        ("raises", "raised KeyError"): 2,
+        ("returns", "returned list"): 1,
+        ("unreadable", "raised UnreadableError"): 1,
+        ("sleep", "cancelled"): 1,
+    }
+    assert kinds["raises", "raised KeyError"]["message"] == "'x'"
+    assert all(task._log_traceback for task in tasks[1:4])  # asyncio would still warn of them
+    for task in tasks[:4]:
+        task.exception()
+
+
+async def test_a_dump_that_nobody_asked_for_and_that_shows_nothing_new_is_a_count() -> None:
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+    workers = [asyncio.create_task(work(event)) for _ in range(3)]
+    await asyncio.sleep(0)
+    records: list[dict[str, Any]] = []
+
+    class Ring:
+        append = records.append
+
+    tasks = Tasks(lambda: [loop])
+
+    async def dump(*, whole: bool) -> dict[str, Any]:
+        def once_this_task_waits() -> None:
+            eventually(lambda: asyncio.current_task(loop) is None)
+            tasks.dump(Ring(), "periodic", 0, lambda: None, whole=whole)  # type: ignore[arg-type]
+
+        records.clear()
+        await asyncio.to_thread(once_this_task_waits)
+        return records[-1]
+
+    first = await dump(whole=False)
+    assert first["same_as"] is None
+    groups = {tuple(group["names"]): group["index"] for group in records[:-1]}
+    workers.append(asyncio.create_task(work(event)))
+    await asyncio.sleep(0)
+    second = await dump(whole=False)
+    assert (second["same_as"], len(records)) == (first["id"], 1)
+    worker_index = next(index for names, index in groups.items() if len(names) == 3)
+    assert second["counts"][worker_index] == 4
+    third = await dump(whole=True)
+    assert third["same_as"] is None
+    assert len(records) > 1
+    event.set()
+    await asyncio.gather(*workers)
+
+
+async def test_a_dump_keeps_no_task_alive() -> None:
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+    task = asyncio.create_task(work(event))
+    await asyncio.sleep(0)
+
+    class Ring:
+        def append(self, record: Any) -> None:
+            pass
+
+    tasks = Tasks(lambda: [loop])
+    await asyncio.to_thread(tasks.dump, Ring(), "call", 0, lambda: None, whole=True)  # type: ignore[arg-type]
+    assert all(group.sample is None for group in tasks._last.values())
+    event.set()
+    await task
+
+
+def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+
+    def the_culprit() -> None:
+        time.sleep(0.5)
+
+    async def main() -> None:
+        await asyncio.sleep(0.05)
+        the_culprit()
+
+    asyncio.run(main())
+    stalls = pulse.ring("stall")
+    assert len(stalls) == 2  # once before the timeout, once as it passes
+    assert stalls[0]["since"] == stalls[1]["since"]
+    functions = [frame["function"].rpartition(".")[2] for frame in stalls[0]["stack"]]
+    assert functions[-1] == "the_culprit"
+    assert "main" in functions
+    assert stalls[0]["busy"] is False
+    (summary,) = pulse.ring("task_dump")
+    assert summary["reason"] == "blocked"
+
+
+def test_a_loop_that_computes_is_told_from_one_that_waits(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+
+    async def main() -> None:
+        until = time.monotonic() + 0.4
+        while time.monotonic() < until:
+            pass
+
+    asyncio.run(main())
+    assert pulse.ring("stall")[0]["busy"] is True
+
+
+def test_a_loop_that_is_only_late_leaves_no_evidence(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+
+    async def main() -> None:
+        time.sleep(0.1)
+        await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    assert pulse.ring("stall") == []
+
+
+async def test_the_sidecars_reasons_are_dumps_too(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    for word in (1, 3):  # silent, leak
+        pulse.reader.request(word)
+    await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
+    # Two at once that nobody asked for by hand are too many: the second waits its time.
+    assert len(pulse.ring("task_dump")) == 1
+    assert pulse.ring("task_dump")[0]["reason"] == "silent"
+    assert pulse.ring("task_dump")[0]["request"] == 0
+
+
+async def test_async_debug_dumps_now_and_then_and_turns_asyncios_own_debugging_on(
+    started: Callable[..., Any],
+) -> None:
+    pulse = started(**FAST, ASYNC_DEBUG="1", LIFESIGN_DUMP_INTERVAL="0.05")
+    loop = asyncio.get_running_loop()
+    try:
+        assert loop.get_debug()
+        await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
+        assert pulse.ring("task_dump")[0]["reason"] == "periodic"
+    finally:
+        loop.set_debug(False)
+
+
+def test_without_opentelemetry_in_the_app_no_task_has_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Task:
+        def get_context(self) -> contextvars.Context:
+            raise AssertionError("nobody may ask")
+
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
+    assert appspan.app_span(Task()) is None
+
+
+def test_an_opentelemetry_that_we_do_not_know_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Task:
+        def get_context(self) -> contextvars.Context:
+            return contextvars.Context()
+
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", object())  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "opentelemetry.context", object())  # type: ignore[arg-type]
+    assert appspan.app_span(Task()) is None
+
+
+def test_the_span_of_a_tasks_context_is_found() -> None:
+    trace = pytest.importorskip("opentelemetry.trace")
+    context_api = pytest.importorskip("opentelemetry.context")
+    span = trace.NonRecordingSpan(trace.SpanContext(0xABC, 0xDEF, is_remote=False))
+
+    def inside() -> contextvars.Context:
+        context_api.attach(trace.set_span_in_context(span))
+        return contextvars.copy_context()
+
+    class Task:
+        context = contextvars.copy_context().run(inside)
+
+        def get_context(self) -> contextvars.Context:
+            return self.context
+
+    assert appspan.app_span(Task()) == (f"{0xABC:032x}", f"{0xDEF:016x}")
+
+    class Bare:
+        def get_context(self) -> contextvars.Context:
+            return contextvars.Context()
+
+    assert appspan.app_span(Bare()) is None
+
+
+def test_many_threads_with_loops_are_all_in_the_dump(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    go_on = threading.Event()
+
+    async def until_told() -> None:
+        while not go_on.is_set():
+            await asyncio.sleep(0.01)
+
+    threads = [threading.Thread(target=asyncio.run, args=(until_told(),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    agent = process.peek()
+    assert agent is not None
+    eventually(lambda: len(agent.slots.loops()) == 3)
+    lifesign.dump_tasks()
+    eventually(lambda: pulse.ring("task_dump"))
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert pulse.ring("task_group")[0]["count"] == 3
