@@ -133,13 +133,8 @@ class LastWords:
 
         A child that inherited a set switch would wait for its thread, which is not there, when it ends.
         """
-        held = self._lock.acquire(timeout=_LOCK_SECONDS)
-        try:
-            self._put_away()
-        except BaseException:
-            if held:
-                self._lock.release()
-            raise
+        self._lock.acquire(timeout=_LOCK_SECONDS)
+        self._put_away()
 
     def resume(self) -> None:
         """After the fork, in the parent: the next beat sets the switch again."""
@@ -225,8 +220,10 @@ def _free(how: str) -> tuple[bool, bool]:
 
 
 def _switch_wanted(how: str) -> bool:
-    if how == SIGNALS or sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", bool)():
+    if how == SIGNALS or sys.implementation.name != "cpython":
         return False
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False  # there is no GIL to hold, and other threads run on while it writes
     return how == ON or _switch_is_safe(sys.version_info[:3])
 
 
