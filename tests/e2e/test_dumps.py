@@ -118,7 +118,7 @@ def test_nothing_secret_leaves_the_process(collector: Collector, tmp_path: Path)
     exported = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for secret in (b"hunter2", b"correct-horse", b"DATABASE_PASSWORD"):
         assert secret not in kept
-        assert secret not in exported.replace(b'hunter2-" + "correct-horse', b"")
+        assert secret not in exported
 
 
 def test_a_shutdown_that_hangs_is_looked_at(collector: Collector, tmp_path: Path) -> None:

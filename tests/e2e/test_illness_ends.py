@@ -9,7 +9,9 @@ from typing import Callable, Iterator, NamedTuple
 
 import pytest
 from cgroups import limited
-from illness import Patient, Ward, wait_for, ward
+from illness import TIMEOUT, Patient, Ward, ward
+
+from support.victims import folders
 
 TOOLS = Path(__file__).parents[1] / "tools"
 MEMORY = str(64 << 20)
@@ -109,7 +111,9 @@ def test_an_end(name: str, rooms: Rooms) -> None:
     assert told == end.attributes
     patient.comes_to(end.state)
     assert patient.status() == end.state
-    assert patient.chart.course == ["healthy", end.state]
+    # Without a loop it goes on for a moment, until it has ended.
+    assert [state for state in patient.chart.course if state != "idle"] == ["healthy", end.state]
+    assert patient.chart.illnesses == []
     assert patient.chart.events == [EVENTS[end.state]]
     assert sibling.chart.course == ["healthy"]
     assert sibling.chart.events == []
@@ -119,4 +123,77 @@ def test_an_end(name: str, rooms: Rooms) -> None:
 def test_an_uncaught_exception_at_boot(rooms: Rooms) -> None:
     patient = rooms.ward.supervised(rooms.ward.directory("boot"), "throw at boot")
     assert patient.end() == 1
-    pid = wait_for(lambda: patient.charts.of("lifesign.process.died"), lambda: "a death")
+    (folder,) = folders(patient.directory)
+    patient.watched = int(folder.name.partition("-")[0])
+    assert patient.reports("lifesign.process.died").body == UNCAUGHT
+    patient.comes_to("dead")
+    assert patient.status() == "dead"
+    assert patient.chart.course == ["dead"]
+    assert patient.chart.events == ["lifesign.boot.failed", "lifesign.process.died"]
+    failed = patient.chart.entry("lifesign.boot.failed")
+    assert failed.body == f"the boot stopped after checkpoint 'config loaded': {UNCAUGHT}"
+
+
+class WallClock:
+    """The wall clock of all that runs under `environ`; the monotonic one goes on as it does."""
+
+    def __init__(self, library: str, file: Path) -> None:
+        self._file = file
+        self.set(0)
+        self.environ = {
+            "LD_PRELOAD": library,
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def set(self, seconds: int) -> None:
+        """So far from the right time."""
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.replace(self._file)
+
+
+@pytest.fixture
+def wall_clock(tmp_path: Path) -> WallClock:
+    found = subprocess.run([TOOLS / "libfaketime.sh"], capture_output=True, text=True, timeout=300, check=False)
+    if found.returncode == 3:
+        pytest.skip(found.stderr.strip())
+    return WallClock(found.stdout.strip(), tmp_path / "offset")
+
+
+def test_a_wall_clock_that_jumps_is_no_illness(rooms: Rooms, wall_clock: WallClock) -> None:
+    patient = rooms.ward.supervised(rooms.ward.directory("jumps"), **wall_clock.environ)
+    patient.begin()
+    patient.comes_to("healthy")
+    for offset in (3600, -3600):
+        wall_clock.set(offset)
+        patient.lives_on()
+        assert patient.status() == "healthy"
+    ask(patient)
+    assert patient.end() == 143
+    patient.comes_to("stopped")
+    assert patient.chart.course == ["healthy", "stopped"]
+    assert patient.chart.events == ["lifesign.process.stopped"]
+    assert patient.chart.episodes
+    assert [one for one in patient.chart.episodes if one.start > one.end] == []
+
+
+@pytest.mark.parametrize("offset", [3600, -3600], ids=["on", "back"])
+def test_an_illness_is_as_long_as_it_was_whatever_the_wall_clock_says(
+    offset: int, rooms: Rooms, wall_clock: WallClock
+) -> None:
+    patient = rooms.ward.supervised(rooms.ward.directory(f"illness {offset}"), **wall_clock.environ)
+    patient.begin()
+    patient.comes_to("healthy")
+    patient.tell("sleep")
+    patient.reports("lifesign.eventloop.blocked")
+    wall_clock.set(offset)
+    patient.lives_on()
+    patient.signal(signal.SIGUSR1)
+    patient.comes_to("healthy")
+    assert patient.chart.course == ["healthy", "blocked", "healthy"]
+    assert patient.chart.events == ["lifesign.eventloop.blocked"]
+    (episode,) = patient.chart.illnesses
+    # Longer than the timeout, or there were no alarm, and not by what the wall clock jumped.
+    assert TIMEOUT * 1e9 < episode.end - episode.start < 1800e9

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 from typing import Mapping, Sequence
@@ -136,7 +137,8 @@ class Observer:
     def _introduce(self, servers: Mapping[str, Server]) -> None:
         parts = []
         if self._pipeline is not None:
-            to = sorted(set(self._pipeline.status().endpoints.values()))
+            urls = self._pipeline.status().endpoints.values()
+            to = sorted({re.sub(r"/v1/(traces|metrics|logs)$", "", url) for url in urls})
             parts.append(f"exporting to {', '.join(to)}" if to else "exporting nothing, as OTEL_* says")
         elif "page" in servers:
             parts.append("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT)")

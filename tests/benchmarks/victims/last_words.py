@@ -1,6 +1,6 @@
 """A process that its dead-man's switch goes off in, again and again, while all kinds of bytecode run.
 
-Arguments: what the main thread does (``run`` or ``gil``), a folder, seconds until the switch goes off,
+Arguments: what the main thread does (``gil``: C calls hold the GIL now and then; ``none``: no switch), a folder, seconds until the switch goes off,
 seconds between two beats, seconds that a C call holds the GIL. Two words in the file ``progress``
 count the beats and the dumps.
 """
@@ -88,7 +88,7 @@ def main() -> None:
     kind, folder, after, seconds, held = sys.argv[1], sys.argv[2], *map(float, sys.argv[3:6])
     descriptor = os.open(os.path.join(folder, "progress"), os.O_RDWR)
     progress = memoryview(mmap.mmap(descriptor, 16)).cast("Q")
-    words = LastWords(folder, 0o600, "on", after=after)
+    words = LastWords(folder, 0o600, "signals" if kind == "none" else "on", after=after)
     threading.Thread(target=beat, args=(words, seconds, progress), daemon=True).start()
     for _ in range(3):
         threading.Thread(target=busy, daemon=True).start()
