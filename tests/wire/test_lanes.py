@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Callable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -147,3 +148,24 @@ def test_strings_of_any_kind_come_through(writer: PulseWriter, reader: PulseRead
     text = "\ud800 \x00 \x1b[31m é 漢"
     writer.ring.append({"text": text})
     assert json.loads(reader.ring().records[0].payload)["text"] == text
+
+
+def test_what_is_overwritten_while_it_is_read_is_missed_not_torn(
+    writer: PulseWriter, reader: PulseReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        writer.ring.append({"n": number, "x": "x" * 3000})
+    copy = reader._unroll
+
+    def overtaken(*where: int) -> bytes:
+        for number in range(10, 25):
+            writer.ring.append({"n": number, "x": "x" * 3000})
+        return copy(*where)
+
+    monkeypatch.setattr(reader, "_unroll", overtaken)
+    lane = reader.ring()
+    monkeypatch.undo()
+    assert lane.torn == []
+    again = reader.ring(lane.position, lane.sequence)
+    assert numbers(lane) + numbers(again) == list(range(25))[-len(numbers(lane) + numbers(again)) :]
+    assert lane.missed + again.missed == 25 - len(numbers(lane) + numbers(again))

@@ -174,3 +174,11 @@ def test_the_ring_size_is_kept_within_bounds(tmp_path: Path, asked: int, given: 
     pulse = PulseWriter(str(tmp_path / "pulse"), {}, asked)
     pulse.close()
     assert os.stat(tmp_path / "pulse").st_size == 122880 + 64 + given
+
+
+def test_the_newest_copy_of_the_vital_signs_is_taken(writer: PulseWriter, reader: PulseReader) -> None:
+    for beats in (1, 2, 3):
+        writer.watchdog.write(beats)
+        vitals = reader.vitals()
+        assert vitals.watchdog is not None
+        assert vitals.watchdog.beats == beats
