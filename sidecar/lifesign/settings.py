@@ -76,6 +76,13 @@ def _level(raw: str) -> int:
     return level
 
 
+def _last_words(raw: str) -> str:
+    word = raw.strip().lower()
+    if word not in ("signals", "on", "off"):
+        raise ValueError("wants signals, on or off")
+    return word
+
+
 class Setting(NamedTuple):
     """One setting; its flag, its variable and its key in the file all follow from its name."""
 
@@ -104,6 +111,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("task_origin", "0", _flag, "note where each task is created and how it ends; some microseconds a task"),
     Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
     Setting("dump_interval", "10", _seconds, "seconds between two periodic task dumps"),
+    Setting("last_words", "signals", _last_words, "stacks at the end: signals, on (a switch for a held GIL too), off"),
     Setting("poll_interval", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
     Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
     Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
@@ -136,6 +144,7 @@ class Settings:
     task_origin: bool
     async_debug: bool
     dump_interval: float
+    last_words: str
     poll_interval: float
     metric_interval: float
     spool_dir: str | None

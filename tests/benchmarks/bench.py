@@ -7,6 +7,8 @@ reader, who sees next to each figure what it is to be compared with.
 from __future__ import annotations
 
 import argparse
+import array
+import bisect
 import os
 import platform
 import re
@@ -27,20 +29,23 @@ DEAD_ENDPOINT = "http://127.0.0.1:9"  # nobody listens there
 _WANTED = ("3.11", "3.13")
 
 
-def arguments(about: str | None, rounds: int) -> argparse.Namespace:
+def arguments(about: str | None, rounds: int) -> argparse.ArgumentParser:
     """The command line: how often each side is measured, or a run as short as can be."""
     parser = argparse.ArgumentParser(
         description=about, epilog="Without LIFESIGN_TEST_PYTHONS=3.N=PATH:... this interpreter alone is measured."
     )
     parser.add_argument("--rounds", type=int, default=rounds, help="how often each side is measured (%(default)s)")
     parser.add_argument("--short", action="store_true", help="only show that it runs: the figures mean little")
-    return parser.parse_args()
+    return parser
 
 
 def header(title: str) -> None:
     """A headline, and the machine that the figures are from."""
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"\n== {title}\n{os.cpu_count()} cores ({_processor()}), Linux {platform.release()}, load {load}\n", flush=True)
+    print(f"\n== {title}\n{os.cpu_count()} cores ({_processor()}), Linux {platform.release()}, load {load}")
+    if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:
+        print("Others keep this machine busy: processor times and ratios still mean something, times little.")
+    print(flush=True)
 
 
 def _processor() -> str:
@@ -81,10 +86,11 @@ def memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def processor_seconds(pid: int) -> float:
-    """What a process has used of the processor so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def processor_seconds(pid: int, *without: int) -> float:
+    """What the threads of a process, but for some, have used of the processor; exact to the nanosecond."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    used = (int((at / "schedstat").read_text().split()[0]) for at in threads if int(at.name) not in without)
+    return sum(used) / 1e9
 
 
 def resident_mib(pid: int) -> float:
@@ -92,10 +98,19 @@ def resident_mib(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def within(stamps: array.array[int], values: array.array[int], start: int, end: int) -> array.array[int]:
+    """The values whose stamps, which only grow, are from `start` up to `end`."""
+    return values[bisect.bisect_left(stamps, start) : bisect.bisect_left(stamps, end)]
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """The value below which `share` of them lie; the largest for 1."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(share * len(ranked)))] if ranked else float("nan")
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

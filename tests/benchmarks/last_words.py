@@ -126,7 +126,8 @@ def main() -> None:
     ways = options.ways.split(",")
     print(f"{'python':10} {'way':5} {'fired':>8}  ended")
     for python in options.pythons:
-        version = subprocess.check_output([python, "-c", "import platform; print(platform.python_version())"], text=True)
+        asked = [python, "-c", "import platform; print(platform.python_version())"]
+        version = subprocess.check_output(asked, text=True)
         for way in ways:
             counted = measure(python, way, options.seconds / len(ways))
             fired = counted.pop("fired", 0)

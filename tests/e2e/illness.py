@@ -68,9 +68,15 @@ class Patient(Supervised):
         wait_for(lambda: event in self.chart.events, lambda: f"{event}: {self.chart.events}")
         return self.chart.entry(event)
 
-    def status(self) -> str:
-        """The state that `lifesign status` shows, which is the same in both its forms."""
-        return status(self.directory, self.watched)
+    def shows(self, state: str) -> None:
+        """Waits until `lifesign status` shows this state, in both its forms."""
+        shown: list[tuple[str, str]] = []
+
+        def both() -> bool:
+            shown.append(status(self.directory, self.watched))
+            return shown[-1] == (state, state)
+
+        wait_for(both, lambda: f"status {state}: {shown}")
 
     def lives_on(self, seconds: float = 2.5 * TIMEOUT) -> None:
         """Waits until its own clock went on by that much: long enough for an illness to show."""
@@ -85,11 +91,11 @@ def wait_for(holds: Callable[[], object], tell: Callable[[], str]) -> None:
         raise AssertionError(f"{error}; waited for {tell()}") from None
 
 
-def status(directory: Path, pid: int) -> str:
-    """What `lifesign status` shows of a process, as JSON and as a table; both at once, for an illness passes."""
+def status(directory: Path, pid: int) -> tuple[str, str]:
+    """The state of a process as `lifesign status` shows it in its table and in its JSON."""
     command = [sys.executable, "-m", "lifesign", "status", str(pid), "--dir", str(directory)]
     environ = {**clean_environment(), **SETTINGS, "COLUMNS": "250"}
-    shown = [
+    shown = [  # side by side, for an illness passes
         subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, text=True)
         for line in (command, [*command, "--json"])
     ]
@@ -97,8 +103,7 @@ def status(directory: Path, pid: int) -> str:
     assert [one.returncode for one in shown] == [0, 0]
     (snapshot,) = json.loads(document)
     (row,) = (line.split() for line in table.splitlines() if line.startswith(f"{pid} "))
-    assert row[2] == snapshot["state"], "the two forms of status differ"
-    return str(snapshot["state"])
+    return row[2], snapshot["state"]
 
 
 def clean_environment() -> dict[str, str]:

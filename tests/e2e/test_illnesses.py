@@ -92,7 +92,7 @@ def test_what_holds_the_loop(illness: str, beds: Beds) -> None:
     ill = patient.hear("ill")
     entry = patient.reports(HELD[illness][1])
     print(f"told after {(entry.arrived - ill) / 1e9:.2f} s")
-    assert patient.status() == HELD[illness][0]
+    patient.shows(HELD[illness][0])
     patient.comes_to(HELD[illness][0])
     if illness != "add":  # nothing gets into that one, it ends by itself
         patient.signal(signal.SIGUSR1)
@@ -106,7 +106,7 @@ def test_stopped_and_continued(beds: Beds) -> None:
     ill = time.time_ns()
     entry = patient.reports("lifesign.process.frozen")
     print(f"told after {(entry.arrived - ill) / 1e9:.2f} s")
-    assert patient.status() == "frozen"
+    patient.shows("frozen")
     patient.comes_to("frozen")
     well = time.time_ns()
     patient.signal(signal.SIGCONT)
@@ -116,7 +116,7 @@ def test_stopped_and_continued(beds: Beds) -> None:
 def test_a_promised_event_that_never_comes(beds: Beds) -> None:
     patient = beds["never"]
     patient.comes_to("silent")
-    assert patient.status() == "silent"
+    patient.shows("silent")
     patient.tell("tick")
     patient.comes_to("healthy")
     assert patient.chart.course == ["silent", "healthy"]
@@ -130,7 +130,7 @@ def test_a_promised_event_that_comes_no_longer(beds: Beds) -> None:
     patient.tell("stop tick")
     entry = patient.reports("lifesign.silence")
     assert "'order' came last" in entry.body
-    assert patient.status() == "silent"
+    patient.shows("silent")
     patient.comes_to("silent")
     patient.tell("tick")
     patient.comes_to("healthy")
@@ -156,7 +156,7 @@ def test_killed(beds: Beds) -> None:
 def assert_ended(patient: Patient, end: str, event: str, why: str) -> None:
     assert patient.reports(event).body == why
     patient.comes_to(end)
-    assert patient.status() == end
+    patient.shows(end)
     # Without a loop it goes on for a moment, until it has ended.
     assert [state for state in patient.chart.course if state != "idle"] == ["healthy", end]
     assert patient.chart.events == [event]
@@ -168,7 +168,7 @@ def test_one_loop_ends_and_another_starts(beds: Beds) -> None:
     patient.tell("rest")
     patient.line_with("resting")
     patient.comes_to("idle")
-    assert patient.status() == "idle"
+    patient.shows("idle")
     patient.lives_on()
     patient.tell("go on")
     patient.line_with("ready")
@@ -191,7 +191,7 @@ def test_a_forked_child_whose_parent_has_gone(beds: Beds) -> None:
     patient.tell("daemonize")
     child = patient.victim()
     patient.comes_to("stopped")
-    assert patient.status() == "stopped"
+    patient.shows("stopped")
     assert [state for state in patient.chart.course if state != "idle"] == ["healthy", "stopped"]
     assert patient.chart.events == ["lifesign.process.stopped"]
     assert_goes_on(beds, child)
@@ -199,7 +199,7 @@ def test_a_forked_child_whose_parent_has_gone(beds: Beds) -> None:
 
 def assert_goes_on(beds: Beds, pid: int) -> None:
     wait_for(lambda: beds.charts[pid].uptime > 1.5 * TIMEOUT, lambda: f"{pid}: {beds.charts[pid].uptime:.1f}")
-    assert status(beds.directory, pid) == "healthy"
+    assert status(beds.directory, pid) == ("healthy", "healthy")
     assert beds.charts[pid].course == ["healthy"]
     assert beds.charts[pid].events == []
 
@@ -208,7 +208,7 @@ def test_a_deadlocked_await_is_no_illness_of_the_loop(beds: Beds) -> None:
     patient = beds.healthy("deadlock")
     patient.tell("deadlock")
     patient.lives_on()
-    assert patient.status() == "healthy"
+    patient.shows("healthy")
     assert patient.chart.course == ["healthy"]
     assert patient.chart.events == []
 
@@ -220,7 +220,6 @@ def test_throttled_is_not_frozen(beds: Beds) -> None:
         before = patient.chart.heartbeats
         patient.tell("labour")
         patient.lives_on(8 * TIMEOUT)
-        assert patient.status() != "frozen"
     assert patient.chart.heartbeats > before
     assert "frozen" not in patient.chart.states
     assert "lifesign.process.frozen" not in patient.chart.events

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.watch.diagnosis import Ending, Reading, diagnose
+from lifesign.watch.diagnosis import Circumstances, Ending, Reading, diagnose
+from lifesign.watch.proc import Outside
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 
 S = 1_000_000_000
@@ -27,6 +28,14 @@ def watchdog(age: float, phase: int = COMPLETE) -> WatchdogSigns:
 
 def event(name: str, age: float | None, deadline: float = 0) -> EventCount:
     return EventCount(name, 0 if age is None else 1, 0, 0 if age is None else NOW - int(age * S), 0, int(deadline * S))
+
+
+def both_stale(
+    state: str | None = None, cpu: float = 0, over: float = 0, throttled: bool | None = None, **more: Any
+) -> dict[str, Any]:
+    """Loop and watchdog stale by 4 s; what the kernel says of it, seconds since it was first seen to be late."""
+    outside = None if state is None else Outside(state, int(cpu * S), int(over * S), throttled)
+    return {"loops": (loop(4.5),), "watchdog": watchdog(4.0), "circumstances": Circumstances(outside, **more)}
 
 
 def reading(**changes: Any) -> Reading:
@@ -90,6 +99,32 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("blocked while booting", {"loops": (loop(4.5),), "watchdog": watchdog(0.1, BOOTING)}, "blocked", ""),
     ("blocked beats silent", {"loops": (loop(40),), "events": (event("order", 40, 30),)}, "blocked", ""),
     ("both stale", {"loops": (loop(4.5),), "watchdog": watchdog(4.0)}, "frozen", "no Python code has run for 4.0 s"),
+    ("both stale, nothing seen", both_stale(), "frozen", "GIL held, stopped or starved"),
+    ("SIGSTOP", both_stale("T", 0, 3), "frozen", "no Python code has run for 4.0 s: stopped by a signal"),
+    ("SIGSTOP while a dump was written", both_stale("T", 0, 3, held=True), "frozen", "stopped by a signal"),
+    ("a debugger", both_stale("t", 0, 3), "frozen", "stopped by a debugger"),
+    ("disk", both_stale("D", 0, 3), "frozen", "waiting for the disk, or paused"),
+    ("C computes", both_stale("R", 2.9, 3, False), "frozen", "GIL held by C code that computes"),
+    ("C computes in a thread", both_stale("S", 2.9, 3, False), "frozen", "GIL held by C code that computes"),
+    ("C computes, one look", both_stale("R"), "frozen", "GIL held by C code that computes"),
+    ("C waits", both_stale("S", 0.01, 3, False), "frozen", "GIL held by C code that waits"),
+    ("C waits, one look", both_stale("S"), "frozen", "GIL held by C code that waits"),
+    ("C waits, no quota to see", both_stale("S", 0.01, 3), "frozen", "GIL held by C code that waits"),
+    ("the switch went off", both_stale(held=True), "frozen", "GIL held by C code"),
+    ("throttled, it gets something", both_stale("S", 0.15, 3, True), "blocked", "it gets too little CPU time"),
+    ("throttled, a lot has gone into it", both_stale("R", 0.8, 3, True), "frozen", "C code that computes"),
+    ("throttled for long, without a beat", both_stale("S", 0.8, 16, True), "frozen", "quota is used up"),
+    ("throttled, it gets nothing", both_stale("S", 0, 3, True), "frozen", "throttled, its CPU quota is used up"),
+    ("starved, it gets something", both_stale("R", 0.15, 3), "blocked", "it gets too little CPU time"),
+    ("starved, it gets nothing", both_stale("R", 0, 3), "frozen", "starved of CPU time"),
+    ("a beat came late", both_stale("S", 0.15, 3, moved=True), "blocked", "too little CPU time"),
+    (
+        "the watchdog throttled, the loop in time",
+        {**both_stale("S", 0.15, 3, True), "loops": (loop(0.1),)},
+        "healthy",
+        "",
+    ),
+    ("throttled without a loop", {**both_stale("S", 0.15, 3, True), "loops": (loop(50, ENDED),)}, "idle", ""),
     ("stale without a loop", {"loops": (), "watchdog": watchdog(4.0)}, "frozen", ""),
     ("never beat at all", {"loops": (), "watchdog": None}, "frozen", "100.0 s"),
     ("only the watchdog stale", {"watchdog": watchdog(50)}, "healthy", ""),
@@ -102,6 +137,35 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     ("killed", {"alive": False}, "dead", "gone without a tombstone"),
     ("killed, signal known", {"alive": False, "ending": Ending(None, None, "SIGKILL")}, "dead", "killed by SIGKILL"),
+    (
+        "crashed, by its last words",
+        {"alive": False, "circumstances": Circumstances(crash="SIGSEGV")},
+        "dead",
+        "by SIGSEGV",
+    ),
+    (
+        "crashed on the way out",
+        {"alive": False, "tombstone": CLEAN, "circumstances": Circumstances(crash="SIGSEGV")},
+        "dead",
+        "killed by SIGSEGV",
+    ),
+    (
+        "crashed on the way out, as it was asked to go",
+        {"alive": False, "ending": Ending("SIGTERM", None, "SIGSEGV"), "circumstances": Circumstances(crash="SIGSEGV")},
+        "stopped",
+        "as asked",
+    ),
+    (
+        "got over a crash, and ended",
+        {
+            "alive": False,
+            "tombstone": CLEAN,
+            "ending": Ending(None, 0),
+            "circumstances": Circumstances(crash="SIGSEGV"),
+        },
+        "stopped",
+        "by itself",
+    ),
     ("os._exit(3)", {"alive": False, "ending": Ending(None, 3, None)}, "dead", "exit code 3"),
     ("os._exit(0)", {"alive": False, "ending": Ending(None, 0, None)}, "stopped", "by itself"),
     ("sys.exit(3)", {"alive": False, "tombstone": CLEAN, "ending": Ending(None, 3, None)}, "dead", "exit code 3"),

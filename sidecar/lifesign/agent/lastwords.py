@@ -2,7 +2,9 @@
 
 Two things of its own write them into the file ``last-words`` of the process's folder: its handlers
 of fatal signals, and a dead-man's switch (``dump_traceback_later``) that the watchdog thread puts
-off at its beat, and that goes off when a C call holds the GIL and no thread can beat any more.
+off at its beat, and that goes off when a C call holds the GIL and no thread can beat any more. The switch
+is for those who ask for it: it also goes off when a process that was stopped goes on, while bytecode runs,
+and walking stacks then has crashed every Python so far (`tests/benchmarks/last_words.py`).
 
 There is one of each in a process, and they may be the app's. An app, or pytest, that uses
 faulthandler goes first, whether it began before us or begins later. Each is given a file object that
@@ -13,6 +15,7 @@ which ours is put away.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -22,7 +25,7 @@ import weakref
 
 from lifesign.agent.harmless import complain
 
-AUTO, ON, SIGNALS, OFF = "auto", "on", "signals", "off"
+SIGNALS, ON, OFF = "signals", "on", "off"  # what `LIFESIGN_LAST_WORDS` may say
 
 _SWITCH_SECONDS = 5.0  # at least so long without a beat
 _EVERY_SECONDS = 1.0  # putting the switch off makes a thread: not at every beat
@@ -74,16 +77,13 @@ class LastWords:
     Args:
         folder: the process's folder; the file ``last-words`` is made in it where there is use for it.
         mode: its permission bits.
-        how: ``auto``; ``on`` (the switch on every Python); ``signals`` (no switch); ``off``.
+        how: ``signals`` (the handlers alone), ``on`` (the switch too) or ``off``.
         interval: seconds between two beats of the watchdog thread.
         after: seconds without a beat until the switch goes off; by default 5 or more.
-
-    Raises:
-        OSError: the file cannot be made.
     """
 
     def __init__(
-        self, folder: str, mode: int, how: str = AUTO, interval: float = 0.1, *, after: float | None = None
+        self, folder: str, mode: int, how: str = SIGNALS, interval: float = 0.1, *, after: float | None = None
     ) -> None:
         self.dumps = 0  # that the switch wrote, as far as this process has noticed
         # The margin: so long ago may the switch have been put off when the beats stop.
@@ -98,13 +98,20 @@ class LastWords:
         for_signals, self._switching = _free(how)
         if not for_signals and not self._switching:
             return
+        try:
+            self._open(os.path.join(folder, "last-words"), mode)
+            if for_signals:
+                _enable(_Sink(self._descriptor))
+        except Exception as error:  # noqa: BLE001
+            self._closed = True
+            complain("there is no place for last words", error)
+
+    def _open(self, path: str, mode: int) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(os.path.join(folder, "last-words"), flags, 0o600)
+        self._descriptor = os.open(path, flags, 0o600)
         os.fchmod(self._descriptor, mode)
         made = os.fstat(self._descriptor)
         self._file = (made.st_dev, made.st_ino)
-        if for_signals:
-            _enable(_Sink(self._descriptor))
 
     def rearm(self) -> None:
         """The watchdog thread beats: puts the switch off. Most calls find that it is not time yet."""
@@ -133,23 +140,23 @@ class LastWords:
 
         A child that inherited a set switch would wait for its thread, which is not there, when it ends.
         """
-        self._lock.acquire(timeout=_LOCK_SECONDS)
-        self._put_away()
+        if self._switching:
+            self._lock.acquire(timeout=_LOCK_SECONDS)
+            self._put_away()
 
     def resume(self) -> None:
         """After the fork, in the parent: the next beat sets the switch again."""
         self._next = 0.0
-        try:
+        with contextlib.suppress(RuntimeError):  # another thread's fork took too long, and the lock is that one's
             self._lock.release()
-        except RuntimeError:  # a fork in another thread took too long; the lock is that one's
-            pass
 
     def abandon(self) -> None:
         """In a forked child: what it writes must not go into its parent's file."""
         self._closed = True
-        self._withdraw()
+        withdraw()
         if self._descriptor >= 0 and _switch.sink() is None and _signals.sink() is None:
-            os.close(self._descriptor)
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
         self._descriptor = -1
 
     def _look_after(self) -> None:
@@ -158,7 +165,7 @@ class LastWords:
             # The app closed every descriptor: the number may be anybody's by now.
             self._closed = True
             self._put_away()
-            self._withdraw()
+            withdraw()
             return
         if now.st_size != self._end:
             self.dumps += 1
@@ -194,12 +201,14 @@ class LastWords:
             _switch.clear()
             faulthandler.cancel_dump_traceback_later()
 
-    def _withdraw(self) -> None:
-        if _signals.sink() is not None:
-            import faulthandler
 
-            _signals.clear()
-            faulthandler.disable()
+def withdraw() -> None:
+    """Takes our handlers of fatal signals back, where they are still ours."""
+    if _signals.sink() is not None:
+        import faulthandler
+
+        _signals.clear()
+        faulthandler.disable()
 
 
 def _free(how: str) -> tuple[bool, bool]:
@@ -220,16 +229,8 @@ def _free(how: str) -> tuple[bool, bool]:
 
 
 def _switch_wanted(how: str) -> bool:
-    if how == SIGNALS or sys.implementation.name != "cpython":
-        return False
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return False  # there is no GIL to hold, and other threads run on while it writes
-    return how == ON or _switch_is_safe(sys.version_info[:3])
-
-
-def _switch_is_safe(version: tuple[int, int, int]) -> bool:
-    """Whether this Python's switch can go off while bytecode runs, as after SIGCONT, and do no harm."""
-    return version >= (3, 14, 1) or (3, 13, 10) <= version < (3, 14)
+    # Without a GIL there is none to hold, and other threads would run on while it writes.
+    return how == ON and sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def _caught() -> bool:

@@ -2,8 +2,9 @@
 
 ::
 
-    <run directory>/<pid>-<8 hex>/life     locked (lockf) for as long as this process lives
-                                  pulse    see wire.layout; appears when all the rest is in place
+    <run directory>/<pid>-<8 hex>/life         locked (lockf) for as long as this process lives
+                                  pulse        see wire.layout; appears when all the rest is in place
+                                  last-words   what faulthandler wrote; see agent.lastwords
 
 One process has one agent. It starts when an event loop starts or when the API is called, and only
 where ``LIFESIGN_DIR`` names a run directory. A forked child begins anew.
@@ -21,8 +22,9 @@ import threading
 import time
 
 from lifesign.agent.boot import Boot
-from lifesign.agent.harmless import complain, failure
+from lifesign.agent.harmless import complain, failure, harmless
 from lifesign.agent.identity import identity
+from lifesign.agent.lastwords import LastWords, withdraw
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks import Tasks
 from lifesign.agent.watchdog import Watchdog
@@ -59,9 +61,12 @@ class Agent:
             self.pulse.events.promise(name, int(seconds * 1e9))
         self.boot = Boot(self.pulse, me, promised=bool(settings.events))
         self.slots = LoopSlots()
-        self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings)
+        self.last_words = LastWords(
+            self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval
+        )
+        self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings, self.last_words)
+        self.watchdog.start()  # before anyone looks: a pulse without a beat of it reads as frozen
         os.rename(unfinished, os.path.join(self.folder, "pulse"))
-        self.watchdog.start()
         self._ended = False
 
     def end(self) -> None:
@@ -83,10 +88,12 @@ class Agent:
         self.pulse.write_tombstone(tombstone)
         self._ended = True
         self.watchdog.stop()
+        self.last_words.disarm()
 
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
         self._ended = True
+        self.last_words.abandon()
         os.close(self._life)  # record locks are not inherited: this drops nobody's
         with contextlib.suppress(BufferError):  # another thread of the parent's was writing as it forked
             self.pulse.close()
@@ -166,7 +173,7 @@ def _register() -> None:
     if not _registered:
         _registered = True
         atexit.register(_at_exit)
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
     if "multiprocessing.util" in sys.modules:
         # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
         from multiprocessing.util import Finalize
@@ -185,8 +192,23 @@ def _at_exit() -> None:
             complain("no tombstone could be written", error)
 
 
+def _before_fork() -> None:
+    agent = _owner.agent
+    if agent is not None:
+        with harmless:
+            agent.last_words.hold()
+
+
+def _after_fork_in_parent() -> None:
+    agent = _owner.agent
+    if agent is not None:
+        agent.last_words.resume()
+
+
 def _after_fork() -> None:
     global _owner
     agent, _owner = _owner.agent, _Owner()  # anew: a lock that another thread held would stay held for ever
     if agent is not None:
         agent.abandon()
+    else:
+        withdraw()  # the last words of an agent that was stopped go on

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lifesign.agent.harmless import complain
+from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.stall import stall
 from lifesign.agent.tasks import Tasks
@@ -30,11 +31,20 @@ BY_HAND = ("request", "call")
 class Watchdog:
     """The thread."""
 
-    def __init__(self, pulse: PulseWriter, boot: Boot, slots: LoopSlots, tasks: Tasks, settings: Settings) -> None:
+    def __init__(
+        self,
+        pulse: PulseWriter,
+        boot: Boot,
+        slots: LoopSlots,
+        tasks: Tasks,
+        settings: Settings,
+        last_words: LastWords,
+    ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
+        self._last_words = last_words
         self._interval = settings.heartbeat_interval
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
@@ -81,6 +91,7 @@ class Watchdog:
             self._boot.ended_ns,
             self._answered[layout.REQUEST_DUMP],
         )
+        self._last_words.rearm()
 
     def _look_for_stalls(self) -> None:
         now = time.monotonic()

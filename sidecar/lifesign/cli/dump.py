@@ -8,12 +8,10 @@ import os
 from typing import TYPE_CHECKING
 
 from lifesign.cli import extra, options, rundirectory
-from lifesign.cli.terminal import console, print_json, printable
+from lifesign.cli.terminal import console, print_json
 from lifesign.errors import EXIT_OK, NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
 
 if TYPE_CHECKING:
-    from rich.console import Group
-
     from lifesign.cli.asking import Answer
 
 
@@ -22,7 +20,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="S", type=float, default=5.0, help="seconds to wait for the answer; default 5"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--tree", action="store_true", help="print who waits for whom, a line a group")
+    form.add_argument("--json", action="store_true", help="print JSON")
     options.add_settings(parser, ["dir"])
 
 
@@ -58,37 +58,20 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"pid": process.pid, "dump": answer.dump, "groups": answer.groups})
     else:
-        console().print(render(process.pid, answer), soft_wrap=True)
+        show(process.pid, answer, as_tree=args.tree)
     return EXIT_OK
 
 
-def render(pid: int, answer: Answer) -> Group:
-    """The dump as text, groups in the order they came: biggest first."""
-    from rich.console import Group
-    from rich.text import Text
+def show(pid: int, answer: Answer, *, as_tree: bool) -> None:
+    """Prints a dump for a person."""
+    from lifesign.cli.dumptree import ASCII, UNICODE
+    from lifesign.cli.dumpview import render, render_tree
+    from lifesign.watch.sources import Sources
 
-    dump, groups = answer.dump, answer.groups
-    took = (dump["end"] - dump["start"]) / 1e6
-    lines = [
-        Text(
-            f"process {pid}: {_count(dump['tasks'], 'task')} in {_count(dump['groups'], 'group')}, {took:.0f} ms",
-            "bold",
-        )
-    ]
-    for group in groups:
-        names = printable(", ".join(group["names"]))
-        more = ", ..." if group["count"] > len(group["names"]) else ""
-        lines.append(Text.assemble("\n", (_count(group["count"], "task"), "bold cyan"), f"  {names}{more}"))
-        for frame in group["stack"]:
-            place = printable(f"{frame['file']}:{frame['line']}")
-            lines.append(Text.assemble("  ", (printable(frame["function"]), "green"), "  ", (place, "dim")))
-        if group["waits_for"]:
-            lines.append(Text.assemble("  waits for ", (printable(group["waits_for"]), "yellow")))
-    missing = dump["groups"] - len(groups)
-    if missing > 0:
-        lines.append(Text(f"\n{_count(missing, 'group')} more not shown: too many for the ring", "dim"))
-    return Group(*lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    to = console()
+    if as_tree:
+        guides = UNICODE if to.is_terminal and not to.options.ascii_only else ASCII
+        to.print(render_tree(pid, answer, guides), crop=False)
+    else:
+        # Seen only by who runs this, and read with their rights.
+        to.print(render(pid, answer, Sources()), crop=False)

@@ -25,6 +25,7 @@ _AGENT_SETTINGS = (
     "task_origin",
     "async_debug",
     "dump_interval",
+    "last_words",
 )
 _INJECT = os.path.join(os.path.dirname(os.path.abspath(lifesign.__file__)), "agent", "inject")
 _FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush

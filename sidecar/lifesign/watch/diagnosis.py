@@ -9,7 +9,9 @@ held        fresh       fresh         a promised event is overdue               
 held        ended       fresh         the process goes on without a loop         idle
 held        stale       fresh         Python runs, the loop does not             blocked
 held        stale       stale         no Python runs                             frozen
-free        any         any           no tombstone, or one of an exception       dead
+held        stale       stale         too little CPU time to tell                blocked
+free        any         any           no tombstone, one of an exception, or      dead
+                                      last words of a fatal signal
 free        any         any           tombstone, or the end was asked for        stopped
 ==========  ==========  ============  =========================================  ==========
 """
@@ -19,9 +21,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lifesign.watch import states
+from lifesign.watch.proc import Outside
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 from lifesign.wire.records import Tombstone
+
+_STATES = {
+    "T": "stopped by a signal",
+    "t": "stopped by a debugger",
+    "D": "waiting for the disk, or paused",
+}
+_BUSY = 0.2  # of a CPU: a process that uses more than this computes
+_STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is starved
+_ENOUGH = 0.25  # of the heartbeat timeout, in CPU time: Python would have run
 
 
 class Ending(NamedTuple):
@@ -35,6 +47,21 @@ class Ending(NamedTuple):
     exit_code: int | None = None
     signal: str | None = None
     awaited: bool = False
+
+
+class Circumstances(NamedTuple):
+    """What others than the beats tell.
+
+    `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
+    in this silence: Python could not run, C could. `moved` says that a beat came in since the look before
+    that is older than that look: something runs, slowly. `crash` is what the last words of an ended process
+    name, a signal where it was one.
+    """
+
+    outside: Outside | None = None
+    held: bool = False
+    moved: bool = False
+    crash: str | None = None
 
 
 class Reading(NamedTuple):
@@ -55,6 +82,7 @@ class Reading(NamedTuple):
     boot_timeout: int
     tombstone: Tombstone | None = None
     ending: Ending = Ending()
+    circumstances: Circumstances | None = None
 
 
 class Verdict(NamedTuple):
@@ -67,17 +95,17 @@ class Verdict(NamedTuple):
 def diagnose(reading: Reading) -> Verdict:
     """Tells the state of a main process."""
     if not reading.alive:
-        return _ended(reading.tombstone, reading.ending)
+        return _ended(reading)
     watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
     running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
     stale = [age for age in (_age(reading, signs.mono_ns) for signs in running) if age > reading.timeout]
-    if (stale or not running) and watchdog_age > reading.timeout:
-        return Verdict(
-            states.FROZEN, f"no Python code has run for {_seconds(watchdog_age)}: GIL held, stopped or starved"
-        )
+    slow = watchdog_age > reading.timeout and _slow(reading)
+    if (stale or not running) and watchdog_age > reading.timeout and not slow:
+        return Verdict(states.FROZEN, f"no Python code has run for {_seconds(watchdog_age)}: {_cause(reading)}")
     if stale:
         which = "the event loop" if len(running) == 1 else f"{len(stale)} of {len(running)} event loops"
-        return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(stale))}; Python still runs")
+        how = "it gets too little CPU time" if slow else "Python still runs"
+        return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(stale))}; {how}")
     phase = reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING
     if not running:
         return _without_loop(reading, phase)
@@ -89,7 +117,39 @@ def diagnose(reading: Reading) -> Verdict:
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
 
 
-def _ended(tombstone: Tombstone | None, ending: Ending) -> Verdict:
+def _slow(reading: Reading) -> bool:
+    """Whether both may be late only because the process gets so little CPU time."""
+    told = reading.circumstances
+    if told is None or told.moved:
+        return told is not None
+    outside = told.outside
+    if outside is None or not outside.over:
+        return False
+    starved = outside.throttled or (outside.state == "R" and outside.cpu < outside.over * _STARVED)
+    # A beat costs far less; what used that much and did not beat has Python stopped, throttled or not.
+    return bool(starved) and 0 < outside.cpu < reading.timeout * _ENOUGH
+
+
+def _cause(reading: Reading) -> str:
+    """Why no Python runs, as far as it can be told."""
+    told = reading.circumstances or Circumstances()
+    outside = told.outside
+    if outside is None:
+        return "GIL held by C code" if told.held else "GIL held, stopped or starved"
+    if outside.state in _STATES:
+        return _STATES[outside.state]
+    if outside.cpu >= outside.over * _BUSY if outside.over else outside.state == "R":
+        return "GIL held by C code that computes"
+    if outside.throttled:
+        return "throttled, its CPU quota is used up"
+    if outside.state == "R":
+        return "starved of CPU time"
+    return "GIL held by C code that waits"
+
+
+def _ended(reading: Reading) -> Verdict:
+    tombstone, ending = reading.tombstone, reading.ending
+    crash = reading.circumstances.crash if reading.circumstances else None
     if tombstone is not None and tombstone["how"] == "exception":
         error = tombstone["error"]
         return Verdict(states.DEAD, f"uncaught {error['type']}: {error['message']}" if error else "uncaught exception")
@@ -100,6 +160,8 @@ def _ended(tombstone: Tombstone | None, ending: Ending) -> Verdict:
         return Verdict(states.DEAD, f"killed by {ending.signal}")
     if ending.exit_code:
         return Verdict(states.DEAD, f"exit code {ending.exit_code}, which nobody asked for")
+    if crash is not None and ending.exit_code is None:
+        return Verdict(states.DEAD, f"killed by {crash}")
     if tombstone is not None or ending.exit_code == 0:
         return Verdict(states.STOPPED, "ended by itself")
     return Verdict(states.DEAD, "gone without a tombstone: killed, or ended by os._exit")

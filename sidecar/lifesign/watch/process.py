@@ -25,6 +25,7 @@ from lifesign.watch.snapshot import Delays, snapshot
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.transitions import NO_EVIDENCE, Evidence, Transitions
 from lifesign.watch.triggers import Triggers
+from lifesign.watch.witness import Witness
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
 
@@ -84,6 +85,7 @@ class WatchedProcess:
         self._boot_told = cursor.boot_sequence if cursor.boot_exported else 0
         self._transitions = Transitions(key, self.identity["instance"], cursor.state, cursor.state_since)
         self._triggers = Triggers()
+        self._witness = Witness(folder, self._life, key, self.identity["instance"], source)
         self._delays = Delays()
         self._dropped = {"ring": 0, "invalid": 0}
 
@@ -111,6 +113,7 @@ class WatchedProcess:
         alive = is_locked(self._life)  # first: what is read afterwards of a dead process is complete
         vitals = self._reader.vitals()
         wall, mono = time.time_ns(), time.monotonic_ns()
+        started, timeout = self.identity["started_mono_ns"], int(self._settings.heartbeat_timeout * 1e9)
         reading = Reading(
             now=mono,
             watching_since=watching_since,
@@ -118,11 +121,12 @@ class WatchedProcess:
             watchdog=vitals.watchdog,
             loops=tuple(signs for signs in vitals.loops if signs is not None),
             events=vitals.events,
-            started=self.identity["started_mono_ns"],
-            timeout=int(self._settings.heartbeat_timeout * 1e9),
+            started=started,
+            timeout=timeout,
             boot_timeout=int(self.identity["boot_timeout"] * 1e9),
             tombstone=None if alive else decode.tombstone(self._reader.tombstone()),
             ending=self._directory.ending(self.identity["pid"]),
+            circumstances=self._witness.look(alive, vitals, started, timeout, mono, wall),
         )
         verdict = diagnose(reading)
         if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
@@ -134,6 +138,8 @@ class WatchedProcess:
         made += self._transitions.signals(
             verdict, began, wall, reading.tombstone, reading.ending, lambda: self._evidence(verdict.state, began)
         )
+        if verdict.state == states.FROZEN:
+            made += self._witness.late(wall)
         if ask:
             self._ask_for_dumps(verdict, reading)
         self.ended = verdict.state in states.ENDED
@@ -176,7 +182,9 @@ class WatchedProcess:
 
     def _evidence(self, state: str, began: int) -> Evidence:
         """What is known of the state that the process comes into."""
-        return self._ring.stall(began) if state == states.BLOCKED else NO_EVIDENCE
+        if state == states.BLOCKED:
+            return self._ring.stall(began)
+        return self._witness.evidence() if state in (states.FROZEN, states.DEAD) else NO_EVIDENCE
 
     def _report_dropped(self, wall: int) -> list[Signal]:
         lanes = (self._boot_lane, self._ring_lane)

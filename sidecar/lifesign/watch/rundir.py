@@ -16,7 +16,7 @@ from lifesign.wire.reader import PulseError, open_regular
 _FOLDER = re.compile(r"^([0-9]{1,10})-[0-9a-f]{8}$")
 _PROCESSES_MAX = 1000
 _RUN_STATE_BYTES = 4096
-_FILES = ("pulse", "pulse.new", "life")
+_FILES = ("pulse", "pulse.new", "life", "last-words")
 
 
 class _RunState(msgspec.Struct):

@@ -1,10 +1,10 @@
 """A crowd of waiting tasks and an echo server in one loop; a ticker feels each pause of that loop.
 
-usage: crowd.py TASKS METHOD, where METHOD is who takes the dumps: lifesign, naive or aiomonitor.
+usage: crowd.py TASKS METHOD FILE, where METHOD is who takes the dumps: lifesign, naive or aiomonitor.
 
 Says ``ready PORT``. Commands on standard input, each answered with one line:
-``settle`` the resident memory in bytes; ``dump`` start and end (for lifesign, asked from outside, none);
-``pauses`` a JSON list of [wall clock ns, pause ns].
+``settle`` the resident memory in bytes; ``dump`` its start and end on the wall clock, and what it used of the
+processor, in nanoseconds; ``pauses`` writes to FILE as many words of wall clock as of pauses, in nanoseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import array
 import asyncio
 import ctypes
 import gc
-import json
 import os
 import sys
 import threading
@@ -95,9 +94,9 @@ def aiomonitor(tasks: list[asyncio.Task[Any]]) -> int:
 
 
 def timed(dump: Callable[[list[asyncio.Task[Any]]], int], tasks: Callable[[], Any]) -> None:
-    started = time.time_ns()
+    started, used = time.time_ns(), time.thread_time_ns()
     dump(list(tasks()))
-    print(started, time.time_ns(), flush=True)
+    print(started, time.time_ns(), time.thread_time_ns() - used, flush=True)
 
 
 def settle() -> None:
@@ -123,7 +122,10 @@ async def main(count: int, method: str) -> None:
         if line == "settle":
             settle()
         elif line == "pauses":
-            print(json.dumps(list(zip(stamps, pauses))), flush=True)
+            with open(sys.argv[3], "wb") as file:
+                stamps.tofile(file)
+                pauses.tofile(file)
+            print("written", flush=True)
         elif line == "dump" and method == "aiomonitor":
             # Its console runs in a thread of its own, so that is where its formatter works.
             threading.Thread(target=timed, args=(globals()[method], lambda: asyncio.all_tasks(loop))).start()

@@ -1,13 +1,14 @@
 """A process that its dead-man's switch goes off in, again and again, while all kinds of bytecode run.
 
-Arguments: what the main thread does (``gil``: C calls hold the GIL now and then; ``none``: no switch), a folder, seconds until the switch goes off,
-seconds between two beats, seconds that a C call holds the GIL. Two words in the file ``progress``
-count the beats and the dumps.
+Arguments: the way (``gil``: C calls hold the GIL now and then; ``none``: no switch), a folder, seconds
+until the switch goes off, seconds between two beats, seconds that a C call holds the GIL. Two words in
+the file ``progress`` count the beats and the dumps.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import mmap
 import os
@@ -70,10 +71,8 @@ def work() -> None:
 
 def busy() -> None:
     while True:
-        try:
+        with contextlib.suppress(KeyError):
             work()
-        except KeyError:
-            pass
 
 
 def beat(words: LastWords, seconds: float, progress: memoryview) -> None:
@@ -96,10 +95,8 @@ def main() -> None:
     while True:
         if kind == "gil":
             usleep(int(held * 1e6))
-        try:
+        with contextlib.suppress(KeyError):
             work()
-        except KeyError:
-            pass
 
 
 main()

@@ -71,12 +71,6 @@ def throw() -> None:
     raise ValueError("the order book is empty")
 
 
-def eat() -> None:
-    hoard = []
-    while True:
-        hoard.append(b"x" * (8 << 20))
-
-
 ENDS: dict[str, Callable[[], object]] = {
     "throw": throw,
     "leave": lambda: os._exit(3),
@@ -84,7 +78,6 @@ ENDS: dict[str, Callable[[], object]] = {
     "exit 3": lambda: sys.exit(3),
     "segv": lambda: ctypes.string_at(8),
     "abort": os.abort,
-    "eat": eat,
 }
 
 
@@ -107,6 +100,14 @@ async def tick() -> None:
         await asyncio.sleep(0.05)
 
 
+async def eat() -> None:
+    """Takes ever more memory."""
+    hoard = []
+    while True:
+        hoard.append(b"x" * (1 << 20))
+        await asyncio.sleep(0)
+
+
 async def labour() -> None:
     """Turns the loop again and again, with a stretch of C in each turn that no other thread gets into."""
     count = numbers(0.06)
@@ -115,7 +116,7 @@ async def labour() -> None:
         await asyncio.sleep(0)
 
 
-WORKS: dict[str, Callable[[], Any]] = {"deadlock": deadlock, "tick": tick, "labour": labour}
+WORKS: dict[str, Callable[[], Any]] = {"deadlock": deadlock, "tick": tick, "eat": eat, "labour": labour}
 
 
 async def main() -> str:

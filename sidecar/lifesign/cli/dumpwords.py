@@ -1,0 +1,140 @@
+"""What the views of a task dump have in common: a group in a few bounded words, and who waits for whom."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, Sequence
+
+from lifesign.cli.status import duration
+from lifesign.cli.terminal import printable
+from lifesign.wire.records import Frame, TaskDump, TaskGroup
+
+NAME_CHARACTERS = 40
+TEXT_CHARACTERS = 200
+_AGE_MAX = 1e9  # seconds
+_NUMBER_MAX = 10**15
+_CYCLE_NAMES_MAX = 20  # of a ring that a dump names; a longer one is cut there
+_ASYNCIO = re.compile(r"[/\\]python3\.\d+t?[/\\]asyncio[/\\][^/\\]+$")
+
+
+class Links:
+    """The groups of a dump by their index, and the edges between them from both ends.
+
+    An edge may lead to a group that is not there: the dump is limited, and the ring may have lost some.
+    """
+
+    def __init__(self, groups: Sequence[TaskGroup]) -> None:
+        self.groups: dict[int, TaskGroup] = {}
+        for group in groups:
+            self.groups.setdefault(group["index"], group)
+        self.awaits: dict[int, dict[int, int]] = {index: {} for index in self.groups}
+        self.awaited_by: dict[int, dict[int, int]] = {index: {} for index in self.groups}
+        for index, group in self.groups.items():
+            for edge in group["awaits"]:
+                self.awaits[index][edge["group"]] = edge["count"]
+                self.awaited_by.setdefault(edge["group"], {})[index] = edge["count"]
+
+    def named(self, index: int) -> str:
+        """A group as others refer to it."""
+        group = self.groups.get(index)
+        return f"#{number(index)}" + (" (not shown)" if group is None else f" {title(group)}")
+
+    def size(self, index: int) -> int | None:
+        """How many tasks a group has; None where it is not there."""
+        group = self.groups.get(index)
+        return None if group is None else group["count"]
+
+
+def cut(text: str, characters: int, *, keep_end: bool = False) -> str:
+    """`text` without what a terminal would act on, and not too long."""
+    part = text[-characters - 1 :] if keep_end else text[: characters + 1]
+    shown = printable(part)
+    if len(shown) <= characters:
+        return shown
+    return "..." + shown[3 - characters :] if keep_end else shown[: characters - 3] + "..."
+
+
+def number(value: int) -> str:
+    """`value`; one that nobody can have counted is not written out."""
+    return str(value) if abs(value) < _NUMBER_MAX else "?"
+
+
+def counted(value: int, noun: str) -> str:
+    return f"{number(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def title(group: TaskGroup) -> str:
+    """``3 x parent``: how many, and the function that each of the tasks was made of."""
+    function = short(group["stack"][0]) if group["stack"] else "no coroutine"
+    return f"{number(group['count'])} x {function}"
+
+
+def short(frame: Frame) -> str:
+    """The name of a function without the functions around it."""
+    return cut(frame["function"].rpartition("<locals>.")[2], NAME_CHARACTERS, keep_end=True)
+
+
+def names(group: TaskGroup, most: int) -> str:
+    """Some names of the group's tasks."""
+    sample = [cut(name, NAME_CHARACTERS) for name in group["names"][:most]]
+    return ", ".join([*sample, "..."] if group["count"] > len(sample) else sample)
+
+
+def state(group: TaskGroup) -> str:
+    """What the tasks are doing: ``waiting for gather``, ``running``, ``waiting for Future (9 waiting, 1 ready)``."""
+    states = group["states"]
+    waiting = f"waiting for {_waits_for(group)}"
+    if list(states) in ([], ["waiting"]):
+        return waiting
+    if len(states) == 1 and not states.keys() - {"ready", "running"}:
+        return next(iter(states))
+    parts = [f"{number(count)} {cut(kind, NAME_CHARACTERS)}" for kind, count in list(states.items())[:5]]
+    return f"{waiting} ({', '.join(parts)})"
+
+
+def _waits_for(group: TaskGroup) -> str:
+    kind, _, task = group["waits_for"].partition(" ")
+    if kind == "task" and group["count"] > 1:  # it is a sample's: each of the others has one of its own
+        return f"tasks [{cut(task, NAME_CHARACTERS)}, ...]"
+    return cut(group["waits_for"], TEXT_CHARACTERS)
+
+
+def age(group: TaskGroup) -> str:
+    """How old the tasks are; empty where that is not known."""
+    if group["oldest"] is None or group["newest"] is None:
+        return ""
+    oldest, newest = (duration(min(_AGE_MAX, max(0.0, age))) for age in (group["oldest"], group["newest"]))
+    return f"{oldest} old" if oldest == newest else f"{newest} to {oldest} old"
+
+
+def times(edges: int, tasks: int | None) -> str:
+    """How often the tasks of a group are awaited; empty where it is as often as there are tasks, or not known."""
+    if tasks is None or edges == tasks:
+        return ""
+    return {1: "once", 2: "twice"}.get(edges, f"{number(edges)} times")
+
+
+def own(stack: Sequence[Frame]) -> int:
+    """How many frames of a stack come before asyncio's own at its inner end; all of them where all are asyncio's."""
+    length = len(stack)
+    while length and _ASYNCIO.search(stack[length - 1]["file"]):
+        length -= 1
+    return length or len(stack)
+
+
+def distinct(stack: Sequence[Frame]) -> list[Frame]:
+    """A stack without the frames that a comprehension has on the line of the function that it is in."""
+    return [
+        frame
+        for frame, outer in zip(stack, [None, *stack])
+        if outer is None or (frame["file"], frame["line"]) != (outer["file"], outer["line"])
+    ]
+
+
+def rings(dump: TaskDump) -> Iterator[str]:
+    """The deadlocks, each as ``a -> b -> a``."""
+    for cycle in dump["cycles"]:
+        if cycle:
+            ring = [cut(name, NAME_CHARACTERS) for name in cycle[:_CYCLE_NAMES_MAX]]
+            rest = ["..."] if len(cycle) >= _CYCLE_NAMES_MAX else []
+            yield " -> ".join([*ring, *rest, ring[0]])

@@ -1,0 +1,119 @@
+"""How the kernel sees a process whose watchdog thread is late. Linux only; where it cannot be seen, nothing is said.
+
+The process is found by its life token: the kernel says who holds the lock, as a process id of our own
+namespace, and says 0 for a process that is not in it. A process id that is written down somewhere could
+be anybody's here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+from typing import NamedTuple
+
+_STAT_BYTES = 4096
+_FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
+_DEPTH_MAX = 16
+
+
+class Outside(NamedTuple):
+    """What is seen from outside.
+
+    `state` is the letter of ``/proc/PID/stat``. `cpu` is the processor time that it used since the first late
+    look and `over` the time that has gone by since then, both in nanoseconds and 0 at the first. `throttled`
+    says whether its CPU quota ran out meanwhile, None where that cannot be read.
+    """
+
+    state: str
+    cpu: int = 0
+    over: int = 0
+    throttled: bool | None = None
+
+
+class _Sample(NamedTuple):
+    now: int
+    cpu: int
+    throttled: int | None
+
+
+class Kernel:
+    """Asks the kernel about one process.
+
+    Args:
+        life: descriptor of its life token.
+    """
+
+    def __init__(self, life: int) -> None:
+        self._life = life
+        self._first: _Sample | None = None
+
+    def look(self, now: int) -> Outside | None:
+        """One look at a process that is late, monotonic nanoseconds; the first of them is what `cpu` counts from."""
+        try:
+            pid = _holder(self._life)
+            if not pid:
+                return None
+            state, cpu = _stat(_read(f"/proc/{pid}/stat"))
+            sample = _Sample(now, cpu, _throttled(pid))
+        except (OSError, ValueError, IndexError, struct.error):
+            return None
+        first = self._first = self._first or sample
+        throttled = None
+        if sample.throttled is not None and first.throttled is not None:
+            throttled = sample.throttled > first.throttled
+        return Outside(state, max(0, cpu - first.cpu), now - first.now, throttled)
+
+    def forget(self) -> None:
+        """It is late no longer."""
+        self._first = None
+
+
+def _holder(life: int) -> int:
+    if sys.platform != "linux" or struct.calcsize("P") != 8:
+        return 0
+    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(life, fcntl.F_GETLK, asked))
+    return max(0, pid) if kind != fcntl.F_UNLCK else 0
+
+
+def _stat(raw: bytes) -> tuple[str, int]:
+    """State, and processor time in nanoseconds."""
+    # The second field is a name in brackets that may hold anything, spaces and brackets too.
+    fields = raw.rpartition(b")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return fields[0].decode("ascii", "replace"), ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def _throttled(pid: int) -> int | None:
+    """How often the quota of its control group, or of one above, ran out; None where that cannot be seen."""
+    try:
+        groups = _read(f"/proc/{pid}/cgroup").decode().splitlines()
+    except (OSError, ValueError):
+        return None
+    counts = [count for group in groups for count in _counts(*group.split(":", 2)[1:])]
+    return sum(counts) if counts else None
+
+
+def _counts(controllers: str = "", path: str = "..") -> list[int]:
+    if ".." in path.split("/") or (controllers and "cpu" not in controllers.split(",")):
+        return []  # the group of another namespace, or of another controller
+    root = f"/sys/fs/cgroup/{controllers}".rstrip("/")
+    parts = [part for part in path.split("/") if part][:_DEPTH_MAX]
+    counts: list[int] = []
+    for depth in range(len(parts) + 1):
+        try:
+            words = _read("/".join((root, *parts[:depth], "cpu.stat"))).split()
+            counts.append(int(words[words.index(b"nr_throttled") + 1]))
+        except (OSError, ValueError, IndexError):
+            continue  # the root group has none
+    return counts
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _STAT_BYTES)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,280 @@
+"""The last words of a process: what is written, and how they keep out of the way of whoever uses faulthandler."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from lifesign.agent import lastwords
+from lifesign.agent.lastwords import LastWords
+from lifesign.errors import SettingError
+from lifesign.settings import Settings
+from support.victims import INJECT
+
+LONG = 3600.0  # no switch goes off in this process
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Both of faulthandler's places as we first find them; pytest's own handlers stay where they are."""
+    for name in ("_signals", "_switch"):
+        monkeypatch.setattr(lastwords, name, lastwords._Place())
+    monkeypatch.setattr(lastwords, "_imported", False)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LastWords:
+    """With a switch, and without handlers: those of this process are pytest's."""
+    monkeypatch.setattr(lastwords, "_free", lambda _: (False, True))
+    return LastWords(str(tmp_path), 0o640, "on", after=LONG)
+
+
+def is_set() -> bool:
+    return lastwords._switch.sink() is not None
+
+
+def beat(words: LastWords) -> None:
+    """Some beats, each with a look at the switch."""
+    for _ in range(3):
+        words._next = 0.0
+        words.rearm()
+
+
+def run(program: str, folder: Path, how: str = "signals") -> subprocess.CompletedProcess[str]:
+    """A process with last words in `folder`, without a run directory and an agent."""
+    begin = f"from lifesign.agent.lastwords import LastWords\nwords = LastWords({str(folder)!r}, 0o600, {how!r})\n"
+    environ = {"PYTHONPATH": str(INJECT.parents[2]), "PATH": os.environ["PATH"]}
+    return subprocess.run(
+        [sys.executable, "-c", program.replace("BEGIN", begin)],
+        env=environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_under_pytest_nothing_is_done(tmp_path: Path) -> None:
+    words = LastWords(str(tmp_path), 0o600, "on")
+    words.rearm()
+    words.hold()
+    words.resume()
+    words.disarm()
+    words.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_switch_is_set_by_a_beat_and_put_away_at_the_end(words: LastWords, tmp_path: Path) -> None:
+    assert not is_set()
+    words.rearm()
+    assert is_set()
+    words.disarm()
+    assert not is_set()
+    words.rearm()
+    assert not is_set()
+    assert (tmp_path / "last-words").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "last-words").read_bytes() == b""
+
+
+def test_most_beats_leave_the_switch_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lastwords, "_free", lambda _: (False, True))
+    calls: list[float] = []
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda after, **_: calls.append(after))
+    words = LastWords(str(tmp_path), 0o600, "on", interval=2.5)
+    for _ in range(100):
+        words.rearm()
+    assert calls == [3 * 2.5 + 1.0]
+
+
+def test_a_switch_that_the_app_sets_later_stays(words: LastWords, tmp_path: Path) -> None:
+    words.rearm()
+    with open(tmp_path / "own", "w") as own:
+        sink = lastwords._Sink(own.fileno())
+        kept = weakref.ref(sink)
+        faulthandler.dump_traceback_later(LONG, file=sink)
+        del sink
+        beat(words)
+        assert not is_set()
+        words.disarm()
+        assert kept() is not None
+        faulthandler.cancel_dump_traceback_later()
+
+
+def test_who_cancels_the_switch_has_it_cancelled(words: LastWords) -> None:
+    words.rearm()
+    faulthandler.cancel_dump_traceback_later()
+    beat(words)
+    assert not is_set()
+
+
+def test_who_knew_faulthandler_before_us_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "_pytest")
+    assert faulthandler.is_enabled()
+    assert lastwords._free("on") == (False, False)
+    monkeypatch.setattr(faulthandler, "is_enabled", lambda: False)
+    monkeypatch.setattr(lastwords, "_caught", lambda: False)
+    assert lastwords._free("on") == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("how", "enabled", "places"),
+    [
+        ("on", False, (True, True)),
+        ("signals", False, (True, False)),
+        ("off", False, (False, False)),
+        ("on", True, (False, True)),
+    ],
+)
+def test_what_is_free_is_used_as_it_was_wanted(
+    how: str, enabled: bool, places: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "_pytest")
+    monkeypatch.setattr(lastwords, "_caught", lambda: enabled)
+    monkeypatch.setattr(faulthandler, "is_enabled", lambda: False)
+    monkeypatch.setattr(lastwords, "_imported", True)
+    assert lastwords._free(how) == places
+
+
+def test_without_a_gil_there_is_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    assert not lastwords._switch_wanted("on")
+
+
+def test_who_answers_fatal_signals_already_goes_on_doing_it() -> None:
+    assert lastwords._caught()  # pytest's own
+    assert run("import lifesign.agent.lastwords as l; assert not l._caught()", Path()).returncode == 0
+
+
+def test_a_fork_finds_no_switch_set_and_the_next_beat_sets_it_again(words: LastWords) -> None:
+    words.rearm()
+    words.hold()
+    assert not is_set()
+    words.hold()  # a signal handler that forks, in between
+    words.resume()
+    words.resume()
+    words.resume()  # one that found no lock
+    assert not is_set()
+    words.rearm()
+    assert is_set()
+
+
+def test_a_child_lets_go_of_the_file(words: LastWords) -> None:
+    descriptor = words._descriptor
+    words.rearm()
+    words.hold()
+    words.abandon()
+    words.rearm()
+    assert not is_set()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(descriptor)
+
+
+def test_a_descriptor_that_became_somebody_elses_is_left_alone(words: LastWords, tmp_path: Path) -> None:
+    words.rearm()
+    with open(tmp_path / "own", "wb") as own:
+        os.dup2(own.fileno(), words._descriptor)  # as if it had been closed, and the number used again
+        words._next = 0.0
+        words.rearm()
+        assert not is_set()
+    os.close(words._descriptor)
+    words._next = 0.0
+    words.rearm()
+    assert not is_set()
+
+
+def test_the_file_keeps_its_newest_dump_and_no_more_than_it_must(
+    words: LastWords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lastwords, "_BYTES_MAX", 1000)
+    file = tmp_path / "last-words"
+    words.rearm()
+    for number in range(10):
+        os.write(words._descriptor, b"%d" % number * 400)
+        words.rearm()
+        assert file.read_bytes().endswith(b"%d" % number * 400)
+        assert len(file.read_bytes()) <= 1000
+    os.write(words._descriptor, b"x" * 5000)  # longer than it may be: still the newest
+    words.rearm()
+    assert file.read_bytes() == b"x" * 5000
+    assert words.dumps == 11
+
+
+def test_a_switch_that_cannot_be_set_is_complained_of_and_left(
+    words: LastWords, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[int] = []
+
+    def fails(*_: Any, **__: Any) -> None:
+        calls.append(1)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", fails)
+    for _ in range(3):
+        words.rearm()
+    assert len(calls) == 1
+    assert "new thread" in caplog.text
+
+
+def test_where_the_file_cannot_be_made_there_are_no_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lastwords, "_free", lambda _: (True, True))
+    words = LastWords(str(tmp_path / "missing"), 0o600, "on")
+    words.rearm()
+    words.disarm()
+    assert "no place for last words" in caplog.text
+
+
+def test_a_crash_leaves_its_stack_and_says_no_more_than_it_would(tmp_path: Path) -> None:
+    ended = run("BEGIN\nimport ctypes\ndef crash(): ctypes.string_at(0)\ncrash()", tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-11, "", "")
+    written = (tmp_path / "last-words").read_text()
+    assert written.startswith("Fatal Python error: Segmentation fault\n")
+    assert "in crash\n" in written
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import faulthandler, sys\nfaulthandler.enable()\nBEGIN",
+        "BEGIN\nimport faulthandler\nfaulthandler.enable()",
+        "import _pytest\nimport faulthandler\nfaulthandler.enable()\nBEGIN",
+    ],
+    ids=["before us", "after us", "pytest"],
+)
+def test_an_app_that_has_handlers_of_its_own_keeps_them(tmp_path: Path, program: str) -> None:
+    ended = run(f"{program}\nimport os\nos.abort()", tmp_path)
+    assert "Fatal Python error: Aborted" in ended.stderr
+    assert not any(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_a_forked_child_writes_nothing_into_its_parents_file(tmp_path: Path) -> None:
+    program = "BEGIN\nimport os\nif (pid := os.fork()) == 0:\n words.abandon()\n os.abort()\nos.waitpid(pid, 0)"
+    assert run(program, tmp_path).returncode == 0
+    assert (tmp_path / "last-words").read_bytes() == b""
+
+
+def test_what_the_setting_may_say() -> None:
+    assert Settings(environ={}).last_words == "signals"
+    assert Settings(environ={"LIFESIGN_LAST_WORDS": " On "}).last_words == "on"
+    with pytest.raises(SettingError, match="wants signals, on or off"):
+        Settings(environ={"LIFESIGN_LAST_WORDS": "loud"})
+
+
+def test_a_stopped_agent_is_followed_by_another(
+    started: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lastwords, "_free", lambda _: (False, True))
+    from lifesign.agent import process
+
+    started(LIFESIGN_LAST_WORDS="on")
+    assert is_set()
+    assert process.stop()
+    assert not is_set()
+    assert process.start(str(tmp_path)) is not None
+    assert is_set()

@@ -1,0 +1,138 @@
+"""How the kernel sees a process, found by the lock that it holds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from lifesign.watch import proc
+from lifesign.watch.proc import Kernel
+from support.waiting import eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+HOLDER = """
+import fcntl, os, sys
+life = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
+fcntl.lockf(life, fcntl.LOCK_EX)
+print("held", flush=True)
+for line in sys.stdin:
+    while line == "compute\\n": pass
+"""
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "life").touch()
+    descriptor = os.open(tmp_path / "life", os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture
+def holder(tmp_path: Path, life: int) -> Iterator[subprocess.Popen[str]]:
+    """A process with the token; it computes when it is told so."""
+    command = [sys.executable, "-ISc", HOLDER, str(tmp_path / "life")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_process_that_waits_is_stopped_computes(life: int, holder: subprocess.Popen[str]) -> None:
+    kernel = Kernel(life)
+
+    def state(now: int = 5) -> str:
+        seen = kernel.look(now)
+        return seen.state if seen else ""
+
+    eventually(lambda: state() == "S")
+    holder.send_signal(signal.SIGSTOP)
+    eventually(lambda: state() == "T")
+    holder.send_signal(signal.SIGCONT)
+    assert holder.stdin is not None
+    holder.stdin.write("compute\n")
+    holder.stdin.flush()
+    eventually(lambda: (kernel.look(9) or proc.Outside("")).cpu > 0)
+    seen = kernel.look(9)
+    assert seen is not None
+    assert seen.over == 4
+    kernel.forget()
+    seen = kernel.look(11)
+    assert seen is not None
+    assert (seen.cpu, seen.over) == (0, 0)
+
+
+def test_where_nobody_holds_the_token_there_is_nothing_to_see(life: int) -> None:
+    assert Kernel(life).look(1) is None
+
+
+def test_where_the_process_cannot_be_seen_nothing_is_said(
+    life: int, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(proc, "_read", hidden)
+    assert Kernel(life).look(1) is None
+    monkeypatch.setattr(proc, "_holder", lambda _: 0)  # it is in another namespace
+    assert Kernel(life).look(1) is None
+
+
+STAT = b"7 (a) R 1) S 1 7 7 0 -1 4194560 1 0 0 0 %d 50 0 0 20 0 1 0 1 1 1 1"
+
+
+def files(cgroup: bytes, **throttled: int) -> dict[str, bytes]:
+    stats = {
+        f"/sys/fs/cgroup/{name.replace('__', '/')}cpu.stat": b"nr_periods 9\nnr_throttled %d\n" % count
+        for name, count in throttled.items()
+    }
+    return {"/proc/7/stat": STAT % 100, "/proc/7/cgroup": cgroup, **stats}
+
+
+@pytest.mark.parametrize(
+    ("there", "throttled"),
+    [
+        (files(b"0::/pod/main\n", pod__=3, pod__main__=4), 7),
+        (files(b"3:cpu,cpuacct:/pod\n1:memory:/other\n0::/\n", cpu__=99, **{"cpu,cpuacct__pod__": 5}), 5),
+        (files(b"3:cpu:/pod\n", cpu__pod__=5), 5),
+        (files(b"0::/../other\n", pod__=3), None),
+        (files(b"0::/\n"), None),
+        (files(b"nonsense\n\xff"), None),
+        (files(b"nonsense\n"), None),
+    ],
+    ids=["v2 and above it", "v1", "v1 alone", "another namespace", "the root", "not text", "nonsense"],
+)
+def test_quotas_are_read_from_the_group_and_those_above_it(
+    there: dict[str, bytes], throttled: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: str) -> bytes:
+        if path not in there:
+            raise FileNotFoundError(path)
+        return there[path]
+
+    monkeypatch.setattr(proc, "_read", read)
+    assert proc._throttled(7) == throttled
+
+
+def test_what_has_grown_since_the_first_late_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = files(b"0::/pod\n", pod__=3)
+    monkeypatch.setattr(proc, "_read", lambda path: there[path])
+    monkeypatch.setattr(proc, "_holder", lambda _: 7)
+    monkeypatch.setattr(os, "sysconf", lambda _: 100)
+    there["/sys/fs/cgroup/cpu.stat"] = b""
+    kernel = Kernel(0)
+    assert kernel.look(10) == ("S", 0, 0, False)
+    there.update(files(b"0::/pod\n", pod__=4))
+    there["/proc/7/stat"] = STAT % 125
+    assert kernel.look(30) == ("S", 250_000_000, 20, True)
+    there["/proc/7/stat"] = b"7 (gone"
+    assert kernel.look(40) is None

@@ -1,0 +1,148 @@
+"""Last words in what is told: with the record of an end, or after the one of a freeze."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from lifesign.watch.signals import Log
+
+SAMPLES = Path(__file__).parent / "last_words"
+GIL, SEGV = (SAMPLES / "3.13.0-gil.txt").read_bytes(), (SAMPLES / "3.13.0-segv.txt").read_bytes()
+S = 1_000_000_000
+
+
+def write(service: Any, content: bytes, age: float) -> None:
+    """The process's last words, written `age` seconds ago."""
+    file = service.folder / "last-words"
+    file.write_bytes(content)
+    at = time.time_ns() - int(age * S)
+    os.utime(file, ns=(at, at))
+
+
+def frozen(service: Any, watching: Any, age: float = 10.0) -> None:
+    watching.watcher._watching_since = 0  # it has watched for long
+    service.beat(age=age)
+
+
+def logs(told: list[Any], event: str) -> list[Log]:
+    return [one for one in told if isinstance(one, Log) and one.event == event]
+
+
+async def test_last_words_that_come_after_the_record_are_one_of_their_own(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    frozen(service, watching)
+    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    assert "exception.stacktrace" not in entered.attributes
+    write(service, GIL, age=4)
+    (late,) = await watching.look()
+    assert (late.event, late.severity) == ("lifesign.last_words", 17)
+    assert late.body == "GIL held by C code, no beat for 0:00:00.300000; its main thread is in handle (/srv/desk.py:31)"
+    assert late.attributes["lifesign.state"] == "frozen"
+    assert late.attributes["code.function.name"] == "handle"
+    assert str(late.attributes["exception.stacktrace"]).startswith("Thread 0x")
+    assert "exception.type" not in late.attributes
+    assert await watching.look() == []
+    service.beat()
+    (left,) = await watching.look()
+    assert left.name == "process frozen"
+
+
+async def test_last_words_that_are_there_at_once_are_in_the_record(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    frozen(service, watching)
+    write(service, GIL, age=4)
+    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    assert entered.body.endswith("; its main thread is in handle (/srv/desk.py:31)")
+    assert "exception.stacktrace" in entered.attributes
+    assert await watching.look() == []
+
+
+async def test_older_last_words_are_not_about_this_freeze(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    write(service, GIL, age=60)
+    frozen(service, watching)
+    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    assert "exception.stacktrace" not in entered.attributes
+    assert await watching.look() == []
+
+
+async def test_last_words_of_this_very_moment_may_be_those_of_a_process_that_goes_on(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    frozen(service, watching)
+    write(service, GIL, age=0)
+    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    assert "exception.stacktrace" not in entered.attributes
+
+
+async def test_of_a_crash_that_it_got_over_nothing_is_told(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    frozen(service, watching)
+    write(service, SEGV, age=4)
+    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    assert "exception.stacktrace" not in entered.attributes
+    write(service, SEGV, age=60)
+    service.beat()
+    service.die()
+    (died,) = logs(await watching.look(), "lifesign.process.died")
+    assert "exception.stacktrace" not in died.attributes
+
+
+async def test_a_beat_that_comes_in_late_shows_that_something_runs(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    await watching.look()
+    frozen(service, watching)
+    (entered,) = await watching.look()
+    assert entered.event == "lifesign.eventloop.blocked"
+    assert entered.body.endswith("it gets too little CPU time")
+    told = await watching.look()
+    assert [one.event for one in told if isinstance(one, Log)] == ["lifesign.process.frozen"]
+
+
+async def test_a_crash_is_named_without_a_supervisor(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service, watching = main(), sidecar()
+    service.beat()
+    write(service, SEGV, age=0)
+    service.die()
+    (died,) = logs(await watching.look(), "lifesign.process.died")
+    assert died.body == "killed by SIGSEGV; in string_at (/usr/lib/python3.13/ctypes/__init__.py:538)"
+    assert died.attributes["exception.type"] == "SIGSEGV"
+    assert died.attributes["lifesign.process.exit.signal"] == "SIGSEGV"
+    assert watching.snapshots[0].why == "killed by SIGSEGV"
+    assert await watching.look() == []
+
+
+async def test_killed_while_frozen_its_last_words_are_with_the_record(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    frozen(service, watching)
+    write(service, GIL, age=4)
+    service.die()
+    (died,) = logs(await watching.look(), "lifesign.process.died")
+    assert (
+        died.body
+        == "gone without a tombstone: killed, or ended by os._exit; its main thread is in handle (/srv/desk.py:31)"
+    )
+    assert "exception.type" not in died.attributes
+
+
+async def test_the_file_goes_with_the_folder(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service, watching = main(), sidecar()
+    write(service, SEGV, age=0)
+    watching.directory.remove(service.key)
+    assert not service.folder.exists()
