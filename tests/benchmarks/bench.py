@@ -133,9 +133,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     lines = [list(map(str, headings)), *(list(map(str, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
-        first, *rest = (cell.ljust(width) if not at else cell.rjust(width) for at, (cell, width) in
-                        enumerate(zip(line, widths)))
-        print("  ".join([first, *rest]).rstrip())
+        rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))
+        print("  ".join([line[0].ljust(widths[0]), *rest]).rstrip())
     print(flush=True)
 
 

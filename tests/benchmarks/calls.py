@@ -53,8 +53,12 @@ def main() -> None:
     bench.table(
         ["", "lifesign", "SDK", "", "ratio"],
         [
-            [f"{v} {ours}", bench.spread(alone[v, a], 0), bench.spread(alone[v, b], 0), theirs]
-            + [bench.ratio(alone[v, a], alone[v, b])]
+            [
+                f"{v} {ours}",
+                *(bench.spread(alone[v, name], 0) for name in (a, b)),
+                theirs,
+                bench.ratio(alone[v, a], alone[v, b]),
+            ]
             for v in pythons
             for a, b, ours, theirs in PAIRS
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +21,21 @@ def test_groups_come_biggest_first_with_where_they_wait(cli: Callable, service: 
     assert code == 0
     blocks = out.split("\n\n")
     assert blocks[0].startswith(f"process {service.pid}: 5 tasks in 3 groups, ")
-    assert blocks[1].startswith("3 tasks  order-")
-    assert "\n  wait_for_orders  " in blocks[1]
-    assert "service.py:11\n" in blocks[1]
+    assert blocks[1].startswith("#0  3 x wait_for_orders\n    order-")
+    assert 'service.py", line 11, in wait_for_orders\n      return await queue.get()\n' in blocks[1]
     assert "\\x1b[2J\\u202eevil" in out
     assert "\x1b" not in out
     assert "\u202e" not in out
+
+
+def test_the_tree_is_a_line_a_group(cli: Callable, service: Service) -> None:
+    code, out, _ = cli("dump", "--dir", service.directory, "--tree")
+
+    assert code == 0
+    root, *children = (re.sub(r"#\d ", "", line) for line in out.splitlines()[2:])
+    assert root == "1 x main [Task-1]  waiting for gather  service.py:26"
+    assert [line.partition(" [")[0] for line in children] == ["|- 3 x wait_for_orders", "`- 1 x sleep_long"]
+    assert "[\\x1b[2J\\u202eevil]" in out
 
 
 def test_the_only_process_needs_no_number(cli: Callable, service: Service) -> None:
@@ -92,24 +102,3 @@ def test_a_pulse_that_cannot_be_asked(
     ended = cli("dump", "--dir", service.directory)
     assert ended.code == code
     assert says in ended.err
-
-
-def test_groups_that_the_ring_lost_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    from lifesign.cli.asking import Answer
-    from lifesign.cli.dump import render
-    from lifesign.cli.terminal import console
-
-    dump = {"kind": "task_dump", "id": "a", "reason": "request", "request": 1, "start": 0, "end": 2_000_000, "tasks": 1,
-            "groups": 52, "omitted": 2}  # fmt: skip
-    group = {"kind": "task_group", "dump": "a", "index": 0, "count": 1, "stack": [], "names": ["Task-1"],
-             "waits_for": "a lock", "at": 0}  # fmt: skip
-    console().print(render(7, Answer(dump, [group])))  # type: ignore[arg-type, list-item]
-
-    assert capsys.readouterr().out.splitlines() == [
-        "process 7: 1 task in 52 groups, 2 ms",
-        "",
-        "1 task  Task-1",
-        "  waits for a lock",
-        "",
-        "51 groups more not shown: too many for the ring",
-    ]

@@ -78,7 +78,7 @@ class Patient(Supervised):
 
         wait_for(both, lambda: f"status {state}: {shown}")
 
-    def lives_on(self, seconds: float = 2.5 * TIMEOUT) -> None:
+    def lives_on(self, seconds: float = 1.5 * TIMEOUT) -> None:
         """Waits until its own clock went on by that much: long enough for an illness to show."""
         until = self.chart.uptime + seconds
         wait_for(lambda: self.chart.uptime > until, lambda: f"uptime {until:.1f}: {self.chart.uptime:.1f}")

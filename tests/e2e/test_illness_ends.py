@@ -164,7 +164,7 @@ class WallClock:
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1",
             "DONT_FAKE_MONOTONIC": "1",
-            "PYTHONPATH": str(VICTIMS / "faketime"),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(VICTIMS / "faketime"), os.environ.get("PYTHONPATH")))),
         }
 
     def set(self, seconds: int) -> None:

@@ -219,7 +219,7 @@ def test_throttled_is_not_frozen(beds: Beds) -> None:
     with limited("cpu", patient.watched, {"cpu.cfs_quota_us": "5000"}, {"cpu.max": "5000 100000"}):
         before = patient.chart.heartbeats
         patient.tell("labour")
-        patient.lives_on(8 * TIMEOUT)
+        patient.lives_on(6 * TIMEOUT)
     assert patient.chart.heartbeats > before
     assert "frozen" not in patient.chart.states
     assert "lifesign.process.frozen" not in patient.chart.events
@@ -234,7 +234,7 @@ def test_what_a_sidecar_slept_through_is_no_illness(also: bool, beds: Beds) -> N
     asleep = [beds.sidecar.pid, sibling.watched] if also else [beds.sidecar.pid]
     for pid in asleep:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(2.5 * TIMEOUT)  # what is tested is that this much time passes
+    time.sleep(2 * TIMEOUT)  # what is tested is that this much time passes
     for pid in asleep:
         os.kill(pid, signal.SIGCONT)
     sibling.lives_on(0.0)

@@ -196,6 +196,8 @@ async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
         (b'{"kind":"surprise"}', "unknown kind 'surprise'"),
         (b'{"kind":"dry_run"}', "missing required field"),
         (b'{"kind":"checkpoint"}', "missing required field"),
+        (json.dumps({**DRY_RUN, "end": 10**400}).encode(), "beyond its bounds"),
+        (json.dumps({**DRY_RUN, "start": -1}).encode(), "beyond its bounds"),
         (b"[" * 3000, "array"),
         (b'"\xff\xfe"', "object"),
     ],

@@ -82,7 +82,8 @@ class Edges:
             if following in on_path:
                 ring = path[path.index(following) :]
                 if len(found) < CYCLES_MAX:
-                    found.append([name(self.by_awaiter[one][0]) for one in ring[:CYCLE_NAMES_MAX]])
+                    names = [name(self.by_awaiter[one][0]) for one in ring[:CYCLE_NAMES_MAX]]
+                    found.append([*names, "..."] if len(ring) > CYCLE_NAMES_MAX else names)
             elif following not in finished and following in self.by_awaiter:
                 path.append(following)
                 on_path.add(following)

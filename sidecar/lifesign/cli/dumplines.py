@@ -19,6 +19,7 @@ class Hanging:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         for line in self._text.wrap(console, max(_WIDTH_MIN, options.max_width - len(INDENT))):
+            line.rstrip()
             line.pad_left(len(INDENT))
             yield line
 

@@ -136,5 +136,5 @@ def rings(dump: TaskDump) -> Iterator[str]:
     for cycle in dump["cycles"]:
         if cycle:
             ring = [cut(name, NAME_CHARACTERS) for name in cycle[:_CYCLE_NAMES_MAX]]
-            rest = ["..."] if len(cycle) >= _CYCLE_NAMES_MAX else []
+            rest = ["..."] if len(cycle) > _CYCLE_NAMES_MAX else []
             yield " -> ".join([*ring, *rest, ring[0]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 import msgspec
 
@@ -12,6 +12,7 @@ RingRecord = Union[records.PostconditionReport, records.TaskDump, records.TaskGr
 BootRecord = Union[records.Checkpoint, records.BootEnded]
 
 Record = Union[RingRecord, BootRecord]
+T = TypeVar("T")
 
 
 class InvalidRecordError(ValueError):
@@ -42,26 +43,41 @@ def record(payload: bytes) -> Record:
     Raises:
         InvalidRecordError: it is not JSON, of an unknown kind, or not of its kind's shape.
     """
-    try:
-        kind = _kind.decode(payload).kind
-        if kind not in _by_kind:
-            raise InvalidRecordError(f"a record of unknown kind {kind[:40]!r}")
-        return _by_kind[kind].decode(payload)  # type: ignore[no-any-return]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRecordError(str(error)) from None
+    kind = _decode(_kind, payload).kind
+    if kind not in _by_kind:
+        raise InvalidRecordError(f"a record of unknown kind {kind[:40]!r}")
+    return _decode(_by_kind[kind], payload)  # type: ignore[no-any-return]
 
 
 def identity(payload: bytes) -> records.Identity:
     """The identity block; raises InvalidRecordError."""
-    try:
-        return _identity.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRecordError(f"the identity block: {error}") from None
+    return _decode(_identity, payload)
 
 
 def tombstone(payload: bytes | None) -> records.Tombstone | None:
     """The tombstone; None where there is none that can be read."""
     try:
-        return None if payload is None else _tombstone.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None if payload is None else _decode(_tombstone, payload)
+    except InvalidRecordError:
         return None
+
+
+def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
+    try:
+        decoded = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRecordError(str(error)) from None
+    _check_numbers(decoded)
+    return decoded
+
+
+def _check_numbers(value: object) -> None:
+    """JSON has integers of any length; what is counted and timed here fits 63 bits and is not negative."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            _check_numbers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_numbers(inner)
+    elif isinstance(value, int) and not 0 <= value < 1 << 63:
+        raise InvalidRecordError("a number beyond its bounds")

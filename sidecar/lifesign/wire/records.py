@@ -143,7 +143,7 @@ class TaskDump(TypedDict):
 
 
 class GroupEdge(TypedDict):
-    """`count` tasks of this group wait for tasks of the group with index `group`."""
+    """Tasks of this group wait `count` times for a task of the group with index `group`."""
 
     group: int
     count: int

@@ -15,13 +15,14 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-import lifesign
 from in_process_sdk import providers
-from lifesign.agent import process
-from lifesign.wire.reader import PulseReader
 from opentelemetry.sdk._logs.export import LogRecordExportResult
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExportResult
 from opentelemetry.sdk.trace.export import SpanExportResult
+
+import lifesign
+from lifesign.agent import process
+from lifesign.wire.reader import PulseReader
 
 CALLS = 2000
 MARKS = 20  # the boot lane never wraps: it takes some two hundred marks
