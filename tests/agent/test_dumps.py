@@ -156,6 +156,7 @@ async def test_with_tracking_groups_have_ages_and_origins(started: Callable[...,
     first = spawn()
     await asyncio.sleep(0.05)
     second = spawn()
+    await asyncio.sleep(0)
     _, groups = await dumped(pulse)
     event.set()
     await asyncio.gather(first, second)
