@@ -33,18 +33,18 @@ def ended(pulse: Any) -> dict[str, Any] | None:
 
 
 async def until_ended(pulse: Any) -> dict[str, Any]:
-    for _ in range(300):
+    for _ in range(1000):
         found = ended(pulse)
         if found is not None:
             return found
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.003)
     raise AssertionError("the boot never ended")
 
 
 async def test_a_program_that_promises_nothing_has_booted_when_its_loop_beats(
     started: Callable[..., Any],
 ) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     outcome = await until_ended(pulse)
     assert (outcome["outcome"], outcome["diagnostic"]) == ("complete", "")
@@ -52,9 +52,9 @@ async def test_a_program_that_promises_nothing_has_booted_when_its_loop_beats(
 
 
 async def test_a_promised_event_is_waited_for(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", LIFESIGN_EVENTS="order=30s")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_EVENTS="order=30s")
     lifesign.start()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.03)
     assert ended(pulse) is None
     assert pulse.checkpoints()[-1] == "waiting for first event"
     lifesign.event("order")
@@ -71,16 +71,16 @@ async def test_a_promised_event_is_waited_for(started: Callable[..., Any]) -> No
 
 
 def test_a_boot_without_its_first_event_times_out(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", LIFESIGN_EVENTS="order=30s", BOOT_TIMEOUT_S="0.15")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_EVENTS="order=30s", BOOT_TIMEOUT_S="0.06")
 
     async def main() -> None:
         lifesign.start()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.03)
 
     asyncio.run(main())
     outcome = eventually(lambda: ended(pulse))
     assert outcome["outcome"] == "timed_out"
-    assert outcome["diagnostic"] == "timed out after 0.15 s waiting for the first event"
+    assert outcome["diagnostic"] == "timed out after 0.06 s waiting for the first event"
     failed = by_name(pulse)["timed out"]
     assert failed["number"] == 6
     assert failed["error"]["type"] == "TimeoutError"
@@ -89,12 +89,12 @@ def test_a_boot_without_its_first_event_times_out(started: Callable[..., Any]) -
 
 
 def test_a_loop_that_never_comes_is_said_too(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", BOOT_TIMEOUT_S="0.05")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="0.05")
     assert "waiting for the event loop to beat" in eventually(lambda: ended(pulse))["diagnostic"]
 
 
 async def test_failing_postconditions_fail_the_boot(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
 
     @lifesign.postcondition("database connected")
     async def database() -> tuple[bool, str]:
@@ -141,16 +141,16 @@ def test_a_failing_block_tells_and_passes_the_exception_on(started: Callable[...
 
 
 async def test_an_open_block_holds_the_boot(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     with lifesign.checkpoint("warm-up"):
-        await asyncio.sleep(0.08)
+        await asyncio.sleep(0.03)
         assert ended(pulse) is None
     assert (await until_ended(pulse))["outcome"] == "complete"
 
 
 def test_a_boot_that_hangs_in_a_block_names_it(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01", BOOT_TIMEOUT_S="0.05")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="0.05")
     with lifesign.checkpoint("broker connected"):
         outcome = eventually(lambda: ended(pulse))
     assert outcome["diagnostic"] == "timed out after 0.05 s in checkpoint 'broker connected'"

@@ -18,7 +18,7 @@ from lifesign.agent.pace import Pace
 from lifesign.agent.tasks import Tasks
 from support.waiting import eventually
 
-FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01"}
+FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def test_rings_in_graphs(graph: dict[str, str], rings: list[list[str]]) -> None:
 
 
 def test_a_chain_longer_than_pythons_stack_is_no_trouble() -> None:
-    nodes = [Node(str(number)) for number in range(20_000)]
+    nodes = [Node(str(number)) for number in range(2 * sys.getrecursionlimit())]
     found = edges.Edges()
     for node, other in zip(nodes, [*nodes[1:], nodes[0]]):
         found.by_awaiter[id(node)] = (node, [other])
@@ -287,10 +287,10 @@ async def test_a_dump_keeps_no_task_alive() -> None:
 
 
 def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
 
     def the_culprit() -> None:
-        time.sleep(0.5)
+        time.sleep(0.25)
 
     async def main() -> None:
         await asyncio.sleep(0.05)
@@ -309,10 +309,10 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
 
 
 def test_a_loop_that_computes_is_told_from_one_that_waits(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
 
     async def main() -> None:
-        until = time.monotonic() + 0.4
+        until = time.monotonic() + 0.2
         while time.monotonic() < until:
             pass
 
@@ -324,8 +324,8 @@ def test_a_loop_that_is_only_late_leaves_no_evidence(started: Callable[..., Any]
     pulse = started(**FAST)
 
     async def main() -> None:
-        time.sleep(0.1)
-        await asyncio.sleep(0.05)
+        time.sleep(0.05)
+        await asyncio.sleep(0.02)
 
     asyncio.run(main())
     assert pulse.ring("stall") == []

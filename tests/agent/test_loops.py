@@ -15,7 +15,7 @@ from lifesign.agent import loops, process
 from lifesign.wire import layout
 from support.waiting import eventually
 
-FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01"}
+FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
 
 
 def signs(pulse: Any) -> list[Any]:
@@ -26,7 +26,7 @@ async def beats(pulse: Any, number: int) -> None:
     for _ in range(500):
         if any(one.state == layout.LOOP_RUNNING and one.beats >= number for one in signs(pulse)):
             return
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)
     raise AssertionError("the loop did not beat")
 
 
@@ -108,11 +108,11 @@ async def test_the_delay_of_a_beat_is_how_late_it_came(started: Callable[..., An
     pulse = started(**FAST)
     await beats(pulse, 2)
     (before,) = signs(pulse)
-    time.sleep(0.2)
+    time.sleep(0.08)
     await beats(pulse, before.beats + 1)
     delays = pulse.reader.vitals().delays[0]
-    # The beat that was due within 10 ms came after the 200 ms for which the loop was blocked.
-    assert 180_000_000 < max(delays) < 5_000_000_000
+    # The beat that was due within 3 ms came after the 80 ms for which the loop was blocked.
+    assert 60_000_000 < max(delays) < 5_000_000_000
 
 
 async def test_a_beat_that_fails_is_not_the_loops_trouble(
@@ -140,7 +140,7 @@ async def test_stopping_ends_the_beat_of_a_loop_that_runs_on(started: Callable[.
     await beats(pulse, 2)
     lifesign.stop()
     (before,) = signs(pulse)
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.02)
     (after,) = signs(pulse)
     assert after.beats == before.beats
     assert loops._beats == {}

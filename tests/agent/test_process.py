@@ -71,7 +71,7 @@ def test_starting_and_stopping_twice_warns_and_does_nothing(
 
 
 async def test_the_tombstone_has_the_totals(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     for _ in range(3):
         lifesign.event("order")
     await asyncio.to_thread(eventually, lambda: any(one and one.beats >= 5 for one in pulse.reader.vitals().loops))
@@ -189,7 +189,7 @@ def test_harmless_lets_through_what_is_not_an_error_of_ours() -> None:
 
 
 def test_the_watchdog_is_a_daemon_and_beats_until_it_is_stopped(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "lifesign-watchdog")
     assert thread.daemon
     first = pulse.reader.vitals().watchdog
@@ -202,7 +202,7 @@ def test_the_watchdog_is_a_daemon_and_beats_until_it_is_stopped(started: Callabl
 def test_a_watchdog_that_meets_a_surprise_goes_on(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     agent = process.peek()
     assert agent is not None
     failed: list[int] = []
@@ -218,7 +218,7 @@ def test_a_watchdog_that_meets_a_surprise_goes_on(
 
 
 def test_a_request_is_answered_with_its_count(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     assert pulse.reader.request(0) == 1
     eventually(lambda: pulse.reader.vitals().watchdog.dumps == 1)
     (summary,) = pulse.ring("task_dump")

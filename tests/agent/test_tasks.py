@@ -60,7 +60,7 @@ async def dumped(pulse: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 async def test_groups_come_biggest_first_with_the_stack_down_to_the_innermost_await(
     started: Callable[..., Any],
 ) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     event = asyncio.Event()
     waiting = [asyncio.create_task(middle(event), name=f"middle {number}") for number in range(7)]
@@ -91,7 +91,7 @@ async def test_groups_come_biggest_first_with_the_stack_down_to_the_innermost_aw
 
 
 async def test_what_a_task_waits_for(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     event = asyncio.Event()
     inner = asyncio.create_task(middle(event), name="the inner one")
@@ -113,7 +113,7 @@ async def test_a_dump_of_many_groups_says_how_many_it_left_out(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "GROUPS_MAX", 1)
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     event = asyncio.Event()
     waiting = [asyncio.create_task(middle(event)), asyncio.create_task(consumer(event))]
@@ -130,7 +130,7 @@ async def test_a_deep_stack_keeps_both_its_ends(started: Callable[..., Any]) -> 
     async def deep(depth: int) -> None:
         await (deep(depth - 1) if depth else middle(event))
 
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.01")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     task = asyncio.create_task(deep(60))
     await asyncio.sleep(0)

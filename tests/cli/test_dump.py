@@ -1,87 +1,168 @@
-"""`lifesign dump` of a real service, beside no sidecar at all."""
+"""`lifesign dump`: whom it asks, what it waits for, what it shows. A real service answers in `e2e/test_looking.py`."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import re
-import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cli.conftest import Service, watched
-from lifesign.wire import reader
+from lifesign.cli import asking
+from lifesign.wire import layout, reader
+from support.mainprocess import Main
+
+MakeMain = Callable[..., Main]
 
 
-def test_groups_come_biggest_first_with_where_they_wait(cli: Callable, service: Service) -> None:
-    code, out, _ = cli("dump", "--dir", service.directory, str(service.pid))
+def group(dump: str, index: int, count: int, function: str, names: list[str], waits_for: str = "") -> dict[str, Any]:
+    stack = [{"function": function, "file": "/app/desk.py", "line": 7 + index}]
+    return {
+        "kind": "task_group",
+        "dump": dump,
+        "index": index,
+        "count": count,
+        "stack": stack,
+        "names": names,
+        "states": {"waiting": count},
+        "waits_for": waits_for,
+        "awaits": [],
+        "oldest": None,
+        "newest": None,
+        "origin": [],
+        "trace": None,
+        "span": None,
+        "at": 0,
+    }
 
-    assert code == 0
-    blocks = out.split("\n\n")
-    assert blocks[0].startswith(f"process {service.pid}: 5 tasks in 3 groups, ")
-    assert blocks[1].startswith("#0  3 x wait_for_orders\n    order-")
-    assert 'service.py", line 11, in wait_for_orders\n      return await queue.get()\n' in blocks[1]
+
+def records(request: int) -> list[dict[str, Any]]:
+    """The answer to a request: six tasks in two groups, and what else stands in a ring."""
+    dump = f"{request:016x}"
+    summary = {
+        "kind": "task_dump",
+        "id": dump,
+        "reason": "request",
+        "request": request,
+        "start": 0,
+        "end": 2_000_000,
+        "tasks": 6,
+        "groups": 2,
+        "omitted": 0,
+        "same_as": None,
+        "counts": [],
+        "cycles": [],
+        "finished": [],
+    }
+    return [
+        {"kind": "no such kind"},
+        group("of another dump", 0, 9, "elsewhere", ["Task-99"]),
+        {**summary, "id": "another", "request": 0},
+        group(dump, 0, 5, "wait_for_orders", ["order-0", "\x1b[2J\u202eevil"], "Future"),
+        group(dump, 1, 1, "main", ["Task-1"]),
+        summary,
+    ]
+
+
+@contextlib.contextmanager
+def answering(main: Main) -> Iterator[None]:
+    """What a watchdog does: it looks for requests and answers them."""
+    ending = threading.Event()
+
+    def answer() -> None:
+        answered = 0
+        while not ending.wait(0.002):
+            asked = main.pulse.requests(layout.REQUEST_DUMP)
+            if asked != answered:
+                answered = asked
+                for record in records(asked):
+                    main.pulse.ring.append(record)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_POLL", 0.005)
+
+
+def test_groups_are_shown_with_where_they_wait(cli: Callable, main_process: MakeMain, run: Path) -> None:
+    with answering(main_process()):
+        code, out, err = cli("dump", "--dir", str(run), "4242")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("process 4242: 6 tasks in 2 groups, ")
+    assert out.index("#0  5 x wait_for_orders") < out.index("#1  1 x main")
     assert "\\x1b[2J\\u202eevil" in out
-    assert "\x1b" not in out
-    assert "\u202e" not in out
+    assert "elsewhere" not in out
 
 
-def test_the_tree_is_a_line_a_group(cli: Callable, service: Service) -> None:
-    code, out, _ = cli("dump", "--dir", service.directory, "--tree")
+def test_the_tree_has_a_line_a_group(cli: Callable, main_process: MakeMain, run: Path) -> None:
+    with answering(main_process()):
+        code, out, _ = cli("dump", "--dir", str(run), "--tree")
 
     assert code == 0
-    root, *children = (re.sub(r"#\d ", "", line) for line in out.splitlines()[2:])
-    assert root == "1 x main [Task-1]  waiting for gather  service.py:26"
-    assert [line.partition(" [")[0] for line in children] == ["|- 3 x wait_for_orders", "`- 1 x sleep_long"]
-    assert "[\\x1b[2J\\u202eevil]" in out
+    assert out.splitlines()[2].startswith("#0 5 x wait_for_orders [order-0, ")
 
 
-def test_the_only_process_needs_no_number(cli: Callable, service: Service) -> None:
-    code, out, _ = cli("dump", "--dir", service.directory, "--json")
+def test_the_answer_to_this_very_request_is_taken(cli: Callable, main_process: MakeMain, run: Path) -> None:
+    with answering(main_process()):
+        first, second = (json.loads(cli("dump", "--dir", str(run), "--json").out) for _ in range(2))
 
-    answer = json.loads(out)
-    assert code == 0
-    assert (answer["pid"], answer["dump"]["tasks"], answer["dump"]["reason"]) == (service.pid, 5, "request")
-    biggest = answer["groups"][0]
-    assert (biggest["count"], biggest["stack"][0]["function"]) == (3, "wait_for_orders")
-    assert sorted(biggest["names"]) == ["order-0", "order-1", "order-2"]
-
-
-def test_asking_twice_gives_two_dumps(cli: Callable, service: Service) -> None:
-    first, second = (json.loads(cli("dump", "--dir", service.directory, "--json").out)["dump"] for _ in range(2))
-
-    assert first["id"] != second["id"]
-    assert second["request"] == first["request"] + 1
+    assert [answer["dump"]["request"] for answer in (first, second)] == [1, 2]
+    assert (second["pid"], second["dump"]["id"]) == (4242, "0000000000000002")
+    assert [(group["dump"], group["count"]) for group in second["groups"]] == [
+        (second["dump"]["id"], n) for n in (5, 1)
+    ]
 
 
-def test_a_process_that_runs_no_python_does_not_answer(cli: Callable, tmp_path: Path) -> None:
-    with watched(tmp_path) as frozen:
-        os.kill(frozen.pid, signal.SIGSTOP)
-        code, out, err = cli("dump", "--dir", frozen.directory, "--timeout", "0.2")
+def test_no_answer_is_waited_for_no_longer_than_said(cli: Callable, main_process: MakeMain, run: Path) -> None:
+    main_process()
+
+    code, out, err = cli("dump", "--dir", str(run), "--timeout", "0.02")
 
     assert (code, out) == (2, "")
-    assert f"process {frozen.pid} did not answer within 0.2 s" in err
+    assert err.startswith("lifesign: process 4242 did not answer within 0.02 s\n  try: ")
 
 
-def test_which_process_is_said_where_there_are_several(cli: Callable, tmp_path: Path) -> None:
-    with watched(tmp_path) as one, watched(tmp_path) as two:
-        code, _, err = cli("dump", "--dir", str(tmp_path))
+def test_which_process_is_said_where_there_are_several(cli: Callable, main_process: MakeMain, run: Path) -> None:
+    main_process()
+    with answering(main_process("4343-00000002")):
+        code, _, err = cli("dump", "--dir", str(run))
         assert code == 3
-        assert "there are 2 watched processes" in err
-        assert str(one.pid) in err
-        assert str(two.pid) in err
-        assert cli("dump", "--dir", str(tmp_path), str(two.pid)).code == 0
+        assert f"there are 2 watched processes in {run}\n  try: lifesign dump with one of 4242, 4343" in err
+        assert json.loads(cli("dump", "--dir", str(run), "4343", "--json").out)["pid"] == 4343
 
 
-def test_a_process_that_is_not_there_is_not_watched(cli: Callable, service: Service, tmp_path: Path) -> None:
-    code, _, err = cli("dump", "--dir", service.directory, "1")
-    assert code == 1
-    assert f"no living process 1 is watched in {service.directory}\n  try: one of {service.pid}" in err
+def test_only_who_lives_can_be_asked(cli: Callable, main_process: MakeMain, run: Path) -> None:
+    main_process()
+    main_process("4343-00000002").die()
+    (run / "4444-00000003").mkdir()
+    (run / "4545-00000004").symlink_to(run / "4242-00000001")
 
-    (tmp_path / "4242-0123abcd").mkdir()
-    assert cli("dump", "--dir", str(tmp_path)).code == 1
+    for pid in ("4343", "4444", "4545"):
+        code, _, err = cli("dump", "--dir", str(run), pid)
+        assert (code, err) == (
+            1,
+            f"lifesign: no living process {pid} is watched in {run}\n  try: one of 4242\n",
+        )
+
+
+def test_nobody_at_all_is_watched(cli: Callable, run: Path) -> None:
+    assert cli("dump", "--dir", str(run)) == (
+        1,
+        "",
+        f"lifesign: no living process is watched in {run}\n  try: lifesign status\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,13 +173,21 @@ def test_a_process_that_is_not_there_is_not_watched(cli: Callable, service: Serv
     ],
 )
 def test_a_pulse_that_cannot_be_asked(
-    cli: Callable, service: Service, monkeypatch: pytest.MonkeyPatch, raised: Exception, code: int, says: str
+    cli: Callable,
+    main_process: MakeMain,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    code: int,
+    says: str,
 ) -> None:
+    main_process()
+
     def request(_reader: object, _word: int) -> int:
         raise raised
 
     monkeypatch.setattr(reader.PulseReader, "request", request)
 
-    ended = cli("dump", "--dir", service.directory)
+    ended = cli("dump", "--dir", str(run))
     assert ended.code == code
     assert says in ended.err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,61 +16,55 @@ from lifesign.cli import inject as verb
 PYTHON = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
 
 
-def test_the_copy_brings_the_agent_into_a_bare_python(tmp_path: Path, cli: Callable) -> None:
-    directory, run_directory = tmp_path / "injected", tmp_path / "run"
-    run_directory.mkdir()
-
-    code, out, _ = cli("inject", str(directory))
-
-    assert (code, out) == (0, f"PYTHONPATH={directory}/lifesign/agent/inject\n")
-    script = "import asyncio, lifesign; asyncio.run(asyncio.sleep(0)); print(lifesign.__file__)"
-    environ = {"PYTHONPATH": out.strip().partition("=")[2], "LIFESIGN_DIR": str(run_directory)}
-    ended = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
-    assert ended.stdout == f"{directory}/lifesign/__init__.py\n"
-    assert [entry.name.partition("-")[0].isdigit() for entry in run_directory.iterdir()] == [True]
+@pytest.fixture(scope="module")
+def injected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy that was made under the strictest umask."""
+    path = tmp_path_factory.mktemp("injected")
+    before = os.umask(0o077)
+    try:
+        verb.inject(str(path))
+    finally:
+        os.umask(before)
+    return path
 
 
-def test_it_holds_only_what_the_main_process_needs(tmp_path: Path) -> None:
-    verb.inject(str(tmp_path))
-
-    assert {entry.name for entry in (tmp_path / "lifesign").iterdir()} == {
+def test_it_holds_only_what_the_main_process_needs(injected: Path) -> None:
+    assert {entry.name for entry in (injected / "lifesign").iterdir()} == {
         "__init__.py", "errors.py", "py.typed", "semconv.py", "settings.py", "agent", "wire", "__pycache__",
     }  # fmt: skip
-    assert os.listdir(tmp_path) == ["lifesign"]
+    assert os.listdir(injected) == ["lifesign"]
 
 
-def test_compiled_modules_hold_on_a_read_only_mount_with_other_times(tmp_path: Path) -> None:
-    verb.inject(str(tmp_path))
-
-    for source in (tmp_path / "lifesign").rglob("*.py"):
+def test_compiled_modules_hold_on_a_read_only_mount_with_other_times(injected: Path) -> None:
+    for source in (injected / "lifesign").rglob("*.py"):
         compiled = source.parent / "__pycache__" / f"{source.stem}.{PYTHON}.pyc"
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01  # by hash, unchecked
 
 
-def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0o077)
-    try:
-        verb.inject(str(tmp_path))
-    finally:
-        os.umask(before)
-
-    for path in [tmp_path / "lifesign", *(tmp_path / "lifesign").rglob("*")]:
+def test_everybody_may_read_it_whatever_the_umask(injected: Path) -> None:
+    for path in [injected / "lifesign", *(injected / "lifesign").rglob("*")]:
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
 
 
-def test_a_second_call_replaces_the_first(tmp_path: Path) -> None:
-    verb.inject(str(tmp_path))
-    (tmp_path / "lifesign" / "agent" / "stale.py").touch()
-
-    verb.inject(str(tmp_path))
-
-    assert not (tmp_path / "lifesign" / "agent" / "stale.py").exists()
-    assert os.listdir(tmp_path) == ["lifesign"]
+@pytest.fixture
+def directory(injected: Path, tmp_path: Path) -> Path:
+    """A folder of the test's own with an earlier copy."""
+    return Path(shutil.copytree(injected, tmp_path / "injected"))
 
 
-def test_a_failure_leaves_the_first_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable) -> None:
-    verb.inject(str(tmp_path))
-    (tmp_path / "lifesign" / "mark").touch()
+def test_a_second_call_replaces_the_first(directory: Path, cli: Callable) -> None:
+    (directory / "lifesign" / "agent" / "stale.py").touch()
+
+    code, out, _ = cli("inject", str(directory))
+
+    assert (code, out) == (0, f"PYTHONPATH={directory}/lifesign/agent/inject\n")
+    assert (directory / "lifesign" / "agent" / "inject" / "sitecustomize.py").exists()
+    assert not (directory / "lifesign" / "agent" / "stale.py").exists()
+    assert os.listdir(directory) == ["lifesign"]
+
+
+def test_a_failure_leaves_the_first_in_place(directory: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable) -> None:
+    (directory / "lifesign" / "mark").touch()
     rename = os.rename
 
     def failing(source: str, target: str) -> None:
@@ -79,12 +73,12 @@ def test_a_failure_leaves_the_first_in_place(tmp_path: Path, monkeypatch: pytest
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", failing)
-    code, _, err = cli("inject", str(tmp_path))
+    code, _, err = cli("inject", str(directory))
 
     assert code == 3
     assert "cannot be written: No space left on device" in err
-    assert (tmp_path / "lifesign" / "mark").exists()
-    assert os.listdir(tmp_path) == ["lifesign"]
+    assert (directory / "lifesign" / "mark").exists()
+    assert os.listdir(directory) == ["lifesign"]
 
 
 @pytest.mark.parametrize(

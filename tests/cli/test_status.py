@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from cli.conftest import Service
 from lifesign.cli.status import duration, render, to_json
 from lifesign.cli.terminal import console
 from lifesign.watch.signals import CheckpointReading, EventReading, PostconditionReading, Snapshot
+from support.mainprocess import Main
 
 ILL = Snapshot(
     key="7-0123abcd",
@@ -41,22 +42,28 @@ ILL = Snapshot(
 )
 
 
-def test_a_healthy_service_is_seen_as_such(cli: Callable, service: Service) -> None:
-    code, out, _ = cli("status", "--dir", service.directory, "--json")
+def test_a_healthy_process_is_seen_as_such(cli: Callable, main_process: Callable[..., Main], run: Path) -> None:
+    main_process().pulse.events.count("order")
+
+    code, out, _ = cli("status", "--dir", str(run), "--json")
 
     (seen,) = json.loads(out)
     assert code == 0
-    assert (seen["pid"], seen["state"], seen["tasks"], seen["command"]) == (service.pid, "healthy", 5, "service.py")
-    assert [(event["name"], event["count"]) for event in seen["events"]] == [("order", 2)]
+    assert (seen["pid"], seen["state"], seen["tasks"], seen["command"]) == (4242, "healthy", 3, "desk.py")
+    assert [(event["name"], event["count"]) for event in seen["events"]] == [("order", 1)]
 
 
-def test_the_table_shows_a_process_a_row(cli: Callable, service: Service) -> None:
-    code, out, _ = cli("status", "--dir", service.directory, str(service.pid))
+def test_the_table_shows_a_process_a_row(cli: Callable, main_process: Callable[..., Main], run: Path) -> None:
+    main_process().pulse.events.count("order")
+    main_process("4343-00000002")
+
+    code, out, _ = cli("status", "--dir", str(run), "4242")
 
     assert code == 0
     assert out.split()[:4] == ["PID", "SERVICE", "STATE", "WHY"]
-    assert f"\n{service.pid}" in out
-    assert "event order: 2, last " in out
+    assert "\n4242 " in out
+    assert "4343" not in out
+    assert "event order: 1, last " in out
 
 
 def test_what_is_ill_gets_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,10 +89,13 @@ def test_json_has_every_field_but_the_delays() -> None:
     assert seen["events"][0] == {"name": "order", "count": 2, "synthetic": 1, "age": 90.0, "deadline": 60.0}
 
 
-def test_a_process_that_is_not_there_is_an_error(cli: Callable, service: Service, tmp_path: object) -> None:
-    code, _, err = cli("status", "--dir", service.directory, "1")
+def test_a_process_that_is_not_there_is_an_error(
+    cli: Callable, main_process: Callable[..., Main], run: Path, tmp_path: Path
+) -> None:
+    main_process()
+    code, _, err = cli("status", "--dir", str(run), "1")
     assert code == 1
-    assert f"no process 1 is watched in {service.directory}\n  try: one of {service.pid}" in err
+    assert f"no process 1 is watched in {run}\n  try: one of 4242" in err
 
     assert cli("status", "--dir", str(tmp_path)).code == 1
 

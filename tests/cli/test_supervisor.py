@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from lifesign.cli import sidecar as sidecar_module
+from lifesign.cli import signals as signals_module
 from lifesign.cli import supervisor as supervisor_module
 from lifesign.cli.runfile import RunFile, signal_name
 from lifesign.cli.sidecar import Sidecar
 from lifesign.cli.signals import Signals
 from lifesign.cli.supervisor import Beside, Supervisor
+from support.waiting import eventually
 
 # Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it.
 STAND_IN = """\
@@ -26,6 +29,12 @@ signal.signal(signal.SIGTERM, end)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 sys.stdin.read()
 """
+
+
+@pytest.fixture(autouse=True)
+def no_other_thread() -> None:
+    """A signal goes to any thread that lets it through: what earlier tests began must have ended."""
+    eventually(lambda: threading.active_count() == 1)
 
 
 def beside(directory: Path, *command: str, patience: float = 5.0) -> Beside:
@@ -42,7 +51,7 @@ def test_a_sidecar_that_is_not_ready_yet_is_still_told_to_end(
 
 
 def test_a_sidecar_that_stays_is_killed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    stubborn = beside(tmp_path, "/bin/sh", "-c", "exec sleep 60", patience=0.1)
+    stubborn = beside(tmp_path, "/bin/sh", "-c", "exec sleep 60", patience=0.02)
 
     assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, stubborn).run() == 6
     assert "did not end in time and was killed" in capfd.readouterr().err
@@ -62,7 +71,7 @@ def test_an_error_of_ours_leaves_cmd_alone(
 
     monkeypatch.setattr(supervisor_module, broken, fail)
 
-    assert Supervisor(["/bin/sh", "-c", "sleep 0.1; exit 6"], {}, beside(tmp_path, "/bin/true")).run() == 6
+    assert Supervisor(["/bin/sh", "-c", "sleep 0.03; exit 6"], {}, beside(tmp_path, "/bin/true")).run() == 6
     assert capfd.readouterr().err == "lifesign: RuntimeError: a mistake; the sidecar is gone, CMD goes on\n"
 
 
@@ -81,6 +90,7 @@ def test_a_signal_that_may_not_be_passed_on_is_said(
 def test_without_a_timed_wait_signals_are_polled(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGUSR1)
     monkeypatch.delattr(signal, "sigtimedwait")
+    monkeypatch.setattr(signals_module, "_TICK", 0.01)
     script = f"trap 'exit 6' USR1; kill -USR1 {os.getpid()}; while :; do sleep 0.01; done"
 
     assert Supervisor(["/bin/sh", "-c", script], {}, None).run() == 6

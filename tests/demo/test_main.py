@@ -6,7 +6,6 @@ import asyncio
 import os
 import pty
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 
@@ -121,22 +120,13 @@ def test_the_help_is_printed_where_a_person_types(
     assert HELP in capsys.readouterr().err
 
 
-def test_without_a_terminal_the_help_waits_to_be_asked_for_and_sigterm_exits_0() -> None:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LIFESIGN_")}
-    service = subprocess.Popen(
-        [sys.executable, "-m", "lifesign.demo"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environ,
-        text=True,
-    )
-    assert service.stdin is not None
-    assert service.stderr is not None
-    with service, service.stdin, service.stderr as said:
-        service.stdin.write("?\n")
-        service.stdin.flush()
-        asked = said.readline() + said.readline()
-        service.send_signal(signal.SIGTERM)
-        assert service.wait(5) == 0
-        assert asked == f"demo: {HELP}\n"
-        assert said.read() == "demo: 0 orders booked\n"
+def test_without_a_terminal_the_help_waits_to_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = os.pipe()
+    with open(ours) as pipe:
+        monkeypatch.setattr(sys, "__stdin__", pipe)
+        os.write(theirs, b"?\nq\n")
+        demo.main()
+    os.close(theirs)
+    assert capsys.readouterr().err == f"demo: {HELP}\ndemo: 0 orders booked\n"

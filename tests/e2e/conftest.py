@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from collector import Collector
+
+from support.commands import Ended, caller
 
 
 def _from(variable: str, how: str) -> str:
@@ -24,6 +26,12 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Calls `lifesign` with the given arguments, in this process."""
+    return caller(capfd)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +20,7 @@ T = TypeVar("T")
 VICTIMS = Path(__file__).parent / "victims"
 COUNTER = [sys.executable, str(VICTIMS / "counter.py")]
 PATIENCE = 20.0
+MARK = "STARTED_BY_TEST"  # a variable that all below a process inherit, whoever adopts them
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -77,26 +80,53 @@ def supervised(
 ) -> Iterator[Supervised]:
     """`lifesign run` of `command` with its output read by the test; put down at the end."""
     popen.setdefault("stdin", subprocess.DEVNULL)
-    process = subprocess.Popen(run_line(command, *options), env=env or environment(), stdout=subprocess.PIPE, **popen)
-    assert process.stdout is not None
-    try:
+    with started(run_line(command, *options), env, stdout=subprocess.PIPE, **popen) as process:
+        assert process.stdout is not None
         yield Supervised(process, process.stdout.fileno())
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], env: dict[str, str] | None = None, **popen: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is put down at the end, with everything that it started and left behind."""
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(command, env={**(env or environment()), MARK: mark}, **popen)
+    try:
+        yield process
     finally:
-        put_down(process)
-        process.stdout.close()
-        if process.stderr is not None:
-            process.stderr.close()
+        put_down(process, mark)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
-def put_down(process: subprocess.Popen[bytes]) -> None:
+def put_down(process: subprocess.Popen[bytes], mark: str) -> None:
     """Kills all below a process, which then ends by itself and takes its run directory along; or else it too."""
-    for child in children(process.pid):
-        for pid in [*children(child), child]:
-            kill(pid)
+    directories: set[str] = set()
+    kill_marked(mark, directories, spared=process.pid)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5.0)
     process.kill()
     process.wait()
+    while kill_marked(mark, directories):
+        time.sleep(0.01)
+    for directory in directories:
+        if directory.startswith("/dev/shm/lifesign-"):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def kill_marked(mark: str, directories: set[str], spared: int = 0) -> bool:
+    """Kills every process with this mark, notes their run directories, and tells whether there was any."""
+    found = False
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != spared:
+            environ = environment_of(int(entry.name))
+            if environ.get(MARK) == mark:
+                found = True
+                directories.add(environ.get("LIFESIGN_DIR", ""))
+                kill(int(entry.name))
+    return found
 
 
 def eventually(look: Callable[[], T | None]) -> T:
@@ -123,6 +153,15 @@ def cmdline(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
     except OSError:
         return []
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """What a process was started with; empty when it is gone or a zombie."""
+    try:
+        content = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(line.partition("=")[::2] for line in content.split("\0"))
 
 
 def state(pid: int) -> str:

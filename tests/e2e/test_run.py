@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,16 +20,21 @@ from e2e.supervised import (
     cmdline,
     environment,
     eventually,
-    put_down,
     run_line,
+    started,
     state,
     supervised,
 )
 
 
-def run(command: list[str], *options: str, **popen: object) -> subprocess.CompletedProcess[bytes]:
-    settings: dict[str, object] = {"env": environment(), "capture_output": True, "timeout": PATIENCE, **popen}
-    return subprocess.run(run_line(command, *options), **settings)  # type: ignore[call-overload,no-any-return]
+def run(command: list[str], *options: str, **popen: Any) -> subprocess.CompletedProcess[bytes]:
+    """`lifesign run` to its end, with what it said; `input` as in `subprocess.run`."""
+    content = popen.pop("input", None)
+    popen.setdefault("stdin", subprocess.DEVNULL if content is None else subprocess.PIPE)
+    line = run_line(command, *options)
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen) as process:
+        out, err = process.communicate(content, PATIENCE)
+    return subprocess.CompletedProcess(line, process.returncode, out, err)
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 77, 255])
@@ -135,13 +141,10 @@ def test_closed_standard_descriptors_stay_closed_for_cmd(tmp_path: Path) -> None
 
     script = f"import os; open({str(tmp_path / 'seen')!r}, 'w').write(str(os.listdir('/proc/self/fd')))"
     command = run_line(["sh", "-c", f'{sys.executable} -S -c "$0"; exec sleep 100', script])
-    process = subprocess.Popen(command, env=environment(), preexec_fn=close)
-    try:
+    with started(command, preexec_fn=close) as process:
         sidecar = eventually(lambda: next((pid for pid in children(process.pid) if "watch" in cmdline(pid)), None))
         assert os.readlink(f"/proc/{sidecar}/fd/0").startswith("pipe:")
         seen = eventually(lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text())
-    finally:
-        put_down(process)
 
     assert seen in ("['0', '1']", "['1', '0']")  # the file and the listing themselves
 
@@ -160,13 +163,11 @@ def test_the_service_goes_on_when_the_supervisor_is_killed(tmp_path: Path) -> No
 
 def test_as_process_1_it_reaps_orphans(tmp_path: Path) -> None:
     adopt = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1); os.execv(sys.argv[1], sys.argv[1:])"
-    orphan = f"(sh -c 'echo $$ > {tmp_path}/orphan; exec sleep 0.1' &) ; echo ready $$; sleep 100"
+    orphan = f"(sh -c 'echo $$ > {tmp_path}/orphan; exec sleep 0.1' &) ; echo ready $$; exec sleep 100"
     line = run_line(["sh", "-c", orphan])
-    process = subprocess.Popen([sys.executable, "-c", adopt, *line], env=environment(), stdout=subprocess.DEVNULL)
-    try:
+    with started([sys.executable, "-c", adopt, *line], stdout=subprocess.DEVNULL) as process:
         pid = int(eventually(lambda: (tmp_path / "orphan").exists() and (tmp_path / "orphan").read_text()))
         eventually(lambda: state(pid) == "")
-    finally:
         process.terminate()
         assert process.wait(PATIENCE) == 143
 

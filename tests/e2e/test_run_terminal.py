@@ -10,7 +10,6 @@ import pty
 import shlex
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.supervised import COUNTER, Supervised, environment, eventually, put_down, run_line, state
+from e2e.supervised import COUNTER, Supervised, eventually, run_line, started, state
 
 TIMES = 8  # two of the same signal can melt into one, but not every time
 
@@ -33,15 +32,11 @@ def on_terminal(command: list[str]) -> Iterator[tuple[Supervised, int]]:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    process = subprocess.Popen(
-        command, env=environment(), stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal
-    )
-    os.close(slave)
-    session = Supervised(process, master)
     try:
-        yield session, master
+        with started(command, stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal) as process:
+            os.close(slave)
+            yield Supervised(process, master), master
     finally:
-        put_down(process)
         with contextlib.suppress(OSError):
             os.close(master)
 

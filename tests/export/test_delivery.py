@@ -53,7 +53,7 @@ async def pumping(directory: Path, url: str, **environ: str) -> AsyncIterator[Pu
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST", 0.01)
+    monkeypatch.setattr(backoff, "FIRST", 0.003)
 
 
 async def test_spans_and_logs_arrive_with_their_resource(
@@ -108,13 +108,13 @@ async def test_nothing_is_committed_before_both_are_delivered(
 async def test_retry_after_is_kept(
     tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
 ) -> None:
-    collector.script("traces", Answer(429, headers={"Retry-After": "0.3"}))
+    collector.script("traces", Answer(429, headers={"Retry-After": "0.1"}))
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with pumping(tmp_path, collector.url) as pump:
         await pump.spool.append([resource], [span(1)])
         await pump.emptied()
-        assert 0.3 <= loop.time() - began < 1
+        assert 0.1 <= loop.time() - began < 1
     assert len(collector.requests) == 2
 
 

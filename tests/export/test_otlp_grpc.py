@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import Callable, Iterator
 
@@ -121,11 +119,3 @@ def test_what_cannot_be_encoded_was_not_sent(
     assert isinstance(outcome, Refused)
     assert outcome.divisible
     assert server.requests == []
-
-
-def test_grpc_is_not_imported_for_http() -> None:
-    code = (
-        "import sys; from lifesign.export.otlp import open_exporters; open_exporters({});"
-        "sys.exit('grpc' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

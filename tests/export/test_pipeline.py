@@ -67,7 +67,7 @@ async def test_everything_arrives_on_close(
 async def test_metrics_go_out_on_their_own_clock(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
-    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.02") as pipeline:
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
         await pipeline.put([resource], [])
         pipeline.observe([snapshot()])
         await until(lambda: len(collector.of("metrics")) >= 3)
@@ -117,12 +117,12 @@ async def test_metrics_have_one_attempt_each(
 async def test_a_process_that_is_gone_has_a_last_say(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
-    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.02") as pipeline:
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
         await pipeline.put([resource], [])
         pipeline.observe([snapshot()])
         pipeline.observe([])
         await until(lambda: collector.of("metrics"))
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.03)
     assert len(collector.of("metrics")) == 1
 
 
@@ -149,12 +149,12 @@ async def test_a_hanging_collector_does_not_hold_the_exit(
     span: Callable[..., Span],
     snapshot: Callable[..., Snapshot],
 ) -> None:
-    async with piping(silence, tmp_path, timeout=0.2) as pipeline:
+    async with piping(silence, tmp_path, timeout=0.06) as pipeline:
         await pipeline.put([resource], [span(1)])
         pipeline.observe([snapshot()])
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
         began = time.monotonic()
-    assert 0.15 < time.monotonic() - began < 0.6
+    assert 0.05 < time.monotonic() - began < 0.6
     async with piping(collector.url, tmp_path) as pipeline:
         await until(lambda: pipeline.status().spool_size == 0)
     assert [s.name for s in collector.spans()] == ["span 1"], "the rest stayed in the spool"

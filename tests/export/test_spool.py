@@ -229,14 +229,14 @@ async def test_links_are_not_followed(tmp_path: Path, resource: Resource, span: 
 async def test_the_oldest_segment_goes_first_and_is_counted(
     tmp_path: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
-    limit = 8192  # so a segment has 1024 bytes, room for the resource and about seven spans
+    limit = 4096  # so a segment has 512 bytes, room for the resource and about three spans
     spool = await opened(tmp_path, limit)
-    for number in range(200):
+    for number in range(100):
         await spool.append([resource], [span(number)])
     assert sum(file.stat().st_size for file in tmp_path.glob("0*.jsonl")) <= limit
     lost = spool.dropped["spool"]
-    assert 100 < lost < 200
-    assert await drained(spool) == [f"span {number}" for number in range(lost, 200)]
+    assert 50 < lost < 100
+    assert await drained(spool) == [f"span {number}" for number in range(lost, 100)]
     await spool.close()
 
 
@@ -247,11 +247,11 @@ async def test_what_is_on_its_way_is_not_lost_when_its_segment_goes(
     await spool.append([resource], [span(number) for number in range(10)])
     batch = await spool.read(3)
     assert batch is not None
-    for number in range(10, 200):
+    for number in range(10, 150):
         await spool.append([resource], [span(number)])
     lost = spool.dropped["spool"]
     await spool.commit(batch)
-    assert await drained(spool) == [f"span {number}" for number in range(3 + lost, 200)]
+    assert await drained(spool) == [f"span {number}" for number in range(3 + lost, 150)]
     await spool.close()
 
 

@@ -127,7 +127,7 @@ async def test_what_is_no_http_is_refused(stage: Stage) -> None:
 async def test_a_request_that_never_arrives_is_not_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(server_module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(server_module, "PATIENCE_S", 0.02)
     stage.app, port = hello, stage.port
     begin = time.monotonic()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -142,14 +142,16 @@ async def test_a_request_that_never_arrives_is_not_waited_for(
 async def test_a_connection_is_kept_for_the_next_request_and_not_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(server_module, "PATIENCE_S", 0.1)
     request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
     stage.app, port = hello, stage.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for _ in range(3):
+    for patience in (0.1, 0.1, 60.0):
+        monkeypatch.setattr(server_module, "PATIENCE_S", patience)
         writer.write(request)
-        await asyncio.sleep(0.1)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
+    await asyncio.sleep(0.12)  # longer than the patience before each of the requests, which ended with it
+    monkeypatch.setattr(server_module, "PATIENCE_S", 0.02)
     writer.write(request * 2)
     assert await reader.readuntil(b"hello")
     assert await reader.readuntil(b"hello")
@@ -168,7 +170,8 @@ async def test_too_many_connections_are_told_so(stage: Stage) -> None:
     assert (await ask(port, "/")).status == 200
 
 
-async def test_an_endless_answer_does_not_keep_the_server_open() -> None:
+async def test_an_endless_answer_does_not_keep_the_server_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "GRACE_S", 0.02)
     ended = asyncio.Event()
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,7 +196,7 @@ async def test_an_endless_answer_does_not_keep_the_server_open() -> None:
 
 
 async def test_an_answer_that_will_not_end_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "CLOSE_S", 0.3)
+    monkeypatch.setattr(server_module, "CLOSE_S", 0.05)
     stuck = asyncio.Event()
 
     async def deaf(scope: Scope, receive: Receive, send: Send) -> None:

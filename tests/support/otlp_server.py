@@ -6,7 +6,9 @@ script of answers; when the script is over, everything is accepted.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import socket
 import threading
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -101,10 +103,21 @@ class HttpServer(OtlpServer):
 
     def __init__(self) -> None:
         super().__init__()
+        self._connections: set[socket.socket] = set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or a body waits 40 ms for the acknowledgement of its head
+
+            def setup(self) -> None:
+                super().setup()
+                outer._connections.add(self.connection)
+
+            def finish(self) -> None:
+                outer._connections.discard(self.connection)
+                with contextlib.suppress(OSError):
+                    super().finish()
 
             def do_POST(self) -> None:
                 kind = self.path.rpartition("/")[2]
@@ -131,14 +144,18 @@ class HttpServer(OtlpServer):
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._server.daemon_threads = False  # so that closing it waits for them
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.002,), daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def stop(self) -> None:
+        """Ends every connection, and all threads."""
         self._stopping.set()
         self._server.shutdown()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
         self._thread.join()
 
@@ -176,7 +193,8 @@ class GrpcServer(OtlpServer):
                     context.abort(*answer[:2])
                 return answer
 
-        self._server = grpc.server(ThreadPoolExecutor(4))
+        self._threads = ThreadPoolExecutor(4)
+        self._server = grpc.server(self._threads)
         traces = Servicer("traces", traces_pb2.ExportTraceServiceResponse())
         logs = Servicer("logs", logs_pb2.ExportLogsServiceResponse())
         metrics = Servicer("metrics", metrics_pb2.ExportMetricsServiceResponse())
@@ -189,3 +207,4 @@ class GrpcServer(OtlpServer):
     def stop(self) -> None:
         self._stopping.set()
         self._server.stop(None).wait()
+        self._threads.shutdown()

@@ -8,7 +8,7 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 
 
-def eventually(holds: Callable[[], T], seconds: float = 10.0, every: float = 0.01) -> T:
+def eventually(holds: Callable[[], T], seconds: float = 10.0, every: float = 0.003) -> T:
     """Waits until `holds` gives something true, and returns it; fails when it never does."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -144,6 +144,14 @@ class _Uvicorn(uvicorn.Server):
         await self.on_tick(0)
         await self.ending.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        # uvicorn sleeps for a while here, whether there is anybody to wait for or not.
+        for closing in (*self.servers, *(sockets or ())):
+            closing.close()
+
 
 class _ImpatientProtocol(H11Protocol):
     """Ends connections whose request does not arrive: idle ones must not use up the places of a probe."""

@@ -1,0 +1,321 @@
+"""The sidecar put together, in the test's own loop: what it says, what it serves, and that it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from lifesign.cli import observer as observer_module
+from lifesign.cli.observer import Observer
+from lifesign.errors import SettingError
+from lifesign.settings import Settings
+from lifesign.wire import layout
+from serve.client import ask
+from support.mainprocess import STARTED, Main
+from support.otlp_server import Answer, HttpServer
+
+MakeMain = Callable[..., Main]
+FAST = {"LIFESIGN_POLL_INTERVAL": "0.005"}
+
+
+class Running:
+    """A sidecar that runs, and what it said so far."""
+
+    def __init__(self, observer: Observer, task: asyncio.Task[None], capfd: pytest.CaptureFixture[str]) -> None:
+        self.task = task
+        self.said = ""
+        self._observer = observer
+        self._capfd = capfd
+
+    async def says(self, text: str) -> re.Match[str]:
+        """Waits for a line with this pattern."""
+        try:
+            return await until(lambda: re.search(text, self.hear()))
+        except asyncio.TimeoutError:
+            raise AssertionError(f"it said only {self.said!r}") from None
+
+    async def sees(self, *pids: int) -> None:
+        """Waits until these are the processes that it watches."""
+        await until(lambda: [snapshot.pid for snapshot in self._observer._board.watched()] == list(pids))
+
+    async def is_orphaned(self) -> None:
+        """Waits until it knows that its supervisor is gone."""
+        await until(lambda: self._observer._orphaned)
+
+    async def sees_dead(self, pid: int) -> None:
+        """Waits until it has taken a process for dead and done what follows from that."""
+        await until(lambda: (pid, "dead") in [(seen.pid, seen.state) for seen in self._observer._board.watched()])
+
+    @property
+    def stopping(self) -> bool:
+        return self._observer._stopping.is_set()
+
+    async def ends(self) -> str:
+        """Waits for its end; returns all that it said."""
+        await asyncio.wait_for(self.task, 10)
+        return self.hear()
+
+    def stop(self) -> None:
+        self._observer._stopping.set()
+
+    def hear(self) -> str:
+        self.said += self._capfd.readouterr().err
+        return self.said
+
+
+def booted(main: Main) -> Main:
+    main.pulse.boot.append({"kind": "boot_ended", "outcome": "complete", "diagnostic": "", "end": STARTED + 1})
+    return main
+
+
+async def until(holds: Callable[[], Any]) -> Any:
+    async def wait() -> Any:
+        while not (found := holds()):
+            await asyncio.sleep(0.002)
+        return found
+
+    return await asyncio.wait_for(wait(), 10)
+
+
+@contextlib.contextmanager
+def fresh_logging() -> Iterator[None]:
+    """The root logger as a new process has it, for as long as the context lasts."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    root.handlers = []
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+
+
+@contextlib.contextmanager
+def standard_input(descriptor: int) -> Iterator[None]:
+    """`descriptor` as standard input."""
+    before = os.dup(0)
+    os.dup2(descriptor, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+@pytest.fixture
+def observe(
+    run: Path, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., contextlib.AbstractAsyncContextManager[Running]]:
+    """Runs a sidecar over the run directory for as long as the context lasts."""
+
+    @contextlib.asynccontextmanager
+    async def start(*, supervised: bool = False, **environ: str) -> AsyncIterator[Running]:
+        loop = asyncio.get_running_loop()
+        with fresh_logging():
+            observer = Observer(str(run), Settings(environ={**FAST, **environ}), environ, supervised=supervised)
+            running = Running(observer, asyncio.create_task(observer.run()), capfd)
+            try:
+                yield running
+            finally:
+                running.stop()
+                await running.ends()
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    loop.remove_signal_handler(number)
+
+    return start
+
+
+@pytest.fixture
+def supervisor() -> Iterator[BinaryIO]:
+    """The end that a supervisor holds of what is our standard input."""
+    ours, theirs = os.pipe()
+    with open(theirs, "wb", buffering=0) as pipe, standard_input(ours):
+        yield pipe
+    os.close(ours)
+
+
+@pytest.fixture
+def collector() -> Iterator[HttpServer]:
+    server = HttpServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port of loopback that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_however_little_there_is_to_do(observe: Callable, number: signal.Signals) -> None:
+    async with observe() as sidecar:
+        await sidecar.says("watching")
+        os.kill(os.getpid(), number)
+
+        said = await sidecar.ends()
+    assert said == "lifesign: watching; neither a Collector nor a page is set (lifesign doctor)\n"
+
+
+@pytest.mark.usefixtures("supervisor")
+async def test_without_a_collector_the_page_shows_what_it_sees(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main_process: MakeMain
+) -> None:
+    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    main = main_process()
+    async with observe(supervised=True) as sidecar:
+        said = await sidecar.says(
+            r"^lifesign: no Collector is set \(OTEL_EXPORTER_OTLP_ENDPOINT\); page at http://127\.0\.0\.1:(\d+)/\n$"
+        )
+        await sidecar.sees(4242)
+        port = int(said[1])
+
+        (view,) = (await ask(port, "/api/state")).json()["processes"]
+        assert (view["process"]["pid"], view["process"]["state"]) == (4242, "healthy")
+        assert (await ask(port, f"/api/processes/{main.key}/dump", "POST", x_lifesign="1")).status == 202
+        assert main.pulse.requests(layout.REQUEST_DUMP) == 1
+    with pytest.raises(ConnectionRefusedError):
+        await ask(port, "/")
+
+
+@pytest.mark.usefixtures("supervisor")
+async def test_where_the_usual_port_is_taken_the_page_has_another(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", taken))
+    async with observe(supervised=True) as sidecar:
+        port = int((await sidecar.says(r"page at http://127\.0\.0\.1:(\d+)/"))[1])
+        assert port != taken
+        assert (await ask(port, "/")).status == 200
+
+
+@pytest.mark.parametrize("setting", ["page_addr", "health_addr"])
+@pytest.mark.parametrize("source", ["flag", "variable", "file"])
+async def test_a_port_that_was_asked_for_must_be_free(run: Path, taken: int, setting: str, source: str) -> None:
+    address = f"127.0.0.1:{taken}"
+    flag, variable = f"--{setting.replace('_', '-')}", f"LIFESIGN_{setting.upper()}"
+    settings = {
+        "flag": lambda: Settings({setting: address}, {}),
+        "variable": lambda: Settings({}, {variable: address}),
+        "file": lambda: Settings({}, {}, {setting: address}),
+    }[source]()
+    with fresh_logging():
+        observer = Observer(str(run), settings, {}, supervised=False)
+    with pytest.raises(SettingError) as caught:
+        await observer.run()
+    named = flag if source == "flag" else variable
+    assert caught.value.what == f"{named}={address} cannot be listened on: Address already in use"
+    observer._directory.close()
+
+
+async def test_the_addresses_that_were_asked_for_are_told_and_answered(
+    observe: Callable, main_process: MakeMain
+) -> None:
+    booted(main_process())
+    addresses = {"LIFESIGN_PAGE_ADDR": "127.0.0.1:0", "LIFESIGN_HEALTH_ADDR": "127.0.0.1:0"}
+    async with observe(**addresses) as sidecar:
+        local = r"http://127\.0\.0\.1:(\d+)/"
+        said = await sidecar.says(f"; page at {local}; health at {local}\n")
+        await sidecar.sees(4242)
+
+        assert (await ask(int(said[1]), "/")).status == 200
+        for path in ("/livez", "/readyz", "/app/livez", "/app/readyz", "/app/startupz"):
+            assert (await ask(int(said[2]), path)).status == 200
+
+
+async def test_what_is_left_goes_to_the_collector_before_it_ends(
+    observe: Callable, main_process: MakeMain, collector: HttpServer, tmp_path: Path
+) -> None:
+    main = booted(main_process())
+    spool = tmp_path / "spool"
+    async with observe(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, LIFESIGN_SPOOL_DIR=str(spool)) as sidecar:
+        await sidecar.says(f"^lifesign: exporting to {re.escape(collector.url)}\n$")
+        await sidecar.sees(4242)
+        main.die()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        await sidecar.ends()
+    assert [span.name for span in collector.spans()] == ["boot"]
+    assert [record.event_name for record in collector.logs()] == ["lifesign.process.died"]
+    assert len(collector.of("metrics")) >= 1
+    assert list(json.loads((spool / "cursors.json").read_text())) == [main.key]
+    assert [path.name for path in spool.glob("0*.jsonl")] == [], "nothing waits any more"
+
+
+async def test_an_export_that_fails_makes_it_unready(observe: Callable, main_process: MakeMain, tmp_path: Path) -> None:
+    main_process()
+    server = HttpServer()
+    server.script("metrics", *[Answer(503)] * 500)
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
+        "LIFESIGN_SPOOL_DIR": str(tmp_path / "spool"),
+        "LIFESIGN_METRIC_INTERVAL": "0.01",
+        "LIFESIGN_HEALTH_ADDR": "127.0.0.1:0",
+    }
+    async with observe(**environ) as sidecar:
+        port = int((await sidecar.says(r"health at http://127\.0\.0\.1:(\d+)/"))[1])
+        # What it logs goes to standard error as it is.
+        await sidecar.says(r"(?m)^lifesign: metrics do not reach http://127\.0\.0\.1:\d+/v1/metrics: HTTP 503")
+
+        answer = await ask(port, "/readyz?verbose")
+        assert answer.status == 503
+        assert b"HTTP 503 Service Unavailable" in answer.body
+        assert (await ask(port, "/livez")).status == 200
+    server.stop()
+
+
+@pytest.mark.usefixtures("supervisor")
+async def test_a_collector_for_nothing_is_said(observe: Callable, tmp_path: Path) -> None:
+    nothing = {f"OTEL_{kind}_EXPORTER": "none" for kind in ("TRACES", "METRICS", "LOGS")}
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "LIFESIGN_SPOOL_DIR": str(tmp_path / "spool")}
+    async with observe(supervised=True, **environ, **nothing) as sidecar:
+        await sidecar.says("^lifesign: exporting nothing, as OTEL_\\* says\n$")
+
+
+async def test_an_orphan_watches_until_the_last_process_has_ended(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main_process: MakeMain, supervisor: BinaryIO
+) -> None:
+    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    one, two = main_process(), main_process("4343-00000002")
+    async with observe(supervised=True) as sidecar:
+        await sidecar.sees(4242, 4343)
+        supervisor.write(b"nobody reads this")
+        supervisor.close()
+        await sidecar.is_orphaned()
+        one.die()
+        await sidecar.sees_dead(4242)
+        assert not sidecar.stopping
+        two.die()
+
+        await sidecar.ends()
+
+
+async def test_that_nobody_came_is_said(observe: Callable, monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
+    monkeypatch.setattr(observer_module, "_NOBODY_SECONDS", 0.01)
+    async with observe() as sidecar:
+        await sidecar.says(f"no process to watch has appeared in {re.escape(str(run))}; a program is seen when")
+
+
+async def test_nothing_is_said_of_it_where_somebody_came(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main_process: MakeMain
+) -> None:
+    monkeypatch.setattr(observer_module, "_NOBODY_SECONDS", 0.01)
+    main_process()
+    reminded: list[Observer] = []
+    remark = Observer._remark_if_alone
+    monkeypatch.setattr(Observer, "_remark_if_alone", lambda self: (reminded.append(self), remark(self)))
+    async with observe() as sidecar:
+        await until(lambda: reminded)
+        assert "no process" not in sidecar.hear()

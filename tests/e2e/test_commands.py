@@ -1,0 +1,66 @@
+"""Commands as whole processes: what only a new Python can show."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lifesign.demo.controls import HELP
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "lifesign", "--help"], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_grpc_is_not_imported_for_http() -> None:
+    code = (
+        "import sys; from lifesign.export.otlp import open_exporters; open_exporters({});"
+        "sys.exit('grpc' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_copy_brings_the_agent_into_a_bare_python(tmp_path: Path, cli: Callable) -> None:
+    directory, run_directory = tmp_path / "injected", tmp_path / "run"
+    run_directory.mkdir()
+
+    code, out, _ = cli("inject", str(directory))
+
+    assert (code, out) == (0, f"PYTHONPATH={directory}/lifesign/agent/inject\n")
+    script = "import asyncio, lifesign; asyncio.run(asyncio.sleep(0)); print(lifesign.__file__)"
+    environ = {"PYTHONPATH": out.strip().partition("=")[2], "LIFESIGN_DIR": str(run_directory)}
+    ended = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{directory}/lifesign/__init__.py\n"
+    assert [entry.name.partition("-")[0].isdigit() for entry in run_directory.iterdir()] == [True]
+
+
+def test_the_demo_without_a_terminal_the_help_waits_to_be_asked_for_and_sigterm_exits_0() -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LIFESIGN_")}
+    service = subprocess.Popen(
+        [sys.executable, "-m", "lifesign.demo"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ,
+        text=True,
+    )
+    assert service.stdin is not None
+    assert service.stderr is not None
+    with service, service.stdin, service.stderr as said:
+        service.stdin.write("?\n")
+        service.stdin.flush()
+        asked = said.readline() + said.readline()
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(5) == 0
+        assert asked == f"demo: {HELP}\n"
+        assert said.read() == "demo: 0 orders booked\n"
