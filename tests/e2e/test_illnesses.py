@@ -238,6 +238,7 @@ def test_what_a_sidecar_slept_through_is_no_illness(also: bool, beds: Beds) -> N
     time.sleep(2 * TIMEOUT)  # what is tested is that this much time passes
     for pid in asleep:
         os.kill(pid, signal.SIGCONT)
+        time.sleep(0.3 * TIMEOUT)  # the sidecar is up first, and looks at one who is not yet
     sibling.lives_on(0.0)
     sibling.lives_on()
     assert [patient.chart.events for patient in others] == alarms
