@@ -6,6 +6,7 @@ import faulthandler
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -27,6 +28,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("_signals", "_switch"):
         monkeypatch.setattr(lastwords, name, lastwords._Place())
     monkeypatch.setattr(lastwords, "_imported", False)
+    monkeypatch.setattr(lastwords, "_newest", None)
     yield
     faulthandler.cancel_dump_traceback_later()
 
@@ -62,10 +64,7 @@ def run(program: str, folder: Path, how: str = "signals") -> subprocess.Complete
 def test_under_pytest_nothing_is_done(tmp_path: Path) -> None:
     words = LastWords(str(tmp_path), 0o600, "on")
     words.rearm()
-    words.hold()
-    words.resume()
     words.disarm()
-    words.abandon()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,22 +151,31 @@ def test_who_answers_fatal_signals_already_goes_on_doing_it() -> None:
 
 def test_a_fork_finds_no_switch_set_and_the_next_beat_sets_it_again(words: LastWords) -> None:
     words.rearm()
-    words.hold()
+    lastwords._before_fork()
     assert not is_set()
-    words.hold()  # a signal handler that forks, in between
-    words.resume()
-    words.resume()
-    words.resume()  # one that found no lock
+    lastwords._before_fork()  # a signal handler that forks, in between
+    lastwords._after_fork()
+    lastwords._after_fork()
+    lastwords._after_fork()  # one that found no lock
     assert not is_set()
     words.rearm()
     assert is_set()
 
 
+def test_while_a_thread_forks_no_beat_sets_the_switch(words: LastWords) -> None:
+    lastwords._before_fork()
+    beating = threading.Thread(target=beat, args=(words,))
+    beating.start()
+    beating.join()
+    assert not is_set()
+    lastwords._after_fork()
+
+
 def test_a_child_lets_go_of_the_file(words: LastWords) -> None:
     descriptor = words._descriptor
     words.rearm()
-    words.hold()
-    words.abandon()
+    lastwords._before_fork()
+    lastwords._in_child()
     words.rearm()
     assert not is_set()
     with pytest.raises(OSError, match="Bad file"):
@@ -254,7 +262,7 @@ def test_an_app_that_has_handlers_of_its_own_keeps_them(tmp_path: Path, program:
 
 
 def test_a_forked_child_writes_nothing_into_its_parents_file(tmp_path: Path) -> None:
-    program = "BEGIN\nimport os\nif (pid := os.fork()) == 0:\n words.abandon()\n os.abort()\nos.waitpid(pid, 0)"
+    program = "BEGIN\nimport os\nif (pid := os.fork()) == 0:\n os.abort()\nos.waitpid(pid, 0)"
     assert run(program, tmp_path).returncode == 0
     assert (tmp_path / "last-words").read_bytes() == b""
 

@@ -125,6 +125,12 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "",
     ),
     ("throttled without a loop", {**both_stale("S", 0.15, 3, True), "loops": (loop(50, ENDED),)}, "idle", ""),
+    (
+        "both fell silent, the loop a moment before",
+        {"loops": (loop(3.04),), "watchdog": watchdog(2.98)},
+        "healthy",
+        "",
+    ),
     ("stale without a loop", {"loops": (), "watchdog": watchdog(4.0)}, "frozen", ""),
     ("never beat at all", {"loops": (), "watchdog": None}, "frozen", "100.0 s"),
     ("only the watchdog stale", {"watchdog": watchdog(50)}, "healthy", ""),

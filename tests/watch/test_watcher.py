@@ -176,6 +176,66 @@ async def test_an_uncaught_exception_is_in_the_record(main: Callable[..., Any], 
     assert died.attributes["exception.type"] == "KeyError"
 
 
+async def blocked(service: Any, watching: Any) -> Log:
+    """Makes the service one whose loop has not turned for five seconds; returns the record of it."""
+    watching.watcher._watching_since = 0
+    service.beat(age=5.0)
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    (entered,) = await watching.look()
+    assert entered.event == "lifesign.eventloop.blocked"
+    return entered  # type: ignore[no-any-return]
+
+
+async def test_a_gap_of_our_own_does_not_end_an_illness_that_was_told(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    await blocked(service, watching)
+    watching.watcher.last_look -= 60
+    assert await watching.look() == []
+    assert watching.snapshots[0].state == "blocked"
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+async def test_the_length_of_an_illness_is_not_the_wall_clocks_to_say(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    service, watching = main(), sidecar()
+    entered = await blocked(service, watching)
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + jump * 10**9)
+    service.beat()
+    (left,) = await watching.look()
+    assert isinstance(left, Span)
+    assert left.start == entered.time
+    assert 4_000_000_000 < left.end - left.start < 60_000_000_000
+
+
+async def test_a_thaw_is_no_illness_of_its_own(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service, watching = main(), sidecar()
+    watching.watcher._watching_since = 0
+    service.beat(age=5.0)
+    assert events(await watching.look()) == ["lifesign.process.frozen"]
+    # Python runs again: the watchdog happens to beat first, the loop a moment later.
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    assert await watching.look() == []
+    service.beat()
+    assert names(await watching.look()) == ["process frozen"]
+
+
+async def test_a_loop_that_stays_blocked_after_a_thaw_is_told(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    watching.watcher._watching_since = 0
+    service.beat(age=5.0)
+    await watching.look()
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    assert await watching.look() == []
+    told = await watching.look()
+    assert (names(told), events(told)) == (["process frozen"], ["lifesign.eventloop.blocked"])
+
+
 async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:

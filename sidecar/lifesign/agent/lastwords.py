@@ -23,7 +23,7 @@ import threading
 import time
 import weakref
 
-from lifesign.agent.harmless import complain
+from lifesign.agent.harmless import complain, harmless
 
 SIGNALS, ON, OFF = "signals", "on", "off"  # what `LIFESIGN_LAST_WORDS` may say
 
@@ -69,6 +69,9 @@ class _Place:
 _signals = _Place()
 _switch = _Place()
 _imported = False
+_newest: LastWords | None = None
+_hooked = False
+_lock = threading.RLock()  # whoever holds it sets or forks; reentrant: a signal handler may fork during a fork
 
 
 class LastWords:
@@ -90,7 +93,6 @@ class LastWords:
         self._every = _EVERY_SECONDS if after is None else 0.0
         self._after = max(_SWITCH_SECONDS, 3 * interval) + _EVERY_SECONDS if after is None else after
         self._next = 0.0
-        self._lock = threading.RLock()  # reentrant: a signal handler that forks may interrupt a fork
         self._closed = False
         self._set = False
         self._descriptor = -1
@@ -98,6 +100,7 @@ class LastWords:
         for_signals, self._switching = _free(how)
         if not for_signals and not self._switching:
             return
+        _follow_forks(self)
         try:
             self._open(os.path.join(folder, "last-words"), mode)
             if for_signals:
@@ -119,7 +122,8 @@ class LastWords:
         if now < self._next or self._closed or self._descriptor < 0:
             return
         self._next = now + self._every
-        if not self._lock.acquire(blocking=False):
+        lock = _lock
+        if not lock.acquire(blocking=False):
             return  # a fork is under way
         try:
             if not self._closed:
@@ -128,7 +132,7 @@ class LastWords:
             self._switching = False
             complain("the switch of the last words could not be set", error)
         finally:
-            self._lock.release()
+            lock.release()
 
     def disarm(self) -> None:
         """A clean end: the switch is put away. A crash on the way out still has its last words."""
@@ -136,24 +140,23 @@ class LastWords:
         self._put_away()
 
     def hold(self) -> None:
-        """Before a fork: puts the switch away, and keeps it away.
+        """Before a fork: puts the switch away. `resume` is to follow.
 
         A child that inherited a set switch would wait for its thread, which is not there, when it ends.
         """
-        if self._switching:
-            self._lock.acquire(timeout=_LOCK_SECONDS)
-            self._put_away()
+        _lock.acquire(timeout=_LOCK_SECONDS)
+        self._put_away()
 
     def resume(self) -> None:
         """After the fork, in the parent: the next beat sets the switch again."""
         self._next = 0.0
         with contextlib.suppress(RuntimeError):  # another thread's fork took too long, and the lock is that one's
-            self._lock.release()
+            _lock.release()
 
     def abandon(self) -> None:
         """In a forked child: what it writes must not go into its parent's file."""
         self._closed = True
-        withdraw()
+        _withdraw()
         if self._descriptor >= 0 and _switch.sink() is None and _signals.sink() is None:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
@@ -165,7 +168,7 @@ class LastWords:
             # The app closed every descriptor: the number may be anybody's by now.
             self._closed = True
             self._put_away()
-            withdraw()
+            _withdraw()
             return
         if now.st_size != self._end:
             self.dumps += 1
@@ -202,7 +205,35 @@ class LastWords:
             faulthandler.cancel_dump_traceback_later()
 
 
-def withdraw() -> None:
+def _follow_forks(words: LastWords) -> None:
+    """Before the switch is set for the first time: a fork may come at any moment from then on."""
+    global _newest, _hooked
+    _newest = words
+    if not _hooked:
+        _hooked = True
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+def _before_fork() -> None:
+    with harmless:
+        if _newest is not None:
+            _newest.hold()
+
+
+def _after_fork() -> None:
+    if _newest is not None:
+        _newest.resume()
+
+
+def _in_child() -> None:
+    global _newest, _lock
+    words, _newest, _lock = _newest, None, threading.RLock()
+    with harmless:
+        if words is not None:
+            words.abandon()
+
+
+def _withdraw() -> None:
     """Takes our handlers of fatal signals back, where they are still ours."""
     if _signals.sink() is not None:
         import faulthandler

@@ -22,9 +22,9 @@ import threading
 import time
 
 from lifesign.agent.boot import Boot
-from lifesign.agent.harmless import complain, failure, harmless
+from lifesign.agent.harmless import complain, failure
 from lifesign.agent.identity import identity
-from lifesign.agent.lastwords import LastWords, withdraw
+from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks import Tasks
 from lifesign.agent.watchdog import Watchdog
@@ -93,7 +93,6 @@ class Agent:
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
         self._ended = True
-        self.last_words.abandon()
         os.close(self._life)  # record locks are not inherited: this drops nobody's
         with contextlib.suppress(BufferError):  # another thread of the parent's was writing as it forked
             self.pulse.close()
@@ -173,7 +172,7 @@ def _register() -> None:
     if not _registered:
         _registered = True
         atexit.register(_at_exit)
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
+        os.register_at_fork(after_in_child=_after_fork)
     if "multiprocessing.util" in sys.modules:
         # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
         from multiprocessing.util import Finalize
@@ -192,23 +191,8 @@ def _at_exit() -> None:
             complain("no tombstone could be written", error)
 
 
-def _before_fork() -> None:
-    agent = _owner.agent
-    if agent is not None:
-        with harmless:
-            agent.last_words.hold()
-
-
-def _after_fork_in_parent() -> None:
-    agent = _owner.agent
-    if agent is not None:
-        agent.last_words.resume()
-
-
 def _after_fork() -> None:
     global _owner
     agent, _owner = _owner.agent, _Owner()  # anew: a lock that another thread held would stay held for ever
     if agent is not None:
         agent.abandon()
-    else:
-        withdraw()  # the last words of an agent that was stopped go on

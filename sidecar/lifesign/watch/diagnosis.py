@@ -68,7 +68,8 @@ class Reading(NamedTuple):
     """All that a diagnosis rests on.
 
     Times are nanoseconds on the monotonic clock. `watching_since` is when the sidecar began to watch
-    without a gap of its own: what it slept through is no illness of the service.
+    without a gap of its own: what it slept through is no illness of the service. `told` is the state that
+    was concluded before.
     """
 
     now: int
@@ -83,6 +84,7 @@ class Reading(NamedTuple):
     tombstone: Tombstone | None = None
     ending: Ending = Ending()
     circumstances: Circumstances | None = None
+    told: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -98,8 +100,12 @@ def diagnose(reading: Reading) -> Verdict:
         return _ended(reading)
     watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
     running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
-    stale = [age for age in (_age(reading, signs.mono_ns) for signs in running) if age > reading.timeout]
-    slow = watchdog_age > reading.timeout and _slow(reading)
+    late = [signs.mono_ns for signs in running if _age(reading, signs.mono_ns) > reading.timeout]
+    if late and watchdog_age <= reading.timeout and not _outlived(reading, min(late)):
+        late = []
+    stale = [_age(reading, moment) for moment in late]
+    # A freeze that has been told is not called slowness afterwards: only a beat ends it.
+    slow = watchdog_age > reading.timeout and reading.told != states.FROZEN and _slow(reading)
     if (stale or not running) and watchdog_age > reading.timeout and not slow:
         return Verdict(states.FROZEN, f"no Python code has run for {_seconds(watchdog_age)}: {_cause(reading)}")
     if stale:
@@ -115,6 +121,11 @@ def diagnose(reading: Reading) -> Verdict:
     if overdue is not None:
         return overdue
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
+
+
+def _outlived(reading: Reading, last_turn: int) -> bool:
+    """Whether the watchdog beat on when the loop no longer turned; else both fell silent, and its time is not up."""
+    return reading.watchdog is not None and reading.watchdog.mono_ns - last_turn > reading.timeout // 2
 
 
 def _slow(reading: Reading) -> bool:

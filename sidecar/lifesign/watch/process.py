@@ -30,6 +30,7 @@ from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
 
 _logger = logging.getLogger("lifesign.watch")
+_ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # more than it takes to write how a child ended
 _BOOT_KINDS = frozenset(("checkpoint", "boot_ended"))
 
@@ -78,6 +79,7 @@ class WatchedProcess:
         self.resource = resource(key, self.identity, environ)
         self.ended = False
         self._gone_since = 0
+        self._thawing = False
         self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
         self._ring_lane = Lane(self._reader.ring, RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence)
         self._ring = RingView(self._ring_lane, key, self.identity["instance"], source)
@@ -116,7 +118,8 @@ class WatchedProcess:
         started, timeout = self.identity["started_mono_ns"], int(self._settings.heartbeat_timeout * 1e9)
         reading = Reading(
             now=mono,
-            watching_since=watching_since,
+            # What has been told of is not over because we were away: only a beat ends it.
+            watching_since=0 if self._transitions.state in _ILL else watching_since,
             alive=alive,
             watchdog=vitals.watchdog,
             loops=tuple(signs for signs in vitals.loops if signs is not None),
@@ -127,8 +130,9 @@ class WatchedProcess:
             tombstone=None if alive else decode.tombstone(self._reader.tombstone()),
             ending=self._directory.ending(self.identity["pid"]),
             circumstances=self._witness.look(alive, vitals, started, timeout, mono, wall),
+            told=self._transitions.state,
         )
-        verdict = diagnose(reading)
+        verdict = self._thawed(diagnose(reading))
         if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
             alive, verdict = True, Verdict(self._transitions.state or states.STARTING, "it ended a moment ago")
         made = self._read_boot(None if alive else verdict.why, wall)
@@ -136,7 +140,12 @@ class WatchedProcess:
         made += self._report_dropped(wall)
         began = _began(verdict, reading, wall)
         made += self._transitions.signals(
-            verdict, began, wall, reading.tombstone, reading.ending, lambda: self._evidence(verdict.state, began)
+            verdict,
+            began,
+            (wall, mono),
+            reading.tombstone,
+            reading.ending,
+            lambda: self._evidence(verdict.state, began),
         )
         if verdict.state == states.FROZEN:
             made += self._witness.late(wall)
@@ -148,6 +157,12 @@ class WatchedProcess:
             tuple(self._ring.postconditions.values()), dict(self._dropped), self._delays.new(vitals),
         )  # fmt: skip
         return Look(seen, made)
+
+    def _thawed(self, verdict: Verdict) -> Verdict:
+        """After a freeze the watchdog may beat a moment before the loop does: that is no illness of its own."""
+        first = self._transitions.state == states.FROZEN and verdict.state == states.BLOCKED and not self._thawing
+        self._thawing = first
+        return Verdict(states.FROZEN, "Python runs again, the event loop does not yet") if first else verdict
 
     def told(self) -> None:
         """All signals of the looks so far have been handed on for good."""

@@ -47,12 +47,14 @@ class Transitions:
         self._instance = instance
         self.state = state
         self.since = since
+        # Wall clock minus monotonic when the state was told: its length is not the wall clock's to say.
+        self._ahead: int | None = None
 
     def signals(
         self,
         verdict: Verdict,
         began: int,
-        now: int,
+        now: tuple[int, int],
         tombstone: Tombstone | None,
         ending: Ending,
         evidence: Callable[[], Evidence],
@@ -61,18 +63,20 @@ class Transitions:
 
         Args:
             began: when the new state really began (the last beat before it), wall clock nanoseconds.
-            now: wall clock nanoseconds.
+            now: wall clock and monotonic nanoseconds.
             evidence: asked for where there is a record to put it into.
         """
         if verdict.state == self.state:
             return []
         made: list[Signal] = []
+        wall, mono = now
         if self.state in _LEFT:
-            made.append(self._left(self.state, now))
+            made.append(self._left(self.state, wall if self._ahead is None else mono + self._ahead))
         if verdict.state in _ENTERED:
-            made.append(self._entered(verdict, began, now, tombstone, ending, evidence()))
+            made.append(self._entered(verdict, began, wall, tombstone, ending, evidence()))
         self.state = verdict.state
         self.since = began
+        self._ahead = wall - mono
         return made
 
     def _entered(
