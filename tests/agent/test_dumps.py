@@ -118,7 +118,7 @@ def cycles(graph: dict[str, str]) -> list[list[str]]:
     found = edges.Edges()
     for name, others in graph.items():
         found.by_awaiter[id(nodes[name])] = (nodes[name], [nodes[other] for other in others])
-    return [sorted(cycle) for cycle in found.cycles(Pace(lambda: None))]
+    return [sorted(cycle) for cycle in found.cycles(Pace(lambda: None, 1))]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_chain_longer_than_pythons_stack_is_no_trouble() -> None:
     found = edges.Edges()
     for node, other in zip(nodes, [*nodes[1:], nodes[0]]):
         found.by_awaiter[id(node)] = (node, [other])
-    (cycle,) = found.cycles(Pace(lambda: None))
+    (cycle,) = found.cycles(Pace(lambda: None, 1))
     assert len(cycle) == edges.CYCLE_NAMES_MAX + 1
     assert cycle[-1] == "..."
 

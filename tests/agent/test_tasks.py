@@ -145,7 +145,8 @@ async def test_a_deep_stack_keeps_both_its_ends(started: Callable[..., Any]) -> 
 
 
 async def test_a_slice_lets_the_watchdog_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "SLICE", 2)
+    for name, value in (("LOOK", 2), ("SLICE_SECONDS", 0.0), ("BEAT_SECONDS", 0.0)):
+        monkeypatch.setattr(pace, name, value)
     loop = asyncio.get_running_loop()
     event = asyncio.Event()
     waiting = [asyncio.create_task(middle(event)) for _ in range(9)]

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
 from lifesign.agent import postconditions, synthetic
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.wire import layout
-from lifesign.wire.records import BootEnded, Checkpoint, Failure, Identity
 from lifesign.wire.writer import PulseWriter
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import BootEnded, Checkpoint, Failure, Identity
 
 _NAME_CHARACTERS = 200
 _OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {

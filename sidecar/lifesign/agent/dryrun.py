@@ -7,14 +7,16 @@ import inspect
 import random
 import time
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Mapping, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Union
 
 from lifesign.agent import process
 from lifesign.agent.harmless import failure, harmless
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.agent.samples import sample_event
 from lifesign.agent.synthetic import synthetic
-from lifesign.wire.records import DryRunEvent, Failure
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import DryRunEvent, Failure
 
 Event = Mapping[str, Any]
 Handler = Callable[[Any], Union[Awaitable[Any], Any]]

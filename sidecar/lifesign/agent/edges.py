@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, Iterator
 
 from lifesign.agent.pace import Pace
@@ -10,6 +11,7 @@ from lifesign.agent.walk import name
 
 CYCLES_MAX = 5
 CYCLE_NAMES_MAX = 20
+_KNOWS_AWAITERS = sys.version_info >= (3, 14)
 EDGES_MAX = 200_000  # what a walk holds of them
 
 
@@ -44,6 +46,10 @@ class Edges:
 
     def look(self, task: Any) -> None:
         """Notes the edges of one task."""
+        if not _KNOWS_AWAITERS:
+            waiter = getattr(task, "_fut_waiter", None)
+            if waiter is None or type(waiter) is asyncio.Future:
+                return  # as most tasks do: nothing, or a plain future
         if hasattr(task, "_asyncio_awaited_by"):
             for awaiter in awaiters(task):
                 self._add(awaiter, task)

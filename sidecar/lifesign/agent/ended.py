@@ -3,10 +3,12 @@ watches (an exception that is asked for counts as retrieved, and its warning wou
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.walk import TEXT_CHARACTERS
-from lifesign.wire.records import FinishedTasks
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import FinishedTasks
 
 KINDS_MAX = 20
 

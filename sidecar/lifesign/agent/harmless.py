@@ -6,8 +6,11 @@ import logging
 import time
 import traceback
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from lifesign.wire.records import Failure
+if TYPE_CHECKING:
+    from lifesign.wire.records import Failure
+
 
 logger = logging.getLogger("lifesign")
 

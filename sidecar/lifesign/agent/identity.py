@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import sys
 import time
-import uuid
-from typing import Mapping
+from _random import Random  # the module around it costs more to import than all of this file
+from typing import TYPE_CHECKING, Mapping
 
 from lifesign import semconv
 from lifesign.settings import Settings
-from lifesign.wire.records import Identity
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Identity
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$")
 _BLOCK_TEXT = 1000  # characters of a free text, so that all of them fit into one block
 
 
+_ids = Random(int.from_bytes(os.urandom(16), "little"))
+
+
+def reseed() -> None:
+    """In a forked child: its ids must not be its parent's."""
+    _ids.seed(int.from_bytes(os.urandom(16), "little"))
+
+
 def new_trace_id() -> str:
-    return os.urandom(16).hex()
+    # Not os.urandom: it lets go of the GIL, and the host's loop may wait long to have it back.
+    return f"{_ids.getrandbits(128) or 1:032x}"
 
 
 def new_span_id() -> str:
-    return os.urandom(8).hex()
+    return f"{_ids.getrandbits(64) or 1:016x}"
 
 
 def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
@@ -34,10 +44,10 @@ def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
         "pid": os.getpid(),
         "command": os.path.basename(_command())[:_BLOCK_TEXT],
         "executable": os.path.basename(sys.executable or "python")[:_BLOCK_TEXT],
-        "python": platform.python_version(),
+        "python": ".".join(map(str, sys.version_info[:3])),
         "implementation": sys.implementation.name,
-        "host": platform.node()[:_BLOCK_TEXT],
-        "instance": str(uuid.UUID(bytes=os.urandom(16), version=4)),
+        "host": os.uname().nodename[:_BLOCK_TEXT],
+        "instance": _new_uuid(),
         "started": time.time_ns() - age_ns,
         "started_mono_ns": max(0, time.monotonic_ns() - age_ns),
         "boot_timeout": settings.boot_timeout,
@@ -49,6 +59,13 @@ def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
         "otel_resource_attributes": environ.get("OTEL_RESOURCE_ATTRIBUTES", "")[:_BLOCK_TEXT],
         "agent": semconv.VERSION,
     }
+
+
+def _new_uuid() -> str:
+    """A random UUID (version 4); the uuid module costs its import."""
+    number = _ids.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _command() -> str:

@@ -12,10 +12,12 @@ import sys
 import time
 from collections import deque
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.walk import place
-from lifesign.wire.records import Frame
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame
 
 DEPTH = 6
 FINISHED_MAX = 200

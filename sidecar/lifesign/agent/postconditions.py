@@ -12,14 +12,15 @@ import contextvars
 import inspect
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Iterable, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Iterable, NamedTuple, TypeVar, Union
 
 from lifesign.agent.harmless import failure
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.agent.synthetic import is_synthetic
-from lifesign.wire.records import Failure, PostconditionReport, PostconditionResult
 from lifesign.wire.writer import LaneWriter
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Failure, PostconditionReport, PostconditionResult
 
 Outcome = Union[None, bool, "tuple[bool, str]"]
 Check = Callable[[], Union[Outcome, Awaitable[Outcome]]]
@@ -29,8 +30,7 @@ _TEXT_CHARACTERS = 500
 _STACK_CHARACTERS = 2000
 
 
-@dataclass(frozen=True)
-class Postcondition:
+class Postcondition(NamedTuple):
     """A named check; `timeout` and `every` in seconds, `every` None for "only when asked"."""
 
     name: str
@@ -40,8 +40,7 @@ class Postcondition:
     critical: bool = True
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What one check said; `error` is the type of the exception that it raised, "" for none."""
 
     name: str
@@ -51,8 +50,7 @@ class Result:
     critical: bool = True
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What all the checks said. Only critical ones make it fail."""
 
     passed: bool

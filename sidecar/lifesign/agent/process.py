@@ -20,17 +20,20 @@ import os
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from lifesign.agent.boot import Boot
 from lifesign.agent.harmless import complain, failure
-from lifesign.agent.identity import identity
+from lifesign.agent.identity import identity, reseed
 from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks import Tasks
 from lifesign.agent.watchdog import Watchdog
 from lifesign.settings import Settings
-from lifesign.wire.records import Tombstone
 from lifesign.wire.writer import PulseWriter
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Tombstone
 
 
 class Agent:
@@ -194,5 +197,6 @@ def _at_exit() -> None:
 def _after_fork() -> None:
     global _owner
     agent, _owner = _owner.agent, _Owner()  # anew: a lock that another thread held would stay held for ever
+    reseed()
     if agent is not None:
         agent.abandon()

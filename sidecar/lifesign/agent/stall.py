@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from lifesign.agent.slots import Beating
 from lifesign.agent.walk import thread_stack
-from lifesign.wire.records import Stall
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Stall
 
 _LOOK_SECONDS = 0.05  # long enough to see whether the thread computes
 

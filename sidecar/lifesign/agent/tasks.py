@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 from types import CodeType
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 from lifesign.agent import origin
 from lifesign.agent.appspan import app_span
@@ -18,9 +18,11 @@ from lifesign.agent.edges import Edges
 from lifesign.agent.ended import ended
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.pace import Pace
-from lifesign.agent.walk import await_stack, chain, name, waits_for
-from lifesign.wire.records import TaskDump, TaskGroup
+from lifesign.agent.walk import await_stack, chain, key, name, waits_for
 from lifesign.wire.writer import LaneWriter
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import TaskDump, TaskGroup
 
 GROUPS_MAX = 50
 NAMES_MAX = 5
@@ -63,7 +65,7 @@ class Tasks:
         """How many there are; asked at every beat, so counted no oftener than it is cheap."""
         started = time.monotonic()
         if started >= self._next_count:
-            self._count = len(self._all())
+            self._count = self._quick_count()
             self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
         return self._count
 
@@ -77,7 +79,7 @@ class Tasks:
             whole: write the groups even where the newest dump had the same ones.
         """
         started = time.time_ns()
-        pace = Pace(beat)
+        pace = Pace(beat, self.count())
         edges = Edges()
         groups, total, done = self._walk(pace, edges)
         ranked = sorted(groups.values(), key=lambda group: -group.count)
@@ -118,15 +120,17 @@ class Tasks:
         done: list[Any] = []
         running = {id(task) for task in self._running()}
         now = time.monotonic()
-        for task in self._all():
+        for task in self._each():
             pace.step()
             if task.done():
                 if len(done) < origin.FINISHED_MAX:
                     done.append(task)
                 continue
             total += 1
-            codes = tuple(code for code, _ in chain(task))
-            group = groups.setdefault(tuple(map(id, codes)), _Group(codes, task))
+            stack = key(task)
+            group = groups.get(stack)
+            if group is None:
+                group = groups[stack] = _Group(tuple(code for code, _ in chain(task)), task)
             _count_in(group, task, now, is_running=id(task) in running)
             edges.look(task)
         return groups, total, done
@@ -134,12 +138,12 @@ class Tasks:
     def _connect(self, groups: dict[Key, _Group], edges: Edges, pace: Pace) -> None:
         """Edges between tasks become edges between their groups."""
         for awaiter, others in edges.by_awaiter.values():
-            group = groups.get(_key(awaiter))
+            group = groups.get(key(awaiter))
             for other in others:
                 pace.step()
-                key = _key(other)
-                if group is not None and key in groups:
-                    group.awaits[key] = group.awaits.get(key, 0) + 1
+                stack = key(other)
+                if group is not None and stack in groups:
+                    group.awaits[stack] = group.awaits.get(stack, 0) + 1
 
     def _counts_like_last(self, groups: dict[Key, _Group]) -> list[int]:
         by_index = sorted(self._last.items(), key=lambda item: item[1].index)
@@ -148,21 +152,35 @@ class Tasks:
     def _running(self) -> list[Any]:
         return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
 
-    def _all(self) -> list[Any]:
+    def _quick_count(self) -> int:
+        if _KNOWN_BY_LOOP:
+            return sum(len(asyncio.all_tasks(loop)) for loop in self._loops())
+        return len(_registry().data) + len(_eager())
+
+    def _each(self) -> Iterator[Any]:
         """Every task; below 3.14 done ones that somebody still refers to may be among them."""
-        if sys.version_info >= (3, 14):
-            return [task for loop in self._loops() for task in asyncio.all_tasks(loop)]
-        registry = getattr(asyncio.tasks, "_scheduled_tasks", None)  # 3.12 and 3.13
-        if registry is None:
-            registry = asyncio.tasks._all_tasks  # type: ignore[attr-defined]
+        if _KNOWN_BY_LOOP:
+            for loop in self._loops():
+                yield from asyncio.all_tasks(loop)
+            return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
-        found = [reference() for reference in list(registry.data)]
-        found += list(getattr(asyncio.tasks, "_eager_tasks", ()))
-        return [task for task in found if task is not None]
+        for reference in list(_registry().data):
+            task = reference()
+            if task is not None:
+                yield task
+        yield from list(_eager())
 
 
-def _key(task: Any) -> Key:
-    return tuple(id(code) for code, _ in chain(task))
+_KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
+
+
+def _registry() -> Any:
+    scheduled = getattr(asyncio.tasks, "_scheduled_tasks", None)  # 3.12 and 3.13
+    return asyncio.tasks._all_tasks if scheduled is None else scheduled  # type: ignore[attr-defined]
+
+
+def _eager() -> Any:
+    return getattr(asyncio.tasks, "_eager_tasks", ())
 
 
 def _count_in(group: _Group, task: Any, now: float, *, is_running: bool) -> None:
