@@ -11,7 +11,8 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from lifesign.agent import harmless, loops, postconditions, process
-from lifesign.wire.reader import LaneRead, PulseReader
+from lifesign.wire.lane import LaneRead
+from lifesign.wire.reader import PulseReader
 
 
 class Pulse:

@@ -95,8 +95,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_POLL", 0.005)
 
 
-def test_groups_are_shown_with_where_they_wait(cli: Callable, main_process: MakeMain, run: Path) -> None:
-    with answering(main_process()):
+def test_groups_are_shown_with_where_they_wait(cli: Callable, main: MakeMain, run: Path) -> None:
+    with answering(main()):
         code, out, err = cli("dump", "--dir", str(run), "4242")
 
     assert (code, err) == (0, "")
@@ -106,16 +106,16 @@ def test_groups_are_shown_with_where_they_wait(cli: Callable, main_process: Make
     assert "elsewhere" not in out
 
 
-def test_the_tree_has_a_line_a_group(cli: Callable, main_process: MakeMain, run: Path) -> None:
-    with answering(main_process()):
+def test_the_tree_has_a_line_a_group(cli: Callable, main: MakeMain, run: Path) -> None:
+    with answering(main()):
         code, out, _ = cli("dump", "--dir", str(run), "--tree")
 
     assert code == 0
     assert out.splitlines()[2].startswith("#0 5 x wait_for_orders [order-0, ")
 
 
-def test_the_answer_to_this_very_request_is_taken(cli: Callable, main_process: MakeMain, run: Path) -> None:
-    with answering(main_process()):
+def test_the_answer_to_this_very_request_is_taken(cli: Callable, main: MakeMain, run: Path) -> None:
+    with answering(main()):
         first, second = (json.loads(cli("dump", "--dir", str(run), "--json").out) for _ in range(2))
 
     assert [answer["dump"]["request"] for answer in (first, second)] == [1, 2]
@@ -125,8 +125,8 @@ def test_the_answer_to_this_very_request_is_taken(cli: Callable, main_process: M
     ]
 
 
-def test_no_answer_is_waited_for_no_longer_than_said(cli: Callable, main_process: MakeMain, run: Path) -> None:
-    main_process()
+def test_no_answer_is_waited_for_no_longer_than_said(cli: Callable, main: MakeMain, run: Path) -> None:
+    main()
 
     code, out, err = cli("dump", "--dir", str(run), "--timeout", "0.02")
 
@@ -134,18 +134,18 @@ def test_no_answer_is_waited_for_no_longer_than_said(cli: Callable, main_process
     assert err.startswith("lifesign: process 4242 did not answer within 0.02 s\n  try: ")
 
 
-def test_which_process_is_said_where_there_are_several(cli: Callable, main_process: MakeMain, run: Path) -> None:
-    main_process()
-    with answering(main_process("4343-00000002")):
+def test_which_process_is_said_where_there_are_several(cli: Callable, main: MakeMain, run: Path) -> None:
+    main()
+    with answering(main("4343-00000002")):
         code, _, err = cli("dump", "--dir", str(run))
         assert code == 3
         assert f"there are 2 watched processes in {run}\n  try: lifesign dump with one of 4242, 4343" in err
         assert json.loads(cli("dump", "--dir", str(run), "4343", "--json").out)["pid"] == 4343
 
 
-def test_only_who_lives_can_be_asked(cli: Callable, main_process: MakeMain, run: Path) -> None:
-    main_process()
-    main_process("4343-00000002").die()
+def test_only_who_lives_can_be_asked(cli: Callable, main: MakeMain, run: Path) -> None:
+    main()
+    main("4343-00000002").die()
     (run / "4444-00000003").mkdir()
     (run / "4545-00000004").symlink_to(run / "4242-00000001")
 
@@ -174,14 +174,14 @@ def test_nobody_at_all_is_watched(cli: Callable, run: Path) -> None:
 )
 def test_a_pulse_that_cannot_be_asked(
     cli: Callable,
-    main_process: MakeMain,
+    main: MakeMain,
     run: Path,
     monkeypatch: pytest.MonkeyPatch,
     raised: Exception,
     code: int,
     says: str,
 ) -> None:
-    main_process()
+    main()
 
     def request(_reader: object, _word: int) -> int:
         raise raised

@@ -171,10 +171,10 @@ async def test_a_signal_ends_it_however_little_there_is_to_do(observe: Callable,
 
 @pytest.mark.usefixtures("supervisor")
 async def test_without_a_collector_the_page_shows_what_it_sees(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, main_process: MakeMain
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain
 ) -> None:
     monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    main = main_process()
+    main = main()
     async with observe(supervised=True) as sidecar:
         said = await sidecar.says(
             r"^lifesign: no Collector is set \(OTEL_EXPORTER_OTLP_ENDPOINT\); page at http://127\.0\.0\.1:(\d+)/\n$"
@@ -220,10 +220,8 @@ async def test_a_port_that_was_asked_for_must_be_free(run: Path, taken: int, set
     observer._directory.close()
 
 
-async def test_the_addresses_that_were_asked_for_are_told_and_answered(
-    observe: Callable, main_process: MakeMain
-) -> None:
-    booted(main_process())
+async def test_the_addresses_that_were_asked_for_are_told_and_answered(observe: Callable, main: MakeMain) -> None:
+    booted(main())
     addresses = {"LIFESIGN_PAGE_ADDR": "127.0.0.1:0", "LIFESIGN_HEALTH_ADDR": "127.0.0.1:0"}
     async with observe(**addresses) as sidecar:
         local = r"http://127\.0\.0\.1:(\d+)/"
@@ -236,9 +234,9 @@ async def test_the_addresses_that_were_asked_for_are_told_and_answered(
 
 
 async def test_what_is_left_goes_to_the_collector_before_it_ends(
-    observe: Callable, main_process: MakeMain, collector: HttpServer, tmp_path: Path
+    observe: Callable, main: MakeMain, collector: HttpServer, tmp_path: Path
 ) -> None:
-    main = booted(main_process())
+    main = booted(main())
     spool = tmp_path / "spool"
     async with observe(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, LIFESIGN_SPOOL_DIR=str(spool)) as sidecar:
         await sidecar.says(f"^lifesign: exporting to {re.escape(collector.url)}\n$")
@@ -254,8 +252,8 @@ async def test_what_is_left_goes_to_the_collector_before_it_ends(
     assert [path.name for path in spool.glob("0*.jsonl")] == [], "nothing waits any more"
 
 
-async def test_an_export_that_fails_makes_it_unready(observe: Callable, main_process: MakeMain, tmp_path: Path) -> None:
-    main_process()
+async def test_an_export_that_fails_makes_it_unready(observe: Callable, main: MakeMain, tmp_path: Path) -> None:
+    main()
     server = HttpServer()
     server.script("metrics", *[Answer(503)] * 500)
     environ = {
@@ -285,10 +283,10 @@ async def test_a_collector_for_nothing_is_said(observe: Callable, tmp_path: Path
 
 
 async def test_an_orphan_watches_until_the_last_process_has_ended(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, main_process: MakeMain, supervisor: BinaryIO
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain, supervisor: BinaryIO
 ) -> None:
     monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    one, two = main_process(), main_process("4343-00000002")
+    one, two = main(), main("4343-00000002")
     async with observe(supervised=True) as sidecar:
         await sidecar.sees(4242, 4343)
         supervisor.write(b"nobody reads this")
@@ -309,10 +307,10 @@ async def test_that_nobody_came_is_said(observe: Callable, monkeypatch: pytest.M
 
 
 async def test_nothing_is_said_of_it_where_somebody_came(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, main_process: MakeMain
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain
 ) -> None:
     monkeypatch.setattr(observer_module, "_NOBODY_SECONDS", 0.01)
-    main_process()
+    main()
     reminded: list[Observer] = []
     remark = Observer._remark_if_alone
     monkeypatch.setattr(Observer, "_remark_if_alone", lambda self: (reminded.append(self), remark(self)))

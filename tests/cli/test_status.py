@@ -42,8 +42,8 @@ ILL = Snapshot(
 )
 
 
-def test_a_healthy_process_is_seen_as_such(cli: Callable, main_process: Callable[..., Main], run: Path) -> None:
-    main_process().pulse.events.count("order")
+def test_a_healthy_process_is_seen_as_such(cli: Callable, main: Callable[..., Main], run: Path) -> None:
+    main().pulse.events.count("order")
 
     code, out, _ = cli("status", "--dir", str(run), "--json")
 
@@ -53,9 +53,9 @@ def test_a_healthy_process_is_seen_as_such(cli: Callable, main_process: Callable
     assert [(event["name"], event["count"]) for event in seen["events"]] == [("order", 1)]
 
 
-def test_the_table_shows_a_process_a_row(cli: Callable, main_process: Callable[..., Main], run: Path) -> None:
-    main_process().pulse.events.count("order")
-    main_process("4343-00000002")
+def test_the_table_shows_a_process_a_row(cli: Callable, main: Callable[..., Main], run: Path) -> None:
+    main().pulse.events.count("order")
+    main("4343-00000002")
 
     code, out, _ = cli("status", "--dir", str(run), "4242")
 
@@ -90,9 +90,9 @@ def test_json_has_every_field_but_the_delays() -> None:
 
 
 def test_a_process_that_is_not_there_is_an_error(
-    cli: Callable, main_process: Callable[..., Main], run: Path, tmp_path: Path
+    cli: Callable, main: Callable[..., Main], run: Path, tmp_path: Path
 ) -> None:
-    main_process()
+    main()
     code, _, err = cli("status", "--dir", str(run), "1")
     assert code == 1
     assert f"no process 1 is watched in {run}\n  try: one of 4242" in err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import pytest
 
@@ -13,7 +13,6 @@ from lifesign.watch.rejected import Rejected
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
 from lifesign.watch.watcher import Watcher
-from support.mainprocess import Keeper, Main
 
 
 class Sidecar:
@@ -51,33 +50,6 @@ class Sidecar:
     def close(self) -> None:
         self.watcher.close()
         self.directory.close()
-
-
-@pytest.fixture(scope="session")
-def keeper() -> Iterator[Keeper]:
-    keeper = Keeper()
-    yield keeper
-    keeper.close()
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    path = tmp_path / "run"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def main(run: Path, keeper: Keeper) -> Iterator[Callable[..., Main]]:
-    made: list[Main] = []
-
-    def make(key: str = "4242-00000001", **changes: Any) -> Main:
-        made.append(Main(run, keeper, key, **changes))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.pulse.close()
 
 
 @pytest.fixture

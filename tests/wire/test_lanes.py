@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lifesign.wire import layout
-from lifesign.wire.reader import LaneRead, PulseReader
+from lifesign.wire.lane import LaneRead
+from lifesign.wire.reader import PulseReader
 from lifesign.wire.writer import PulseWriter
 
 RING_DATA = 122880 + 64

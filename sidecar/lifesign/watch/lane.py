@@ -6,7 +6,7 @@ from typing import Callable, Iterator
 
 from lifesign.watch import decode
 from lifesign.watch.rejected import Rejected
-from lifesign.wire.reader import LaneRead
+from lifesign.wire.lane import LaneRead
 
 
 class Lane:

@@ -16,9 +16,9 @@ import zlib
 from typing import Iterator, NamedTuple
 
 from lifesign.wire import layout
+from lifesign.wire.lane import LaneRead, parse
 
 _WORD = layout.WORD
-_TORN_BYTES = 512  # of a torn record that are kept
 _OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
 
 
@@ -69,29 +69,6 @@ class Vitals(NamedTuple):
     loops: tuple[LoopSigns | None, ...]
     events: tuple[EventCount, ...]
     delays: tuple[tuple[int, ...], ...]  # one ring a slot, by word; empty where there is no loop
-
-
-class LaneRecord(NamedTuple):
-    """One record as it lies in its lane, its JSON not yet decoded."""
-
-    sequence: int
-    payload: bytes
-
-
-class LaneRead(NamedTuple):
-    """What a read of a lane brought.
-
-    `position` and `sequence` are where the next read goes on; `missed` counts records that were
-    overwritten before they were read or could not be made out, `torn` is what lay at places whose
-    checksum did not hold, `refused` counts all the records that the writer could not put in so far.
-    """
-
-    records: list[LaneRecord]
-    position: int
-    sequence: int
-    missed: int
-    torn: list[bytes]
-    refused: int
 
 
 def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:
@@ -239,7 +216,7 @@ class PulseReader:
         if tail > head:  # it went round while we looked; the next look starts at the new tail
             return LaneRead([], tail, sequence, 0, [], refused)
         start = max(position, tail)
-        return _parse(raw[start - position :], start, sequence, size, refused)
+        return parse(raw[start - position :], start, sequence, size, refused)
 
     def _unroll(self, data: int, size: int, position: int, head: int) -> bytes:
         first = position % size
@@ -247,53 +224,6 @@ class PulseReader:
         if first + length <= size:
             return self._read(data + first, length)
         return self._read(data + first, size - first) + self._read(data, first + length - size)
-
-
-def _parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> LaneRead:
-    records: list[LaneRecord] = []
-    torn: list[bytes] = []
-    missed = offset = 0
-    while len(raw) - offset >= layout.RECORD_HEADER:
-        to_end = size - position % size
-        if to_end < layout.RECORD_HEADER:
-            offset += to_end
-            position += to_end
-            continue
-        stored, number, length, checksum = struct.unpack_from("<4Q", raw, offset)
-        filler = bool(length & layout.FILLER)
-        length &= ~layout.FILLER
-        body = offset + layout.RECORD_HEADER
-        step = layout.RECORD_HEADER + layout.padded(length)
-        payload = b"" if filler else raw[body : body + length]
-        if (
-            stored != position
-            or step > min(to_end, len(raw) - offset)
-            or (not filler and length > layout.RECORD_BYTES_MAX)
-            or zlib.crc32(payload, zlib.crc32(raw[offset : offset + 24])) != checksum
-        ):
-            # Without a header to trust there is no telling where the next one starts: look on word by word.
-            skip = _next_header(raw, offset + _WORD, position + _WORD)
-            torn.append(raw[offset : min(skip, offset + _TORN_BYTES)])
-            position += skip - offset
-            offset = skip
-            continue
-        if not filler:
-            missed += max(0, min(number - sequence, layout.WORD_MASK))
-            sequence = number + 1
-            records.append(LaneRecord(number, payload))
-        offset += step
-        position += step
-    return LaneRead(records, position + len(raw) - offset, sequence, missed, torn, refused)
-
-
-def _next_header(raw: bytes, offset: int, position: int) -> int:
-    """The offset of the next word that holds its own position, as the first word of a header does."""
-    while len(raw) - offset >= layout.RECORD_HEADER:
-        if struct.unpack_from("<Q", raw, offset)[0] == position:
-            return offset
-        offset += _WORD
-        position += _WORD
-    return len(raw)
 
 
 def _slot(raw: bytes, offset: int) -> tuple[int, ...] | None:

@@ -1,0 +1,40 @@
+"""What several rooms' tests stand on: a run directory, and main processes in it made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from support.mainprocess import Keeper, Main
+
+
+@pytest.fixture(scope="session")
+def keeper() -> Iterator[Keeper]:
+    """Another process, which holds life tokens."""
+    keeper = Keeper()
+    yield keeper
+    keeper.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """An empty run directory."""
+    path = tmp_path / "run"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def main(run: Path, keeper: Keeper) -> Iterator[Callable[..., Main]]:
+    """Makes main processes in the run directory, each with the pid in its folder's name."""
+    made: list[Main] = []
+
+    def make(key: str = "4242-00000001", **changes: Any) -> Main:
+        made.append(Main(run, keeper, key, pid=int(key.partition("-")[0]), **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.pulse.close()
