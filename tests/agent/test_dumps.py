@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import appspan, edges, origin, process
+from lifesign.agent import edges, origin, process
 from lifesign.agent.ended import ended
 from lifesign.agent.pace import Pace
 from lifesign.agent.tasks import Tasks
@@ -284,118 +283,6 @@ async def test_a_dump_keeps_no_task_alive() -> None:
     assert all(group.sample is None for group in tasks._last.values())
     event.set()
     await task
-
-
-def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
-
-    def the_culprit() -> None:
-        time.sleep(0.25)
-
-    async def main() -> None:
-        await asyncio.sleep(0.05)
-        the_culprit()
-
-    asyncio.run(main())
-    stalls = pulse.ring("stall")
-    assert len(stalls) == 2  # once before the timeout, once as it passes
-    assert stalls[0]["since"] == stalls[1]["since"]
-    functions = [frame["function"].rpartition(".")[2] for frame in stalls[0]["stack"]]
-    assert functions[-1] == "the_culprit"
-    assert "main" in functions
-    assert stalls[0]["busy"] is False
-    (summary,) = pulse.ring("task_dump")
-    assert summary["reason"] == "blocked"
-
-
-def test_a_loop_that_computes_is_told_from_one_that_waits(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
-
-    async def main() -> None:
-        until = time.monotonic() + 0.2
-        while time.monotonic() < until:
-            pass
-
-    asyncio.run(main())
-    assert pulse.ring("stall")[0]["busy"] is True
-
-
-def test_a_loop_that_is_only_late_leaves_no_evidence(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST)
-
-    async def main() -> None:
-        time.sleep(0.05)
-        await asyncio.sleep(0.02)
-
-    asyncio.run(main())
-    assert pulse.ring("stall") == []
-
-
-async def test_the_sidecars_reasons_are_dumps_too(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST)
-    for word in (1, 3):  # silent, leak
-        pulse.reader.request(word)
-    await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
-    # Two at once that nobody asked for by hand are too many: the second waits its time.
-    assert len(pulse.ring("task_dump")) == 1
-    assert pulse.ring("task_dump")[0]["reason"] == "silent"
-    assert pulse.ring("task_dump")[0]["request"] == 0
-
-
-async def test_async_debug_dumps_now_and_then_and_turns_asyncios_own_debugging_on(
-    started: Callable[..., Any],
-) -> None:
-    pulse = started(**FAST, ASYNC_DEBUG="1", LIFESIGN_DUMP_INTERVAL="0.05")
-    loop = asyncio.get_running_loop()
-    try:
-        assert loop.get_debug()
-        await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
-        assert pulse.ring("task_dump")[0]["reason"] == "periodic"
-    finally:
-        loop.set_debug(False)
-
-
-def test_without_opentelemetry_in_the_app_no_task_has_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Task:
-        def get_context(self) -> contextvars.Context:
-            raise AssertionError("nobody may ask")
-
-    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
-    assert appspan.app_span(Task()) is None
-
-
-def test_an_opentelemetry_that_we_do_not_know_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Task:
-        def get_context(self) -> contextvars.Context:
-            return contextvars.Context()
-
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", object())  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "opentelemetry.context", object())  # type: ignore[arg-type]
-    assert appspan.app_span(Task()) is None
-
-
-def test_the_span_of_a_tasks_context_is_found() -> None:
-    trace = pytest.importorskip("opentelemetry.trace")
-    context_api = pytest.importorskip("opentelemetry.context")
-    span = trace.NonRecordingSpan(trace.SpanContext(0xABC, 0xDEF, is_remote=False))
-
-    def inside() -> contextvars.Context:
-        context_api.attach(trace.set_span_in_context(span))
-        return contextvars.copy_context()
-
-    class Task:
-        context = contextvars.copy_context().run(inside)
-
-        def get_context(self) -> contextvars.Context:
-            return self.context
-
-    assert appspan.app_span(Task()) == (f"{0xABC:032x}", f"{0xDEF:016x}")
-
-    class Bare:
-        def get_context(self) -> contextvars.Context:
-            return contextvars.Context()
-
-    assert appspan.app_span(Bare()) is None
 
 
 def test_many_threads_with_loops_are_all_in_the_dump(started: Callable[..., Any]) -> None:

@@ -1,0 +1,80 @@
+"""A loop that does not turn is seen with what its thread does, and dumps that nobody asks for by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Callable
+
+from support.waiting import eventually
+
+FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
+
+
+def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
+
+    def the_culprit() -> None:
+        time.sleep(0.25)
+
+    async def main() -> None:
+        await asyncio.sleep(0.05)
+        the_culprit()
+
+    asyncio.run(main())
+    stalls = pulse.ring("stall")
+    assert len(stalls) == 2  # once before the timeout, once as it passes
+    assert stalls[0]["since"] == stalls[1]["since"]
+    functions = [frame["function"].rpartition(".")[2] for frame in stalls[0]["stack"]]
+    assert functions[-1] == "the_culprit"
+    assert "main" in functions
+    assert stalls[0]["busy"] is False
+    (summary,) = pulse.ring("task_dump")
+    assert summary["reason"] == "blocked"
+
+
+def test_a_loop_that_computes_is_told_from_one_that_waits(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
+
+    async def main() -> None:
+        until = time.monotonic() + 0.2
+        while time.monotonic() < until:
+            pass
+
+    asyncio.run(main())
+    assert pulse.ring("stall")[0]["busy"] is True
+
+
+def test_a_loop_that_is_only_late_leaves_no_evidence(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+
+    async def main() -> None:
+        time.sleep(0.05)
+        await asyncio.sleep(0.02)
+
+    asyncio.run(main())
+    assert pulse.ring("stall") == []
+
+
+async def test_the_sidecars_reasons_are_dumps_too(started: Callable[..., Any]) -> None:
+    pulse = started(**FAST)
+    for word in (1, 3):  # silent, leak
+        pulse.reader.request(word)
+    await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
+    # Two at once that nobody asked for by hand are too many: the second waits its time.
+    assert len(pulse.ring("task_dump")) == 1
+    assert pulse.ring("task_dump")[0]["reason"] == "silent"
+    assert pulse.ring("task_dump")[0]["request"] == 0
+
+
+async def test_async_debug_dumps_now_and_then_and_turns_asyncios_own_debugging_on(
+    started: Callable[..., Any],
+) -> None:
+    pulse = started(**FAST, ASYNC_DEBUG="1", LIFESIGN_DUMP_INTERVAL="0.05")
+    loop = asyncio.get_running_loop()
+    try:
+        assert loop.get_debug()
+        await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
+        assert pulse.ring("task_dump")[0]["reason"] == "periodic"
+    finally:
+        loop.set_debug(False)

@@ -1,0 +1,216 @@
+"""What the watcher tells of an illness and of an end: once, with its evidence, for its real length."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from lifesign.watch import process
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import Log, Span
+from lifesign.wire import layout
+
+DRY_RUN = {
+    "kind": "dry_run",
+    "trace": "c" * 32,
+    "id": "d" * 16,
+    "type": "order",
+    "index": 4,
+    "start": 1,
+    "end": 2,
+    "error": None,
+}
+
+
+def events(signals: list[Any]) -> list[str]:
+    return [signal.event for signal in signals if isinstance(signal, Log)]
+
+
+def names(signals: list[Any]) -> list[str]:
+    return [signal.name for signal in signals if isinstance(signal, Span)]
+
+
+async def test_blocked_then_well_again_is_one_record_in_and_one_span_out(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    watching = sidecar()
+    watching.watcher._watching_since = 0  # it has watched for long
+    await watching.look()
+    last_beat = time.time_ns() - 5_000_000_000
+    service.beat(age=5.0)
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    (entered,) = await watching.look()
+    assert (entered.event, entered.severity) == ("lifesign.eventloop.blocked", 17)
+    assert abs(entered.time - last_beat) < 1_000_000_000
+    assert entered.attributes["lifesign.state"] == "blocked"
+    assert await watching.look() == []
+    service.beat()
+    (left,) = await watching.look()
+    assert (left.name, left.start) == ("eventloop blocked", entered.time)
+    assert left.error is not None
+    assert left.error.startswith("blocked for 5.")
+    assert left.attributes["error.type"] == "blocked"
+    assert watching.snapshots[0].state == "healthy"
+
+
+async def test_death_is_told_once_and_its_boot_and_last_records_with_it(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path
+) -> None:
+    service = main()
+    watching = sidecar()
+    await watching.look()
+    service.pulse.ring.append(DRY_RUN)
+    (run / "run.json").write_text(json.dumps({"pid": 4242, "asked": None, "exit_code": None, "signal": "SIGKILL"}))
+    service.die()
+    told = await watching.look()
+    assert sorted(names(told)) == ["boot", "dry_run order"]
+    assert sorted(events(told)) == ["lifesign.boot.failed", "lifesign.process.died"]
+    died = next(signal for signal in told if isinstance(signal, Log) and signal.event == "lifesign.process.died")
+    assert (died.severity, died.body) == (21, "killed by SIGKILL")
+    assert died.attributes["lifesign.process.exit.signal"] == "SIGKILL"
+    assert await watching.look() == []
+    (snapshot,) = watching.snapshots
+    assert (snapshot.state, snapshot.alive, snapshot.expected) == ("dead", False, True)
+    assert watching.watcher.all_ended()
+
+
+async def test_the_verdict_on_an_end_waits_for_the_supervisors_word(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = main()
+    watching = sidecar()
+    await watching.look()
+    (run / "run.json").write_text(json.dumps({"pid": 4242}))
+    service.pulse.write_tombstone({"how": "clean", "error": None, "ended": 77, "beats": 1, "events": 0})
+    service.die()
+    assert await watching.look() == []
+    assert watching.snapshots[0].state == "healthy"
+    (run / "run.json").write_text(json.dumps({"pid": 4242, "exit_code": 3}))
+    assert "lifesign.process.died" in events(await watching.look())
+
+
+async def test_a_supervisor_that_is_gone_too_is_not_waited_for_for_ever(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_SUPERVISOR_NS", 0)
+    service = main()
+    (run / "run.json").write_text(json.dumps({"pid": 4242}))
+    service.die()
+    assert "lifesign.process.died" in events(await sidecar().look())
+
+
+async def test_a_clean_end_is_stopped_and_owes_no_beats(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service = main()
+    watching = sidecar()
+    service.pulse.write_tombstone({"how": "clean", "error": None, "ended": 77, "beats": 1, "events": 0})
+    service.die()
+    stopped = next(signal for signal in await watching.look() if isinstance(signal, Log) and "stopped" in signal.event)
+    assert (stopped.time, stopped.severity) == (77, 9)
+    assert (watching.snapshots[0].state, watching.snapshots[0].expected) == ("stopped", False)
+
+
+async def test_an_uncaught_exception_is_in_the_record(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service = main()
+    error = {"type": "KeyError", "message": "'x'", "stack": "File ..."}
+    service.pulse.write_tombstone({"how": "exception", "error": error, "ended": 77, "beats": 1, "events": 0})
+    service.die()
+    told = await sidecar().look()
+    died = next(signal for signal in told if isinstance(signal, Log) and signal.event == "lifesign.process.died")
+    assert died.attributes["exception.type"] == "KeyError"
+
+
+async def blocked(service: Any, watching: Any) -> Log:
+    """Makes the service one whose loop has not turned for five seconds; returns the record of it."""
+    watching.watcher._watching_since = 0
+    service.beat(age=5.0)
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    (entered,) = await watching.look()
+    assert entered.event == "lifesign.eventloop.blocked"
+    return entered  # type: ignore[no-any-return]
+
+
+async def test_a_gap_of_our_own_does_not_end_an_illness_that_was_told(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    await blocked(service, watching)
+    watching.watcher.last_look -= 60
+    assert await watching.look() == []
+    assert watching.snapshots[0].state == "blocked"
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+async def test_the_length_of_an_illness_is_not_the_wall_clocks_to_say(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    service, watching = main(), sidecar()
+    entered = await blocked(service, watching)
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + jump * 10**9)
+    service.beat()
+    (left,) = await watching.look()
+    assert isinstance(left, Span)
+    assert left.start == entered.time
+    assert 4_000_000_000 < left.end - left.start < 60_000_000_000
+
+
+async def test_a_thaw_is_no_illness_of_its_own(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service, watching = main(), sidecar()
+    watching.watcher._watching_since = 0
+    service.beat(age=5.0)
+    assert events(await watching.look()) == ["lifesign.process.frozen"]
+    # Python runs again: the watchdog happens to beat first, the loop a moment later.
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    assert await watching.look() == []
+    service.beat()
+    assert names(await watching.look()) == ["process frozen"]
+
+
+async def test_a_loop_that_stays_blocked_after_a_thaw_is_told(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    watching.watcher._watching_since = 0
+    service.beat(age=5.0)
+    await watching.look()
+    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
+    assert await watching.look() == []
+    told = await watching.look()
+    assert (names(told), events(told)) == (["process frozen"], ["lifesign.eventloop.blocked"])
+
+
+async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    watching = sidecar()
+    watching.watcher._watching_since = 0
+    await watching.look()
+    service.beat(age=60)
+    watching.watcher.last_look -= 60  # we were stopped for a minute, and so was the service
+    assert await watching.look() == []
+    assert watching.snapshots[0].state == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("content", "ending"),
+    [
+        ('{"pid":4242,"asked":"SIGTERM","exit_code":null,"signal":"SIGTERM"}', ("SIGTERM", None, "SIGTERM", False)),
+        ('{"pid":4242,"asked":null,"exit_code":0,"signal":null}', (None, 0, None, False)),
+        ('{"pid":4242,"asked":null,"exit_code":null,"signal":null}', (None, None, None, True)),
+        ('{"pid":1,"asked":"SIGTERM","exit_code":3,"signal":null}', ("SIGTERM", None, None, False)),
+        ('{"pid":"x"}', (None, None, None, False)),
+        ("", (None, None, None, False)),
+    ],
+)
+def test_what_the_supervisor_wrote(run: Path, content: str, ending: tuple[Any, ...]) -> None:
+    (run / "run.json").write_text(content)
+    directory = RunDirectory(str(run))
+    assert directory.exists()
+    assert directory.ending(4242) == ending
+    directory.close()
