@@ -6,6 +6,9 @@ import asyncio
 import time
 from typing import Any, Callable
 
+import pytest
+
+from lifesign.agent import process, watchdog
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
@@ -78,3 +81,26 @@ async def test_async_debug_dumps_now_and_then_and_turns_asyncios_own_debugging_o
         assert pulse.ring("task_dump")[0]["reason"] == "periodic"
     finally:
         loop.set_debug(False)
+
+
+def test_after_a_freeze_the_loop_is_not_taken_for_blocked(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+    agent = process.peek()
+    assert agent is not None
+    looked: list[str] = []
+    monkeypatch.setattr(watchdog, "stall", lambda *_: looked.append("looked"))
+
+    async def main() -> None:
+        agent.watchdog.stop()  # its thread must not look while this test does
+        await asyncio.sleep(0.05)
+        time.sleep(0.2)
+        agent.watchdog._last_look = time.monotonic() - 0.2  # as if nothing had run at all
+        agent.watchdog._look_for_stalls()
+        assert looked == []
+        agent.watchdog._look_for_stalls()  # the loop had its moment, and did not turn
+        assert looked == ["looked"]
+
+    asyncio.run(main())
+    assert pulse.ring("task_dump") == []

@@ -23,6 +23,10 @@ def observe(events: Any) -> None:
     def _set_running_loop(loop: Any) -> None:
         nonlocal broken
         original(loop)
+        if loop is None and not hasattr(sys.modules.get("lifesign.agent.loops"), "changed"):
+            # No loop can have begun. And a child that is forked while another thread of its parent imports the
+            # agent comes by here: if it imported too it would wait for that thread, which it does not have.
+            return
         if not broken:
             try:
                 from lifesign.agent import loops

@@ -137,7 +137,12 @@ class LastWords:
     def disarm(self) -> None:
         """A clean end: the switch is put away. A crash on the way out still has its last words."""
         self._closed = True
-        self._put_away()
+        held = _lock.acquire(timeout=_LOCK_SECONDS)  # a beat may be setting it right now
+        try:
+            self._put_away()
+        finally:
+            if held:
+                _lock.release()
 
     def hold(self) -> None:
         """Before a fork: puts the switch away. `resume` is to follow.

@@ -53,6 +53,7 @@ class Watchdog:
         self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
+        self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
         self._stopping = threading.Event()
         # A daemon: it must never keep the process from ending.
@@ -95,6 +96,9 @@ class Watchdog:
 
     def _look_for_stalls(self) -> None:
         now = time.monotonic()
+        last, self._last_look = self._last_look, now
+        if now - last > EVIDENCE * self._timeout:
+            return  # nothing ran, this thread neither: the loop has a moment to beat before it is looked at
         for slot, beating in enumerate(self._slots.beating):
             age = 0.0 if beating is None else now - beating.mono_ns / 1e9
             if beating is None or age < EVIDENCE * self._timeout:
