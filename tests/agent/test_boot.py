@@ -89,7 +89,7 @@ def test_a_boot_without_its_first_event_times_out(started: Callable[..., Any]) -
 
 
 def test_a_loop_that_never_comes_is_said_too(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="0.05")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="0.02")
     assert "waiting for the event loop to beat" in eventually(lambda: ended(pulse))["diagnostic"]
 
 
@@ -150,10 +150,10 @@ async def test_an_open_block_holds_the_boot(started: Callable[..., Any]) -> None
 
 
 def test_a_boot_that_hangs_in_a_block_names_it(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="0.05")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="0.03")
     with lifesign.checkpoint("broker connected"):
         outcome = eventually(lambda: ended(pulse))
-    assert outcome["diagnostic"] == "timed out after 0.05 s in checkpoint 'broker connected'"
+    assert outcome["diagnostic"] == "timed out after 0.03 s in checkpoint 'broker connected'"
 
 
 async def test_a_clock_that_is_set_back_makes_no_span_end_before_it_starts(

@@ -42,7 +42,7 @@ async def test_each_way_to_fail_has_its_reason_and_none_hides_another() -> None:
     async def raises() -> None:
         raise ConnectionError("refused")
 
-    @lifesign.postcondition("slow", timeout=0.05)
+    @lifesign.postcondition("slow", timeout=0.02)
     async def slow() -> None:
         await asyncio.sleep(60)
 
@@ -54,7 +54,7 @@ async def test_each_way_to_fail_has_its_reason_and_none_hides_another() -> None:
     assert not report.passed
     assert report.diagnostic == (
         "Post-conditions failed: false: it does not hold | why: no subscription for trades, quotes"
-        " | raises: ConnectionError: refused | slow: timed out after 0.05 s"
+        " | raises: ConnectionError: refused | slow: timed out after 0.02 s"
     )
     assert [result.error for result in report.results] == ["", "", "ConnectionError", "TimeoutError", ""]
 
@@ -179,7 +179,7 @@ async def test_checks_with_a_period_run_by_themselves_once_the_boot_is_over(star
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     runs: list[float] = []
 
-    @lifesign.postcondition("periodic", every=0.02)
+    @lifesign.postcondition("periodic", every=0.01)
     async def periodic() -> None:
         runs.append(time.monotonic())
 

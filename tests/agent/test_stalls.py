@@ -8,12 +8,19 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.agent import process, watchdog
+from lifesign.agent import process, stall, watchdog
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
 
 
+@pytest.fixture
+def short_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence is gathered well within the short timeouts of these tests."""
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("short_look")
 def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
     pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
 
@@ -21,7 +28,7 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
         time.sleep(0.25)
 
     async def main() -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
         the_culprit()
 
     asyncio.run(main())
@@ -36,6 +43,7 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
     assert summary["reason"] == "blocked"
 
 
+@pytest.mark.usefixtures("short_look")
 def test_a_loop_that_computes_is_told_from_one_that_waits(started: Callable[..., Any]) -> None:
     pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
 

@@ -46,7 +46,9 @@ def test_a_sidecar_that_is_not_ready_yet_is_still_told_to_end(
 ) -> None:
     import sys
 
-    assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, sys.executable, "-c", STAND_IN)).run() == 6
+    assert (
+        Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, sys.executable, "-S", "-c", STAND_IN)).run() == 6
+    )
     assert capfd.readouterr().err == "told to end\n"
 
 

@@ -140,7 +140,7 @@ def test_a_refused_connection_is_said_in_a_few_words(resource: Resource, span: C
 def test_a_timeout(
     collector: HttpServer, resource: Resource, span: Callable[..., Span], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.05")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.03")
     collector.script("traces", Answer(hang=True))
     exporter = exporter_to(collector.url + "/v1/traces")
     assert exporter.export([encode.span(span(), encode.resource(resource))]) == Retry("no answer in time")

@@ -164,27 +164,27 @@ async def test_the_stream_is_slowed_to_four_states_a_second(
     port: int, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert page_module.INTERVAL_S == 0.25
-    monkeypatch.setattr(page_module, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(page_module, "INTERVAL_S", 0.04)
     events = await listen(port)
     await events.state()
     begin = asyncio.get_running_loop().time()
     for number in range(2):
         board.update([snapshot(tasks=number)])
         await events.state()
-    assert asyncio.get_running_loop().time() - begin >= 0.08
+    assert asyncio.get_running_loop().time() - begin >= 0.06
     await events.close()
 
 
 async def test_a_big_state_is_sent_less_often(port: int, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "INTERVAL_S", 0.001)
-    monkeypatch.setattr(page_module, "BYTES_PER_SECOND", 15_000)
+    monkeypatch.setattr(page_module, "BYTES_PER_SECOND", 20_000)
     board.update([snapshot(why="x" * 400)])
     events = await listen(port)
     await events.state()
     begin = asyncio.get_running_loop().time()
     board.update([snapshot()])
     await events.state()
-    assert asyncio.get_running_loop().time() - begin >= 0.05
+    assert asyncio.get_running_loop().time() - begin >= 0.03
     await events.close()
 
 

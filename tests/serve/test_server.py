@@ -196,7 +196,7 @@ async def test_an_endless_answer_does_not_keep_the_server_open(monkeypatch: pyte
 
 
 async def test_an_answer_that_will_not_end_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "CLOSE_S", 0.05)
+    monkeypatch.setattr(server_module, "CLOSE_S", 0.03)
     stuck = asyncio.Event()
 
     async def deaf(scope: Scope, receive: Receive, send: Send) -> None:

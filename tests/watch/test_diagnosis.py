@@ -216,3 +216,20 @@ def test_each_row(changes: dict[str, Any], state: str, why: str) -> None:
     assert verdict.state == state
     assert why in verdict.why
     assert "\n" not in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("state", "over", "told", "verdict"),
+    [
+        ("R", 0.0, "healthy", "healthy"),  # seen late for the first time: nothing to compare with
+        ("S", 1.4, "blocked", "blocked"),  # less than half a timeout
+        ("S", 1.6, "healthy", "frozen"),
+        ("T", 0.0, "healthy", "frozen"),  # the kernel says that it is stopped: there is nothing to wait for
+        ("R", 0.0, "frozen", "frozen"),
+        ("R", 0.0, None, "frozen"),
+    ],
+)
+def test_a_freeze_is_not_told_before_it_can_be_told_from_want_of_cpu(
+    state: str, over: float, told: str | None, verdict: str
+) -> None:
+    assert diagnose(reading(**both_stale(state, over=over), told=told)).state == verdict

@@ -109,6 +109,10 @@ async def test_a_beat_that_comes_in_late_shows_that_something_runs(
     (entered,) = await watching.look()
     assert entered.event == "lifesign.eventloop.blocked"
     assert entered.body.endswith("it gets too little CPU time")
+    assert await watching.look() == []  # too early to tell
+    kernel = watching.watcher._processes[service.key]._witness._kernel
+    assert kernel._first is not None
+    kernel._first = kernel._first._replace(now=kernel._first.now - 2_000_000_000)  # it is late for two seconds
     told = await watching.look()
     assert [one.event for one in told if isinstance(one, Log)] == ["lifesign.process.frozen"]
 

@@ -107,6 +107,8 @@ def diagnose(reading: Reading) -> Verdict:
     # A freeze that has been told is not called slowness afterwards: only a beat ends it.
     slow = watchdog_age > reading.timeout and reading.told != states.FROZEN and _slow(reading)
     if (stale or not running) and watchdog_age > reading.timeout and not slow:
+        if reading.told is not None and _undecided(reading):
+            return Verdict(reading.told, "it is late; a moment more will tell why")
         return Verdict(states.FROZEN, f"no Python code has run for {_seconds(watchdog_age)}: {_cause(reading)}")
     if stale:
         which = "the event loop" if len(running) == 1 else f"{len(stale)} of {len(running)} event loops"
@@ -139,6 +141,15 @@ def _slow(reading: Reading) -> bool:
     starved = outside.throttled or (outside.state == "R" and outside.cpu < outside.over * _STARVED)
     # A beat costs far less; what used that much and did not beat has Python stopped, throttled or not.
     return bool(starved) and 0 < outside.cpu < reading.timeout * _ENOUGH
+
+
+def _undecided(reading: Reading) -> bool:
+    """Whether it has not been watched for long enough, being late, to tell a freeze from want of CPU time.
+
+    The kernel counts that time in hundredths of a second, and we may have been away as it became late.
+    """
+    outside = reading.circumstances.outside if reading.circumstances else None
+    return outside is not None and outside.state not in _STATES and outside.over < reading.timeout // 2
 
 
 def _cause(reading: Reading) -> str:
