@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 import pytest
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
+from opentelemetry.sdk.metrics._internal import measurement_consumer
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricsData
 
 from lifesign.export import metrics as metrics_module
@@ -207,6 +208,17 @@ def test_a_last_say_is_not_offered_for_ever(
     time.sleep(0.001)
     store.observe([], {})
     assert store.collect().data.resource_metrics == []
+
+
+def test_a_wall_clock_that_jumps_while_it_collects_costs_nothing(
+    resource: Resource, snapshot: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = made()
+    store.observe([snapshot(tasks=9)], {"7-abc": resource})
+    readings = iter([time.time_ns()])  # the SDK sets its deadline, and then it is an hour later
+    monkeypatch.setattr(measurement_consumer, "time_ns", lambda: next(readings, time.time_ns() + 3600 * 10**9))
+    assert values(store.collect().data, "lifesign.tasks") == {(): 9}
+    assert next(readings, None) is None  # it was asked
 
 
 def test_without_a_resource_there_is_nothing_to_say(snapshot: Callable[..., Snapshot]) -> None:

@@ -114,6 +114,17 @@ async def test_metrics_have_one_attempt_each(
     assert caplog.text.count("metrics do not reach") == 1
 
 
+async def test_the_last_push_is_tried_again(
+    tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    collector.script("metrics", Answer(503), Answer(503))
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
+        await pipeline.put([resource], [])
+        pipeline.observe([snapshot()])
+    assert len(collector.of("metrics")) == 3
+    assert not pipeline.status().errors
+
+
 async def test_a_process_that_is_gone_has_a_last_say(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:

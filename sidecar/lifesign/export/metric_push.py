@@ -1,4 +1,7 @@
-"""Metrics go out on their own clock, with fresh values: one attempt each, never spooled."""
+"""Metrics go out on their own clock, with fresh values: one attempt each, never spooled.
+
+The last push has a few attempts: it carries the tombstones, and an alert goes off where those are missing.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from lifesign.export.delivery import Lane
 from lifesign.export.metrics import Metrics
 from lifesign.export.off_loop import off_loop
 from lifesign.export.outcome import Delivered, Refused
+
+_LAST_PAUSES = (0.1, 0.4)  # seconds between the attempts of the last push
 
 _logger = logging.getLogger("lifesign")
 
@@ -42,24 +47,37 @@ class MetricPush:
             except asyncio.TimeoutError:
                 next_at = time.monotonic() + self._interval
             self._due.clear()
-            last = self._closing
-            try:
-                await self._push()
-            except Exception:
-                _logger.exception("lifesign: metrics could not be sent; it goes on")
-            if last:
+            if self._closing:
+                await self._push_last()
                 return
+            await self._push()
 
-    async def _push(self) -> None:
+    async def _push_last(self) -> None:
+        for pause in _LAST_PAUSES:
+            if await self._push():
+                return
+            await asyncio.sleep(pause)
+        await self._push()
+
+    async def _push(self) -> bool:
+        """One attempt; whether there is nothing left to try."""
+        try:
+            return await self._attempt()
+        except Exception:
+            _logger.exception("lifesign: metrics could not be sent; it goes on")
+            return False
+
+    async def _attempt(self) -> bool:
         collection = await off_loop(self.metrics.collect)
         if not collection.data.resource_metrics:
-            return
+            return True
         outcome = await self.lane.attempt(collection.data)
         if isinstance(outcome, Delivered):
             self.metrics.forget(collection.gone)
-            return
+            return True
         if isinstance(outcome, Refused):
             # Points that were refused will not be taken later either, not even the last ones of a process.
             self.metrics.forget(collection.gone)
         target = self.lane.exporter.target
         self.lane.complaint.say("metrics do not reach %s: %s", target.shown, outcome.why)
+        return isinstance(outcome, Refused)
