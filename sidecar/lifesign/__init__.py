@@ -10,10 +10,10 @@ from lifesign.semconv import VERSION as __version__
 
 if TYPE_CHECKING:
     from lifesign.agent.assertions import assert_postconditions, check_postconditions
-    from lifesign.agent.checkpoints import checkpoint
+    from lifesign.agent.checkpoints import boot_trace_id, checkpoint
     from lifesign.agent.control import dump_tasks, start, stop
     from lifesign.agent.dryrun import DryRun
-    from lifesign.agent.events import event
+    from lifesign.agent.events import event, promise
     from lifesign.agent.postconditions import Report, Result, postcondition
     from lifesign.agent.synthetic import is_synthetic, synthetic
     from lifesign.errors import PostconditionError
@@ -25,11 +25,13 @@ _HOME = {
     "Result": "agent.postconditions",
     "assert_postconditions": "agent.assertions",
     "check_postconditions": "agent.assertions",
+    "boot_trace_id": "agent.checkpoints",
     "checkpoint": "agent.checkpoints",
     "dump_tasks": "agent.control",
     "event": "agent.events",
     "is_synthetic": "agent.synthetic",
     "postcondition": "agent.postconditions",
+    "promise": "agent.events",
     "start": "agent.control",
     "stop": "agent.control",
     "synthetic": "agent.synthetic",
@@ -42,12 +44,14 @@ __all__ = [
     "Result",
     "__version__",
     "assert_postconditions",
+    "boot_trace_id",
     "check_postconditions",
     "checkpoint",
     "dump_tasks",
     "event",
     "is_synthetic",
     "postcondition",
+    "promise",
     "start",
     "stop",
     "synthetic",

@@ -83,6 +83,21 @@ def _last_words(raw: str) -> str:
     return word
 
 
+UNTIL_EVENT = "event"
+
+
+def _until(raw: str) -> str:
+    word = raw.strip()
+    if word and word != UNTIL_EVENT and ":" not in word:
+        raise ValueError("wants event, or a ready-made check such as tcp:8000 or http://127.0.0.1:8000/health")
+    return word
+
+
+def _names(raw: str) -> tuple[str, ...]:
+    """``config loaded, broker connected`` -> a name each, in their order, none twice."""
+    return tuple(dict.fromkeys(name for name in (piece.strip() for piece in raw.split(",")) if name))
+
+
 class Setting(NamedTuple):
     """One setting; its flag, its variable and its key in the file all follow from its name."""
 
@@ -107,6 +122,8 @@ TABLE: tuple[Setting, ...] = (
     Setting("heartbeat_timeout", "3", _seconds, "a beat older than this many seconds is stale"),
     Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
+    Setting("until", "", _until, "the proof of life a boot waits for: event, or a ready-made check such as tcp:8000"),
+    Setting("checkpoints", "", _names, "the service's own checkpoints that a boot must reach: config loaded,rules loaded"),
     Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
     Setting("task_origin", "0", _flag, "note where each task is created and how it ends; some microseconds a task"),
     Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
@@ -140,6 +157,8 @@ class Settings:
     heartbeat_timeout: float
     boot_timeout: float
     events: dict[str, float]
+    until: str
+    checkpoints: tuple[str, ...]
     ring_size: int
     task_origin: bool
     async_debug: bool

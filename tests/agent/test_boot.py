@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -171,3 +173,78 @@ def test_without_a_sidecar_a_checkpoint_is_nothing(tmp_path: Path) -> None:
     with lifesign.checkpoint("anything"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_event_may_be_promised_in_code(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
+    lifesign.start()
+    lifesign.promise("order", within=30)
+    await asyncio.sleep(0.03)
+    assert ended(pulse) is None
+    lifesign.event("order")
+    assert (await until_ended(pulse))["outcome"] == "complete"
+    [order] = pulse.reader.vitals().events
+    assert (order.name, order.deadline_ns) == ("order", 30_000_000_000)
+
+
+@pytest.mark.parametrize("within", [0, -1, float("nan")])
+def test_a_promise_that_makes_no_sense_is_said(
+    within: float, started: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    pulse = started()
+    lifesign.promise("order", within=within)
+    assert pulse.reader.vitals().events == ()
+    assert "within is seconds above 0" in caplog.text
+
+
+def test_the_trace_of_the_boot_can_be_asked_for(started: Callable[..., Any]) -> None:
+    assert lifesign.boot_trace_id() == ""
+    lifesign.stop()
+
+
+def test_the_trace_of_the_boot_is_the_one_in_the_pulse(started: Callable[..., Any]) -> None:
+    pulse = started(TRACEPARENT="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    assert lifesign.boot_trace_id() == "0af7651916cd43dd8448eb211c80319c"
+    assert json.loads(pulse.reader.identity())["trace"] == lifesign.boot_trace_id()
+
+
+async def test_expected_checkpoints_are_numbered_and_waited_for(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKPOINTS="config loaded, broker connected")
+    lifesign.start()
+    lifesign.checkpoint("extra")
+    lifesign.checkpoint("config loaded")
+    await asyncio.sleep(0.03)
+    assert ended(pulse) is None
+    async with lifesign.checkpoint("broker connected"):
+        await asyncio.sleep(0.03)
+        assert ended(pulse) is None
+    assert (await until_ended(pulse))["outcome"] == "complete"
+    assert pulse.boot()[0] == {"kind": "boot_expects", "names": ["config loaded", "broker connected"]}
+    numbered = {name: (one["number"], one["total"]) for name, one in by_name(pulse).items() if name not in BUILT_IN}
+    assert numbered == {"extra": (None, None), "config loaded": (1, 2), "broker connected": (2, 2)}
+
+
+def test_missing_checkpoints_are_named(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKPOINTS="a,b,c", BOOT_TIMEOUT_S="0.06")
+
+    async def main() -> None:
+        lifesign.start()
+        lifesign.checkpoint("b")
+        with contextlib.suppress(ValueError), lifesign.checkpoint("c"):
+            raise ValueError("no")
+        await asyncio.sleep(0.03)
+
+    asyncio.run(main())
+    outcome = eventually(lambda: ended(pulse))
+    why = "timed out after 0.06 s waiting for the expected checkpoints; missing checkpoints: a, c"
+    assert (outcome["outcome"], outcome["diagnostic"]) == ("timed_out", why)
+
+
+async def test_a_proof_of_life_is_wanted_though_no_event_is_promised(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL="event")
+    lifesign.start()
+    await asyncio.sleep(0.03)
+    assert ended(pulse) is None
+    assert pulse.checkpoints()[-1] == "waiting for first event"
+    lifesign.event()
+    assert (await until_ended(pulse))["outcome"] == "complete"

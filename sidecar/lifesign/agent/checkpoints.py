@@ -60,3 +60,11 @@ def checkpoint(name: str) -> CheckpointBlock:
     with harmless:
         return CheckpointBlock(process.running(), str(name))
     return CheckpointBlock(None, "")
+
+
+def boot_trace_id() -> str:
+    """The id of the boot's trace, 32 hex digits, to look it up by or to link to; empty where no agent runs."""
+    with harmless:
+        agent = process.running()
+        return "" if agent is None else agent.boot.trace
+    return ""

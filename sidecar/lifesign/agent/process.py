@@ -62,7 +62,7 @@ class Agent:
         self.pulse = PulseWriter(unfinished, me, settings.ring_size, 0o600 | granted & 0o066)
         for name, seconds in settings.events.items():
             self.pulse.events.promise(name, int(seconds * 1e9))
-        self.boot = Boot(self.pulse, me, promised=bool(settings.events))
+        self.boot = Boot(self.pulse, me, settings)
         self.slots = LoopSlots()
         self.last_words = LastWords(
             self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval

@@ -96,4 +96,6 @@ def _as_text(path: str, name: str, value: Any) -> str:
         return "1" if value else "0"
     if isinstance(value, (str, int, float)):
         return str(value)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
     raise SettingError(f"{path}: {name} wants a text or a number", f'{name} = "..."')

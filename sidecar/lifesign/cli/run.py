@@ -21,6 +21,8 @@ _AGENT_SETTINGS = (
     "heartbeat_timeout",
     "boot_timeout",
     "events",
+    "until",
+    "checkpoints",
     "ring_size",
     "task_origin",
     "async_debug",

@@ -28,6 +28,7 @@ class BootView:
         self._resource = resource
         self._checkpoints: dict[str, Checkpoint] = {}
         self._ended: BootEnded | None = None
+        self._expected: list[str] = []
         self._told: set[str] = set()  # ids of checkpoints whose spans have been made
         self.exported = exported
 
@@ -41,12 +42,32 @@ class BootView:
         """Seconds the boot took; None while it lasts."""
         return max(0.0, (self._ended["end"] - self._identity["started"]) / 1e9) if self._ended else None
 
+    @property
+    def diagnostic(self) -> str:
+        """Why the boot ended otherwise than well, as the main process said it; empty before that."""
+        return self._ended["diagnostic"] if self._ended else ""
+
+    @property
+    def trace(self) -> str:
+        """The id of the boot's trace."""
+        return self._identity["trace"]
+
+    def missing(self) -> tuple[str, ...]:
+        """The names of the expected checkpoints that have not been reached."""
+        reached = {one["name"] for one in self._checkpoints.values() if one["end"] is not None and one["error"] is None}
+        return tuple(name for name in self._expected if name not in reached)
+
     def checkpoints(self) -> tuple[CheckpointReading, ...]:
         """All checkpoints so far, by their start."""
         ordered = sorted(self._checkpoints.values(), key=lambda one: (one["start"], one["end"] or one["start"]))
         return tuple(
             CheckpointReading(
-                one["name"], one["number"], one["start"], one["end"], one["error"]["message"] if one["error"] else None
+                one["name"],
+                one["number"],
+                one["start"],
+                one["end"],
+                one["error"]["message"] if one["error"] else None,
+                one["total"],
             )
             for one in ordered
         )
@@ -57,6 +78,8 @@ class BootView:
             self._told.add(record["id"])
         if record["kind"] == "boot_ended":
             self._ended = self._ended or record
+        elif record["kind"] == "boot_expects":
+            self._expected = record["names"]
         elif record["id"] in self._checkpoints or len(self._checkpoints) < _CHECKPOINTS_MAX:
             self._checkpoints[record["id"]] = record
 
@@ -138,6 +161,10 @@ class BootView:
             names = [one["name"] for one in self._checkpoints.values()]
             error = f"the boot stopped after checkpoint {names[-1] if names else 'none'!r}: {died}"
         attributes: Attributes = {semconv.BOOT_OUTCOME: outcome}
+        if missing := self.missing():
+            attributes[semconv.BOOT_MISSING] = list(missing)
+            if self._ended is None:
+                error = f"{error}; missing checkpoints: {', '.join(missing)}"
         made: list[Signal] = []
         if error is not None:
             attributes[semconv.ERROR_TYPE] = outcome

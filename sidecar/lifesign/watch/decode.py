@@ -9,7 +9,7 @@ import msgspec
 from lifesign.wire import records
 
 RingRecord = Union[records.PostconditionReport, records.TaskDump, records.TaskGroup, records.Stall, records.DryRunEvent]
-BootRecord = Union[records.Checkpoint, records.BootEnded]
+BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
 Record = Union[RingRecord, BootRecord]
 T = TypeVar("T")
@@ -30,6 +30,7 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "task_group": msgspec.json.Decoder(records.TaskGroup),
     "stall": msgspec.json.Decoder(records.Stall),
     "dry_run": msgspec.json.Decoder(records.DryRunEvent),
+    "boot_expects": msgspec.json.Decoder(records.BootExpects),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

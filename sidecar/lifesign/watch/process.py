@@ -32,7 +32,7 @@ from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regula
 _logger = logging.getLogger("lifesign.watch")
 _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # more than it takes to write how a child ended
-_BOOT_KINDS = frozenset(("checkpoint", "boot_ended"))
+_BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
 
 
 class Look(NamedTuple):
@@ -181,7 +181,7 @@ class WatchedProcess:
 
     def _read_boot(self, died: str | None, wall: int) -> list[Signal]:
         for sequence, record in self._boot_lane.records():
-            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended":
+            if record["kind"] in ("boot_expects", "checkpoint", "boot_ended"):
                 self._boot.add(record, told=sequence < self._boot_told)
         return self._boot.signals(died, wall)
 

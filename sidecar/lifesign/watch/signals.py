@@ -86,6 +86,7 @@ class CheckpointReading(msgspec.Struct, frozen=True):
     start: int
     end: int | None
     error: str | None
+    total: int | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -117,4 +118,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     boot: str  # "starting", "complete", "failed" or "timed_out"
     boot_duration: float | None
     dropped: dict[str, int]  # by reason: "ring", "invalid"
+    boot_diagnostic: str = ""
+    boot_missing: tuple[str, ...] = ()  # names of expected checkpoints
+    boot_trace: str = ""
     new_delays: tuple[float, ...] = ()

@@ -72,6 +72,9 @@ def snapshot(
         boot=boot.outcome,
         boot_duration=boot.duration,
         dropped=dropped,
+        boot_diagnostic=boot.diagnostic,
+        boot_missing=boot.missing(),
+        boot_trace=boot.trace,
         new_delays=new_delays,
     )
 

@@ -64,6 +64,13 @@ class Checkpoint(TypedDict):
     synthetic: bool
 
 
+class BootExpects(TypedDict):
+    """The service's own checkpoints that the boot is to reach, in their order."""
+
+    kind: Literal["boot_expects"]
+    names: list[str]
+
+
 class BootEnded(TypedDict):
     """The boot is over; `diagnostic` is empty when it went well."""
 
