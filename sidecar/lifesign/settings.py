@@ -123,7 +123,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
     Setting("until", "", _until, "the proof of life a boot waits for: event, or a ready-made check such as tcp:8000"),
-    Setting("checkpoints", "", _names, "the service's own checkpoints that a boot must reach: config loaded,rules loaded"),
+    Setting("checkpoints", "", _names, "own checkpoints that a boot must reach, in order: config loaded,rules loaded"),
     Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
     Setting("task_origin", "0", _flag, "note where each task is created and how it ends; some microseconds a task"),
     Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),

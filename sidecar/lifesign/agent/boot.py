@@ -56,7 +56,10 @@ class Boot:
         self.phase = layout.BOOT_STARTING
         self.ended_ns = 0
         if self._expected:
-            expects: BootExpects = {"kind": "boot_expects", "names": [name[:_NAME_CHARACTERS] for name in self._expected]}
+            expects: BootExpects = {
+                "kind": "boot_expects",
+                "names": [name[:_NAME_CHARACTERS] for name in self._expected],
+            }
             pulse.boot.append(expects)
         self._mark_built_in(semconv.CHECKPOINT_STARTED)
         self._mark_built_in(semconv.CHECKPOINT_TIMEOUT)

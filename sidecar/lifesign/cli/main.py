@@ -22,13 +22,14 @@ from lifesign.errors import EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
 VERBS = {
     "run": "run a service with the agent inside and a sidecar beside it",
     "watch": "be the sidecar: watch every process in the run directory, export what is seen",
+    "smoke": "boot a service, wait for its proof of life, check it, and say with the exit code whether it is alive",
     "status": "show the vital signs of the watched processes",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
     "inject": "copy the agent to a folder that another container puts on its PYTHONPATH",
     "demo": "run a sample service with failures to trigger",
     "doctor": "show the effective settings and what is wrong with them",
 }
-TAKES_COMMAND = ("run",)  # verbs with `-- CMD`
+TAKES_COMMAND = ("run", "smoke")  # verbs with `-- CMD`
 
 
 _OVERVIEW = """\

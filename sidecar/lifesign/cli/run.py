@@ -30,7 +30,7 @@ _AGENT_SETTINGS = (
     "last_words",
 )
 _INJECT = os.path.join(os.path.dirname(os.path.abspath(lifesign.__file__)), "agent", "inject")
-_FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush
+FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush
 
 
 class Environments(NamedTuple):
@@ -67,7 +67,7 @@ def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str
             inside, around = environments(given, environ, directory)
             extra.require()
             command_line = [sys.executable, "-m", "lifesign", "watch", "--supervised"]
-            beside = Beside(command_line, around, directory, settings.shutdown_timeout + _FLUSH_GRACE)
+            beside = Beside(command_line, around, directory, settings.shutdown_timeout + FLUSH_GRACE)
         except LifesignError as error:
             complain(error, "CMD runs without a sidecar: ")
         return Supervisor(command, inside, beside).run()

@@ -18,9 +18,12 @@ from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_SIGNAL_BAS
 
 
 class Beside(NamedTuple):
-    """The sidecar to run beside CMD; `patience` is how many seconds it may take to end."""
+    """The run directory, and the sidecar to run beside CMD, None to go without one.
 
-    command: list[str]
+    `patience` is how many seconds it may take to end.
+    """
+
+    command: list[str] | None
     environ: Mapping[str, str]
     directory: str
     patience: float
@@ -32,7 +35,7 @@ class Supervisor:
     Args:
         command: program and arguments, the program looked up in PATH.
         environ: the environment of CMD.
-        beside: the sidecar, None to go without.
+        beside: the run directory and the sidecar, None to go without either.
     """
 
     def __init__(self, command: list[str], environ: Mapping[str, str], beside: Beside | None) -> None:
@@ -76,12 +79,15 @@ class Supervisor:
             raise CommandError(f"{program}: {error.strerror}", hint, EXIT_CANNOT_EXECUTE) from None
 
     def _accompany(self, signals: Signals) -> None:
-        if self._beside is None:
-            return
-        self._run_file = RunFile(self._beside.directory, self._pid)
-        self._sidecar = Sidecar(self._beside.command, self._beside.environ, signals.mask, self._beside.patience)
-        while self._code is None:
+        self._start_sidecar(signals)
+        while self._code is None and self._sidecar is not None:
             self._attend(signals, self._sidecar.tend())
+
+    def _start_sidecar(self, signals: Signals) -> None:
+        if self._beside is not None:
+            self._run_file = RunFile(self._beside.directory, self._pid)
+        if self._beside is not None and self._beside.command is not None:
+            self._sidecar = Sidecar(self._beside.command, self._beside.environ, signals.mask, self._beside.patience)
 
     def _attend(self, signals: Signals, timeout: float | None) -> None:
         """Takes one signal and acts on it, and reaps."""

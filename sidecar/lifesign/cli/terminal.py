@@ -36,14 +36,15 @@ def complain(error: LifesignError, before: str = "") -> None:
     say(f"{before}{printable(error.what)}{hint}")
 
 
-def console() -> Console:
-    """A console on standard output that takes every text literally; NO_COLOR is honoured by rich."""
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output (or error) that takes every text literally; NO_COLOR is honoured by rich."""
     from rich.console import Console
 
-    with contextlib.suppress(AttributeError):  # a replaced standard output may not know how
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+    stream = sys.stderr if stderr else sys.stdout
+    with contextlib.suppress(AttributeError):  # a replaced stream may not know how
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
 
 
 def print_json(content: Any) -> None:

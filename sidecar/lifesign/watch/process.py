@@ -181,7 +181,7 @@ class WatchedProcess:
 
     def _read_boot(self, died: str | None, wall: int) -> list[Signal]:
         for sequence, record in self._boot_lane.records():
-            if record["kind"] in ("boot_expects", "checkpoint", "boot_ended"):
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
                 self._boot.add(record, told=sequence < self._boot_told)
         return self._boot.signals(died, wall)
 

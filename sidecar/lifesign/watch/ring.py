@@ -36,8 +36,8 @@ class RingView:
         """What is new; `now` in wall clock nanoseconds."""
         made: list[Signal] = []
         for sequence, record in self._lane.records():
-            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended":
-                continue  # the lane lets neither through
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
+                continue  # the lane lets none of them through
             if record["kind"] == "postconditions":
                 self._remember(record)
             elif record["kind"] == "stall":
