@@ -39,7 +39,9 @@ def pass_through(args: argparse.Namespace) -> int:
         environ[BY_NAME["until"].env] = UNTIL_EVENT
     settings = given.settings(environ)
     with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(rundirectory.made(settings.dir))
+        directory = rundirectory.make(settings.dir)
+        if settings.dir is None:
+            stack.callback(rundirectory.remove, directory)
         inside, around = environments(given, environ, directory)
         sidecar = [sys.executable, "-m", "lifesign", "watch", "--supervised"] if is_configured(environ) else None
         beside = Beside(sidecar, around, directory, settings.shutdown_timeout + FLUSH_GRACE)

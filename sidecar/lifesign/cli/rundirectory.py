@@ -18,26 +18,31 @@ _PREFIX = "lifesign-"
 
 @contextlib.contextmanager
 def made(path: str | None) -> Iterator[str]:
-    """A run directory to work in: the one asked for, or a private one that goes when the context ends.
+    """A run directory to work in, see `make`; a private one goes when the context ends."""
+    directory = make(path)
+    try:
+        yield directory
+    finally:
+        if path is None:
+            remove(directory)
+
+
+def make(path: str | None) -> str:
+    """The absolute path of a run directory to work in.
 
     Args:
-        path: the one asked for; made where it is missing, and kept. None for a private one, on
-            memory where the platform offers that.
-
-    Yields:
-        Its absolute path.
+        path: the one asked for; made where it is missing. None for a private one, on memory where
+            the platform offers that.
 
     Raises:
         RunDirectoryError: it is no directory, or cannot be made or written.
     """
-    if path is not None:
-        yield _make(os.path.abspath(path))
-        return
-    private = _make_private()
-    try:
-        yield private
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
+    return _make_private() if path is None else _make(os.path.abspath(path))
+
+
+def remove(path: str) -> None:
+    """Removes a private run directory."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def find(path: str | None) -> str:

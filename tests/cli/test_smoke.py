@@ -1,0 +1,218 @@
+"""`lifesign smoke`, with small programs in the place of CMD and without a Collector."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Sequence
+
+import pytest
+
+from lifesign.cli import gate as gate_module
+from lifesign.cli import gatehouse
+from lifesign.cli.gate import Gate, Terms
+from lifesign.cli.gateverdict import Outcome
+from lifesign.cli.supervisor import Beside
+from lifesign.errors import RunDirectoryError
+from lifesign.watch.signals import Snapshot
+from support.commands import Ended
+from support.seen import snapshot
+from support.waiting import eventually
+
+Cli = Callable[..., Ended]
+SLEEP = ["/bin/sh", "-c", "echo $$ >pid; exec sleep 60"]
+SERVICE = """\
+import asyncio, sys, lifesign
+async def main():
+    lifesign.checkpoint("config loaded")
+    if "event" in sys.argv:
+        lifesign.event("order")
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_other_thread() -> None:
+    """A signal goes to any thread that lets it through: what earlier tests began must have ended."""
+    eventually(lambda: threading.active_count() == 1)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def gate(
+    tmp_path: Path,
+    looks: Sequence[Sequence[Snapshot]],
+    command: Sequence[str] = SLEEP,
+    *,
+    timeout: float = 8.0,
+    keep: bool = False,
+    show: Callable[[Sequence[Snapshot], Outcome | None], None] = lambda _, __: None,
+) -> Gate:
+    """A gate that sees `looks`, one after the other, the last one for ever."""
+    left = list(looks)
+
+    def look() -> Sequence[Snapshot]:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    made = Gate(list(command), dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms("event", timeout, keep),
+                look, show)  # fmt: skip
+    made.run()
+    return made
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def run_state(tmp_path: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((tmp_path / "run.json").read_text())
+    return content
+
+
+def test_what_is_alive_is_ended_and_that_was_asked_for(tmp_path: Path) -> None:
+    shown: list[str] = []
+    passed = gate(
+        tmp_path,
+        [[], [snapshot()], [snapshot(boot="complete")]],
+        show=lambda seen, outcome: shown.append(f"{len(seen)} {outcome.verdict if outcome else ''}"),
+    )
+    assert passed.outcome is not None
+    assert passed.outcome.exit_code == 0
+    assert shown == ["0 ", "1 ", "1 alive"]
+    assert not is_there(passed.pid)
+    assert run_state(tmp_path)["asked"] == "SIGTERM"
+
+
+def test_what_is_kept_goes_on(tmp_path: Path) -> None:
+    passed = gate(tmp_path, [[snapshot(boot="complete")]], keep=True)
+    try:
+        assert passed.kept
+        assert is_there(passed.pid)
+        assert run_state(tmp_path) == {"pid": passed.pid, "asked": None, "exit_code": None, "signal": None}
+    finally:
+        os.kill(passed.pid, signal.SIGKILL)
+        os.waitpid(passed.pid, 0)
+
+
+def test_how_it_ended_is_there_to_be_seen_before_the_verdict(tmp_path: Path) -> None:
+    codes: list[object] = []
+    passed = gate(tmp_path, [[]], ["/bin/sh", "-c", "exit 3"],
+                  show=lambda _, __: codes.append(run_state(tmp_path)["exit_code"]))  # fmt: skip
+    assert passed.outcome is not None
+    assert passed.outcome.why == "CMD ended with exit code 3 before it was alive"
+    assert codes[-1] == 3
+
+
+def test_what_will_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gate_module, "_PATIENCE", 0.05)
+    deaf = ["/bin/sh", "-c", "trap '' TERM; touch deaf; while :; do sleep 0.05; done"]
+
+    def show(_: object, outcome: object) -> None:
+        if outcome is not None:
+            eventually((tmp_path / "deaf").exists)
+
+    passed = gate(tmp_path, [[snapshot(boot="complete")]], deaf, show=show)
+    assert not is_there(passed.pid)
+    assert "CMD did not end within 0.05 s of SIGTERM and was killed" in capfd.readouterr().err
+
+
+def test_an_interrupted_wait_is_no_stall(tmp_path: Path) -> None:
+    def show(_: object, outcome: object) -> None:
+        if outcome is None and (tmp_path / "pid").exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    passed = gate(tmp_path, [[]], show=show)
+    assert passed.outcome is not None
+    assert (passed.outcome.verdict, passed.outcome.exit_code) == ("interrupted", 128 + signal.SIGTERM)
+
+
+def test_a_gate_that_breaks_leaves_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def look() -> Sequence[Snapshot]:
+        raise RunDirectoryError("it is gone")
+
+    broken = Gate(
+        SLEEP, dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms("event", 8), look, lambda _, __: None
+    )
+    broken.run()
+    assert broken.outcome is None
+    assert not is_there(broken.pid)
+    assert "RunDirectoryError: it is gone" in capfd.readouterr().err
+
+
+def test_a_service_that_works_is_alive(cli: Cli, tmp_path: Path) -> None:
+    ended = cli("smoke", "--timeout", "20", "--report", "r.json", "--", sys.executable, "-c", SERVICE, "event")
+    assert ended.code == 0
+    assert "config loaded" in ended.err
+    assert "8/8  complete" in ended.err
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [one["name"] for one in report["checkpoints"] if one["number"]] == [
+        "started", "timeout configured", "booting", "waiting for first event", "first event received",
+        "post-conditions", "complete",
+    ]  # fmt: skip
+    assert len(report["trace"]) == 32
+
+
+def test_a_service_without_an_event_stalls_and_shows_its_tasks(cli: Cli, tmp_path: Path) -> None:
+    ended = cli("smoke", "--timeout", "0.6", "--report", "r.json", "--", sys.executable, "-c", SERVICE)
+    assert ended.code == 2
+    assert "timed out after 0.6 s waiting for the first event; the event loop turns" in ended.err
+    assert "1 x main" in ended.err
+    [group] = json.loads((tmp_path / "r.json").read_text())["task_groups"]
+    assert group["stack"][0]["function"] == "main"
+
+
+def test_what_is_kept_is_said(cli: Cli, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = cli("smoke", "--keep", "--timeout", "20", "--", sys.executable, "-c", SERVICE, "event")
+    words = ended.err.splitlines()[-1].split()
+    pid = int(words[words.index("process") + 1].rstrip(";"))
+    directory = words[words.index("--dir") + 1].rstrip(";")
+    try:
+        assert ended.code == 0
+        shown = cli("status", "--dir", directory, "--json")
+        assert [one["pid"] for one in json.loads(shown.out)] == [pid]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "lifesign smoke -- python app.py"),
+        (["--", "/nonexistent/program"], "/nonexistent/program: not found"),
+        (["--timeout", "soon", "--", "true"], "--boot-timeout='soon' cannot be used"),
+        (["--until", "later", "--", "true"], "--until='later' cannot be used"),
+        (["--report", "r.txt", "--", "true"], "--report r.txt"),
+    ],
+)
+def test_usage_and_configuration(argv: list[str], said: str, cli: Cli) -> None:
+    ended = cli("smoke", *argv)
+    assert (ended.code, said in ended.err) == (3, True), ended.err
+
+
+def test_no_verdict_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Sequence[Snapshot]:
+        raise RunDirectoryError("it is gone")
+
+    monkeypatch.setattr(gatehouse, "look_once", broken)
+    began = time.monotonic()
+    ended = cli("smoke", "--", "/bin/sleep", "60")
+    assert ended.code == 1
+    assert "the gate came to no verdict" in ended.err
+    assert time.monotonic() - began < 30  # it did not wait for CMD
