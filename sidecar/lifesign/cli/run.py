@@ -21,6 +21,7 @@ _AGENT_SETTINGS = (
     "heartbeat_timeout",
     "boot_timeout",
     "events",
+    "checks",
     "ring_size",
     "task_origin",
     "async_debug",
