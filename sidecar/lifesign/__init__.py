@@ -11,6 +11,7 @@ from lifesign.semconv import VERSION as __version__
 if TYPE_CHECKING:
     from lifesign.agent.assertions import assert_postconditions, check_postconditions
     from lifesign.agent.checkpoints import boot_trace_id, checkpoint
+    from lifesign.agent.checks import check
     from lifesign.agent.control import dump_tasks, start, stop
     from lifesign.agent.dryrun import DryRun
     from lifesign.agent.events import event, promise
@@ -24,6 +25,7 @@ _HOME = {
     "Report": "agent.postconditions",
     "Result": "agent.postconditions",
     "assert_postconditions": "agent.assertions",
+    "check": "agent.checks",
     "check_postconditions": "agent.assertions",
     "boot_trace_id": "agent.checkpoints",
     "checkpoint": "agent.checkpoints",
@@ -45,6 +47,7 @@ __all__ = [
     "__version__",
     "assert_postconditions",
     "boot_trace_id",
+    "check",
     "check_postconditions",
     "checkpoint",
     "dump_tasks",

@@ -10,9 +10,12 @@ from __future__ import annotations
 import logging
 import math
 import os
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Final, Literal, Mapping, NamedTuple
 
 from lifesign.errors import SettingError
+
+if TYPE_CHECKING:
+    from lifesign.checkspec import Spec
 
 _logger = logging.getLogger("lifesign")
 
@@ -69,6 +72,15 @@ def _events(raw: str) -> dict[str, float]:
     return promised
 
 
+def _checks(raw: str) -> dict[str, Spec]:
+    """``tcp:5432,web=http://localhost/health`` by name."""
+    if not raw:
+        return {}
+    from lifesign.checkspec import parse_list  # the main process seldom needs it
+
+    return parse_list(raw)
+
+
 def _level(raw: str) -> int:
     level = logging.getLevelName(raw.strip().upper())
     if not isinstance(level, int):
@@ -83,14 +95,19 @@ def _last_words(raw: str) -> str:
     return word
 
 
-UNTIL_EVENT = "event"
+UNTIL_EVENT: Final = "event"
 
 
-def _until(raw: str) -> str:
+def _until(raw: str) -> Literal["event"] | Spec | None:
     word = raw.strip()
-    if word and word != UNTIL_EVENT and ":" not in word:
-        raise ValueError("wants event, or a ready-made check such as tcp:8000 or http://127.0.0.1:8000/health")
-    return word
+    if word in ("", UNTIL_EVENT):
+        return UNTIL_EVENT if word else None
+    from lifesign.checkspec import parse
+
+    try:
+        return parse(word)
+    except ValueError as error:
+        raise ValueError(f"wants {UNTIL_EVENT}, or {str(error).removeprefix('wants ')}") from None
 
 
 def _names(raw: str) -> tuple[str, ...]:
@@ -106,6 +123,7 @@ class Setting(NamedTuple):
     parse: Callable[[str], Any]
     help: str
     alias: str | None = None  # the name that users of the older runtime pack know
+    secret: bool = False  # it may hold a password: no message shows the value
 
     @property
     def env(self) -> str:
@@ -122,8 +140,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("heartbeat_timeout", "3", _seconds, "a beat older than this many seconds is stale"),
     Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
-    Setting("until", "", _until, "the proof of life a boot waits for: event, or a ready-made check such as tcp:8000"),
+    Setting("until", "", _until, "the proof of life a boot waits for: event, or a check such as tcp:8000", secret=True),
     Setting("checkpoints", "", _names, "own checkpoints that a boot must reach, in order: config loaded,rules loaded"),
+    Setting("checks", "", _checks, "ready-made post-conditions: tcp:5432,web=http://localhost/health", secret=True),
     Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
     Setting("task_origin", "0", _flag, "note where each task is created and how it ends; some microseconds a task"),
     Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
@@ -157,8 +176,9 @@ class Settings:
     heartbeat_timeout: float
     boot_timeout: float
     events: dict[str, float]
-    until: str
+    until: Literal["event"] | Spec | None
     checkpoints: tuple[str, ...]
+    checks: dict[str, Spec]
     ring_size: int
     task_origin: bool
     async_debug: bool
@@ -194,8 +214,11 @@ class Settings:
                     if strict:
                         raise _malformed(setting, source, raw, error) from None
                     _logger.warning("lifesign: %s", _malformed(setting, source, raw, error).what)
-                    self.sources[setting.name] = "default"
-                    value = None if setting.default is None else setting.parse(setting.default)
+                    if hasattr(error, "rest"):  # a list, of which the rest can be used
+                        value = error.rest
+                    else:
+                        self.sources[setting.name] = "default"
+                        value = None if setting.default is None else setting.parse(setting.default)
             setattr(self, setting.name, value)
 
 
@@ -217,7 +240,8 @@ def _find(
 def _malformed(setting: Setting, source: str, raw: str, error: Exception) -> SettingError:
     reason = str(error) if str(error).startswith("wants") else "wants a number"
     where = setting.name if source == "file" else source
+    shown = "(not shown)" if setting.secret else repr(raw)
     return SettingError(
-        f"{where}={raw!r} cannot be used: it {reason}",
+        f"{where}={shown} cannot be used: it {reason}",
         f"{setting.help}; the default is {setting.default or 'none'}",
     )

@@ -19,7 +19,7 @@ TOO_LONG = 8.0 + GRACE
 
 
 def seen(*processes: dict[str, Any], **changes: Any) -> Seen:
-    made = Seen([snapshot(**one) for one in processes], None, None, 1.0, 8.0, "event")
+    made = Seen([snapshot(**one) for one in processes], None, None, 1.0, 8.0, by_event=True)
     return made._replace(**changes)
 
 
@@ -77,7 +77,7 @@ def test_what_the_checks_said_is_told() -> None:
 
 
 def test_a_gate_that_waited_in_vain_says_how_to_promise() -> None:
-    hints = [judge(seen(LATE, until=until)) for until in ("event", "tcp:8000")]
+    hints = [judge(seen(LATE, by_event=by_event)) for by_event in (True, False)]
     assert hints[0] is not None
     assert "lifesign.event(" in hints[0].hint
     assert "--until tcp:PORT" in hints[0].hint

@@ -64,7 +64,7 @@ def gate(
     def look() -> Sequence[Snapshot]:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    made = Gate(list(command), dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms("event", timeout, keep),
+    made = Gate(list(command), dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms(True, timeout, keep),
                 look, show)  # fmt: skip
     made.run()
     return made
@@ -146,9 +146,7 @@ def test_a_gate_that_breaks_leaves_nothing_behind(tmp_path: Path, capfd: pytest.
     def look() -> Sequence[Snapshot]:
         raise RunDirectoryError("it is gone")
 
-    broken = Gate(
-        SLEEP, dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms("event", 8), look, lambda _, __: None
-    )
+    broken = Gate(SLEEP, dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms(True, 8), look, lambda _, __: None)
     broken.run()
     assert broken.outcome is None
     assert not is_there(broken.pid)
@@ -197,7 +195,7 @@ def test_what_is_kept_is_said(cli: Cli, capfd: pytest.CaptureFixture[str]) -> No
         ([], "lifesign smoke -- python app.py"),
         (["--", "/nonexistent/program"], "/nonexistent/program: not found"),
         (["--timeout", "soon", "--", "true"], "--boot-timeout='soon' cannot be used"),
-        (["--until", "later", "--", "true"], "--until='later' cannot be used"),
+        (["--until", "later", "--", "true"], "--until=(not shown) cannot be used: it wants event, or tcp:PORT"),
         (["--report", "r.txt", "--", "true"], "--report r.txt"),
     ],
 )

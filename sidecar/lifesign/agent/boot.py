@@ -140,7 +140,8 @@ class Boot:
         if self._promised and not self._waiting:
             self._waiting = True
             self._mark_built_in(semconv.CHECKPOINT_WAITING)
-            self._proof.look_for()
+        if not arrived:
+            self._proof.look_for(loop)
         if self._missing or (not arrived and (self._promised or self._open)):
             return
         if arrived:

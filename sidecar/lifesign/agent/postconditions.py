@@ -76,13 +76,18 @@ def postcondition(
         critical: whether its failure fails the whole report, or is only a warning.
     """
 
-    def register(check: CheckT) -> CheckT:
-        _registry[name] = Postcondition(name, check, timeout, every, critical)
-        if every is not None:
-            _due[name] = time.monotonic() + every
+    def decorate(check: CheckT) -> CheckT:
+        register(Postcondition(name, check, timeout, every, critical))
         return check
 
-    return register
+    return decorate
+
+
+def register(check: Postcondition) -> None:
+    """Registers a check in the place of an earlier one of its name."""
+    _registry[check.name] = check
+    if check.every is not None:
+        _due[check.name] = time.monotonic() + check.every
 
 
 def registered() -> tuple[Postcondition, ...]:

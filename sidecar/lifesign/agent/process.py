@@ -62,6 +62,10 @@ class Agent:
         self.pulse = PulseWriter(unfinished, me, settings.ring_size, 0o600 | granted & 0o066)
         for name, seconds in settings.events.items():
             self.pulse.events.promise(name, int(seconds * 1e9))
+        if settings.checks:
+            from lifesign.agent.checks import register_all
+
+            register_all(settings.checks)
         self.boot = Boot(self.pulse, me, settings)
         self.slots = LoopSlots()
         self.last_words = LastWords(

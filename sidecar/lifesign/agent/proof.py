@@ -2,56 +2,53 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+from typing import TYPE_CHECKING, Literal
 
+from lifesign.agent import postconditions
 from lifesign.agent.harmless import harmless
-from lifesign.settings import UNTIL_EVENT
 from lifesign.wire.writer import EventTable
 
-_PAUSE = 0.1  # seconds between two tries of a check
+if TYPE_CHECKING:
+    from lifesign.checkspec import Spec
 
 
 class Proof:
     """What a boot waits for.
 
     Args:
-        until: a ready-made check; ``"event"`` or nothing for any event of the service.
+        until: a ready-made check, or any event of the service.
         events: where they are counted; a check that holds counts as an event under its own name.
     """
 
-    def __init__(self, until: str, events: EventTable) -> None:
-        self._check = "" if until == UNTIL_EVENT else until
+    def __init__(self, until: Literal["event"] | Spec | None, events: EventTable) -> None:
+        self._spec = until if until is not None and not isinstance(until, str) else None
         self._events = events
         self._held = False
-        self._reason = ""
-        self._looking: threading.Thread | None = None
+        self._why = ""
+        self._trying: asyncio.Task[None] | None = None
 
     def found(self) -> bool:
         """Whether it is there."""
-        return self._held if self._check else self._events.total > 0
+        return self._held if self._spec is not None else self._events.total > 0
 
     def wanted(self) -> str:
         """What is waited for, and why it is not there as far as that is known."""
-        if not self._check:
+        if self._spec is None:
             return "the first event"
-        return f"{self._check}: {self._reason}" if self._reason else self._check
+        return f"{self._spec.label}: {self._why}" if self._why else self._spec.label
 
-    def look_for(self) -> None:
-        """Begins to look, where that takes more than waiting; in a thread, for a check may block."""
-        if self._check:
-            self._looking = threading.Thread(target=self._look, name="lifesign-until", daemon=True)
-            self._looking.start()
+    def look_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tries once more, where that takes more than waiting and no try is under way."""
+        if self._spec is not None and (self._trying is None or self._trying.done()):
+            self._trying = loop.create_task(self._try(self._spec), name="lifesign-until")
 
-    def _look(self) -> None:
+    async def _try(self, spec: Spec) -> None:
         with harmless:
-            from lifesign.agent.checks import ready_made
+            from lifesign.agent.checks import made
 
-            check = ready_made(self._check)
-            pause = threading.Event()
-            while True:
-                passed, self._reason = check()
-                if passed:
-                    break
-                pause.wait(_PAUSE)
-            self._events.count(self._check)
-            self._held = True
+            report = await postconditions.run([postconditions.Postcondition(spec.label, made(spec))], None)
+            self._why = report.results[0].reason
+            if report.passed and not self._held:
+                self._held = True
+                self._events.count(spec.label)

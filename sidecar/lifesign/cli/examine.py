@@ -7,6 +7,7 @@ import socket
 from typing import Mapping, NamedTuple
 from urllib.parse import urlsplit
 
+from lifesign.checkspec import Spec
 from lifesign.cli import extra
 from lifesign.cli.options import Given
 from lifesign.errors import LifesignError, SettingError
@@ -145,5 +146,9 @@ def _as_text(value: object) -> str:
     if isinstance(value, tuple):
         return ":".join(str(part) for part in value)
     if isinstance(value, dict):
-        return ",".join(f"{name}={deadline:g}s" for name, deadline in value.items()) or "-"
+        return ",".join(f"{name}={_short(one)}" for name, one in value.items()) or "-"
     return str(value)
+
+
+def _short(value: float | Spec) -> str:
+    return value.label if isinstance(value, Spec) else f"{value:g}s"

@@ -18,9 +18,9 @@ _PATIENCE = 10.0  # seconds that CMD has to end after SIGTERM
 
 
 class Terms(NamedTuple):
-    """What CMD has to do: prove its life by `until` within `timeout` seconds; `keep` lets it go on afterwards."""
+    """What CMD has to do: prove its life within `timeout` seconds, by an event or by a check; `keep` lets it go on."""
 
-    until: str
+    by_event: bool
     timeout: float
     keep: bool = False
 
@@ -88,7 +88,7 @@ class Gate(Supervisor):
 
     def _seen(self, processes: Sequence[Snapshot]) -> Seen:
         waited = time.monotonic() - self._started
-        return Seen(processes, self._code, self._asked, waited, self._terms.timeout, self._terms.until)
+        return Seen(processes, self._code, self._asked, waited, self._terms.timeout, self._terms.by_event)
 
     def _end_command(self, signals: Signals) -> None:
         if self._code is not None:

@@ -46,7 +46,7 @@ def pass_through(args: argparse.Namespace) -> int:
         sidecar = [sys.executable, "-m", "lifesign", "watch", "--supervised"] if is_configured(environ) else None
         beside = Beside(sidecar, around, directory, settings.shutdown_timeout + FLUSH_GRACE)
         witness = _Witness(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
-        terms = Terms(settings.until, settings.boot_timeout, args.keep)
+        terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
         gate = Gate(args.command, inside, beside, terms, witness.look, witness.show)
         try:
             gate.run()

@@ -7,7 +7,6 @@ from typing import NamedTuple, Sequence
 from lifesign import semconv
 from lifesign.cli.runfile import signal_name
 from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_SIGNAL_BASE, EXIT_STALLED
-from lifesign.settings import UNTIL_EVENT
 from lifesign.watch import states
 from lifesign.watch.signals import CheckpointReading, Snapshot
 
@@ -35,7 +34,8 @@ class Seen(NamedTuple):
     """All that an outcome rests on.
 
     `code` is how CMD ended, below 0 by a signal, None while it runs; `asked` is the signal from outside that
-    ended it; `waited` and `timeout` are seconds; `until` is the proof of life that is waited for.
+    ended it; `waited` and `timeout` are seconds; `by_event`: it is to prove its life by an event of its own, not by
+    a check.
     """
 
     processes: Sequence[Snapshot]
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
     asked: int | None
     waited: float
     timeout: float
-    until: str
+    by_event: bool
 
 
 def judge(seen: Seen) -> Outcome | None:
@@ -117,7 +117,7 @@ def _state(process: Snapshot) -> str:
 
 
 def _hint(seen: Seen) -> str:
-    if seen.until != UNTIL_EVENT:
+    if not seen.by_event:
         return "look whether the service answers there by now, or give it longer with --timeout"
     return (
         'call lifesign.event("NAME") where the first unit of real work is done, or prove its life from outside: '

@@ -15,7 +15,7 @@ import lifesign
 from lifesign.errors import EXIT_OK, RunDirectoryError, UsageError
 
 # What the main process needs, and nothing else.
-_FILES = ("__init__.py", "errors.py", "py.typed", "semconv.py", "settings.py")
+_FILES = ("__init__.py", "checkspec.py", "errors.py", "py.typed", "semconv.py", "settings.py")
 _FOLDERS = ("agent", "wire")
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 

@@ -23,6 +23,7 @@ _AGENT_SETTINGS = (
     "events",
     "until",
     "checkpoints",
+    "checks",
     "ring_size",
     "task_origin",
     "async_debug",
