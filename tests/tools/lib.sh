@@ -59,3 +59,32 @@ workdir() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
+
+# quietly LOG COMMAND...: its output only when it fails. Wants workdir.
+quietly() {
+    _log=$work/$1.log
+    shift
+    "$@" >"$_log" 2>&1 && return 0
+    tail -n 40 "$_log" >&2
+    return 1
+}
+
+# go_ready CACHE: puts a Go on PATH that needs neither git nor a C compiler, and keeps whoever calls
+# from having a say in what is built. Wants workdir.
+go_ready() {
+    # shellcheck disable=SC2154 # `here` is set by whoever sources this
+    _go=$("$here/go.sh") || die 1 "there is no Go to build with (see above)"
+    export PATH="$_go:$PATH"
+    export GOTOOLCHAIN=local             # never fetch another toolchain
+    export GOFLAGS=-buildvcs=false       # no git needed, and none of the caller's flags
+    export GOWORK=off CGO_ENABLED=0      # nor a workspace around us, nor a C compiler
+    export GOTMPDIR="$work/tmp"          # /tmp may be small or memory
+    mkdir -p "$work/tmp" "$work/out"
+    case $_go in
+    "$1"/*)
+        # With our own toolchain, leave no gigabytes behind in a cache that nobody else reads.
+        export GOMODCACHE="$work/mod" GOCACHE="$work/build"
+        export GOFLAGS="$GOFLAGS -modcacherw" # so that it can be removed
+        ;;
+    esac
+}
