@@ -22,14 +22,10 @@ fi
 say "building Jaeger ($version) into $built: once, about 10 minutes on 2 free cores"
 workdir "$cache" jaeger
 go_ready "$cache"
-cd "$work/out"
-# A module around it: `go install` refuses one that replaces modules of its own.
-quietly module go mod init lifesign/jaeger
-quietly get go get -tool "$module/cmd/jaeger@$version" ||
-    die 1 "go could not fetch Jaeger $version (see above): is the Go module proxy reachable?"
+go_source "$module" "$version"
 say "compiling"
 mkdir "$work/new"
-quietly build go build -trimpath -ldflags='-s -w' -o "$work/new/" "$module/cmd/jaeger" ||
+quietly build go build -trimpath -ldflags='-s -w' -o "$work/new/" ./cmd/jaeger ||
     die 1 "Jaeger did not build (see above): is there space in $cache?"
 "$work/new/jaeger" version >&2 || die 1 "Jaeger was built but does not run"
 mv "$work/new" "$built"

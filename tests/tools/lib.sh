@@ -88,3 +88,13 @@ go_ready() {
         ;;
     esac
 }
+
+# go_source MODULE VERSION: goes into a copy of the module's source. Built there, it has the dependencies
+# of its own go.mod, replaced ones too, and its own go.sum vouches for them. Wants go_ready.
+go_source() {
+    quietly download go mod download "$1@$2" ||
+        die 1 "go could not fetch $1 $2 (see above): is the Go module proxy reachable?"
+    cp -R "$(go env GOMODCACHE)/$1@$2" "$work/out/source"
+    chmod -R u+w "$work/out/source" # the cache is read-only
+    cd "$work/out/source" || die 1 "no $work/out/source"
+}

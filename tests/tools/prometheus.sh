@@ -23,18 +23,13 @@ fi
 say "building Prometheus $version into $built: once, about 5 minutes on 2 free cores"
 workdir "$cache" prometheus
 go_ready "$cache"
-cd "$work/out"
-# A module around it: `go install` refuses one that replaces modules of its own.
-quietly module go mod init lifesign/prometheus
-quietly replace go mod edit -replace cloud.google.com/go=cloud.google.com/go@v0.123.0
-quietly get go get -tool "$module/cmd/prometheus@$tag" "$module/cmd/promtool@$tag" ||
-    die 1 "go could not fetch Prometheus $version (see above): is the Go module proxy reachable?"
+go_source "$module" "$tag"
 say "compiling"
 mkdir "$work/new"
 # Without the ways to discover targets in clouds, most of what there is to compile.
 quietly build go build -trimpath -tags remove_all_sd \
     -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \
-    -o "$work/new/" "$module/cmd/prometheus" "$module/cmd/promtool" ||
+    -o "$work/new/" ./cmd/prometheus ./cmd/promtool ||
     die 1 "Prometheus did not build (see above): is there space in $cache?"
 "$work/new/promtool" --version >&2 || die 1 "Prometheus was built but does not run"
 mv "$work/new" "$built"
