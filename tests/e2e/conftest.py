@@ -40,6 +40,18 @@ def apps() -> Path:
     return Path(_from("LIFESIGN_TEST_APPS", "tests/tools/apps.sh")) / "bin"
 
 
+@pytest.fixture(scope="session")
+def jaeger_binary() -> str:
+    """Jaeger v2."""
+    return _from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh")
+
+
+@pytest.fixture(scope="session")
+def prometheus_binaries() -> Path:
+    """The folder of `prometheus` and `promtool`."""
+    return Path(_from("LIFESIGN_TEST_PROMETHEUS", "tests/tools/prometheus.sh"))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""

@@ -66,6 +66,27 @@ def test_zeros_before_anything_happened(resource: Resource, snapshot: Callable[.
     assert values(data, "lifesign.boot.duration") == {}
 
 
+@pytest.mark.parametrize(
+    ("said", "alive", "outcome"),
+    [
+        ("starting", True, "starting"),
+        ("complete", True, "complete"),
+        ("complete", False, "complete"),
+        ("failed", True, "failed"),
+        ("timed_out", True, "timed_out"),
+        ("starting", False, "died"),
+    ],
+)
+def test_how_the_boot_went(
+    said: str, alive: bool, outcome: str, resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    store = made()
+    store.observe([snapshot(boot=said, alive=alive)], {"7-abc": resource})
+    found = values(store.collect().data, "lifesign.boot.status")
+    assert len(found) == 5
+    assert [attributes for attributes, value in found.items() if value] == [named(lifesign__boot__outcome=outcome)]
+
+
 def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
     store = made(Own(spool_size=321, rejected=4, dropped={"spool": 5, "invalid": 6}))
     store.observe(
@@ -132,6 +153,7 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         "lifesign.event.age": ("Gauge", "s"),
         "lifesign.event.deadline": ("Gauge", "s"),
         "lifesign.boot.duration": ("Gauge", "s"),
+        "lifesign.boot.status": ("Sum", "1"),
         "lifesign.postcondition.passed": ("Gauge", "1"),
         "lifesign.records.dropped": ("Sum", "{record}"),
         "lifesign.spool.size": ("Gauge", "By"),
@@ -142,6 +164,7 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         metric.name: metric.data.is_monotonic for metric in scope.metrics if hasattr(metric.data, "is_monotonic")
     }
     assert monotonic.pop("lifesign.process.state") is False
+    assert monotonic.pop("lifesign.boot.status") is False
     assert set(monotonic.values()) == {True}
     assert all(metric.description for metric in scope.metrics)
 

