@@ -19,10 +19,16 @@ def _from(variable: str, how: str) -> str:
     return value
 
 
+@pytest.fixture(scope="session")
+def otelcol() -> str:
+    """The Collector's binary."""
+    return _from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh")
+
+
 @pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
+def collector(otelcol: str, tmp_path: Path) -> Iterator[Collector]:
     """A real Collector that writes what it takes to a file."""
-    running = Collector(_from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh"), tmp_path)
+    running = Collector(otelcol, tmp_path)
     running.start()
     yield running
     running.stop()
