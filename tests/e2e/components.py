@@ -64,15 +64,19 @@ class Component:
     def _is_up(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()
-        address, path = self._ready
-        connection = http.client.HTTPConnection(address, timeout=5)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return status_of(*self._ready) == 200
+
+
+def status_of(address: str, path: str) -> int | None:
+    """The status that a GET is answered with; None where nobody answers."""
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 def free_addresses(number: int) -> list[str]:

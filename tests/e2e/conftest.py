@@ -8,6 +8,7 @@ from typing import Callable, Iterator
 
 import pytest
 from collector import Collector
+from jaeger import Jaeger
 
 from support.commands import Ended, caller
 
@@ -32,6 +33,13 @@ def collector(otelcol: str, tmp_path: Path) -> Iterator[Collector]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def jaeger(tmp_path: Path) -> Iterator[Jaeger]:
+    """A real Jaeger with an empty store."""
+    with Jaeger(_from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh"), tmp_path) as running:
+        yield running
 
 
 @pytest.fixture
