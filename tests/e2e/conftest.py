@@ -8,6 +8,7 @@ from typing import Callable, Iterator
 
 import pytest
 from collector import Collector
+from jaeger import Jaeger
 
 from support.commands import Ended, caller
 
@@ -19,13 +20,26 @@ def _from(variable: str, how: str) -> str:
     return value
 
 
+@pytest.fixture(scope="session")
+def otelcol() -> str:
+    """The Collector's binary."""
+    return _from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh")
+
+
 @pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
+def collector(otelcol: str, tmp_path: Path) -> Iterator[Collector]:
     """A real Collector that writes what it takes to a file."""
-    running = Collector(_from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh"), tmp_path)
+    running = Collector(otelcol, tmp_path)
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def jaeger(tmp_path: Path) -> Iterator[Jaeger]:
+    """A real Jaeger with an empty store."""
+    with Jaeger(_from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh"), tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,0 +1,250 @@
+"""The whole stack on one machine, without containers: ``make stack``.
+
+Jaeger, Prometheus, the Collector with ``gateway.yaml``, and the sample service of ``lifesign demo`` with its
+sidecar, as processes of this one. It stays until Ctrl-C, q in the demo, SIGTERM, or the end of one of them,
+and then ends them all. What they keep is in a folder of its own, which goes with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+CONFIGS = Path(__file__).resolve().parent
+PATIENCE_S = 60.0
+PORTS = {
+    "page": 7317,
+    "jaeger": 16686,
+    "jaeger query": 16685,
+    "jaeger otlp": 14317,
+    "jaeger otlp http": 14318,
+    "jaeger health": 14133,
+    "prometheus": 9090,
+    "otlp": 4317,
+    "otlp http": 4318,
+    "collector health": 13133,
+    "collector metrics": 8888,
+}
+
+
+class StackError(Exception):
+    """Why the stack cannot stand, for a person."""
+
+
+class Server:
+    """A child of ours that Ctrl-C does not reach; it ends when we say so.
+
+    Args:
+        ready: `host:port/path` that answers 200 once it is up.
+    """
+
+    def __init__(self, name: str, command: list[str], ready: str, folder: Path, environ: dict[str, str]) -> None:
+        self.name = name
+        self._log = folder / f"{name.lower()}.log"
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, **environ},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._ready = ready
+
+    def wait_until_up(self) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while not answers(self._ready):
+            self.check()
+            if time.monotonic() > until:
+                raise StackError(f"{self.name} does not answer at {self._ready}\n{self._last_lines()}")
+            time.sleep(0.05)
+
+    def check(self) -> None:
+        """Raises StackError when it has ended."""
+        if self._process.poll() is not None:
+            raise StackError(f"{self.name} ended with status {self._process.returncode}\n{self._last_lines()}")
+
+    def end(self) -> None:
+        end(self._process)
+
+    def _last_lines(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+
+
+def answers(url: str) -> bool:
+    address, _, path = url.partition("/")
+    connection = http.client.HTTPConnection(address, timeout=2)
+    try:
+        connection.request("GET", f"/{path}")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Asks a child to end, and makes it."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def addresses(free: bool) -> dict[str, str]:
+    """Where each part listens: the usual ports of loopback, or free ones."""
+    with contextlib.ExitStack() as held:
+        found = {}
+        for name, port in PORTS.items():
+            try:
+                listener = held.enter_context(socket.create_server(("127.0.0.1", 0 if free else port)))
+            except OSError as error:
+                raise StackError(
+                    f"127.0.0.1:{port} ({name}) cannot be had: {error.strerror}\n"
+                    "try: end what listens there, or use free ports: make stack ARGS=--free-ports"
+                ) from None
+            found[name] = f"127.0.0.1:{listener.getsockname()[1]}"
+        return found
+
+
+def servers(args: argparse.Namespace, at: dict[str, str], folder: Path) -> Iterator[Server]:
+    """Starts one after the other, each once it is asked for."""
+    yield Server(
+        "Jaeger",
+        [args.jaeger, f"--config={CONFIGS / 'jaeger.yaml'}"],
+        f"{at['jaeger']}/api/services",
+        folder,
+        {
+            "LIFESIGN_JAEGER_UI": at["jaeger"],
+            "LIFESIGN_JAEGER_QUERY_GRPC": at["jaeger query"],
+            "LIFESIGN_JAEGER_GRPC": at["jaeger otlp"],
+            "LIFESIGN_JAEGER_HTTP": at["jaeger otlp http"],
+            "LIFESIGN_JAEGER_HEALTH": at["jaeger health"],
+        },
+    )
+    # Beside its config lie the files that this names; the targets are the ports of this stack.
+    for file in (CONFIGS / "prometheus.yaml", *CONFIGS.glob("alerts.yaml")):
+        shutil.copy(file, folder)
+    (folder / "targets.yaml").write_text(f'- targets: ["{at["collector metrics"]}"]\n')
+    yield Server(
+        "Prometheus",
+        [
+            str(Path(args.prometheus) / "prometheus"),
+            f"--config.file={folder / 'prometheus.yaml'}",
+            f"--storage.tsdb.path={folder / 'prometheus'}",
+            f"--web.listen-address={at['prometheus']}",
+            "--web.enable-otlp-receiver",
+        ],
+        f"{at['prometheus']}/-/ready",
+        folder,
+        {},
+    )
+    metrics = f"http://{at['prometheus']}/api/v1/otlp"
+    yield Server(
+        "Collector",
+        [args.otelcol, *(f"--config={CONFIGS / name}" for name in ("gateway.yaml", "gateway-files.yaml"))],
+        f"{at['collector health']}/",
+        folder,
+        {
+            "LIFESIGN_COLLECTOR_GRPC": at["otlp"],
+            "LIFESIGN_COLLECTOR_HTTP": at["otlp http"],
+            "LIFESIGN_COLLECTOR_HEALTH": at["collector health"],
+            "LIFESIGN_COLLECTOR_METRICS_PORT": at["collector metrics"].rpartition(":")[2],
+            "LIFESIGN_COLLECTOR_STORAGE": str(folder / "queue"),
+            "LIFESIGN_JAEGER": at["jaeger otlp"],
+            "LIFESIGN_JAEGER_SYNTHETIC": at["jaeger otlp"],
+            "LIFESIGN_PROMETHEUS": metrics,
+            "LIFESIGN_PROMETHEUS_SYNTHETIC": metrics,
+            "LIFESIGN_LOGS_FILE": str(folder / "logs.jsonl"),
+            "LIFESIGN_LOGS_SYNTHETIC_FILE": str(folder / "logs-synthetic.jsonl"),
+        },
+    )
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"stack: {text}\n")
+    sys.stderr.flush()
+
+
+def run(args: argparse.Namespace, folder: Path) -> int:
+    """Returns the exit status of the demo."""
+    at = addresses(args.free_ports)
+    running: list[Server] = []
+    demo: subprocess.Popen[bytes] | None = None
+    try:
+        for server in servers(args, at, folder):
+            running.append(server)
+            say(f"starting {server.name}")
+            server.wait_until_up()
+        say(f"traces   http://{at['jaeger']}/api/traces?service=lifesign-demo  (Jaeger)")
+        say(f"metrics  http://{at['prometheus']}/api/v1/query?query=lifesign_heartbeat_age_seconds  (Prometheus)")
+        say(f"logs     {folder / 'logs.jsonl'}")
+        say(f"page     http://{at['page']}/")
+        say(f"OTLP     http://{at['otlp http']}  for services of your own")
+        say("Ctrl-C ends it all")
+        # It shares our terminal: its letters are typed there, and Ctrl-C reaches it too.
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "lifesign", "demo"],
+            env={
+                **os.environ,
+                "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{at['otlp http']}",
+                "LIFESIGN_PAGE_ADDR": at["page"],
+                "LIFESIGN_SPOOL_DIR": str(folder / "spool"),
+            },
+        )
+        while demo.poll() is None:
+            for server in running:
+                server.check()
+            time.sleep(0.2)
+        return demo.returncode
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the end is under way
+        if demo is not None:
+            end(demo)  # first, so that its last words get through
+        for server in reversed(running):
+            server.end()
+        say("all ended")
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="stack.py", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--otelcol", required=True, metavar="FILE", help="the Collector")
+    parser.add_argument("--jaeger", required=True, metavar="FILE", help="Jaeger")
+    parser.add_argument("--prometheus", required=True, metavar="DIR", help="where `prometheus` is")
+    parser.add_argument("--free-ports", action="store_true", help="any free ports instead of the usual ones")
+    args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    with tempfile.TemporaryDirectory(prefix="lifesign-stack-") as folder:
+        try:
+            return run(args, Path(folder))
+        except KeyboardInterrupt:
+            return 0
+        except StackError as error:
+            say(str(error))
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
