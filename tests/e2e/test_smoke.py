@@ -193,9 +193,7 @@ def test_the_boot_joins_the_trace_of_the_deployment(smoke: Callable[..., Gate]) 
     assert gate.trace.span("boot").parent in ("b7ad6b7169203331", "")  # a parent that Jaeger never saw
 
 
-def test_a_sidecar_killed_in_the_middle_of_a_boot(
-    environ: dict[str, str], jaeger: Jaeger, tmp_path: Path
-) -> None:
+def test_a_sidecar_killed_in_the_middle_of_a_boot(environ: dict[str, str], jaeger: Jaeger, tmp_path: Path) -> None:
     settings = {"LIFESIGN_BOOT_TIMEOUT": "60", "LIFESIGN_UNTIL": "event"}
     with supervised([*BOOTING, "wait", "config loaded"], env={**environ, **settings}, stdin=subprocess.PIPE) as running:
         running.line_with("reached config loaded")
