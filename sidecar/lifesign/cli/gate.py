@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Callable, Mapping, NamedTuple, Sequence
 
-from lifesign.cli.gateverdict import Outcome, Seen, judge
+from lifesign.cli.gateverdict import STALLED, Outcome, Seen, judge
 from lifesign.cli.signals import ENDING, Signals, Taken
 from lifesign.cli.supervisor import Beside, Supervisor
 from lifesign.cli.terminal import say
@@ -15,6 +15,7 @@ from lifesign.watch.signals import Snapshot
 
 _LOOK = 0.05  # seconds between two looks
 _PATIENCE = 10.0  # seconds that CMD has to end after SIGTERM
+_PATIENCE_STALLED = 2.0  # ... when its loop may be what hangs, so that nobody answers the signal
 
 
 class Terms(NamedTuple):
@@ -96,13 +97,15 @@ class Gate(Supervisor):
         if self._run_file is not None:
             self._run_file.asked(signal.SIGTERM)
         os.kill(self._pid, signal.SIGTERM)
-        patience = time.monotonic() + _PATIENCE
+        stalled = self.outcome is not None and self.outcome.verdict == STALLED
+        patience = _PATIENCE_STALLED if stalled else _PATIENCE
+        deadline = time.monotonic() + patience
         while self._code is None:
             self._turn(signals)
-            if self._code is None and time.monotonic() >= patience:
-                say(f"CMD did not end within {_PATIENCE:g} s of SIGTERM and was killed")
+            if self._code is None and time.monotonic() >= deadline:
+                say(f"CMD did not end within {patience:g} s of SIGTERM and was killed")
                 os.kill(self._pid, signal.SIGKILL)
-                patience = float("inf")
+                deadline = float("inf")
 
     def _finish(self, signals: Signals, code: int) -> None:
         if not self.kept:
