@@ -34,6 +34,7 @@ with_pythons = pythons=$$($(tools)/pythons.sh | sed 's/ /=/' | paste -s -d : -) 
 with_components = $(with_pythons) && \
 	apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
 	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
+	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
 .PHONY: help demo test unit e2e bench check clean
