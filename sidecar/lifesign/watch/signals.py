@@ -93,7 +93,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     Ages and durations are seconds on the monotonic clock. `beats`, `events` and `dropped` are
     cumulative since the process began; `new_delays` are the event loop delays seen since the
-    snapshot before.
+    snapshot before. `failing` counts the critical post-conditions that do not hold.
     """
 
     key: str
@@ -117,4 +117,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     boot: str  # "starting", "complete", "failed" or "timed_out"
     boot_duration: float | None
     dropped: dict[str, int]  # by reason: "ring", "invalid"
+    failing: int = 0
     new_delays: tuple[float, ...] = ()

@@ -72,6 +72,7 @@ def snapshot(
         boot=boot.outcome,
         boot_duration=boot.duration,
         dropped=dropped,
+        failing=reading.watchdog.failing if reading.watchdog else 0,
         new_delays=new_delays,
     )
 
