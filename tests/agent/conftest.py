@@ -48,6 +48,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
     monkeypatch.setattr(postconditions, "_registry", {})
     monkeypatch.setattr(postconditions, "_due", {})
+    monkeypatch.setattr(postconditions, "_held", {})
+    monkeypatch.setattr(postconditions, "_under_way", set())
     monkeypatch.setattr(loops, "_beats", {})
     for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
         monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)

@@ -124,6 +124,7 @@ def test_secrets_are_not_shown(cli: Callable, monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer secret")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://me:secret@127.0.0.1:{collector}/otlp")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "orders")
+    monkeypatch.setenv("LIFESIGN_CHECKS", "redis://me:secret@cache")
 
     for argv in (["doctor"], ["doctor", "--json"]):
         code, out, _ = cli(*argv)
@@ -132,6 +133,7 @@ def test_secrets_are_not_shown(cli: Callable, monkeypatch: pytest.MonkeyPatch, c
         assert "(not shown)" in out
         assert f"http://127.0.0.1:{collector}/otlp" in out
         assert "orders" in out
+        assert "redis://cache" in out
 
 
 def test_the_table_ends_with_what_to_try(cli: Callable) -> None:

@@ -66,6 +66,13 @@ def prometheus_binaries() -> Path:
     return Path(_from("LIFESIGN_TEST_PROMETHEUS", "tests/tools/prometheus.sh"))
 
 
+@pytest.fixture(scope="session")
+def stores() -> dict[str, str]:
+    """Where the servers are: `redis` a program, `postgres` a folder of programs."""
+    at_hand = _from("LIFESIGN_TEST_STORES", "tests/tools/stores.sh")
+    return dict(entry.split("=", 1) for entry in at_hand.split(":"))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""

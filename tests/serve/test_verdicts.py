@@ -55,15 +55,21 @@ def test_a_dead_process_does_not_speak_for_its_successor() -> None:
     assert app_startupz(processes).ok
 
 
-@pytest.mark.parametrize(
-    ("passed", "critical", "ready"), [(False, True, False), (False, False, True), (True, True, True)]
-)
-def test_only_a_failing_critical_post_condition_keeps_traffic_away(passed: bool, critical: bool, ready: bool) -> None:
-    check = PostconditionReading("broker", passed=passed, critical=critical, reason="no session")
-    processes = [snapshot(postconditions=(check,))]
+@pytest.mark.parametrize(("failing", "ready"), [(1, False), (0, True)])
+def test_only_a_failing_critical_post_condition_keeps_traffic_away(failing: int, ready: bool) -> None:
+    check = PostconditionReading("broker", passed=False, critical=bool(failing), reason="no session")
+    processes = [snapshot(postconditions=(check,), failing=failing)]
     assert app_readyz(processes).ok is ready
+    assert ("no session" in app_readyz(processes).lines[0]) is not ready
     assert app_livez(LOOKING, processes).ok, "a restart does not mend a broker"
     assert app_startupz(processes).ok
+
+
+def test_a_failing_check_counts_even_where_its_record_is_gone() -> None:
+    assert app_readyz([snapshot(why="", failing=2)]) == (
+        False,
+        ("[-] 12-0badcafe failed: healthy; critical post-conditions that fail: 2",),
+    )
 
 
 def test_each_process_has_a_line_that_says_why() -> None:
@@ -71,7 +77,7 @@ def test_each_process_has_a_line_that_says_why() -> None:
     processes = [
         snapshot("1-a", "blocked", why="no beat for 4.0 s"),
         snapshot("2-b", "starting", why="", boot="timed_out"),
-        snapshot("3-c", "healthy", why="", postconditions=(check,)),
+        snapshot("3-c", "healthy", why="", postconditions=(check,), failing=1),
     ]
     assert app_readyz(processes).lines == (
         "[-] 1-a failed: blocked: no beat for 4.0 s",

@@ -30,6 +30,7 @@ def report(*results: dict[str, Any], **changes: Any) -> Any:
         "kind": "postconditions",
         "trace": "a" * 32,
         "id": "b" * 16,
+        "request": 0,
         "start": 5,
         "end": 30,
         "passed": True,

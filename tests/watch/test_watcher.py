@@ -169,6 +169,7 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
         "kind": "postconditions",
         "trace": "a" * 32,
         "id": "b" * 16,
+        "request": 0,
         "start": 1,
         "end": 2,
         "passed": False,
@@ -182,9 +183,26 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
     assert [(one.name, one.passed, one.reason) for one in watching.snapshots[0].postconditions] == [
         ("db", False, "gone")
     ]
-    service.pulse.ring.append({**report, "passed": True, "results": [{**result, "passed": True, "reason": ""}]})
-    await watching.look()
-    assert [(one.name, one.passed) for one in watching.snapshots[0].postconditions] == [("db", True)]
+    assert recoveries(watching) == []
+
+    again = sidecar()  # restarted: it knows what was told of, and does not tell it twice
+    await again.look()
+    assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", False)]
+    assert again.told == []
+
+    well = {**result, "id": "2" * 16, "passed": True, "reason": "", "end": 9}
+    service.pulse.ring.append({**report, "passed": True, "results": [well]})
+    service.pulse.ring.append({**report, "passed": True, "results": [{**well, "id": "3" * 16}]})
+    await again.look()
+    assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", True)]
+    (recovered,) = recoveries(again)  # once
+    assert (recovered.body, recovered.severity, recovered.time) == ("db: it holds again", 9, 9)
+    assert (recovered.trace, recovered.span) == ("a" * 32, "2" * 16)
+    assert recovered.attributes == {"lifesign.postcondition.name": "db", "lifesign.postcondition.critical": True}
+
+
+def recoveries(watching: Any) -> list[Log]:
+    return [one for one in watching.told if isinstance(one, Log) and one.event == "lifesign.postcondition.recovered"]
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b'{"4242-00000001": 5}', b"\xff"])

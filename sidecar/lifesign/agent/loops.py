@@ -51,6 +51,7 @@ class LoopBeat:
             self._write(layout.LOOP_RUNNING, now, delay)
             self._schedule()
             self.agent.boot.beat(self.loop)
+            self.agent.asked.beat(self.loop)
         except Exception as error:  # noqa: BLE001 - the loop's exception handler is the user's
             complain("a beat failed", error)
 

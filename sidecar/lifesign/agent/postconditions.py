@@ -1,33 +1,30 @@
 """Post-conditions: named checks that must hold once the service has booted.
 
-All of them run, side by side, whatever becomes of the others. A sync check runs in a thread of its
-own, so that it cannot block the loop; a check that hangs is left behind at its timeout.
+All of them run, side by side, whatever becomes of the others; how one of them runs is in `agent.checking`.
+A run that is cancelled, as at the end of the service, reports nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
-import inspect
-import threading
 import time
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Iterable, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, NamedTuple, Sequence, TypeVar, Union
 
-from lifesign.agent.harmless import failure
+from lifesign.agent.checking import run_one
+from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.agent.synthetic import is_synthetic
-from lifesign.wire.writer import LaneWriter
+from lifesign.wire import layout
+from lifesign.wire.writer import LaneWriter, encode
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Failure, PostconditionReport, PostconditionResult
+    from lifesign.wire.records import PostconditionReport, PostconditionResult
 
 Outcome = Union[None, bool, "tuple[bool, str]"]
 Check = Callable[[], Union[Outcome, Awaitable[Outcome]]]
 CheckT = TypeVar("CheckT", bound=Check)
 
-_TEXT_CHARACTERS = 500
-_STACK_CHARACTERS = 2000
+_DIAGNOSTIC_CHARACTERS = 2000
 
 
 class Postcondition(NamedTuple):
@@ -60,6 +57,8 @@ class Report(NamedTuple):
 
 _registry: dict[str, Postcondition] = {}
 _due: dict[str, float] = {}  # monotonic time of the next run of those with `every`
+_under_way: set[str] = set()
+_held: dict[str, bool] = {}  # the newest outcome of each
 
 
 def postcondition(
@@ -96,117 +95,80 @@ def registered() -> tuple[Postcondition, ...]:
 
 
 def due() -> tuple[Postcondition, ...]:
-    """The checks whose period is over; each is due again one period later."""
+    """The checks whose period is over; each is due again one period later. One under way has its turn after that."""
     now = time.monotonic()
-    found = [check for check in _registry.values() if check.every is not None and _due[check.name] <= now]
+    found = [
+        check
+        for check in _registry.values()
+        if check.every is not None and _due[check.name] <= now and check.name not in _under_way
+    ]
     for check in found:
         _due[check.name] = now + (check.every or 0.0)
     return tuple(found)
 
 
-async def run(checks: Iterable[Postcondition], ring: LaneWriter | None) -> Report:
-    """Runs the checks side by side and writes the report to `ring` where there is one."""
+def failing() -> int:
+    """How many critical checks did not hold when they ran last."""
+    return sum(1 for check in list(_registry.values()) if check.critical and not _held.get(check.name, True))
+
+
+async def run(checks: Iterable[Postcondition], ring: LaneWriter | None, request: int = 0) -> Report:
+    """Runs the checks side by side and writes the report to `ring` where there is one.
+
+    Args:
+        request: the count of the sidecar's request that the report answers; 0 for none.
+    """
     start = time.time_ns()
     checks = tuple(checks)
-    rows = await asyncio.gather(*(_run_one(check) for check in checks))
-    failed = [row for row in rows if not row["passed"] and row["critical"]]
-    if failed:
-        joined = " | ".join(f"{row['name']}: {row['reason']}" for row in failed)
-        diagnostic = f"Post-conditions failed: {joined}"
-    else:
-        diagnostic = f"all passed ({len(rows)} checks)"
-    if ring is not None and checks:
-        record: PostconditionReport = {
-            "kind": "postconditions",
-            "trace": new_trace_id(),
-            "id": new_span_id(),
-            "start": start,
-            "end": time.time_ns(),
-            "passed": not failed,
-            "diagnostic": diagnostic[:2000],
-            "results": list(rows),
-            "synthetic": is_synthetic(),
-        }
-        ring.append(record)
+    names = {check.name for check in checks}
+    _under_way.update(names)
+    try:
+        rows = await asyncio.gather(*(run_one(check) for check in checks))
+    finally:
+        _under_way.difference_update(names)
+    _held.update((check.name, row["passed"]) for check, row in zip(checks, rows) if check.name in _registry)
+    passed = all(row["passed"] or not row["critical"] for row in rows)
+    diagnostic = _diagnostic(rows)[:_DIAGNOSTIC_CHARACTERS]
     results = tuple(
         Result(row["name"], row["passed"], row["reason"], row["error"]["type"] if row["error"] else "", row["critical"])
         for row in rows
     )
-    return Report(not failed, diagnostic, results)
+    if ring is not None and (checks or request):
+        record: PostconditionReport = {
+            "kind": "postconditions",
+            "trace": new_trace_id(),
+            "id": new_span_id(),
+            "request": request,
+            "start": start,
+            "end": time.time_ns(),
+            "passed": passed,
+            "diagnostic": diagnostic,
+            "results": list(rows),
+            "synthetic": is_synthetic(),
+        }
+        with harmless:  # the agent may have been stopped meanwhile
+            _cut_to_fit(record)
+            ring.append(record)
+    return Report(passed, diagnostic, results)
 
 
-async def _run_one(check: Postcondition) -> PostconditionResult:
-    start = time.time_ns()
-    error: Failure | None = None
-    task = asyncio.ensure_future(_call(check))
-    try:
-        # Not wait_for: it would wait for a check that will not be cancelled.
-        done, _ = await asyncio.wait({task}, timeout=check.timeout)
-        if task.cancelled():
-            passed, reason = False, "cancelled"
-        elif done:
-            passed, reason = _verdict(task.result())
-        else:
-            passed, reason = False, f"timed out after {check.timeout:g} s"
-            error = {"type": "TimeoutError", "message": reason, "stack": ""}
-    except Exception as raised:  # noqa: BLE001 - whatever a check raises is its answer
-        passed, error = False, failure(raised)
-        reason = f"{error['type']}: {error['message']}"
-    finally:
-        task.cancel()
-    if error is not None:
-        error["stack"] = error["stack"][-_STACK_CHARACTERS:]
-        error["message"] = error["message"][:_TEXT_CHARACTERS]
-    return {
-        "id": new_span_id(),
-        "name": check.name[:200],
-        "critical": check.critical,
-        "passed": passed,
-        "reason": reason[:_TEXT_CHARACTERS],
-        "error": error,
-        "start": start,
-        "end": time.time_ns(),
-    }
+def _diagnostic(rows: Sequence[PostconditionResult]) -> str:
+    """One line: the critical failures, or else the warnings, or else that all is well."""
+    failed = [row for row in rows if not row["passed"]]
+    critical = [row for row in failed if row["critical"]]
+    if not failed:
+        return f"all passed ({len(rows)} check{'s' * (len(rows) != 1)})"
+    said = "Post-conditions failed" if critical else "passed, with warnings"
+    return f"{said}: " + " | ".join(f"{row['name']}: {row['reason']}" for row in critical or failed)
 
 
-async def _call(check: Postcondition) -> Outcome:
-    if inspect.iscoroutinefunction(check.check):
-        outcome: Any = check.check()
-    else:
-        outcome = await _in_thread(check)
-    # A plain function may hand back an awaitable too: a partial, a lambda around a coroutine function.
-    answer: Outcome = await outcome if inspect.isawaitable(outcome) else outcome
-    return answer
-
-
-async def _in_thread(check: Postcondition) -> Any:
-    """Runs a sync check in a daemon thread: a pool's threads would be waited for at exit."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(method: Callable[[Any], None], value: Any) -> None:
-        if not answer.done():
-            method(value)
-
-    def work() -> None:
-        method: Callable[[Any], None] = answer.set_result
-        try:
-            value: Any = context.run(check.check)
-        except BaseException as error:  # noqa: BLE001 - raised again where the check is awaited
-            method = answer.set_exception
-            # No future takes a StopIteration.
-            value = RuntimeError(f"StopIteration: {error}") if isinstance(error, StopIteration) else error
-        with contextlib.suppress(RuntimeError):  # the loop closed while we worked: nobody waits any more
-            loop.call_soon_threadsafe(settle, method, value)
-
-    threading.Thread(target=work, name=f"lifesign-check-{check.name[:40]}", daemon=True).start()
-    return await answer
-
-
-def _verdict(outcome: Outcome) -> tuple[bool, str]:
-    if outcome is None or outcome is True:
-        return True, ""
-    if isinstance(outcome, tuple) and len(outcome) == 2:
-        return bool(outcome[0]), str(outcome[1])
-    return bool(outcome), "" if outcome else "it does not hold"
+def _cut_to_fit(record: PostconditionReport) -> None:
+    """Shortens what many checks had to say until it fits a lane: a short reason is better than none."""
+    for characters in (500, 100, 20):
+        if len(encode(record)) <= layout.RECORD_BYTES_MAX:
+            return
+        for row in record["results"]:
+            row["reason"] = row["reason"][:characters]
+            if row["error"] is not None:
+                row["error"]["message"] = row["error"]["message"][:characters]
+                row["error"]["stack"] = row["error"]["stack"][-characters:]

@@ -22,6 +22,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from lifesign.agent.asked import Asked
 from lifesign.agent.boot import Boot
 from lifesign.agent.harmless import complain, failure
 from lifesign.agent.identity import identity, reseed
@@ -67,6 +68,7 @@ class Agent:
 
             register_all(settings.checks)
         self.boot = Boot(self.pulse, me, settings)
+        self.asked = Asked(self.pulse)
         self.slots = LoopSlots()
         self.last_words = LastWords(
             self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval

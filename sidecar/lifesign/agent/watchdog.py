@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from lifesign.agent import postconditions
 from lifesign.agent.harmless import complain
 from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
@@ -91,6 +92,7 @@ class Watchdog:
             self._boot.phase,
             self._boot.ended_ns,
             self._answered[layout.REQUEST_DUMP],
+            postconditions.failing(),
         )
         self._last_words.rearm()
 

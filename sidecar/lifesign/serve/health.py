@@ -13,7 +13,8 @@ from starlette.routing import Route
 from lifesign.serve import verdicts
 from lifesign.serve.board import Board
 from lifesign.serve.guard import SmallRequests
-from lifesign.serve.verdicts import Sidecar, Verdict
+from lifesign.serve.verdicts import Sidecar
+from lifesign.watch.verdicts import Verdict
 
 
 def health_app(board: Board, sidecar: Callable[[], Sidecar]) -> Starlette:

@@ -83,6 +83,8 @@ class WatchedProcess:
         self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
         self._ring_lane = Lane(self._reader.ring, RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence)
         self._ring = RingView(self._ring_lane, key, self.identity["instance"], source)
+        if cursor.ring_sequence:
+            self._ring.recall(self._reader.ring(), cursor.ring_sequence)
         self._boot = BootView(self.identity, key, cursor.boot_exported)
         self._boot_told = cursor.boot_sequence if cursor.boot_exported else 0
         self._transitions = Transitions(key, self.identity["instance"], cursor.state, cursor.state_since)

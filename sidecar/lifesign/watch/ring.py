@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from lifesign import semconv
+from lifesign.watch.decode import InvalidRecordError
+from lifesign.watch.decode import record as decoded
 from lifesign.watch.dumps import stack_attributes
 from lifesign.watch.lane import Lane
 from lifesign.watch.signals import Attributes, PostconditionReading, Signal
 from lifesign.watch.sources import Source
 from lifesign.watch.transitions import NO_EVIDENCE, Evidence
-from lifesign.watch.translate import signals
-from lifesign.wire.records import PostconditionReport, Stall
+from lifesign.watch.translate import recovered, signals
+from lifesign.wire.lane import LaneRead
+from lifesign.wire.records import PostconditionReport, PostconditionResult, Stall
 
 KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run"))
 _POSTCONDITIONS_MAX = 500
@@ -38,12 +43,23 @@ class RingView:
         for sequence, record in self._lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
                 continue  # the lane lets none of them through
+            uid = f"{self._instance}-ring-{sequence}"
+            made += signals(record, self._resource, uid, now, self._source)
             if record["kind"] == "postconditions":
-                self._remember(record)
+                again = self._remember(record)
+                made += [recovered(result, record, self._resource, uid, now) for result in again]
             elif record["kind"] == "stall":
                 self._stall = record
-            made += signals(record, self._resource, f"{self._instance}-ring-{sequence}", now, self._source)
         return made
+
+    def recall(self, read: LaneRead, told: int) -> None:
+        """Takes in, without a word, what an earlier life of the sidecar told of: records before number `told`."""
+        for sequence, payload in read.records:
+            if sequence < told:
+                with contextlib.suppress(InvalidRecordError):
+                    record = decoded(payload)
+                    if record["kind"] == "postconditions":
+                        self._remember(record)
 
     def stall(self, since: int) -> Evidence:
         """What the loop's thread does in the stall that began no earlier than `since`, wall clock nanoseconds."""
@@ -58,10 +74,16 @@ class RingView:
         where = f"{innermost['function']} ({innermost['file']}:{innermost['line']})" if innermost else "no Python frame"
         return Evidence(f"its thread {doing} in {where}", attributes)
 
-    def _remember(self, report: PostconditionReport) -> None:
+    def _remember(self, report: PostconditionReport) -> list[PostconditionResult]:
+        """Notes the outcomes; returns those of checks that hold again."""
+        again: list[PostconditionResult] = []
         for result in report["results"]:
             name = result["name"]
-            if name in self.postconditions or len(self.postconditions) < _POSTCONDITIONS_MAX:
+            before = self.postconditions.get(name)
+            if before is not None and result["passed"] and not before.passed:
+                again.append(result)
+            if before is not None or len(self.postconditions) < _POSTCONDITIONS_MAX:
                 self.postconditions[name] = PostconditionReading(
                     name, result["passed"], result["critical"], result["reason"]
                 )
+        return again

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
-from typing import Union
-
-import msgspec
 
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.diagnosis import Ending
@@ -17,16 +15,13 @@ _FOLDER = re.compile(r"^([0-9]{1,10})-[0-9a-f]{8}$")
 _PROCESSES_MAX = 1000
 _RUN_STATE_BYTES = 4096
 _FILES = ("pulse", "pulse.new", "life", "last-words")
-
-
-class _RunState(msgspec.Struct):
-    pid: int
-    asked: Union[str, None] = None
-    exit_code: Union[int, None] = None
-    signal: Union[str, None] = None
-
-
-_run_state = msgspec.json.Decoder(_RunState)
+# What `cli.runfile` writes. Not isinstance: True is an int.
+_RUN_STATE: dict[str, tuple[type, ...]] = {
+    "pid": (int,),
+    "asked": (str, type(None)),
+    "exit_code": (int, type(None)),
+    "signal": (str, type(None)),
+}
 
 
 class RunDirectory:
@@ -91,11 +86,14 @@ class RunDirectory:
         except (OSError, PulseError):
             return Ending()
         try:
-            state = _run_state.decode(os.read(descriptor, _RUN_STATE_BYTES))
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            state = json.loads(os.read(descriptor, _RUN_STATE_BYTES))
+        except (OSError, ValueError, RecursionError):
             return Ending()
         finally:
             os.close(descriptor)
-        if state.pid != pid:
-            return Ending(state.asked)
-        return Ending(state.asked, state.exit_code, state.signal, state.exit_code is None and state.signal is None)
+        if not isinstance(state, dict) or any(type(state.get(name)) not in types for name, types in _RUN_STATE.items()):
+            return Ending()
+        asked, exit_code, signal = (state.get(name) for name in ("asked", "exit_code", "signal"))
+        if state["pid"] != pid:
+            return Ending(asked)
+        return Ending(asked, exit_code, signal, exit_code is None and signal is None)

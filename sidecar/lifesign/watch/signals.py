@@ -94,7 +94,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     Ages and durations are seconds on the monotonic clock. `beats`, `events` and `dropped` are
     cumulative since the process began; `new_delays` are the event loop delays seen since the
-    snapshot before.
+    snapshot before. `failing` counts the critical post-conditions that do not hold.
     """
 
     key: str
@@ -121,4 +121,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     boot_diagnostic: str = ""
     boot_missing: tuple[str, ...] = ()  # names of expected checkpoints
     boot_trace: str = ""
+    failing: int = 0
     new_delays: tuple[float, ...] = ()

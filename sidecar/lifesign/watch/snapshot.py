@@ -75,6 +75,7 @@ def snapshot(
         boot_diagnostic=boot.diagnostic,
         boot_missing=boot.missing(),
         boot_trace=boot.trace,
+        failing=reading.watchdog.failing if reading.watchdog else 0,
         new_delays=new_delays,
     )
 

@@ -7,6 +7,7 @@ from lifesign.watch.decode import RingRecord
 from lifesign.watch.dumps import task_dump, task_group
 from lifesign.watch.signals import (
     SEVERITY_ERROR,
+    SEVERITY_INFO,
     SEVERITY_WARN,
     Attributes,
     Log,
@@ -14,7 +15,7 @@ from lifesign.watch.signals import (
     Span,
 )
 from lifesign.watch.sources import Source, no_source
-from lifesign.wire.records import DryRunEvent, Failure, PostconditionReport
+from lifesign.wire.records import DryRunEvent, Failure, PostconditionReport, PostconditionResult
 
 
 def signals(record: RingRecord, resource: str, uid: str, observed: int, source: Source = no_source) -> list[Signal]:
@@ -56,6 +57,26 @@ def synthetic_attributes(synthetic: bool) -> Attributes:
 def first_line(text: str) -> str:
     """What fits a span's status: one line."""
     return text.strip().split("\n", 1)[0]
+
+
+def recovered(result: PostconditionResult, record: PostconditionReport, resource: str, uid: str, observed: int) -> Log:
+    """A check that did not hold the time before holds again."""
+    return Log(
+        resource=resource,
+        uid=f"{uid}-{result['id']}",
+        event=semconv.LOG_POSTCONDITION_RECOVERED,
+        time=result["end"],
+        observed=observed,
+        severity=SEVERITY_INFO,
+        body=f"{result['name']}: it holds again",
+        trace=record["trace"],
+        span=result["id"],
+        attributes={
+            **synthetic_attributes(record["synthetic"]),
+            semconv.POSTCONDITION_NAME: result["name"],
+            semconv.POSTCONDITION_CRITICAL: result["critical"],
+        },
+    )
 
 
 def _postconditions(record: PostconditionReport, resource: str, uid: str, observed: int) -> list[Signal]:
@@ -103,7 +124,7 @@ def _postconditions(record: PostconditionReport, resource: str, uid: str, observ
         name=semconv.SPAN_POSTCONDITIONS,
         start=record["start"],
         end=record["end"],
-        error=None if record["passed"] else record["diagnostic"],
+        error=None if record["passed"] else first_line(record["diagnostic"]),
         attributes=tag if record["passed"] else {**tag, semconv.ERROR_TYPE: "postcondition_failed"},
     )
     return [*made, root]

@@ -10,7 +10,8 @@ offset                bytes        what
 ====================  ===========  ==================================================================
 0                     64           header: ``LIFESIGN``, version, file size, boot lane offset and
                                    size, ring lane offset and size (one word each)
-2048                  64           requests for a task dump, counters that only grow, a word a reason
+2048                  64           requests, counters that only grow: a word for each reason to take a task
+                                   dump, the last word to run the post-conditions
 4096                  4096         identity block: who the main process is, JSON
 8192                  4096         tombstone block: how it ended, JSON; empty while it lives
 12288                 256          vital sign slot of the watchdog thread
@@ -57,6 +58,7 @@ REQUESTS_OFFSET = 2048
 # Words of the request block, each a request for a task dump; the word says why it is wanted.
 REQUEST_REASONS = ("request", "silent", "shutdown", "leak")
 REQUEST_DUMP = 0
+REQUEST_CHECKS = 7  # the last word: run the post-conditions
 
 IDENTITY_OFFSET = 4096
 TOMBSTONE_OFFSET = 8192

@@ -40,7 +40,11 @@ class LoopSigns(NamedTuple):
 
 
 class WatchdogSigns(NamedTuple):
-    """Vital signs of the watchdog thread; `boot_phase` is one of `layout.BOOT_STARTING` and so on."""
+    """Vital signs of the watchdog thread.
+
+    `boot_phase` is one of `layout.BOOT_STARTING` and so on; `failing` counts the critical post-conditions
+    that did not hold when they ran last.
+    """
 
     beats: int
     wall_ns: int
@@ -49,6 +53,7 @@ class WatchdogSigns(NamedTuple):
     boot_phase: int
     boot_ended_ns: int
     dumps: int
+    failing: int = 0
 
 
 class EventCount(NamedTuple):

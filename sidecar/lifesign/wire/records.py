@@ -94,11 +94,12 @@ class PostconditionResult(TypedDict):
 
 
 class PostconditionReport(TypedDict):
-    """One run of post-conditions."""
+    """One run of post-conditions; `request` is the count of the request that it answers, 0 for none."""
 
     kind: Literal["postconditions"]
     trace: str
     id: str
+    request: int
     start: int
     end: int
     passed: bool

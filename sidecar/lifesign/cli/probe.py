@@ -1,0 +1,22 @@
+"""``lifesign probe``: asks after the watched processes, as the health endpoints of the sidecar would answer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from lifesign import probe
+from lifesign.cli import options, rundirectory
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    probe.add_question(parser)
+    options.add_settings(parser, probe.SETTINGS)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Returns 0 or 1; see `lifesign.probe`."""
+    given = options.given(args, os.environ)
+    settings = probe.settings(given.flags, os.environ, given.file)
+    directory = rundirectory.find(settings.dir)
+    return probe.answer(args.question, directory, settings.heartbeat_timeout, verbose=args.verbose)

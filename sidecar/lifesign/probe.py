@@ -1,0 +1,91 @@
+"""``lifesign probe`` and ``python -m lifesign.probe``: asks after the main process from its own container.
+
+Standard library only and no server: it reads the run directory, and judges what it sees as the health
+endpoints do. It starts nothing, and disturbs neither the agent nor the sidecar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import Callable, Mapping, Sequence
+
+from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, LifesignError, RunDirectoryError
+from lifesign.settings import BY_NAME, Settings
+from lifesign.watch.glance import glance
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.verdicts import Facts, Verdict, livez, readyz, startupz
+
+SETTINGS = ("dir", "heartbeat_timeout")
+
+_QUESTIONS: dict[str, Callable[[Sequence[Facts]], Verdict]] = {"live": livez, "ready": readyz, "startup": startupz}
+_HELP = {
+    "live": "does the event loop turn? The default",
+    "ready": "does it turn, is the boot over, do the critical post-conditions hold, are promised events on time?",
+    "startup": "is the boot complete?",
+}
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Adds what is asked, and how the answer is to look."""
+    questions = parser.add_mutually_exclusive_group()
+    for name, text in _HELP.items():
+        questions.add_argument(
+            f"--{name}", dest="question", action="store_const", const=name, default="live", help=text
+        )
+    parser.add_argument("--verbose", action="store_true", help="say why, a line a process")
+
+
+def settings(flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, str]) -> Settings:
+    """The settings of a probe; a slip in any other must not have a container killed.
+
+    Raises:
+        SettingError: one that is needed is malformed.
+    """
+    variables = {BY_NAME[name].env for name in SETTINGS}
+    return Settings(
+        {name: flags.get(name) for name in SETTINGS},
+        {name: value for name, value in environ.items() if name in variables},
+        {name: value for name, value in file.items() if name in SETTINGS},
+    )
+
+
+def answer(question: str, directory: str, timeout: float, *, verbose: bool) -> int:
+    """Prints ``ok`` or ``failed``, after the reasons where `verbose`; returns the exit code.
+
+    Raises:
+        RunDirectoryError: the directory cannot be used.
+    """
+    with contextlib.closing(RunDirectory(directory)) as run:
+        verdict = _QUESTIONS[question](glance(run, timeout))
+    lines = (*verdict.lines, "") if verbose else ("",)
+    sys.stdout.write("\n".join(lines) + ("ok\n" if verdict.ok else "failed\n"))
+    return EXIT_OK if verdict.ok else EXIT_FAILED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command as it is found in an injected copy, which has no other."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lifesign.probe", description="Asks after the watched processes of a run directory."
+    )
+    add_question(parser)
+    for setting in (BY_NAME[name] for name in SETTINGS):
+        parser.add_argument(setting.flag, metavar="VALUE", help=f"{setting.help} [{setting.env}]")
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as ended:  # argparse has said why
+        return EXIT_USAGE if ended.code else EXIT_OK
+    try:
+        chosen = settings(vars(args), os.environ, {})
+        if chosen.dir is None:
+            raise RunDirectoryError("no run directory is named", "LIFESIGN_DIR, or --dir DIR")
+        return answer(args.question, chosen.dir, chosen.heartbeat_timeout, verbose=args.verbose)
+    except LifesignError as error:
+        sys.stderr.write(f"lifesign: {error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
