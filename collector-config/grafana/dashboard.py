@@ -1,0 +1,177 @@
+"""Makes ``dashboard.json``, which Grafana loads: ``python collector-config/grafana/dashboard.py``.
+
+Four parts: the fleet, worst first; one service; what is synthetic; the pipeline itself. Real and synthetic
+events are never in one panel.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Any
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, QueryVariable, Row
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
+from panels import bars, distribution, graph, lines, number, processes, strip
+from queries import CHOSEN, METRICS, ONE, REAL, STATES, SYNTHETIC, ask, logs_link, state_of, traces_link
+
+CELL, SERIES = "${__value.text}", "${__field.labels.job}"  # where a panel has the name of the service
+RATE = "[$__rate_interval]"
+
+
+def fleet() -> list[Any]:
+    columns = {
+        "State": ("none", state_of(CHOSEN)),
+        # A process that vanished says nothing new; Prometheus shows its last words for five minutes.
+        "Last heard of": ("s", of_process(f"time() - timestamp(lifesign_heartbeat_expected_ratio{{{CHOSEN}}})")),
+        "Beat age": ("s", of_process(f"lifesign_heartbeat_age_seconds{{{CHOSEN}}}")),
+        "Event age": ("s", of_process(f"lifesign_event_age_seconds{{{CHOSEN}}}")),
+        "Tasks": ("short", of_process(f"lifesign_tasks{{{CHOSEN}}}")),
+        "Uptime": ("s", of_process(f"process_uptime_seconds{{{CHOSEN}}}")),
+    }
+    links = [
+        traces_link("Boots", CELL, operation="boot"),
+        traces_link("Stalls", CELL, operation="eventloop blocked"),
+        logs_link(CELL),
+    ]
+    return [
+        processes("Processes, worst first", columns, "State", STATES, links),
+        bars(
+            "Processes by state",
+            8,
+            ask(f"sum by (lifesign_state) (lifesign_process_state{{{CHOSEN}}})", "{{lifesign_state}}"),
+        ),
+        graph(
+            "Processes that should beat",
+            "short",
+            8,
+            ask(f"sum by (job) (lifesign_heartbeat_expected_ratio{{{CHOSEN}}})", "{{job}}"),
+        ),
+        bars(
+            "Boots by outcome",
+            8,
+            ask(f"sum by (lifesign_boot_outcome) (lifesign_boot_status{{{CHOSEN}}})", "{{lifesign_boot_outcome}}"),
+        ),
+    ]
+
+
+def service() -> list[Any]:
+    logs = logs_link(SERIES)
+    stalls = traces_link("Stalls", SERIES, operation="eventloop blocked")
+    boots = traces_link("Waterfall", SERIES, operation="boot")
+    checks = traces_link("Checks", SERIES, operation="postconditions")
+    delays = f"sum by (le) (increase(lifesign_eventloop_delay_seconds_bucket{{{ONE}}}{RATE}))"
+    events = f"sum by (job, lifesign_event_name) (rate(lifesign_events_total{{{REAL}}}{RATE}))"
+    lateness = f"lifesign_event_age_seconds{{{REAL}}} / lifesign_event_deadline_seconds{{{REAL}}}"
+    return [
+        strip("Heartbeat strip", 24, ask(state_of(ONE), "{{job}} {{instance}}"), STATES, [stalls, logs]),
+        distribution("Loop delay", "s", 12, ask(delays, "{{le}}")),
+        graph(
+            "Age of the last beat",
+            "s",
+            12,
+            ask(f"lifesign_heartbeat_age_seconds{{{ONE}}}", "{{job}} {{instance}}"),
+            ask(f"max(lifesign_heartbeat_timeout_seconds{{{ONE}}})", "timeout", "B"),
+            links=[stalls],
+        ),
+        number("Boot", "s", 6, ask(f"lifesign_boot_duration_seconds{{{ONE}}}", "{{job}} {{instance}}"), [boots, logs]),
+        strip(
+            "Post-conditions",
+            18,
+            ask(f"lifesign_postcondition_passed_ratio{{{ONE}}}", "{{lifesign_postcondition_name}} {{instance}}"),
+            {"fails": (0, "red"), "holds": (1, "green")},
+            [checks, logs],
+        ),
+        graph("Events", "ops", 8, ask(events, "{{job}} {{lifesign_event_name}}"), links=[logs]),
+        graph(
+            "Age of the last event, in deadlines",
+            "percentunit",
+            8,
+            ask(lateness, "{{lifesign_event_name}} {{instance}}"),
+            links=[logs],
+        ),
+        graph("Tasks", "short", 8, ask(f"lifesign_tasks{{{ONE}}}", "{{job}} {{instance}}"), links=[logs]),
+        lines("Task groups", 12, '{service_name=~"$job"} | event_name = `lifesign.task_group`'),
+        lines("What the sidecar told", 12, '{service_name=~"$job"} | event_name !~ `lifesign.task_.*`'),
+    ]
+
+
+def synthetic() -> list[Any]:
+    dry_runs = traces_link("Dry runs", SERIES, tags="user_agent.synthetic.type=test")
+    rate = f"sum by (job, lifesign_event_name) (rate(lifesign_events_total{{{SYNTHETIC}}}{RATE}))"
+    count = f"sum by (job) (lifesign_events_total{{{SYNTHETIC}}})"
+    return [
+        graph("Synthetic events", "ops", 18, ask(rate, "{{job}} {{lifesign_event_name}}"), links=[dry_runs]),
+        number("Synthetic events so far", "short", 6, ask(count, "{{job}}"), [dry_runs]),
+    ]
+
+
+def pipeline() -> list[Any]:
+    dropped = f"sum by (job, lifesign_reason) (increase(lifesign_records_dropped_total{{{CHOSEN}}}{RATE}))"
+    refused = f"sum by (job) (increase(lifesign_export_rejected_total{{{CHOSEN}}}{RATE}))"
+    spool = f"sum by (job) (lifesign_spool_size_bytes{{{CHOSEN}}})"
+    return [
+        graph("In the sidecars' spools", "bytes", 8, ask(spool, "{{job}}")),
+        graph("In the gateway's queues", "bytes", 8, ask("otelcol_exporter_queue_size", "{{exporter}} {{data_type}}")),
+        graph(
+            "Lost and refused",
+            "short",
+            8,
+            ask(dropped, "{{job}} {{lifesign_reason}}"),
+            ask(refused, "{{job}} refused", "B"),
+        ),
+    ]
+
+
+def of_process(expression: str) -> str:
+    return f"max by (job, instance) ({expression})"
+
+
+def chosen(name: str, label: str, query: str) -> QueryVariable:
+    """A list to choose from; all at first."""
+    return (
+        QueryVariable(name)
+        .label(label)
+        .datasource(METRICS)
+        .query(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".+")
+        .current(VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+def dashboard() -> str:
+    """The dashboard as Grafana reads it."""
+    made = (
+        Dashboard("lifesign")
+        .uid("lifesign")
+        .description("Proof of life of asyncio services.")
+        .tags(["lifesign"])
+        .timezone("browser")
+        .time("now-30m", "now")
+        .refresh("10s")
+        .with_variable(DatasourceVariable("metrics").label("Prometheus").type("prometheus"))
+        .with_variable(DatasourceVariable("traces").label("Jaeger").type("jaeger"))
+        .with_variable(DatasourceVariable("logs").label("Loki").type("loki"))
+        .with_variable(chosen("job", "Service", "label_values(lifesign_heartbeat_expected_ratio, job)"))
+        .with_variable(
+            chosen("instance", "Process", f"label_values(lifesign_heartbeat_expected_ratio{{{CHOSEN}}}, instance)")
+        )
+    )
+    parts = {"Fleet": fleet, "One service": service, "Synthetic traffic": synthetic, "Pipeline": pipeline}
+    numbers = itertools.count(1)
+    for title, panels in parts.items():
+        made = made.with_row(Row(title).id(next(numbers)))
+        for panel in panels():
+            made = made.with_panel(panel.id(next(numbers)))
+    return JSONEncoder(sort_keys=True, indent=2).encode(made.build()) + "\n"
+
+
+if __name__ == "__main__":
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("dashboard.json")
+    out.write_text(dashboard())

@@ -1,0 +1,55 @@
+"""What every alert must say, and a page for each that says more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = yaml.safe_load((ROOT / "collector-config" / "alerts.yaml").read_text())
+ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
+NAMES = {
+    "HeartbeatMissed", "HeartbeatLost", "EventSilence", "BootFailed", "PostConditionFailed",
+    "ProcessDied", "TaskLeak", "EventLoopDelayHigh", "SidecarPipelineDown", "RecordsDropped",
+}  # fmt: skip
+
+
+def name(alert: dict[str, Any]) -> str:
+    return str(alert["alert"])
+
+
+def test_the_ten_alerts() -> None:
+    assert {name(alert) for alert in ALERTS} == NAMES
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=name)
+def test_an_alert_says_how_bad_who_and_what_to_do(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in ("critical", "warning")
+    summary = alert["annotations"]["summary"]
+    assert len(re.findall(r"\. [A-Z]", summary)) == 1  # what is the matter, and what to do
+    if name(alert) != "SidecarPipelineDown":  # it stands for all of them
+        assert "{{ $labels.job }}" in summary
+        assert "{{ $labels.instance }}" in summary
+        assert "target_info" in alert["annotations"]["where"]
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=name)
+def test_an_alert_has_a_runbook(alert: dict[str, Any]) -> None:
+    path = alert["annotations"]["runbook_url"]
+    assert path == f"collector-config/runbooks/{name(alert)}.md"
+    page = (ROOT / path).read_text()
+    assert page.startswith(f"# {name(alert)}\n")
+    assert re.findall(r"^## (.*)", page, re.MULTILINE) == ["What it means", "How to look", "What to do"]
+
+
+def test_no_runbook_is_left_over() -> None:
+    assert {path.stem for path in (ROOT / "collector-config" / "runbooks").iterdir()} == NAMES
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=name)
+def test_an_alert_has_a_history(alert: dict[str, Any]) -> None:
+    assert (ROOT / "tests" / "alerts" / f"{name(alert)}.yaml").exists()
