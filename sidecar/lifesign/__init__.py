@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from lifesign.agent.control import dump_tasks, start, stop
     from lifesign.agent.dryrun import DryRun
     from lifesign.agent.events import event
+    from lifesign.agent.globalrun import dry_run, dry_run_handler
     from lifesign.agent.postconditions import Report, Result, postcondition
-    from lifesign.agent.synthetic import is_synthetic, synthetic
+    from lifesign.agent.synthetic import is_synthetic, synthetic, synthetic_headers
     from lifesign.errors import PostconditionError
 
 _HOME = {
@@ -26,6 +27,8 @@ _HOME = {
     "assert_postconditions": "agent.assertions",
     "check_postconditions": "agent.assertions",
     "checkpoint": "agent.checkpoints",
+    "dry_run": "agent.globalrun",
+    "dry_run_handler": "agent.globalrun",
     "dump_tasks": "agent.control",
     "event": "agent.events",
     "is_synthetic": "agent.synthetic",
@@ -33,6 +36,7 @@ _HOME = {
     "start": "agent.control",
     "stop": "agent.control",
     "synthetic": "agent.synthetic",
+    "synthetic_headers": "agent.synthetic",
 }
 
 __all__ = [
@@ -44,6 +48,8 @@ __all__ = [
     "assert_postconditions",
     "check_postconditions",
     "checkpoint",
+    "dry_run",
+    "dry_run_handler",
     "dump_tasks",
     "event",
     "is_synthetic",
@@ -51,6 +57,7 @@ __all__ = [
     "start",
     "stop",
     "synthetic",
+    "synthetic_headers",
 ]
 
 

@@ -96,6 +96,7 @@ def dry_run(error: Any) -> Any:
         "start": 1,
         "end": 2,
         "error": error,
+        "adjusted_count": 20,
     }
 
 
@@ -113,6 +114,7 @@ def test_a_dry_run_event_is_a_tagged_span() -> None:
         "user_agent.synthetic.type": "test",
         "lifesign.dry_run.type": "order",
         "lifesign.dry_run.index": 4,
+        "lifesign.dry_run.adjusted_count": 20,
     }
 
 

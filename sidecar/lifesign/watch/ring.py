@@ -5,14 +5,15 @@ from __future__ import annotations
 from lifesign import semconv
 from lifesign.watch.dumps import stack_attributes
 from lifesign.watch.lane import Lane
-from lifesign.watch.signals import Attributes, PostconditionReading, Signal
+from lifesign.watch.signals import Attributes, DryRunReading, PostconditionReading, Signal
 from lifesign.watch.sources import Source
 from lifesign.watch.transitions import NO_EVIDENCE, Evidence
 from lifesign.watch.translate import signals
-from lifesign.wire.records import PostconditionReport, Stall
+from lifesign.wire.records import DryRunTotals, PostconditionReport, Stall
 
-KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run"))
+KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run", "dry_run_totals"))
 _POSTCONDITIONS_MAX = 500
+_DRY_RUN_TYPES_MAX = 100
 
 
 class RingView:
@@ -31,6 +32,8 @@ class RingView:
         self._source = source
         self._stall: Stall | None = None
         self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
+        self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
+        self.dry_run: DryRunReading | None = None
 
     def signals(self, now: int) -> list[Signal]:
         """What is new; `now` in wall clock nanoseconds."""
@@ -42,6 +45,8 @@ class RingView:
                 self._remember(record)
             elif record["kind"] == "stall":
                 self._stall = record
+            elif record["kind"] == "dry_run_totals":
+                self.dry_run = _dry_run(record)
             made += signals(record, self._resource, f"{self._instance}-ring-{sequence}", now, self._source)
         return made
 
@@ -59,9 +64,13 @@ class RingView:
         return Evidence(f"its thread {doing} in {where}", attributes)
 
     def _remember(self, report: PostconditionReport) -> None:
+        known = self.synthetic_postconditions if report["synthetic"] else self.postconditions
         for result in report["results"]:
             name = result["name"]
-            if name in self.postconditions or len(self.postconditions) < _POSTCONDITIONS_MAX:
-                self.postconditions[name] = PostconditionReading(
-                    name, result["passed"], result["critical"], result["reason"]
-                )
+            if name in known or len(known) < _POSTCONDITIONS_MAX:
+                known[name] = PostconditionReading(name, result["passed"], result["critical"], result["reason"])
+
+
+def _dry_run(totals: DryRunTotals) -> DryRunReading:
+    types = {one["type"]: (one["handled"], one["failed"]) for one in totals["types"][:_DRY_RUN_TYPES_MAX]}
+    return DryRunReading(types, totals["skipped"], totals["lag"])
