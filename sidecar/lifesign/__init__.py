@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from lifesign.agent.control import dump_tasks, start, stop
     from lifesign.agent.dryrun import DryRun
     from lifesign.agent.events import event, promise
+    from lifesign.agent.globalrun import dry_run, dry_run_handler
     from lifesign.agent.postconditions import Report, Result, postcondition
-    from lifesign.agent.synthetic import is_synthetic, synthetic
+    from lifesign.agent.synthetic import is_synthetic, synthetic, synthetic_headers
     from lifesign.errors import PostconditionError
 
 _HOME = {
@@ -29,6 +30,8 @@ _HOME = {
     "check_postconditions": "agent.assertions",
     "boot_trace_id": "agent.checkpoints",
     "checkpoint": "agent.checkpoints",
+    "dry_run": "agent.globalrun",
+    "dry_run_handler": "agent.globalrun",
     "dump_tasks": "agent.control",
     "event": "agent.events",
     "is_synthetic": "agent.synthetic",
@@ -37,6 +40,7 @@ _HOME = {
     "start": "agent.control",
     "stop": "agent.control",
     "synthetic": "agent.synthetic",
+    "synthetic_headers": "agent.synthetic",
 }
 
 __all__ = [
@@ -50,6 +54,8 @@ __all__ = [
     "check",
     "check_postconditions",
     "checkpoint",
+    "dry_run",
+    "dry_run_handler",
     "dump_tasks",
     "event",
     "is_synthetic",
@@ -58,6 +64,7 @@ __all__ = [
     "start",
     "stop",
     "synthetic",
+    "synthetic_headers",
 ]
 
 

@@ -27,6 +27,9 @@ POSTCONDITION_PASSED = "lifesign.postcondition.passed"
 RECORDS_DROPPED = "lifesign.records.dropped"
 SPOOL_SIZE = "lifesign.spool.size"
 EXPORT_REJECTED = "lifesign.export.rejected"
+DRY_RUN_EVENTS = "lifesign.dry_run.events"
+DRY_RUN_SKIPPED = "lifesign.dry_run.skipped"
+DRY_RUN_LAG = "lifesign.dry_run.lag"
 PROCESS_UPTIME = "process.uptime"
 
 # --- spans -----------------------------------------------------------------------------------
@@ -86,6 +89,8 @@ GROUP_WAITS_FOR = "lifesign.task_group.waits_for"
 STALL_BUSY = "lifesign.stall.busy"
 DRY_RUN_TYPE = "lifesign.dry_run.type"
 DRY_RUN_INDEX = "lifesign.dry_run.index"
+DRY_RUN_ADJUSTED_COUNT = "lifesign.dry_run.adjusted_count"
+DRY_RUN_OUTCOME = "lifesign.dry_run.outcome"
 DROPPED_COUNT = "lifesign.records.dropped.count"
 EXIT_CODE = "process.exit.code"  # development
 EXIT_SIGNAL = "lifesign.process.exit.signal"

@@ -115,6 +115,23 @@ def _names(raw: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (piece.strip() for piece in raw.split(",")) if name))
 
 
+DRY_RUN_PATTERNS = ("sequential", "random", "burst")
+
+
+def _pattern(raw: str) -> str:
+    word = raw.strip().lower()
+    if word not in DRY_RUN_PATTERNS:
+        raise ValueError("wants sequential, random or burst")
+    return word
+
+
+def _rate(raw: str) -> float:
+    value = float(raw)
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError("wants a number of events a second, above 0")
+    return value
+
+
 class Setting(NamedTuple):
     """One setting; its flag, its variable and its key in the file all follow from its name."""
 
@@ -148,6 +165,17 @@ TABLE: tuple[Setting, ...] = (
     Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
     Setting("dump_interval", "10", _seconds, "seconds between two periodic task dumps"),
     Setting("last_words", "signals", _last_words, "stacks at the end: signals, on (a switch for a held GIL too), off"),
+    Setting(
+        "dry_run",
+        "0",
+        _flag,
+        "synthetic events through the service's own handler: 1; a flag also PATTERN:RATE",
+        "DRY_RUN",
+    ),
+    Setting("dry_run_pattern", "sequential", _pattern, "sequential, random or burst", "DRY_RUN_PATTERN"),
+    Setting("dry_run_rate", "1.0", _rate, "synthetic events a second", "DRY_RUN_RATE"),
+    Setting("dry_run_seed", "42", int, "the same seed makes the same events", "DRY_RUN_SEED"),
+    Setting("dry_run_account", "DRY-RUN", _text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
     Setting("poll_interval", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
     Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
     Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
@@ -184,6 +212,11 @@ class Settings:
     async_debug: bool
     dump_interval: float
     last_words: str
+    dry_run: bool
+    dry_run_pattern: str
+    dry_run_rate: float
+    dry_run_seed: int
+    dry_run_account: str
     poll_interval: float
     metric_interval: float
     spool_dir: str | None

@@ -1,15 +1,29 @@
-"""Dry run and synthetic: what is made up is tagged, and nothing else is."""
+"""Dry run: generated events through the service's own handler, whatever that does."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import sys
 from typing import Any, Callable
 
 import pytest
 
 import lifesign
-from lifesign.agent.samples import sample_event
+
+FAST = 100_000.0  # events a second: none of these tests waits for the schedule
+
+
+@pytest.fixture(autouse=True)
+def dry_run_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not hold in time")
 
 
 async def test_events_go_through_the_handler_one_after_the_other(started: Callable[..., Any]) -> None:
@@ -21,84 +35,175 @@ async def test_events_go_through_the_handler_one_after_the_other(started: Callab
         handled.append((event["id"], lifesign.is_synthetic()))
         lifesign.event("order")
 
-    async with lifesign.DryRun(handler, rate=1000, limit=4) as run:
+    async with lifesign.DryRun(handler, rate=100, limit=4) as run:
         await run.wait()
     assert not lifesign.is_synthetic()
-    assert run.count == 4
+    assert (run.count, run.failed, run.running, run.lag) == (4, 0, False, 0.0)
     assert handled == [("trade-0", True), ("order-1", True), ("position-2", True), ("trade-3", True)]
     records = pulse.ring("dry_run")
-    assert [(record["type"], record["index"], record["error"]) for record in records] == [
-        ("trade", 0, None),
-        ("order", 1, None),
-        ("position", 2, None),
-        ("trade", 3, None),
+    assert [(one["type"], one["index"], one["error"], one["adjusted_count"]) for one in records] == [
+        ("trade", 0, None, 1),
+        ("order", 1, None, 1),
+        ("position", 2, None, 1),
+        ("trade", 3, None, 1),
     ]
     (counted,) = pulse.reader.vitals().events
     assert (counted.name, counted.real, counted.synthetic) == ("order", 0, 4)
 
 
-async def test_a_handler_that_raises_is_that_events_error_and_the_run_goes_on(started: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_handler_that_raises_is_that_events_error_and_the_run_goes_on(
+    started: Callable[..., Any], is_async: bool
+) -> None:
     pulse = started()
 
     def handler(event: dict[str, Any]) -> None:
         if event["type"] == "order":
             raise ValueError("no such symbol")
 
-    async with lifesign.DryRun(handler, rate=1000, limit=3) as run:
+    async def awaited(event: dict[str, Any]) -> None:
+        handler(event)
+
+    async with lifesign.DryRun(awaited if is_async else handler, rate=100, limit=3) as run:
         await run.wait()
     errors = [record["error"] for record in pulse.ring("dry_run")]
     assert [error and error["type"] for error in errors] == [None, "ValueError", None]
-    assert run.count == 3
+    assert (run.count, run.failed) == (3, 1)
 
 
-async def test_it_runs_without_a_sidecar_and_stops_when_told() -> None:
+async def test_a_factory_that_raises_is_that_events_error_too(started: Callable[..., Any]) -> None:
+    pulse = started()
+    async with lifesign.DryRun(print, events=lambda rng, index: {}[index], rate=FAST, limit=2) as run:
+        await run.wait()
+    assert (run.count, run.failed) == (2, 2)
+    assert pulse.ring("dry_run")[0]["error"]["type"] == "KeyError"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a task does not know that it was cancelled")
+async def test_something_cancelled_inside_the_handler_is_an_error_of_the_event() -> None:
+    async def handler(event: Any) -> None:
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+
+    async with lifesign.DryRun(handler, rate=FAST, limit=2) as run:
+        await run.wait()
+    assert (run.count, run.failed) == (2, 2)
+
+
+async def test_stopping_cancels_the_event_under_way_and_starting_goes_on() -> None:
     handled: list[int] = []
-    run = lifesign.DryRun(lambda event: handled.append(event["n"]), events=lambda _, index: {"n": index}, rate=1000)
-    await run.start()
-    await run.start()
-    for _ in range(300):
-        if len(handled) >= 3:
-            break
-        await asyncio.sleep(0.01)
+    hung = asyncio.Event()
+
+    async def handler(event: Any) -> None:
+        if event["n"] == 2 and not hung.is_set():
+            hung.set()
+            await asyncio.sleep(60)
+        handled.append(event["n"])
+
+    run = lifesign.DryRun(handler, events=lambda _, index: {"n": index}, rate=FAST, limit=4)
+    assert await run.start()
+    assert await run.start()  # it runs already
+    await hung.wait()
     await run.stop()
     await run.stop()
-    count = len(handled)
-    await asyncio.sleep(0.02)
-    assert len(handled) == count >= 3
-    assert handled == list(range(count))
+    assert (handled, run.count, run.running) == ([0, 1], 2, False)
+    assert await run.start()
+    await run.wait()
+    assert handled == [0, 1, 2, 3]
 
 
-def test_the_same_seed_makes_the_same_events() -> None:
-    def some(seed: int) -> list[dict[str, Any]]:
-        rng = random.Random(seed)
-        return [sample_event(rng, index) for index in range(30)]
+async def test_a_handler_may_stop_the_run_that_calls_it() -> None:
+    async def handler(event: Any) -> None:
+        await run.stop()
 
-    assert some(42) == some(42)
-    assert some(42) != some(43)
-    kinds = {event["type"]: event for event in some(42)}
-    assert set(kinds) == {"trade", "order", "position"}
-    assert all(event["dry_run"] is True and event["account"] == "DRY-RUN" for event in kinds.values())
-    assert "status" in kinds["order"]
-    assert "side" not in kinds["position"]
+    run = lifesign.DryRun(handler, rate=FAST, pattern="burst")
+    await run.start()
+    await run.wait()
+    assert run.count == 1
 
 
-def test_a_pattern_or_rate_that_cannot_be_is_said_at_once() -> None:
-    with pytest.raises(ValueError, match="'waves' is not one of: sequential"):
-        lifesign.DryRun(print, pattern="waves")
-    with pytest.raises(ValueError, match="above 0"):
-        lifesign.DryRun(print, rate=0)
+async def test_a_pause_lasts_until_it_goes_on() -> None:
+    run = lifesign.DryRun(lambda _: run.pause() if run.count in (2, 5) else None, rate=FAST, limit=9)
+    await run.start()
+    for paused_at in (3, 6):
+        await until(lambda at=paused_at: run.count == at)  # type: ignore[misc]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert (run.count, run.running, run.lag) == (paused_at, True, 0.0)
+        run.resume()
+    await run.wait()
+    assert (run.count, run.skipped) == (9, 0)
 
 
-async def test_synthetic_reaches_tasks_and_threads_and_nothing_beside() -> None:
-    seen: dict[str, bool] = {}
+async def test_a_duration_ends_it() -> None:
+    async with lifesign.DryRun(lambda _: None, rate=0.1, duration=0.01) as run:
+        await run.wait()
+    assert (run.count, run.running) == (1, False)  # the first event is due at once
 
-    async def inner(name: str) -> None:
-        seen[name] = lifesign.is_synthetic()
 
-    with lifesign.synthetic():
-        task = asyncio.create_task(inner("task"))
-        seen["thread"] = await asyncio.to_thread(lifesign.is_synthetic)
-        await inner("await")
-    beside = asyncio.create_task(inner("beside"))
-    await asyncio.gather(task, beside)
-    assert seen == {"task": True, "thread": True, "await": True, "beside": False}
+async def test_it_leaves_the_loop_its_turns() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    async with lifesign.DryRun(lambda _: None, rate=1e9, limit=20_000) as run:
+        await run.wait()
+    beside.cancel()
+    assert run.count == 20_000
+    assert turns > 10
+
+
+async def test_it_refuses_where_dry_run_is_off_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DRY_RUN", "0")
+    async with lifesign.DryRun(print, limit=1) as run:
+        await run.wait()
+        assert not run.running
+    assert not await run.start()
+    assert run.count == 0
+    assert "DRY_RUN=1" in caplog.text
+    async with lifesign.DryRun(lambda _: None, limit=1, force=True) as told:
+        await told.wait()
+    assert told.count == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"pattern": "waves"}, "'waves' is not one of: sequential, random, burst"),
+        ({"rate": 0}, "above 0"),
+        ({"rate": float("nan")}, "above 0"),
+        ({"burst": (0, 3)}, "from 1 event up"),
+        ({"burst": (5, 3)}, "the fewest first"),
+        ({"events": ()}, "no factory"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        lifesign.DryRun(print, **{"pattern": "burst", **options})
+
+
+async def test_a_pattern_of_ones_own_and_one_that_is_broken(
+    started: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    started()
+    seen: list[str] = []
+    factories = [lambda rng, index, name=name: {"type": name} for name in ("a", "b")]
+
+    def only_the_last(rng: Any, index: int, kinds: int) -> list[int]:
+        if index >= 4:
+            raise RuntimeError("out of ideas")
+        return [kinds - 1] * 2
+
+    handler = lambda event: seen.append(event["type"])  # noqa: E731
+    async with lifesign.DryRun(handler, events=factories, pattern=only_the_last, rate=FAST) as run:
+        await run.wait()
+    assert seen == ["b"] * 4
+    assert "out of ideas" in caplog.text

@@ -86,7 +86,14 @@ def test_json_has_every_field_but_the_delays() -> None:
     (seen,) = to_json([ILL])
 
     assert set(seen) == set(Snapshot.__struct_fields__) - {"new_delays"}
-    assert seen["events"][0] == {"name": "order", "count": 2, "synthetic": 1, "age": 90.0, "deadline": 60.0}
+    assert seen["events"][0] == {
+        "name": "order",
+        "count": 2,
+        "synthetic": 1,
+        "age": 90.0,
+        "deadline": 60.0,
+        "stand_in": False,
+    }
 
 
 def test_a_process_that_is_not_there_is_an_error(

@@ -1,4 +1,4 @@
-"""The real Collector, started from `collector-config/local.yaml`, and what its file exporter wrote."""
+"""The real Collector, started from a config of `collector-config/`, and what its file exporters wrote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Iterator, NamedTuple
 
 from support.waiting import eventually
 
-CONFIG = Path(__file__).parents[2] / "collector-config" / "local.yaml"
+CONFIGS = Path(__file__).parents[2] / "collector-config"
 
 
 class SpanSeen(NamedTuple):
@@ -52,42 +52,11 @@ class PointSeen(NamedTuple):
     resource: dict[str, Any]
 
 
-class Collector:
-    """A running Collector that writes to `folder`."""
+class Written:
+    """What a file exporter wrote to `file`."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
-        self._binary = binary
-        self._file = folder / "telemetry.jsonl"
-        self.grpc, self.http, self._health = (f"127.0.0.1:{port}" for port in _free_ports(3))
-        self._log = folder / "collector.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
-                [self._binary, "--config", str(CONFIG)],
-                env={
-                    **os.environ,
-                    "LIFESIGN_COLLECTOR_GRPC": self.grpc,
-                    "LIFESIGN_COLLECTOR_HTTP": self.http,
-                    "LIFESIGN_COLLECTOR_HEALTH": self._health,
-                    "LIFESIGN_COLLECTOR_FILE": str(self._file),
-                },
-                stdout=log,
-                stderr=log,
-            )
-        eventually(self._is_up, seconds=30)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
-
-    def environment(self, protocol: str) -> dict[str, str]:
-        """The standard variables that point an exporter at this Collector."""
-        address = self.grpc if protocol == "grpc" else self.http
-        return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
     def spans(self) -> list[SpanSeen]:
         return [
@@ -143,6 +112,47 @@ class Collector:
                     assert by_scope["scope"]["name"] == "lifesign"
                     for item in by_scope[inner]:
                         yield resource, item
+
+
+class Collector(Written):
+    """A running Collector that writes to `folder`; with a config that keeps it apart, `synthetic` is the rest."""
+
+    def __init__(self, binary: str, folder: Path, config: str = "local.yaml") -> None:
+        super().__init__(folder / "telemetry.jsonl")
+        self.synthetic = Written(folder / "synthetic.jsonl")
+        self._binary = binary
+        self._config = CONFIGS / config
+        self.grpc, self.http, self._health = (f"127.0.0.1:{port}" for port in _free_ports(3))
+        self._log = folder / "collector.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                [self._binary, "--config", str(self._config)],
+                env={
+                    **os.environ,
+                    "LIFESIGN_COLLECTOR_GRPC": self.grpc,
+                    "LIFESIGN_COLLECTOR_HTTP": self.http,
+                    "LIFESIGN_COLLECTOR_HEALTH": self._health,
+                    "LIFESIGN_COLLECTOR_FILE": str(self._file),
+                    "LIFESIGN_COLLECTOR_SYNTHETIC_FILE": str(self.synthetic._file),
+                },
+                stdout=log,
+                stderr=log,
+            )
+        eventually(self._is_up, seconds=30)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    def environment(self, protocol: str) -> dict[str, str]:
+        """The standard variables that point an exporter at this Collector."""
+        address = self.grpc if protocol == "grpc" else self.http
+        return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
 
     def _is_up(self) -> bool:
         assert self._process is not None

@@ -43,6 +43,15 @@ def jaeger(tmp_path: Path) -> Iterator[Jaeger]:
 
 
 @pytest.fixture
+def routing_collector(tmp_path: Path) -> Iterator[Collector]:
+    """A real Collector that keeps what is synthetic apart."""
+    running = Collector(_from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh"), tmp_path, "synthetic.yaml")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Calls `lifesign` with the given arguments, in this process."""
     return caller(capfd)

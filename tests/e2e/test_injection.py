@@ -71,7 +71,7 @@ def test_nothing_but_the_standard_library_is_loaded(tmp_path: Path) -> None:
         "before = set(sys.modules)\n"
         "async def main():\n"
         "    lifesign.event(); lifesign.checkpoint('x'); lifesign.dump_tasks(); await lifesign.check_postconditions()\n"
-        "    async with lifesign.DryRun(print, rate=1000, limit=1) as run: await run.wait()\n"
+        "    async with lifesign.DryRun(print, rate=1000, limit=1, force=True) as run: await run.wait()\n"
         "    await asyncio.sleep(0.2)\n"
         "asyncio.run(main())\n"
         "top = {name.partition('.')[0] for name in sys.modules}\n"

@@ -187,6 +187,9 @@ def assert_metrics(points: list[Any]) -> None:
         "lifesign.records.dropped": ("sum", "{record}"),
         "lifesign.spool.size": ("gauge", "By"),
         "lifesign.export.rejected": ("sum", "{record}"),
+        "lifesign.dry_run.events": ("sum", "{event}"),
+        "lifesign.dry_run.skipped": ("sum", "{event}"),
+        "lifesign.dry_run.lag": ("gauge", "s"),
         "process.uptime": ("gauge", "s"),
     }
     beats = [point.value for point in by_name["lifesign.heartbeats"]]

@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricsData
 from lifesign.export import metrics as metrics_module
 from lifesign.export.instruments import Own
 from lifesign.export.metrics import Metrics
-from lifesign.watch.signals import EventReading, PostconditionReading, Resource, Snapshot
+from lifesign.watch.signals import DryRunReading, EventReading, PostconditionReading, Resource, Snapshot
 
 
 def made(own: Own | None = None, preferences: tuple[Any, Any] = (None, None)) -> Metrics:
@@ -134,11 +134,50 @@ def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., S
     }
 
 
+def synthetic(**attributes: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((*named(**attributes), ("user_agent.synthetic.type", "test"))))
+
+
+def test_what_is_synthetic_is_tagged_point_by_point(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
+    store = made()
+    store.observe(
+        [
+            snapshot(
+                events=(EventReading("order", 0, 2, 1.25, 30.0, stand_in=True), EventReading("tick", 1, 2, 9.0, 5.0)),
+                postconditions=(PostconditionReading("db", True, True, ""),),
+                synthetic_postconditions=(PostconditionReading("db", False, True, "no"),),
+                dry_run=DryRunReading({"order": (7, 1)}, skipped=4, lag=0.5),
+            )
+        ],
+        {"7-abc": resource},
+    )
+    data = store.collect().data
+    order, tick = named(lifesign__event__name="order"), named(lifesign__event__name="tick")
+    made_up = synthetic(lifesign__event__name="order")
+    assert values(data, "lifesign.events") == {
+        order: 0, made_up: 2, tick: 1, synthetic(lifesign__event__name="tick"): 2,
+    }  # fmt: skip
+    assert values(data, "lifesign.event.age") == {made_up: 1.25, tick: 9.0}
+    assert values(data, "lifesign.event.deadline") == {made_up: 30.0, tick: 5.0}
+    assert values(data, "lifesign.postcondition.passed") == {
+        named(lifesign__postcondition__name="db"): 1,
+        synthetic(lifesign__postcondition__name="db"): 0,
+    }
+    assert values(data, "lifesign.dry_run.events") == {
+        synthetic(lifesign__dry_run__type="order", lifesign__dry_run__outcome="handled"): 7,
+        synthetic(lifesign__dry_run__type="order", lifesign__dry_run__outcome="failed"): 1,
+    }
+    assert values(data, "lifesign.dry_run.skipped") == {synthetic(): 4}
+    assert values(data, "lifesign.dry_run.lag") == {synthetic(): 0.5}
+
+
 def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
     store = made()
     order = EventReading("order", 1, 0, 1.0, 5.0)
     check = PostconditionReading("db", True, True, "")
-    store.observe([snapshot(events=(order,), postconditions=(check,), new_delays=(0.1,))], {"7-abc": resource})
+    ran = DryRunReading({"order": (1, 0)}, 0, 0.0)
+    everything = snapshot(events=(order,), postconditions=(check,), new_delays=(0.1,), dry_run=ran)
+    store.observe([everything], {"7-abc": resource})
     [scope] = store.collect().data.resource_metrics[0].scope_metrics
     assert (scope.scope.name, scope.scope.version) == ("lifesign", "0.1.0")
     assert {metric.name: (type(metric.data).__name__, metric.unit) for metric in scope.metrics} == {
@@ -158,6 +197,9 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         "lifesign.records.dropped": ("Sum", "{record}"),
         "lifesign.spool.size": ("Gauge", "By"),
         "lifesign.export.rejected": ("Sum", "{record}"),
+        "lifesign.dry_run.events": ("Sum", "{event}"),
+        "lifesign.dry_run.skipped": ("Sum", "{event}"),
+        "lifesign.dry_run.lag": ("Gauge", "s"),
         "process.uptime": ("Gauge", "s"),
     }
     monotonic = {

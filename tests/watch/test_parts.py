@@ -66,11 +66,19 @@ def test_every_delay_is_seen_once_and_at_most_what_the_ring_holds() -> None:
 
 
 def test_two_names_that_became_one_when_they_were_cut_are_added_up() -> None:
-    events = (EventCount("n", 2, 1, 50, 5, 0), EventCount("n", 3, 0, 70, 7, 30))
+    events = (EventCount("n", 2, 1, 50, 5, 0, 60), EventCount("n", 3, 0, 70, 7, 30))
     reading = Reading(100, 0, True, None, (), events, 0, 3, 8)
     (event,) = _events(reading)
     assert (event.count, event.synthetic, event.deadline) == (5, 1, 3e-8)
     assert event.age == pytest.approx(3e-8)
+    assert not event.stand_in
+
+
+def test_the_age_of_a_dry_runs_events_stands_in_for_that_of_real_ones_until_one_comes() -> None:
+    events = (EventCount("made up", 0, 3, 0, 0, 30, 60), EventCount("both", 1, 3, 50, 5, 30, 60))
+    made_up, both = _events(Reading(100, 0, True, None, (), events, 0, 3, 8))
+    assert (made_up.age, made_up.stand_in) == (pytest.approx(4e-8), True)
+    assert (both.age, both.stand_in) == (pytest.approx(5e-8), False)
 
 
 def test_rejected_records_are_bounded_on_disk_and_in_the_log(

@@ -97,6 +97,7 @@ def dry_run(error: Any) -> Any:
         "start": 1,
         "end": 2,
         "error": error,
+        "adjusted_count": 20,
     }
 
 
@@ -114,6 +115,7 @@ def test_a_dry_run_event_is_a_tagged_span() -> None:
         "user_agent.synthetic.type": "test",
         "lifesign.dry_run.type": "order",
         "lifesign.dry_run.index": 4,
+        "lifesign.dry_run.adjusted_count": 20,
     }
 
 

@@ -183,3 +183,20 @@ def test_the_newest_copy_of_the_vital_signs_is_taken(writer: PulseWriter, reader
         vitals = reader.vitals()
         assert vitals.watchdog is not None
         assert vitals.watchdog.beats == beats
+
+
+def test_synthetic_events_stand_in_for_real_ones_in_a_dry_run_alone(writer: PulseWriter, reader: PulseReader) -> None:
+    writer.events.count("order", True)
+    (event,) = reader.vitals().events
+    assert (event.real, event.synthetic, event.mono_ns, event.stand_in_ns, writer.events.total) == (0, 1, 0, 0, 0)
+    writer.events.dry_run = True
+    writer.events.count("order", True)
+    (event,) = reader.vitals().events
+    assert (event.real, event.synthetic, event.mono_ns, writer.events.total) == (0, 2, 0, 1)
+    assert event.stand_in_ns > 0
+    assert writer.events.real() == 0
+    writer.events.count("order")
+    writer.events.count("tick")
+    order = reader.vitals().events[0]
+    assert order.mono_ns >= event.stand_in_ns == order.stand_in_ns
+    assert (writer.events.real(), writer.events.total) == (2, 3)

@@ -52,6 +52,10 @@ class LoopBeat:
             self._schedule()
             self.agent.boot.beat(self.loop)
             self.agent.asked.beat(self.loop)
+            if self.agent.settings.dry_run:
+                from lifesign.agent import globalrun  # most services never need it
+
+                globalrun.beat(self.loop)
         except Exception as error:  # noqa: BLE001 - the loop's exception handler is the user's
             complain("a beat failed", error)
 

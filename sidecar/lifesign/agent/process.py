@@ -28,6 +28,7 @@ from lifesign.agent.harmless import complain, failure
 from lifesign.agent.identity import identity, reseed
 from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.tally import Tally
 from lifesign.agent.tasks import Tasks
 from lifesign.agent.watchdog import Watchdog
 from lifesign.settings import Settings
@@ -61,6 +62,7 @@ class Agent:
         me = identity(settings, os.environ)
         unfinished = os.path.join(self.folder, "pulse.new")
         self.pulse = PulseWriter(unfinished, me, settings.ring_size, 0o600 | granted & 0o066)
+        self.pulse.events.dry_run = settings.dry_run
         for name, seconds in settings.events.items():
             self.pulse.events.promise(name, int(seconds * 1e9))
         if settings.checks:
@@ -70,6 +72,7 @@ class Agent:
         self.boot = Boot(self.pulse, me, settings)
         self.asked = Asked(self.pulse)
         self.slots = LoopSlots()
+        self.tally = Tally()
         self.last_words = LastWords(
             self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval
         )

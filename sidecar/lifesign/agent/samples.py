@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, Callable
 
 _SYMBOLS = ("AAPL", "MSFT", "NVDA", "TSLA", "AMZN")
 _SIDES = ("BUY", "SELL")
 _STATUSES = ("NEW", "FILLED", "CANCELLED")
 
+Sample = Callable[[random.Random, int], "dict[str, Any]"]
 
-def sample_event(rng: random.Random, index: int) -> dict[str, Any]:
-    """A trade, an order and a position in turn; the same `rng` state and `index` give the same event.
+
+def sample_events(account: str = "DRY-RUN") -> tuple[Sample, Sample, Sample]:
+    """Factories of a trade, an order and a position; the same `rng` state and index give the same event.
 
     Only ``rng.random()`` is drawn from: its sequence is the same on every version of Python.
     """
-    kind = ("trade", "order", "position")[index % 3]
-    event: dict[str, Any] = {
-        "type": kind,
-        "id": f"{kind}-{index}",
-        "symbol": _pick(rng, _SYMBOLS),
-        "quantity": 1 + int(rng.random() * 100),
-        "price": round(50 + rng.random() * 450, 2),
-        "account": "DRY-RUN",
-        "dry_run": True,
-    }
-    if kind != "position":
-        event["side"] = _pick(rng, _SIDES)
-    if kind == "order":
-        event["status"] = _pick(rng, _STATUSES)
-    return event
+
+    def common(kind: str, rng: random.Random, index: int) -> dict[str, Any]:
+        return {
+            "type": kind,
+            "id": f"{kind}-{index}",
+            "symbol": _pick(rng, _SYMBOLS),
+            "quantity": 1 + int(rng.random() * 100),
+            "price": round(50 + rng.random() * 450, 2),
+            "account": account,
+            "dry_run": True,
+        }
+
+    def trade(rng: random.Random, index: int) -> dict[str, Any]:
+        return {**common("trade", rng, index), "side": _pick(rng, _SIDES)}
+
+    def order(rng: random.Random, index: int) -> dict[str, Any]:
+        return {**common("order", rng, index), "side": _pick(rng, _SIDES), "status": _pick(rng, _STATUSES)}
+
+    def position(rng: random.Random, index: int) -> dict[str, Any]:
+        return common("position", rng, index)
+
+    return trade, order, position
 
 
 def _pick(rng: random.Random, choices: tuple[str, ...]) -> str:

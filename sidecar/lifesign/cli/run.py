@@ -9,7 +9,7 @@ import sys
 from typing import Mapping, NamedTuple
 
 import lifesign
-from lifesign.cli import extra, options, rundirectory
+from lifesign.cli import dryrun, extra, options, rundirectory
 from lifesign.cli.supervisor import Beside, Supervisor
 from lifesign.cli.terminal import complain
 from lifesign.errors import LifesignError, UsageError
@@ -29,6 +29,11 @@ _AGENT_SETTINGS = (
     "async_debug",
     "dump_interval",
     "last_words",
+    "dry_run",
+    "dry_run_pattern",
+    "dry_run_rate",
+    "dry_run_seed",
+    "dry_run_account",
 )
 _INJECT = os.path.join(os.path.dirname(os.path.abspath(lifesign.__file__)), "agent", "inject")
 FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush
@@ -78,6 +83,7 @@ def environments(given: options.Given, environ: Mapping[str, str], directory: st
     """What CMD gets on top of `environ`: the run directory, its settings, and the way in; and the sidecar."""
     shared = BY_NAME["dir"].env
     command = {**environ, **given.variables(environ, _AGENT_SETTINGS), shared: directory}
+    command.update(dryrun.variables(given.settings(environ)))
     command["PYTHONPATH"] = os.pathsep.join(filter(None, (_INJECT, environ.get("PYTHONPATH"))))
     sidecar = {**environ, **given.variables(environ, BY_NAME), shared: directory}
     # The sidecar must not load the agent, nor modules that lie in the folder where CMD happens to start.

@@ -136,7 +136,7 @@ def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
     for event in snapshot.events:
         due = f", due every {duration(event.deadline)}" if event.deadline else ""
         newest = (
-            f"last {duration(event.age)} ago" if event.count + event.synthetic else f"none in {duration(event.age)}"
+            f"last {duration(event.age)} ago" if event.count or event.stand_in else f"none in {duration(event.age)}"
         )
         synthetic = f" and {event.synthetic} synthetic" if event.synthetic else ""
         late = event.deadline is not None and event.age > event.deadline

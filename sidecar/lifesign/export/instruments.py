@@ -10,7 +10,7 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Union
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
-from lifesign.watch.signals import Snapshot
+from lifesign.watch.signals import EventReading, Snapshot
 from lifesign.watch.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, STATES
 
 # Seconds, from a loop that is hardly late to one that a watcher calls blocked.
@@ -65,6 +65,9 @@ class Instruments:
         counter(semconv.RECORDS_DROPPED, [_as_callback(self._dropped)], "{record}", "Records lost, by reason")
         gauge(semconv.SPOOL_SIZE, [_as_callback(self._spool_size)], "By", "Bytes that wait for the Collector")
         counter(semconv.EXPORT_REJECTED, [_as_callback(self._rejected)], "{record}", "Records the Collector refused")
+        counter(semconv.DRY_RUN_EVENTS, [_as_callback(self._dry_run)], "{event}", "Events that a dry run made")
+        counter(semconv.DRY_RUN_SKIPPED, [_as_callback(self._skipped)], "{event}", "Events that came too late to make")
+        gauge(semconv.DRY_RUN_LAG, [_as_callback(self._lag)], "s", "How late a dry run is")
         gauge(semconv.PROCESS_UPTIME, [_as_callback(self._uptime)], "s", "Time since the process began")
         self._delay = meter.create_histogram(
             semconv.EVENTLOOP_DELAY,
@@ -107,12 +110,12 @@ class Instruments:
 
     def _event_ages(self) -> Points:
         for event in self.snapshot.events:
-            yield Observation(event.age, {semconv.EVENT_NAME: event.name})
+            yield Observation(event.age, _whose_age(event))
 
     def _event_deadlines(self) -> Points:
         for event in self.snapshot.events:
             if event.deadline is not None:
-                yield Observation(event.deadline, {semconv.EVENT_NAME: event.name})
+                yield Observation(event.deadline, _whose_age(event))
 
     def _boot_duration(self) -> Points:
         if self.snapshot.boot_duration is not None:
@@ -127,6 +130,8 @@ class Instruments:
     def _postconditions(self) -> Points:
         for check in self.snapshot.postconditions:
             yield Observation(int(check.passed), {semconv.POSTCONDITION_NAME: check.name})
+        for check in self.snapshot.synthetic_postconditions:
+            yield Observation(int(check.passed), {semconv.POSTCONDITION_NAME: check.name, **_SYNTHETIC})
 
     def _dropped(self) -> Points:
         own = self._own().dropped
@@ -140,8 +145,28 @@ class Instruments:
     def _rejected(self) -> Points:
         yield Observation(self._own().rejected)
 
+    def _dry_run(self) -> Points:
+        if self.snapshot.dry_run is not None:
+            for kind, counts in self.snapshot.dry_run.types.items():
+                for outcome, count in zip(("handled", "failed"), counts):
+                    attributes = {semconv.DRY_RUN_TYPE: kind, semconv.DRY_RUN_OUTCOME: outcome}
+                    yield Observation(count, {**attributes, **_SYNTHETIC})
+
+    def _skipped(self) -> Points:
+        if self.snapshot.dry_run is not None:
+            yield Observation(self.snapshot.dry_run.skipped, _SYNTHETIC)
+
+    def _lag(self) -> Points:
+        if self.snapshot.dry_run is not None:
+            yield Observation(self.snapshot.dry_run.lag, _SYNTHETIC)
+
     def _uptime(self) -> Points:
         yield Observation(self.snapshot.uptime)
+
+
+def _whose_age(event: EventReading) -> dict[str, str]:
+    """Where synthetic events stand in for real ones, so do their age and deadline: no alert may count them."""
+    return {semconv.EVENT_NAME: event.name, **(_SYNTHETIC if event.stand_in else {})}
 
 
 def _as_callback(points: Callable[[], Points]) -> Callable[[CallbackOptions], Iterable[Observation]]:

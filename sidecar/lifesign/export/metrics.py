@@ -24,7 +24,7 @@ from lifesign.watch.signals import Resource, Snapshot
 GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered
 
 # Counted by the main process since it began; the others since this sidecar did.
-_OF_PROCESS = (semconv.HEARTBEATS, semconv.EVENTS)
+_OF_PROCESS = (semconv.HEARTBEATS, semconv.EVENTS, semconv.DRY_RUN_EVENTS, semconv.DRY_RUN_SKIPPED)
 
 
 class Metrics:

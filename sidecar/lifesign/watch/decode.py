@@ -8,7 +8,14 @@ import msgspec
 
 from lifesign.wire import records
 
-RingRecord = Union[records.PostconditionReport, records.TaskDump, records.TaskGroup, records.Stall, records.DryRunEvent]
+RingRecord = Union[
+    records.PostconditionReport,
+    records.TaskDump,
+    records.TaskGroup,
+    records.Stall,
+    records.DryRunEvent,
+    records.DryRunTotals,
+]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
 Record = Union[RingRecord, BootRecord]
@@ -31,6 +38,7 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "stall": msgspec.json.Decoder(records.Stall),
     "dry_run": msgspec.json.Decoder(records.DryRunEvent),
     "boot_expects": msgspec.json.Decoder(records.BootExpects),
+    "dry_run_totals": msgspec.json.Decoder(records.DryRunTotals),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

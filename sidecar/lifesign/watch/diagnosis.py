@@ -201,7 +201,7 @@ def _overdue(reading: Reading, phase: int) -> Verdict | None:
     promised = [event for event in reading.events if event.deadline_ns]
     for event in promised:
         age = event_age(event, reading.started, reading.now)
-        never = not event.real + event.synthetic
+        never = not (event.mono_ns or event.stand_in_ns)
         if age > event.deadline_ns or (never and phase == layout.BOOT_TIMED_OUT):
             ago = "has not come since the start" if never else "came last"
             return Verdict(
@@ -217,8 +217,11 @@ def _promises(reading: Reading) -> str:
 
 
 def event_age(event: EventCount, started: int, now: int) -> int:
-    """Nanoseconds since the newest event, or since `started` where there was none."""
-    return max(0, now - (event.mono_ns or started))
+    """Nanoseconds since the newest event, or since `started` where there was none.
+
+    In a dry run that no real event came to, synthetic ones stand in for them.
+    """
+    return max(0, now - (event.mono_ns or event.stand_in_ns or started))
 
 
 def _age(reading: Reading, moment: int) -> int:

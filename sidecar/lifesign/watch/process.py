@@ -156,7 +156,7 @@ class WatchedProcess:
         self.ended = verdict.state in states.ENDED
         seen = snapshot(
             self.key, self.identity, self.resource, verdict, reading, self._boot,
-            tuple(self._ring.postconditions.values()), dict(self._dropped), self._delays.new(vitals),
+            self._ring, dict(self._dropped), self._delays.new(vitals),
         )  # fmt: skip
         return Look(seen, made)
 

@@ -9,15 +9,16 @@ from lifesign.watch.decode import InvalidRecordError
 from lifesign.watch.decode import record as decoded
 from lifesign.watch.dumps import stack_attributes
 from lifesign.watch.lane import Lane
-from lifesign.watch.signals import Attributes, PostconditionReading, Signal
+from lifesign.watch.signals import Attributes, DryRunReading, PostconditionReading, Signal
 from lifesign.watch.sources import Source
 from lifesign.watch.transitions import NO_EVIDENCE, Evidence
 from lifesign.watch.translate import recovered, signals
 from lifesign.wire.lane import LaneRead
-from lifesign.wire.records import PostconditionReport, PostconditionResult, Stall
+from lifesign.wire.records import DryRunTotals, PostconditionReport, PostconditionResult, Stall
 
-KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run"))
+KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run", "dry_run_totals"))
 _POSTCONDITIONS_MAX = 500
+_DRY_RUN_TYPES_MAX = 100
 
 
 class RingView:
@@ -36,6 +37,8 @@ class RingView:
         self._source = source
         self._stall: Stall | None = None
         self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
+        self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
+        self.dry_run: DryRunReading | None = None
 
     def signals(self, now: int) -> list[Signal]:
         """What is new; `now` in wall clock nanoseconds."""
@@ -50,6 +53,8 @@ class RingView:
                 made += [recovered(result, record, self._resource, uid, now) for result in again]
             elif record["kind"] == "stall":
                 self._stall = record
+            elif record["kind"] == "dry_run_totals":
+                self.dry_run = _dry_run(record)
         return made
 
     def recall(self, read: LaneRead, told: int) -> None:
@@ -76,14 +81,18 @@ class RingView:
 
     def _remember(self, report: PostconditionReport) -> list[PostconditionResult]:
         """Notes the outcomes; returns those of checks that hold again."""
+        known = self.synthetic_postconditions if report["synthetic"] else self.postconditions
         again: list[PostconditionResult] = []
         for result in report["results"]:
             name = result["name"]
-            before = self.postconditions.get(name)
+            before = known.get(name)
             if before is not None and result["passed"] and not before.passed:
                 again.append(result)
-            if before is not None or len(self.postconditions) < _POSTCONDITIONS_MAX:
-                self.postconditions[name] = PostconditionReading(
-                    name, result["passed"], result["critical"], result["reason"]
-                )
+            if before is not None or len(known) < _POSTCONDITIONS_MAX:
+                known[name] = PostconditionReading(name, result["passed"], result["critical"], result["reason"])
         return again
+
+
+def _dry_run(totals: DryRunTotals) -> DryRunReading:
+    types = {one["type"]: (one["handled"], one["failed"]) for one in totals["types"][:_DRY_RUN_TYPES_MAX]}
+    return DryRunReading(types, totals["skipped"], totals["lag"])

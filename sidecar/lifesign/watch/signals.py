@@ -60,13 +60,17 @@ Signal = Union[Span, Log]
 
 
 class EventReading(msgspec.Struct, frozen=True):
-    """One event name of one process; `age` in seconds, since boot until the first event."""
+    """One event name of one process; `age` in seconds, since boot until the first event.
+
+    `stand_in`: the age is that of a synthetic event, in a dry run that no real event came to.
+    """
 
     name: str
     count: int
     synthetic: int
     age: float
     deadline: float | None
+    stand_in: bool = False
 
 
 class PostconditionReading(msgspec.Struct, frozen=True):
@@ -76,6 +80,14 @@ class PostconditionReading(msgspec.Struct, frozen=True):
     passed: bool
     critical: bool
     reason: str
+
+
+class DryRunReading(msgspec.Struct, frozen=True):
+    """All the dry runs of a process since it began: handled and failed events by type; `lag` in seconds."""
+
+    types: dict[str, tuple[int, int]]
+    skipped: int
+    lag: float
 
 
 class CheckpointReading(msgspec.Struct, frozen=True):
@@ -123,3 +135,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     boot_trace: str = ""
     failing: int = 0
     new_delays: tuple[float, ...] = ()
+    synthetic_postconditions: tuple[PostconditionReading, ...] = ()  # those that ran as synthetic work
+    dry_run: DryRunReading | None = None

@@ -6,7 +6,8 @@ from lifesign import semconv
 from lifesign.watch import states
 from lifesign.watch.boot import BootView
 from lifesign.watch.diagnosis import Reading, Verdict, event_age
-from lifesign.watch.signals import EventReading, PostconditionReading, Resource, Snapshot
+from lifesign.watch.ring import RingView
+from lifesign.watch.signals import EventReading, Resource, Snapshot
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, Vitals
 from lifesign.wire.records import Identity
@@ -40,7 +41,7 @@ def snapshot(
     verdict: Verdict,
     reading: Reading,
     boot: BootView,
-    postconditions: tuple[PostconditionReading, ...],
+    ring: RingView,
     dropped: dict[str, int],
     new_delays: tuple[float, ...],
 ) -> Snapshot:
@@ -67,7 +68,7 @@ def snapshot(
         tasks=reading.watchdog.tasks if reading.watchdog else 0,
         loops=len(running),
         events=_events(reading),
-        postconditions=postconditions,
+        postconditions=tuple(ring.postconditions.values()),
         checkpoints=boot.checkpoints(),
         boot=boot.outcome,
         boot_duration=boot.duration,
@@ -77,6 +78,8 @@ def snapshot(
         boot_trace=boot.trace,
         failing=reading.watchdog.failing if reading.watchdog else 0,
         new_delays=new_delays,
+        synthetic_postconditions=tuple(ring.synthetic_postconditions.values()),
+        dry_run=ring.dry_run,
     )
 
 
@@ -97,6 +100,7 @@ def _events(reading: Reading) -> tuple[EventReading, ...]:
                 max(event.mono_ns, same.mono_ns),
                 max(event.wall_ns, same.wall_ns),
                 event.deadline_ns or same.deadline_ns,
+                max(event.stand_in_ns, same.stand_in_ns),
             )
         by_name[event.name] = event
     return tuple(
@@ -106,6 +110,7 @@ def _events(reading: Reading) -> tuple[EventReading, ...]:
             synthetic=event.synthetic,
             age=event_age(event, reading.started, reading.now) / 1e9,
             deadline=event.deadline_ns / 1e9 if event.deadline_ns else None,
+            stand_in=event.stand_in_ns > 0 and not event.mono_ns,
         )
         for event in by_name.values()
     )

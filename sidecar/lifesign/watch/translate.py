@@ -35,7 +35,7 @@ def signals(record: RingRecord, resource: str, uid: str, observed: int, source: 
         return [task_group(record, resource, uid, observed, source)]
     if record["kind"] == "task_dump":
         return [task_dump(record, resource, uid, observed)]
-    return []  # a stall is evidence for a verdict, no news of its own
+    return []  # a stall is evidence for a verdict, totals are metrics: no news of their own
 
 
 def exception_attributes(error: Failure) -> Attributes:
@@ -136,6 +136,7 @@ def _dry_run(record: DryRunEvent, resource: str, uid: str, observed: int) -> lis
         **synthetic_attributes(True),
         semconv.DRY_RUN_TYPE: record["type"],
         semconv.DRY_RUN_INDEX: record["index"],
+        semconv.DRY_RUN_ADJUSTED_COUNT: record["adjusted_count"],
     }
     made: list[Signal] = []
     if error is not None:

@@ -34,7 +34,8 @@ middle of a write costs the newest value, never both.
 
 **Event counter**: word 0 length of the name in bytes (0: unused; stored last), 64 bytes of name in
 UTF-8, then words: count of real events, count of synthetic ones, monotonic and wall time of the
-newest, deadline in nanoseconds (0: not promised).
+newest real one, deadline in nanoseconds (0: not promised), monotonic time of the newest synthetic one
+in a process that is a dry run (0 in any other: there synthetic events prove nothing).
 
 **Lane**: 64 bytes of header (words: head, tail, next sequence number, refused), then records.
 Positions only grow; position *p* stands at byte ``p % size`` of the lane's data. From ``tail`` to

@@ -57,7 +57,11 @@ class WatchdogSigns(NamedTuple):
 
 
 class EventCount(NamedTuple):
-    """One event counter; `deadline_ns` is 0 where nothing is promised."""
+    """One event counter, with the time of the newest real event.
+
+    `deadline_ns` is 0 where nothing is promised; `stand_in_ns` is the monotonic time of the newest synthetic
+    event where the process is a dry run, else 0.
+    """
 
     name: str
     real: int
@@ -65,6 +69,7 @@ class EventCount(NamedTuple):
     mono_ns: int
     wall_ns: int
     deadline_ns: int
+    stand_in_ns: int = 0
 
 
 class Vitals(NamedTuple):
@@ -248,5 +253,4 @@ def _events(raw: bytes, base: int) -> Iterator[EventCount]:
         if not 0 < length <= layout.EVENT_NAME_BYTES:
             continue
         name = raw[start + _WORD : start + _WORD + length].decode("utf-8", "replace")
-        count, synthetic, mono, wall, deadline = struct.unpack_from("<5Q", raw, start + _WORD + layout.EVENT_NAME_BYTES)
-        yield EventCount(name, count, synthetic, mono, wall, deadline)
+        yield EventCount(name, *struct.unpack_from("<6Q", raw, start + _WORD + layout.EVENT_NAME_BYTES))

@@ -189,7 +189,11 @@ class Stall(TypedDict):
 
 
 class DryRunEvent(TypedDict):
-    """One synthetic event that went through the service's own handler."""
+    """One synthetic event that went through the service's own handler.
+
+    At high rates only some are told of: `adjusted_count` is how many events this one stands for, 0 where it is
+    told of only because it failed.
+    """
 
     kind: Literal["dry_run"]
     trace: str
@@ -199,3 +203,26 @@ class DryRunEvent(TypedDict):
     start: int
     end: int
     error: Failure | None
+    adjusted_count: int
+
+
+class DryRunCount(TypedDict):
+    """Synthetic events of one type; `failed` are those whose handler raised."""
+
+    type: str
+    handled: int
+    failed: int
+
+
+class DryRunTotals(TypedDict):
+    """All the dry runs of the process since it began, told once a second while one runs, and at its end.
+
+    `skipped` are events that were not made because the handler took too long; `lag` is by how many seconds the
+    slowest run that goes on is behind its schedule now.
+    """
+
+    kind: Literal["dry_run_totals"]
+    at: int
+    types: list[DryRunCount]
+    skipped: int
+    lag: float

@@ -30,7 +30,7 @@ async def main() -> None:
     with lifesign.checkpoint("broker connected"):
         await asyncio.sleep(0.05)
     lifesign.event("order")
-    async with lifesign.DryRun(lambda _: lifesign.event("order"), rate=100, limit=3) as run:
+    async with lifesign.DryRun(lambda _: lifesign.event("order"), rate=100, limit=3, force=True) as run:
         await run.wait()
     print("ready", flush=True)
     await ending.wait()

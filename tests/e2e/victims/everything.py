@@ -41,7 +41,7 @@ async def main():
         os.kill(os.getpid(), signal.SIGUSR1)
     other = threading.Thread(target=asyncio.run, args=(asyncio.sleep(0.3),))
     other.start()
-    async with lifesign.DryRun(lambda event: None, rate=1000, limit=3) as run:
+    async with lifesign.DryRun(lambda event: None, rate=100, limit=3, force=True) as run:
         await run.wait()
     report = await lifesign.check_postconditions()
     assert not report.passed

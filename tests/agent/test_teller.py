@@ -1,0 +1,124 @@
+"""What is told of a dry run: some events one by one, all of them in exact counts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable
+
+import pytest
+
+import lifesign
+from lifesign.agent import process, teller
+from lifesign.agent.tally import TYPES_MAX, Tally
+
+FAST = 1000.0
+
+
+@pytest.fixture(autouse=True)
+def dry_run_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+
+
+def of(kind: str) -> Callable[[Any, int], dict[str, str]]:
+    return lambda rng, index: {"type": kind}
+
+
+async def test_at_a_high_rate_one_in_so_many_is_told_and_all_are_counted(started: Callable[..., Any]) -> None:
+    pulse = started()
+
+    def handler(event: Any) -> None:
+        if event["type"] == "b":
+            raise ValueError("no")
+
+    async with lifesign.DryRun(handler, events=[of("a"), of("b")], rate=1000, limit=500) as run:
+        await run.wait()
+    told = pulse.ring("dry_run")
+    in_turn = [one for one in told if one["adjusted_count"]]
+    assert [one["index"] for one in in_turn] == list(range(0, 500, 10))
+    assert {one["adjusted_count"] for one in in_turn} == {10}
+    # A failure is told out of turn too, a few a second, and then stands for nothing but itself.
+    more = [one for one in told if not one["adjusted_count"]]
+    assert more
+    assert {one["error"]["type"] for one in more} == {"ValueError"}
+    totals = pulse.ring("dry_run_totals")[-1]
+    assert totals["types"] == [{"type": "a", "handled": 250, "failed": 0}, {"type": "b", "handled": 0, "failed": 250}]
+    assert (totals["skipped"], totals["lag"]) == (0, 0.0)
+
+
+async def test_a_handler_that_hangs_is_seen_as_lag_while_it_does(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teller, "TELL_SECONDS", 0.01)
+    pulse = started()
+    run = lifesign.DryRun(lambda _: asyncio.sleep(60), rate=FAST)
+    await run.start()
+    for _ in range(2000):
+        totals = pulse.ring("dry_run_totals")
+        if totals and totals[-1]["lag"] > 0.05:
+            break
+        await asyncio.sleep(0.005)
+    else:
+        raise AssertionError("no lag was told")
+    assert run.lag > 0.05
+    await run.stop()
+    assert pulse.ring("dry_run_totals")[-1]["lag"] == 0  # it is over
+
+
+async def test_what_was_skipped_is_told_once(started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teller, "TELL_SECONDS", 0.005)
+    now = 0.0
+    monkeypatch.setattr("lifesign.agent.dryrun.time", Clock(lambda: now))
+    pulse = started()
+
+    def handler(event: Any) -> None:
+        nonlocal now
+        now += 3.02
+
+    async with lifesign.DryRun(handler, rate=10, limit=3) as run:
+        await run.wait()
+    # At 3.02 the event of 0.1 is 2.92 s late: 19 are skipped, up to 2.0. At 6.04 that of 2.1 is 3.94 s late: 29.
+    assert run.skipped == 19 + 29
+    assert pulse.ring("dry_run_totals")[-1]["skipped"] == run.skipped
+
+
+class Clock:
+    """The module `time`, with a monotonic clock of our own."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.monotonic = monotonic
+
+    @staticmethod
+    def time_ns() -> int:
+        return 1
+
+
+async def test_the_share_that_is_told_follows_what_is_made(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started()
+    agent = process.running()
+    assert agent is not None
+    monkeypatch.setattr(teller, "TELL_SECONDS", 0.01)
+    told = teller.Teller(20_000)
+    assert [told.stands_for(index) for index in (0, 1, 200)] == [200, 0, 200]
+    with told.every_second(asyncio.get_running_loop(), lambda: (0.0, 0)):
+        await asyncio.sleep(0.05)
+    assert told.stands_for(7) == 1  # nothing was made: the next one is told
+
+
+def test_endless_types_do_not_grow_the_totals() -> None:
+    tally = Tally()
+    for number in range(TYPES_MAX + 10):
+        tally.count(f"type-{number}", failed=number % 2 == 1)
+    record = tally.record()
+    assert len(record["types"]) == TYPES_MAX + 1
+    assert record["types"][-1] == {"type": "other", "handled": 5, "failed": 5}
+
+
+def test_the_slowest_run_that_goes_on_is_the_lag() -> None:
+    tally = Tally()
+    tally.late(1, 0.5, 3)
+    tally.late(2, 0.25, 4)
+    assert (tally.record()["lag"], tally.record()["skipped"]) == (0.5, 7)
+    tally.ended(1)
+    assert (tally.record()["lag"], tally.record()["skipped"]) == (0.25, 7)
