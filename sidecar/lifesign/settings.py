@@ -181,6 +181,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
     Setting("spool_size", "256MiB", _size, "most that the spool may hold; the oldest goes first, counted"),
     Setting("shutdown_timeout", "5", _seconds, "seconds the sidecar may flush for when it ends"),
+    Setting("sigterm_delay", None, _seconds, "most seconds that SIGTERM waits for the watched processes to end"),
     Setting("page_addr", None, _address, "HOST:PORT of the local page"),
     Setting("health_addr", None, _address, "HOST:PORT of the health endpoints"),
     Setting("log_level", "warning", _level, "what the sidecar says on standard error"),
@@ -222,6 +223,7 @@ class Settings:
     spool_dir: str | None
     spool_size: int
     shutdown_timeout: float
+    sigterm_delay: float | None
     page_addr: tuple[str, int] | None
     health_addr: tuple[str, int] | None
     log_level: int

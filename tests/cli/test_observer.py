@@ -49,9 +49,9 @@ class Running:
         """Waits until these are the processes that it watches."""
         await until(lambda: [snapshot.pid for snapshot in self._observer._board.watched()] == list(pids))
 
-    async def is_orphaned(self) -> None:
-        """Waits until it knows that its supervisor is gone."""
-        await until(lambda: self._observer._orphaned)
+    async def is_leaving(self) -> None:
+        """Waits until it ends with the last watched process."""
+        await until(lambda: self._observer._leaving)
 
     async def sees_dead(self, pid: int) -> None:
         """Waits until it has taken a process for dead and done what follows from that."""
@@ -291,11 +291,32 @@ async def test_an_orphan_watches_until_the_last_process_has_ended(
         await sidecar.sees(4242, 4343)
         supervisor.write(b"nobody reads this")
         supervisor.close()
-        await sidecar.is_orphaned()
+        await sidecar.is_leaving()
         one.die()
         await sidecar.sees_dead(4242)
         assert not sidecar.stopping
         two.die()
+
+        await sidecar.ends()
+
+
+async def test_sigterm_may_wait_for_those_who_were_told_at_the_same_time(observe: Callable, main: MakeMain) -> None:
+    main = main()
+    async with observe(LIFESIGN_SIGTERM_DELAY="600") as sidecar:
+        await sidecar.sees(4242)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await sidecar.is_leaving()
+        assert not sidecar.stopping
+        main.die()
+
+        await sidecar.ends()
+
+
+async def test_sigterm_does_not_wait_for_ever(observe: Callable, main: MakeMain) -> None:
+    main()
+    async with observe(LIFESIGN_SIGTERM_DELAY="0.01") as sidecar:
+        await sidecar.sees(4242)
+        os.kill(os.getpid(), signal.SIGTERM)
 
         await sidecar.ends()
 

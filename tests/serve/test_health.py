@@ -19,8 +19,14 @@ def board() -> Board:
 
 
 @pytest.fixture
-def port(stage: Stage, board: Board) -> int:
-    stage.app = health_app(board, lambda: Sidecar(board.look_age(), 0.25))
+def asked() -> list[str]:
+    """Grows with each time that the sidecar was told of an end."""
+    return []
+
+
+@pytest.fixture
+def port(stage: Stage, board: Board, asked: list[str]) -> int:
+    stage.app = health_app(board, lambda: Sidecar(board.look_age(), 0.25), lambda: asked.append("end"))
     return stage.port
 
 
@@ -63,6 +69,13 @@ async def test_a_process_that_is_no_longer_watched_has_no_say(port: int, board: 
 
 async def test_a_kubelet_asks_by_the_address_of_the_pod(port: int) -> None:
     assert (await ask(port, "/livez", host="10.42.0.7:8081")).status == 200
+
+
+async def test_a_pre_stop_hook_tells_that_the_end_was_asked_for(port: int, asked: list[str]) -> None:
+    assert (await ask(port, "/app/livez")).status == 200
+    assert asked == []
+    assert (await ask(port, "/app/stopping")).status == 200
+    assert asked == ["end"]
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 405)])

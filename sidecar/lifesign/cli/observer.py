@@ -52,14 +52,14 @@ class Observer:
         self._pipeline = Pipeline(settings, environ) if is_configured(environ) else None
         self._environ = environ
         self._stopping = asyncio.Event()
-        self._orphaned = False
+        self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher
 
     async def run(self) -> None:
         """Watches until told to stop, then flushes within the shutdown timeout."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._stopping.set)
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
         # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         state: str | None = None
@@ -101,7 +101,7 @@ class Observer:
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.observe(snapshots)
-        if self._orphaned and self._watcher.all_ended():
+        if self._leaving and self._watcher.all_ended():
             self._stopping.set()
 
     async def _serve(self) -> dict[str, Server]:
@@ -110,7 +110,7 @@ class Observer:
         if address is not None or (self._supervised and self._pipeline is None):
             servers["page"] = await self._serve_page(address)
         if self._settings.health_addr is not None:
-            health = health_app(self._board, self._health)
+            health = health_app(self._board, self._health, self._watcher.end_asked)
             servers["health"] = Server(health, self._settings.health_addr, setting=self._named("health_addr"))
             await servers["health"].start()
         return servers
@@ -158,7 +158,16 @@ class Observer:
         if not content:
             asyncio.get_running_loop().remove_reader(0)
             # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
-            self._orphaned = True
+            self._leaving = True
+
+    def _terminate(self) -> None:
+        """SIGTERM: at once, or after those who were told at the same time and may still have something to say."""
+        delay = self._settings.sigterm_delay
+        if delay is None:
+            self._stopping.set()
+        elif not self._leaving:
+            self._leaving = True
+            asyncio.get_running_loop().call_later(delay, self._stopping.set)
 
     def _remark_if_alone(self) -> None:
         if not self._board.watched():

@@ -17,14 +17,17 @@ from lifesign.serve.verdicts import Sidecar
 from lifesign.watch.verdicts import Verdict
 
 
-def health_app(board: Board, sidecar: Callable[[], Sidecar]) -> Starlette:
+def health_app(board: Board, sidecar: Callable[[], Sidecar], end_asked: Callable[[], None]) -> Starlette:
     """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
 
-    No Host check here: a kubelet asks by the address of the pod.
+    ``/app/stopping`` is for the preStop hook of the main container, which a kubelet can only ask with GET;
+    the most that a stranger can do with it is to have a death of the next minutes told as an end that was
+    asked for. No Host check here: a kubelet asks by the address of the pod.
 
     Args:
         board: what is known of the main processes.
         sidecar: how the sidecar is, asked at every request.
+        end_asked: told that the end of the main processes was asked for.
     """
     judges: dict[str, Callable[[], Verdict]] = {
         "/livez": lambda: verdicts.sidecar_livez(sidecar()),
@@ -33,6 +36,12 @@ def health_app(board: Board, sidecar: Callable[[], Sidecar]) -> Starlette:
         "/app/readyz": lambda: verdicts.app_readyz(board.watched()),
         "/app/startupz": lambda: verdicts.app_startupz(board.watched()),
     }
+
+    def stopping() -> Verdict:
+        end_asked()
+        return Verdict(True, ())
+
+    judges["/app/stopping"] = stopping
     routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
     return Starlette(routes=routes, middleware=[Middleware(SmallRequests)])
 

@@ -13,7 +13,7 @@ from lifesign.settings import Settings
 from lifesign.watch import decode, states
 from lifesign.watch.boot import BootView
 from lifesign.watch.cursors import Cursor
-from lifesign.watch.diagnosis import Reading, Verdict, diagnose
+from lifesign.watch.diagnosis import Ending, Reading, Verdict, diagnose
 from lifesign.watch.lane import Lane
 from lifesign.watch.rejected import Rejected
 from lifesign.watch.resource import resource
@@ -33,6 +33,7 @@ _logger = logging.getLogger("lifesign.watch")
 _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # more than it takes to write how a child ended
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
+_ASKED_NS = 600_000_000_000  # a process that lives on for so long after it was asked to end was not
 
 
 class Look(NamedTuple):
@@ -79,6 +80,7 @@ class WatchedProcess:
         self.resource = resource(key, self.identity, environ)
         self.ended = False
         self._gone_since = 0
+        self._asked_since: int | None = None
         self._thawing = False
         self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
         self._ring_lane = Lane(self._reader.ring, RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence)
@@ -95,6 +97,15 @@ class WatchedProcess:
 
     def close(self) -> None:
         self._opened.close()
+
+    @property
+    def ill(self) -> bool:
+        """Whether it is blocked or frozen, as far as has been told."""
+        return self._transitions.state in _ILL
+
+    def end_asked(self) -> None:
+        """Its end was asked for, by somebody who does not write `run.json`."""
+        self._asked_since = time.monotonic_ns()
 
     def request_dump(self) -> int:
         """Asks the process for a task dump; returns the count that its answer will carry.
@@ -130,7 +141,7 @@ class WatchedProcess:
             timeout=timeout,
             boot_timeout=int(self.identity["boot_timeout"] * 1e9),
             tombstone=None if alive else decode.tombstone(self._reader.tombstone()),
-            ending=self._directory.ending(self.identity["pid"]),
+            ending=self._ending(mono),
             circumstances=self._witness.look(alive, vitals, started, timeout, mono, wall),
             told=self._transitions.state,
         )
@@ -175,6 +186,12 @@ class WatchedProcess:
         cursor.ring_sequence = self._ring_lane.sequence
         cursor.state = self._transitions.state
         cursor.state_since = self._transitions.since
+
+    def _ending(self, now: int) -> Ending:
+        ending = self._directory.ending(self.identity["pid"])
+        if ending.asked is None and self._asked_since is not None and now - self._asked_since < _ASKED_NS:
+            return ending._replace(asked="SIGTERM")
+        return ending
 
     def _wait_for_the_supervisor(self, now: int) -> bool:
         """Whether to leave the verdict open: the kernel frees the lock before the supervisor hears of the end."""

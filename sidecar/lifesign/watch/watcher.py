@@ -123,6 +123,17 @@ class Watcher:
                 f"process {key} cannot be asked: {error}", "let the sidecar's user or group write to the run directory"
             ) from None
 
+    def end_asked(self) -> None:
+        """A pod is about to end its main container: whoever is gone after this was asked to go.
+
+        Not where a process is blocked or frozen: a container that is ended because a liveness probe failed
+        is ended in the same way, and nobody asked for that illness.
+        """
+        living = [process for process in self._processes.values() if not process.ended]
+        if not any(process.ill for process in living):
+            for process in living:
+                process.end_asked()
+
     def all_ended(self) -> bool:
         """Whether none of the watched processes lives."""
         return all(process.ended for process in self._processes.values())

@@ -1,0 +1,72 @@
+{{/*
+What the main container gets. All of these take what those of _sidecar.tpl take.
+*/}}
+
+{{/*
+A list for `env`. Where your container has a PYTHONPATH of its own, say it in `main.pythonPath` and leave
+it out of the container.
+*/}}
+{{- define "lifesign.env" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+- name: LIFESIGN_DIR
+  value: /lifesign/run
+- name: PYTHONPATH
+  value: {{ list (include "lifesign.agentPath" .) $scope.values.main.pythonPath | compact | join ":" | quote }}
+{{- with $scope.values.settings }}
+{{ include "lifesign.settings" . }}
+{{- end }}
+{{- end -}}
+
+{{/* A list for `volumeMounts`. */}}
+{{- define "lifesign.volumeMounts" -}}
+- name: lifesign-agent
+  mountPath: /lifesign/agent
+  readOnly: true
+- name: lifesign-run
+  mountPath: /lifesign/run
+{{- end -}}
+
+{{/* startupProbe, livenessProbe and readinessProbe, as far as they are switched on. */}}
+{{- define "lifesign.probes" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+{{- $probes := dict -}}
+{{- if ne $scope.values.probes.by "none" -}}
+{{- range $kind, $endpoint := dict "startup" "startupz" "liveness" "livez" "readiness" "readyz" -}}
+{{- $wanted := index $scope.values.probes $kind -}}
+{{- if $wanted.enabled -}}
+{{- $probe := omit $wanted "enabled" -}}
+{{- if eq $scope.values.probes.by "http" -}}
+{{- $get := dict "path" (printf "/app/%s" $endpoint) "port" $scope.values.sidecar.healthPort -}}
+{{- $probe = set $probe "httpGet" $get -}}
+{{- else -}}
+{{- $flag := dict "startup" "--startup" "liveness" "--live" "readiness" "--ready" -}}
+{{- $command := list $scope.values.probes.python "-m" "lifesign.probe" (index $flag $kind) -}}
+{{- $probe = set $probe "exec" (dict "command" $command) -}}
+{{- end -}}
+{{- $probes = set $probes (printf "%sProbe" $kind) $probe -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $probes -}}
+{{- end -}}
+
+{{/*
+A `lifecycle`. The hook tells the sidecar that the end was asked for, before the main process is told.
+Without it a process that dies of SIGTERM reads as dead.
+*/}}
+{{- define "lifesign.lifecycle" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+{{- if and $scope.values.preStop (eq $scope.values.probes.by "http") -}}
+preStop:
+  httpGet:
+    path: /app/stopping
+    port: {{ int $scope.values.sidecar.healthPort }}
+{{- else -}}
+{}
+{{- end -}}
+{{- end -}}
+
+{{/* What `lifesign inject /lifesign/agent` says should stand on PYTHONPATH. */}}
+{{- define "lifesign.agentPath" -}}
+/lifesign/agent/lifesign/agent/inject
+{{- end -}}

@@ -1,0 +1,139 @@
+{{/*
+Conditions, variables and patches of the admission policy: what lifesign.watched does, said in CEL. What is
+put into a pod is rendered by the same templates; CONTAINER and SERVICE stand for what only the pod knows.
+*/}}
+{{- define "lifesign.policy" -}}
+{{- $in := dict "root" . "container" "CONTAINER" "service" "SERVICE" -}}
+{{- $scope := include "lifesign.scope" $in | fromYaml -}}
+{{- $env := list -}}
+{{- range include "lifesign.env" $in | fromYamlArray -}}
+{{- if ne .name "PYTHONPATH" -}}{{- $env = append $env . -}}{{- end -}}
+{{- end -}}
+matchConditions:
+  - name: asked-for
+    expression: >-
+      has(object.metadata.annotations) && "lifesign/inject" in object.metadata.annotations
+      && object.metadata.annotations["lifesign/inject"] == "true"
+  - name: not-there-yet
+    expression: >-
+      !has(object.spec.initContainers) || !object.spec.initContainers.exists(c, c.name == "lifesign-inject")
+  - name: the-container-exists
+    expression: >-
+      !("lifesign/container" in object.metadata.annotations)
+      || object.spec.containers.exists(c, c.name == object.metadata.annotations["lifesign/container"])
+  # On the network of its node the health port could be somebody else's.
+  - name: has-a-network-of-its-own
+    expression: "!has(object.spec.hostNetwork) || !object.spec.hostNetwork"
+  # A path that is not known here cannot be kept.
+  - name: its-python-path-is-plain
+    expression: >-
+      !object.spec.containers.exists(c, has(c.env) && c.env.exists(e, e.name == "PYTHONPATH" && has(e.valueFrom)))
+  {{- if not $scope.values.sidecar.native }}
+  # A Job does not complete beside a plain sidecar.
+  - name: goes-on-for-ever
+    expression: >-
+      !has(object.spec.restartPolicy) || object.spec.restartPolicy == "Always"
+  {{- end }}
+variables:
+  - name: container
+    expression: >-
+      "lifesign/container" in object.metadata.annotations
+      ? object.metadata.annotations["lifesign/container"] : object.spec.containers[0].name
+  - name: service
+    expression: >-
+      has(object.metadata.labels) && "app.kubernetes.io/name" in object.metadata.labels
+      ? object.metadata.labels["app.kubernetes.io/name"] : variables.container
+  - name: at
+    expression: object.spec.containers.map(c, c.name).indexOf(variables.container)
+  - name: main
+    expression: object.spec.containers[variables.at]
+  - name: path
+    expression: '"/spec/containers/" + string(variables.at)'
+  - name: variables
+    expression: "has(variables.main.env) ? variables.main.env.map(e, e.name) : []"
+  - name: imagePath
+    expression: >-
+      "lifesign/python-path" in object.metadata.annotations
+      ? ":" + object.metadata.annotations["lifesign/python-path"] : ""
+mutations:
+  # Lists that are not there yet.
+  - {{ include "lifesign.policy.ensure" (dict "has" "object.spec.initContainers" "path" `"/spec/initContainers"`) | nindent 4 | trim }}
+  - {{ include "lifesign.policy.ensure" (dict "has" "object.spec.volumes" "path" `"/spec/volumes"`) | nindent 4 | trim }}
+  - {{ include "lifesign.policy.ensure" (dict "has" "variables.main.env" "path" `variables.path + "/env"`) | nindent 4 | trim }}
+  - {{ include "lifesign.policy.ensure" (dict "has" "variables.main.volumeMounts" "path" `variables.path + "/volumeMounts"`) | nindent 4 | trim }}
+  {{- $patches := list }}
+  {{- range include "lifesign.initContainers" $in | fromYamlArray | reverse }}
+  {{- $patches = append $patches (dict "path" `"/spec/initContainers/0"` "value" .) }}
+  {{- end }}
+  {{- range include "lifesign.containers" $in | fromYamlArray }}
+  {{- $patches = append $patches (dict "path" `"/spec/containers/-"` "value" .) }}
+  {{- end }}
+  {{- range include "lifesign.volumes" $in | fromYamlArray }}
+  {{- $patches = append $patches (dict "path" `"/spec/volumes/-"` "value" .) }}
+  {{- end }}
+  {{- range include "lifesign.volumeMounts" $in | fromYamlArray }}
+  {{- $patches = append $patches (dict "path" `variables.path + "/volumeMounts/-"` "value" .) }}
+  {{- end }}
+  {{- range $env }}
+  {{- $patches = append $patches (dict "path" `variables.path + "/env/-"` "value" . "unless" (printf "%s in variables.variables" (toJson .name))) }}
+  {{- end }}
+  {{- range $name, $probe := include "lifesign.probes" $in | fromYaml }}
+  {{- $patches = append $patches (dict "path" (printf `variables.path + "/%s"` $name) "value" $probe "unless" (printf "has(variables.main.%s)" $name)) }}
+  {{- end }}
+  {{- with include "lifesign.lifecycle" $in | fromYaml }}
+  {{- $patches = append $patches (dict "path" `variables.path + "/lifecycle"` "value" . "unless" "has(variables.main.lifecycle)") }}
+  {{- end }}
+  - patchType: JSONPatch
+    jsonPatch:
+      expression: |-
+        {{- range $index, $patch := $patches }}
+        {{ if $index }}+ {{ end }}{{ with $patch.unless }}({{ . }} ? [] : {{ end }}[JSONPatch{op: "add", path: {{ $patch.path }}, value: {{ include "lifesign.cel" $patch.value }}}]{{ if $patch.unless }}){{ end }}
+        {{- end }}
+  # The agent's path comes first, whatever else is on it.
+  - patchType: JSONPatch
+    jsonPatch:
+      expression: |-
+        "PYTHONPATH" in variables.variables
+        ? [JSONPatch{
+            op: "replace",
+            path: variables.path + "/env/" + string(variables.variables.indexOf("PYTHONPATH")),
+            value: {"name": "PYTHONPATH", "value": "{{ include "lifesign.agentPath" . }}:"
+              + variables.main.env[variables.variables.indexOf("PYTHONPATH")].value}
+          }]
+        : [JSONPatch{
+            op: "add",
+            path: variables.path + "/env/-",
+            value: {"name": "PYTHONPATH", "value": "{{ include "lifesign.agentPath" . }}" + variables.imagePath}
+          }]
+{{- end -}}
+
+{{/* A patch that makes an empty list. In: has, path as CEL. */}}
+{{- define "lifesign.policy.ensure" -}}
+patchType: JSONPatch
+jsonPatch:
+  expression: >-
+    has({{ .has }}) ? [] : [JSONPatch{op: "add", path: {{ .path }}, value: []}]
+{{- end -}}
+
+{{/* A value as a CEL literal. CEL wants the values of a map to be of one type: `dyn` hides which. */}}
+{{- define "lifesign.cel" -}}
+{{- if kindIs "map" . -}}
+{{- $parts := list -}}
+{{- range $key, $value := . -}}
+{{- $parts = append $parts (printf "%s: dyn(%s)" (toJson $key) (include "lifesign.cel" $value)) -}}
+{{- end -}}
+{ {{- join ", " $parts -}} }
+{{- else if kindIs "slice" . -}}
+{{- $parts := list -}}
+{{- range . -}}
+{{- $parts = append $parts (printf "dyn(%s)" (include "lifesign.cel" .)) -}}
+{{- end -}}
+[{{- join ", " $parts -}}]
+{{- else if eq (toString .) "CONTAINER" -}}
+variables.container
+{{- else if eq (toString .) "SERVICE" -}}
+variables.service
+{{- else -}}
+{{- toJson . -}}
+{{- end -}}
+{{- end -}}

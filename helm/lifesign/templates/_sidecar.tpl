@@ -1,0 +1,152 @@
+{{/*
+The containers of ours, and the volumes that they share with the main container.
+
+All of these take
+  dict "root" $ "container" NAME [and what follows]
+    container   the name of the main container
+    service     the service's name where the main process does not say one; by default the container's
+    attributes  more of OTEL_RESOURCE_ATTRIBUTES, as a dict
+    values      overrides of this chart's values, for this workload
+*/}}
+
+{{/* A list for `initContainers`: put it before your own. */}}
+{{- define "lifesign.initContainers" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+{{- $containers := list (include "lifesign.injector" . | fromYaml) -}}
+{{- if $scope.values.sidecar.native -}}
+{{- $sidecar := include "lifesign.sidecar" . | fromYaml -}}
+{{- $containers = append $containers (set $sidecar "restartPolicy" "Always") -}}
+{{- end -}}
+{{- toYaml $containers -}}
+{{- end -}}
+
+{{/* A list for `containers`: empty where the sidecar is native. */}}
+{{- define "lifesign.containers" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+{{- $containers := list -}}
+{{- if not $scope.values.sidecar.native -}}
+{{- $containers = append $containers (include "lifesign.sidecar" . | fromYaml) -}}
+{{- end -}}
+{{- toYaml $containers -}}
+{{- end -}}
+
+{{/* A list for `volumes`. */}}
+{{- define "lifesign.volumes" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+- name: lifesign-agent
+  emptyDir:
+    sizeLimit: 16Mi
+# In memory: a store into a page that is written back to a disk would stall the event loop.
+- name: lifesign-run
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ $scope.values.runDirectory.sizeLimit }}
+- name: lifesign-spool
+  emptyDir:
+    sizeLimit: {{ $scope.values.spool.sizeLimit }}
+{{- end -}}
+
+{{/* The init container that copies the agent. */}}
+{{- define "lifesign.injector" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+name: lifesign-inject
+image: {{ include "lifesign.image" (dict "image" $scope.values.image "version" $scope.appVersion) }}
+imagePullPolicy: {{ $scope.values.image.pullPolicy }}
+args: [inject, /lifesign/agent]
+securityContext:
+  {{- include "lifesign.securityContext" $scope.values.sidecar.runAsUser | nindent 2 }}
+resources:
+  {{- toYaml $scope.values.injector.resources | nindent 2 }}
+volumeMounts:
+  - name: lifesign-agent
+    mountPath: /lifesign/agent
+{{- end -}}
+
+{{/*
+The sidecar. It has no startup probe and no readiness probe: neither the start nor the traffic of the
+service is to hang on it.
+*/}}
+{{- define "lifesign.sidecar" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+{{- $values := $scope.values -}}
+name: lifesign
+image: {{ include "lifesign.image" (dict "image" $values.image "version" $scope.appVersion) }}
+imagePullPolicy: {{ $values.image.pullPolicy }}
+args: [watch]
+env:
+  - name: K8S_NAMESPACE_NAME
+    valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}
+  - name: K8S_POD_NAME
+    valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.name}}
+  - name: K8S_POD_UID
+    valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.uid}}
+  - name: K8S_NODE_NAME
+    valueFrom: {fieldRef: {apiVersion: v1, fieldPath: spec.nodeName}}
+  - name: K8S_CONTAINER_NAME
+    value: {{ .container | quote }}
+  # Of the main process, which may say more and other things of itself.
+  - name: OTEL_SERVICE_NAME
+    value: {{ .service | default .container | quote }}
+  - name: OTEL_RESOURCE_ATTRIBUTES
+    value: {{ include "lifesign.attributes" . | quote }}
+  - name: OTEL_EXPORTER_OTLP_ENDPOINT
+    value: {{ include "lifesign.endpoint" $scope | quote }}
+  - name: OTEL_EXPORTER_OTLP_PROTOCOL
+    value: {{ $values.otlp.protocol | quote }}
+  - name: LIFESIGN_DIR
+    value: /lifesign/run
+  - name: LIFESIGN_SPOOL_DIR
+    value: /lifesign/spool
+  - name: LIFESIGN_HEALTH_ADDR
+    value: {{ printf "0.0.0.0:%d" (int $values.sidecar.healthPort) | quote }}
+  {{- if not $values.sidecar.native }}
+  - name: LIFESIGN_SIGTERM_DELAY
+    value: {{ $values.sidecar.sigtermDelay | quote }}
+  {{- end }}
+  {{- with concat (include "lifesign.settings" $values.settings | fromYamlArray) $values.sidecar.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: lifesign-health
+    containerPort: {{ int $values.sidecar.healthPort }}
+livenessProbe:
+  httpGet:
+    path: /livez
+    port: {{ int $values.sidecar.healthPort }}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+securityContext:
+  {{- include "lifesign.securityContext" $values.sidecar.runAsUser | nindent 2 }}
+resources:
+  {{- toYaml $values.sidecar.resources | nindent 2 }}
+volumeMounts:
+  - name: lifesign-run
+    mountPath: /lifesign/run
+  - name: lifesign-spool
+    mountPath: /lifesign/spool
+{{- end -}}
+
+{{/* Where the telemetry goes. In: the scope. */}}
+{{- define "lifesign.endpoint" -}}
+{{- if .values.otlp.endpoint -}}
+{{- .values.otlp.endpoint -}}
+{{- else if .values.collector.enabled -}}
+{{- printf "http://%s-collector:%s" .release (ternary "4317" "4318" (eq .values.otlp.protocol "grpc")) -}}
+{{- else -}}
+{{- fail "otlp.endpoint is not set: say where your Collector is, such as http://collector.observability:4318, or set collector.enabled" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "lifesign.attributes" -}}
+{{- $own := list
+  "k8s.namespace.name=$(K8S_NAMESPACE_NAME)"
+  "k8s.pod.name=$(K8S_POD_NAME)"
+  "k8s.pod.uid=$(K8S_POD_UID)"
+  "k8s.node.name=$(K8S_NODE_NAME)"
+  "k8s.container.name=$(K8S_CONTAINER_NAME)" -}}
+{{- range $name, $value := .attributes -}}
+{{- $own = append $own (printf "%s=%s" $name ($value | toString | replace "%" "%25" | replace "," "%2C")) -}}
+{{- end -}}
+{{- join "," $own -}}
+{{- end -}}

@@ -1,0 +1,85 @@
+{{/*
+A whole workload, watched: all of the other templates at once.
+
+  {{ include "lifesign.watched" (dict "root" $ "container" "shop" "workload" (include "shop.deployment" $)) }}
+
+In:  those of _sidecar.tpl, and
+       workload   the manifest of a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod, as text
+Out: the manifest. What the container has of its own, probes and a preStop hook among it, is kept.
+*/}}
+{{- define "lifesign.watched" -}}
+{{- $in := . -}}
+{{- $workload := .workload | fromYaml -}}
+{{- if hasKey $workload "Error" -}}
+{{- fail (printf "lifesign.watched: the workload is not one YAML document: %s" $workload.Error) -}}
+{{- end -}}
+{{- $kind := $workload.kind -}}
+{{- $pod := dict -}}
+{{- if eq $kind "Pod" -}}
+{{- $pod = $workload.spec -}}
+{{- else if eq $kind "CronJob" -}}
+{{- $pod = $workload.spec.jobTemplate.spec.template.spec -}}
+{{- else if has $kind (list "Deployment" "StatefulSet" "DaemonSet" "Job") -}}
+{{- $pod = $workload.spec.template.spec -}}
+{{- else -}}
+{{- fail (printf "lifesign.watched: cannot watch a %s: give it a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod" $kind) -}}
+{{- end -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
+{{- if and (has $kind (list "Job" "CronJob")) (not $scope.values.sidecar.native) -}}
+{{- fail (printf "lifesign.watched: a %s does not complete beside a plain sidecar: sidecar.native must be true" $kind) -}}
+{{- end -}}
+{{- if not (eq $kind "Pod") -}}
+{{- $owner := dict (printf "k8s.%s.name" (lower $kind)) $workload.metadata.name -}}
+{{- $in = merge (dict "attributes" (merge (deepCopy (.attributes | default dict)) $owner)) . -}}
+{{- end -}}
+{{- $found := false -}}
+{{- $containers := list -}}
+{{- range $pod.containers -}}
+{{- if eq .name $in.container -}}
+{{- $found = true -}}
+{{- $containers = append $containers (include "lifesign.watchedContainer" (merge (dict "workload" .) $in) | fromYaml) -}}
+{{- else -}}
+{{- $containers = append $containers . -}}
+{{- end -}}
+{{- end -}}
+{{- if not $found -}}
+{{- fail (printf "lifesign.watched: %s %s has no container %s" $kind $workload.metadata.name .container) -}}
+{{- end -}}
+{{- $_ := set $pod "containers" (concat $containers (include "lifesign.containers" $in | fromYamlArray)) -}}
+{{- $_ := set $pod "initContainers" (concat (include "lifesign.initContainers" $in | fromYamlArray) ($pod.initContainers | default list)) -}}
+{{- $_ := set $pod "volumes" (concat ($pod.volumes | default list) (include "lifesign.volumes" $in | fromYamlArray)) -}}
+{{- toYaml $workload -}}
+{{- end -}}
+
+{{/* The main container, watched. In: as above, `workload` being the container as a dict. */}}
+{{- define "lifesign.watchedContainer" -}}
+{{- $container := .workload -}}
+{{- $in := . -}}
+{{- $env := list -}}
+{{- range $container.env -}}
+{{- if eq .name "PYTHONPATH" -}}
+{{- if hasKey . "valueFrom" -}}
+{{- fail (printf "lifesign.watched: PYTHONPATH of container %s comes from elsewhere: give it a plain value" $container.name) -}}
+{{- end -}}
+{{- $in = merge (dict "values" (mergeOverwrite (deepCopy ($in.values | default dict)) (dict "main" (dict "pythonPath" .value)))) $in -}}
+{{- else -}}
+{{- $env = append $env . -}}
+{{- end -}}
+{{- end -}}
+{{- /* Ours first: what the container says of its own settings comes later, and holds. */ -}}
+{{- $names := list -}}
+{{- range $env -}}{{- $names = append $names .name -}}{{- end -}}
+{{- $ours := list -}}
+{{- range include "lifesign.env" $in | fromYamlArray -}}
+{{- if not (has .name $names) -}}{{- $ours = append $ours . -}}{{- end -}}
+{{- end -}}
+{{- $_ := set $container "env" (concat $ours $env) -}}
+{{- $mounts := include "lifesign.volumeMounts" $in | fromYamlArray -}}
+{{- $_ := set $container "volumeMounts" (concat ($container.volumeMounts | default list) $mounts) -}}
+{{- range $name, $probe := include "lifesign.probes" $in | fromYaml -}}
+{{- if not (hasKey $container $name) -}}{{- $_ := set $container $name $probe -}}{{- end -}}
+{{- end -}}
+{{- $lifecycle := merge ($container.lifecycle | default dict) (include "lifesign.lifecycle" $in | fromYaml) -}}
+{{- if $lifecycle -}}{{- $_ := set $container "lifecycle" $lifecycle -}}{{- end -}}
+{{- toYaml $container -}}
+{{- end -}}

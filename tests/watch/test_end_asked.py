@@ -1,0 +1,73 @@
+"""A pod's way of saying that an end was asked for: before the signal, and also where nobody asked."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+import pytest
+
+from lifesign.watch import process
+from lifesign.watch.signals import Log
+
+Make = Callable[..., Any]
+
+
+async def state(watching: Any) -> str:
+    await watching.look()
+    return str(watching.snapshots[-1].state)
+
+
+async def test_who_dies_after_it_was_asked_to_has_stopped(main: Make, sidecar: Make) -> None:
+    service, watching = main(), sidecar()
+    assert await state(watching) == "healthy"
+
+    watching.watcher.end_asked()
+    service.die()
+
+    told = [signal for signal in await watching.look() if isinstance(signal, Log)]
+    assert ("lifesign.process.stopped", "ended by SIGTERM, as asked") in [(log.event, log.body) for log in told]
+
+
+async def test_who_dies_without_that_is_dead(main: Make, sidecar: Make) -> None:
+    service, watching = main(), sidecar()
+    await watching.look()
+    service.die()
+    assert await state(watching) == "dead"
+
+
+async def test_it_says_nothing_of_who_comes_afterwards(main: Make, sidecar: Make) -> None:
+    main().die()
+    watching = sidecar()
+    await watching.look()
+    watching.watcher.end_asked()
+    restarted = main("4343-00000002")
+    await watching.look()
+    restarted.die()
+    assert await state(watching) == "dead"
+
+
+@pytest.mark.parametrize("watchdog", [True, False], ids=["blocked", "frozen"])
+async def test_a_container_that_is_ended_for_its_illness_was_not_asked(
+    main: Make, sidecar: Make, watchdog: bool
+) -> None:
+    service, watching = main(), sidecar()
+    watching.watcher._watching_since = 0
+    service.beat(age=60)
+    if watchdog:
+        service.pulse.watchdog.write(2, time.time_ns(), time.monotonic_ns(), 3, 1, 0, 0)
+    assert await state(watching) == ("blocked" if watchdog else "frozen")
+
+    watching.watcher.end_asked()
+    service.die()
+
+    assert await state(watching) == "dead"
+
+
+async def test_who_lives_on_was_not_meant(main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_ASKED_NS", 0)
+    service, watching = main(), sidecar()
+    await watching.look()
+    watching.watcher.end_asked()
+    service.die()
+    assert await state(watching) == "dead"
