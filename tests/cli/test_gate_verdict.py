@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lifesign.cli.gateverdict import GRACE, Seen, judge, last_reached
-from lifesign.watch.signals import PostconditionReading
+from lifesign.watch.signals import EventReading, PostconditionReading
 from support.seen import checkpoint, snapshot
 
 BOOTED = {"boot": "complete", "boot_duration": 1.25}
@@ -74,6 +74,13 @@ def test_what_the_checks_said_is_told() -> None:
     outcome = judge(seen({**BOOTED, "postconditions": checks}))
     assert outcome is not None
     assert outcome.why == "booted in 1.25 s, 1 of 2 post-conditions hold; warning: cache: cold"
+
+
+@pytest.mark.parametrize(("real", "said"), [(0, "booted in 1.25 s by synthetic events"), (1, "booted in 1.25 s")])
+def test_a_proof_of_life_that_was_synthetic_is_told_as_that(real: int, said: str) -> None:
+    outcome = judge(seen({**BOOTED, "events": (EventReading("order", real, 3, 0.1, None),)}))
+    assert outcome is not None
+    assert outcome.why == said
 
 
 def test_a_gate_that_waited_in_vain_says_how_to_promise() -> None:

@@ -23,7 +23,7 @@ def report(passed: bool, synthetic: bool) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "kind": "postconditions", "trace": "a" * 32, "id": "b" * 16, "start": 1, "end": 2, "passed": passed,
-        "diagnostic": "", "results": [result], "synthetic": synthetic,
+        "diagnostic": "", "results": [result], "synthetic": synthetic, "request": 0,
     }  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def judge(seen: Seen) -> Outcome | None:
         return Outcome(FAILED, EXIT_FAILED, _died(dead), dead)
     alive = next((one for one in seen.processes if one.boot == "complete"), None)
     if alive is not None and not seen.code:
-        return Outcome(ALIVE, EXIT_OK, f"booted in {alive.boot_duration or 0.0:.2f} s{_checks(alive)}", alive)
+        return Outcome(ALIVE, EXIT_OK, f"booted in {alive.boot_duration or 0.0:.2f} s{_proof(alive)}{_checks(alive)}", alive)
     if seen.code is not None:
         return _ended(seen, seen.code)
     return _late(seen)
@@ -71,6 +71,12 @@ def last_reached(process: Snapshot) -> CheckpointReading | None:
 def _died(process: Snapshot) -> str:
     when = "after its boot" if process.boot == "complete" else "before it was alive"
     return f"it died {when}: {process.why}"
+
+
+def _proof(process: Snapshot) -> str:
+    """Says so where only generated events have come."""
+    real = any(event.count for event in process.events)
+    return " by synthetic events" if not real and any(event.synthetic for event in process.events) else ""
 
 
 def _checks(process: Snapshot) -> str:
