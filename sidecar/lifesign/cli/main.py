@@ -24,6 +24,7 @@ VERBS = {
     "watch": "be the sidecar: watch every process in the run directory, export what is seen",
     "status": "show the vital signs of the watched processes",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
+    "check": "have a watched process run its post-conditions now, and show what they say",
     "probe": "ask whether the watched processes live, are ready, have started",
     "inject": "copy the agent to a folder that another container puts on its PYTHONPATH",
     "demo": "run a sample service with failures to trigger",

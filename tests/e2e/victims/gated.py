@@ -12,8 +12,8 @@ connected = True
 
 
 @lifesign.postcondition("database", every=0.05)
-def database() -> tuple[bool, str]:
-    return connected, "refused by 10.0.0.7"
+def database() -> bool | tuple[bool, str]:
+    return connected or (False, "refused by 10.0.0.7")
 
 
 async def main() -> None:
