@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import Iterator, NamedTuple
 
-from lifesign.errors import NotWatchedError, UsageError
+from lifesign.errors import NotWatchedError, RunDirectoryError, UsageError
 from lifesign.watch import decode
 from lifesign.watch.rundir import RunDirectory
 from lifesign.wire import layout
@@ -35,6 +35,26 @@ class Answer(NamedTuple):
 
     dump: TaskDump
     groups: list[TaskGroup]
+
+
+@contextlib.contextmanager
+def chosen(directory: str, pid: int | None) -> Iterator[Process]:
+    """The process that `choose` gives, closed in the end; what keeps us from asking it is said.
+
+    Raises:
+        NotWatchedError: its pulse cannot be read; or as `choose`.
+        RunDirectoryError: it may not be written to.
+    """
+    with contextlib.closing(choose(directory, pid)) as process:
+        try:
+            yield process
+        except PulseError as error:
+            raise NotWatchedError(
+                f"the pulse of process {process.pid} cannot be read: {error}", "lifesign status"
+            ) from None
+        except PermissionError:
+            hint = "the user that the main process runs as"
+            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", hint) from None
 
 
 def choose(directory: str, pid: int | None) -> Process:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from lifesign.cli import extra, options, rundirectory
 from lifesign.cli.terminal import print_json, printable
-from lifesign.errors import (
-    EXIT_FAILED,
-    EXIT_OK,
-    NotAnsweredError,
-    NotWatchedError,
-    RunDirectoryError,
-    SettingError,
-)
+from lifesign.errors import EXIT_FAILED, EXIT_OK, NotAnsweredError, SettingError
 
 if TYPE_CHECKING:
     from lifesign.wire.records import PostconditionReport, PostconditionResult
@@ -39,22 +31,13 @@ def main(args: argparse.Namespace) -> int:
         NotAnsweredError: it did not answer in time.
     """
     extra.require()
-    from lifesign.cli.asking import ask_checks, choose
-    from lifesign.wire.reader import PulseError
+    from lifesign.cli.asking import ask_checks, chosen
 
     if not args.timeout > 0:
         raise SettingError("--timeout wants a number of seconds above 0", "--timeout 10")
     directory = rundirectory.find(options.given(args, os.environ).settings(os.environ).dir)
-    with contextlib.closing(choose(directory, args.pid)) as process:
-        try:
-            report = ask_checks(process.reader, args.timeout)
-        except PulseError as error:
-            raise NotWatchedError(
-                f"the pulse of process {process.pid} cannot be read: {error}", "lifesign status"
-            ) from None
-        except PermissionError:
-            hint = "the user that the main process runs as"
-            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", hint) from None
+    with chosen(directory, args.pid) as process:
+        report = ask_checks(process.reader, args.timeout)
     if report is None:
         raise NotAnsweredError(
             f"process {process.pid} did not answer within {args.timeout:g} s",
