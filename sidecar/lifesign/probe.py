@@ -44,12 +44,7 @@ def settings(flags: Mapping[str, str | None], environ: Mapping[str, str], file: 
     Raises:
         SettingError: one that is needed is malformed.
     """
-    variables = {BY_NAME[name].env for name in SETTINGS}
-    return Settings(
-        {name: flags.get(name) for name in SETTINGS},
-        {name: value for name, value in environ.items() if name in variables},
-        {name: value for name, value in file.items() if name in SETTINGS},
-    )
+    return Settings(flags, environ, file, names=SETTINGS)
 
 
 def answer(question: str, directory: str, timeout: float, *, verbose: bool) -> int:

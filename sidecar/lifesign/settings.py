@@ -7,17 +7,14 @@ value is a logged warning and the default, because a typo must not take a servic
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-from typing import TYPE_CHECKING, Any, Callable, Final, Literal, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Final, Literal, Mapping, NamedTuple
 
 from lifesign.errors import SettingError
 
 if TYPE_CHECKING:
     from lifesign.checkspec import Spec
-
-_logger = logging.getLogger("lifesign")
 
 
 def _text(raw: str) -> str:
@@ -82,6 +79,8 @@ def _checks(raw: str) -> dict[str, Spec]:
 
 
 def _level(raw: str) -> int:
+    import logging  # half of what a probe would spend on imports
+
     level = logging.getLevelName(raw.strip().upper())
     if not isinstance(level, int):
         raise ValueError("wants debug, info, warning or error")
@@ -198,6 +197,7 @@ class Settings:
         environ: the environment, ``os.environ`` by default.
         file: values from the configuration file by name, as text.
         strict: raise `SettingError` for a malformed value, else warn and take the default.
+        names: the settings that are wanted; no other is looked at.
     """
 
     dir: str | None
@@ -235,10 +235,11 @@ class Settings:
         file: Mapping[str, str] | None = None,
         *,
         strict: bool = True,
+        names: Collection[str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         self.sources: dict[str, str] = {}
-        for setting in TABLE:
+        for setting in TABLE if names is None else (BY_NAME[name] for name in names):
             source, raw = _find(setting, flags or {}, environ, file or {})
             self.sources[setting.name] = source
             value: Any = None
@@ -248,13 +249,19 @@ class Settings:
                 except (ValueError, OverflowError) as error:
                     if strict:
                         raise _malformed(setting, source, raw, error) from None
-                    _logger.warning("lifesign: %s", _malformed(setting, source, raw, error).what)
+                    _warn(_malformed(setting, source, raw, error).what)
                     if hasattr(error, "rest"):  # a list, of which the rest can be used
                         value = error.rest
                     else:
                         self.sources[setting.name] = "default"
                         value = None if setting.default is None else setting.parse(setting.default)
             setattr(self, setting.name, value)
+
+
+def _warn(what: str) -> None:
+    import logging
+
+    logging.getLogger("lifesign").warning("lifesign: %s", what)
 
 
 def _find(

@@ -14,6 +14,7 @@ HEADLINES = {
     "detection": "detection",
     "dumps": "task dumps",
     "idle": "processes with nothing to do",
+    "probe": "an exec probe",
     "startup": "start of a program",
 }
 

@@ -139,7 +139,7 @@ def test_which_process_is_said_where_there_are_several(cli: Callable, main: Make
     with answering(main("4343-00000002")):
         code, _, err = cli("dump", "--dir", str(run))
         assert code == 3
-        assert f"there are 2 watched processes in {run}\n  try: lifesign dump with one of 4242, 4343" in err
+        assert f"there are 2 watched processes in {run}\n  try: name one of 4242, 4343" in err
         assert json.loads(cli("dump", "--dir", str(run), "4343", "--json").out)["pid"] == 4343
 
 

@@ -99,7 +99,7 @@ def due() -> tuple[Postcondition, ...]:
     now = time.monotonic()
     found = [
         check
-        for check in _registry.values()
+        for check in list(_registry.values())
         if check.every is not None and _due[check.name] <= now and check.name not in _under_way
     ]
     for check in found:

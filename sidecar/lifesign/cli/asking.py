@@ -1,4 +1,4 @@
-"""Asking a main process for a task dump, beside any sidecar: nobody's place in the ring moves."""
+"""Asking a main process for something, beside any sidecar: nobody's place in the ring moves."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 import os
 import time
 from functools import partial
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
-from lifesign.errors import NotWatchedError, UsageError
+from lifesign.errors import NotWatchedError, RunDirectoryError, UsageError
 from lifesign.watch import decode
 from lifesign.watch.rundir import RunDirectory
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
-from lifesign.wire.records import TaskDump, TaskGroup
+from lifesign.wire.records import PostconditionReport, TaskDump, TaskGroup
 
 _POLL = 0.05  # seconds
 
@@ -37,6 +37,26 @@ class Answer(NamedTuple):
     groups: list[TaskGroup]
 
 
+@contextlib.contextmanager
+def chosen(directory: str, pid: int | None) -> Iterator[Process]:
+    """The process that `choose` gives, closed in the end; what keeps us from asking it is said.
+
+    Raises:
+        NotWatchedError: its pulse cannot be read; or as `choose`.
+        RunDirectoryError: it may not be written to.
+    """
+    with contextlib.closing(choose(directory, pid)) as process:
+        try:
+            yield process
+        except PulseError as error:
+            raise NotWatchedError(
+                f"the pulse of process {process.pid} cannot be read: {error}", "lifesign status"
+            ) from None
+        except PermissionError:
+            hint = "the user that the main process runs as"
+            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", hint) from None
+
+
 def choose(directory: str, pid: int | None) -> Process:
     """The living process `pid` of a run directory, or its only one.
 
@@ -55,9 +75,7 @@ def choose(directory: str, pid: int | None) -> Process:
         return chosen[0]
     pids = ", ".join(str(process.pid) for process in living)
     if chosen:
-        raise UsageError(
-            f"there are {len(chosen)} watched processes in {directory}", f"lifesign dump with one of {pids}"
-        )
+        raise UsageError(f"there are {len(chosen)} watched processes in {directory}", f"name one of {pids}")
     what = "no living process" if pid is None else f"no living process {pid}"
     raise NotWatchedError(f"{what} is watched in {directory}", f"one of {pids}" if living else "lifesign status")
 
@@ -68,22 +86,35 @@ def ask(reader: PulseReader, timeout: float) -> Answer | None:
     Raises:
         OSError: we may not ask this process.
     """
-    position, sequence = _end_of_ring(reader)
-    request = reader.request(layout.REQUEST_DUMP)
-    deadline = time.monotonic() + timeout
     groups: dict[str, list[TaskGroup]] = {}
+    for request, record in _answers(reader, layout.REQUEST_DUMP, timeout):
+        if record["kind"] == "task_group":
+            groups.setdefault(record["dump"], []).append(record)
+        elif record["kind"] == "task_dump" and record["request"] >= request:
+            return Answer(record, groups.get(record["id"], []))
+    return None
+
+
+def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | None:
+    """Asks for a run of the post-conditions; otherwise as `ask`."""
+    for request, record in _answers(reader, layout.REQUEST_CHECKS, timeout):
+        if record["kind"] == "postconditions" and record["request"] >= request:
+            return record
+    return None
+
+
+def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[int, decode.Record]]:
+    """Asks, and gives what comes into the ring after that, each record with the number of our request."""
+    position, sequence = _end_of_ring(reader)
+    request = reader.request(word)
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         time.sleep(_POLL)
         read = reader.ring(position, sequence)
         position, sequence = read.position, read.sequence
         for item in read.records:
             with contextlib.suppress(decode.InvalidRecordError):
-                record = decode.record(item.payload)
-                if record["kind"] == "task_group":
-                    groups.setdefault(record["dump"], []).append(record)
-                elif record["kind"] == "task_dump" and record["request"] >= request:
-                    return Answer(record, groups.get(record["id"], []))
-    return None
+                yield request, decode.record(item.payload)
 
 
 def _end_of_ring(reader: PulseReader) -> tuple[int, int]:

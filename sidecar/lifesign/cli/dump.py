@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from lifesign.cli import extra, options, rundirectory
 from lifesign.cli.terminal import console, print_json
-from lifesign.errors import EXIT_OK, NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
+from lifesign.errors import EXIT_OK, NotAnsweredError, SettingError
 
 if TYPE_CHECKING:
     from lifesign.cli.asking import Answer
@@ -34,22 +33,13 @@ def main(args: argparse.Namespace) -> int:
         NotAnsweredError: it did not answer in time.
     """
     extra.require()
-    from lifesign.cli.asking import ask, choose
-    from lifesign.wire.reader import PulseError
+    from lifesign.cli.asking import ask, chosen
 
     if not args.timeout > 0:
         raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
     directory = rundirectory.find(options.given(args, os.environ).settings(os.environ).dir)
-    with contextlib.closing(choose(directory, args.pid)) as process:
-        try:
-            answer = ask(process.reader, args.timeout)
-        except PulseError as error:
-            raise NotWatchedError(
-                f"the pulse of process {process.pid} cannot be read: {error}", "lifesign status"
-            ) from None
-        except PermissionError:
-            hint = "the user that the main process runs as"
-            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", hint) from None
+    with chosen(directory, args.pid) as process:
+        answer = ask(process.reader, args.timeout)
     if answer is None:
         raise NotAnsweredError(
             f"process {process.pid} did not answer within {args.timeout:g} s",

@@ -25,6 +25,7 @@ VERBS = {
     "smoke": "boot a service, wait for its proof of life, check it, and say with the exit code whether it is alive",
     "status": "show the vital signs of the watched processes",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
+    "check": "have a watched process run its post-conditions now, and show what they say",
     "probe": "ask whether the watched processes live, are ready, have started",
     "inject": "copy the agent to a folder that another container puts on its PYTHONPATH",
     "demo": "run a sample service with failures to trigger",

@@ -18,13 +18,15 @@ free        any         any           tombstone, or the end was asked for       
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lifesign.watch import states
 from lifesign.watch.proc import Outside
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
-from lifesign.wire.records import Tombstone
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Tombstone
 
 _STATES = {
     "T": "stopped by a signal",

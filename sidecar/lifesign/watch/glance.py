@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lifesign.watch.diagnosis import Circumstances, Reading, diagnose
 from lifesign.watch.proc import Kernel
@@ -18,7 +18,9 @@ from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.verdicts import Facts
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseError, PulseReader, Vitals, is_locked, open_regular
-from lifesign.wire.records import Tombstone
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Tombstone
 
 _OUTCOMES = ("complete", "failed", "timed_out")
 
