@@ -136,6 +136,25 @@ async def test_a_pause_lasts_until_it_goes_on() -> None:
     assert (run.count, run.skipped) == (9, 0)
 
 
+async def test_what_was_due_in_a_pause_is_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now = 1000.0
+        time_ns = staticmethod(lambda: 1)
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr("lifesign.agent.dryrun.time", clock)
+    run = lifesign.DryRun(lambda _: run.pause(), rate=10, limit=2)
+    await run.start()
+    await until(lambda: run.count == 1)
+    clock.now += 100
+    run.resume()
+    await run.wait()
+    assert (run.count, run.skipped) == (2, 0)
+
+
 async def test_a_duration_ends_it() -> None:
     async with lifesign.DryRun(lambda _: None, rate=0.1, duration=0.01) as run:
         await run.wait()

@@ -64,8 +64,7 @@ async def test_a_handler_that_hangs_is_seen_as_lag_while_it_does(
     assert pulse.ring("dry_run_totals")[-1]["lag"] == 0  # it is over
 
 
-async def test_what_was_skipped_is_told_once(started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teller, "TELL_SECONDS", 0.005)
+async def test_what_is_skipped_is_told(started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("lifesign.agent.dryrun.time", Clock(lambda: now))
     pulse = started()
@@ -79,6 +78,28 @@ async def test_what_was_skipped_is_told_once(started: Callable[..., Any], monkey
     # At 3.02 the event of 0.1 is 2.92 s late: 19 are skipped, up to 2.0. At 6.04 that of 2.1 is 3.94 s late: 29.
     assert run.skipped == 19 + 29
     assert pulse.ring("dry_run_totals")[-1]["skipped"] == run.skipped
+
+
+async def test_what_was_skipped_is_told_once_in_several_tellings(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teller, "TELL_SECONDS", 0.003)
+    pulse = started()
+    asked: list[int] = []
+
+    def progress() -> tuple[float, int]:
+        asked.append(min(2 * len(asked), 10))
+        return 0.25, asked[-1]
+
+    with teller.Teller(1.0).every_second(asyncio.get_running_loop(), progress):
+        for _ in range(2000):
+            if len(asked) > 8:
+                break
+            await asyncio.sleep(0.005)
+    told = pulse.ring("dry_run_totals")
+    assert [one["skipped"] for one in told] == asked
+    assert told[-1]["skipped"] == 10
+    assert [one["lag"] for one in told] == [0.25] * (len(told) - 1) + [0.0]  # it is over
 
 
 class Clock:
@@ -117,8 +138,8 @@ def test_endless_types_do_not_grow_the_totals() -> None:
 
 def test_the_slowest_run_that_goes_on_is_the_lag() -> None:
     tally = Tally()
-    tally.late(1, 0.5, 3)
-    tally.late(2, 0.25, 4)
+    tally.progress(1, 0.5, 3)
+    tally.progress(2, 0.25, 4)
     assert (tally.record()["lag"], tally.record()["skipped"]) == (0.5, 7)
-    tally.ended(1)
+    tally.progress(1, None, 0)
     assert (tally.record()["lag"], tally.record()["skipped"]) == (0.25, 7)

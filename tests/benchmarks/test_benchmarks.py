@@ -12,6 +12,7 @@ BENCHMARKS = Path(__file__).parent
 HEADLINES = {
     "calls": "calls in the main process",
     "detection": "detection",
+    "dryrun": "dry run",
     "dumps": "task dumps",
     "idle": "processes with nothing to do",
     "probe": "an exec probe",

@@ -150,3 +150,19 @@ async def test_a_full_queue_is_only_a_warning(desk: OrderDesk) -> None:
     (result,) = [result for result in report.results if result.name == "queue drains"]
     assert not result.passed
     assert result.reason.endswith("orders wait")
+
+
+async def test_a_dry_run_goes_through_the_desk_beside_its_orders(
+    monkeypatch: pytest.MonkeyPatch, events: list[str]
+) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+    monkeypatch.setenv("DRY_RUN_RATE", "200")
+    desk = OrderDesk(pace=PACE)
+    await desk.boot()
+    run = lifesign.dry_run()
+    assert run is not None
+    assert await run.start()
+    await until(lambda: {"trade", "order", "position"} <= set(events))
+    await run.stop()
+    await desk.close()
+    assert run.failed == 0

@@ -27,14 +27,12 @@ class Tally:
             counts = self._types.setdefault(kind if len(self._types) < TYPES_MAX else OTHER, [0, 0])
         counts[failed] += 1
 
-    def late(self, run: int, lag: float, skipped: int) -> None:
-        """How late a run is, and how many events it skipped since it last said so."""
-        self._lags[run] = lag
-        self._skipped += skipped
-
-    def ended(self, run: int) -> None:
-        """A run is over: it is not late any more."""
+    def progress(self, run: int, lag: float | None, skipped: int) -> None:
+        """How late a run is (None when it is over), and how many events it skipped since it last said so."""
         self._lags.pop(run, None)
+        if lag is not None:
+            self._lags[run] = lag
+        self._skipped += skipped
 
     def record(self) -> DryRunTotals:
         """All of it as the pulse has it."""

@@ -86,15 +86,13 @@ class Teller:
             yield
         finally:
             timer.cancel()
-            self._tell_totals(0.0, progress()[1], over=True)
+            self._tell_totals(None, progress()[1])
 
-    def _tell_totals(self, lag: float, skipped: int, *, over: bool = False) -> None:
+    def _tell_totals(self, lag: float | None, skipped: int) -> None:
         with harmless:
             agent = process.running()
             if agent is None:
                 return
-            agent.tally.late(id(self), lag, skipped - self._skipped)
+            agent.tally.progress(id(self), lag, skipped - self._skipped)
             self._skipped = skipped
-            if over:
-                agent.tally.ended(id(self))
             agent.pulse.ring.append(agent.tally.record())
