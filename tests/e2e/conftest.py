@@ -36,13 +36,6 @@ def collector(otelcol: str, tmp_path: Path) -> Iterator[Collector]:
 
 
 @pytest.fixture
-def jaeger(tmp_path: Path) -> Iterator[Jaeger]:
-    """A real Jaeger with an empty store."""
-    with Jaeger(_from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh"), tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Calls `lifesign` with the given arguments, in this process."""
     return caller(capfd)
@@ -58,6 +51,13 @@ def apps() -> Path:
 def jaeger_binary() -> str:
     """Jaeger v2."""
     return _from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh")
+
+
+@pytest.fixture
+def jaeger(jaeger_binary: str, tmp_path: Path) -> Iterator[Jaeger]:
+    """A real Jaeger with an empty store."""
+    with Jaeger(jaeger_binary, tmp_path) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
