@@ -9,7 +9,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3##             interpreter of .venv
-ARGS ?=##                       options for `lifesign demo`, e.g. ARGS=--help
+ARGS ?=##                       options for `lifesign demo` or the stack, e.g. ARGS=--help
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
 COVERAGE_FLOOR ?= 92##          per cent of branches that `unit` and `test` demand
 # LIFESIGN_CACHE, an environment variable: default $XDG_CACHE_HOME/lifesign or ~/.cache/lifesign.
@@ -39,7 +39,7 @@ with_components = $(with_pythons) && \
 	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo test unit e2e bench check clean
+.PHONY: help demo stack test unit e2e bench check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -54,6 +54,12 @@ help: ## this list
 demo: ## the sample service, with failures to trigger, and its local page
 	$(base)
 	@exec $(bin)/lifesign demo $(ARGS)
+
+stack: ## Collector, Jaeger and Prometheus as local processes, and the sample service in them
+	$(base)
+	@otelcol=$$($(tools)/otelcol.sh) && jaeger=$$($(tools)/jaeger.sh) && prometheus=$$($(tools)/prometheus.sh) && \
+		exec $(bin)/python collector-config/stack.py $(ARGS) \
+			--otelcol="$$otelcol" --jaeger="$$jaeger" --prometheus="$$prometheus"
 
 test: ## all tests: unit with its coverage floor, then end to end on real components
 	$(dev)

@@ -36,16 +36,9 @@ def collector(otelcol: str, tmp_path: Path) -> Iterator[Collector]:
 
 
 @pytest.fixture
-def jaeger(tmp_path: Path) -> Iterator[Jaeger]:
-    """A real Jaeger with an empty store."""
-    with Jaeger(_from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh"), tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def routing_collector(tmp_path: Path) -> Iterator[Collector]:
+def routing_collector(otelcol: str, tmp_path: Path) -> Iterator[Collector]:
     """A real Collector that keeps what is synthetic apart."""
-    running = Collector(_from("LIFESIGN_TEST_OTELCOL", "tests/tools/otelcol.sh"), tmp_path, "synthetic.yaml")
+    running = Collector(otelcol, tmp_path, "synthetic.yaml")
     running.start()
     yield running
     running.stop()
@@ -67,6 +60,13 @@ def apps() -> Path:
 def jaeger_binary() -> str:
     """Jaeger v2."""
     return _from("LIFESIGN_TEST_JAEGER", "tests/tools/jaeger.sh")
+
+
+@pytest.fixture
+def jaeger(jaeger_binary: str, tmp_path: Path) -> Iterator[Jaeger]:
+    """A real Jaeger with an empty store."""
+    with Jaeger(jaeger_binary, tmp_path) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,11 @@ class Jaeger(Component):
     @property
     def environment(self) -> dict[str, str]:
         """The standard variables that send traces, and nothing else, to it."""
-        return {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://{self.http}/v1/traces"}
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self.http}",
+            "OTEL_METRICS_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
 
     def stop(self) -> None:
         """Its orderly end takes ten seconds, and what it has in memory is lost either way."""

@@ -56,7 +56,9 @@ def judge(seen: Seen) -> Outcome | None:
         return Outcome(FAILED, EXIT_FAILED, _died(dead), dead)
     alive = next((one for one in seen.processes if one.boot == "complete"), None)
     if alive is not None and not seen.code:
-        return Outcome(ALIVE, EXIT_OK, f"booted in {alive.boot_duration or 0.0:.2f} s{_proof(alive)}{_checks(alive)}", alive)
+        return Outcome(
+            ALIVE, EXIT_OK, f"booted in {alive.boot_duration or 0.0:.2f} s{_proof(alive)}{_checks(alive)}", alive
+        )
     if seen.code is not None:
         return _ended(seen, seen.code)
     return _late(seen)
