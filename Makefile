@@ -23,9 +23,9 @@ scripts = .ci/run $(shell find collector-config helm tests sidecar -name '*.sh' 
 base = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar]'
 dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
 
-unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/benchmarks --cov --cov-branch \
+unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/helm --ignore=tests/benchmarks --cov --cov-branch \
 	--cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST_ARGS)
-e2e = $(bin)/pytest tests/e2e $(PYTEST_ARGS)
+e2e = $(bin)/pytest tests/e2e tests/helm $(PYTEST_ARGS)
 
 # Shell that hands the tests what they run against. Each on its own line of `&&`, so that a tool
 # that could not be had stops the run with its own message.
@@ -37,6 +37,7 @@ with_components = $(with_pythons) && \
 	jaeger=$$($(tools)/jaeger.sh) && export LIFESIGN_TEST_JAEGER="$$jaeger" && \
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
+	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
 .PHONY: help demo stack test unit e2e bench check clean
@@ -77,13 +78,14 @@ bench: ## benchmarks
 	$(dev)
 	@$(with_pythons) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
 
-check: ## format, lint, types, import rules, shell scripts
+check: ## format, lint, types, import rules, shell scripts, Dockerfile
 	$(dev)
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/shellcheck -x $(scripts)
+	$(bin)/hadolint Dockerfile
 
 clean: ## remove what was made in the checkout (not LIFESIGN_CACHE)
 	rm -rf .venv _build build dist htmlcov .coverage .coverage.* \

@@ -56,11 +56,6 @@ variables:
       "lifesign/python-path" in object.metadata.annotations
       ? ":" + object.metadata.annotations["lifesign/python-path"] : ""
 mutations:
-  # Lists that are not there yet.
-  - {{ include "lifesign.policy.ensure" (dict "has" "object.spec.initContainers" "path" `"/spec/initContainers"`) | nindent 4 | trim }}
-  - {{ include "lifesign.policy.ensure" (dict "has" "object.spec.volumes" "path" `"/spec/volumes"`) | nindent 4 | trim }}
-  - {{ include "lifesign.policy.ensure" (dict "has" "variables.main.env" "path" `variables.path + "/env"`) | nindent 4 | trim }}
-  - {{ include "lifesign.policy.ensure" (dict "has" "variables.main.volumeMounts" "path" `variables.path + "/volumeMounts"`) | nindent 4 | trim }}
   {{- $patches := list }}
   {{- range include "lifesign.initContainers" $in | fromYamlArray | reverse }}
   {{- $patches = append $patches (dict "path" `"/spec/initContainers/0"` "value" .) }}
@@ -83,36 +78,29 @@ mutations:
   {{- with include "lifesign.lifecycle" $in | fromYaml }}
   {{- $patches = append $patches (dict "path" `variables.path + "/lifecycle"` "value" . "unless" "has(variables.main.lifecycle)") }}
   {{- end }}
+  # One expression: between two of them a list that is still empty would be dropped.
   - patchType: JSONPatch
     jsonPatch:
       expression: |-
-        {{- range $index, $patch := $patches }}
-        {{ if $index }}+ {{ end }}{{ with $patch.unless }}({{ . }} ? [] : {{ end }}[JSONPatch{op: "add", path: {{ $patch.path }}, value: {{ include "lifesign.cel" $patch.value }}}]{{ if $patch.unless }}){{ end }}
+        (has(object.spec.initContainers) ? [] : [JSONPatch{op: "add", path: "/spec/initContainers", value: []}])
+        + (has(object.spec.volumes) ? [] : [JSONPatch{op: "add", path: "/spec/volumes", value: []}])
+        + (has(variables.main.env) ? [] : [JSONPatch{op: "add", path: variables.path + "/env", value: []}])
+        + (has(variables.main.volumeMounts) ? [] : [JSONPatch{op: "add", path: variables.path + "/volumeMounts", value: []}])
+        {{- range $patches }}
+        + {{ with .unless }}({{ . }} ? [] : {{ end }}[JSONPatch{op: "add", path: {{ .path }}, value: {{ include "lifesign.cel" .value }}}]{{ if .unless }}){{ end }}
         {{- end }}
-  # The agent's path comes first, whatever else is on it.
-  - patchType: JSONPatch
-    jsonPatch:
-      expression: |-
-        "PYTHONPATH" in variables.variables
-        ? [JSONPatch{
-            op: "replace",
-            path: variables.path + "/env/" + string(variables.variables.indexOf("PYTHONPATH")),
-            value: {"name": "PYTHONPATH", "value": "{{ include "lifesign.agentPath" . }}:"
-              + variables.main.env[variables.variables.indexOf("PYTHONPATH")].value}
-          }]
-        : [JSONPatch{
-            op: "add",
-            path: variables.path + "/env/-",
-            value: {"name": "PYTHONPATH", "value": "{{ include "lifesign.agentPath" . }}" + variables.imagePath}
-          }]
-{{- end -}}
-
-{{/* A patch that makes an empty list. In: has, path as CEL. */}}
-{{- define "lifesign.policy.ensure" -}}
-patchType: JSONPatch
-jsonPatch:
-  expression: >-
-    has({{ .has }}) ? [] : [JSONPatch{op: "add", path: {{ .path }}, value: []}]
+        + ("PYTHONPATH" in variables.variables
+          ? [JSONPatch{
+              op: "replace",
+              path: variables.path + "/env/" + string(variables.variables.indexOf("PYTHONPATH")) + "/value",
+              value: "{{ include "lifesign.agentPath" . }}:"
+                + variables.main.env[variables.variables.indexOf("PYTHONPATH")].value
+            }]
+          : [JSONPatch{
+              op: "add",
+              path: variables.path + "/env/-",
+              value: {"name": "PYTHONPATH", "value": "{{ include "lifesign.agentPath" . }}" + variables.imagePath}
+            }])
 {{- end -}}
 
 {{/* A value as a CEL literal. CEL wants the values of a map to be of one type: `dyn` hides which. */}}
