@@ -240,7 +240,7 @@ def test_missing_checkpoints_are_named(started: Callable[..., Any]) -> None:
 
 
 async def test_a_proof_of_life_is_wanted_though_no_event_is_promised(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL="event")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL="event", BOOT_TIMEOUT_S="36000")
     lifesign.start()
     await asyncio.sleep(0.03)
     assert ended(pulse) is None

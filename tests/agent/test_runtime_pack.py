@@ -45,7 +45,7 @@ def verdict(process: dict[str, Any], **changes: Any) -> tuple[str, int]:
 
 
 async def test_smoke_logs_its_checkpoints_when_the_event_comes(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_UNTIL="event")
+    pulse = started(**FAST, LIFESIGN_UNTIL="event", BOOT_TIMEOUT_S="36000")
     lifesign.start()
     await until(lambda: ("waiting for first event", 4) in checkpoints(pulse))
     lifesign.event("order")
