@@ -38,7 +38,7 @@ class Gate(NamedTuple):
 def environ(collector: Collector, jaeger: Jaeger, tmp_path: Path) -> dict[str, str]:
     return environment(
         **collector.environment("http/protobuf"),
-        **jaeger.environment,
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"http://{jaeger.http}/v1/traces",
         OTEL_SERVICE_NAME="shop",
         LIFESIGN_SPOOL_DIR=str(tmp_path / "spool"),
     )
