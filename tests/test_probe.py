@@ -21,33 +21,11 @@ from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.verdicts import Verdict
 from lifesign.watch.watcher import look_once
 from lifesign.wire import layout
+from support.mainprocess import report
 
 LOOKING = endpoints.Sidecar(0.1, 0.25)
 TIMEOUT = 30.0  # far from every age below, whatever the machine is busy with
 AGES_AGO = 1000.0
-
-FAILED = {
-    "id": "1" * 16,
-    "name": "db",
-    "critical": True,
-    "passed": False,
-    "reason": "gone",
-    "error": None,
-    "start": 1,
-    "end": 2,
-}
-REPORT = {
-    "kind": "postconditions",
-    "trace": "a" * 32,
-    "id": "b" * 16,
-    "request": 0,
-    "start": 1,
-    "end": 2,
-    "passed": False,
-    "diagnostic": "Post-conditions failed: db: gone",
-    "results": [FAILED],
-    "synthetic": False,
-}
 
 
 def booted(service: Any, outcome: str = "complete") -> None:
@@ -101,13 +79,13 @@ def idle(service: Any, run: Path) -> None:
 
 def failing(service: Any, run: Path) -> None:
     booted(service)
-    service.pulse.ring.append(REPORT)
+    service.pulse.ring.append(report())
     service.beat(failing=1)
 
 
 def recovered(service: Any, run: Path) -> None:
     failing(service, run)
-    service.pulse.ring.append({**REPORT, "passed": True, "results": [{**FAILED, "passed": True, "reason": ""}]})
+    service.pulse.ring.append(report(passed=True, reason=""))
     service.beat(failing=0)
 
 

@@ -71,6 +71,34 @@ def identity(**changes: Any) -> dict[str, Any]:
     }
 
 
+def report(**changes: Any) -> dict[str, Any]:
+    """A record of one run of the check `db`; `changes` are those of its result, by default it does not hold."""
+    result = {
+        "id": "1" * 16,
+        "name": "db",
+        "critical": True,
+        "passed": False,
+        "reason": "gone",
+        "error": None,
+        "start": 1,
+        "end": 2,
+        **changes,
+    }
+    passed = result["passed"]
+    return {
+        "kind": "postconditions",
+        "trace": "a" * 32,
+        "id": "b" * 16,
+        "request": 0,
+        "start": 1,
+        "end": 2,
+        "passed": passed,
+        "diagnostic": "all passed (1 check)" if passed else "Post-conditions failed: db: gone",
+        "results": [result],
+        "synthetic": False,
+    }
+
+
 class Main:
     """A main process as its files show it."""
 

@@ -16,6 +16,7 @@ from lifesign.watch import watcher
 from lifesign.watch.cursors import Cursors
 from lifesign.watch.signals import Log, Span
 from lifesign.wire import layout
+from support.mainprocess import report
 
 DRY_RUN = {
     "kind": "dry_run",
@@ -156,29 +157,7 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service = main()
-    result = {
-        "id": "1" * 16,
-        "name": "db",
-        "critical": True,
-        "passed": False,
-        "reason": "gone",
-        "error": None,
-        "start": 1,
-        "end": 2,
-    }
-    report = {
-        "kind": "postconditions",
-        "trace": "a" * 32,
-        "id": "b" * 16,
-        "request": 0,
-        "start": 1,
-        "end": 2,
-        "passed": False,
-        "diagnostic": "Post-conditions failed: db: gone",
-        "results": [result],
-        "synthetic": False,
-    }
-    service.pulse.ring.append(report)
+    service.pulse.ring.append(report())
     watching = sidecar()
     await watching.look()
     assert [(one.name, one.passed, one.reason) for one in watching.snapshots[0].postconditions] == [
@@ -191,9 +170,8 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
     assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", False)]
     assert again.told == []
 
-    well = {**result, "id": "2" * 16, "passed": True, "reason": "", "end": 9}
-    service.pulse.ring.append({**report, "passed": True, "results": [well]})
-    service.pulse.ring.append({**report, "passed": True, "results": [{**well, "id": "3" * 16}]})
+    service.pulse.ring.append(report(id="2" * 16, passed=True, reason="", end=9))
+    service.pulse.ring.append(report(id="3" * 16, passed=True, reason="", end=10))
     await again.look()
     assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", True)]
     (recovered,) = recoveries(again)  # once

@@ -42,15 +42,18 @@ class _Work:
 _cut: dict[int, _Work] = {}  # what was cut and may go on, by the id of its check
 
 
-async def run_one(check: Postcondition) -> PostconditionResult:
-    """Runs a check; whatever it does is its result, but for a cancellation of this very call."""
+async def run_one(check: Postcondition) -> PostconditionResult | None:
+    """Runs a check; whatever it does is its result. None where what it waited for was cancelled: it says nothing."""
     start = time.time_ns()
-    error: Failure | None = None
+    error: Failure | None
     if _goes_on(check.check):
         passed, reason = False, "it was cut at its timeout and has not come back yet"
         error = {"type": "TimeoutError", "message": reason, "stack": ""}
     else:
-        passed, reason, error = await _answer(check)
+        answer = await _answer(check)
+        if answer is None:
+            return None
+        passed, reason, error = answer
     if error is not None:
         error["stack"] = error["stack"][-_STACK_CHARACTERS:]
         error["message"] = error["message"][:_TEXT_CHARACTERS]
@@ -73,14 +76,14 @@ def _goes_on(check: Check) -> bool:
     return id(check) in _cut
 
 
-async def _answer(check: Postcondition) -> tuple[bool, str, Failure | None]:
+async def _answer(check: Postcondition) -> tuple[bool, str, Failure | None] | None:
     work = _Work(check.check)
     task = work.task = asyncio.ensure_future(_call(check, work))
     try:
         # Not wait_for: it would wait for a check that will not be cancelled.
         done, _ = await asyncio.wait({task}, timeout=check.timeout)
-        if task.cancelled():  # by the check itself: it has not been seen to hold
-            return False, "cancelled", None
+        if task.cancelled():
+            return None
         if done:
             return (*_verdict(task.result()), None)
         late = f"timed out after {check.timeout:g} s"

@@ -1,7 +1,8 @@
 """Post-conditions: named checks that must hold once the service has booted.
 
 All of them run, side by side, whatever becomes of the others; how one of them runs is in `agent.checking`.
-A run that is cancelled, as at the end of the service, reports nothing.
+A cancellation is no failure: a run that is cancelled, as at the end of the service, reports nothing, and a
+check that was cancelled in the middle does not count.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class Postcondition(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What one check said; `error` is the type of the exception that it raised, "" for none."""
+    """What one check said; `error` is the type of the exception that it raised, "" for none.
+
+    One that was cancelled has not passed, for the reason "cancelled", and does not count.
+    """
 
     name: str
     passed: bool
@@ -123,17 +127,17 @@ async def run(checks: Iterable[Postcondition], ring: LaneWriter | None, request:
     names = {check.name for check in checks}
     _under_way.update(names)
     try:
-        rows = await asyncio.gather(*(run_one(check) for check in checks))
+        answers = await asyncio.gather(*(run_one(check) for check in checks))
     finally:
         _under_way.difference_update(names)
-    _held.update((check.name, row["passed"]) for check, row in zip(checks, rows) if check.name in _registry)
+    answered = [(check, row) for check, row in zip(checks, answers) if row is not None]
+    rows = [row for _, row in answered]
+    _held.update((check.name, row["passed"]) for check, row in answered if check.name in _registry)
     passed = all(row["passed"] or not row["critical"] for row in rows)
-    diagnostic = _diagnostic(rows)[:_DIAGNOSTIC_CHARACTERS]
-    results = tuple(
-        Result(row["name"], row["passed"], row["reason"], row["error"]["type"] if row["error"] else "", row["critical"])
-        for row in rows
-    )
-    if ring is not None and (checks or request):
+    cancelled = [check.name for check, row in zip(checks, answers) if row is None]
+    diagnostic = _diagnostic(rows, cancelled)[:_DIAGNOSTIC_CHARACTERS]
+    results = tuple(_result(check, row) for check, row in zip(checks, answers))
+    if ring is not None and (rows or request):
         record: PostconditionReport = {
             "kind": "postconditions",
             "trace": new_trace_id(),
@@ -143,7 +147,7 @@ async def run(checks: Iterable[Postcondition], ring: LaneWriter | None, request:
             "end": time.time_ns(),
             "passed": passed,
             "diagnostic": diagnostic,
-            "results": list(rows),
+            "results": rows,
             "synthetic": is_synthetic(),
         }
         with harmless:  # the agent may have been stopped meanwhile
@@ -152,12 +156,20 @@ async def run(checks: Iterable[Postcondition], ring: LaneWriter | None, request:
     return Report(passed, diagnostic, results)
 
 
-def _diagnostic(rows: Sequence[PostconditionResult]) -> str:
+def _result(check: Postcondition, row: PostconditionResult | None) -> Result:
+    if row is None:
+        return Result(check.name, False, "cancelled", "", check.critical)
+    error = row["error"]["type"] if row["error"] else ""
+    return Result(row["name"], row["passed"], row["reason"], error, row["critical"])
+
+
+def _diagnostic(rows: Sequence[PostconditionResult], cancelled: Sequence[str]) -> str:
     """One line: the critical failures, or else the warnings, or else that all is well."""
     failed = [row for row in rows if not row["passed"]]
     critical = [row for row in failed if row["critical"]]
     if not failed:
-        return f"all passed ({len(rows)} check{'s' * (len(rows) != 1)})"
+        all_passed = f"all passed ({len(rows)} check{'s' * (len(rows) != 1)})"
+        return f"{all_passed}; cancelled: {', '.join(cancelled)}" if cancelled else all_passed
     said = "Post-conditions failed" if critical else "passed, with warnings"
     return f"{said}: " + " | ".join(f"{row['name']}: {row['reason']}" for row in critical or failed)
 
