@@ -247,3 +247,21 @@ async def test_a_proof_of_life_is_wanted_though_no_event_is_promised(started: Ca
     assert pulse.checkpoints()[-1] == "waiting for first event"
     lifesign.event()
     assert (await until_ended(pulse))["outcome"] == "complete"
+
+
+async def test_a_boot_gives_ready_made_checks_time(started: Callable[..., Any], tmp_path: Path) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKS=f"file:{tmp_path}/later", BOOT_TIMEOUT_S="60")
+    lifesign.start()
+    await asyncio.sleep(0.03)
+    assert ended(pulse) is None
+    (tmp_path / "later").touch()
+    assert (await until_ended(pulse))["outcome"] == "complete"
+    assert [report["passed"] for report in pulse.ring("postconditions")] == [True]
+
+
+async def test_a_ready_made_check_that_never_holds_fails_the_boot(started: Callable[..., Any], tmp_path: Path) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKS=f"file:{tmp_path}/never", BOOT_TIMEOUT_S="0.6")
+    lifesign.start()
+    outcome = await until_ended(pulse)
+    assert outcome["outcome"] == "failed"
+    assert "never" in outcome["diagnostic"]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lifesign.wire.records import BootEnded, BootExpects, Checkpoint, Failure, Identity
 
 _NAME_CHARACTERS = 200
+_CHECK_PAUSE = 0.1  # seconds between two runs of checks that are awaited
+_LAST_RUN = 1.0  # seconds of the boot's time that are left for the run that counts
 _EXPECTED_MAX = 100  # names, so that the list fits into one record
 _OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {
     layout.BOOT_COMPLETE: "complete",
@@ -159,8 +161,18 @@ class Boot:
 
     async def _conclude_after_checks(self) -> None:
         with harmless:
+            await self._await_checks()
             report = await postconditions.run(postconditions.registered(), self._pulse.ring)
             self._conclude("" if report.passed else report.diagnostic)
+
+    async def _await_checks(self) -> None:
+        """Until those that need time hold, or enough is left of the boot's to say which do not."""
+        awaited = [check for check in postconditions.registered() if check.awaited]
+        until = self._deadline_ns - int(min(_LAST_RUN, self._timeout / 4) * 1e9)
+        while awaited and time.monotonic_ns() < until:
+            if (await postconditions.run(awaited, None)).passed:
+                return
+            await asyncio.sleep(_CHECK_PAUSE)
 
     def _conclude(self, diagnostic: str) -> None:
         error: Failure | None = None

@@ -47,9 +47,9 @@ def check(
 
 
 def register_all(checks: dict[str, Spec]) -> None:
-    """Registers what LIFESIGN_CHECKS names: critical, every half minute."""
+    """Registers what LIFESIGN_CHECKS names: critical, awaited by the boot, every half minute after it."""
     for name, spec in checks.items():
-        register(Postcondition(name, made(spec), every=EVERY_SECONDS))
+        register(Postcondition(name, made(spec), every=EVERY_SECONDS, awaited=True))
 
 
 def ready_made(spec: str) -> Check:

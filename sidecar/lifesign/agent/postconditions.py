@@ -29,13 +29,17 @@ _DIAGNOSTIC_CHARACTERS = 2000
 
 
 class Postcondition(NamedTuple):
-    """A named check; `timeout` and `every` in seconds, `every` None for "only when asked"."""
+    """A named check; `timeout` and `every` in seconds, `every` None for "only when asked".
+
+    `awaited`: nothing in the code says when it should hold, so the boot gives it time.
+    """
 
     name: str
     check: Check
     timeout: float = 5.0
     every: float | None = None
     critical: bool = True
+    awaited: bool = False
 
 
 class Result(NamedTuple):
