@@ -71,6 +71,28 @@ async def test_a_handler_that_raises_is_that_events_error_and_the_run_goes_on(
     assert (run.count, run.failed) == (3, 1)
 
 
+async def test_events_may_be_anything_and_have_a_type_all_the_same(started: Callable[..., Any]) -> None:
+    class Order:
+        pass
+
+    pulse = started()
+    factories = [lambda rng, index, event=event: event for event in (Order(), b"raw", {"n": 1}, {"type": "t" * 200})]
+    async with lifesign.DryRun(lambda event: None, events=factories, rate=100, limit=4) as run:
+        await run.wait()
+    assert run.failed == 0
+    assert [record["type"] for record in pulse.ring("dry_run")] == ["Order", "bytes", "dict", "t" * 100]
+
+
+async def test_without_a_sidecar_the_first_failure_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def handler(event: Any) -> None:
+        raise ValueError("no such symbol")
+
+    async with lifesign.DryRun(handler, rate=FAST, limit=3) as run:
+        await run.wait()
+    assert run.failed == 3
+    assert caplog.text.count("ValueError: no such symbol") == 1
+
+
 async def test_a_factory_that_raises_is_that_events_error_too(started: Callable[..., Any]) -> None:
     pulse = started()
     async with lifesign.DryRun(print, events=lambda rng, index: {}[index], rate=FAST, limit=2) as run:
