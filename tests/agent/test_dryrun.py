@@ -71,6 +71,28 @@ async def test_a_handler_that_raises_is_that_events_error_and_the_run_goes_on(
     assert (run.count, run.failed) == (3, 1)
 
 
+async def test_events_may_be_anything_and_have_a_type_all_the_same(started: Callable[..., Any]) -> None:
+    class Order:
+        pass
+
+    pulse = started()
+    factories = [lambda rng, index, event=event: event for event in (Order(), b"raw", {"n": 1}, {"type": "t" * 200})]
+    async with lifesign.DryRun(lambda event: None, events=factories, rate=100, limit=4) as run:
+        await run.wait()
+    assert run.failed == 0
+    assert [record["type"] for record in pulse.ring("dry_run")] == ["Order", "bytes", "dict", "t" * 100]
+
+
+async def test_without_a_sidecar_the_first_failure_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def handler(event: Any) -> None:
+        raise ValueError("no such symbol")
+
+    async with lifesign.DryRun(handler, rate=FAST, limit=3) as run:
+        await run.wait()
+    assert run.failed == 3
+    assert caplog.text.count("ValueError: no such symbol") == 1
+
+
 async def test_a_factory_that_raises_is_that_events_error_too(started: Callable[..., Any]) -> None:
     pulse = started()
     async with lifesign.DryRun(print, events=lambda rng, index: {}[index], rate=FAST, limit=2) as run:
@@ -136,16 +158,27 @@ async def test_a_pause_lasts_until_it_goes_on() -> None:
     assert (run.count, run.skipped) == (9, 0)
 
 
-async def test_what_was_due_in_a_pause_is_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Clock:
-        now = 1000.0
-        time_ns = staticmethod(lambda: 1)
+class Clock:
+    """The module `time`, with a monotonic clock that stands still."""
 
-        def monotonic(self) -> float:
-            return self.now
+    def __init__(self) -> None:
+        self.now = 1000.0
 
+    def monotonic(self) -> float:
+        return self.now
+
+    def time_ns(self) -> int:
+        return 1
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("lifesign.agent.dryrun.time", clock)
+    return clock
+
+
+async def test_what_was_due_in_a_pause_is_not_made_up(clock: Clock) -> None:
     run = lifesign.DryRun(lambda _: run.pause(), rate=10, limit=2)
     await run.start()
     await until(lambda: run.count == 1)
@@ -155,10 +188,13 @@ async def test_what_was_due_in_a_pause_is_not_made_up(monkeypatch: pytest.Monkey
     assert (run.count, run.skipped) == (2, 0)
 
 
-async def test_a_duration_ends_it() -> None:
-    async with lifesign.DryRun(lambda _: None, rate=0.1, duration=0.01) as run:
+async def test_a_duration_ends_it(clock: Clock) -> None:
+    def handler(event: Any) -> None:
+        clock.now += 3.0
+
+    async with lifesign.DryRun(handler, rate=FAST, duration=10.0) as run:
         await run.wait()
-    assert (run.count, run.running) == (1, False)  # the first event is due at once
+    assert (run.count, run.running) == (4, False)
 
 
 async def test_it_leaves_the_loop_its_turns() -> None:

@@ -83,6 +83,26 @@ def test_synthetic_events_are_the_first_of_a_boot_that_waits_for_one(started: Ca
     assert "first event received" in pulse.checkpoints()
 
 
+@pytest.mark.parametrize(
+    ("environ", "first"), [({}, [("order", 0, 1)]), ({"LIFESIGN_EVENTS": "fill=30s"}, [("fill", 0, 0)])]
+)
+def test_of_a_service_that_counts_and_promises_none_what_the_handler_takes_is_the_first_event(
+    started: Callable[..., Any], environ: dict[str, str], first: list[Any]
+) -> None:
+    pulse = started(DRY_RUN="1", **environ)
+
+    def handler(event: Any) -> None:
+        if event["type"] == "trade":
+            raise ValueError("trades are not taken")
+
+    async def main() -> None:
+        async with lifesign.DryRun(handler, rate=500, limit=6) as run:
+            await run.wait()
+
+    asyncio.run(main())
+    assert [(event.name, event.real, event.synthetic) for event in pulse.reader.vitals().events] == first
+
+
 def test_beside_real_traffic_synthetic_events_prove_nothing(started: Callable[..., Any]) -> None:
     pulse = started(LIFESIGN_EVENTS="order=30s", LIFESIGN_HEARTBEAT_INTERVAL="0.003")
 

@@ -16,6 +16,7 @@ from lifesign.wire.reader import PulseReader
 from support import victims
 
 EVERYTHING = Path(__file__).parent / "victims" / "everything.py"
+MIXED = Path(__file__).parent / "victims" / "mixed.py"
 PACKAGE = Path(lifesign.__file__).parents[1]
 PYTHONS = dict(
     entry.partition("=")[::2] for entry in os.environ.get("LIFESIGN_TEST_PYTHONS", "").split(":") if entry
@@ -65,6 +66,28 @@ def test_everything_works(version: str, tmp_path: Path) -> None:
     assert [frame["function"] for frame in biggest["stack"]] == ["consume", "numbers", "sleep"]
     assert summary["tasks"] >= 121
     assert json.loads(reader.tombstone() or b"{}")["how"] == "clean"
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_dry_run_starts_by_itself_and_is_told_apart(version: str, tmp_path: Path) -> None:
+    dry = {"DRY_RUN": "1", "DRY_RUN_RATE": "100", "DRY_RUN_PATTERN": "burst"}
+    process = victims.start([PYTHONS[version], str(MIXED)], tmp_path, dry)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, b"", b"")
+    reader, records = read(victims.folders(tmp_path)[0])
+    counts = {event.name: (event.real > 0, event.synthetic) for event in reader.vitals().events}
+    handled = sum(one["handled"] + one["failed"] for one in records["dry_run_totals"][-1]["types"])
+    assert counts == {"order": (True, handled), "real order": (True, 0), "synthetic order": (False, handled)}
+    assert {one["type"]: one["error"] is None for one in records["dry_run"]} == {
+        "trade": True,
+        "order": False,
+        "position": True,
+    }
+    marks = {one["name"]: one["synthetic"] for one in records["checkpoint"]}
+    assert (marks["real checkpoint"], marks["synthetic checkpoint"]) == (False, True)
 
 
 @pytest.mark.parametrize("version", PYTHONS)

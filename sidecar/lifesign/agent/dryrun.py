@@ -20,9 +20,8 @@ from lifesign.agent.synthetic import Origin, enter, leave
 from lifesign.agent.teller import Teller
 from lifesign.settings import Settings
 
-Event = Mapping[str, Any]
 Handler = Callable[[Any], Union[Awaitable[Any], Any]]
-EventFactory = Callable[[random.Random, int], Event]
+EventFactory = Callable[[random.Random, int], Any]
 
 _BREATH_SECONDS = 0.001  # of work without a pause, then the loop has a turn
 _TYPE_CHARACTERS = 100
@@ -37,8 +36,9 @@ class DryRun:
     Args:
         handler: the service's own, sync or async; called with one event at a time, inside `synthetic`. What it
             raises is that event's error.
-        events: makes event number *index* from a seeded generator, ``factory(rng, index)``; its ``"type"``
-            names the span. One factory or several; samples of trades, orders and positions by default.
+        events: makes event number *index* from a seeded generator, ``factory(rng, index)``. The span is named
+            after the event's ``"type"``, or after its class where it is no mapping or has none. One factory or
+            several; samples of trades, orders and positions by default.
         pattern: ``"sequential"`` (the factories in turn), ``"random"``, ``"burst"`` (several at once), or a
             callable of your own, see `lifesign.agent.patterns`.
         rate: events a second, bursts included. The schedule does not drift. A handler that is slower sets the
@@ -203,7 +203,7 @@ class DryRun:
         entered = enter(origin)
         try:
             event = self._factories[position](self._random, self.count)
-            kind = str(event.get("type", kind))[:_TYPE_CHARACTERS]
+            kind = _type_of(event)
             outcome = self._handler(event)
             if outcome is not None and inspect.isawaitable(outcome):
                 await outcome
@@ -218,9 +218,16 @@ class DryRun:
         index = self.count
         self.count += 1
         self.failed += raised is not None
+        if raised is not None and origin is None and self.failed == 1:
+            logger.warning("lifesign: the handler of a dry run failed; no sidecar is there to tell", exc_info=raised)
         if agent is not None and origin is not None:
             with harmless:
                 self._teller.tell(agent, origin, kind, index, start, raised)
+
+
+def _type_of(event: Any) -> str:
+    kind = event.get("type") if isinstance(event, Mapping) else None
+    return str(kind or type(event).__name__)[:_TYPE_CHARACTERS]
 
 
 def effective_settings() -> Settings:

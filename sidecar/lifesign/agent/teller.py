@@ -41,6 +41,9 @@ class Teller:
         """One event went through the handler, from `start` to now."""
         agent.tally.count(kind, raised is not None)
         self._made += 1
+        # Of a service that counts no events of its own, what its handler takes is the proof of life.
+        if raised is None and not agent.pulse.events.total and not agent.settings.events and agent.settings.dry_run:
+            agent.pulse.events.count(kind, True)
         if not origin.stands_for:
             if raised is None or self._failures >= FAILURES_A_SECOND:
                 return
