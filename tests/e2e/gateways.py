@@ -15,7 +15,7 @@ class Shipped(Component):
     Args:
         binary: the Collector.
         folder: for its queue and its log.
-        files: names in `collector-config/`.
+        files: names in `collector-config/`, or ``yaml:`` and a setting.
         environ: the variables of the files, beside the ports.
     """
 
@@ -23,7 +23,7 @@ class Shipped(Component):
         self.grpc, self.http, health, self.metrics, self.scrape = free_addresses(5)
         folder.mkdir(exist_ok=True)
         super().__init__(
-            [binary, *(f"--config={CONFIGS / name}" for name in files)],
+            [binary, *(f"--config={name if name.startswith('yaml:') else CONFIGS / name}" for name in files)],
             {
                 "LIFESIGN_COLLECTOR_GRPC": self.grpc,
                 "LIFESIGN_COLLECTOR_HTTP": self.http,

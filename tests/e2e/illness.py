@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Mapping, Sequence
 
 from charts import Chart, Charts, Entry
 from collector import Collector
@@ -19,7 +19,7 @@ from support.victims import INJECT
 from support.waiting import eventually
 
 PATIENCE = 40.0
-PATIENT = [sys.executable, str(VICTIMS / "patient.py")]
+PATIENT = "patient.py"
 TIMEOUT = 1.0
 SETTINGS = {
     "LIFESIGN_HEARTBEAT_INTERVAL": "0.05",
@@ -30,7 +30,7 @@ SETTINGS = {
 
 
 class Patient(Supervised):
-    """A watched process that does as `victims/patient.py` says, alone or as the CMD of `lifesign run`."""
+    """A watched process that falls ill when it is told to, alone or as the CMD of `lifesign run`."""
 
     def __init__(self, process: subprocess.Popen[bytes], charts: Charts, directory: Path) -> None:
         assert process.stdout is not None
@@ -114,18 +114,19 @@ class Ward:
     """One Collector, and whoever is watched into it.
 
     Args:
+        environment: the variables that point an exporter at it, and settings beside or instead of `SETTINGS`.
         folder: for run directories, spools and telemetry.
     """
 
-    def __init__(self, collector: Collector, folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self.charts = Charts(folder / "telemetry.jsonl")
         self._folder = folder
         self._environ = {
             **clean_environment(),
-            **collector.environment("http/protobuf"),
             **SETTINGS,
             "XDG_STATE_HOME": str(folder / "state"),
             "OTEL_SERVICE_NAME": "patient",
+            **environment,
         }
         self._all = contextlib.ExitStack()
 
@@ -142,14 +143,14 @@ class Ward:
         command = [sys.executable, "-m", "lifesign", "watch", "--dir", str(directory)]
         return self._start(command, self._environ)
 
-    def patient(self, directory: Path, *words: str, **more: str) -> Patient:
-        """A process by itself, in the container's shape; `words` are its arguments."""
+    def patient(self, directory: Path, *words: str, program: str = PATIENT, **more: str) -> Patient:
+        """A process by itself, in the container's shape; `words` are its arguments, `program` is in `victims/`."""
         environ = {**self._environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(INJECT), **more}
-        return Patient(self._start([*PATIENT, *words], environ), self.charts, directory)
+        return Patient(self._start(_command(program, words), environ), self.charts, directory)
 
-    def supervised(self, directory: Path, *words: str, **more: str) -> Patient:
+    def supervised(self, directory: Path, *words: str, program: str = PATIENT, **more: str) -> Patient:
         """The same as CMD of `lifesign run`, with a sidecar of its own."""
-        command = run_line([*PATIENT, *words], "--dir", str(directory))
+        command = run_line(_command(program, words), "--dir", str(directory))
         return Patient(self._start(command, {**self._environ, **more}), self.charts, directory)
 
     def _start(self, command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -157,6 +158,10 @@ class Ward:
             process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._all.callback(_end, process)
         return process
+
+
+def _command(program: str, words: Sequence[str]) -> list[str]:
+    return [sys.executable, str(VICTIMS / program), *words]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -176,7 +181,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def ward(binary: str, folder: Path) -> Iterator[Ward]:
     """A ward with a Collector, all of it ended with the context."""
     collector = Collector(binary, folder)
-    made = Ward(collector, folder)
+    made = Ward(collector.environment("http/protobuf"), folder)
     try:
         collector.start()
         yield made
