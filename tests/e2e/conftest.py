@@ -66,6 +66,12 @@ def prometheus_binaries() -> Path:
     return Path(_from("LIFESIGN_TEST_PROMETHEUS", "tests/tools/prometheus.sh"))
 
 
+@pytest.fixture(scope="session")
+def compose_loader() -> str:
+    """What reads compose files."""
+    return _from("LIFESIGN_TEST_COMPOSE", "tests/tools/compose.sh")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""
