@@ -139,8 +139,8 @@ def servers(args: argparse.Namespace, at: dict[str, str], folder: Path) -> Itera
         },
     )
     # Beside its config lie the files that this names; the targets are the ports of this stack.
-    for file in (CONFIGS / "prometheus.yaml", *CONFIGS.glob("alerts.yaml")):
-        shutil.copy(file, folder)
+    for name in ("prometheus.yaml", "alerts.yaml"):
+        shutil.copy(CONFIGS / name, folder)
     (folder / "targets.yaml").write_text(f'- targets: ["{at["collector metrics"]}"]\n')
     yield Server(
         "Prometheus",
@@ -194,6 +194,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             server.wait_until_up()
         say(f"traces   http://{at['jaeger']}/api/traces?service=lifesign-demo  (Jaeger)")
         say(f"metrics  http://{at['prometheus']}/api/v1/query?query=lifesign_heartbeat_age_seconds  (Prometheus)")
+        say(f"alerts   http://{at['prometheus']}/api/v1/alerts")
         say(f"logs     {folder / 'logs.jsonl'}")
         say(f"page     http://{at['page']}/")
         say(f"OTLP     http://{at['otlp http']}  for services of your own")

@@ -93,8 +93,8 @@ def service() -> list[Any]:
             links=[logs],
         ),
         graph("Tasks", "short", 8, ask(f"lifesign_tasks{{{ONE}}}", "{{job}} {{instance}}"), links=[logs]),
-        lines("Task groups", 12, '{service_name=~"$job"} | event_name = `lifesign.task_group`'),
-        lines("What the sidecar told", 12, '{service_name=~"$job"} | event_name !~ `lifesign.task_.*`'),
+        lines("Task groups", 12, '{service_name=~"$job"} | lifesign_task_group_index != ""'),
+        lines("What the sidecar told", 12, '{service_name=~"$job"} | lifesign_task_dump_id = ""'),
     ]
 
 

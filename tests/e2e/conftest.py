@@ -82,6 +82,12 @@ def stores() -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in at_hand.split(":"))
 
 
+@pytest.fixture(scope="session")
+def compose_loader() -> str:
+    """What reads compose files."""
+    return _from("LIFESIGN_TEST_COMPOSE", "tests/tools/compose.sh")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""

@@ -62,9 +62,10 @@ class Stack:
         answer = get(f"{self.prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}")
         return list(answer["data"]["result"])
 
-    def traces(self, service: str) -> list[dict[str, Any]]:
-        """What Jaeger finds."""
-        return get(f"{self.jaeger}/api/traces?service={service}&limit=100")["data"] or []
+    def spans(self, service: str) -> set[str]:
+        """The names of the spans that Jaeger has of a service."""
+        traces = get(f"{self.jaeger}/api/traces?service={service}&limit=100")["data"] or []
+        return {span["operationName"] for trace in traces for span in trace["spans"]}
 
 
 def get(url: str) -> Any:

@@ -18,7 +18,14 @@ from support.waiting import eventually
 PATIENCE = 60.0
 SYNTHETIC = "user_agent.synthetic.type"
 OVERLAYS = ("gateway-scrape.yaml", "gateway-files.yaml")
-APART = ("alerts.yaml", "builder.yaml", "compose.yaml", "jaeger.yaml", "prometheus.yaml")  # for other programs
+APART = (  # for other programs
+    "alerts.yaml",
+    "builder.yaml",
+    "compose.yaml",
+    "jaeger.yaml",
+    "prometheus.yaml",
+    "targets.yaml",
+)
 DESK = [sys.executable, str(VICTIMS / "desk.py")]
 
 
