@@ -265,16 +265,3 @@ async def test_a_ready_made_check_that_never_holds_fails_the_boot(started: Calla
     outcome = await until_ended(pulse)
     assert outcome["outcome"] == "failed"
     assert "never" in outcome["diagnostic"]
-
-
-async def test_an_event_that_a_dry_run_made_proves_a_life(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL="event", BOOT_TIMEOUT_S="36000")
-    lifesign.start()
-    failing = lifesign.DryRun(lambda _: 1 / 0, rate=1000, limit=3, force=True)
-    async with failing:
-        await failing.wait()
-    await asyncio.sleep(0.03)
-    assert ended(pulse) is None
-    async with lifesign.DryRun(lambda _: None, rate=1000, limit=3, force=True) as run:
-        await run.wait()
-    assert (await until_ended(pulse))["outcome"] == "complete"

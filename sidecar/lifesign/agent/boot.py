@@ -18,7 +18,6 @@ from lifesign.agent import postconditions, synthetic
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.proof import Proof
-from lifesign.agent.tally import Tally
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.writer import PulseWriter
@@ -40,10 +39,10 @@ _OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {
 class Boot:
     """The boot of this process, from `identity`'s start on."""
 
-    def __init__(self, pulse: PulseWriter, identity: Identity, settings: Settings, dry_run: Tally) -> None:
+    def __init__(self, pulse: PulseWriter, identity: Identity, settings: Settings) -> None:
         self._pulse = pulse
         self._promised = bool(settings.events or settings.until)
-        self._proof = Proof(settings.until, pulse.events, dry_run)
+        self._proof = Proof(settings.until, pulse.events)
         self._timeout = identity["boot_timeout"]
         # Who waits for a proof of life counts from the start; else slow imports are nobody's business.
         since = identity["started_mono_ns"] if settings.until else time.monotonic_ns()

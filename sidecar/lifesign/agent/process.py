@@ -69,10 +69,10 @@ class Agent:
             from lifesign.agent.checks import register_all
 
             register_all(settings.checks)
-        self.tally = Tally()
-        self.boot = Boot(self.pulse, me, settings, self.tally)
+        self.boot = Boot(self.pulse, me, settings)
         self.asked = Asked(self.pulse)
         self.slots = LoopSlots()
+        self.tally = Tally()
         self.last_words = LastWords(
             self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from lifesign.agent import postconditions
 from lifesign.agent.harmless import harmless
-from lifesign.agent.tally import Tally
 from lifesign.wire.writer import EventTable
 
 if TYPE_CHECKING:
@@ -20,22 +19,18 @@ class Proof:
     Args:
         until: a ready-made check, or any event of the service.
         events: where they are counted; a check that holds counts as an event under its own name.
-        dry_run: counts what a dry run made; an event that the handler took proves as much as a real one.
     """
 
-    def __init__(self, until: Literal["event"] | Spec | None, events: EventTable, dry_run: Tally) -> None:
+    def __init__(self, until: Literal["event"] | Spec | None, events: EventTable) -> None:
         self._spec = until if until is not None and not isinstance(until, str) else None
         self._events = events
-        self._dry_run = dry_run
         self._held = False
         self._why = ""
         self._trying: asyncio.Task[None] | None = None
 
     def found(self) -> bool:
         """Whether it is there."""
-        if self._spec is not None:
-            return self._held
-        return self._events.total > 0 or self._dry_run.succeeded > 0
+        return self._held if self._spec is not None else self._events.total > 0
 
     def wanted(self) -> str:
         """What is waited for, and why it is not there as far as that is known."""

@@ -19,7 +19,6 @@ class Tally:
         self._types: dict[str, list[int]] = {}  # handled and failed
         self._lags: dict[int, float] = {}  # seconds, of the runs that go on
         self._skipped = 0
-        self.succeeded = 0  # events of all types that the handler took without an error
 
     def count(self, kind: str, failed: bool) -> None:
         """One more event of a type went through the handler."""
@@ -27,7 +26,6 @@ class Tally:
         if counts is None:
             counts = self._types.setdefault(kind if len(self._types) < TYPES_MAX else OTHER, [0, 0])
         counts[failed] += 1
-        self.succeeded += not failed
 
     def progress(self, run: int, lag: float | None, skipped: int) -> None:
         """How late a run is (None when it is over), and how many events it skipped since it last said so."""

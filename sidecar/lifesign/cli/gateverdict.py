@@ -78,8 +78,7 @@ def _died(process: Snapshot) -> str:
 def _proof(process: Snapshot) -> str:
     """Says so where only generated events have come."""
     real = any(event.count for event in process.events)
-    made = process.dry_run is not None or any(event.synthetic for event in process.events)
-    return " by synthetic events" if made and not real else ""
+    return " by synthetic events" if not real and any(event.synthetic for event in process.events) else ""
 
 
 def _checks(process: Snapshot) -> str:
