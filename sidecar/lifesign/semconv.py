@@ -26,6 +26,8 @@ BOOT_STATUS = "lifesign.boot.status"
 POSTCONDITION_PASSED = "lifesign.postcondition.passed"
 RECORDS_DROPPED = "lifesign.records.dropped"
 SPOOL_SIZE = "lifesign.spool.size"
+EXPORT_RETRIES = "lifesign.export.retries"
+EXPORT_AGE = "lifesign.export.age"
 EXPORT_REJECTED = "lifesign.export.rejected"
 PROCESS_UPTIME = "process.uptime"
 

@@ -29,11 +29,12 @@ class Verdict(NamedTuple):
 
 class Sidecar(NamedTuple):
     """How the sidecar itself is: seconds since its last look (None before the first), seconds between
-    two looks, and what else keeps it from its work, one line each."""
+    two looks, what else keeps it from its work, one line each, and how its export is doing."""
 
     look_age: float | None
     poll_interval: float
     problems: tuple[str, ...] = ()
+    export: str | None = None
 
 
 def sidecar_livez(sidecar: Sidecar) -> Verdict:
@@ -45,8 +46,10 @@ def sidecar_livez(sidecar: Sidecar) -> Verdict:
 def sidecar_readyz(sidecar: Sidecar) -> Verdict:
     """Ready while the watcher looks and nothing keeps the sidecar from its work."""
     look = _look(sidecar)
-    problems = tuple(_line(False, "sidecar", problem) for problem in sidecar.problems)
-    return Verdict(look.ok and not problems, look.lines + problems)
+    lines = [_line(False, "sidecar", problem) for problem in sidecar.problems]
+    if sidecar.export is not None:
+        lines.append(_line(not sidecar.problems, "export", sidecar.export))
+    return Verdict(look.ok and not sidecar.problems, (*look.lines, *lines))
 
 
 def app_livez(sidecar: Sidecar, processes: Sequence[Snapshot]) -> Verdict:
