@@ -122,12 +122,12 @@ class _Process:
 
     def _since_start(self, metric: Metric) -> Metric:
         """The SDK counts from its first look; the main process counted from its own start."""
-        data = metric.data
+        data: Any = metric.data
         if isinstance(data, Gauge):
             return metric
         cumulative = data.aggregation_temporality is AggregationTemporality.CUMULATIVE
         ours = metric.name in _OF_PROCESS and cumulative
-        points: list[Any] = [
+        points = [
             # A wall clock that was set back must not put a point before its start.
             replace(
                 point,
