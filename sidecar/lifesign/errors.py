@@ -69,7 +69,9 @@ class SpoolError(LifesignError):
 
 
 class SpoolHeldError(SpoolError):
-    """Another sidecar uses this spool."""
+    """Another sidecar uses this spool: nothing is wrong with the settings, it may end."""
+
+    exit_code = EXIT_FAILED
 
 
 class MissingExtraError(LifesignError):

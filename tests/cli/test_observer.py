@@ -217,7 +217,6 @@ async def test_a_port_that_was_asked_for_must_be_free(run: Path, taken: int, set
         await observer.run()
     named = flag if source == "flag" else variable
     assert caught.value.what == f"{named}={address} cannot be listened on: Address already in use"
-    observer._directory.close()
 
 
 async def test_the_addresses_that_were_asked_for_are_told_and_answered(observe: Callable, main: MakeMain) -> None:
@@ -270,6 +269,7 @@ async def test_an_export_that_fails_makes_it_unready(observe: Callable, main: Ma
         answer = await ask(port, "/readyz?verbose")
         assert answer.status == 503
         assert b"HTTP 503 Service Unavailable" in answer.body
+        assert re.search(rb"\n\[-\] export failed: nothing delivered yet, 0 bytes wait, [1-9]\d* retries", answer.body)
         assert (await ask(port, "/livez")).status == 200
     server.stop()
 

@@ -114,6 +114,19 @@ def test_a_polled_interrupt_is_the_terminals_where_we_are_in_the_foreground(
         assert signals.take(0.0) is None
 
 
+def test_a_sidecar_that_is_set_up_wrong_is_not_started_again(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Sidecar, "_spawn", lambda _self: 4242)
+    kept = Sidecar(["python"], {}, set(), 5.0)
+    kept.tend()
+    kept.fell(3)
+    assert kept.tend() is None
+    assert kept.pid is None
+    kept.close()
+    assert capfd.readouterr().err == "lifesign: the sidecar cannot be used as it is set up; CMD goes on without\n"
+
+
 def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,7 +138,7 @@ def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
     for _ in range(8):
         kept.tend()
         assert kept.pid == 4242
-        kept.fell(3)
+        kept.fell(1)
         waits.append(kept.tend())
         now += waits[-1] or 0.0
     kept.tend()
@@ -136,8 +149,8 @@ def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     assert capfd.readouterr().err.splitlines() == [
-        "lifesign: the sidecar ended with exit code 3; CMD goes on; the sidecar starts again in 0.5 s",
-        "lifesign: the sidecar ended with exit code 3; CMD goes on; the sidecar starts again in 30 s",
+        "lifesign: the sidecar ended with exit code 1; CMD goes on; the sidecar starts again in 0.5 s",
+        "lifesign: the sidecar ended with exit code 1; CMD goes on; the sidecar starts again in 30 s",
         "lifesign: the sidecar was ended by SIGKILL; CMD goes on; the sidecar starts again in 0.5 s",
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
@@ -12,11 +11,10 @@ from typing import Callable, Iterator, NamedTuple
 import pytest
 from cgroups import limited
 from illness import Patient, Ward, wait_for, ward
-from supervised import VICTIMS
+from wallclock import WallClock
 
 from support.victims import folders
 
-TOOLS = Path(__file__).parents[1] / "tools"
 MEMORY = str(64 << 20)
 
 
@@ -153,33 +151,9 @@ def test_an_uncaught_exception_at_boot(rooms: Rooms) -> None:
     assert failed.body == f"the boot stopped after checkpoint 'config loaded': {UNCAUGHT}"
 
 
-class WallClock:
-    """The wall clock of all that runs under `environ`; the monotonic one goes on as it does."""
-
-    def __init__(self, library: str, file: Path) -> None:
-        self._file = file
-        self.set(0)
-        self.environ = {
-            "LD_PRELOAD": library,
-            "FAKETIME_TIMESTAMP_FILE": str(file),
-            "FAKETIME_NO_CACHE": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(VICTIMS / "faketime"), os.environ.get("PYTHONPATH")))),
-        }
-
-    def set(self, seconds: int) -> None:
-        """So far from the right time."""
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{seconds:+d}\n")
-        new.replace(self._file)
-
-
 @pytest.fixture
 def wall_clock(tmp_path: Path) -> WallClock:
-    found = subprocess.run([TOOLS / "libfaketime.sh"], capture_output=True, text=True, timeout=300, check=False)
-    if found.returncode == 3:
-        pytest.skip(found.stderr.strip())
-    return WallClock(found.stdout.strip(), tmp_path / "offset")
+    return WallClock.made(tmp_path / "offset")
 
 
 def test_a_wall_clock_that_jumps_is_no_illness(rooms: Rooms, wall_clock: WallClock) -> None:

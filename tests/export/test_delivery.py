@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import threading
 from contextlib import asynccontextmanager
@@ -14,18 +15,18 @@ import pytest
 from lifesign.export import backoff
 from lifesign.export.backoff import Backoff
 from lifesign.export.delivery import Delivery
+from lifesign.export.lane import Lane
 from lifesign.export.off_loop import off_loop
 from lifesign.export.otlp import open_exporters
 from lifesign.export.spool import Spool
-from lifesign.export.tenancy import Tenancy
 from lifesign.watch.signals import Log, Resource, Span
 from support.otlp_server import Answer, HttpServer, partial
 
 
 class Pump:
-    def __init__(self, spool: Spool, delivery: Delivery) -> None:
+    def __init__(self, spool: Spool, lane: Lane) -> None:
         self.spool = spool
-        self.delivery = delivery
+        self.lane = lane
 
     async def emptied(self) -> None:
         await asyncio.wait_for(self._emptied(), 3)
@@ -36,18 +37,17 @@ class Pump:
 
 
 @asynccontextmanager
-async def pumping(directory: Path, url: str, **environ: str) -> AsyncIterator[Pump]:
-    spool = await Spool.open(Tenancy(directory), 1 << 20)
-    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": url, **environ})
-    delivery = Delivery(spool, exporters)
+async def pumping(directory: Path, url: str, kind: str = "traces") -> AsyncIterator[Pump]:
+    spool = await Spool.open(directory, 1 << 20)
+    lane = Lane(open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": url})[kind])
+    delivery = Delivery(spool, lane)
     task = asyncio.create_task(delivery.run())
     try:
-        yield Pump(spool, delivery)
+        yield Pump(spool, lane)
     finally:
         delivery.finish()
         await asyncio.wait_for(task, 3)
-        for exporter in exporters.values():
-            exporter.shutdown()
+        lane.exporter.shutdown()
         await spool.close()
 
 
@@ -56,53 +56,52 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "FIRST", 0.003)
 
 
-async def test_spans_and_logs_arrive_with_their_resource(
-    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+async def test_spans_arrive_with_their_resource(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
 ) -> None:
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1), log(2), span(3)])
+        await pump.spool.append([resource], [span(1), span(3)])
         await pump.emptied()
     assert [s.name for s in collector.spans()] == ["span 1", "span 3"]
-    assert [r.body.string_value for r in collector.logs()] == ["log 2"]
-    assert pump.delivery.rejected == 0
+    assert pump.spool.rejected == 0
 
 
-async def test_only_the_half_that_failed_is_sent_again(
+async def test_log_records_arrive_after_as_many_attempts_as_it_takes(
     tmp_path: Path,
     collector: HttpServer,
     resource: Resource,
-    span: Callable[..., Span],
     log: Callable[..., Log],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     collector.script("logs", Answer(503), Answer(302), Answer(404))
-    async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1), log(2)])
+    async with pumping(tmp_path, collector.url, "logs") as pump:
+        await pump.spool.append([resource], [log(2)])
         await pump.emptied()
-        assert pump.delivery.lanes["logs"].error is None
-    assert len(collector.of("traces")) == 1
+        assert (pump.lane.error, pump.lane.age, pump.lane.retries) == (None, 0.0, 3)
     assert len(collector.of("logs")) == 4
     assert caplog.text.count("logs do not reach") == 1, "said once"
     assert "logs reach http://127.0.0.1" in caplog.text
 
 
-async def test_nothing_is_committed_before_both_are_delivered(
-    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+async def test_nothing_is_committed_before_it_is_delivered(
+    tmp_path: Path, collector: HttpServer, resource: Resource, log: Callable[..., Log]
 ) -> None:
     collector.script("logs", *[Answer(503)] * 50)
-    async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1), log(2)])
+    async with pumping(tmp_path, collector.url, "logs") as pump:
+        await pump.spool.append([resource], [log(2)])
         while len(collector.of("logs")) < 2:
             await asyncio.sleep(0.002)
         assert pump.spool.size > 0
-        assert pump.delivery.lanes["logs"].error is not None
+        assert pump.lane.error is not None
+        assert pump.lane.age > 0
     collector.requests.clear()
     collector._scripts.clear()
-    async with pumping(tmp_path, collector.url) as pump:
+    async with pumping(tmp_path, collector.url, "logs") as pump:
         await pump.emptied()
-    assert [s.span_id.hex() for s in collector.spans()] == ["0000000000000001"], "the same id after a restart"
-    assert len(collector.logs()) == 1
+    [record] = collector.logs()
+    [uid] = [one.value.string_value for one in record.attributes if one.key == "log.record.uid"]
+    assert uid == "uid-2", "the same id after a restart"
 
 
 async def test_retry_after_is_kept(
@@ -123,20 +122,23 @@ async def test_what_is_refused_is_counted_and_set_aside(
     collector: HttpServer,
     resource: Resource,
     span: Callable[..., Span],
-    log: Callable[..., Log],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    collector.script("traces", Answer(400))
-    collector.script("logs", Answer(body=partial("logs", 1, "no such event").SerializeToString()))
+    collector.script("traces", Answer(400), Answer(body=partial("traces", 1, "no such name").SerializeToString()))
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1), span(2), log(3), log(4)])
+        await pump.spool.append([resource], [span(1), span(2)])
         await pump.emptied()
-    assert pump.delivery.rejected == 3
+        await pump.spool.append([resource], [span(3), span(4)])
+        await pump.emptied()
+    assert pump.spool.rejected == 3
     aside = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
-    assert sorted(json.loads(line["line"]).get("name", "log") for line in aside) == ["log", "log", "span 1", "span 2"]
-    assert any("no such event" in line["why"] for line in aside)
+    assert [json.loads(line["line"])["name"] for line in aside] == ["span 1", "span 2", "span 3", "span 4"]
+    assert [line["why"].rpartition(": ")[2] for line in aside[1:3]] == ["HTTP 400 Bad Request", "no such name"]
     assert "cannot be delivered" in caplog.text
     assert len(collector.requests) == 2, "never again"
+    assert pump.lane.retries == 0
+    async with pumping(tmp_path, collector.url) as pump:
+        assert pump.spool.rejected == 3, "counted over all lives"
 
 
 async def test_one_that_cannot_be_sent_does_not_take_the_others_with_it(
@@ -149,7 +151,7 @@ async def test_one_that_cannot_be_sent_does_not_take_the_others_with_it(
         await pump.spool.append([resource], spans)
         await pump.emptied()
     assert [s.name for s in collector.spans()] == ["span 1", "span 2", "span 4", "span 5", "span 7", "span 8"]
-    assert pump.delivery.rejected == 2
+    assert pump.spool.rejected == 2
 
 
 async def test_too_large_a_request_is_halved(
@@ -161,39 +163,39 @@ async def test_too_large_a_request_is_halved(
         await pump.emptied()
     sizes = [len(r.resource_spans[0].scope_spans[0].spans) for r in collector.of("traces")]
     assert sizes == [4, 2, 1, 1, 2]
-    assert pump.delivery.rejected == 0
+    assert pump.spool.rejected == 0
 
 
-async def test_a_kind_that_is_not_exported_is_thrown_away(
-    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
-) -> None:
-    async with pumping(tmp_path, collector.url, OTEL_LOGS_EXPORTER="none") as pump:
-        await pump.spool.append([resource], [span(1), log(2)])
-        await pump.emptied()
-    assert len(collector.requests) == 1
-
-
-async def test_it_outlives_an_error_of_its_own(
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (RuntimeError("bug"), "the delivery failed"),
+        (OSError(errno.EMFILE, "Too many open files"), "the spool cannot be read: Too many open files"),
+    ],
+)
+async def test_it_outlives_an_error(
     tmp_path: Path,
     collector: HttpServer,
     resource: Resource,
     span: Callable[..., Span],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    failure: Exception,
+    said: str,
 ) -> None:
     real: Callable[[Spool, int], Awaitable[object]] = Spool.read
-    failures = iter([RuntimeError("bug")])
+    failures = iter([failure])
 
     async def read(spool: Spool, limit: int) -> object:
-        for failure in failures:
-            raise failure
+        for one in failures:
+            raise one
         return await real(spool, limit)
 
     monkeypatch.setattr(Spool, "read", read)
     async with pumping(tmp_path, collector.url) as pump:
         await pump.spool.append([resource], [span(1)])
         await pump.emptied()
-    assert "the delivery failed" in caplog.text
+    assert said in caplog.text
     assert len(collector.spans()) == 1
 
 

@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import pytest
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
-from opentelemetry.sdk.metrics._internal import measurement_consumer
+from opentelemetry.sdk.metrics._internal import measurement_consumer, metric_reader_storage
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricsData
 
 from lifesign.export import metrics as metrics_module
@@ -88,7 +88,7 @@ def test_how_the_boot_went(
 
 
 def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
-    store = made(Own(spool_size=321, rejected=4, dropped={"spool": 5, "invalid": 6}))
+    store = made(Own(spool_size=321, retries=9, age=2.5, rejected=4, dropped={"spool": 5, "invalid": 6}))
     store.observe(
         [
             snapshot(
@@ -112,6 +112,8 @@ def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., S
     assert values(data, "lifesign.boot.duration") == {(): 1.5}
     assert values(data, "process.uptime") == {(): 60.0}
     assert values(data, "lifesign.spool.size") == {(): 321}
+    assert values(data, "lifesign.export.retries") == {(): 9}
+    assert values(data, "lifesign.export.age") == {(): 2.5}
     assert values(data, "lifesign.export.rejected") == {(): 4}
     assert values(data, "lifesign.events") == {
         named(lifesign__event__name="order"): 3,
@@ -196,6 +198,8 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         "lifesign.postcondition.passed": ("Gauge", "1"),
         "lifesign.records.dropped": ("Sum", "{record}"),
         "lifesign.spool.size": ("Gauge", "By"),
+        "lifesign.export.retries": ("Sum", "{attempt}"),
+        "lifesign.export.age": ("Gauge", "s"),
         "lifesign.export.rejected": ("Sum", "{record}"),
         "lifesign.dry_run.events": ("Sum", "{event}"),
         "lifesign.dry_run.skipped": ("Sum", "{event}"),
@@ -284,6 +288,19 @@ def test_a_wall_clock_that_jumps_while_it_collects_costs_nothing(
     monkeypatch.setattr(measurement_consumer, "time_ns", lambda: next(readings, time.time_ns() + 3600 * 10**9))
     assert values(store.collect().data, "lifesign.tasks") == {(): 9}
     assert next(readings, None) is None  # it was asked
+
+
+def test_a_wall_clock_that_is_set_back_puts_no_point_before_its_start(
+    resource: Resource, snapshot: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = made()
+    store.observe([snapshot(new_delays=(0.1,))], {"7-abc": resource})
+    store.collect()
+    real = time.time_ns
+    monkeypatch.setattr(metric_reader_storage, "time_ns", lambda: real() - 3600 * 10**9)
+    for name in ("lifesign.heartbeats", "lifesign.eventloop.delay", "lifesign.records.dropped"):
+        for point in points(store.collect().data, name).values():
+            assert point.start_time_unix_nano <= point.time_unix_nano < real() - 3000 * 10**9
 
 
 def test_without_a_resource_there_is_nothing_to_say(snapshot: Callable[..., Snapshot]) -> None:

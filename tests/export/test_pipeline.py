@@ -110,7 +110,7 @@ async def test_metrics_have_one_attempt_each(
         assert error == f"metrics to {collector.url}/v1/metrics: HTTP 503 Service Unavailable"
         await until(lambda: len(collector.of("metrics")) == 3)
         await until(lambda: not pipeline.status().errors)
-        assert pipeline.status().rejected == 0
+        assert pipeline.status().own.rejected == 0
     assert caplog.text.count("metrics do not reach") == 1
 
 
@@ -147,7 +147,7 @@ async def test_a_dead_collector_does_not_hold_the_exit(
         began = time.monotonic()
     assert time.monotonic() - began < 1
     left = pipeline.status()
-    assert left.spool_size > 0
+    assert left.own.spool_size > 0
     assert left.last_success_age is None
     assert left.errors[0] == "traces to http://127.0.0.1:1/v1/traces: Connection refused"
 
@@ -167,7 +167,7 @@ async def test_a_hanging_collector_does_not_hold_the_exit(
         began = time.monotonic()
     assert 0.03 < time.monotonic() - began < 0.6
     async with piping(collector.url, tmp_path) as pipeline:
-        await until(lambda: pipeline.status().spool_size == 0)
+        await until(lambda: pipeline.status().own.spool_size == 0)
     assert [s.name for s in collector.spans()] == ["span 1"], "the rest stayed in the spool"
 
 
@@ -178,10 +178,28 @@ async def test_what_is_not_exported_is_not_spooled(
     async with piping(collector.url, tmp_path, **off) as pipeline:
         await pipeline.put([resource], [span(1)])
         pipeline.observe([])
-        assert pipeline.status().spool_size == 0
+        assert pipeline.status().own.spool_size == 0
         await pipeline.put([resource], [log(1)])
     assert [kind for kind, _ in collector.requests] == ["logs"]
     assert pipeline.status().endpoints == {"logs": f"{collector.url}/v1/logs"}
+
+
+async def test_a_kind_that_is_not_taken_holds_up_no_other(
+    tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
+) -> None:
+    collector.script("logs", *[Answer(404)] * 100)
+    async with piping(collector.url, tmp_path, timeout=0.5) as pipeline:
+        await pipeline.put([resource], [log(1)])
+        await until(lambda: pipeline.status().errors)
+        for number in range(3):
+            await pipeline.put([resource], [span(number), log(number)])
+            await until(lambda number=number: len(collector.spans()) == number + 1)
+        assert pipeline.safe()
+        status = pipeline.status()
+        assert status.own.spool_size > 0
+        assert status.own.age > 0
+        assert status.own.retries == len(collector.of("logs"))
+        assert status.summary().startswith("last success 0.")
 
 
 async def test_the_default_spool_is_the_first_free_one(

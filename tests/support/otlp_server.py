@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import socket
+import struct
 import threading
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -28,12 +29,20 @@ REQUESTS = {
 
 
 class Answer(NamedTuple):
-    """What to say to one request. `hang` answers only when the server stops."""
+    """What to say to one request.
+
+    `hang` answers only when the server stops, `reset` not at all, `cut` with half an answer; `delay` is in seconds;
+    of what it takes, the first `rejects` records are left out, and it says so.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = MappingProxyType({})
     hang: bool = False
+    reset: bool = False
+    cut: bool = False
+    delay: float = 0.0
+    rejects: int = 0
 
 
 def partial(kind: str, rejected: int, message: str) -> Any:
@@ -56,6 +65,7 @@ class Received:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, Any]] = []
+        self.taken: list[tuple[str, Any, int]] = []  # with how many records of each, from the first on, were refused
         self.headers: list[dict[str, str]] = []
 
     def of(self, kind: str) -> list[Any]:
@@ -131,13 +141,22 @@ class HttpServer(OtlpServer):
                 answer: Answer = outer.next_answer(kind, Answer())
                 if answer.hang:
                     outer._stopping.wait()
+                outer._stopping.wait(answer.delay)
+                if answer.hang or answer.reset:
                     self.close_connection = True
+                    if answer.reset:  # with lingering off, closing is a reset
+                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
+                if answer.rejects:
+                    answer = answer._replace(body=partial(kind, answer.rejects, "not these").SerializeToString())
+                if answer.status < 300:
+                    outer.taken.append((kind, message, answer.rejects))
                 self.send_response(answer.status)
                 for name, value in {"Content-Type": "application/x-protobuf", **answer.headers}.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
+                self.send_header("Content-Length", str(len(answer.body) + answer.cut))
                 self.end_headers()
+                self.close_connection = answer.cut
                 self.wfile.write(answer.body)
 
             def log_message(self, *args: object) -> None:

@@ -20,6 +20,7 @@ class Sidecar:
 
     def __init__(self, run: Path, state: Path, **environ: str) -> None:
         self.told: list[Signal] = []
+        self.safe = True  # whether what was told would outlive a kill
         self.resources: dict[str, Resource] = {}
         self.snapshots: Sequence[Snapshot] = ()
         self.directory = RunDirectory(str(run))
@@ -32,6 +33,7 @@ class Sidecar:
             self._tell_snapshots,
             Cursors(str(state / "cursors.json")),
             self.rejected,
+            safe=lambda: self.safe,
         )
 
     async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:

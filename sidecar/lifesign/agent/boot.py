@@ -9,6 +9,7 @@ reached them all; one that is to prove its life (LIFESIGN_UNTIL) when it has.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Literal
@@ -147,7 +148,9 @@ class Boot:
         if self._missing or (not arrived and (self._promised or self._open)):
             return
         if arrived:
-            self._mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
+            made = contextlib.nullcontext() if self._pulse.events.real() else synthetic.synthetic()
+            with made:  # a first event that was generated is no sign of the upstream
+                self._mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
         if postconditions.registered():
             self._running = loop.create_task(self._conclude_after_checks(), name="lifesign-postconditions")
         else:

@@ -22,6 +22,7 @@ from lifesign.serve.server import Server
 from lifesign.serve.verdicts import Sidecar
 from lifesign.settings import BY_NAME, Settings
 from lifesign.watch.cursors import Cursors
+from lifesign.watch.lease import Lease
 from lifesign.watch.rejected import Rejected
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
@@ -62,6 +63,29 @@ class Observer:
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if self._supervised:
+            loop.add_reader(0, self._supervisor_gone)
+        lease = Lease(self._directory)
+        try:
+            if await self._wait_for(lease):
+                await self._watch()
+        finally:
+            lease.end()  # last of all: whoever takes over finds the spool free
+            self._directory.close()
+
+    async def _wait_for(self, lease: Lease) -> bool:
+        """Waits while another sidecar watches; False when told to stop, or when the supervisor is gone."""
+        if lease.take():
+            return True
+        say(f"another sidecar watches {self._directory.path}: waiting until it ends")
+        while not (self._stopping.is_set() or self._orphaned):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._settings.poll_interval)
+            if lease.take():
+                return True
+        return False
+
+    async def _watch(self) -> None:
         state: str | None = None
         if self._pipeline is not None:
             await self._pipeline.start()
@@ -76,12 +100,11 @@ class Observer:
             Rejected(state and os.path.join(state, "rejected-records.jsonl")),
             # Beside CMD on one machine, as one user, the stacks' files are there to be read.
             Sources() if self._supervised else no_source,
+            self._pipeline.safe if self._pipeline is not None else lambda: True,
         )
         servers = await self._serve()
         self._introduce(servers)
-        if self._supervised:
-            loop.add_reader(0, self._supervisor_gone)
-        loop.call_later(_NOBODY_SECONDS, self._remark_if_alone)
+        asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_if_alone)
         try:
             await self._watcher.run(self._stopping)
         finally:
@@ -90,7 +113,6 @@ class Observer:
             for server in servers.values():
                 await server.close()
             self._watcher.close()
-            self._directory.close()
 
     async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
         self._board.add(resources, signals)
@@ -146,10 +168,11 @@ class Observer:
         say("; ".join(parts) if parts else "watching; neither a Collector nor a page is set (lifesign doctor)")
 
     def _health(self) -> Sidecar:
-        problems: tuple[str, ...] = ()
-        if self._pipeline is not None:
-            problems = self._pipeline.status().errors
-        return Sidecar(self._board.look_age(), self._settings.poll_interval, problems)
+        look_age, interval = self._board.look_age(), self._settings.poll_interval
+        if self._pipeline is None:
+            return Sidecar(look_age, interval)
+        status = self._pipeline.status()
+        return Sidecar(look_age, interval, status.errors, status.summary())
 
     def _supervisor_gone(self) -> None:
         content = b""

@@ -11,6 +11,7 @@ from typing import Mapping
 from lifesign.cli.runfile import signal_name
 from lifesign.cli.signals import FORWARDED
 from lifesign.cli.terminal import say
+from lifesign.errors import EXIT_USAGE
 
 _BACK_OFF_FIRST = 0.5  # seconds
 _BACK_OFF_MAX = 30.0
@@ -64,6 +65,9 @@ class Sidecar:
     def fell(self, code: int) -> None:
         """It ended while CMD goes on, with an exit code or, below 0, by a signal."""
         self.pid = None
+        if code == EXIT_USAGE:
+            say("the sidecar cannot be used as it is set up; CMD goes on without")
+            return
         how = f"was ended by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         self._again(f"the sidecar {how}; CMD goes on")
 

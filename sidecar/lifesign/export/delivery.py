@@ -1,11 +1,9 @@
-"""The pump: from the spool to the Collector, batch by batch, until the Collector has said that it has each."""
+"""The pump: from a spool to the Collector, batch by batch, until the Collector has said that it has each."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from functools import partial
 from typing import Any, Mapping, Sequence
 
 from opentelemetry.sdk.resources import Resource as SdkResource
@@ -13,11 +11,9 @@ from opentelemetry.sdk.resources import Resource as SdkResource
 from lifesign.export import encode
 from lifesign.export.backoff import Backoff
 from lifesign.export.complaint import Complaint
-from lifesign.export.off_loop import off_loop
-from lifesign.export.otlp import Exporter
-from lifesign.export.outcome import Delivered, Refused, Retry
+from lifesign.export.lane import Lane
+from lifesign.export.outcome import Delivered, Refused
 from lifesign.export.spool import Batch, Spool
-from lifesign.export.targets import LOGS, TRACES
 from lifesign.watch.signals import Signal, Span
 
 BATCH = 512  # signals
@@ -25,44 +21,15 @@ BATCH = 512  # signals
 _logger = logging.getLogger("lifesign")
 
 
-class Lane:
-    """The way of one kind of telemetry to the Collector."""
-
-    def __init__(self, exporter: Exporter) -> None:
-        self.exporter = exporter
-        self.backoff = Backoff()
-        self.complaint = Complaint()
-        self.error: str | None = None  # why it fails, None while it works
-        self.last_success: float | None = None  # monotonic seconds
-
-    async def attempt(self, items: Any) -> Delivered | Retry | Refused:
-        """One attempt, off the event loop."""
-        outcome = await off_loop(partial(self.exporter.export, items))
-        target = self.exporter.target
-        if isinstance(outcome, Delivered):
-            self.backoff.reset()
-            self.complaint.over("%s reach %s again", target.kind, target.shown)
-            self.error = None
-            self.last_success = time.monotonic()
-        else:
-            self.error = f"{target.kind} to {target.shown}: {outcome.why}"
-        return outcome
-
-
 class Delivery:
-    """Delivers what is in the spool.
+    """Delivers what is in `spool` by `lane`."""
 
-    Args:
-        spool: where signals come from.
-        exporters: by kind; signals of a kind that has none are thrown away.
-    """
-
-    def __init__(self, spool: Spool, exporters: Mapping[str, Exporter]) -> None:
+    def __init__(self, spool: Spool, lane: Lane) -> None:
         self._spool = spool
-        self.lanes = {kind: Lane(exporters[kind]) for kind in (TRACES, LOGS) if kind in exporters}
-        self.rejected = 0  # signals that the Collector refused
+        self._lane = lane
         self._closing = asyncio.Event()
         self._undeliverable = Complaint()
+        self._unreadable = Complaint()
 
     def finish(self) -> None:
         """Asks `run` to return when the spool is empty, or else after one failed attempt."""
@@ -84,43 +51,42 @@ class Delivery:
                     return
                 await self._spool.commit(batch)
                 backoff.reset()
+                continue
+            except OSError as error:
+                self._unreadable.say("the spool cannot be read: %s; trying again", error.strerror)
             except Exception:
                 # Nothing is known to get here. A pump that stops in silence would be the worst of all failures.
                 _logger.exception("lifesign: the delivery failed; it goes on")
-                if self._closing.is_set():
-                    return
-                await self._pause(backoff.next(None))
+            if self._closing.is_set():
+                return
+            await self._pause(backoff.next(None))
 
     async def _deliver(self, batch: Batch) -> bool:
         """Sees the whole batch through; False when it gave up because the sidecar ends."""
         resources = {key: encode.resource(resource) for key, resource in batch.resources.items()}
-        halves: dict[str, list[tuple[Signal, Any]]] = {TRACES: [], LOGS: []}
+        items: list[tuple[Signal, Any]] = []
         for signal in batch.signals:
-            kind = TRACES if isinstance(signal, Span) else LOGS
-            if kind in self.lanes:
-                try:
-                    halves[kind].append((signal, _encoded(signal, resources)))
-                except ValueError as error:
-                    await self._reject([signal], 1, str(error))
-        # Side by side, so that a kind the Collector does not take holds up no more than it must.
-        done = await asyncio.gather(*(self._send(self.lanes[kind], half) for kind, half in halves.items() if half))
-        return all(done)
+            try:
+                items.append((signal, _encoded(signal, resources)))
+            except ValueError as error:
+                await self._reject([signal], 1, str(error))
+        return not items or await self._send(items)
 
-    async def _send(self, lane: Lane, half: Sequence[tuple[Signal, Any]]) -> bool:
+    async def _send(self, items: Sequence[tuple[Signal, Any]]) -> bool:
+        lane = self._lane
+        target = lane.exporter.target
         while True:
-            outcome = await lane.attempt([item for _, item in half])
+            outcome = await lane.attempt([item for _, item in items])
             if isinstance(outcome, Delivered):
                 return True
             if isinstance(outcome, Refused):
-                if outcome.divisible and len(half) > 1:
-                    middle = len(half) // 2
-                    return await self._send(lane, half[:middle]) and await self._send(lane, half[middle:])
-                why = f"{lane.exporter.target.kind} refused by {lane.exporter.target.shown}: {outcome.why}"
-                await self._reject(
-                    [signal for signal, _ in half], len(half) if outcome.count is None else outcome.count, why
-                )
+                if outcome.divisible and len(items) > 1:
+                    middle = len(items) // 2
+                    return await self._send(items[:middle]) and await self._send(items[middle:])
+                why = f"{target.kind} refused by {target.shown}: {outcome.why}"
+                count = len(items) if outcome.count is None else outcome.count
+                await self._reject([signal for signal, _ in items], count, why)
                 return True
-            target = lane.exporter.target
             lane.complaint.say(
                 "%s do not reach %s: %s; %d bytes wait in the spool, trying again",
                 target.kind,
@@ -133,9 +99,8 @@ class Delivery:
             await self._pause(lane.backoff.next(outcome.after))
 
     async def _reject(self, signals: Sequence[Signal], count: int, why: str) -> None:
-        self.rejected += count
         self._undeliverable.say("%d of %d records cannot be delivered: %s", count, len(signals), why)
-        await self._spool.set_aside(signals, why)
+        await self._spool.set_aside(signals, count, why)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -10,6 +10,7 @@ from lifesign.export.complaint import Complaint
 from lifesign.export.reader import Reader
 from lifesign.export.rejected import RejectedFile
 from lifesign.export.segments import Position, Segments
+from lifesign.export.tally import Tally
 from lifesign.export.waiting import Waiting
 from lifesign.watch.signals import Resource, Signal
 
@@ -24,14 +25,16 @@ class Disk:
     Args:
         directory: a directory that nobody else writes to.
         limit: most bytes of segments; the oldest go first.
+        tally: counts what is lost.
     """
 
-    def __init__(self, directory: Path, limit: int) -> None:
+    def __init__(self, directory: Path, limit: int, tally: Tally) -> None:
         self.directory = directory
         self.rejected = RejectedFile(directory)
         self._limit = limit
+        self._tally = tally
         self._segments = Segments(directory, min(SEGMENT_SIZE, max(1, limit // SEGMENTS_MIN)))
-        self._reader = Reader(self._segments, self.rejected)
+        self._reader = Reader(self._segments, self.rejected, tally.counts)
         self._write_complaint = Complaint()
         self._cursor_complaint = Complaint()
 
@@ -44,11 +47,6 @@ class Disk:
             for number in self._segments.numbers
             if number >= cursor.segment
         )
-
-    @property
-    def invalid(self) -> int:
-        """Lines that could not be read."""
-        return self._reader.invalid
 
     async def write(self, waiting: Waiting) -> int:
         """Takes from `waiting` what it can write; returns how many old signals made room for it."""
@@ -74,12 +72,19 @@ class Disk:
         dropped = 0
         while self._segments.total > self._limit and len(self._segments.numbers) > 1:
             oldest = self._segments.numbers[0]
-            dropped += await self._reader.skip(oldest)
+            skipped = await self._reader.skip(oldest)
+            dropped += skipped
+            self._tally.counts.spool += skipped
+            await self._tally.save()
             self._segments.remove(oldest)
         return dropped
 
     async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal], Position]:
-        """The next signals, at most `limit`, their resources by key, and the position after them."""
+        """The next signals, at most `limit`, their resources by key, and the position after them.
+
+        Raises:
+            OSError: not now, see `Reader.read`.
+        """
         resources, signals = await self._reader.read(limit)
         if not signals:  # at the end, perhaps behind lines that brought nothing
             await self.move_cursor(self._reader.position)
@@ -88,6 +93,7 @@ class Disk:
     async def move_cursor(self, position: Position) -> None:
         """Says that everything before `position` is done with."""
         segments = self._segments
+        await self._tally.save()
         if position > segments.cursor:
             try:
                 await asyncio.to_thread(segments.store_cursor, position)

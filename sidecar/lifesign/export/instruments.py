@@ -25,10 +25,13 @@ Points = Iterator[Observation]
 class Own(NamedTuple):
     """What the sidecar says of itself; it stands beside the metrics of every process, whose telemetry it vouches for.
 
-    `dropped` counts by reason (``spool``, ``invalid``), `rejected` in records, `spool_size` in bytes.
+    `dropped` counts by reason (``spool``, ``invalid``), `rejected` in records, `spool_size` in bytes, `retries` in
+    failed attempts, `age` in seconds since the Collector last took something that it does not take now, else 0.
     """
 
     spool_size: int = 0
+    retries: int = 0
+    age: float = 0.0
     rejected: int = 0
     dropped: Mapping[str, int] = {}
 
@@ -64,6 +67,8 @@ class Instruments:
         gauge(semconv.POSTCONDITION_PASSED, [_as_callback(self._postconditions)], "1", "1 if the check holds, else 0")
         counter(semconv.RECORDS_DROPPED, [_as_callback(self._dropped)], "{record}", "Records lost, by reason")
         gauge(semconv.SPOOL_SIZE, [_as_callback(self._spool_size)], "By", "Bytes that wait for the Collector")
+        counter(semconv.EXPORT_RETRIES, [_as_callback(self._retries)], "{attempt}", "Failed attempts to export")
+        gauge(semconv.EXPORT_AGE, [_as_callback(self._export_age)], "s", "Time since the last success, while it fails")
         counter(semconv.EXPORT_REJECTED, [_as_callback(self._rejected)], "{record}", "Records the Collector refused")
         counter(semconv.DRY_RUN_EVENTS, [_as_callback(self._dry_run)], "{event}", "Events that a dry run made")
         counter(semconv.DRY_RUN_SKIPPED, [_as_callback(self._skipped)], "{event}", "Events that came too late to make")
@@ -141,6 +146,12 @@ class Instruments:
 
     def _spool_size(self) -> Points:
         yield Observation(self._own().spool_size)
+
+    def _retries(self) -> Points:
+        yield Observation(self._own().retries)
+
+    def _export_age(self) -> Points:
+        yield Observation(self._own().age)
 
     def _rejected(self) -> Points:
         yield Observation(self._own().rejected)

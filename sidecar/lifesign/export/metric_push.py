@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 
-from lifesign.export.delivery import Lane
+from lifesign.export.lane import Lane
 from lifesign.export.metrics import Metrics
 from lifesign.export.off_loop import off_loop
 from lifesign.export.outcome import Delivered, Refused

@@ -9,11 +9,11 @@ from typing import Any, Callable, Mapping, Sequence
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider, MetricsTimeoutError
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Gauge,
     InMemoryMetricReader,
     Metric,
     MetricsData,
     ResourceMetrics,
-    Sum,
 )
 
 from lifesign import semconv
@@ -122,12 +122,17 @@ class _Process:
 
     def _since_start(self, metric: Metric) -> Metric:
         """The SDK counts from its first look; the main process counted from its own start."""
-        total = metric.data
-        if (
-            metric.name not in _OF_PROCESS
-            or not isinstance(total, Sum)
-            or total.aggregation_temporality is not AggregationTemporality.CUMULATIVE
-        ):
+        data: Any = metric.data
+        if isinstance(data, Gauge):
             return metric
-        points = [replace(point, start_time_unix_nano=self._started) for point in total.data_points]
-        return replace(metric, data=replace(total, data_points=points))
+        cumulative = data.aggregation_temporality is AggregationTemporality.CUMULATIVE
+        ours = metric.name in _OF_PROCESS and cumulative
+        points = [
+            # A wall clock that was set back must not put a point before its start.
+            replace(
+                point,
+                start_time_unix_nano=min(self._started if ours else point.start_time_unix_nano, point.time_unix_nano),
+            )
+            for point in data.data_points
+        ]
+        return replace(metric, data=replace(data, data_points=points))

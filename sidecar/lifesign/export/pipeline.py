@@ -11,8 +11,9 @@ from typing import Iterable, Mapping, Sequence
 import msgspec
 
 from lifesign.errors import SpoolError
-from lifesign.export.delivery import Delivery, Lane
+from lifesign.export.delivery import Delivery
 from lifesign.export.instruments import Own
+from lifesign.export.lane import Lane
 from lifesign.export.metric_push import MetricPush
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp import open_exporters
@@ -31,18 +32,24 @@ _logger = logging.getLogger("lifesign")
 class Status(msgspec.Struct, frozen=True):
     """How the export is doing.
 
-    `endpoints` has no credentials; `spool_dir` is None where records wait in memory only; `spool_size` is in bytes,
-    `last_success_age` in seconds since the Collector last took anything, None if it never did; `errors` says why each
-    kind of telemetry that fails does so now.
+    `endpoints` has no credentials; `spool_dir` is None where records wait in memory only; `last_success_age` is in
+    seconds since the Collector last took anything, None if it never did; `errors` says why each kind of telemetry that
+    fails does so now.
     """
 
     endpoints: dict[str, str]
     spool_dir: str | None
-    spool_size: int
     last_success_age: float | None
     errors: tuple[str, ...]
-    rejected: int
-    dropped: dict[str, int]
+    own: Own
+
+    def summary(self) -> str:
+        """One line for a person."""
+        own, age = self.own, self.last_success_age
+        last = "nothing delivered yet" if age is None else f"last success {age:.1f} s ago"
+        counts = f"{own.retries} retries, {own.rejected} rejected"
+        dropped = ", ".join(f"{count} dropped ({reason})" for reason, count in own.dropped.items())
+        return f"{last}, {own.spool_size} bytes wait, {counts}, {dropped}"
 
 
 class Pipeline:
@@ -64,29 +71,36 @@ class Pipeline:
         self._ended: set[str] = set()
         self._push: MetricPush | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._spool: Spool
-        self._delivery: Delivery
-        self._lanes: list[Lane]
+        self._tenancy: Tenancy | None = None
+        self._spools: dict[str, Spool] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._deliveries: list[Delivery] = []
 
     async def start(self) -> None:
-        """Opens the spool and begins to deliver.
+        """Opens the spools and begins to deliver.
 
         Raises:
             SpoolHeldError: another sidecar uses the spool directory that the settings name.
             SpoolError: that directory cannot be used.
         """
-        self._spool = await Spool.open(self._tenancy(), self._settings.spool_size)
-        self._delivery = Delivery(self._spool, self._exporters)
-        self._lanes = list(self._delivery.lanes.values())
-        self._tasks = [asyncio.create_task(self._delivery.run(), name="lifesign-delivery")]
-        if METRICS in self._exporters:
-            exporter = self._exporters[METRICS]
-            lane = Lane(exporter)
-            self._lanes.append(lane)
-            self._push = MetricPush(Metrics(exporter.preferences(), self._own), lane, self._settings.metric_interval)
+        self._tenancy = self._find_place()
+        self._lanes = {kind: Lane(exporter) for kind, exporter in self._exporters.items()}
+        kinds = [kind for kind in (TRACES, LOGS) if kind in self._lanes]
+        for kind in kinds:
+            # Each has a spool of its own, so that a kind the Collector does not take neither holds up nor
+            # pushes out the other.
+            folder = self._tenancy.folder(kind) if self._tenancy is not None else None
+            spool = self._spools[kind] = await Spool.open(folder, self._settings.spool_size // len(kinds))
+            delivery = Delivery(spool, self._lanes[kind])
+            self._deliveries.append(delivery)
+            self._tasks.append(asyncio.create_task(delivery.run(), name=f"lifesign-{kind}"))
+        if METRICS in self._lanes:
+            lane = self._lanes[METRICS]
+            metrics = Metrics(lane.exporter.preferences(), self._own)
+            self._push = MetricPush(metrics, lane, self._settings.metric_interval)
             self._tasks.append(asyncio.create_task(self._push.run(), name="lifesign-metrics"))
 
-    def _tenancy(self) -> Tenancy | None:
+    def _find_place(self) -> Tenancy | None:
         if self._settings.spool_dir is not None:
             return Tenancy(Path(self._settings.spool_dir))
         try:
@@ -99,7 +113,7 @@ class Pipeline:
             return None
 
     async def put(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
-        """Takes signals on their way; returns when the kernel has them.
+        """Takes signals on their way; returns when the kernel has them, or when they wait in memory (see `safe`).
 
         Args:
             resources: at least those that `signals` refer to. The metrics of a process begin when its
@@ -112,9 +126,14 @@ class Pipeline:
             self._resources[resource.key] = resource
         while len(self._resources) > RESOURCES_MAX:
             del self._resources[next(iter(self._resources))]
-        wanted = [s for s in signals if (TRACES if isinstance(s, Span) else LOGS) in self._exporters]
-        if wanted:
-            await self._spool.append(resources, wanted)
+        for kind, spool in self._spools.items():
+            wanted = [s for s in signals if isinstance(s, Span) is (kind == TRACES)]
+            if wanted:
+                await spool.append(resources, wanted)
+
+    def safe(self) -> bool:
+        """Whether a kill would lose nothing of what was put: all of it is on disk, or was never to be."""
+        return all(spool.safe for spool in self._spools.values())
 
     def observe(self, snapshots: Sequence[Snapshot]) -> None:
         """Takes the newest state of all processes; when one has newly ended its tombstone is sent at once."""
@@ -128,29 +147,39 @@ class Pipeline:
 
     def status(self) -> Status:
         """How it is doing now."""
-        successes = [lane.last_success for lane in self._lanes if lane.last_success is not None]
+        successes = [lane.last_success for lane in self._lanes.values() if lane.last_success is not None]
         return Status(
             endpoints={kind: exporter.target.shown for kind, exporter in self._exporters.items()},
-            spool_dir=self._spool.directory,
-            spool_size=self._spool.size,
+            spool_dir=str(self._tenancy.directory) if self._tenancy is not None else None,
             last_success_age=time.monotonic() - max(successes) if successes else None,
-            errors=tuple(lane.error for lane in self._lanes if lane.error is not None),
-            rejected=self._delivery.rejected,
-            dropped=self._spool.dropped,
+            errors=tuple(lane.error for lane in self._lanes.values() if lane.error is not None),
+            own=self._own(),
         )
 
     async def close(self, timeout: float) -> None:
         """Sends what there is within `timeout` seconds; the rest stays in the spool."""
-        self._delivery.finish()
+        for delivery in self._deliveries:
+            delivery.finish()
         if self._push is not None:
             self._push.finish()
-        _, late = await asyncio.wait(self._tasks, timeout=timeout)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         for exporter in self._exporters.values():
             exporter.shutdown()
-        await self._spool.close()
+        for spool in self._spools.values():
+            await spool.close()
+        if self._tenancy is not None:
+            self._tenancy.end()
 
     def _own(self) -> Own:
-        return Own(self._spool.size, self._delivery.rejected, self._spool.dropped)
+        spools, lanes = self._spools.values(), self._lanes.values()
+        return Own(
+            spool_size=sum(spool.size for spool in spools),
+            retries=sum(lane.retries for lane in lanes),
+            age=max((lane.age for lane in lanes), default=0.0),
+            rejected=sum(spool.rejected for spool in spools),
+            dropped={reason: sum(spool.dropped[reason] for spool in spools) for reason in ("spool", "invalid")},
+        )

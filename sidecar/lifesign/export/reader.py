@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from io import BytesIO
 
@@ -9,26 +10,37 @@ from lifesign.export import lines
 from lifesign.export.complaint import Complaint
 from lifesign.export.rejected import RejectedFile
 from lifesign.export.segments import Position, Segments
+from lifesign.export.tally import Counts
 from lifesign.watch.signals import Resource, Signal
 
 BATCH_BYTES = 1 << 20  # of lines: a Collector takes 4 MiB in one gRPC message by default
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these are about us, not about the file
 
 
 class Reader:
-    """Reads on from the cursor of `segments`; a whole segment, or what is new in it, at a time."""
+    """Reads on from the cursor of `segments`; a whole segment, or what is new in it, at a time.
 
-    def __init__(self, segments: Segments, rejected: RejectedFile) -> None:
+    Args:
+        counts: where it counts as `invalid` what cannot be read.
+    """
+
+    def __init__(self, segments: Segments, rejected: RejectedFile, counts: Counts) -> None:
         self._segments = segments
         self._rejected = rejected
+        self._counts = counts
         self._lines: deque[bytes] = deque()
         self._resources: dict[str, Resource] = {}  # that stood in the segment so far
         self._entered = False
+        self._taken = 0  # signals of the segment that were read
         self.position = segments.cursor  # everything before it was read
-        self.invalid = 0  # lines that could not be read
         self.unreadable = Complaint()
 
     async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal]]:
-        """The next signals, at most `limit`, with their resources by key; none at the end of the spool."""
+        """The next signals, at most `limit`, with their resources by key; none at the end of the spool.
+
+        Raises:
+            OSError: we lack what it takes to open a file; it is worth another try.
+        """
         while await self._load():
             signals: list[Signal] = []
             garbage: list[bytes] = []
@@ -49,8 +61,9 @@ class Reader:
                 else:
                     garbage.append(line)
             self.position = Position(self.position.segment, offset)
+            self._taken += len(signals)
             if garbage:
-                self.invalid += len(garbage)
+                self._counts.invalid += len(garbage)
                 await self._rejected.add(garbage, "invalid")
             if signals:
                 return {signal.resource: self._resources[signal.resource] for signal in signals}, signals
@@ -75,8 +88,10 @@ class Reader:
             try:
                 await self._fetch(number)
             except OSError as error:
+                if error.errno in _PASSING:
+                    raise
                 self.unreadable.say("cannot read %s: %s; it is left out", self._segments.path(number), error.strerror)
-                self.invalid += 1
+                self._counts.invalid += self._unread(number)
                 self._segments.forget(number)
         return True
 
@@ -87,6 +102,7 @@ class Reader:
         if not self._entered:
             self._resources = {}
             self._entered = True
+            self._taken = 0
             for line in BytesIO(content[:known]):
                 if line.startswith(lines.RESOURCE_PREFIX):
                     self._remember(line)
@@ -111,5 +127,10 @@ class Reader:
         try:
             content = await self._segments.read(number, start)
         except OSError:
-            return 0
+            return self._unread(number)
         return sum(not line.startswith(lines.RESOURCE_PREFIX) for line in BytesIO(content))
+
+    def _unread(self, number: int) -> int:
+        """How many signals of a segment were not read, as far as we wrote them: 1 where another life did."""
+        taken = self._taken if self._entered and number == self.position.segment else 0
+        return max(1, self._segments.count(number) - taken)

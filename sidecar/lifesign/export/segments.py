@@ -7,6 +7,7 @@ by a kill stays the last one of its file.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -61,6 +62,7 @@ class Segments:
         self._directory = directory
         self.segment_size = segment_size
         self._sizes: dict[int, int] = {}  # bytes of each segment, oldest first
+        self._counts: dict[int, int] = {}  # signals in each segment of this life
         for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
             match = _SEGMENT_NAME.fullmatch(entry.name)
             if match and entry.is_file(follow_symlinks=False):
@@ -83,6 +85,10 @@ class Segments:
         """Bytes of one segment; 0 when there is none."""
         return self._sizes.get(number, 0)
 
+    def count(self, number: int) -> int:
+        """Signals that were written to a segment in this life."""
+        return self._counts.get(number, 0)
+
     def is_sealed(self, number: int) -> bool:
         """Whether nothing more will be written to this segment."""
         return self._active is None or number != self._active.number
@@ -94,7 +100,7 @@ class Segments:
         """Writes as many of `entries` as fit one segment, in one write, and returns their number (at least 1).
 
         Raises:
-            OSError: the disk is full or read-only; nothing of `entries` is in the spool.
+            OSError: the disk is full, read-only or gone; nothing of `entries` is in the spool.
         """
         active = self._active
         if active is None:
@@ -105,6 +111,7 @@ class Segments:
             count, content, resources = self._fit(active, entries)
         await self._write(active, content)
         active.resources = resources
+        self._counts[active.number] = self.count(active.number) + count
         return count
 
     def _fit(self, active: _Active, entries: Iterable[Entry]) -> tuple[int, bytes, dict[str, bytes]]:
@@ -147,6 +154,9 @@ class Segments:
             except OSError:  # then the rest of this file is never read in this life
                 await self.seal()
             raise
+        if not os.fstat(active.file.fileno()).st_nlink:
+            await self.seal()
+            raise FileNotFoundError(errno.ENOENT, "it was deleted")
         self._sizes[active.number] = size + len(content)
 
     async def seal(self) -> None:
@@ -169,7 +179,7 @@ class Segments:
 
     def remove(self, number: int) -> None:
         """Deletes a segment; one that cannot be deleted is forgotten until the next start."""
-        del self._sizes[number]
+        self.forget(number)
         try:
             self.path(number).unlink(missing_ok=True)
         except OSError:
@@ -178,6 +188,7 @@ class Segments:
     def forget(self, number: int) -> None:
         """Leaves a segment that cannot be read where it is."""
         del self._sizes[number]
+        self._counts.pop(number, None)
 
     def _load_cursor(self) -> Position:
         try:

@@ -1,7 +1,7 @@
-"""The sidecar's durable queue: signals wait here until the Collector has them.
+"""The sidecar's durable queue: signals of one kind wait here until the Collector has them.
 
 On disk it is a directory with numbered segments of JSON lines, a ``cursor`` before which everything
-was delivered, ``rejected.jsonl`` and a ``lock``. While the disk takes nothing, signals wait in
+was delivered, ``rejected.jsonl`` and ``counts.json``. While the disk takes nothing, signals wait in
 memory, bounded, and they can be delivered from there. Without a directory they always do.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Iterable, NamedTuple, Sequence
 
 from lifesign.export import lines
@@ -16,12 +17,12 @@ from lifesign.export.complaint import Complaint
 from lifesign.export.disk import Disk
 from lifesign.export.reader import BATCH_BYTES
 from lifesign.export.segments import Entry, Position
-from lifesign.export.tenancy import Tenancy
+from lifesign.export.tally import Tally
 from lifesign.export.waiting import Waiting
 from lifesign.watch.signals import Resource, Signal
 
 LINE_MAX = 1 << 20  # bytes
-MEMORY_MAX = 16 << 20  # bytes of signals that no disk takes
+MEMORY_MAX = 8 << 20  # bytes of signals that no disk takes
 
 _logger = logging.getLogger("lifesign")
 
@@ -40,36 +41,30 @@ class Batch(NamedTuple):
 class Spool:
     """See the module. Made by `Spool.open`; its methods may be called from several tasks of one event loop."""
 
-    def __init__(self, tenancy: Tenancy | None, limit: int) -> None:
-        self._tenancy = tenancy
-        self._disk = Disk(tenancy.directory, limit) if tenancy is not None else None
+    def __init__(self, directory: Path | None, limit: int) -> None:
+        self._tally = Tally(directory)
+        self._disk = Disk(directory, limit, self._tally) if directory is not None else None
         self._lock = asyncio.Lock()
         self._waiting = Waiting(min(limit, MEMORY_MAX))
         self._pending: Batch | None = None
         self._held: list[Entry] = []  # the entries of a pending batch from memory
-        self._lost = 0
-        self._unwritable = 0
         self._full_complaint = Complaint()
         self._invalid_complaint = Complaint()
         self.arrived = asyncio.Event()  # something may be there to read
 
     @classmethod
-    async def open(cls, tenancy: Tenancy | None, limit: int) -> Spool:
+    async def open(cls, directory: Path | None, limit: int) -> Spool:
         """Opens the spool, with what an earlier life left in it.
 
         Args:
-            tenancy: the directory that this process holds; None for a spool in memory only.
+            directory: an existing directory that this process holds; None for a spool in memory only.
             limit: most bytes of signals; the oldest go first.
         """
-        spool = cls(tenancy, limit)
+        spool = cls(directory, limit)
+        await spool._tally.save()
         if spool._disk is not None:
-            spool._drop(await spool._disk.trim())
+            spool._complain(await spool._disk.trim())
         return spool
-
-    @property
-    def directory(self) -> str | None:
-        """Where it is; None in memory."""
-        return str(self._tenancy.directory) if self._tenancy is not None else None
 
     @property
     def size(self) -> int:
@@ -79,9 +74,18 @@ class Spool:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Signals lost since this sidecar began: ``spool`` for want of room, ``invalid`` as not readable."""
-        unreadable = self._disk.invalid if self._disk is not None else 0
-        return {"spool": self._lost, "invalid": self._unwritable + unreadable}
+        """Signals lost since the spool was made: ``spool`` for want of room, ``invalid`` as not readable."""
+        return {"spool": self._tally.counts.spool, "invalid": self._tally.counts.invalid}
+
+    @property
+    def rejected(self) -> int:
+        """Signals that the Collector refused since the spool was made."""
+        return self._tally.counts.rejected
+
+    @property
+    def safe(self) -> bool:
+        """Whether a kill would lose nothing: no signal is in memory that belongs on disk."""
+        return self._disk is None or not (len(self._waiting) or self._held)
 
     @property
     def empty(self) -> bool:
@@ -103,7 +107,10 @@ class Spool:
     async def _append(self) -> None:
         async with self._lock:
             await self._write()
-            self._drop(self._waiting.trim())
+            lost = self._waiting.trim()
+            self._tally.counts.spool += lost
+            self._complain(lost)
+            await self._tally.save()
 
     def _admit(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
         encoded: dict[str, tuple[Resource, bytes]] = {}
@@ -120,22 +127,27 @@ class Spool:
                 if signal.resource not in encoded:
                     raise lines.LineError(f"belongs to {signal.resource!r}, of which there is no resource")
             except lines.LineError as error:
-                self._unwritable += 1
+                self._tally.counts.invalid += 1
                 self._invalid_complaint.say("a record cannot be spooled: it %s", error)
             else:
                 self._waiting.add(Entry(signal, line, *encoded[signal.resource]))
 
     async def _write(self) -> None:
         if self._disk is not None:
-            self._drop(await self._disk.write(self._waiting))
+            self._complain(await self._disk.write(self._waiting))
 
-    def _drop(self, count: int) -> None:
-        if count:
-            self._lost += count
-            self._full_complaint.say("the spool is full: the oldest %d records are lost, %d so far", count, self._lost)
+    def _complain(self, lost: int) -> None:
+        if lost:
+            self._full_complaint.say(
+                "the spool is full: the oldest %d records are lost, %d so far", lost, self._tally.counts.spool
+            )
 
     async def read(self, limit: int) -> Batch | None:
-        """The oldest signals, at most `limit`; None when there are none. The same until they are committed."""
+        """The oldest signals, at most `limit`; None when there are none. The same until they are committed.
+
+        Raises:
+            OSError: a file cannot be opened for now.
+        """
         return await asyncio.shield(self._read(limit))
 
     async def _read(self, limit: int) -> Batch | None:
@@ -177,22 +189,22 @@ class Spool:
             if self._disk is not None and batch.end is not None:
                 await self._disk.move_cursor(batch.end)
 
-    async def set_aside(self, signals: Iterable[Signal], why: str) -> None:
-        """Keeps signals that the Collector refused in ``rejected.jsonl``."""
+    async def set_aside(self, signals: Iterable[Signal], count: int, why: str) -> None:
+        """Keeps signals in ``rejected.jsonl``, of which the Collector refused `count`."""
+        self._tally.counts.rejected += count
         if self._disk is not None:
             await self._disk.rejected.add([lines.encode(signal) for signal in signals], why)
 
     async def close(self) -> None:
-        """Writes what waits in memory, if it can, and lets another sidecar in."""
+        """Writes what waits in memory, if it can."""
         async with self._lock:
             self._waiting.put_back(self._held)
             self._held = []
             self._pending = None
             await self._write()
             if len(self._waiting):
-                self._lost += len(self._waiting)
+                self._tally.counts.spool += len(self._waiting)
                 _logger.warning("lifesign: %d records are lost: no disk took them", len(self._waiting))
+            await self._tally.save()
             if self._disk is not None:
                 await self._disk.close()
-        if self._tenancy is not None:
-            self._tenancy.end()

@@ -50,6 +50,22 @@ class Tenancy:
                 "set LIFESIGN_SPOOL_DIR to a directory of its own for each sidecar",
             ) from None
 
+    def folder(self, name: str) -> Path:
+        """A folder in the directory, made where it is missing.
+
+        Raises:
+            SpoolError: it cannot be made.
+        """
+        path = self.directory / name
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise SpoolError(
+                f"the spool {path} cannot be written: {error.strerror}",
+                "set LIFESIGN_SPOOL_DIR to a writable directory on disk",
+            ) from None
+        return path
+
     def end(self) -> None:
         """Lets another sidecar in."""
         descriptor, self._descriptor = self._descriptor, None

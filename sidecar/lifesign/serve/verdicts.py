@@ -18,11 +18,12 @@ STALE_LOOKS = 4  # ... and, where looks are rare, older than this many of them
 
 class Sidecar(NamedTuple):
     """How the sidecar itself is: seconds since its last look (None before the first), seconds between
-    two looks, and what else keeps it from its work, one line each."""
+    two looks, what else keeps it from its work, one line each, and how its export is doing."""
 
     look_age: float | None
     poll_interval: float
     problems: tuple[str, ...] = ()
+    export: str | None = None
 
 
 def sidecar_livez(sidecar: Sidecar) -> Verdict:
@@ -34,8 +35,10 @@ def sidecar_livez(sidecar: Sidecar) -> Verdict:
 def sidecar_readyz(sidecar: Sidecar) -> Verdict:
     """Ready while the watcher looks and nothing keeps the sidecar from its work."""
     look = _look(sidecar)
-    problems = tuple(line(False, "sidecar", problem) for problem in sidecar.problems)
-    return Verdict(look.ok and not problems, look.lines + problems)
+    lines = [line(False, "sidecar", problem) for problem in sidecar.problems]
+    if sidecar.export is not None:
+        lines.append(line(not sidecar.problems, "export", sidecar.export))
+    return Verdict(look.ok and not sidecar.problems, (*look.lines, *lines))
 
 
 def app_livez(sidecar: Sidecar, processes: Sequence[Snapshot]) -> Verdict:

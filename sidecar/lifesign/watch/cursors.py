@@ -11,12 +11,19 @@ _BYTES_MAX = 1 << 20
 
 
 class Cursor(msgspec.Struct):
-    """Where to go on with one process. What lies before has been handed on for export."""
+    """Where to go on with one process. What lies before has been handed on for export.
+
+    `ring` counts what the ring has lost so far, `dropped` what was told of as lost, by reason.
+    """
 
     boot_sequence: int = 0
     boot_exported: bool = False
     ring_position: int = 0
     ring_sequence: int = 0
+    ring_missed: int = 0
+    ring_invalid: int = 0
+    ring_refused: int = 0
+    dropped: dict[str, int] = {}
     state: str | None = None
     state_since: int = 0
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Callable, Iterator
 
 from lifesign.watch import decode
+from lifesign.watch.cursors import Cursor
 from lifesign.watch.rejected import Rejected
 from lifesign.wire.lane import LaneRead
 
 
 class Lane:
-    """Reads on where it stopped.
+    """Reads on where it stopped, be it in an earlier life of the sidecar.
 
     Args:
         read: `PulseReader.boot` or `PulseReader.ring`.
         kinds: the kinds of record that belong into this lane.
         process: the name of the process's folder.
+        cursor: where it stopped in the ring, and what it had counted by then; None for the beginning.
     """
 
     def __init__(
@@ -24,18 +26,26 @@ class Lane:
         kinds: frozenset[str],
         process: str,
         rejected: Rejected,
-        position: int = 0,
-        sequence: int = 0,
+        cursor: Cursor | None = None,
     ) -> None:
         self._read = read
         self._kinds = kinds
         self._process = process
         self._rejected = rejected
-        self.position = position
-        self.sequence = sequence
-        self.missed = 0  # records that were overwritten before we came, or that the writer refused
-        self.invalid = 0  # records, or what is left of them, that could not be read
-        self._refused = 0
+        cursor = cursor or Cursor()
+        self.position = cursor.ring_position
+        self.sequence = cursor.ring_sequence
+        self.missed = cursor.ring_missed  # records overwritten before we came, or refused by the writer
+        self.invalid = cursor.ring_invalid  # records, or what is left of them, that could not be read
+        self._refused = cursor.ring_refused
+
+    def keep(self, cursor: Cursor) -> None:
+        """Notes in `cursor` where it is in the ring."""
+        cursor.ring_position = self.position
+        cursor.ring_sequence = self.sequence
+        cursor.ring_missed = self.missed
+        cursor.ring_invalid = self.invalid
+        cursor.ring_refused = self._refused
 
     def records(self) -> Iterator[tuple[int, decode.Record]]:
         """What is new, each record with its sequence number."""

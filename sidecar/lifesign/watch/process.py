@@ -83,7 +83,7 @@ class WatchedProcess:
         self._asked_since: int | None = None
         self._thawing = False
         self._boot_lane = Lane(self._reader.boot, _BOOT_KINDS, key, rejected)
-        self._ring_lane = Lane(self._reader.ring, RING_KINDS, key, rejected, cursor.ring_position, cursor.ring_sequence)
+        self._ring_lane = Lane(self._reader.ring, RING_KINDS, key, rejected, cursor)
         self._ring = RingView(self._ring_lane, key, self.identity["instance"], source)
         if cursor.ring_sequence:
             self._ring.recall(self._reader.ring(), cursor.ring_sequence)
@@ -93,7 +93,7 @@ class WatchedProcess:
         self._triggers = Triggers()
         self._witness = Witness(folder, self._life, key, self.identity["instance"], source)
         self._delays = Delays()
-        self._dropped = {"ring": 0, "invalid": 0}
+        self._dropped = {"ring": 0, "invalid": 0, **cursor.dropped}
 
     def close(self) -> None:
         self._opened.close()
@@ -182,8 +182,8 @@ class WatchedProcess:
         cursor = self._cursor
         cursor.boot_sequence = self._boot_lane.sequence
         cursor.boot_exported = self._boot.exported
-        cursor.ring_position = self._ring_lane.position
-        cursor.ring_sequence = self._ring_lane.sequence
+        self._ring_lane.keep(cursor)
+        cursor.dropped = self._dropped
         cursor.state = self._transitions.state
         cursor.state_since = self._transitions.since
 
@@ -226,7 +226,8 @@ class WatchedProcess:
         made: list[Signal] = [
             Log(
                 resource=self.key,
-                uid=f"{self.identity['instance']}-dropped-{reason}-{count}-{wall}",
+                # The same when it is told again, be it with a higher count.
+                uid=f"{self.identity['instance']}-dropped-{reason}-{self._dropped[reason]}",
                 event=semconv.LOG_RECORDS_DROPPED,
                 time=wall,
                 observed=wall,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import time
 from typing import Awaitable, Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from lifesign.watch.sources import Source, no_source
 from lifesign.wire.reader import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these are about us: the next look may find it
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
 
 TellSignals = Callable[[Sequence[Resource], Sequence[Signal]], Awaitable[None]]
@@ -34,6 +36,8 @@ class Watcher:
         cursors: how far each story has been told.
         rejected: where unreadable records go.
         source: gives lines of source code for stacks.
+        safe: whether what was told would outlive a kill. Until then the cursors are not saved and no pulse is
+            removed, so that a next life of the sidecar tells it again.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Watcher:
         cursors: Cursors,
         rejected: Rejected,
         source: Source = no_source,
+        safe: Callable[[], bool] = lambda: True,
     ) -> None:
         self._directory = directory
         self._settings = settings
@@ -55,6 +60,7 @@ class Watcher:
         self._cursors = cursors
         self._rejected = rejected
         self._source = source
+        self._safe = safe
         self._processes: dict[str, WatchedProcess] = {}
         self._ended_at: dict[str, float] = {}
         self._introduced: set[str] = set()
@@ -98,11 +104,12 @@ class Watcher:
         self._tell_snapshots(snapshots)
         for process in looked:
             process.told()
-        try:
-            self._cursors.save()
-        except OSError as error:
-            _logger.debug("lifesign: the cursors could not be saved: %s", error)
-        self._bury(now)
+        if self._safe():
+            try:
+                self._cursors.save()
+            except OSError as error:
+                _logger.debug("lifesign: the cursors could not be saved: %s", error)
+            self._bury(now)
         return snapshots
 
     def request_dump(self, key: str) -> int:
@@ -160,6 +167,8 @@ class Watcher:
             except FileNotFoundError:
                 self._cursors.forget(key)  # its pulse is not in place yet; the next look will find it
             except (PulseError, OSError) as error:
+                if getattr(error, "errno", None) in _PASSING:
+                    continue
                 self._left_alone.add(key)
                 self._cursors.forget(key)
                 self._rejected.keep(key, f"its pulse cannot be read: {error}", b"")

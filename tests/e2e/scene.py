@@ -1,0 +1,168 @@
+"""A fault, staged: main processes that write numbered records, sidecars, a Collector, and their books."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from books import Account, Books
+from supervised import environment
+
+from lifesign.wire.reader import PulseReader
+from support import victims
+from support.waiting import eventually
+
+FULL = os.environ.get("LIFESIGN_TEST_FAULTS") == "full"
+KILLS = 50 if FULL else 4
+OUTAGE = 120.0 if FULL else 2.0  # seconds
+RATE = 1000 if FULL else 400  # records a second
+PATIENCE = 300.0 if FULL else 60.0  # seconds until the books must balance
+_NUMBERED = Path(__file__).parent / "victims" / "numbered.py"
+
+
+class Scene:
+    """One fault.
+
+    Args:
+        name: of the service; the books are kept under it.
+        folder: for everything that it makes.
+        environ: of the sidecars: where the Collector is, and settings.
+    """
+
+    def __init__(self, name: str, folder: Path, books: Books, environ: dict[str, str]) -> None:
+        self.name = name
+        self.run = folder / "run"
+        self.ledger = folder / "ledger"
+        self.spool = folder / "spool"
+        for made in (self.run, self.ledger):
+            made.mkdir()
+        self.said = folder / "said"
+        self.environ = {"LIFESIGN_METRIC_INTERVAL": "0.5", "LIFESIGN_LOG_LEVEL": "info", **environ}
+        self.injected = str(victims.INJECT)
+        self.main_environ = {"LIFESIGN_RING_SIZE": "16MiB", "OTEL_SERVICE_NAME": name}
+        self._books = books
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._mains = 0
+
+    def main(self, limit: int | None, rate: int = RATE) -> subprocess.Popen[bytes]:
+        """Starts a main process that writes `limit` records, or until it is killed."""
+        self._mains += 1
+        command = [sys.executable, str(_NUMBERED), str(self.ledger), f"{self.name}-{self._mains}", str(rate)]
+        command += [] if limit is None else [str(limit)]
+        with open(self.said, "ab") as said:
+            environ = victims.environment(self.run, self.main_environ)
+            process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=said)
+        self._processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n", self.said.read_text()
+        return process
+
+    def sidecar(self, run: Path | None = None) -> subprocess.Popen[bytes]:
+        """Starts a sidecar over the run directory; its spool is the same in each of its lives."""
+        environ = environment(LIFESIGN_SPOOL_DIR=str(self.spool), **self.environ)
+        del environ["LIFESIGN_PAGE_ADDR"]
+        environ = {name: value for name, value in environ.items() if value}
+        with open(self.said, "ab") as said:
+            command = [sys.executable, "-m", "lifesign", "watch", "--dir", str(run or self.run)]
+            process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        self._processes.append(process)
+        return process
+
+    def hears(self, text: str) -> None:
+        """Waits until somebody has said so."""
+        eventually(lambda: text in self.said.read_text(errors="replace"), PATIENCE, 0.02)
+
+    def written(self, count: int) -> None:
+        """Waits until the ledgers hold that many records."""
+        eventually(lambda: sum(int(file.read_text() or 0) for file in self.ledger.iterdir()) >= count, PATIENCE, 0.02)
+
+    def account(self) -> Account:
+        return self._books.account(self.name, self.ledger)
+
+    def beats(self) -> int:
+        """The newest count of heartbeats that arrived."""
+        self.account()
+        return self._books.beats[self.name]
+
+    def beats_in_pulse(self) -> int:
+        """What the tombstones of the main processes say, all together."""
+        found = 0
+        for folder in victims.folders(self.run):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            reader = PulseReader(descriptor)
+            found += json.loads(reader.tombstone() or b"")["beats"]
+            reader.close()
+            os.close(descriptor)
+        return found
+
+    def balances(self) -> Account:
+        """Waits until nothing is missing but what was counted, ends every process, and closes the books."""
+        with contextlib.suppress(AssertionError):  # the account says more than that it did not hold
+            eventually(lambda: self.account().lost == 0, PATIENCE, 0.1)
+        self.close(signal.SIGTERM)
+        account = self.account()
+        print(f"\n{self.name:<42}{account}", flush=True)
+        return account
+
+    def close(self, number: signal.Signals = signal.SIGKILL) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(number)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+                process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
+        self._processes.clear()
+
+
+def kills(victim: Callable[[], subprocess.Popen[bytes]], first: subprocess.Popen[bytes], times: int) -> None:
+    """SIGKILLs a process at random moments, and starts it anew each time."""
+    chance = random.Random(17)
+    process = first
+    for _ in range(times):
+        time.sleep(chance.uniform(0.05, 1.5))
+        process.kill()
+        process.wait()
+        process = victim()
+
+
+@contextlib.contextmanager
+def volume(path: Path, size: str) -> Iterator[Path]:
+    """A file system in memory of its own; skips the test where none can be mounted."""
+    path.mkdir(exist_ok=True)
+    with mounted(["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], path):
+        yield path
+
+
+@contextlib.contextmanager
+def mounted(arguments: list[str], path: Path) -> Iterator[None]:
+    """A mount that lasts as long as the context."""
+    try:
+        made = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if made.returncode:
+        pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Writes a file until its volume is full."""
+    with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))

@@ -1,0 +1,42 @@
+"""Spools for the tests of this room."""
+
+from __future__ import annotations
+
+import resource as limits
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from lifesign.export.spool import Spool
+from lifesign.watch.signals import Span
+
+MIB = 1 << 20
+
+
+@contextmanager
+def disk_full_at(size: int) -> Iterator[None]:
+    """Within, no file of this process can grow past `size` bytes: the kernel writes up to it, then refuses."""
+    soft, hard = limits.getrlimit(limits.RLIMIT_FSIZE)
+    limits.setrlimit(limits.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        limits.setrlimit(limits.RLIMIT_FSIZE, (soft, hard))
+
+
+async def opened(directory: Path, limit: int = MIB) -> Spool:
+    return await Spool.open(directory, limit)
+
+
+async def drained(spool: Spool, limit: int = 100) -> list[str]:
+    """Names of the spans and bodies of the logs in the spool, in order, each committed."""
+    seen = []
+    while batch := await spool.read(limit):
+        seen += [s.name if isinstance(s, Span) else s.body for s in batch.signals]
+        assert {s.resource for s in batch.signals} == set(batch.resources)
+        await spool.commit(batch)
+    return seen
+
+
+def segments(directory: Path) -> list[Path]:
+    return sorted(directory.glob("0*.jsonl"))

@@ -1,0 +1,116 @@
+"""What a killed sidecar had told is told again with the same ids, or not at all; nothing falls between two lives."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from lifesign.watch import watcher as watcher_module
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import Log, Span
+
+DRY_RUN = {
+    "kind": "dry_run",
+    "trace": "c" * 32,
+    "id": "d" * 16,
+    "type": "order",
+    "index": 4,
+    "start": 1,
+    "end": 2,
+    "error": None,
+}
+
+
+def dropped(told: list[Any]) -> list[tuple[str, int]]:
+    """The uid and the count of each report of lost records."""
+    return [
+        (signal.uid, signal.attributes["lifesign.records.dropped.count"])
+        for signal in told
+        if isinstance(signal, Log) and signal.event == "lifesign.records.dropped"
+    ]
+
+
+async def test_what_would_not_outlive_a_kill_is_told_again(
+    main: Callable[..., Any], sidecar: Callable[..., Any], tmp_path: Path
+) -> None:
+    service = main()
+    watching = sidecar()
+    await watching.look()
+    watching.safe = False
+    service.pulse.ring.append(DRY_RUN)
+    (told,) = await watching.look()
+    assert await watching.look() == [], "once in a life"
+    again = sidecar()
+    assert [span.id for span in await again.look() if isinstance(span, Span)] == [told.id]
+    assert await sidecar().look() == []
+
+
+async def test_a_pulse_stays_until_what_it_said_is_safe(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "_KEEP_SECONDS", -1.0)
+    service = main()
+    watching = sidecar()
+    watching.safe = False
+    service.die()
+    await watching.look()
+    assert service.folder.exists()
+    watching.safe = True
+    await watching.look()
+    assert not service.folder.exists()
+
+
+async def test_a_loss_that_is_told_again_has_the_same_id_and_the_newer_count(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    watching = sidecar()
+    for _ in range(1000):
+        service.pulse.ring.append(DRY_RUN)
+    watching.safe = False
+    ((uid, count),) = dropped(await watching.look())
+    for _ in range(300):
+        service.pulse.ring.append(DRY_RUN)
+    watching = sidecar()  # the one before was killed
+    assert dropped(await watching.look()) == [(uid, count + 300)]
+    assert watching.snapshots[0].dropped["ring"] == count + 300
+    for _ in range(1000):
+        service.pulse.ring.append(DRY_RUN)
+    ((later, more),) = dropped(await watching.look())
+    assert later != uid
+    assert watching.snapshots[0].dropped["ring"] == count + 300 + more
+
+
+async def test_what_the_writer_refused_is_told_once_over_restarts(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    service.pulse.ring.append({**DRY_RUN, "type": "x" * 40_000})
+    service.pulse.boot.append({**DRY_RUN, "type": "x" * 40_000})
+    assert [count for _, count in dropped(await sidecar().look())] == [2]
+    watching = sidecar()
+    assert dropped(await watching.look()) == []
+    assert watching.snapshots[0].dropped["ring"] == 2
+    service.pulse.ring.append({**DRY_RUN, "type": "x" * 40_000})
+    assert [count for _, count in dropped(await watching.look())] == [1]
+
+
+@pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENOMEM])
+async def test_want_of_descriptors_is_no_reason_to_leave_a_process_alone(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    main().pulse.ring.append(DRY_RUN)
+    watching = sidecar()
+
+    def refuse(*_: object) -> int:
+        raise OSError(reason, os.strerror(reason))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunDirectory, "open", refuse)
+        assert await watching.look() == []
+    assert len(await watching.look()) == 1
+    assert watching.rejected.count == 0
