@@ -22,6 +22,7 @@ DRY_RUN = {
     "start": 1,
     "end": 2,
     "error": None,
+    "adjusted_count": 1,
 }
 
 

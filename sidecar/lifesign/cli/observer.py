@@ -78,7 +78,7 @@ class Observer:
         if lease.take():
             return True
         say(f"another sidecar watches {self._directory.path}: waiting until it ends")
-        while not (self._stopping.is_set() or self._orphaned):
+        while not (self._stopping.is_set() or self._leaving):
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._settings.poll_interval)
             if lease.take():
