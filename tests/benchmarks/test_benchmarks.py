@@ -14,6 +14,7 @@ HEADLINES = {
     "detection": "detection",
     "dryrun": "dry run",
     "dumps": "task dumps",
+    "fleet": "a fleet into one gateway",
     "idle": "processes with nothing to do",
     "probe": "an exec probe",
     "startup": "start of a program",
