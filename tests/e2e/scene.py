@@ -51,17 +51,18 @@ class Scene:
         self.main_environ = {"LIFESIGN_RING_SIZE": "16MiB", "OTEL_SERVICE_NAME": name}
         self._books = books
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._mains = 0
+        self._mains: list[subprocess.Popen[bytes]] = []
 
     def main(self, limit: int | None, rate: int = RATE) -> subprocess.Popen[bytes]:
         """Starts a main process that writes `limit` records, or until it is killed."""
-        self._mains += 1
-        command = [sys.executable, str(_NUMBERED), str(self.ledger), f"{self.name}-{self._mains}", str(rate)]
+        name = f"{self.name}-{len(self._mains)}"
+        command = [sys.executable, str(_NUMBERED), str(self.ledger), name, str(rate)]
         command += [] if limit is None else [str(limit)]
         with open(self.said, "ab") as said:
             environ = victims.environment(self.run, self.main_environ)
             process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=said)
         self._processes.append(process)
+        self._mains.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n", self.said.read_text()
         return process
@@ -85,6 +86,11 @@ class Scene:
         """Waits until the ledgers hold that many records."""
         eventually(lambda: sum(int(file.read_text() or 0) for file in self.ledger.iterdir()) >= count, PATIENCE, 0.02)
 
+    def ends(self, main: subprocess.Popen[bytes]) -> None:
+        """Ends a main process as Ctrl-C does."""
+        main.send_signal(signal.SIGINT)
+        main.wait(PATIENCE)
+
     def account(self) -> Account:
         return self._books.account(self.name, self.ledger)
 
@@ -105,7 +111,9 @@ class Scene:
         return found
 
     def balances(self) -> Account:
-        """Waits until nothing is missing but what was counted, ends every process, and closes the books."""
+        """Waits for the main processes to end, and until nothing is missing but what was counted; closes the books."""
+        for main in self._mains:
+            main.wait(PATIENCE)
         with contextlib.suppress(AssertionError):  # the account says more than that it did not hold
             eventually(lambda: self.account().lost == 0, PATIENCE, 0.1)
         self.close(signal.SIGTERM)
@@ -127,8 +135,10 @@ class Scene:
         self._processes.clear()
 
 
-def kills(victim: Callable[[], subprocess.Popen[bytes]], first: subprocess.Popen[bytes], times: int) -> None:
-    """SIGKILLs a process at random moments, and starts it anew each time."""
+def kills(
+    victim: Callable[[], subprocess.Popen[bytes]], first: subprocess.Popen[bytes], times: int
+) -> subprocess.Popen[bytes]:
+    """SIGKILLs a process at random moments, and starts it anew each time; returns the last one."""
     chance = random.Random(17)
     process = first
     for _ in range(times):
@@ -136,6 +146,7 @@ def kills(victim: Callable[[], subprocess.Popen[bytes]], first: subprocess.Popen
         process.kill()
         process.wait()
         process = victim()
+    return process
 
 
 @contextlib.contextmanager

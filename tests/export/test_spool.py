@@ -33,6 +33,19 @@ async def test_what_goes_in_comes_out_in_order(
     await spool.close()
 
 
+async def test_what_fills_several_segments_comes_out_once(
+    tmp_path: Path, resource: Resource, span: Callable[..., Span]
+) -> None:
+    spool = await opened(tmp_path, 8192)  # so a segment has 1024 bytes
+    for first in (0, 3, 6):
+        await spool.append([resource], [span(number) for number in range(first, first + 3)])
+    await spool.append([resource], [span(number) for number in range(9, 30)])
+    assert len(segments(tmp_path)) > 3
+    assert await drained(spool) == [f"span {number}" for number in range(30)]
+    assert spool.dropped == {"spool": 0, "invalid": 0}
+    await spool.close()
+
+
 async def test_each_line_says_what_it_is(tmp_path: Path, resource: Resource, span: Callable[..., Span]) -> None:
     spool = await opened(tmp_path)
     await spool.append([resource], [span(1), span(2)])

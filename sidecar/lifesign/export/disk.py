@@ -53,7 +53,7 @@ class Disk:
         dropped = 0
         try:
             while len(waiting):
-                for _ in range(await self._segments.append(islice(waiting, _WRITE_COUNT))):
+                for _ in range(await self._segments.append(list(islice(waiting, _WRITE_COUNT)))):
                     waiting.take()
                 dropped += await self.trim()
         except OSError as error:

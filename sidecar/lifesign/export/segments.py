@@ -11,7 +11,7 @@ import errno
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 import aiofiles
 import msgspec
@@ -96,7 +96,7 @@ class Segments:
     def path(self, number: int) -> Path:
         return self._directory / f"{number:016}.jsonl"
 
-    async def append(self, entries: Iterable[Entry]) -> int:
+    async def append(self, entries: Sequence[Entry]) -> int:
         """Writes as many of `entries` as fit one segment, in one write, and returns their number (at least 1).
 
         Raises:
@@ -114,7 +114,7 @@ class Segments:
         self._counts[active.number] = self.count(active.number) + count
         return count
 
-    def _fit(self, active: _Active, entries: Iterable[Entry]) -> tuple[int, bytes, dict[str, bytes]]:
+    def _fit(self, active: _Active, entries: Sequence[Entry]) -> tuple[int, bytes, dict[str, bytes]]:
         size = self._sizes[active.number]
         resources = dict(active.resources)
         parts: list[bytes] = []
