@@ -6,15 +6,19 @@ import contextlib
 import json
 import os
 import re
+from itertools import islice
 
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.diagnosis import Ending
 from lifesign.wire.reader import PulseError, open_regular
 
-_FOLDER = re.compile(r"^([0-9]{1,10})-[0-9a-f]{8}$")
-_PROCESSES_MAX = 1000
+_FOLDER = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
+PROCESSES_MAX = 1000
+_ENTRIES_MAX = 100_000  # of the directory that are looked at
 _RUN_STATE_BYTES = 4096
 _FILES = ("pulse", "pulse.new", "life", "last-words")
+_SIGNAL_CHARACTERS = 20
+_EXIT_CODE_MAX = 255
 # What `cli.runfile` writes. Not isinstance: True is an int.
 _RUN_STATE: dict[str, tuple[type, ...]] = {
     "pid": (int,),
@@ -55,13 +59,14 @@ class RunDirectory:
         """Whether the directory is still there, and not deleted under us."""
         return os.fstat(self.descriptor).st_nlink > 0
 
-    def names(self) -> list[str]:
-        """Names of the process folders, at most 1000, those of the lowest names first."""
+    def names(self, most: int = PROCESSES_MAX) -> list[str]:
+        """Names of the process folders, at most `most`, the lowest first."""
         try:
-            names = os.listdir(self.descriptor)
+            with os.scandir(self.descriptor) as entries:
+                found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _FOLDER.fullmatch(entry.name)]
         except OSError:
             return []
-        return sorted(name for name in names if _FOLDER.match(name))[:_PROCESSES_MAX]
+        return sorted(found)[:most]
 
     def open(self, key: str) -> int:
         """A descriptor of one process folder; raises OSError where it is gone or a link."""
@@ -94,6 +99,8 @@ class RunDirectory:
         if not isinstance(state, dict) or any(type(state.get(name)) not in types for name, types in _RUN_STATE.items()):
             return Ending()
         asked, exit_code, signal = (state.get(name) for name in ("asked", "exit_code", "signal"))
+        if max(len(asked or ""), len(signal or "")) > _SIGNAL_CHARACTERS or not 0 <= (exit_code or 0) <= _EXIT_CODE_MAX:
+            return Ending()
         if state["pid"] != pid:
             return Ending(asked)
         return Ending(asked, exit_code, signal, exit_code is None and signal is None)
