@@ -38,7 +38,7 @@ with_components = $(with_pythons) && \
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo test unit e2e bench check clean
+.PHONY: help demo test unit e2e faults bench check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -65,6 +65,11 @@ unit: ## unit tests alone
 e2e: ## end-to-end tests alone
 	$(dev)
 	@$(with_components) && $(e2e)
+
+faults: ## the accounts of every fault, the long way: 50 kills, minutes of outage; prints a table
+	$(dev)
+	@$(with_components) && LIFESIGN_TEST_FAULTS=full $(bin)/pytest tests/e2e/test_accounting.py \
+		tests/e2e/test_accounting_places.py -s $(PYTEST_ARGS)
 
 bench: ## benchmarks
 	$(dev)
