@@ -43,7 +43,7 @@ with_components = $(with_pythons) && \
 	compose=$$($(tools)/compose.sh) && export LIFESIGN_TEST_COMPOSE="$$compose" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo stack test unit e2e bench fuzz soak check clean
+.PHONY: help demo stack test unit e2e bench faults fuzz soak check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -76,6 +76,11 @@ unit: ## unit tests alone
 e2e: ## end-to-end tests alone
 	$(dev)
 	@$(with_components) && $(e2e)
+
+faults: ## the accounts of every fault, the long way: 50 kills, minutes of outage; prints a table
+	$(dev)
+	@$(with_components) && LIFESIGN_TEST_FAULTS=full $(bin)/pytest tests/e2e/test_accounting.py \
+		tests/e2e/test_accounting_places.py -s $(PYTEST_ARGS)
 
 bench: ## benchmarks
 	$(dev)

@@ -25,6 +25,7 @@ FULL = os.environ.get("LIFESIGN_TEST_FAULTS") == "full"
 KILLS = 50 if FULL else 4
 OUTAGE = 120.0 if FULL else 2.0  # seconds
 RATE = 1000 if FULL else 400  # records a second
+SOME = 20_000 if FULL else 800  # records of a row that is not about their number
 PATIENCE = 300.0 if FULL else 60.0  # seconds until the books must balance
 _NUMBERED = Path(__file__).parent / "victims" / "numbered.py"
 
@@ -78,13 +79,30 @@ class Scene:
         self._processes.append(process)
         return process
 
+    @staticmethod
+    def until(holds: Callable[[], bool]) -> None:
+        """Waits as long as it takes on a busy machine."""
+        eventually(holds, PATIENCE, 0.02)
+
     def hears(self, text: str) -> None:
         """Waits until somebody has said so."""
-        eventually(lambda: text in self.said.read_text(errors="replace"), PATIENCE, 0.02)
+        self.until(lambda: text in self.said.read_text(errors="replace"))
 
     def written(self, count: int) -> None:
         """Waits until the ledgers hold that many records."""
-        eventually(lambda: sum(int(file.read_text() or 0) for file in self.ledger.iterdir()) >= count, PATIENCE, 0.02)
+        self.until(lambda: sum(int(file.read_text() or 0) for file in self.ledger.iterdir()) >= count)
+
+    def spooled(self, count: int) -> None:
+        """Waits until the spool holds that many spans."""
+        self.until(
+            lambda: sum(file.read_bytes().count(b'{"type":"span"') for file in self.spool.glob("traces/0*")) >= count
+        )
+
+    def locked_by(self, pid: int) -> bool:
+        """Whether that process holds the lock of the run directory."""
+        inode = (self.run / "sidecar.lock").stat().st_ino
+        locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        return any(line[1] == "POSIX" and line[4] == str(pid) and line[5].endswith(f":{inode}") for line in locks)
 
     def ends(self, main: subprocess.Popen[bytes]) -> None:
         """Ends a main process as Ctrl-C does."""
@@ -133,6 +151,9 @@ class Scene:
                 if process.stdout is not None:
                     process.stdout.close()
         self._processes.clear()
+
+
+Stage = Callable[..., Scene]
 
 
 def kills(

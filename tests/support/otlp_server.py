@@ -103,6 +103,10 @@ class OtlpServer(Received):
         """Says what the next requests of a kind are answered with."""
         self._scripts[kind].extend(answers)
 
+    def pending(self, kind: str) -> int:
+        """How many answers the script of a kind still has."""
+        return len(self._scripts[kind])
+
     def next_answer(self, kind: str, default: Any) -> Any:
         script = self._scripts[kind]
         return script.popleft() if script else default

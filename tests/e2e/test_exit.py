@@ -1,0 +1,116 @@
+"""SIGTERM ends the sidecar in time whatever the Collector does, and what was not delivered waits for the next life."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from books import Books
+from collector import Collector
+from components import free_addresses
+from scene import Scene
+
+from support.otlp_server import Answer, HttpServer
+
+SOME = 500
+FOREVER = 3600  # seconds that an attempt may take: only the sidecar's own bound ends it
+BOUND = 2.0  # seconds
+PATIENCE = 60.0  # seconds, on a machine that is busy
+
+
+@pytest.fixture
+def dead() -> str:
+    """Where nobody listens."""
+    return free_addresses(1)[0]
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """Where somebody listens who takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def books(collector: Collector, tmp_path: Path) -> Books:
+    return Books(tmp_path / "telemetry.jsonl")
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("trouble", ["dead", "hanging"])
+def test_what_does_not_get_out_in_time_waits_for_the_next_life(
+    request: pytest.FixtureRequest, tmp_path: Path, collector: Collector, books: Books, trouble: str, protocol: str
+) -> None:
+    troubled = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{request.getfixturevalue(trouble)}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        "OTEL_EXPORTER_OTLP_TIMEOUT": str(FOREVER),
+        "LIFESIGN_SHUTDOWN_TIMEOUT": str(BOUND),
+    }
+    scene = Scene("exit", tmp_path, books, troubled)
+    try:
+        sidecar = scene.sidecar()
+        scene.main(SOME).wait(PATIENCE)
+        scene.spooled(SOME)
+        sidecar.send_signal(signal.SIGTERM)
+        assert sidecar.wait(PATIENCE) == 0
+        assert scene.account().delivered == 0
+
+        scene.environ.update(collector.environment(protocol))
+        scene.sidecar()
+        account = scene.balances()
+    finally:
+        scene.close()
+    assert (account.missing, account.delivered) == (0, SOME)
+    assert not list(scene.spool.glob("*/0*.jsonl")), "nothing is left"
+
+
+def test_a_collector_that_answers_late_still_gets_what_it_has_time_for(tmp_path: Path) -> None:
+    server = HttpServer()
+    scene = Scene("late", tmp_path, Books(server), {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url})
+    scene.environ["LIFESIGN_SHUTDOWN_TIMEOUT"] = str(PATIENCE)
+    try:
+        server.script("traces", *[Answer(delay=0.2)] * 100)
+        sidecar = scene.sidecar()
+        scene.main(SOME, rate=SOME).wait(PATIENCE)
+        sidecar.send_signal(signal.SIGTERM)
+        assert sidecar.wait(PATIENCE) == 0
+        account = scene.account()
+    finally:
+        scene.close()
+        server.stop()
+    assert (account.missing, account.duplicated) == (0, 0)
+
+
+def test_a_sidecar_that_waits_for_another_ends_at_once(tmp_path: Path, dead: str) -> None:
+    scene = Scene("waits", tmp_path, Books(tmp_path / "none"), {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{dead}"})
+    try:
+        first = scene.sidecar()
+        scene.hears("exporting to")
+        second = scene.sidecar()
+        scene.hears(f"another sidecar watches {scene.run}: waiting until it ends")
+        assert not scene.locked_by(second.pid)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(PATIENCE) == 0
+        assert first.poll() is None
+        assert scene.locked_by(first.pid)
+    finally:
+        scene.close()
+
+
+def test_looking_is_not_watching(tmp_path: Path, dead: str, cli: object) -> None:
+    scene = Scene("looks", tmp_path, Books(tmp_path / "none"), {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{dead}"})
+    try:
+        sidecar = scene.sidecar()
+        scene.hears("exporting to")
+        scene.main(None)
+        for command in (("status",), ("status", "--json"), ("dump",)):
+            assert cli(*command, "--dir", str(scene.run)).code == 0  # type: ignore[operator]
+        assert scene.locked_by(sidecar.pid), "the lock is still the sidecar's"
+        assert os.path.exists(scene.run / "sidecar.lock")
+    finally:
+        scene.close()
