@@ -35,6 +35,7 @@ with_components = $(with_pythons) && \
 	apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
 	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
 	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
+	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
 .PHONY: help demo test unit e2e bench check clean

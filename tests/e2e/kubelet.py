@@ -5,6 +5,7 @@ Podman's containers, users, memory limits, restarts and shared volumes are real.
    whoever uses this stops them last;
  - the downward API and $(VARIABLES), of which podman knows little: the values are filled in;
  - an emptyDir's mode 0777, and its memory: podman makes a folder of root's. There is no size limit;
+ - restartPolicy Always, which podman applies to init containers too: it is OnFailure here;
  - probes and preStop hooks: they are left out, and asked here as a kubelet asks them;
  - the network, which is that of this machine, so that the Collector's loopback is the pod's.
 """
@@ -19,6 +20,7 @@ import os
 import re
 import signal
 import subprocess
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,14 +39,14 @@ class Kubelet:
     Args:
         podman: the command.
         folder: a scratch folder.
-        name: of the pod; unique on this machine.
+        name: with which that of the pod begins.
         spec: the pod's, as rendered.
     """
 
     def __init__(self, podman: str, folder: Path, name: str, spec: Mapping[str, Any]) -> None:
         self._podman = podman
         self._folder = folder
-        self._name = name
+        self._name = f"{name}-{uuid.uuid4().hex[:8]}"
         self._spec = copy.deepcopy(dict(spec))
         self._volumes: list[str] = []
 
@@ -62,9 +64,9 @@ class Kubelet:
             for mount in container["volumeMounts"]:
                 mount["name"] = f"{self._name}-{mount['name']}"
             _fill_in(container.get("env", ()))
-        # Podman would remove an init container the moment it ended, and at times a moment too early.
-        metadata = {"name": self._name, "annotations": {"io.podman.annotations.init.container.type": "always"}}
-        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": self._spec}
+        if self._spec.get("restartPolicy", "Always") == "Always":
+            self._spec["restartPolicy"] = "OnFailure"
+        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self._name}, "spec": self._spec}
         path = self._folder / f"{self._name}.yaml"
         path.write_text(yaml.safe_dump(manifest))
         self.podman("kube", "play", "--network", "host", str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,16 +80,27 @@ def render(images: tuple[str, str], collector: Collector, tmp_path: Path) -> Any
 
 
 @pytest.fixture
-def desk(images: tuple[str, str], render: Any, collector: Collector, tmp_path: Path) -> Iterator[Deployed]:
-    """The service, deployed with its sidecar, ready."""
+def desk(
+    images: tuple[str, str], render: Any, collector: Collector, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Deployed]:
+    """The service, deployed with its sidecar, ready; a parameter is one more value of the chart."""
     chart = tmp_path / "chart"
     shutil.copytree(HERE / "chart", chart)
     shutil.copytree(CHART, chart / "charts" / "lifesign")
     tags = subprocess.run([images[0], "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True)
     image = next(line for line in tags.stdout.splitlines() if line.startswith(SERVICE))
-    manifests = render(chart, "lifesign", "--set", f"image={image}", "--set-file", f"program={HERE / 'desk.py'}")
+    manifests = render(
+        chart,
+        "lifesign",
+        "--set",
+        f"image={image}",
+        "--set-file",
+        f"program={HERE / 'desk.py'}",
+        "--set",
+        getattr(request, "param", ""),
+    )
     (spec,) = (found["spec"]["template"]["spec"] for found in manifests if found["kind"] == "Deployment")
-    pod = Kubelet(images[0], tmp_path, f"desk-{os.getpid()}", spec)
+    pod = Kubelet(images[0], tmp_path, "desk", spec)
     try:
         pod.start()
         deployed = Deployed(pod, spec, collector)
@@ -171,12 +183,23 @@ def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
     assert desk.values("lifesign.heartbeat.expected") == {instance: 0.0}
 
 
+@pytest.mark.parametrize("desk", ["lifesign.sidecar.native=false"], indirect=True)
+def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(desk: Deployed) -> None:
+    assert ask(desk.main["lifecycle"]["preStop"]) == 200
+    desk.pod.signal("lifesign", signal.SIGTERM)
+    answers(desk.main["livenessProbe"], 200)
+    desk.pod.stop("desk", grace=1)
+
+    assert desk.pod.wait("lifesign") == 0
+    assert desk.told("lifesign.process.stopped").body == "ended by SIGTERM, as asked"
+
+
 def test_the_pod_of_helm_test_passes(
     images: tuple[str, str], render: Any, collector: Collector, tmp_path: Path
 ) -> None:
     (spec,) = (found["spec"] for found in render(CHART, "") if found["kind"] == "Pod")
     assert spec["restartPolicy"] == "Never"
-    pod = Kubelet(images[0], tmp_path, f"test-{os.getpid()}", spec)
+    pod = Kubelet(images[0], tmp_path, "test", spec)
     try:
         pod.start()
         assert pod.wait("test") == 0, pod.logs("test")
@@ -186,7 +209,5 @@ def test_the_pod_of_helm_test_passes(
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
