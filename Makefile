@@ -41,6 +41,7 @@ with_components = $(with_pythons) && \
 	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
 	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
 	compose=$$($(tools)/compose.sh) && export LIFESIGN_TEST_COMPOSE="$$compose" && \
+	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
 .PHONY: help demo stack test unit e2e bench faults fuzz soak check clean

@@ -63,7 +63,7 @@ if ! "$podman" image exists "$base"; then
 fi
 
 # By content, so that checkouts with different sources do not use each other's.
-key=$(cd "$root" && { cat Dockerfile requirements.lock pyproject.toml README.md && find sidecar -name __pycache__ \
+key=$(cd "$root" && { cat Dockerfile requirements.lock pyproject.toml && find sidecar -name __pycache__ \
     -prune -o -type f -print | LC_ALL=C sort | while read -r file; do printf '%s\n' "$file"; cat "$file"; done; } | digest)
 image=localhost/lifesign-test/lifesign:$key
 if ! "$podman" image exists "$image"; then
@@ -75,9 +75,9 @@ if ! "$podman" image exists "$image"; then
     wheels=$cache/wheels-$version-$(digest <"$root/requirements.lock")
     if [ ! -d "$wheels" ]; then
         "${PYTHON:-python3}" -m venv "$work/pip"
-        "$work/pip/bin/pip" download -q -d "$work/wheels" --python-version "$version" --only-binary=:all: \
+        { "$work/pip/bin/pip" download -q -d "$work/wheels" --python-version "$version" --only-binary=:all: \
             --require-hashes -r "$root/requirements.lock" >&2 &&
-            "$work/pip/bin/pip" download -q -d "$work/wheels" --only-binary=:all: hatchling >&2 ||
+            "$work/pip/bin/pip" download -q -d "$work/wheels" --only-binary=:all: hatchling >&2; } ||
             die 1 "the packages of the image cannot be fetched (see above)"
         mv "$work/wheels" "$wheels"
     fi
