@@ -13,6 +13,7 @@ HEADLINES = {
     "calls": "calls in the main process",
     "detection": "detection",
     "dumps": "task dumps",
+    "exit": "exits without a Collector",
     "idle": "processes with nothing to do",
     "startup": "start of a program",
 }
