@@ -15,6 +15,7 @@ HEADLINES = {
     "dryrun": "dry run",
     "dumps": "task dumps",
     "fleet": "a fleet into one gateway",
+    "exit": "exits without a Collector",
     "idle": "processes with nothing to do",
     "probe": "an exec probe",
     "startup": "start of a program",

@@ -127,6 +127,19 @@ def test_a_sidecar_that_is_set_up_wrong_is_not_started_again(
     assert capfd.readouterr().err == "lifesign: the sidecar cannot be used as it is set up; CMD goes on without\n"
 
 
+def test_a_sidecar_that_fell_is_started_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(Sidecar, "_spawn", lambda _self: 4242)
+    monkeypatch.setattr(sidecar_module.os, "kill", lambda pid, number: sent.append((pid, number)))
+    kept = Sidecar(["python"], {}, set(), 5.0)
+    kept.tend()
+    kept.fell(-9)
+    kept.end()
+    assert kept.pid == 4242
+    assert sent == [(4242, signal.SIGTERM)]
+    kept.close()
+
+
 def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

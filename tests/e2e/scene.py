@@ -27,7 +27,7 @@ OUTAGE = 120.0 if FULL else 2.0  # seconds
 RATE = 1000 if FULL else 400  # records a second
 SOME = 20_000 if FULL else 800  # records of a row that is not about their number
 PATIENCE = 300.0 if FULL else 60.0  # seconds until the books must balance
-_NUMBERED = Path(__file__).parent / "victims" / "numbered.py"
+NUMBERED = Path(__file__).parent / "victims" / "numbered.py"
 
 
 class Scene:
@@ -57,7 +57,7 @@ class Scene:
     def main(self, limit: int | None, rate: int = RATE) -> subprocess.Popen[bytes]:
         """Starts a main process that writes `limit` records, or until it is killed."""
         name = f"{self.name}-{len(self._mains)}"
-        command = [sys.executable, str(_NUMBERED), str(self.ledger), name, str(rate)]
+        command = [sys.executable, str(NUMBERED), str(self.ledger), name, str(rate)]
         command += [] if limit is None else [str(limit)]
         with open(self.said, "ab") as said:
             environ = victims.environment(self.run, self.main_environ)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 from books import Books
 from collector import Collector
 from components import free_addresses
-from scene import Scene
+from scene import NUMBERED, Scene
+from supervised import environment, eventually, kill, supervised
 
 from support.otlp_server import Answer, HttpServer
 
@@ -67,6 +70,28 @@ def test_what_does_not_get_out_in_time_waits_for_the_next_life(
         scene.close()
     assert (account.missing, account.delivered) == (0, SOME)
     assert not list(scene.spool.glob("*/0*.jsonl")), "nothing is left"
+
+
+def test_a_sidecar_that_fell_is_back_for_the_end(tmp_path: Path, collector: Collector, books: Books) -> None:
+    ledger = tmp_path / "ledger"
+    ledger.mkdir()
+    command = [sys.executable, str(NUMBERED), str(ledger), "only", "1000"]
+    env = environment(**collector.environment("http/protobuf"), OTEL_SERVICE_NAME="back", LIFESIGN_RING_SIZE="16MiB")
+
+    def noted() -> int:
+        return int((ledger / "only").read_text())
+
+    with supervised(command, env=env, stderr=subprocess.DEVNULL) as service:
+        service.line_with("ready")
+        sidecar = service.sidecar()
+        eventually(lambda: books.account("back", ledger).delivered)
+        kill(sidecar)
+        before = noted()
+        eventually(lambda: noted() > before + 50)
+        service.process.send_signal(signal.SIGINT)
+        service.process.wait(PATIENCE)
+    account = books.account("back", ledger)
+    assert (account.missing, account.written) == (0, noted())
 
 
 def test_a_collector_that_answers_late_still_gets_what_it_has_time_for(tmp_path: Path) -> None:

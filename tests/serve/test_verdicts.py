@@ -126,3 +126,17 @@ def test_nothing_is_killed_for_what_a_stuck_watcher_saw_last() -> None:
         True,
         ("[+] app ok: not known, last looked 60.0 s ago",),
     )
+
+
+def test_how_the_export_is_doing_is_said_in_either_case() -> None:
+    said = "last success 2.0 s ago, 0 bytes wait"
+    assert sidecar_readyz(Sidecar(0.2, 0.25, (), said)).lines[-1] == f"[+] export ok: {said}"
+    failing = sidecar_readyz(Sidecar(0.2, 0.25, ("traces to http://c: HTTP 503",), said))
+    assert failing == (
+        False,
+        (
+            "[+] watcher ok: last looked 0.2 s ago",
+            "[-] sidecar failed: traces to http://c: HTTP 503",
+            f"[-] export failed: {said}",
+        ),
+    )

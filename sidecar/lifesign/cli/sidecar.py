@@ -76,7 +76,12 @@ class Sidecar:
         self.pid = None
 
     def end(self) -> None:
-        """Tells it to finish; `tend` kills it when it takes too long."""
+        """Tells it to finish; `tend` kills it when it takes too long.
+
+        One that fell is started for that: what CMD did last is still to be read.
+        """
+        if self._due is not None:
+            self._start(time.monotonic())
         self._due = None
         self._send(signal.SIGTERM)
         self._kill_at = time.monotonic() + self._patience
