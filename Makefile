@@ -23,7 +23,7 @@ scripts = .ci/run $(shell find collector-config helm tests sidecar -name '*.sh' 
 base = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar]'
 dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
 
-unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/helm --ignore=tests/benchmarks --cov --cov-branch \
+unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/helm --ignore=tests/cluster --ignore=tests/benchmarks --cov --cov-branch \
 	--cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST_ARGS)
 e2e = $(bin)/pytest tests/e2e tests/helm $(PYTEST_ARGS)
 
@@ -38,7 +38,7 @@ with_components = $(with_pythons) && \
 	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo test unit e2e bench check clean
+.PHONY: help demo test unit e2e cluster bench check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -65,6 +65,12 @@ unit: ## unit tests alone
 e2e: ## end-to-end tests alone
 	$(dev)
 	@$(with_components) && $(e2e)
+
+cluster: ## the chart in a real kube-apiserver, which is built first: slow, and no part of `test`
+	$(dev)
+	@helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
+	apiserver=$$($(tools)/kube-apiserver.sh) && export LIFESIGN_TEST_KUBE_APISERVER="$$apiserver" && \
+	$(bin)/pytest tests/cluster $(PYTEST_ARGS)
 
 bench: ## benchmarks
 	$(dev)
