@@ -86,7 +86,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     processes: list[subprocess.Popen[bytes]] = []
     with (folder / "log").open("wb") as log:
         try:
-            processes += [subprocess.Popen(command, stdout=log, stderr=log, cwd=folder) for command in commands]
+            for command, port in zip(commands, (clients, api)):
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder))
+                eventually(
+                    lambda port=port: _listens(port), seconds=180, every=0.2
+                )  # the server gives up on a late etcd
             eventually(running.ready, seconds=180, every=0.5)
             yield running
         finally:
@@ -108,6 +112,11 @@ def helm(cluster: Cluster) -> Callable[..., str]:
         return ended.stdout
 
     return run
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_ports(number: int) -> list[int]:
