@@ -25,7 +25,7 @@ scripts = .ci/run $(shell find collector-config helm tests sidecar -name '*.sh' 
 base = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar]'
 dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
 
-unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/helm --ignore=tests/benchmarks --cov --cov-branch \
+unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/helm --ignore=tests/cluster --ignore=tests/benchmarks --cov --cov-branch \
 	--cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST_ARGS)
 e2e = $(bin)/pytest tests/e2e tests/helm $(PYTEST_ARGS)
 
@@ -44,7 +44,7 @@ with_components = $(with_pythons) && \
 	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo stack test unit e2e bench faults fuzz soak check clean
+.PHONY: help demo stack test unit e2e cluster bench faults fuzz soak check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -82,6 +82,12 @@ faults: ## the accounts of every fault, the long way: 50 kills, minutes of outag
 	$(dev)
 	@$(with_components) && LIFESIGN_TEST_FAULTS=full $(bin)/pytest tests/e2e/test_accounting.py \
 		tests/e2e/test_accounting_places.py -s $(PYTEST_ARGS)
+
+cluster: ## the chart in a real kube-apiserver, which is built first: slow, and no part of `test`
+	$(dev)
+	@helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
+	apiserver=$$($(tools)/kube-apiserver.sh) && export LIFESIGN_TEST_KUBE_APISERVER="$$apiserver" && \
+	$(bin)/pytest tests/cluster $(PYTEST_ARGS)
 
 bench: ## benchmarks
 	$(dev)

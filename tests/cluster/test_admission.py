@@ -1,0 +1,153 @@
+"""The chart in a real API server: it is taken, and its policy makes of a pod what the templates make of it."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.waiting import eventually
+
+AGENT = "/lifesign/agent/lifesign/agent/inject"
+ALL = ("injection.enabled=true", "injection.failurePolicy=Fail", "demo.enabled=true", "collector.enabled=true")
+_names = itertools.count()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed(cluster: Any, helm: Callable[..., str]) -> None:
+    """The chart, in a namespace that takes restricted pods alone."""
+    enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": enforced}}
+    assert cluster.create("/api/v1/namespaces", namespace)["kind"] == "Namespace"
+    sets = [part for text in ALL for part in ("--set", text)]
+    helm("install", "--dry-run=server", *sets)
+    assert "STATUS: deployed" in helm("install", *sets)
+    # A policy takes effect a moment after it was written down.
+    eventually(lambda: "initContainers" in create(cluster, POD)["spec"], seconds=120, every=0.5)
+
+
+POD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"annotations": {"lifesign/inject": "true"}},
+    "spec": {
+        "containers": [
+            {
+                "name": "web",
+                "image": "shop:1",
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 1234,
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+            }
+        ]
+    },
+}
+
+
+def create(cluster: Any, pod: dict[str, Any]) -> dict[str, Any]:
+    """A new pod in the namespace, as it was admitted."""
+    pod = copy.deepcopy(pod)
+    pod["metadata"]["name"] = f"pod-{next(_names)}"
+    return cluster.create("/api/v1/namespaces/shop/pods", pod)
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """POD with other fields of its spec, its metadata or its container."""
+    pod = copy.deepcopy(POD)
+    pod["metadata"].update(changes.pop("metadata", {}))
+    pod["spec"]["containers"][0].update(changes.pop("container", {}))
+    pod["spec"].update(changes)
+    return pod
+
+
+def main(pod: dict[str, Any]) -> dict[str, Any]:
+    return next(container for container in pod["spec"]["containers"] if container["name"] == "web")
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry.get("value", "") for entry in container.get("env", ())}
+
+
+def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
+    pod = create(cluster, POD)
+    inject, sidecar = pod["spec"]["initContainers"]
+    assert (inject["name"], sidecar["name"], sidecar["restartPolicy"]) == ("lifesign-inject", "lifesign", "Always")
+    assert variables(main(pod)) == {"LIFESIGN_DIR": "/lifesign/run", "PYTHONPATH": AGENT}
+    assert main(pod)["startupProbe"]["httpGet"]["path"] == "/app/startupz"
+    assert main(pod)["livenessProbe"]["httpGet"]["path"] == "/app/livez"
+    assert main(pod)["lifecycle"]["preStop"]["httpGet"]["path"] == "/app/stopping"
+    assert variables(sidecar)["K8S_CONTAINER_NAME"] == variables(sidecar)["OTEL_SERVICE_NAME"] == "web"
+    assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lifesign-collector:4318"
+    volumes = {volume["name"]: volume["emptyDir"] for volume in pod["spec"]["volumes"]}
+    assert volumes["lifesign-run"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+    assert {mount["name"] for mount in main(pod)["volumeMounts"]} == {"lifesign-agent", "lifesign-run"}
+
+
+def test_what_a_pod_has_of_its_own_is_kept(cluster: Any) -> None:
+    own = [{"name": "PYTHONPATH", "value": "/srv/shop"}, {"name": "LIFESIGN_DIR", "value": "/run/lifesign"}]
+    probe = {"httpGet": {"path": "/alive", "port": 8000}}
+    pod = create(
+        cluster,
+        changed(
+            container={"env": own, "livenessProbe": probe},
+            initContainers=[{**POD["spec"]["containers"][0], "name": "migrate"}],
+        ),
+    )
+    assert variables(main(pod)) == {"PYTHONPATH": f"{AGENT}:/srv/shop", "LIFESIGN_DIR": "/run/lifesign"}
+    assert main(pod)["livenessProbe"]["httpGet"]["path"] == "/alive"
+    assert [container["name"] for container in pod["spec"]["initContainers"]] == [
+        "lifesign-inject",
+        "lifesign",
+        "migrate",
+    ]
+
+
+def test_annotations_and_labels_say_the_rest(cluster: Any) -> None:
+    web = POD["spec"]["containers"][0]
+    pod = changed(
+        metadata={
+            "annotations": {
+                "lifesign/inject": "true",
+                "lifesign/container": "web",
+                "lifesign/python-path": "/srv/image",
+            },
+            "labels": {"app.kubernetes.io/name": "desk"},
+        },
+        containers=[{**web, "name": "proxy"}, web],
+    )
+    admitted = create(cluster, pod)
+    assert "env" not in admitted["spec"]["containers"][0]
+    assert variables(main(admitted))["PYTHONPATH"] == f"{AGENT}:/srv/image"
+    sidecar = admitted["spec"]["initContainers"][1]
+    assert (variables(sidecar)["K8S_CONTAINER_NAME"], variables(sidecar)["OTEL_SERVICE_NAME"]) == ("web", "desk")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metadata": {"annotations": {}}},
+        {"metadata": {"annotations": {"lifesign/inject": "false"}}},
+        {"metadata": {"annotations": {"lifesign/inject": "true", "lifesign/container": "nobody"}}},
+        {"container": {"env": [{"name": "PYTHONPATH", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]}},
+        {"initContainers": [{**POD["spec"]["containers"][0], "name": "lifesign-inject"}]},
+    ],
+    ids=["not-annotated", "said-no", "no-such-container", "path-from-elsewhere", "there-already"],
+)
+def test_others_are_left_alone(cluster: Any, changes: dict[str, Any]) -> None:
+    pod = create(cluster, changed(**changes))
+    assert "lifesign" not in [container["name"] for container in pod["spec"].get("initContainers", ())]
+    assert "volumes" not in pod["spec"]
+
+
+def test_the_namespace_takes_no_other_pods(cluster: Any) -> None:
+    """So that the pods above say something about ours."""
+    refused = create(cluster, changed(container={"securityContext": {}}))
+    assert (refused["kind"], refused["reason"]) == ("Status", "Forbidden")
+    assert 'violates PodSecurity "restricted' in refused["message"]
