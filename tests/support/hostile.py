@@ -54,24 +54,28 @@ def _fields(shape: Any) -> dict[str, Any]:
     return typing.get_type_hints(shape)
 
 
-def value(rng: Random, hint: Any, name: str = "") -> Any:
-    """Something JSON-ready of the type `hint`, or now and then of another one."""
-    if rng.random() < 0.02:
+def value(rng: Random, hint: Any, name: str = "", *, wrong: float = 0.02) -> Any:
+    """Something JSON-ready of the type `hint`, or with the chance `wrong` of another one."""
+    if rng.random() < wrong:
         return rng.choice((None, True, "text", 1.5, [], {}, [[[[]]]], {"kind": "stall"}))
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
-        return rng.choice(parts) if rng.random() < 0.9 else rng.choice(TEXTS)
+        return rng.choice(parts) if rng.random() >= wrong else rng.choice(TEXTS)
     if origin is list:
-        return [value(rng, parts[0]) for _ in range(rng.choice((0, 1, 1, 2, 20)))]
+        return [value(rng, parts[0], wrong=wrong) for _ in range(rng.choice((0, 1, 1, 2, 20)))]
     if origin is dict:
-        return {_text(rng, ""): value(rng, parts[1]) for _ in range(rng.choice((0, 1, 3)))}
+        return {_text(rng, ""): value(rng, parts[1], wrong=wrong) for _ in range(rng.choice((0, 1, 3)))}
     if parts:  # a union
-        return value(rng, rng.choice(parts), name)
+        return value(rng, rng.choice(parts), name, wrong=wrong)
     if isinstance(hint, type) and hasattr(hint, "__required_keys__"):
-        return {field: value(rng, of, field) for field, of in _fields(hint).items() if rng.random() > 0.005}
+        return {
+            field: value(rng, of, field, wrong=wrong)
+            for field, of in _fields(hint).items()
+            if rng.random() >= wrong / 4
+        }
     simple: dict[Any, Callable[[], Any]] = {
-        int: lambda: rng.choice(INTEGERS) if rng.random() < 0.3 else rng.randrange(1 << 40),
-        float: lambda: rng.choice(FLOATS),
+        int: lambda: rng.choice(INTEGERS) if rng.random() < 15 * wrong else rng.randrange(1 << 40),
+        float: lambda: rng.choice(FLOATS) if wrong else rng.random(),
         bool: lambda: rng.random() < 0.5,
         str: lambda: _text(rng, name),
         type(None): lambda: None,

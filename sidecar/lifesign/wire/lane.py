@@ -91,7 +91,7 @@ def _next_header(raw: bytes, offset: int, position: int) -> int:
 
     Behind more than one record of garbage nothing is looked for: that was no writer killed in the middle.
     """
-    last = min(len(raw), offset + layout.RECORD_BYTES_MAX + layout.RECORD_HEADER) - layout.RECORD_HEADER
+    last = min(len(raw) - layout.RECORD_HEADER, offset + layout.RECORD_HEADER + layout.RECORD_BYTES_MAX)
     while offset <= last:
         if struct.unpack_from("<Q", raw, offset)[0] == position:
             return offset
