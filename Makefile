@@ -75,7 +75,7 @@ e2e: ## end-to-end tests alone
 
 bench: ## benchmarks
 	$(dev)
-	@$(with_pythons) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
+	@$(with_components) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
 
 check: ## format, lint, types, import rules, shell scripts
 	$(dev)

@@ -13,6 +13,7 @@ HEADLINES = {
     "calls": "calls in the main process",
     "detection": "detection",
     "dumps": "task dumps",
+    "fleet": "a fleet into one gateway",
     "idle": "processes with nothing to do",
     "startup": "start of a program",
 }

@@ -40,6 +40,11 @@ class Component:
             )
         eventually(self._is_up, seconds=PATIENCE, every=0.02)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Asks it to end, and waits."""
         if self._process is not None:

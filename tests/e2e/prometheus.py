@@ -1,4 +1,4 @@
-"""A real Prometheus with the shipped config and the shipped alerts, at intervals that a test can wait for."""
+"""A real Prometheus with the shipped config and the shipped alerts, in a hurry or as they are."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ class Prometheus(Component):
     Args:
         binaries: the folder of `prometheus`.
         folder: for its data.
+        hurry: intervals and durations that a test can wait for; see `hurried`.
     """
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, *, hurry: bool = True) -> None:
         (self.address,) = free_addresses(1)
         folder.mkdir()
         self._folder = folder
         config = yaml.safe_load((CONFIGS / "prometheus.yaml").read_text())
-        config["global"] = {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL}
+        rules = (CONFIGS / "alerts.yaml").read_text()
+        if hurry:
+            config["global"] = {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL}
+            rules = hurried(rules)
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-        (folder / "alerts.yaml").write_text(hurried((CONFIGS / "alerts.yaml").read_text()))
+        (folder / "alerts.yaml").write_text(rules)
         super().__init__(
             [
                 str(binaries / "prometheus"),
@@ -52,9 +56,13 @@ class Prometheus(Component):
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """What an instant query gives now."""
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{query}", timeout=30) as answer:
-            return list(json.load(answer)["data"]["result"])
+        return list(self.ask("query", query=expression)["result"])
+
+    def ask(self, what: str, **parameters: str) -> Any:
+        """The data of an answer of its API."""
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"http://{self.address}/api/v1/{what}?{query}", timeout=60) as answer:
+            return json.load(answer)["data"]
 
     def fired(self) -> dict[tuple[str, str], float]:
         """When each alert fired first, by its name and its job; wall clock seconds."""
