@@ -19,6 +19,7 @@ PATIENCE = 60.0
 SYNTHETIC = "user_agent.synthetic.type"
 OVERLAYS = ("gateway-scrape.yaml", "gateway-files.yaml")
 APART = (  # for other programs
+    "alertmanager.yaml",
     "alerts.yaml",
     "builder.yaml",
     "compose.yaml",
