@@ -214,6 +214,12 @@ def run(args: argparse.Namespace, folder: Path) -> int:
                 server.check()
             time.sleep(0.2)
         return demo.returncode
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        if demo is not None:  # it heard it too
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                demo.wait(5)
+        return 0
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the end is under way
@@ -224,8 +230,8 @@ def run(args: argparse.Namespace, folder: Path) -> int:
         say("all ended")
 
 
-def interrupted(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def main() -> int:
@@ -236,12 +242,10 @@ def main() -> int:
     parser.add_argument("--free-ports", action="store_true", help="any free ports instead of the usual ones")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        signal.signal(number, leave)
     with tempfile.TemporaryDirectory(prefix="lifesign-stack-") as folder:
         try:
             return run(args, Path(folder))
-        except KeyboardInterrupt:
-            return 0
         except StackError as error:
             say(str(error))
             return 1

@@ -49,6 +49,7 @@ def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(
         assert len(everyone) >= 6, everyone  # the stack, three servers, the demo and its sidecar
         assert [pid for pid in everyone if cmdline(pid)] == []
     assert stack.said.rstrip().endswith("stack: all ended")
+    assert "Traceback" not in stack.said
     assert not stack.logs.parent.exists()
 
 
