@@ -40,6 +40,7 @@ with_components = $(with_pythons) && \
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
 	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
+	alertmanager=$$($(tools)/alertmanager.sh) && export LIFESIGN_TEST_ALERTMANAGER="$$alertmanager" && \
 	compose=$$($(tools)/compose.sh) && export LIFESIGN_TEST_COMPOSE="$$compose" && \
 	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
@@ -60,11 +61,12 @@ demo: ## the sample service, with failures to trigger, and its local page
 	$(base)
 	@exec $(bin)/lifesign demo $(ARGS)
 
-stack: ## Collector, Jaeger and Prometheus as local processes, and the sample service in them
+stack: ## Collector, Jaeger, Prometheus and Alertmanager as local processes, and the sample service in them
 	$(base)
-	@otelcol=$$($(tools)/otelcol.sh) && jaeger=$$($(tools)/jaeger.sh) && prometheus=$$($(tools)/prometheus.sh) && \
-		exec $(bin)/python collector-config/stack.py $(ARGS) \
-			--otelcol="$$otelcol" --jaeger="$$jaeger" --prometheus="$$prometheus"
+	@otelcol=$$($(tools)/otelcol.sh) && jaeger=$$($(tools)/jaeger.sh) && \
+		prometheus=$$($(tools)/prometheus.sh) && alertmanager=$$($(tools)/alertmanager.sh) && \
+		exec $(bin)/python collector-config/stack.py $(ARGS) --otelcol="$$otelcol" --jaeger="$$jaeger" \
+			--prometheus="$$prometheus" --alertmanager="$$alertmanager"
 
 test: ## all tests: unit with its coverage floor, then end to end on real components
 	$(dev)

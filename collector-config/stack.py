@@ -1,15 +1,14 @@
 """The whole stack on one machine, without containers: ``make stack``.
 
-Jaeger, Prometheus, the Collector with ``gateway.yaml``, and the sample service of ``lifesign demo`` with its
-sidecar, as processes of this one. It stays until Ctrl-C, q in the demo, SIGTERM, or the end of one of them,
-and then ends them all. What they keep is in a folder of its own, which goes with them.
+Jaeger, Alertmanager, Prometheus, the Collector with ``gateway.yaml``, and the sample service of
+``lifesign demo`` with its sidecar, as processes of this one. It stays until Ctrl-C, q in the demo, SIGTERM,
+or the end of one of them, and then ends them all. What they keep is in a folder of its own, which goes too.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import os
 import shutil
 import signal
@@ -22,8 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from servers import Server, StackError, end
+
 CONFIGS = Path(__file__).resolve().parent
-PATIENCE_S = 60.0
 PORTS = {
     "page": 7317,
     "jaeger": 16686,
@@ -31,80 +31,13 @@ PORTS = {
     "jaeger otlp": 14317,
     "jaeger otlp http": 14318,
     "jaeger health": 14133,
+    "alertmanager": 9093,
     "prometheus": 9090,
     "otlp": 4317,
     "otlp http": 4318,
     "collector health": 13133,
     "collector metrics": 8888,
 }
-
-
-class StackError(Exception):
-    """Why the stack cannot stand, for a person."""
-
-
-class Server:
-    """A child of ours that Ctrl-C does not reach; it ends when we say so.
-
-    Args:
-        ready: `host:port/path` that answers 200 once it is up.
-    """
-
-    def __init__(self, name: str, command: list[str], ready: str, folder: Path, environ: dict[str, str]) -> None:
-        self.name = name
-        self._log = folder / f"{name.lower()}.log"
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **environ},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._ready = ready
-
-    def wait_until_up(self) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while not answers(self._ready):
-            self.check()
-            if time.monotonic() > until:
-                raise StackError(f"{self.name} does not answer at {self._ready}\n{self._last_lines()}")
-            time.sleep(0.05)
-
-    def check(self) -> None:
-        """Raises StackError when it has ended."""
-        if self._process.poll() is not None:
-            raise StackError(f"{self.name} ended with status {self._process.returncode}\n{self._last_lines()}")
-
-    def end(self) -> None:
-        end(self._process)
-
-    def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
-
-
-def answers(url: str) -> bool:
-    address, _, path = url.partition("/")
-    connection = http.client.HTTPConnection(address, timeout=2)
-    try:
-        connection.request("GET", f"/{path}")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Asks a child to end, and makes it."""
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def addresses(free: bool) -> dict[str, str]:
@@ -138,10 +71,24 @@ def servers(args: argparse.Namespace, at: dict[str, str], folder: Path) -> Itera
             "LIFESIGN_JAEGER_HEALTH": at["jaeger health"],
         },
     )
-    # Beside its config lie the files that this names; the targets are the ports of this stack.
+    yield Server(
+        "Alertmanager",
+        [
+            str(Path(args.alertmanager) / "alertmanager"),
+            f"--config.file={CONFIGS / 'alertmanager.yaml'}",
+            f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address={at['alertmanager']}",
+            "--cluster.listen-address=",  # there is only one
+        ],
+        f"{at['alertmanager']}/-/ready",
+        folder,
+        {},
+    )
+    # Beside its config lie the files that this names; those with addresses are of this stack.
     for name in ("prometheus.yaml", "alerts.yaml"):
         shutil.copy(CONFIGS / name, folder)
-    (folder / "targets.yaml").write_text(f'- targets: ["{at["collector metrics"]}"]\n')
+    for name, address in {"targets": "collector metrics", "alertmanagers": "alertmanager"}.items():
+        (folder / f"{name}.yaml").write_text(f'- targets: ["{at[address]}"]\n')
     yield Server(
         "Prometheus",
         [
@@ -194,7 +141,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             server.wait_until_up()
         say(f"traces   http://{at['jaeger']}/api/traces?service=lifesign-demo  (Jaeger)")
         say(f"metrics  http://{at['prometheus']}/api/v1/query?query=lifesign_heartbeat_age_seconds  (Prometheus)")
-        say(f"alerts   http://{at['prometheus']}/api/v1/alerts")
+        say(f"alerts   http://{at['alertmanager']}/api/v2/alerts  (Alertmanager)")
         say(f"logs     {folder / 'logs.jsonl'}")
         say(f"page     http://{at['page']}/")
         say(f"OTLP     http://{at['otlp http']}  for services of your own")
@@ -214,6 +161,12 @@ def run(args: argparse.Namespace, folder: Path) -> int:
                 server.check()
             time.sleep(0.2)
         return demo.returncode
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        if demo is not None:  # it heard it too
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                demo.wait(5)
+        return 0
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the end is under way
@@ -224,8 +177,8 @@ def run(args: argparse.Namespace, folder: Path) -> int:
         say("all ended")
 
 
-def interrupted(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def main() -> int:
@@ -233,15 +186,14 @@ def main() -> int:
     parser.add_argument("--otelcol", required=True, metavar="FILE", help="the Collector")
     parser.add_argument("--jaeger", required=True, metavar="FILE", help="Jaeger")
     parser.add_argument("--prometheus", required=True, metavar="DIR", help="where `prometheus` is")
+    parser.add_argument("--alertmanager", required=True, metavar="DIR", help="where `alertmanager` is")
     parser.add_argument("--free-ports", action="store_true", help="any free ports instead of the usual ones")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        signal.signal(number, leave)
     with tempfile.TemporaryDirectory(prefix="lifesign-stack-") as folder:
         try:
             return run(args, Path(folder))
-        except KeyboardInterrupt:
-            return 0
         except StackError as error:
             say(str(error))
             return 1

@@ -7,7 +7,6 @@ events are never in one panel.
 from __future__ import annotations
 
 import itertools
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ def service() -> list[Any]:
             "Post-conditions",
             18,
             ask(f"lifesign_postcondition_passed_ratio{{{ONE}}}", "{{lifesign_postcondition_name}} {{instance}}"),
-            {"fails": (0, "red"), "holds": (1, "green")},
+            {"fails": (0, "#f2495c"), "holds": (1, "#73bf69")},
             [checks, logs],
         ),
         graph("Events", "ops", 8, ask(events, "{{job}} {{lifesign_event_name}}"), links=[logs]),
@@ -173,5 +172,4 @@ def dashboard() -> str:
 
 
 if __name__ == "__main__":
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("dashboard.json")
-    out.write_text(dashboard())
+    Path(__file__).with_name("dashboard.json").write_text(dashboard())

@@ -23,13 +23,13 @@ SYNTHETIC = f'{CHOSEN}, user_agent_synthetic_type!=""'
 # Worst last: the number that stands for a state, and its colour.
 STATES = {
     "stopped": (0, "#808080"),
-    "healthy": (1, "green"),
-    "idle": (2, "super-light-green"),
-    "starting": (3, "blue"),
-    "silent": (4, "yellow"),
-    "blocked": (5, "orange"),
-    "frozen": (6, "purple"),
-    "dead": (7, "red"),
+    "healthy": (1, "#73bf69"),
+    "idle": (2, "#c8f2c2"),
+    "starting": (3, "#5794f2"),
+    "silent": (4, "#fade2a"),
+    "blocked": (5, "#ff9830"),
+    "frozen": (6, "#b877d9"),
+    "dead": (7, "#f2495c"),
 }
 
 

@@ -123,6 +123,12 @@ def compose_loader() -> str:
     return _from("LIFESIGN_TEST_COMPOSE", "tests/tools/compose.sh")
 
 
+@pytest.fixture(scope="session")
+def alertmanager_binaries() -> Path:
+    """The folder of `alertmanager` and `amtool`."""
+    return Path(_from("LIFESIGN_TEST_ALERTMANAGER", "tests/tools/alertmanager.sh"))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests gets in; spools go where they are forgotten."""

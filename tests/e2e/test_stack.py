@@ -16,6 +16,13 @@ from supervised import cmdline, environment, environment_of
 
 from support.waiting import eventually
 
+Programs = tuple[str, str, Path, Path]
+
+
+@pytest.fixture
+def programs(otelcol: str, jaeger_binary: str, prometheus_binaries: Path, alertmanager_binaries: Path) -> Programs:
+    return otelcol, jaeger_binary, prometheus_binaries, alertmanager_binaries
+
 
 def below(stack: Stack) -> dict[int, list[str]]:
     """All processes of a stack, its own too, by the folder that it was given."""
@@ -24,10 +31,8 @@ def below(stack: Stack) -> dict[int, list[str]]:
     return {pid: cmdline(pid) for pid in pids if environment_of(pid).get("TMPDIR") == folder}
 
 
-def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(
-    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, tmp_path: Path
-) -> None:
-    with stacked(otelcol, jaeger_binary, prometheus_binaries, tmp_path) as stack:
+def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(programs: Programs, tmp_path: Path) -> None:
+    with stacked(*programs, tmp_path) as stack:
         everyone = below(stack)
         stack.type("f")
 
@@ -40,24 +45,25 @@ def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(
         )
         rules = get(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
         assert "HeartbeatMissed" in {rule["name"] for group in rules for rule in group["rules"]}
+        senders = f"{stack.prometheus}/api/v1/alertmanagers"
+        eventually(lambda: get(senders)["data"]["activeAlertmanagers"], PATIENCE, 0.1)
         with urllib.request.urlopen(stack.page, timeout=PATIENCE) as page:
             assert page.status == 200
 
         os.killpg(stack.process.pid, signal.SIGINT)  # as a terminal does it
         assert stack.process.wait(PATIENCE) == 0, stack.said
 
-        assert len(everyone) >= 6, everyone  # the stack, three servers, the demo and its sidecar
+        assert len(everyone) >= 7, everyone  # the stack, four servers, the demo and its sidecar
         assert [pid for pid in everyone if cmdline(pid)] == []
     assert stack.said.rstrip().endswith("stack: all ended")
+    assert "Traceback" not in stack.said
     assert not stack.logs.parent.exists()
 
 
-def test_the_end_of_a_server_ends_the_stack_and_says_which(
-    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, tmp_path: Path
-) -> None:
-    with stacked(otelcol, jaeger_binary, prometheus_binaries, tmp_path) as stack:
+def test_the_end_of_a_server_ends_the_stack_and_says_which(programs: Programs, tmp_path: Path) -> None:
+    with stacked(*programs, tmp_path) as stack:
         everyone = below(stack)
-        (collector,) = (pid for pid, line in everyone.items() if line[:1] == [otelcol])
+        (collector,) = (pid for pid, line in everyone.items() if line[:1] == [programs[0]])
         os.kill(collector, signal.SIGKILL)
 
         assert stack.process.wait(PATIENCE) == 1
@@ -79,17 +85,12 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         assert stack.addresses(free=True)["page"] != f"127.0.0.1:{port}"
 
 
-def test_what_does_not_start_is_said(otelcol: str, prometheus_binaries: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(STACK),
-        "--free-ports",
-        f"--otelcol={otelcol}",
-        f"--prometheus={prometheus_binaries}",
-    ]
+def test_what_does_not_start_is_said(programs: Programs) -> None:
+    collector, _, prometheus, alertmanager = programs
+    files = [f"--otelcol={collector}", f"--prometheus={prometheus}", f"--alertmanager={alertmanager}"]
 
     ended = subprocess.run(
-        [*command, "--jaeger=/bin/false"],
+        [sys.executable, str(STACK), "--free-ports", *files, "--jaeger=/bin/false"],
         env=environment(),
         capture_output=True,
         text=True,
