@@ -60,6 +60,7 @@ def measure(sidecars: int, seconds: float, past: float) -> Cost:
         prometheus.scrapes(gateway.metrics)
         stack.enter_context(prometheus)
         stack.enter_context(gateway)
+        began = time.time()
         share = -(-sidecars // SENDERS)
         senders = [
             stack.enter_context(sender(gateway.http, first, min(share, sidecars - first), past))
@@ -67,7 +68,7 @@ def measure(sidecars: int, seconds: float, past: float) -> Cost:
         ]
         for one in senders:
             line(one)
-        until_taken(prometheus, sidecars)
+        until_taken(prometheus, sidecars, began)
         for one in senders:
             say(one, "go")
         time.sleep(seconds / 2)  # until it runs evenly, and every rule was evaluated
@@ -124,11 +125,11 @@ def say(process: subprocess.Popen[str], word: str) -> None:
     process.stdin.flush()
 
 
-def until_taken(prometheus: Prometheus, sidecars: int) -> None:
-    """Until Prometheus has the whole past; the gateway's queue hands it over in its own time."""
+def until_taken(prometheus: Prometheus, sidecars: int, now: float) -> None:
+    """Until Prometheus has the whole past up to `now`; the gateway's queue hands it over in its own time."""
 
     def taken() -> bool:
-        found = prometheus.query("count(lifesign_heartbeat_expected_ratio offset 30s)")
+        found = prometheus.query(f"count(count_over_time(lifesign_heartbeat_expected_ratio[1m] @ {now:.0f}))")
         return bool(found) and int(found[0]["value"][1]) >= sidecars
 
     eventually(taken, seconds=600, every=1.0)

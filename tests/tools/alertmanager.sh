@@ -9,21 +9,15 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 version=0.34.2
 module=github.com/prometheus/alertmanager
 
-cache=$(cache_dir)
-lock "$cache" alertmanager
-key=$(printf '%s\n' "$version" "$(uname -sm)" | digest)
-built=$cache/alertmanager-$key
-if [ -x "$built/alertmanager" ] && [ -x "$built/amtool" ]; then
+if kept alertmanager "$version"; then
     printf '%s\n' "$built"
     exit 0
 fi
 
 say "building Alertmanager $version into $built: once, about 3 minutes on 2 free cores"
-workdir "$cache" alertmanager
-go_ready "$cache"
-go_source "$module" "v$version"
+go_source alertmanager "$module" "v$version"
 say "compiling"
-mkdir -p "$work/new" ui/app/dist
+mkdir -p ui/app/dist
 # It does not compile without a page.
 echo '<!doctype html><title>Alertmanager</title><p>This build has the API only.' >ui/app/dist/index.html
 quietly build go build -trimpath -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \

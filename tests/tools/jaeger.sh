@@ -10,21 +10,14 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 version=v1.76.0
 module=github.com/jaegertracing/jaeger
 
-cache=$(cache_dir)
-lock "$cache" jaeger
-key=$(printf '%s\n' "$version" "$(uname -sm)" | digest)
-built=$cache/jaeger-$key
-if [ -x "$built/jaeger" ]; then
+if kept jaeger "$version"; then
     printf '%s\n' "$built/jaeger"
     exit 0
 fi
 
 say "building Jaeger ($version) into $built: once, about 10 minutes on 2 free cores"
-workdir "$cache" jaeger
-go_ready "$cache"
-go_source "$module" "$version"
+go_source jaeger "$module" "$version"
 say "compiling"
-mkdir "$work/new"
 quietly build go build -trimpath -ldflags='-s -w' -o "$work/new/" ./cmd/jaeger ||
     die 1 "Jaeger did not build (see above): is there space in $cache?"
 "$work/new/jaeger" version >&2 || die 1 "Jaeger was built but does not run"

@@ -60,6 +60,15 @@ workdir() {
     trap 'exit 143' TERM
 }
 
+# kept NAME VERSION: sets $cache, and $built to the place of that version in it; whether it is built already.
+# The lock is held from here on.
+kept() {
+    cache=$(cache_dir) || exit 1 # it has said why
+    lock "$cache" "$1"
+    built=$cache/$1-$(printf '%s\n' "$2" "$(uname -sm)" | digest)
+    [ -d "$built" ] # it was moved there whole
+}
+
 # quietly LOG COMMAND...: its output only when it fails. Wants workdir.
 quietly() {
     _log=$work/$1.log
@@ -89,9 +98,14 @@ go_ready() {
     esac
 }
 
-# go_source MODULE VERSION: goes into a copy of the module's source. Built there, it has the dependencies
-# of its own go.mod, replaced ones too, and its own go.sum vouches for them. Wants go_ready.
+# go_source NAME MODULE VERSION: goes into a copy of the module's source. Built there, it has the dependencies
+# of its own go.mod, replaced ones too, and its own go.sum vouches for them. What is built belongs into $work/new.
+# Wants kept.
 go_source() {
+    workdir "$cache" "$1"
+    shift
+    go_ready "$cache"
+    mkdir "$work/new"
     quietly download go mod download "$1@$2" ||
         die 1 "go could not fetch $1 $2 (see above): is the Go module proxy reachable?"
     cp -R "$(go env GOMODCACHE)/$1@$2" "$work/out/source"

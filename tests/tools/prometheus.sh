@@ -11,21 +11,14 @@ version=3.15.0
 tag=v0.315.0
 module=github.com/prometheus/prometheus
 
-cache=$(cache_dir)
-lock "$cache" prometheus
-key=$(printf '%s\n' "$version" "$(uname -sm)" | digest)
-built=$cache/prometheus-$key
-if [ -x "$built/prometheus" ] && [ -x "$built/promtool" ]; then
+if kept prometheus "$version"; then
     printf '%s\n' "$built"
     exit 0
 fi
 
 say "building Prometheus $version into $built: once, about 5 minutes on 2 free cores"
-workdir "$cache" prometheus
-go_ready "$cache"
-go_source "$module" "$tag"
+go_source prometheus "$module" "$tag"
 say "compiling"
-mkdir "$work/new"
 # Without the ways to discover targets in clouds, most of what there is to compile.
 quietly build go build -trimpath -tags remove_all_sd \
     -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \
