@@ -183,9 +183,12 @@ def assert_metrics(points: list[Any]) -> None:
         "lifesign.event.age": ("gauge", "s"),
         "lifesign.event.deadline": ("gauge", "s"),
         "lifesign.boot.duration": ("gauge", "s"),
+        "lifesign.boot.status": ("sum", "1"),
         "lifesign.postcondition.passed": ("gauge", "1"),
         "lifesign.records.dropped": ("sum", "{record}"),
         "lifesign.spool.size": ("gauge", "By"),
+        "lifesign.export.retries": ("sum", "{attempt}"),
+        "lifesign.export.age": ("gauge", "s"),
         "lifesign.export.rejected": ("sum", "{record}"),
         "process.uptime": ("gauge", "s"),
     }
