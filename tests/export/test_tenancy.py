@@ -38,7 +38,7 @@ def test_a_second_sidecar_is_kept_out(tmp_path: Path) -> None:
         with pytest.raises(SpoolHeldError, match="another sidecar uses the spool") as caught:
             Tenancy(tmp_path / "0")
         assert caught.value.exit_code == 1
-        free = first_free(tmp_path)
+        free = first_free(tmp_path, "/run")
         assert free.directory == tmp_path / "1"
         free.end()
         holder.kill()
@@ -68,3 +68,23 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     with pytest.raises(SpoolError, match="traces cannot be written: File exists"):
         tenancy.folder("traces")
     tenancy.end()
+
+
+def test_a_sidecar_comes_back_to_the_spool_of_its_run_directory(tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "run").write_text(f"/run/{name}")
+    for name, number in (("b", "1"), ("a", "0"), ("c", "0"), ("b", "1"), ("a", "0")):
+        back = first_free(tmp_path, f"/run/{name}")
+        assert back.directory == tmp_path / number
+        back.end()
+
+
+def test_what_was_left_undelivered_is_found_by_whoever_comes_next(tmp_path: Path) -> None:
+    for name in ("0", "1", "2", "note", "999999"):
+        (tmp_path / name / "logs").mkdir(parents=True)
+    (tmp_path / "2" / "logs" / "0000000000000007.jsonl").write_text("")
+    (tmp_path / "1" / "run").write_text("/elsewhere")
+    found = first_free(tmp_path, "/run")
+    assert found.directory == tmp_path / "2"
+    found.end()

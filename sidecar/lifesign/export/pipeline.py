@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Iterable, Mapping, Sequence
@@ -104,7 +105,7 @@ class Pipeline:
         if self._settings.spool_dir is not None:
             return Tenancy(Path(self._settings.spool_dir))
         try:
-            return first_free(default_directory(self._environ))
+            return first_free(default_directory(self._environ), os.path.abspath(self._settings.dir or ""))
         except SpoolError as error:
             _logger.warning(
                 "lifesign: %s; until then records wait in memory only and are lost when the sidecar ends",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -11,6 +12,8 @@ from typing import Mapping
 from lifesign.errors import SpoolError, SpoolHeldError
 
 LOCK_NAME = "lock"
+RUN_NAME = "run"  # a file with the path of the run directory that it served last
+_NEW = 2  # the rank of a spool that is as good as a new one
 PLACES = 1024  # sidecars of one user on one machine that find a spool of their own by default
 
 
@@ -81,15 +84,29 @@ def default_directory(environ: Mapping[str, str]) -> Path:
     return home / "lifesign" / "spool"
 
 
-def first_free(directory: Path) -> Tenancy:
-    """Takes the first numbered spool in `directory` that nobody holds.
+def first_free(directory: Path, run: str) -> Tenancy:
+    """Takes a numbered spool in `directory` that nobody holds.
+
+    The one that served the run directory `run` last comes first: it knows what was told of it. Then come those with
+    something left to deliver, which nobody else may ever look into again.
 
     Raises:
         SpoolError: none can be had.
     """
-    for number in range(PLACES):
+    there = {entry.name for entry in os.scandir(directory)} if directory.is_dir() else set()
+    for _, number in sorted((_rank(directory / str(n), run) if str(n) in there else _NEW, n) for n in range(PLACES)):
         try:
-            return Tenancy(directory / str(number))
+            tenancy = Tenancy(directory / str(number))
         except SpoolHeldError:
             continue
+        with contextlib.suppress(OSError):  # then it is the next best one, next time
+            (tenancy.directory / RUN_NAME).write_bytes(os.fsencode(run))
+        return tenancy
     raise SpoolError(f"all {PLACES} spools in {directory} are in use", "set LIFESIGN_SPOOL_DIR")
+
+
+def _rank(spool: Path, run: str) -> int:
+    with contextlib.suppress(OSError):
+        if (spool / RUN_NAME).read_bytes() == os.fsencode(run):
+            return 0
+    return 1 if any(spool.glob("*/0*.jsonl")) else _NEW
