@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from support.waiting import eventually
 
@@ -115,13 +115,27 @@ class Written:
 
 
 class Collector(Written):
-    """A running Collector that writes to `folder`; with a config that keeps it apart, `synthetic` is the rest."""
+    """A running Collector that writes to `folder`; with a config that keeps it apart, `synthetic` is the rest.
 
-    def __init__(self, binary: str, folder: Path, config: str = "local.yaml") -> None:
+    Args:
+        config: one of those that are shipped.
+        extra: another that is laid over it.
+        environ: what that one wants to know.
+    """
+
+    def __init__(
+        self,
+        binary: str,
+        folder: Path,
+        config: str = "local.yaml",
+        extra: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(folder / "telemetry.jsonl")
         self.synthetic = Written(folder / "synthetic.jsonl")
-        self._binary = binary
-        self._config = CONFIGS / config
+        configs = [CONFIGS / config, *([extra] if extra is not None else [])]
+        self._command = [binary, *(word for path in configs for word in ("--config", str(path)))]
+        self._environ = environ or {}
         self.grpc, self.http, self._health = (f"127.0.0.1:{port}" for port in _free_ports(3))
         self._log = folder / "collector.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -129,9 +143,10 @@ class Collector(Written):
     def start(self) -> None:
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
-                [self._binary, "--config", str(self._config)],
+                self._command,
                 env={
                     **os.environ,
+                    **self._environ,
                     "LIFESIGN_COLLECTOR_GRPC": self.grpc,
                     "LIFESIGN_COLLECTOR_HTTP": self.http,
                     "LIFESIGN_COLLECTOR_HEALTH": self._health,

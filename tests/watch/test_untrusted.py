@@ -218,3 +218,14 @@ async def test_an_ending_that_cannot_be_is_not_believed(
     (died,) = [signal for signal in await watching.look() if getattr(signal, "event", "") == "lifesign.process.died"]
     assert "process.exit.code" not in died.attributes
     assert watching.snapshots[0].state == "dead"
+
+
+async def test_a_process_that_died_in_the_future_has_lived_until_now(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    service.beat(age=-1e9)
+    service.die()
+    watching = sidecar()
+    await watching.look()
+    assert 10 <= watching.snapshots[0].uptime < 1000

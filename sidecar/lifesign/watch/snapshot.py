@@ -86,7 +86,8 @@ def snapshot(
 
 def _last_moment(reading: Reading) -> int:
     moments = [signs.mono_ns for signs in reading.loops]
-    return max([*moments, reading.watchdog.mono_ns] if reading.watchdog else moments, default=reading.now)
+    last = max([*moments, reading.watchdog.mono_ns] if reading.watchdog else moments, default=reading.now)
+    return min(last, reading.now)
 
 
 def _events(reading: Reading) -> tuple[EventReading, ...]:
