@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from .conftest import CHART, ROOT, one
+from .conftest import CHART, ROOT, one, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 RULE = "monitoring.prometheusRule."
@@ -46,6 +49,39 @@ def test_the_dashboard_and_the_gateway_are_those_of_the_files(render: Render) ->
     assert json.loads(dashboard["data"]["lifesign.json"]) == json.loads(source.read_text())
     gateway = one(rendered, "ConfigMap", "lifesign-collector")["data"]["gateway.yaml"]
     assert yaml.safe_load(gateway) == yaml.safe_load((ROOT / "collector-config" / "gateway.yaml").read_text())
+
+
+@pytest.mark.parametrize("example", ["demo", "everything"])
+def test_a_real_collector_takes_the_gateway_with_what_is_laid_over_it(
+    render: Render, tmp_path: Path, example: str
+) -> None:
+    rendered = render(example=example)
+    for name, text in one(rendered, "ConfigMap", "lifesign-collector")["data"].items():
+        (tmp_path / name).write_text(text)
+    (container,) = one(rendered, "Deployment", "lifesign-collector")["spec"]["template"]["spec"]["containers"]
+    configs = [argument.replace("/etc/otelcol", str(tmp_path)) for argument in container["args"]]
+    command = [os.environ["LIFESIGN_TEST_OTELCOL"], "validate", *configs]
+    environ = {**variables(container), "LIFESIGN_COLLECTOR_STORAGE": str(tmp_path / "storage")}
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_what_has_a_backend_is_not_printed(render: Render) -> None:
+    laid_over = yaml.safe_load(
+        one(render(example="everything"), "ConfigMap", "lifesign-collector")["data"]["here.yaml"]
+    )
+    assert laid_over["service"]["pipelines"] == {
+        "logs/real": {"exporters": ["debug"]},
+        "logs/synthetic": {"exporters": ["debug"]},
+    }
+
+
+def test_the_collector_is_of_the_version_that_is_tested(render: Render) -> None:
+    tested = yaml.safe_load((ROOT / "collector-config" / "builder.yaml").read_text())["dist"]["version"]
+    (container,) = one(render(example="demo"), "Deployment", "lifesign-collector")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["image"].rpartition(":")[2] == tested
 
 
 def test_an_alert_can_be_changed_and_left_out(render: Render) -> None:

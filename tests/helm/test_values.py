@@ -79,7 +79,13 @@ def test_probes_by_a_python_of_the_main_container(render: Render) -> None:
         "liveness": [*command, "--live"],
         "readiness": [*command, "--ready"],
     }
-    assert "lifecycle" not in demo
+    assert demo["lifecycle"]["preStop"]["httpGet"]["path"] == "/app/stopping"
+
+
+def test_nothing_is_asked_of_the_main_container_where_nothing_is_wanted(render: Render) -> None:
+    pod = one(render(*DEMO, "probes.by=none", "preStop=false"), "Deployment")
+    demo = containers(pod["spec"]["template"]["spec"])["demo"]
+    assert not {"startupProbe", "livenessProbe", "readinessProbe", "lifecycle"} & demo.keys()
 
 
 def test_a_digest_goes_before_the_tag(render: Render) -> None:

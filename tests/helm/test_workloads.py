@@ -82,7 +82,7 @@ def test_one_workload_may_have_values_of_its_own(render: Render, shop: Path) -> 
     found = dict(pods(render("others.settings.events=order=5s", "others.probes.by=none", chart=shop)))
     job, web = containers(found["job"])["work"], containers(found["web"])["web"]
     assert variables(job)["LIFESIGN_EVENTS"] == "order=5s"
-    assert not {"startupProbe", "livenessProbe", "lifecycle"} & job.keys()
+    assert not {"startupProbe", "livenessProbe"} & job.keys()
     assert "LIFESIGN_EVENTS" not in variables(web)
     assert "startupProbe" in web
 

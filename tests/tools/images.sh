@@ -53,12 +53,12 @@ base=localhost/lifesign-test/python:$suite
 if ! "$podman" image exists "$base"; then
     say "making $base from Debian's packages: once, about a minute"
     workdir "$cache" images
-    debootstrap --variant=minbase --include=python3,python3-venv "$suite" "$work/root" "$mirror" >"$work/log" 2>&1 || {
+    debootstrap --variant=minbase --include=python3,python3-venv "$suite" "$work/tree" "$mirror" >"$work/log" 2>&1 || {
         tail -n 20 "$work/log" >&2
         die 3 "$cannot: debootstrap failed (see above)"
     }
-    rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/*
-    tar -C "$work/root" -c . | "$podman" import -q \
+    rm -rf "$work"/tree/var/cache/apt/archives/*.deb "$work"/tree/var/lib/apt/lists/*
+    tar -C "$work/tree" -c . | "$podman" import -q \
         --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$base" >&2
 fi
 

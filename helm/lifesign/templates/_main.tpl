@@ -56,7 +56,7 @@ Without it a process that dies of SIGTERM reads as dead.
 */}}
 {{- define "lifesign.lifecycle" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
-{{- if and $scope.values.preStop (eq $scope.values.probes.by "http") -}}
+{{- if $scope.values.preStop -}}
 preStop:
   httpGet:
     path: /app/stopping
