@@ -56,11 +56,12 @@ demo: ## the sample service, with failures to trigger, and its local page
 	$(base)
 	@exec $(bin)/lifesign demo $(ARGS)
 
-stack: ## Collector, Jaeger and Prometheus as local processes, and the sample service in them
+stack: ## Collector, Jaeger, Prometheus, Alertmanager as local processes, and the sample service in them
 	$(base)
-	@otelcol=$$($(tools)/otelcol.sh) && jaeger=$$($(tools)/jaeger.sh) && prometheus=$$($(tools)/prometheus.sh) && \
-		exec $(bin)/python collector-config/stack.py $(ARGS) \
-			--otelcol="$$otelcol" --jaeger="$$jaeger" --prometheus="$$prometheus"
+	@otelcol=$$($(tools)/otelcol.sh) && jaeger=$$($(tools)/jaeger.sh) && \
+		prometheus=$$($(tools)/prometheus.sh) && alertmanager=$$($(tools)/alertmanager.sh) && \
+		exec $(bin)/python collector-config/stack.py $(ARGS) --otelcol="$$otelcol" --jaeger="$$jaeger" \
+			--prometheus="$$prometheus" --alertmanager="$$alertmanager"
 
 test: ## all tests: unit with its coverage floor, then end to end on real components
 	$(dev)

@@ -1,8 +1,8 @@
 """The whole stack on one machine, without containers: ``make stack``.
 
-Jaeger, Prometheus, the Collector with ``gateway.yaml``, and the sample service of ``lifesign demo`` with its
-sidecar, as processes of this one. It stays until Ctrl-C, q in the demo, SIGTERM, or the end of one of them,
-and then ends them all. What they keep is in a folder of its own, which goes with them.
+Jaeger, Alertmanager, Prometheus, the Collector with ``gateway.yaml``, and the sample service of
+``lifesign demo`` with its sidecar, as processes of this one. It stays until Ctrl-C, q in the demo, SIGTERM, or
+the end of one of them, and then ends them all. What they keep is in a folder of its own, which goes with them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PORTS = {
     "jaeger otlp": 14317,
     "jaeger otlp http": 14318,
     "jaeger health": 14133,
+    "alertmanager": 9093,
     "prometheus": 9090,
     "otlp": 4317,
     "otlp http": 4318,
@@ -138,10 +139,24 @@ def servers(args: argparse.Namespace, at: dict[str, str], folder: Path) -> Itera
             "LIFESIGN_JAEGER_HEALTH": at["jaeger health"],
         },
     )
+    yield Server(
+        "Alertmanager",
+        [
+            str(Path(args.alertmanager) / "alertmanager"),
+            f"--config.file={CONFIGS / 'alertmanager.yaml'}",
+            f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address={at['alertmanager']}",
+            "--cluster.listen-address=",  # it is alone
+        ],
+        f"{at['alertmanager']}/-/ready",
+        folder,
+        {},
+    )
     # Beside its config lie the files that this names; the targets are the ports of this stack.
     for name in ("prometheus.yaml", "alerts.yaml"):
         shutil.copy(CONFIGS / name, folder)
-    (folder / "targets.yaml").write_text(f'- targets: ["{at["collector metrics"]}"]\n')
+    for name, port in (("targets.yaml", "collector metrics"), ("alertmanagers.yaml", "alertmanager")):
+        (folder / name).write_text(f'- targets: ["{at[port]}"]\n')
     yield Server(
         "Prometheus",
         [
@@ -194,7 +209,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             server.wait_until_up()
         say(f"traces   http://{at['jaeger']}/api/traces?service=lifesign-demo  (Jaeger)")
         say(f"metrics  http://{at['prometheus']}/api/v1/query?query=lifesign_heartbeat_age_seconds  (Prometheus)")
-        say(f"alerts   http://{at['prometheus']}/api/v1/alerts")
+        say(f"alerts   http://{at['alertmanager']}/api/v2/alerts  (Alertmanager)")
         say(f"logs     {folder / 'logs.jsonl'}")
         say(f"page     http://{at['page']}/")
         say(f"OTLP     http://{at['otlp http']}  for services of your own")
@@ -239,6 +254,7 @@ def main() -> int:
     parser.add_argument("--otelcol", required=True, metavar="FILE", help="the Collector")
     parser.add_argument("--jaeger", required=True, metavar="FILE", help="Jaeger")
     parser.add_argument("--prometheus", required=True, metavar="DIR", help="where `prometheus` is")
+    parser.add_argument("--alertmanager", required=True, metavar="DIR", help="where `alertmanager` is")
     parser.add_argument("--free-ports", action="store_true", help="any free ports instead of the usual ones")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -45,9 +45,9 @@ class Stack:
             return "the order desk is open" in self.said
 
         eventually(is_open, PATIENCE, 0.05)
-        self.jaeger, self.prometheus, self.page, self.otlp = (
+        self.jaeger, self.prometheus, self.alertmanager, self.page, self.otlp = (
             re.findall(rf"^stack: {word} +(http://[0-9.:]+)", self.said, re.MULTILINE)[0]
-            for word in ("traces", "metrics", "page", "OTLP")
+            for word in ("traces", "metrics", "alerts", "page", "OTLP")
         )
         self.logs = Path(re.findall(r"^stack: logs +(.+)$", self.said, re.MULTILINE)[0])
 
@@ -74,7 +74,7 @@ def get(url: str) -> Any:
 
 
 @contextmanager
-def stacked(otelcol: str, jaeger: str, prometheus: Path, folder: Path) -> Iterator[Stack]:
+def stacked(otelcol: str, jaeger: str, prometheus: Path, alertmanager: Path, folder: Path) -> Iterator[Stack]:
     """A stack whose demo is open; all of it is put down in the end."""
     command = [sys.executable, str(STACK), "--free-ports", f"--otelcol={otelcol}", f"--jaeger={jaeger}"]
     log = folder / "stack.log"
@@ -83,7 +83,7 @@ def stacked(otelcol: str, jaeger: str, prometheus: Path, folder: Path) -> Iterat
     with (
         open(log, "wb") as out,
         started(
-            [*command, f"--prometheus={prometheus}"],
+            [*command, f"--prometheus={prometheus}", f"--alertmanager={alertmanager}"],
             environ,
             stdin=subprocess.PIPE,
             stdout=out,

@@ -20,6 +20,7 @@ SYNTHETIC = "user_agent.synthetic.type"
 OVERLAYS = ("gateway-scrape.yaml", "gateway-files.yaml")
 APART = (  # for other programs
     "alertmanager.yaml",
+    "alertmanagers.yaml",
     "alerts.yaml",
     "builder.yaml",
     "compose.yaml",

@@ -25,11 +25,15 @@ FILLED = {"$job": ".+", "$instance": ".+", "$__rate_interval": "1m"}
 
 @pytest.fixture(scope="module")
 def stack(
-    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, tmp_path_factory: pytest.TempPathFactory
+    otelcol: str,
+    jaeger_binary: str,
+    prometheus_binaries: Path,
+    alertmanager_binaries: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     """A stack with the demo and a service that has synthetic events."""
     folder = tmp_path_factory.mktemp("stack")
-    with stacked(otelcol, jaeger_binary, prometheus_binaries, folder) as running:
+    with stacked(otelcol, jaeger_binary, prometheus_binaries, alertmanager_binaries, folder) as running:
         environ = environment(
             OTEL_EXPORTER_OTLP_ENDPOINT=running.otlp,
             OTEL_SERVICE_NAME="desk",

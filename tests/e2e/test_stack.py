@@ -25,9 +25,9 @@ def below(stack: Stack) -> dict[int, list[str]]:
 
 
 def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(
-    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, tmp_path: Path
+    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, alertmanager_binaries: Path, tmp_path: Path
 ) -> None:
-    with stacked(otelcol, jaeger_binary, prometheus_binaries, tmp_path) as stack:
+    with stacked(otelcol, jaeger_binary, prometheus_binaries, alertmanager_binaries, tmp_path) as stack:
         everyone = below(stack)
         stack.type("f")
 
@@ -40,13 +40,15 @@ def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(
         )
         rules = get(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
         assert "HeartbeatMissed" in {rule["name"] for group in rules for rule in group["rules"]}
+        told = get(f"{stack.prometheus}/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
+        assert [one["url"] for one in told] == [f"{stack.alertmanager}/api/v2/alerts"]
         with urllib.request.urlopen(stack.page, timeout=PATIENCE) as page:
             assert page.status == 200
 
         os.killpg(stack.process.pid, signal.SIGINT)  # as a terminal does it
         assert stack.process.wait(PATIENCE) == 0, stack.said
 
-        assert len(everyone) >= 6, everyone  # the stack, three servers, the demo and its sidecar
+        assert len(everyone) >= 7, everyone  # the stack, four servers, the demo and its sidecar
         assert [pid for pid in everyone if cmdline(pid)] == []
     assert stack.said.rstrip().endswith("stack: all ended")
     assert "Traceback" not in stack.said
@@ -54,9 +56,9 @@ def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(
 
 
 def test_the_end_of_a_server_ends_the_stack_and_says_which(
-    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, tmp_path: Path
+    otelcol: str, jaeger_binary: str, prometheus_binaries: Path, alertmanager_binaries: Path, tmp_path: Path
 ) -> None:
-    with stacked(otelcol, jaeger_binary, prometheus_binaries, tmp_path) as stack:
+    with stacked(otelcol, jaeger_binary, prometheus_binaries, alertmanager_binaries, tmp_path) as stack:
         everyone = below(stack)
         (collector,) = (pid for pid, line in everyone.items() if line[:1] == [otelcol])
         os.kill(collector, signal.SIGKILL)
@@ -87,6 +89,7 @@ def test_what_does_not_start_is_said(otelcol: str, prometheus_binaries: Path, tm
         "--free-ports",
         f"--otelcol={otelcol}",
         f"--prometheus={prometheus_binaries}",
+        f"--alertmanager={prometheus_binaries}",  # it is not asked for before Jaeger
     ]
 
     ended = subprocess.run(

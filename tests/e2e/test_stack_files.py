@@ -40,7 +40,7 @@ def test_jaeger_takes_its_config(jaeger_binary: str) -> None:
 
 
 def test_the_compose_file_is_one_and_mounts_what_is_there(services: dict[str, Any]) -> None:
-    assert set(services) == {"collector", "jaeger", "prometheus", "loki", "grafana", "demo"}
+    assert set(services) == {"collector", "jaeger", "prometheus", "alertmanager", "loki", "grafana", "demo"}
     mounts = [volume for service in services.values() for volume in service.get("volumes", ())]
     sources = [Path(volume["source"]) for volume in mounts if volume["type"] == "bind"]
     assert {source.name for source in sources} >= {"gateway.yaml", "jaeger.yaml", "prometheus.yaml", "alerts.yaml"}
@@ -65,6 +65,7 @@ def test_containers_call_each_other_where_they_listen(services: dict[str, Any]) 
     listen = {
         "jaeger": {"14317", "16686"},
         "prometheus": {"9090"},
+        "alertmanager": {"9093"},
         "loki": {"3100"},
         "collector": {"4317", "4318", "8888"},
     }
@@ -72,7 +73,7 @@ def test_containers_call_each_other_where_they_listen(services: dict[str, Any]) 
     text = (CONFIGS / "compose.yaml").read_text() + (
         CONFIGS / "grafana/provisioning/datasources/lifesign.yaml"
     ).read_text()
-    called = re.findall(r"\b(jaeger|prometheus|loki|collector):(\d{4,5})\b", text)
+    called = re.findall(r"\b(jaeger|prometheus|alertmanager|loki|collector):(\d{4,5})\b", text)
     assert {name for name, _ in called} == set(listen)
     assert [(name, port) for name, port in called if port not in listen[name]] == []
 
