@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import os
 import shutil
 import signal
@@ -22,8 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from servers import Server, StackError, end
+
 CONFIGS = Path(__file__).resolve().parent
-PATIENCE_S = 60.0
 PORTS = {
     "page": 7317,
     "jaeger": 16686,
@@ -38,74 +38,6 @@ PORTS = {
     "collector health": 13133,
     "collector metrics": 8888,
 }
-
-
-class StackError(Exception):
-    """Why the stack cannot stand, for a person."""
-
-
-class Server:
-    """A child of ours that Ctrl-C does not reach; it ends when we say so.
-
-    Args:
-        ready: `host:port/path` that answers 200 once it is up.
-    """
-
-    def __init__(self, name: str, command: list[str], ready: str, folder: Path, environ: dict[str, str]) -> None:
-        self.name = name
-        self._log = folder / f"{name.lower()}.log"
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **environ},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._ready = ready
-
-    def wait_until_up(self) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while not answers(self._ready):
-            self.check()
-            if time.monotonic() > until:
-                raise StackError(f"{self.name} does not answer at {self._ready}\n{self._last_lines()}")
-            time.sleep(0.05)
-
-    def check(self) -> None:
-        """Raises StackError when it has ended."""
-        if self._process.poll() is not None:
-            raise StackError(f"{self.name} ended with status {self._process.returncode}\n{self._last_lines()}")
-
-    def end(self) -> None:
-        end(self._process)
-
-    def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
-
-
-def answers(url: str) -> bool:
-    address, _, path = url.partition("/")
-    connection = http.client.HTTPConnection(address, timeout=2)
-    try:
-        connection.request("GET", f"/{path}")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Asks a child to end, and makes it."""
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def addresses(free: bool) -> dict[str, str]:
