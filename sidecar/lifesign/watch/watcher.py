@@ -78,12 +78,15 @@ class Watcher:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Looks every `poll_interval` until `stopping` is set, and after that until there is nothing new."""
-        while not stopping.is_set():
-            await self.look()
-            # Whatever there is to look at, half of the time is for the rest of the sidecar.
-            took = time.monotonic() - self.last_look
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stopping.wait(), max(self._settings.poll_interval, took))
+        stopped = asyncio.ensure_future(stopping.wait())  # one for all looks: `wait_for` makes a task each time
+        try:
+            while not stopped.done():
+                await self.look()
+                # Whatever there is to look at, half of the time is for the rest of the sidecar.
+                took = time.monotonic() - self.last_look
+                await asyncio.wait([stopped], timeout=max(self._settings.poll_interval, took))
+        finally:
+            stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
         while await self.look() and time.monotonic() < until:
             pass  # a full ring takes several looks

@@ -20,6 +20,7 @@ from lifesign.wire.lane import LaneRead, parse
 
 _WORD = layout.WORD
 _BELIEVED = 1 << 62  # no count, and no time before the year 2116, comes near; what is sent has 63 bits
+_UNUSED = bytes(_WORD)
 _OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
 
 
@@ -253,16 +254,19 @@ class PulseReader:
 def _slot(raw: bytes, offset: int) -> tuple[int, ...] | None:
     best: tuple[int, ...] | None = None
     for copy in (offset, offset + layout.COPY_WORDS * _WORD):
+        if raw.startswith(_UNUSED, copy):
+            continue
         words = struct.unpack_from(f"<{layout.COPY_WORDS}Q", raw, copy)
-        holds = words[0] and max(words) < _BELIEVED and zlib.crc32(raw[copy : copy + 15 * _WORD]) == words[15]
+        holds = max(words) < _BELIEVED and zlib.crc32(raw[copy : copy + 15 * _WORD]) == words[15]
         if holds and (best is None or words[0] > best[0]):
             best = words
     return best[1:15] if best else None
 
 
 def _events(raw: bytes, base: int) -> Iterator[EventCount]:
-    for index in range(layout.EVENTS):
-        start = base + index * layout.EVENT_SIZE
+    for start in range(base, base + layout.EVENTS * layout.EVENT_SIZE, layout.EVENT_SIZE):
+        if raw.startswith(_UNUSED, start):
+            continue
         (length,) = struct.unpack_from("<Q", raw, start)
         if not 0 < length <= layout.EVENT_NAME_BYTES:
             continue
