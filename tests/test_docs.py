@@ -1,4 +1,4 @@
-"""What a user can set or see is in the README, and the README names nothing else."""
+"""What a user can set or see is in the README or the reference, and they name nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lifesign.cli.main import VERBS
 from lifesign.watch.states import STATES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/reference.md"))
 QUOTED = set(re.findall(r"`([^`\n]+)`", README))
 NAMES = sorted(
     value

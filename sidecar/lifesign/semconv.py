@@ -2,7 +2,7 @@
 
 Names under ``lifesign.`` are ours. The others are OpenTelemetry semantic conventions, 1.44:
 stable unless a comment says otherwise. Dashboards, alerts and tests lean on this page; the
-reference table in README.md is checked against it.
+tables in docs/reference.md are checked against it.
 """
 
 from __future__ import annotations
