@@ -180,7 +180,7 @@ def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
     stopped = desk.told("lifesign.process.stopped")
     assert stopped.body == "ended by SIGTERM, as asked"
     assert [log for log in desk.collector.logs() if log.event == "lifesign.process.died"] == []
-    assert desk.values("lifesign.heartbeat.expected") == {instance: 0.0}
+    eventually(lambda: desk.values("lifesign.heartbeat.expected") == {instance: 0.0}, seconds=PATIENCE, every=0.1)
 
 
 @pytest.mark.parametrize("desk", ["lifesign.sidecar.native=false"], indirect=True)
