@@ -30,7 +30,7 @@ class Deployed:
     def __init__(self, pod: Kubelet, rendered: dict[str, Any], collector: Collector) -> None:
         self.pod = pod
         self.collector = collector
-        (self.main,) = (container for container in rendered["containers"] if container["name"] in ("desk", "test"))
+        (self.main,) = (container for container in rendered["containers"] if container["name"] != "lifesign")
 
     def ready(self) -> None:
         answers(self.main["startupProbe"], 200)
@@ -180,7 +180,7 @@ def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
     stopped = desk.told("lifesign.process.stopped")
     assert stopped.body == "ended by SIGTERM, as asked"
     assert [log for log in desk.collector.logs() if log.event == "lifesign.process.died"] == []
-    assert desk.values("lifesign.heartbeat.expected") == {instance: 0.0}
+    eventually(lambda: desk.values("lifesign.heartbeat.expected") == {instance: 0.0}, seconds=PATIENCE, every=0.1)
 
 
 @pytest.mark.parametrize("desk", ["lifesign.sidecar.native=false"], indirect=True)
@@ -192,6 +192,20 @@ def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(de
 
     assert desk.pod.wait("lifesign") == 0
     assert desk.told("lifesign.process.stopped").body == "ended by SIGTERM, as asked"
+
+
+def test_the_demo_is_watched(images: tuple[str, str], render: Any, collector: Collector, tmp_path: Path) -> None:
+    manifests = render(CHART, "", "--set", "demo.enabled=true")
+    (spec,) = (found["spec"]["template"]["spec"] for found in manifests if found["kind"] == "Deployment")
+    pod = Kubelet(images[0], tmp_path, "demo", spec)
+    try:
+        pod.start()
+        demo = Deployed(pod, spec, collector)
+        demo.ready()
+        eventually(lambda: demo.values("lifesign.events"), seconds=PATIENCE, every=0.1)
+        assert {point.resource["service.name"] for point in collector.points()} == {"lifesign-demo"}
+    finally:
+        pod.remove()
 
 
 def test_the_pod_of_helm_test_passes(

@@ -87,7 +87,8 @@ if ! "$podman" image exists "$image"; then
         tail -n 40 "$work/build.log" >&2
         die 1 "the Dockerfile does not build (see above)"
     }
-    # Earlier ones of other contents are not asked for again.
-    "$podman" image prune -f >/dev/null 2>&1 || true
+    # Other checkouts have theirs here; what is older than those was some earlier content.
+    "$podman" images --sort created --format '{{.Repository}}:{{.Tag}}' localhost/lifesign-test/lifesign |
+        tail -n +7 | xargs -r "$podman" rmi >/dev/null 2>&1 || true
 fi
 printf '%s %s\n' "$podman" "$image"
