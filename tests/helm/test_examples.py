@@ -19,6 +19,17 @@ OPERATOR = "monitoring.coreos.com/v1"  # its kinds are not Kubernetes' own
 RENDERED = CHART / "ci" / "rendered"
 
 
+class Readable(yaml.SafeDumper):
+    """Writes a text of several lines as lines."""
+
+
+def _lines(dumper: Readable, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+Readable.add_representer(str, _lines)
+
+
 def without_foreign_content(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What comes from collector-config/ as it is has tests of its own, and changes on its own."""
     for manifest in found:
@@ -35,7 +46,7 @@ def without_foreign_content(found: list[dict[str, Any]]) -> list[dict[str, Any]]
 def test_what_is_rendered_is_what_is_committed(helm: Callable[..., str], example: str) -> None:
     values = str(CHART / "ci" / f"{example}-values.yaml")
     text = helm("template", "lifesign", str(CHART), "--namespace", "shop", "--values", values)
-    rendered = yaml.safe_dump_all(without_foreign_content(manifests(text)), sort_keys=False, width=110)
+    rendered = yaml.dump_all(without_foreign_content(manifests(text)), Dumper=Readable, sort_keys=False, width=110)
     committed = RENDERED / f"{example}.yaml"
     if os.environ.get("LIFESIGN_TEST_RENDER"):
         committed.write_text(rendered)

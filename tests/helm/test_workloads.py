@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from .conftest import RefusedError, containers, one, pods, variables
+from .conftest import CHART, RefusedError, containers, one, pods, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 AGENT = "/lifesign/agent/lifesign/agent/inject"
@@ -95,6 +95,27 @@ def test_without_native_sidecars_it_stands_beside_and_ends_after(render: Render)
     assert "restartPolicy" not in sidecar
     assert variables(sidecar)["LIFESIGN_SIGTERM_DELAY"] == "20"
     assert variables(containers(pod)["demo"])["PYTHONPATH"] == f"{AGENT}:/app/src"
+
+
+@pytest.mark.parametrize(("version", "is_refused"), [("1.28.15", True), ("1.29.0", False), ("1.37.2-gke.1", False)])
+def test_a_cluster_without_native_sidecars_is_told_apart(
+    helm: Callable[..., str], version: str, is_refused: bool
+) -> None:
+    arguments = [
+        "template",
+        "x",
+        str(CHART),
+        "--set",
+        "demo.enabled=true,collector.enabled=true",
+        "--kube-version",
+        version,
+    ]
+    if is_refused:
+        with pytest.raises(RefusedError, match=rf"Kubernetes v{version} has no native sidecars, 1.29 has: set sidecar"):
+            helm(*arguments)
+        assert "restartPolicy: Always" not in helm(*arguments, "--set", "sidecar.native=false")
+    else:
+        assert "restartPolicy: Always" in helm(*arguments)
 
 
 def test_a_job_that_would_never_complete_is_refused(render: Render, shop: Path) -> None:

@@ -47,6 +47,7 @@ release: {{ include "lifesign.name" .root }}
 {{- define "lifesign.securityContext" -}}
 runAsNonRoot: true
 runAsUser: {{ int64 . }}
+runAsGroup: {{ int64 . }}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:

@@ -14,6 +14,11 @@ All of these take
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- $containers := list (include "lifesign.injector" . | fromYaml) -}}
 {{- if $scope.values.sidecar.native -}}
+{{- $cluster := .root.Capabilities.KubeVersion.Version -}}
+{{- if semverCompare "<1.29.0-0" $cluster -}}
+{{- /* It would take the sidecar for an init container that has to end first. */ -}}
+{{- fail (printf "Kubernetes %s has no native sidecars, 1.29 has: set sidecar.native to false" $cluster) -}}
+{{- end -}}
 {{- $sidecar := include "lifesign.sidecar" . | fromYaml -}}
 {{- $containers = append $containers (set $sidecar "restartPolicy" "Always") -}}
 {{- end -}}
