@@ -52,6 +52,7 @@ class Scene:
         self.main_environ = {"LIFESIGN_RING_SIZE": "16MiB", "OTEL_SERVICE_NAME": name}
         self._books = books
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._before = 0  # sidecars that said where they export to, before the last one was started
         self._mains: list[subprocess.Popen[bytes]] = []
 
     def main(self, limit: int | None, rate: int = RATE) -> subprocess.Popen[bytes]:
@@ -73,11 +74,19 @@ class Scene:
         environ = environment(LIFESIGN_SPOOL_DIR=str(self.spool), **self.environ)
         del environ["LIFESIGN_PAGE_ADDR"]
         environ = {name: value for name, value in environ.items() if value}
+        self._before = self._introductions()
         with open(self.said, "ab") as said:
             command = [sys.executable, "-m", "lifesign", "watch", "--dir", str(run or self.run)]
             process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         self._processes.append(process)
         return process
+
+    def exports(self) -> None:
+        """Waits until the sidecar that was started last is at work."""
+        self.until(lambda: self._introductions() > self._before)
+
+    def _introductions(self) -> int:
+        return self.said.read_text(errors="replace").count("exporting to") if self.said.exists() else 0
 
     @staticmethod
     def until(holds: Callable[[], bool]) -> None:
@@ -157,13 +166,18 @@ Stage = Callable[..., Scene]
 
 
 def kills(
-    victim: Callable[[], subprocess.Popen[bytes]], first: subprocess.Popen[bytes], times: int
+    victim: Callable[[], subprocess.Popen[bytes]], works: Callable[[], None], times: int
 ) -> subprocess.Popen[bytes]:
-    """SIGKILLs a process at random moments, and starts it anew each time; returns the last one."""
+    """Starts a process, SIGKILLs it and starts it again; returns the last one.
+
+    Every second time it gets to work before that, else the kill may come while it still starts.
+    """
     chance = random.Random(17)
-    process = first
-    for _ in range(times):
-        time.sleep(chance.uniform(0.05, 1.5))
+    process = victim()
+    for number in range(times):
+        if number % 2:
+            works()
+        time.sleep(chance.uniform(0.05, 1.0))
         process.kill()
         process.wait()
         process = victim()

@@ -107,7 +107,7 @@ def test_collector_that_refuses(tmp_path: Path) -> None:
 def test_sidecar_killed(stage: Stage) -> None:
     scene = stage()
     main = scene.main(None)
-    kills(scene.sidecar, scene.sidecar(), KILLS)
+    kills(scene.sidecar, scene.exports, KILLS)
     scene.ends(main)
     assert scene.balances().missing == 0
 
@@ -115,7 +115,7 @@ def test_sidecar_killed(stage: Stage) -> None:
 def test_main_killed(stage: Stage) -> None:
     scene = stage()
     scene.sidecar()
-    kills(lambda: scene.main(None), scene.main(None), KILLS).kill()
+    kills(lambda: scene.main(None), scene.exports, KILLS).kill()
     account = scene.balances()
     assert (account.missing, account.duplicated) == (0, 0)
     assert account.unread <= KILLS + 1
@@ -125,7 +125,9 @@ def test_both_killed(stage: Stage) -> None:
     scene = stage()
     chance = random.Random(23)
     main, sidecar = scene.main(None), scene.sidecar()
-    for _ in range(KILLS):
+    for number in range(KILLS):
+        if number % 2:
+            scene.exports()
         time.sleep(chance.uniform(0.1, 1.0))
         main.kill()
         time.sleep(chance.uniform(0.0, 0.3))
@@ -139,7 +141,7 @@ def test_sidecar_stopped_while_the_ring_runs_over(stage: Stage) -> None:
     scene = stage()
     scene.main_environ["LIFESIGN_RING_SIZE"] = "64KiB"
     sidecar = scene.sidecar()
-    scene.hears("exporting to")
+    scene.exports()
     sidecar.send_signal(signal.SIGSTOP)
     scene.main(SOME)
     scene.written(SOME)
@@ -152,7 +154,7 @@ def test_sidecar_stopped_while_the_ring_runs_over(stage: Stage) -> None:
 def test_two_sidecars(stage: Stage) -> None:
     scene = stage()
     first = scene.sidecar()
-    scene.hears("exporting to")
+    scene.exports()
     scene.sidecar()
     scene.hears("another sidecar watches")
     main = scene.main(None)

@@ -13,7 +13,7 @@ from collector import Collector
 from scene import OUTAGE, SOME, Stage, fill, mounted, volume
 from wallclock import WallClock
 
-FEW = 1600  # records that memory can hold
+FEW = 1600  # records that memory can hold while the disk takes none
 
 
 def test_spool_bound_reached(stage: Stage, outage: Collector) -> None:
@@ -133,15 +133,15 @@ def test_clock_jumps(stage: Stage, tmp_path: Path) -> None:
 def test_no_descriptor_left(stage: Stage, outage: Collector) -> None:
     scene = stage()
     sidecar = scene.sidecar()
-    scene.main(SOME)
-    scene.hears("exporting to")
+    scene.main(FEW // 2)
+    scene.exports()
     _, most = resource.prlimit(sidecar.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(sidecar.pid, resource.RLIMIT_NOFILE, (3, most))
     outage.stop()  # so that what it has open is of no use
     outage.start()
-    late = scene.main(SOME)
-    scene.written(2 * SOME)
+    late = scene.main(FEW // 2)
+    scene.written(FEW)
     late.wait()
     resource.prlimit(sidecar.pid, resource.RLIMIT_NOFILE, (most, most))
     account = scene.balances()
-    assert (account.missing, account.delivered) == (0, 2 * SOME)
+    assert (account.missing, account.delivered) == (0, FEW)

@@ -115,7 +115,7 @@ def test_a_sidecar_that_waits_for_another_ends_at_once(tmp_path: Path, dead: str
     scene = Scene("waits", tmp_path, Books(tmp_path / "none"), {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{dead}"})
     try:
         first = scene.sidecar()
-        scene.hears("exporting to")
+        scene.exports()
         second = scene.sidecar()
         scene.hears(f"another sidecar watches {scene.run}: waiting until it ends")
         assert not scene.locked_by(second.pid)
@@ -131,7 +131,7 @@ def test_looking_is_not_watching(tmp_path: Path, dead: str, cli: object) -> None
     scene = Scene("looks", tmp_path, Books(tmp_path / "none"), {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{dead}"})
     try:
         sidecar = scene.sidecar()
-        scene.hears("exporting to")
+        scene.exports()
         scene.main(None)
         for command in (("status",), ("status", "--json"), ("dump",)):
             assert cli(*command, "--dir", str(scene.run)).code == 0  # type: ignore[operator]
