@@ -76,10 +76,6 @@ class Jaeger(Component):
             "OTEL_LOGS_EXPORTER": "none",
         }
 
-    def stop(self) -> None:
-        """Its orderly end takes ten seconds, and what it has in memory is lost either way."""
-        self.kill()
-
     def services(self) -> list[str]:
         return list(self._ask("/api/services"))
 
