@@ -10,8 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3##             interpreter of .venv
 ARGS ?=##                       options for `lifesign demo`, e.g. ARGS=--help
+FUZZ_ARGS ?=##                  options for the fuzzer, e.g. FUZZ_ARGS='--seconds 60'
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
 COVERAGE_FLOOR ?= 92##          per cent of branches that `unit` and `test` demand
+# LIFESIGN_SOAK_SECONDS, an environment variable: default 600.
 # LIFESIGN_CACHE, an environment variable: default $XDG_CACHE_HOME/lifesign or ~/.cache/lifesign.
 
 tools := tests/tools
@@ -38,7 +40,7 @@ with_components = $(with_pythons) && \
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo test unit e2e faults bench check clean
+.PHONY: help demo test unit e2e faults bench fuzz soak check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -74,6 +76,15 @@ faults: ## the accounts of every fault, the long way: 50 kills, minutes of outag
 bench: ## benchmarks
 	$(dev)
 	@$(with_pythons) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
+
+fuzz: ## hostile inputs to the sidecar by the million, an hour at most; FUZZ_ARGS='--seconds 60'
+	$(dev)
+	@cd tests && ../$(bin)/python -m fuzz $(FUZZ_ARGS)
+
+soak: ## the demo with every illness now and then, LIFESIGN_SOAK_SECONDS long; what it costs over time
+	$(dev)
+	@otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
+		cd tests && ../$(bin)/python -m soak
 
 check: ## format, lint, types, import rules, shell scripts
 	$(dev)

@@ -141,3 +141,27 @@ def test_the_table_ends_with_what_to_try(cli: Callable) -> None:
     assert out.split()[:3] == ["SETTING", "VALUE", "FROM"]
     assert "✗ --heartbeat-timeout='often' cannot be used: it wants a number\n  try: " in out
     assert cli("doctor").out.endswith("✓ all is sound\n")
+
+
+def test_a_malformed_header_and_a_token_in_a_url_are_not_shown_either(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, collector: int
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b,authorization Bearer secret")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector}/otlp?token=secret")
+
+    code, out, _ = cli("doctor")
+    assert code == 3
+    assert "OTEL_EXPORTER_OTLP_TRACES_HEADERS (not shown) cannot be used: header 2 is not" in out
+    assert "secret" not in out
+
+
+def test_certificates_that_will_not_do_are_said(cli: Callable, monkeypatch: pytest.MonkeyPatch, collector: int) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such.pem")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://127.0.0.1:{collector}")
+    code, values, problems = diagnosis(cli)
+    assert code == 3
+    assert values["OTEL_EXPORTER_OTLP_CERTIFICATE"] == ("/no/such.pem", "OTEL_EXPORTER_OTLP_CERTIFICATE")
+    assert problems == ["OTEL_EXPORTER_OTLP_CERTIFICATE=/no/such.pem cannot be read: No such file or directory"]
+
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector}")
+    assert all("OTEL_EXPORTER_OTLP_CERTIFICATE: not used" in problem for problem in diagnosis(cli)[2])

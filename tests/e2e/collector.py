@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from support.waiting import eventually
 
@@ -53,10 +53,19 @@ class PointSeen(NamedTuple):
 
 
 class Collector:
-    """A running Collector that writes to `folder`."""
+    """A running Collector that writes to `folder`.
 
-    def __init__(self, binary: str, folder: Path) -> None:
-        self._binary = binary
+    Args:
+        extra: a config that is laid over the first.
+        environ: what that one wants to know.
+    """
+
+    def __init__(
+        self, binary: str, folder: Path, extra: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        configs = [CONFIG] if extra is None else [CONFIG, extra]
+        self._command = [binary, *(word for config in configs for word in ("--config", str(config)))]
+        self._environ = environ or {}
         self._file = folder / "telemetry.jsonl"
         self.grpc, self.http, self._health = (f"127.0.0.1:{port}" for port in _free_ports(3))
         self._log = folder / "collector.log"
@@ -65,9 +74,10 @@ class Collector:
     def start(self) -> None:
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
-                [self._binary, "--config", str(CONFIG)],
+                self._command,
                 env={
                     **os.environ,
+                    **self._environ,
                     "LIFESIGN_COLLECTOR_GRPC": self.grpc,
                     "LIFESIGN_COLLECTOR_HTTP": self.http,
                     "LIFESIGN_COLLECTOR_HEALTH": self._health,

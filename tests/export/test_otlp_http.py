@@ -178,3 +178,9 @@ def test_what_cannot_be_encoded_was_not_sent(
     assert exporter.export([encode.span(span(start=1 << 70), encode.resource(resource))]) == NOT_SENT
     assert collector.requests == []
     exporter.shutdown()
+
+
+def test_a_server_that_wants_tls_is_no_refusal(send: Callable[[], Outcome], collector: HttpServer) -> None:
+    said = b"Client sent an HTTP request to an HTTPS server.\n"
+    collector.script("traces", Answer(400, said, {"Content-Type": "text/plain"}))
+    assert send() == Retry("Client sent an HTTP request to an HTTPS server.; write https:// in the endpoint")

@@ -85,3 +85,10 @@ def test_no_error_shows_a_password() -> None:
 )
 def test_a_collector_is_configured_when_its_address_is(environ: dict[str, str], expected: bool) -> None:
     assert is_configured(environ) is expected
+
+
+def test_no_error_shows_a_header() -> None:
+    with pytest.raises(SettingError) as raised:
+        targets({"OTEL_EXPORTER_OTLP_HEADERS": "authorization Bearer secret"})
+    assert "OTEL_EXPORTER_OTLP_HEADERS (not shown)" in raised.value.what
+    assert "secret" not in str(raised.value)

@@ -168,3 +168,63 @@ def test_a_run_directory_that_is_none_says_so(tmp_path: Path, path: str, why: st
         RunDirectory(str(tmp_path / path))
     assert raised.value.exit_code == 3
     assert raised.value.hint
+
+
+async def test_a_flood_of_bad_records_is_counted_and_not_all_written_down(
+    main: Callable[..., Any], sidecar: Callable[..., Any], tmp_path: Path
+) -> None:
+    service = main()
+    watching = sidecar()
+    for _ in range(1000):
+        service.pulse.ring._append(b"?")
+    await watching.look()
+    assert watching.snapshots[0].dropped == {"ring": 0, "invalid": 1000}
+    assert len((tmp_path / "rejected.jsonl").read_bytes().splitlines()) < 300
+
+
+async def test_numbers_that_nobody_counts_to_are_not_believed(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    watching = sidecar()
+    service.pulse.events.count("order")
+    service.pulse.events.promise("order", (1 << 64) - 1)
+    service.pulse.loops[0].write(layout.LOOP_RUNNING, 1, (1 << 64) - 1, 0, 0, 0, 0, 0)
+    await watching.look()
+    (snapshot,) = watching.snapshots
+    assert (snapshot.beats, snapshot.events) == (1, ())
+
+
+async def test_a_boot_timeout_beyond_all_time_is_no_identity(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    main(boot_timeout=1e308)
+    watching = sidecar()
+    await watching.look()
+    assert (watching.snapshots, watching.rejected.count) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"pid": 4242, "exit_code": 18446744073709551615}', '{"pid": 4242, "asked": "' + "x" * 1000 + '"}']
+)
+async def test_an_ending_that_cannot_be_is_not_believed(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, content: str
+) -> None:
+    service = main()
+    (run / "run.json").write_text(content)
+    service.die()
+    watching = sidecar()
+    (died,) = [signal for signal in await watching.look() if getattr(signal, "event", "") == "lifesign.process.died"]
+    assert "process.exit.code" not in died.attributes
+    assert watching.snapshots[0].state == "dead"
+
+
+async def test_a_process_that_died_in_the_future_has_lived_until_now(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    service.beat(age=-1e9)
+    service.die()
+    watching = sidecar()
+    await watching.look()
+    assert 10 <= watching.snapshots[0].uptime < 1000

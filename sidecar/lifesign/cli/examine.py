@@ -11,6 +11,7 @@ from lifesign.checkspec import Spec
 from lifesign.cli import extra
 from lifesign.cli.options import Given
 from lifesign.errors import LifesignError, SettingError
+from lifesign.export import targets, tls
 from lifesign.settings import BY_NAME, TABLE, Settings
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -20,7 +21,12 @@ _HEADERS = (
     "OTEL_EXPORTER_OTLP_HEADERS",
     *(f"OTEL_EXPORTER_OTLP_{signal}_HEADERS" for signal in ("TRACES", "METRICS", "LOGS")),
 )
-_SHOWN = ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_FILES = tuple(
+    f"OTEL_EXPORTER_OTLP_{signal}{what}"
+    for signal in ("", "TRACES_", "METRICS_", "LOGS_")
+    for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+)
+_SHOWN = ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_PROTOCOL", *_FILES)
 _PORTS = {"http": 80, "https": 443}
 _CONNECT_SECONDS = 1.0
 _MOUNTS = "/proc/self/mountinfo"
@@ -78,7 +84,28 @@ def surroundings(given: Given, environ: Mapping[str, str]) -> list[Problem]:
     for name in _ENDPOINTS:
         if environ.get(name):
             problems += _endpoint(name, environ[name])
-    return problems
+    return problems + _export(environ)
+
+
+def _export(environ: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with the standard variables, and with the certificates that they name."""
+    try:
+        found = targets.targets(environ) if targets.is_configured(environ) else {}
+    except SettingError as error:
+        # What is wrong with an endpoint has been said above.
+        return [] if "_ENDPOINT" in error.what else [problem(error)]
+    problems = []
+    for target in found.values():
+        files = tls.files(target.kind, environ)
+        if target.is_secure:
+            wrong = files.problem()
+            problems += [Problem(wrong, "name readable files in PEM format")] if wrong is not None else []
+        elif any(files):
+            named = ", ".join(file.variable for file in files if file is not None)
+            problems.append(
+                Problem(f"{named}: not used, {target.shown} speaks no TLS", "write https:// in the endpoint")
+            )
+    return list(dict.fromkeys(problems))
 
 
 def _run_directory(path: str | None) -> list[Problem]:
@@ -137,7 +164,7 @@ def _endpoint(name: str, raw: str) -> list[Problem]:
 def _without_userinfo(raw: str) -> str:
     scheme, slashes, rest = raw.partition("//") if "//" in raw else ("", "", raw)
     authority, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}".partition("?")[0]
 
 
 def _as_text(value: object) -> str:

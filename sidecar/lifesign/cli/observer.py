@@ -7,11 +7,12 @@ import contextlib
 import logging
 import os
 import re
+import resource
 import signal
 import sys
 from typing import Mapping, Sequence
 
-from lifesign.cli.terminal import say
+from lifesign.cli.terminal import printable, say
 from lifesign.errors import SettingError
 from lifesign.export.pipeline import Pipeline
 from lifesign.export.targets import is_configured
@@ -30,6 +31,7 @@ from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.watcher import Watcher
 
 PAGE_ADDRESS = ("127.0.0.1", 7317)
+_DESCRIPTORS = 4096  # enough for a thousand watched processes
 _NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
 
 
@@ -45,7 +47,8 @@ class Observer:
     """
 
     def __init__(self, directory: str, settings: Settings, environ: Mapping[str, str], *, supervised: bool) -> None:
-        logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(message)s")
+        _log_to_standard_error(settings.log_level)
+        _may_open(_DESCRIPTORS)
         self._settings = settings
         self._supervised = supervised
         self._directory = RunDirectory(directory)
@@ -189,3 +192,25 @@ class Observer:
                 f"no process to watch has appeared in {self._directory.path}; a program is seen when it is Python, "
                 "runs an asyncio event loop, and was not started with -I, -E or -S"
             )
+
+
+class _Printable(logging.Formatter):
+    """What is said may quote the main process, which is not to steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
+def _log_to_standard_error(level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _may_open(files: int) -> None:
+    """Raises our own limit of open files, as far as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -34,6 +34,8 @@ def open_exporters(environ: Mapping[str, str]) -> dict[str, Exporter]:
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
+    # It quotes headers that it does not understand, and a header is where the token is.
+    logging.getLogger("opentelemetry.util.re").setLevel(logging.CRITICAL + 1)
     exporters = {kind: _open(target) for kind, target in targets(environ).items()}
     # We say what fails, once and with a hint; the exporters would say it for each batch.
     logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # it has no stubs
@@ -13,6 +14,7 @@ from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
+from lifesign.export import tls
 from lifesign.export.outcome import NOT_SENT, RETRY_AFTER_MAX, Outcome, Refused, Retry, one_line
 from lifesign.export.partial import judge_response
 from lifesign.export.targets import Target
@@ -54,16 +56,29 @@ class _Reading:
     """Puts a `ReadingStub` into an exporter. The exporters offer no other way to see an answer."""
 
     answer: Answer
+    files: tls.Files
     _client: Any
+    _insecure: bool
 
     def _initialize_channel_and_stub(self) -> None:
         # Called by their constructor, and again for a new connection when the Collector was unavailable.
+        if not self._insecure:
+            self._credentials = _credentials(self.files)
         super()._initialize_channel_and_stub()  # type: ignore[misc]  # a mixin: the exporter has it
         self._client = ReadingStub(self._client, self.answer)
 
 
-def _reading(exporter: type, answer: Answer) -> Any:
-    return type(f"Reading{exporter.__name__}", (_Reading, exporter), {"answer": answer})
+def _reading(exporter: type, answer: Answer, files: tls.Files) -> Any:
+    return type(f"Reading{exporter.__name__}", (_Reading, exporter), {"answer": answer, "files": files})
+
+
+def _credentials(files: tls.Files) -> Any:
+    """Read anew for each connection; the exporter would read them once, and ours only beside an authority."""
+    try:
+        authority, certificate, key = files.content()
+    except OSError:
+        return grpc.ssl_channel_credentials()  # nothing is sent while a file cannot be read
+    return grpc.ssl_channel_credentials(authority, key, certificate)
 
 
 _EXPORTERS: dict[str, type] = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
@@ -75,19 +90,25 @@ class GrpcExporter:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._answer = Answer()
+        files = tls.files(target.kind, os.environ)
+        self._files = tls.Watched(files)
         # No error has the code OK, so that the exporter never tries again inside: that is our part.
-        self._exporter = _reading(_EXPORTERS[target.kind], self._answer)(
+        self._exporter = _reading(_EXPORTERS[target.kind], self._answer, files)(
             endpoint=target.url, retryable_error_codes=[StatusCode.OK]
         )
 
     def export(self, items: Any) -> Outcome:
+        problem = self._files.problem() if self.target.is_secure else None
+        if problem is not None:
+            return Retry(problem)
         self._answer.outcome = None
         try:
             self._exporter.export(items)
         except Exception as error:  # noqa: BLE001 - the exporter lets whatever the encoding raises through
             if self._answer.outcome is None:
                 return Refused(f"{NOT_SENT.why}: {type(error).__name__}", divisible=True)
-        return self._answer.outcome or NOT_SENT
+        outcome = self._answer.outcome or NOT_SENT
+        return tls.explain(outcome) if self.target.is_secure else outcome
 
     def preferences(self) -> tuple[Any, Any]:
         # Private, but it is how the SDK's own metric readers ask an exporter.

@@ -7,6 +7,8 @@ again inside for ten seconds.
 from __future__ import annotations
 
 import math
+import os
+import ssl
 import time
 from datetime import timezone
 from email.utils import parsedate_to_datetime
@@ -19,6 +21,7 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+from lifesign.export import tls
 from lifesign.export.outcome import NOT_SENT, RETRY_AFTER_MAX, Delivered, Outcome, Refused, Retry, one_line
 from lifesign.export.partial import RESPONSES, judge_response
 from lifesign.export.targets import Target, without_secrets
@@ -26,6 +29,7 @@ from lifesign.export.targets import Target, without_secrets
 _EXPORTERS = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
 _REFUSALS = (400, 415, 422)  # the same request will never be accepted
 _TOO_LARGE = 413
+_NO_TLS = "HTTP request to an HTTPS server"  # as servers written in Go say it
 _HINTS = {
     401: "see OTEL_EXPORTER_OTLP_HEADERS",
     403: "see OTEL_EXPORTER_OTLP_HEADERS",
@@ -40,12 +44,17 @@ class HttpExporter:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._session = ReadingSession(target.kind)
+        self._files = tls.Watched(tls.files(target.kind, os.environ))
         self._exporter = _EXPORTERS[target.kind](endpoint=target.url, session=self._session)
 
     def export(self, items: Any) -> Outcome:
+        problem = self._files.problem() if self.target.is_secure else None
+        if problem is not None:
+            return Retry(problem)
         self._session.outcome = None
         self._exporter.export(items)
-        return self._session.outcome or NOT_SENT
+        outcome = self._session.outcome or NOT_SENT
+        return tls.explain(outcome) if self.target.is_secure else outcome
 
     def preferences(self) -> tuple[Any, Any]:
         exporter: Any = self._exporter
@@ -69,6 +78,9 @@ class ReadingSession(requests.Session):
         self.outcome: Outcome | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        if isinstance(self.verify, str):
+            # Said for each request: REQUESTS_CA_BUNDLE in the environment goes before what a session was told.
+            kwargs["verify"] = self.verify
         try:
             response = super().request(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - whatever it is, there was no answer
@@ -91,6 +103,8 @@ class ReadingSession(requests.Session):
         said = _message(response)
         if said:
             why = f"{why}: {said}"
+        if status == 400 and _NO_TLS in said:
+            return Retry(f"{said}; write https:// in the endpoint")
         if status in _REFUSALS:
             return Refused(why)
         if status == _TOO_LARGE:
@@ -128,6 +142,9 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            said = getattr(cause, "verify_message", "") or (cause.reason or "").replace("_", " ").lower()
+            return f"TLS: {one_line(said or str(cause.args[-1]))}"
         # urllib3 keeps the errno in one of: the context, `reason`, the arguments.
         if isinstance(cause, OSError) and cause.strerror:
             return one_line(cause.strerror)

@@ -29,6 +29,11 @@ class Target(NamedTuple):
     url: str
 
     @property
+    def is_secure(self) -> bool:
+        """Whether TLS is spoken there."""
+        return self.url.startswith("https:")
+
+    @property
     def shown(self) -> str:
         """The URL without what may be secret in it."""
         return without_secrets(self.url)
@@ -63,7 +68,8 @@ def _of_kind(kind: str, what: str) -> str:
     return f"OTEL_EXPORTER_OTLP_{kind.upper()}_{what}"
 
 
-def _find(kind: str, what: str, environ: Mapping[str, str]) -> tuple[str, str]:
+def find(kind: str, what: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that says `what` for one kind of telemetry, its own before the one for all, and its value."""
     general = f"OTEL_EXPORTER_OTLP_{what}"
     for name in (_of_kind(kind, what), general):
         if environ.get(name):
@@ -82,16 +88,17 @@ def _is_exported(kind: str, environ: Mapping[str, str]) -> bool:
 
 
 def _target(kind: str, environ: Mapping[str, str]) -> Target:
-    name, protocol = _find(kind, "PROTOCOL", environ)
+    name, protocol = find(kind, "PROTOCOL", environ)
     protocol = protocol or HTTP
     if protocol not in _DEFAULT_ENDPOINTS:
         raise SettingError(
             f"{name}={protocol!r} cannot be used: it wants http/protobuf or grpc",
             f"unset {name} for http/protobuf",
         )
-    _check_number(*_find(kind, "TIMEOUT", environ))
-    _check_compression(*_find(kind, "COMPRESSION", environ))
-    name, url = _find(kind, "ENDPOINT", environ)
+    _check_number(*find(kind, "TIMEOUT", environ))
+    _check_compression(*find(kind, "COMPRESSION", environ))
+    _check_headers(*find(kind, "HEADERS", environ))
+    name, url = find(kind, "ENDPOINT", environ)
     if not url:
         url = _DEFAULT_ENDPOINTS[protocol]
     _check_url(name, url)
@@ -127,3 +134,14 @@ def _check_number(name: str, value: str) -> None:
 def _check_compression(name: str, value: str) -> None:
     if value and value.lower() not in _COMPRESSIONS:
         raise SettingError(f"{name}={value!r} cannot be used: it wants none, gzip or deflate", f"unset {name}")
+
+
+def _check_headers(name: str, value: str) -> None:
+    # The SDK would say it too, with the header in full.
+    for number, header in enumerate(filter(None, (part.strip() for part in value.split(","))), 1):
+        key, equals, _ = header.partition("=")
+        if not equals or not key.strip().isprintable() or not key.strip():
+            raise SettingError(
+                f"{name} (not shown) cannot be used: header {number} is not of the form name=value",
+                "name=value,name=value, with what is special in a value percent-encoded",
+            )

@@ -15,6 +15,9 @@ Record = Union[RingRecord, BootRecord]
 T = TypeVar("T")
 
 
+_SECONDS_MAX = 1e9  # 31 years; as nanoseconds it still fits 63 bits
+
+
 class InvalidRecordError(ValueError):
     """A record that does not have the shape it should have; the message says where."""
 
@@ -73,12 +76,14 @@ def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
 
 
 def _check_numbers(value: object) -> None:
-    """JSON has integers of any length; what is counted and timed here fits 63 bits and is not negative."""
+    """JSON has numbers of any size; what is counted here fits 63 bits and is not negative, seconds fit a lifetime."""
     if isinstance(value, dict):
         for inner in value.values():
             _check_numbers(inner)
     elif isinstance(value, list):
         for inner in value:
             _check_numbers(inner)
-    elif isinstance(value, int) and not 0 <= value < 1 << 63:
+    elif (isinstance(value, int) and not 0 <= value < 1 << 63) or (
+        isinstance(value, float) and not abs(value) < _SECONDS_MAX
+    ):
         raise InvalidRecordError("a number beyond its bounds")

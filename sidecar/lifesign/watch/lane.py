@@ -9,6 +9,8 @@ from lifesign.watch.cursors import Cursor
 from lifesign.watch.rejected import Rejected
 from lifesign.wire.lane import LaneRead
 
+_COUNT_MAX = 1 << 61  # of records; whoever wrote the lane may claim any number
+
 
 class Lane:
     """Reads on where it stopped, be it in an earlier life of the sidecar.
@@ -52,7 +54,8 @@ class Lane:
         lane = self._read(self.position, self.sequence)
         self.position, self.sequence = lane.position, lane.sequence
         # A torn record leaves a gap in the sequence as an overwritten one does; it is counted once.
-        self.missed += max(0, lane.missed - len(lane.torn)) + max(0, lane.refused - self._refused)
+        missed = max(0, lane.missed - len(lane.torn)) + max(0, lane.refused - self._refused)
+        self.missed = min(self.missed + missed, _COUNT_MAX)
         self._refused = max(self._refused, lane.refused)
         for content in lane.torn:
             self._reject("its checksum does not hold", content)

@@ -12,6 +12,7 @@ _logger = logging.getLogger("lifesign.watch")
 _FILE_BYTES_MAX = 1 << 20
 _PAYLOAD_BYTES = 4096
 _LOG_SECONDS = 60.0
+_KEPT_MAX = 200  # records between two reports; a flood is counted, not written down
 
 
 class Rejected:
@@ -31,7 +32,7 @@ class Rejected:
         """Sets one record aside. `process` is the name of its folder."""
         self.count += 1
         self._unreported += 1
-        if self._path is not None:
+        if self._path is not None and self._unreported <= _KEPT_MAX:
             try:
                 self._write(process, why, payload)
             except OSError as error:
@@ -65,4 +66,6 @@ class Rejected:
 
 def printable(text: str) -> str:
     """`text` without characters that could steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

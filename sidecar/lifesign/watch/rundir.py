@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Union
+from itertools import islice
+from typing import Annotated, Union
 
 import msgspec
 
@@ -13,17 +14,21 @@ from lifesign.errors import RunDirectoryError
 from lifesign.watch.diagnosis import Ending
 from lifesign.wire.reader import PulseError, open_regular
 
-_FOLDER = re.compile(r"^([0-9]{1,10})-[0-9a-f]{8}$")
-_PROCESSES_MAX = 1000
+_FOLDER = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
+PROCESSES_MAX = 1000
+_ENTRIES_MAX = 100_000  # of the directory that are looked at
 _RUN_STATE_BYTES = 4096
 _FILES = ("pulse", "pulse.new", "life", "last-words")
 
 
+_SignalName = Annotated[str, msgspec.Meta(max_length=20)]
+
+
 class _RunState(msgspec.Struct):
     pid: int
-    asked: Union[str, None] = None
-    exit_code: Union[int, None] = None
-    signal: Union[str, None] = None
+    asked: Union[_SignalName, None] = None
+    exit_code: Union[Annotated[int, msgspec.Meta(ge=0, le=255)], None] = None
+    signal: Union[_SignalName, None] = None
 
 
 _run_state = msgspec.json.Decoder(_RunState)
@@ -60,13 +65,14 @@ class RunDirectory:
         """Whether the directory is still there, and not deleted under us."""
         return os.fstat(self.descriptor).st_nlink > 0
 
-    def names(self) -> list[str]:
-        """Names of the process folders, at most 1000, those of the lowest names first."""
+    def names(self, most: int = PROCESSES_MAX) -> list[str]:
+        """Names of the process folders, at most `most`, the lowest first."""
         try:
-            names = os.listdir(self.descriptor)
+            with os.scandir(self.descriptor) as entries:
+                found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _FOLDER.fullmatch(entry.name)]
         except OSError:
             return []
-        return sorted(name for name in names if _FOLDER.match(name))[:_PROCESSES_MAX]
+        return sorted(found)[:most]
 
     def open(self, key: str) -> int:
         """A descriptor of one process folder; raises OSError where it is gone or a link."""

@@ -12,6 +12,7 @@ from lifesign.wire.reader import EventCount, Vitals
 from lifesign.wire.records import Identity
 
 _DELAY_MAX_NS = 10**15
+_COUNT_MAX = (1 << 63) - 1  # of what OTLP can carry
 
 
 class Delays:
@@ -61,7 +62,7 @@ def snapshot(
         # A dead process still owes its beats, that is the alarm; one that stopped or runs no loop does not.
         expected=verdict.state not in (states.STOPPED, states.IDLE),
         uptime=max(0, until - identity["started_mono_ns"]) / 1e9,
-        beats=sum(signs.beats for signs in reading.loops),
+        beats=min(sum(signs.beats for signs in reading.loops), _COUNT_MAX),
         beat_age=max(0, reading.now - last_beat) / 1e9,
         heartbeat_timeout=reading.timeout / 1e9,
         tasks=reading.watchdog.tasks if reading.watchdog else 0,
@@ -81,7 +82,8 @@ def snapshot(
 
 def _last_moment(reading: Reading) -> int:
     moments = [signs.mono_ns for signs in reading.loops]
-    return max([*moments, reading.watchdog.mono_ns] if reading.watchdog else moments, default=reading.now)
+    last = max([*moments, reading.watchdog.mono_ns] if reading.watchdog else moments, default=reading.now)
+    return min(last, reading.now)
 
 
 def _events(reading: Reading) -> tuple[EventReading, ...]:
@@ -91,8 +93,8 @@ def _events(reading: Reading) -> tuple[EventReading, ...]:
         if same is not None:
             event = EventCount(
                 event.name,
-                event.real + same.real,
-                event.synthetic + same.synthetic,
+                min(event.real + same.real, _COUNT_MAX),
+                min(event.synthetic + same.synthetic, _COUNT_MAX),
                 max(event.mono_ns, same.mono_ns),
                 max(event.wall_ns, same.wall_ns),
                 event.deadline_ns or same.deadline_ns,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
 import time
 from typing import Awaitable, Callable, Mapping, Sequence
 
@@ -14,14 +15,19 @@ from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursors
 from lifesign.watch.process import WatchedProcess
 from lifesign.watch.rejected import Rejected, printable
-from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.rundir import PROCESSES_MAX, RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
 from lifesign.watch.sources import Source, no_source
 from lifesign.wire.reader import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
-_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these are about us: the next look may find it
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
+_EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
+_BREATH_SECONDS = 0.05  # a look lets others of our loop run that often
+_DESCRIPTORS = 3  # of one watched process
+_DESCRIPTORS_SPARE = 128  # for everything else that we do
+_NAMES_MAX = 100_000  # folders, of which most may be none of a process that can be watched
+_SHORTAGE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
 TellSignals = Callable[[Sequence[Resource], Sequence[Signal]], Awaitable[None]]
 TellSnapshots = Callable[[Sequence[Snapshot]], None]
@@ -65,29 +71,42 @@ class Watcher:
         self._ended_at: dict[str, float] = {}
         self._introduced: set[str] = set()
         self._left_alone: set[str] = set()  # folders that cannot be read, or were dealt with but not removed
+        self._empty_since: dict[str, float] = {}  # folders without a pulse, monotonic seconds
+        self._crowded = False
         self._watching_since = time.monotonic_ns()
         self.last_look = time.monotonic()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Looks every `poll_interval` until `stopping` is set, and once more after that."""
-        while not stopping.is_set():
-            await self.look()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stopping.wait(), self._settings.poll_interval)
-        await self.look()
+        """Looks every `poll_interval` until `stopping` is set, and after that until there is nothing new."""
+        stopped = asyncio.ensure_future(stopping.wait())  # one for all looks: `wait_for` makes a task each time
+        try:
+            while not stopped.done():
+                await self.look()
+                # Whatever there is to look at, half of the time is for the rest of the sidecar.
+                took = time.monotonic() - self.last_look
+                await asyncio.wait([stopped], timeout=max(self._settings.poll_interval, took))
+        finally:
+            stopped.cancel()
+        until = time.monotonic() + self._settings.shutdown_timeout / 2
+        while await self.look() and time.monotonic() < until:
+            pass  # a full ring takes several looks
 
-    async def look(self) -> list[Snapshot]:
-        """One look at every process."""
+    async def look(self) -> int:
+        """One look at every process; returns the number of new signals."""
         now = time.monotonic()
         if now - self.last_look > max(1.0, 4 * self._settings.poll_interval):
             # We were not running: the beats that we did not see prove nothing.
             self._watching_since = time.monotonic_ns()
         self.last_look = now
-        self._find(self._directory.names())
+        self._find(self._directory.names(_NAMES_MAX), now)
         snapshots: list[Snapshot] = []
         signals: list[Signal] = []
         looked: list[WatchedProcess] = []
+        breath = now
         for process in list(self._processes.values()):
+            if time.monotonic() - breath > _BREATH_SECONDS:
+                await asyncio.sleep(0)
+                breath = time.monotonic()
             try:
                 look = process.look(self._watching_since)
             except (PulseError, OSError) as error:
@@ -110,7 +129,7 @@ class Watcher:
             except OSError as error:
                 _logger.debug("lifesign: the cursors could not be saved: %s", error)
             self._bury(now)
-        return snapshots
+        return len(signals)
 
     def request_dump(self, key: str) -> int:
         """Asks one process for a task dump; see `WatchedProcess.request_dump`.
@@ -139,10 +158,15 @@ class Watcher:
             process.close()
         self._processes.clear()
 
-    def _find(self, keys: Sequence[str]) -> None:
+    def _find(self, keys: Sequence[str], now: float) -> None:
+        most = _most_processes()
+        crowded = False
         for key in keys:
             if key in self._processes or key in self._left_alone:
                 continue
+            if len(self._processes) >= most:
+                crowded = True
+                break
             try:
                 self._processes[key] = WatchedProcess(
                     self._directory,
@@ -153,15 +177,24 @@ class Watcher:
                     self._rejected,
                     self._source,
                 )
+                self._empty_since.pop(key, None)
             except FileNotFoundError:
                 self._cursors.forget(key)  # its pulse is not in place yet; the next look will find it
+                if now - self._empty_since.setdefault(key, now) > _EMPTY_SECONDS:
+                    self._left_alone.add(key)
             except (PulseError, OSError) as error:
-                if getattr(error, "errno", None) in _PASSING:
-                    continue
-                self._left_alone.add(key)
+                if isinstance(error, OSError) and error.errno in _SHORTAGE:
+                    crowded = True  # that is our trouble, not this folder's
+                    break
                 self._cursors.forget(key)
+                self._left_alone.add(key)
                 self._rejected.keep(key, f"its pulse cannot be read: {error}", b"")
-        self._left_alone.intersection_update(keys)
+        if crowded and not self._crowded:
+            _logger.warning("lifesign: there are more processes than can be watched: %d are", len(self._processes))
+        self._crowded = crowded
+        present = set(keys)
+        self._left_alone &= present
+        self._empty_since = {key: since for key, since in self._empty_since.items() if key in present}
 
     def _bury(self, now: float) -> None:
         for key, process in list(self._processes.items()):
@@ -175,6 +208,12 @@ class Watcher:
         self._ended_at.pop(process.key, None)
         self._cursors.forget(process.key)
         self._left_alone.add(process.key)
+
+
+def _most_processes() -> int:
+    """How many can be watched at a time: fewer where we may not open that many files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return PROCESSES_MAX if soft < 0 else max(1, min(PROCESSES_MAX, (soft - _DESCRIPTORS_SPARE) // _DESCRIPTORS))
 
 
 def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:

@@ -10,6 +10,10 @@ from lifesign.wire import layout
 
 _WORD = layout.WORD
 _TORN_BYTES = 512  # of a torn record that are kept
+# What one read may cost, whoever wrote the lane. A writer that is killed leaves one torn record, of known length.
+_TORN_MAX = 16
+_STEPS_MAX = 1 << 14  # records and fillers; the next read goes on behind them
+_SEQUENCE_MAX = 1 << 62
 
 
 class LaneRecord(NamedTuple):
@@ -44,8 +48,11 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
     """
     records: list[LaneRecord] = []
     torn: list[bytes] = []
-    missed = offset = 0
+    missed = offset = steps = 0
     while len(raw) - offset >= layout.RECORD_HEADER:
+        if steps == _STEPS_MAX:
+            return LaneRead(records, position, sequence, missed, torn, refused)
+        steps += 1
         to_end = size - position % size
         if to_end < layout.RECORD_HEADER:
             offset += to_end
@@ -61,16 +68,17 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
             stored != position
             or step > min(to_end, len(raw) - offset)
             or (not filler and length > layout.RECORD_BYTES_MAX)
+            or number > _SEQUENCE_MAX
             or zlib.crc32(payload, zlib.crc32(raw[offset : offset + 24])) != checksum
         ):
             # Without a header to trust there is no telling where the next one starts: look on word by word.
-            skip = _next_header(raw, offset + _WORD, position + _WORD)
+            skip = len(raw) if len(torn) == _TORN_MAX else _next_header(raw, offset + _WORD, position + _WORD)
             torn.append(raw[offset : min(skip, offset + _TORN_BYTES)])
             position += skip - offset
             offset = skip
             continue
         if not filler:
-            missed += max(0, min(number - sequence, layout.WORD_MASK))
+            missed += max(0, number - sequence)
             sequence = number + 1
             records.append(LaneRecord(number, payload))
         offset += step
@@ -79,8 +87,12 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
 
 
 def _next_header(raw: bytes, offset: int, position: int) -> int:
-    """The offset of the next word that holds its own position, as the first word of a header does."""
-    while len(raw) - offset >= layout.RECORD_HEADER:
+    """The offset of the next word that holds its own position, as the first word of a header does.
+
+    Behind more than one record of garbage nothing is looked for: that was no writer killed in the middle.
+    """
+    last = min(len(raw) - layout.RECORD_HEADER, offset + layout.RECORD_HEADER + layout.RECORD_BYTES_MAX)
+    while offset <= last:
         if struct.unpack_from("<Q", raw, offset)[0] == position:
             return offset
         offset += _WORD

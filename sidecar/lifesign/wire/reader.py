@@ -19,6 +19,8 @@ from lifesign.wire import layout
 from lifesign.wire.lane import LaneRead, parse
 
 _WORD = layout.WORD
+_BELIEVED = 1 << 62  # no count, and no time before the year 2116, comes near; what is sent has 63 bits
+_UNUSED = bytes(_WORD)
 _OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
 
 
@@ -74,20 +76,33 @@ class Vitals(NamedTuple):
 def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:
     """Opens a plain file inside the directory `directory` (a descriptor); never a link or a device.
 
+    A hard link is none either: it may be a file from elsewhere on the same volume.
+
     Raises:
         PulseError: it is something else.
         OSError: it cannot be opened.
     """
+    # Looked at before, because opening a device may do something; and after, because it may be another file by then.
+    _demand_plain(os.stat(name, dir_fd=directory, follow_symlinks=False), name)
     try:
         descriptor = os.open(name, flags | _OPEN_FLAGS, dir_fd=directory)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise PulseError(f"{name} is a link or a pipe, not a file") from None
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _demand_plain(os.fstat(descriptor), name)
+    except PulseError:
         os.close(descriptor)
-        raise PulseError(f"{name} is not a regular file")
+        raise
     return descriptor
+
+
+def _demand_plain(found: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise PulseError(f"{name} is not a regular file")
+    if found.st_nlink > 1:
+        raise PulseError(f"{name} is a hard link to a file that has other names")
 
 
 def is_locked(descriptor: int) -> bool:
@@ -229,19 +244,23 @@ class PulseReader:
 def _slot(raw: bytes, offset: int) -> tuple[int, ...] | None:
     best: tuple[int, ...] | None = None
     for copy in (offset, offset + layout.COPY_WORDS * _WORD):
+        if raw.startswith(_UNUSED, copy):
+            continue
         words = struct.unpack_from(f"<{layout.COPY_WORDS}Q", raw, copy)
-        holds = words[0] and zlib.crc32(raw[copy : copy + 15 * _WORD]) == words[15]
+        holds = max(words) < _BELIEVED and zlib.crc32(raw[copy : copy + 15 * _WORD]) == words[15]
         if holds and (best is None or words[0] > best[0]):
             best = words
     return best[1:15] if best else None
 
 
 def _events(raw: bytes, base: int) -> Iterator[EventCount]:
-    for index in range(layout.EVENTS):
-        start = base + index * layout.EVENT_SIZE
+    for start in range(base, base + layout.EVENTS * layout.EVENT_SIZE, layout.EVENT_SIZE):
+        if raw.startswith(_UNUSED, start):
+            continue
         (length,) = struct.unpack_from("<Q", raw, start)
         if not 0 < length <= layout.EVENT_NAME_BYTES:
             continue
         name = raw[start + _WORD : start + _WORD + length].decode("utf-8", "replace")
-        count, synthetic, mono, wall, deadline = struct.unpack_from("<5Q", raw, start + _WORD + layout.EVENT_NAME_BYTES)
-        yield EventCount(name, count, synthetic, mono, wall, deadline)
+        words = struct.unpack_from("<5Q", raw, start + _WORD + layout.EVENT_NAME_BYTES)
+        if max(words) < _BELIEVED:
+            yield EventCount(name, *words)

@@ -1,0 +1,62 @@
+"""Nothing that a main process says steers a terminal: dumps, the gate's drawing, the sidecar's log."""
+
+from __future__ import annotations
+
+import io
+import logging
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from cli.madedumps import piped
+from lifesign.cli import gateview, observer
+from lifesign.cli.asking import Answer
+from lifesign.watch import decode
+from lifesign.watch.signals import CheckpointReading
+from lifesign.wire import records
+from lifesign.wire.writer import encode
+from serve.made import snapshot
+from support import hostile
+
+few = settings(max_examples=20, deadline=None)
+
+
+def is_harmless(text: str) -> bool:
+    return all(character == "\n" or character.isprintable() for character in text)
+
+
+def valid(rng: Random, shape: Any) -> Any:
+    """A record that the decoder lets through; a lone surrogate in it is what it would not."""
+    while True:
+        try:
+            return decode.record(encode(hostile.value(rng, shape, wrong=0)))
+        except decode.InvalidRecordError:
+            continue
+
+
+@few
+@given(seed=st.integers(0, 1 << 64), tree=st.booleans())
+def test_a_dump_on_the_terminal(seed: int, tree: bool) -> None:
+    rng = Random(seed)
+    groups = [valid(rng, records.TaskGroup) for _ in range(3)]
+    shown = piped(Answer(valid(rng, records.TaskDump), groups), tree=tree)
+    assert is_harmless("\n".join(shown))
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS)
+def test_the_drawing_of_a_boot(text: str) -> None:
+    checkpoint = CheckpointReading(text, None, 1, 2, text, None)
+    out = io.StringIO()
+    drawing = gateview.Drawing(Console(file=out, force_terminal=False, width=200), [text], 1.0)
+    drawing.show([snapshot(command=text, checkpoints=(checkpoint,))], None)
+    assert is_harmless(out.getvalue())
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS)
+def test_what_the_sidecar_says_on_standard_error(text: str) -> None:
+    record = logging.LogRecord("lifesign", logging.WARNING, "", 0, "%s: %r", (text, text), None)
+    assert is_harmless(observer._Printable("%(message)s").format(record))
