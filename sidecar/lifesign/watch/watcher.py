@@ -194,10 +194,10 @@ class Watcher:
                 if now - self._empty_since.setdefault(key, now) > _EMPTY_SECONDS:
                     self._left_alone.add(key)
             except (PulseError, OSError) as error:
-                self._cursors.forget(key)
                 if isinstance(error, OSError) and error.errno in _SHORTAGE:
                     crowded = True  # that is our trouble, not this folder's
                     break
+                self._cursors.forget(key)
                 self._left_alone.add(key)
                 self._rejected.keep(key, f"its pulse cannot be read: {error}", b"")
         if crowded and not self._crowded:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sys
+import time
 
 import lifesign
 from lifesign.agent import process
+from lifesign.agent.identity import new_span_id, new_trace_id
+from lifesign.wire.records import DryRunEvent
 
-LEDGER, NAME, RATE = sys.argv[1:4]
+LEDGER, NAME = sys.argv[1:3]
+RATE = float(sys.argv[3])
 LIMIT = int(sys.argv[4]) if len(sys.argv) > 4 else None
 FILE = os.open(os.path.join(LEDGER, NAME), os.O_WRONLY | os.O_CREAT, 0o600)
 
@@ -24,15 +27,36 @@ def note(count: int) -> None:
         os.pwrite(FILE, b"%20d" % count, 0)
 
 
-def event(_: random.Random, index: int) -> dict[str, object]:
-    return {"type": NAME, "index": index}
+def write(index: int) -> None:
+    """One record; the dry run itself would tell only some of so many."""
+    agent = process.peek()
+    if agent is None:
+        return
+    now = time.time_ns()
+    record: DryRunEvent = {
+        "kind": "dry_run",
+        "trace": new_trace_id(),
+        "id": new_span_id(),
+        "type": NAME,
+        "index": index,
+        "start": now,
+        "end": now,
+        "error": None,
+        "adjusted_count": 1,
+    }
+    agent.pulse.ring.append(record)
 
 
 async def main() -> None:
+    lifesign.start()
     print("ready", flush=True)
-    async with lifesign.DryRun(lambda one: note(one["index"]), events=event, rate=float(RATE), limit=LIMIT) as run:
-        await run.wait()
-        note(run.count)
+    began, index = time.monotonic(), 0
+    while LIMIT is None or index < LIMIT:
+        note(index)
+        write(index)
+        index += 1
+        await asyncio.sleep(max(0.0, began + index / RATE - time.monotonic()))
+    note(index)
 
 
 asyncio.run(main())
