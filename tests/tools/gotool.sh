@@ -17,23 +17,11 @@ if [ -x "$built/$name" ]; then
 fi
 
 say "building $name $version into $built: once, some minutes"
-go=$("$here/go.sh") || die 1 "there is no Go to build $name with (see above)"
 workdir "$cache" "$name"
-
-export PATH="$go:$PATH"
-export GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0 GOFLAGS=-buildvcs=false
-export GOTMPDIR="$work/tmp" GOBIN="$work/new" # /tmp may be small or memory
-mkdir -p "$work/tmp" "$work/new"
-case $go in
-"$cache"/*)
-    # With our own toolchain, leave no gigabytes behind in a cache that nobody else reads.
-    export GOMODCACHE="$work/mod" GOCACHE="$work/build"
-    export GOFLAGS="$GOFLAGS -modcacherw" # so that it can be removed
-    ;;
-esac
-go install "$package@$version" >"$work/log" 2>&1 || {
-    tail -n 40 "$work/log" >&2
+go_ready "$cache"
+mkdir "$work/new"
+export GOBIN="$work/new"
+quietly install go install "$package@$version" ||
     die 1 "$name $version did not build (see above): is the Go module proxy reachable, and is there space in $cache?"
-}
 mv "$work/new" "$built"
 printf '%s\n' "$built/$name"
