@@ -101,9 +101,20 @@ def synthetic() -> list[Any]:
     dry_runs = traces_link("Dry runs", SERIES, tags="user_agent.synthetic.type=test")
     rate = f"sum by (job, lifesign_event_name) (rate(lifesign_events_total{{{SYNTHETIC}}}{RATE}))"
     count = f"sum by (job) (lifesign_events_total{{{SYNTHETIC}}})"
+    handled = f"sum by (job, lifesign_dry_run_outcome) (rate(lifesign_dry_run_events_total{{{SYNTHETIC}}}{RATE}))"
+    skipped = f"sum by (job) (rate(lifesign_dry_run_skipped_total{{{SYNTHETIC}}}{RATE}))"
+    lag = f"max by (job) (lifesign_dry_run_lag_seconds{{{SYNTHETIC}}})"
     return [
         graph("Synthetic events", "ops", 18, ask(rate, "{{job}} {{lifesign_event_name}}"), links=[dry_runs]),
         number("Synthetic events so far", "short", 6, ask(count, "{{job}}"), [dry_runs]),
+        graph(
+            "Synthetic events handled and skipped",
+            "ops",
+            12,
+            ask(handled, "{{job}} {{lifesign_dry_run_outcome}}"),
+            ask(skipped, "{{job}} skipped", "B"),
+        ),
+        graph("How late synthetic events are", "s", 12, ask(lag, "{{job}}")),
     ]
 
 
