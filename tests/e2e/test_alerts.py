@@ -45,7 +45,8 @@ EXPECTED: dict[str, set[str]] = {
     "new sidecar": set(),
 }
 CHRONIC = ("close", "unfit", "leak", "slow", "pause", "flood", "dry run")
-ALONE = ("vanish", "rollout", "terminated", "new sidecar")
+APART = ("vanish", "flood")  # with a sidecar that something happens to
+SUPERVISED = ("rollout", "terminated", "new sidecar")  # by `lifesign run`
 SETTINGS = {"LIFESIGN_HEARTBEAT_TIMEOUT": "2", "LIFESIGN_METRIC_INTERVAL": "0.5", "LIFESIGN_RING_SIZE": "64KiB"}
 PROMISING = {
     "never": {"LIFESIGN_EVENTS": "order=2s", "LIFESIGN_BOOT_TIMEOUT": "2"},
@@ -89,18 +90,15 @@ class Round:
             component.start()
         together = self.ward.directory("together")
         self.ward.sidecar(together)
+        self._sidecars = {row: self.ward.sidecar(self.ward.directory(row)) for row in APART}
         for row in EXPECTED:
-            if row in ALONE:
+            if row in SUPERVISED:
+                self.services[row] = self._supervised(row)
                 continue
-            program = {"program": "chronic.py"} if row in CHRONIC else {}
-            self.services[row] = self.ward.patient(
-                together, row, OTEL_SERVICE_NAME=row, **PROMISING.get(row, {}), **program
-            )
-        vanishing = self.ward.directory("vanish")
-        self._vanishing = self.ward.sidecar(vanishing)
-        self.services["vanish"] = self.ward.patient(vanishing, OTEL_SERVICE_NAME="vanish")
-        for row in ("rollout", "terminated", "new sidecar"):
-            self.services[row] = self._supervised(row)
+            program = "chronic.py" if row in CHRONIC else "patient.py"
+            directory = self.ward.directory(row) if row in APART else together
+            promising = PROMISING.get(row, {})
+            self.services[row] = self.ward.patient(directory, row, program=program, OTEL_SERVICE_NAME=row, **promising)
         for service in self.services.values():
             service.begin()
         self.services["no longer"].tell("tick")
@@ -109,16 +107,20 @@ class Round:
 
     def fall_ill(self) -> None:
         """All of them, those first that take longest to show."""
-        for row in ("leak", "slow", "close", "dry run", "flood", "throw", "leave", "segv", "exit 0", "pause", "rest",
+        for row in ("leak", "slow", "close", "dry run", "throw", "leave", "segv", "exit 0", "pause", "rest",
                     "deadlock", "sleep", "read", "ctypes", "spin"):  # fmt: skip
             self._tell(row, row)
         self._tell("no longer", "stop tick")
         self.ill["stop"] = self.ill["kill"] = self.ill["vanish"] = time.time()
         self.services["stop"].signal(signal.SIGSTOP)
         self.services["kill"].signal(signal.SIGKILL)
-        self._vanishing.kill()
+        self._sidecars["vanish"].kill()
         self.services["vanish"].signal(signal.SIGKILL)
         os.kill(self.services["new sidecar"].sidecar(), signal.SIGKILL)
+        self._sidecars["flood"].send_signal(signal.SIGSTOP)  # or it might keep up
+        self._tell("flood", "flood")
+        self.services["flood"].line_with("flooded")
+        self._sidecars["flood"].send_signal(signal.SIGCONT)
         for row in ("rollout", "terminated"):
             self.services[row].process.terminate()
             self.services[row].end()
