@@ -83,16 +83,17 @@ class Fleet:
 
 
 class Sender:
-    """One connection to the gateway; counts what was refused, and how long answers took."""
+    """One connection to whoever takes OTLP; counts what was refused, and how long answers took."""
 
-    def __init__(self, address: str) -> None:
-        self._connection = http.client.HTTPConnection(address, timeout=30)
+    def __init__(self, address: str, path: str = "/v1/metrics") -> None:
+        self._connection = http.client.HTTPConnection(address, timeout=300)
+        self._path = path
         self.refused = 0
         self.seconds: list[float] = []
 
     def send(self, content: bytes) -> None:
         started = time.monotonic()
-        self._connection.request("POST", "/v1/metrics", content, {"Content-Type": "application/x-protobuf"})
+        self._connection.request("POST", self._path, content, {"Content-Type": "application/x-protobuf"})
         answer = self._connection.getresponse()
         answer.read()
         self.refused += answer.status != 200
@@ -105,17 +106,18 @@ def main() -> None:
     parser.add_argument("first", type=int)
     parser.add_argument("number", type=int)
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two pushes of a sidecar")
-    parser.add_argument("--past", type=float, default=0.0, help="seconds of a past that is sent first, in a hurry")
+    parser.add_argument("--past", type=float, default=0.0, help="seconds of a past that goes first, in a hurry")
+    parser.add_argument("--past-to", required=True, help="host:port of the Prometheus that takes the past")
     options = parser.parse_args()
     fleet, sender = Fleet(options.first, options.number), Sender(options.address)
+    archive = Sender(options.past_to, "/api/v1/otlp/v1/metrics")
     now = time.time()
     for at in range(int(now - options.past), int(now), PAST_STEP):
         for some in range(0, options.number, BATCH):
             batch = range(some, min(some + BATCH, options.number))
-            sender.send(b"".join(fleet.push(one, at) for one in batch))  # requests put together are one request
+            archive.send(b"".join(fleet.push(one, at) for one in batch))  # requests put together are one request
     print("past sent", flush=True)
     sys.stdin.readline()
-    sender.seconds.clear()
 
     ending = []
 
@@ -133,7 +135,7 @@ def main() -> None:
         sender.send(fleet.push(pushed % options.number, time.time()))
         pushed += 1
     pace = pushed / (time.monotonic() - started)
-    figures = {"pace": pace, "refused": sender.refused, "behind": latest}
+    figures = {"pace": pace, "refused": archive.refused + sender.refused, "behind": latest}
     print(json.dumps({**figures, "seconds": sender.seconds}), flush=True)
 
 
