@@ -109,7 +109,8 @@ def test_sidecar_killed(stage: Stage) -> None:
     main = scene.main(None)
     kills(scene.sidecar, scene.exports, KILLS)
     scene.ends(main)
-    assert scene.balances().missing == 0
+    account = scene.balances()
+    assert account.missing == 0 or (FULL and not account.lost), "the ring holds a minute's records, and kills go on"
 
 
 def test_main_killed(stage: Stage) -> None:
@@ -134,7 +135,8 @@ def test_both_killed(stage: Stage) -> None:
         sidecar.kill()
         main, sidecar = scene.main(None), scene.sidecar()
     main.kill()
-    assert scene.balances().missing == 0
+    account = scene.balances()
+    assert account.missing == 0 or (FULL and not account.lost), "the ring holds a minute's records, and kills go on"
 
 
 def test_sidecar_stopped_while_the_ring_runs_over(stage: Stage) -> None:

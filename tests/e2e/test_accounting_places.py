@@ -105,8 +105,7 @@ def test_run_directory_deleted_under_us(stage: Stage) -> None:
     scene = stage()
     scene.sidecar()
     main = scene.main(None)
-    scene.written(SOME // 4)
-    time.sleep(1)
+    scene.until(lambda: scene.account().delivered > 0)  # so the sidecar has it open
     shutil.rmtree(scene.run)
     scene.written(SOME)
     scene.ends(main)
