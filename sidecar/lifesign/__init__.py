@@ -4,6 +4,8 @@ Every call is a no-op where no sidecar asked for it (``LIFESIGN_DIR`` unset), an
 not used is not loaded: the commands and the sidecar import this package without the agent.
 """
 
+import _thread
+import os
 from typing import TYPE_CHECKING
 
 from lifesign.semconv import VERSION as __version__
@@ -73,9 +75,49 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    found: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    with importing:
+        found: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = found  # from now on an ordinary name
     return found
+
+
+class _Importing:
+    """Held while a part of the agent is imported.
+
+    A child that is forked meanwhile by another thread would find Python's own lock on that module held for ever,
+    so a fork waits for the import, though never longer than `_FORK_SECONDS`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = _thread.RLock()
+        self._forking = 0  # the thread that forks and has the lock
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._after_in_child)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *raised: object) -> None:
+        self._lock.release()
+
+    def _before(self) -> None:
+        if self._lock.acquire(timeout=_FORK_SECONDS):
+            self._forking = _thread.get_ident()
+
+    def _after(self) -> bool:
+        mine = self._forking == _thread.get_ident()
+        if mine:
+            self._forking = 0
+            self._lock.release()
+        return mine
+
+    def _after_in_child(self) -> None:
+        if not self._after():
+            self._lock = _thread.RLock()  # whoever holds the other one is not in this process
+
+
+_FORK_SECONDS = 1.0
+importing = _Importing()
 
 
 def __dir__() -> list[str]:

@@ -43,13 +43,22 @@ def little_volume(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", path], check=True)
 
 
+def finish(process: subprocess.Popen[bytes], say: bytes = b"") -> tuple[bytes, bytes]:
+    """What it wrote until its end, which must come."""
+    try:
+        return process.communicate(say, timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 def works(run: Path, trouble: Callable[[], None] = lambda: None) -> list[str]:
     """Runs the worker, lets `trouble` come when it is ready; returns what was said of it."""
     with victims.start([sys.executable, str(VICTIMS / "worker.py")], run) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
         trouble()
-        out, err = worker.communicate(b"go\n", timeout=120)
+        out, err = finish(worker, b"go\n")
     *said, grown = err.decode().splitlines()
     assert (out.decode().strip(), worker.returncode) == (RESULT, 7), err.decode()
     assert int(grown.partition(" ")[2]) < GROWTH_MAX
@@ -116,7 +125,7 @@ def test_calls_from_awkward_places_in_debug_mode(options: list[str], environ: di
 def ends(python: list[str], run: Path, environ: dict[str, str] | None = None) -> str:
     """Runs the awkward caller to its end; returns what stood on standard error."""
     with victims.start([*python, str(VICTIMS / "awkward.py")], run, environ) as caller:
-        out, err = caller.communicate(timeout=120)
+        out, err = finish(caller)
     assert (out, caller.returncode) == (b"done\n", 9), err.decode()
     return err.decode()
 
@@ -136,10 +145,27 @@ def test_forkserver_children_are_watched_and_end_clean(tmp_path: Path) -> None:
         "    assert [child.exitcode for child in children] == [0, 0, 0]\n"
     )
     with victims.start([sys.executable, str(script)], run) as process:
-        _, err = process.communicate(timeout=60)
+        _, err = finish(process)
     assert (process.returncode, err) == (0, b"")
     tombstones = [(folder / "pulse").read_bytes()[8192:12288] for folder in victims.folders(run)]
     assert sum(b'"how":"clean"' in tombstone for tombstone in tombstones) >= 3
+
+
+def test_a_fork_amid_the_first_calls_of_other_threads(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, os, threading, lifesign\n"
+        "def calls():\n"
+        "    for _ in range(100): lifesign.event('order'); lifesign.checkpoint('x')\n"
+        "async def main():\n"
+        "    for _ in range(4): threading.Thread(target=calls, daemon=True).start()\n"
+        "    if (pid := os.fork()) == 0:\n"
+        "        lifesign.event('child'); lifesign.dump_tasks(); os._exit(3)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3\n"
+        "asyncio.run(main())\n"
+    )
+    for _ in range(10):  # the threads import what they call, and the fork comes in the middle of that
+        with victims.start(program, tmp_path) as process:
+            assert finish(process) == (b"", b"")
 
 
 def test_a_fork_amid_calls_of_many_threads(tmp_path: Path) -> None:
@@ -158,5 +184,5 @@ def test_a_fork_amid_calls_of_many_threads(tmp_path: Path) -> None:
         "print('done')\n"
     )
     with victims.start(program, tmp_path) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = finish(process)
     assert (out, process.returncode, err) == (b"done\n", 0, b"")

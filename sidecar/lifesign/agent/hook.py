@@ -29,7 +29,10 @@ def observe(events: Any) -> None:
             return
         if not broken:
             try:
-                from lifesign.agent import loops
+                import lifesign
+
+                with lifesign.importing:
+                    from lifesign.agent import loops
 
                 loops.changed(loop)
             except Exception:  # noqa: BLE001 - whatever it is, it must not reach the host; once is enough
