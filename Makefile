@@ -27,7 +27,8 @@ dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
 
 unit = $(bin)/pytest tests --ignore=tests/e2e --ignore=tests/helm --ignore=tests/cluster --ignore=tests/benchmarks --cov --cov-branch \
 	--cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST_ARGS)
-e2e = $(bin)/pytest tests/e2e tests/helm $(PYTEST_ARGS)
+# Machines are shared and noisy: what fails end to end is run once more, and the summary says so.
+e2e = $(bin)/pytest tests/e2e tests/helm --reruns=1 $(PYTEST_ARGS)
 
 # Shell that hands the tests what they run against. Each on its own line of `&&`, so that a tool
 # that could not be had stops the run with its own message.
