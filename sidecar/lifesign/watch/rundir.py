@@ -17,7 +17,7 @@ PROCESSES_MAX = 1000
 _ENTRIES_MAX = 100_000  # of the directory that are looked at
 _RUN_STATE_BYTES = 4096
 _FILES = ("pulse", "pulse.new", "life", "last-words")
-_SIGNAL_CHARACTERS = 20
+_SIGNAL_NAME = re.compile(r"[A-Z0-9+-]{1,20}")
 _EXIT_CODE_MAX = 255
 # What `cli.runfile` writes. Not isinstance: True is an int.
 _RUN_STATE: dict[str, tuple[type, ...]] = {
@@ -99,7 +99,9 @@ class RunDirectory:
         if not isinstance(state, dict) or any(type(state.get(name)) not in types for name, types in _RUN_STATE.items()):
             return Ending()
         asked, exit_code, signal = (state.get(name) for name in ("asked", "exit_code", "signal"))
-        if max(len(asked or ""), len(signal or "")) > _SIGNAL_CHARACTERS or not 0 <= (exit_code or 0) <= _EXIT_CODE_MAX:
+        if not all(_SIGNAL_NAME.fullmatch(name) for name in (asked, signal) if name is not None):
+            return Ending()
+        if not 0 <= (exit_code or 0) <= _EXIT_CODE_MAX:
             return Ending()
         if state["pid"] != pid:
             return Ending(asked)
