@@ -45,9 +45,9 @@ class Stack:
             return "the order desk is open" in self.said
 
         eventually(is_open, PATIENCE, 0.05)
-        self.jaeger, self.prometheus, self.page, self.otlp = (
+        self.jaeger, self.prometheus, self.alertmanager, self.page, self.otlp = (
             re.findall(rf"^stack: {word} +(http://[0-9.:]+)", self.said, re.MULTILINE)[0]
-            for word in ("traces", "metrics", "page", "OTLP")
+            for word in ("traces", "metrics", "alerts", "page", "OTLP")
         )
         self.logs = Path(re.findall(r"^stack: logs +(.+)$", self.said, re.MULTILINE)[0])
 
