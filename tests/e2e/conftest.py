@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -13,6 +14,10 @@ from jaeger import Jaeger
 from scene import Scene, Stage
 
 from support.commands import Ended, caller
+
+
+# A shell that runs us in the background has SIGINT ignored, and so would all that we start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _from(variable: str, how: str) -> str:
