@@ -15,7 +15,6 @@ from scene import Scene, Stage
 
 from support.commands import Ended, caller
 
-
 # A shell that runs us in the background has SIGINT ignored, and so would all that we start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
