@@ -15,8 +15,9 @@ from scene import Scene, Stage
 
 from support.commands import Ended, caller
 
-# A shell that runs us in the background has SIGINT ignored, and so would all that we start and interrupt.
+# A shell that runs us in the background has these ignored, and so would all that we start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def _from(variable: str, how: str) -> str:
