@@ -54,10 +54,12 @@ def test_a_wall_clock_that_jumps_while_it_collects_costs_nothing(
     resource: Resource, snapshot: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = made()
-    store.observe([snapshot(tasks=9)], {"7-abc": resource})
+    store.observe([snapshot(tasks=9, beats=7)], {"7-abc": resource})
     readings = iter([time.time_ns()])  # the SDK sets its deadline, and then it is an hour later
     monkeypatch.setattr(measurement_consumer, "time_ns", lambda: next(readings, time.time_ns() + 3600 * 10**9))
-    assert values(store.collect().data, "lifesign.tasks") == {(): 9}
+    data = store.collect().data
+    assert values(data, "lifesign.tasks") == {(): 9}
+    assert values(data, "lifesign.heartbeats") == {(): 7}
     assert next(readings, None) is None  # it was asked
 
 

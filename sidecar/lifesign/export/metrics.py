@@ -6,12 +6,12 @@ import time
 from dataclasses import replace
 from typing import Any, Callable, Mapping, Sequence
 
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider, MetricsTimeoutError
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
-    InMemoryMetricReader,
     Metric,
+    MetricReader,
     MetricsData,
     ResourceMetrics,
 )
@@ -22,6 +22,8 @@ from lifesign.export.instruments import Instruments, Own
 from lifesign.watch.signals import Resource, Snapshot
 
 GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered
+
+_NO_DEADLINE = 1e12  # milliseconds, some thirty years
 
 # Counted by the main process since it began; the others since this sidecar did.
 _OF_PROCESS = (semconv.HEARTBEATS, semconv.EVENTS, semconv.DRY_RUN_EVENTS, semconv.DRY_RUN_SKIPPED)
@@ -83,12 +85,31 @@ class Collection:
         self.gone = gone
 
 
+class _Reader(MetricReader):
+    """Hands out what is collected, as often as it is asked."""
+
+    _data: MetricsData | None = None
+
+    def take(self) -> MetricsData | None:
+        # The SDK sets a deadline by the wall clock, which may jump. A collection that was broken off must not be
+        # repeated either: what it took of the counters would count twice.
+        self.collect(timeout_millis=_NO_DEADLINE)
+        data, self._data = self._data, None
+        return data
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 0, **kwargs: Any) -> None:
+        self._data = metrics_data
+
+    def shutdown(self, timeout_millis: float = 0, **kwargs: Any) -> None:
+        """Nothing to end."""
+
+
 class _Process:
     def __init__(
         self, resource: Resource, snapshot: Snapshot, preferences: tuple[Any, Any], own: Callable[[], Own]
     ) -> None:
         temporality, aggregation = preferences
-        self._reader = InMemoryMetricReader(preferred_temporality=temporality, preferred_aggregation=aggregation)
+        self._reader = _Reader(preferred_temporality=temporality, preferred_aggregation=aggregation)
         provider = MeterProvider(
             metric_readers=[self._reader],
             resource=encode.resource(resource),
@@ -102,11 +123,7 @@ class _Process:
         self.gone_since: float | None = None  # monotonic seconds
 
     def collect(self) -> Sequence[ResourceMetrics]:
-        try:
-            data = self._reader.get_metrics_data()
-        except MetricsTimeoutError:
-            # It measures by the wall clock, which has jumped: our callbacks take no time.
-            data = self._reader.get_metrics_data()
+        data = self._reader.take()
         if data is None:
             return ()
         return [
