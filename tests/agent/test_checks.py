@@ -17,14 +17,14 @@ import pytest
 
 import lifesign
 from lifesign.agent import postconditions, stores
-from lifesign.agent.checks import ready_made
+from lifesign.agent.checks import made
 from lifesign.agent.postconditions import Postcondition, Result
 from lifesign.checkspec import parse
 
 
 def said(spec: str) -> Result:
     """What a post-condition of that check reports."""
-    (result,) = asyncio.run(postconditions.run([Postcondition("it", ready_made(spec))], None)).results
+    (result,) = asyncio.run(postconditions.run([Postcondition("it", made(parse(spec)))], None)).results
     return result
 
 

@@ -15,8 +15,9 @@ from typing import Iterator
 import pytest
 
 from lifesign.agent import postconditions
-from lifesign.agent.checks import ready_made
+from lifesign.agent.checks import made
 from lifesign.agent.postconditions import Postcondition, Result
+from lifesign.checkspec import parse
 from support.waiting import eventually
 
 DRIVERS = ("asyncpg", "psycopg", "psycopg2")
@@ -26,7 +27,7 @@ OWNER = "postgres" if os.geteuid() == 0 else None
 
 def said(spec: str) -> Result:
     """What a post-condition of that check reports."""
-    one = Postcondition("it", ready_made(spec), timeout=20.0)
+    one = Postcondition("it", made(parse(spec)), timeout=20.0)
     (result,) = asyncio.run(postconditions.run([one], None)).results
     return result
 

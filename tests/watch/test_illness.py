@@ -13,26 +13,7 @@ from lifesign.watch import process
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Log, Span
 from lifesign.wire import layout
-
-DRY_RUN = {
-    "kind": "dry_run",
-    "trace": "c" * 32,
-    "id": "d" * 16,
-    "type": "order",
-    "index": 4,
-    "start": 1,
-    "end": 2,
-    "error": None,
-    "adjusted_count": 1,
-}
-
-
-def events(signals: list[Any]) -> list[str]:
-    return [signal.event for signal in signals if isinstance(signal, Log)]
-
-
-def names(signals: list[Any]) -> list[str]:
-    return [signal.name for signal in signals if isinstance(signal, Span)]
+from watch.told import DRY_RUN, events, names
 
 
 async def test_blocked_then_well_again_is_one_record_in_and_one_span_out(

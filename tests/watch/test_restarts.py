@@ -12,18 +12,7 @@ import pytest
 from lifesign.watch import watcher as watcher_module
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Log, Span
-
-DRY_RUN = {
-    "kind": "dry_run",
-    "trace": "c" * 32,
-    "id": "d" * 16,
-    "type": "order",
-    "index": 4,
-    "start": 1,
-    "end": 2,
-    "error": None,
-    "adjusted_count": 1,
-}
+from watch.told import DRY_RUN
 
 
 def dropped(told: list[Any]) -> list[tuple[str, int]]:

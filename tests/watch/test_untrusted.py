@@ -11,28 +11,9 @@ import pytest
 
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Log, Span
+from lifesign.watch.signals import Log
 from lifesign.wire import layout
-
-DRY_RUN = {
-    "kind": "dry_run",
-    "trace": "c" * 32,
-    "id": "d" * 16,
-    "type": "order",
-    "index": 4,
-    "start": 1,
-    "end": 2,
-    "error": None,
-    "adjusted_count": 1,
-}
-
-
-def events(signals: list[Any]) -> list[str]:
-    return [signal.event for signal in signals if isinstance(signal, Log)]
-
-
-def names(signals: list[Any]) -> list[str]:
-    return [signal.name for signal in signals if isinstance(signal, Span)]
+from watch.told import DRY_RUN, events, names
 
 
 @pytest.mark.parametrize(

@@ -14,29 +14,10 @@ from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
 from lifesign.watch import watcher
 from lifesign.watch.cursors import Cursors
-from lifesign.watch.signals import Log, Span
+from lifesign.watch.signals import Log
 from lifesign.wire import layout
 from support.mainprocess import report
-
-DRY_RUN = {
-    "kind": "dry_run",
-    "trace": "c" * 32,
-    "id": "d" * 16,
-    "type": "order",
-    "index": 4,
-    "start": 1,
-    "end": 2,
-    "error": None,
-    "adjusted_count": 1,
-}
-
-
-def events(signals: list[Any]) -> list[str]:
-    return [signal.event for signal in signals if isinstance(signal, Log)]
-
-
-def names(signals: list[Any]) -> list[str]:
-    return [signal.name for signal in signals if isinstance(signal, Span)]
+from watch.told import DRY_RUN, names
 
 
 async def test_a_process_that_beats_is_healthy_and_there_is_nothing_to_tell(

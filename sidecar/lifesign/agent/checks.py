@@ -52,20 +52,11 @@ def register_all(checks: dict[str, Spec]) -> None:
         register(Postcondition(name, made(spec), every=EVERY_SECONDS, awaited=True))
 
 
-def ready_made(spec: str) -> Check:
-    """The check that `spec` describes, for calling from a thread.
-
-    It hands back or raises what a post-condition may. Only ``postgres://`` with asyncpg as its driver
-    hands back an awaitable.
-
-    Raises:
-        ValueError: what is to be written instead.
-    """
-    return made(parse(spec))
-
-
 def made(spec: Spec) -> Check:
-    """The check for `spec`."""
+    """The check for `spec`, for calling from a thread; it hands back or raises what a post-condition may.
+
+    Only ``postgres://`` with asyncpg as its driver hands back an awaitable.
+    """
     run = _KINDS[spec.kind]
 
     def ready_made_check() -> object:

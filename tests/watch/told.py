@@ -1,0 +1,27 @@
+"""A record to tell of, and what was told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lifesign.watch.signals import Log, Span
+
+DRY_RUN = {
+    "kind": "dry_run",
+    "trace": "c" * 32,
+    "id": "d" * 16,
+    "type": "order",
+    "index": 4,
+    "start": 1,
+    "end": 2,
+    "error": None,
+    "adjusted_count": 1,
+}
+
+
+def events(signals: list[Any]) -> list[str]:
+    return [signal.event for signal in signals if isinstance(signal, Log)]
+
+
+def names(signals: list[Any]) -> list[str]:
+    return [signal.name for signal in signals if isinstance(signal, Span)]
