@@ -71,8 +71,12 @@ class Stage:
         return {name: _sample(getattr(self, name).pid) for name in ("main", "twin", "sidecar")}
 
     def spooled(self) -> int:
-        """Bytes in the spool's folder."""
-        return sum(path.stat().st_size for path in self.spool.glob("*.jsonl")) if self.spool.exists() else 0
+        """Bytes in the files of the spool."""
+        total = 0
+        for path in self.spool.rglob("*.*"):
+            with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+                total += path.stat().st_size
+        return total
 
     def _tell(self, demo: subprocess.Popen[bytes], letter: str) -> None:
         assert demo.stdin is not None
