@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import threading
 import time
 import weakref
@@ -87,6 +88,7 @@ def test_nothing_stays_of_a_process(
 ) -> None:
     hooks: list[Any] = []
     monkeypatch.setattr(atexit, "register", hooks.append)
+    monkeypatch.setattr(os, "register_at_fork", lambda **of: hooks.append(of))
     threads = set(threading.enumerate())
     store = made()
     store.observe([snapshot(new_delays=(0.1,))], {"7-abc": resource})

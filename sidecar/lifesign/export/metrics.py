@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import replace
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import (
@@ -110,12 +112,13 @@ class _Process:
     ) -> None:
         temporality, aggregation = preferences
         self._reader = _Reader(preferred_temporality=temporality, preferred_aggregation=aggregation)
-        provider = MeterProvider(
-            metric_readers=[self._reader],
-            resource=encode.resource(resource),
-            exemplar_filter=AlwaysOffExemplarFilter(),
-            shutdown_on_exit=False,
-        )
+        with _no_hook_for_forks():
+            provider = MeterProvider(
+                metric_readers=[self._reader],
+                resource=encode.resource(resource),
+                exemplar_filter=AlwaysOffExemplarFilter(),
+                shutdown_on_exit=False,
+            )
         meter = provider.get_meter(semconv.SCOPE, semconv.VERSION)
         self._provider = provider  # the reader's hold on it is weak
         self._started = time.time_ns() - int(snapshot.uptime * 1e9)
@@ -153,3 +156,21 @@ class _Process:
             for point in data.data_points
         ]
         return replace(metric, data=replace(data, data_points=points))
+
+
+def _no_hook(**hooks: Any) -> None:
+    """Registers nothing."""
+
+
+@contextlib.contextmanager
+def _no_hook_for_forks() -> Iterator[None]:
+    """Keeps the SDK from registering one: the interpreter holds it for good, a kilobyte for each process ever watched.
+
+    The hook would make a provider fit for use in a forked child. The sidecar does not fork.
+    """
+    register = os.register_at_fork
+    os.register_at_fork = _no_hook
+    try:
+        yield
+    finally:
+        os.register_at_fork = register
