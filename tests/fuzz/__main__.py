@@ -6,22 +6,12 @@ Every input is made of one number, so a finding says how to see it again: ``--se
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import resource
-import sys
-import tempfile
 import time
-import traceback
-from pathlib import Path
-from random import Random
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
-from support.everything import Victims
-from support.mainprocess import Keeper
-
-_WARM = 2_000  # inputs until all code is loaded and every cache is full
-_GROWTH_MAX = 64 << 20  # bytes after that
-_SLOW = 5.0  # seconds for one input, on a machine that may do other things too
+from fuzz.share import WARM, run
 
 
 def main() -> int:
@@ -30,54 +20,20 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1_000_000, help="inputs; default a million")
     parser.add_argument("--seconds", type=float, default=3600.0, help="at most; default an hour")
     parser.add_argument("--seed", type=int, default=int(time.time()) << 32, help="the first input's number")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; default one a core")
     args = parser.parse_args()
-    logging.disable(logging.CRITICAL)
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    keeper = Keeper()
-    with tempfile.TemporaryDirectory(prefix="lifesign-fuzz-", dir=memory) as run:
-        victims = Victims(Path(run), keeper)
-        try:
-            return _run(victims, args.seed, args.count, args.seconds)
-        finally:
-            victims.close()
-            keeper.close()
-
-
-def _run(victims: Victims, seed: int, count: int, seconds: float) -> int:
-    began = reported = time.monotonic()
-    watched = findings = done = warm = 0
-    for done in range(1, count + 1):
-        number = seed + done - 1
-        started = time.monotonic()
-        try:
-            watched += victims.suffer(Random(number))
-        except Exception:
-            findings += 1
-            print(f"FOUND by --seed {number} --count 1\n{traceback.format_exc()}", flush=True)
-        now = time.monotonic()
-        if now - started > _SLOW:
-            findings += 1
-            print(f"SLOW: {now - started:.1f} s by --seed {number} --count 1", flush=True)
-        if done == _WARM:
-            warm = _peak()
-        if now - reported > 60:
-            reported = now
-            print(f"{done} inputs in {now - began:.0f} s, {findings} findings, peak {_peak() >> 20} MiB", flush=True)
-        if now - began > seconds:
-            break
-    grown = _peak() - warm if warm else 0
-    if grown > _GROWTH_MAX:
-        findings += 1
-        print(f"GROWN by {grown >> 20} MiB")
+    began = time.monotonic()
+    jobs = max(1, min(args.jobs, args.count))
+    bounds = [args.seed + args.count * job // jobs for job in range(jobs + 1)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(run, bounds, bounds[1:], [args.seconds] * jobs))
+    findings = sum(one.findings for one in found)
     print(
-        f"{done} inputs from --seed {seed} in {time.monotonic() - began:.0f} s, {watched} of them watched: "
-        f"{findings} findings, memory grew by {grown >> 20} MiB after the first {_WARM}"
+        f"{sum(one.inputs for one in found)} inputs from --seed {args.seed} in {time.monotonic() - began:.0f} s, "
+        f"{sum(one.watched for one in found)} of them watched: {findings} findings, memory grew by "
+        f"{max(one.grown for one in found) / (1 << 20):.1f} MiB after the first {WARM} of a process"
     )
     return 1 if findings else 0
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""What one process of the long run does: input after input, each with its own number."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from support.everything import Victims
+from support.mainprocess import Keeper
+
+WARM = 2_000  # inputs until all code is loaded and every cache is full
+_GROWTH_MAX = 16 << 20  # bytes after that
+_SLOW = 5.0  # seconds for one input, on a machine that may do other things too
+
+
+class Found(NamedTuple):
+    """What came of some inputs; `grown` is the peak of memory in bytes above that of the first ones."""
+
+    inputs: int
+    watched: int
+    findings: int
+    grown: int
+
+
+def run(first: int, end: int, seconds: float) -> Found:
+    """The inputs from `first` to before `end`, or as many as there is time for."""
+    logging.disable(logging.CRITICAL)
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    keeper = Keeper()
+    with tempfile.TemporaryDirectory(prefix="lifesign-fuzz-", dir=memory) as run:
+        victims = Victims(Path(run), keeper)
+        try:
+            return _suffer(victims, range(first, end), seconds)
+        finally:
+            victims.close()
+            keeper.close()
+
+
+def _suffer(victims: Victims, numbers: range, seconds: float) -> Found:
+    began = reported = time.monotonic()
+    watched = findings = done = warm = 0
+    for done, number in enumerate(numbers, 1):
+        started = time.monotonic()
+        try:
+            watched += victims.suffer(Random(number))
+        except Exception:
+            findings += 1
+            print(f"FOUND by --seed {number} --count 1\n{traceback.format_exc()}", flush=True)
+        now = time.monotonic()
+        if now - started > _SLOW:
+            findings += 1
+            print(f"SLOW: {now - started:.1f} s by --seed {number} --count 1", flush=True)
+        if done == WARM:
+            warm = _peak()
+        if now - reported > 60:
+            reported = now
+            print(f"{done} inputs in {now - began:.0f} s, {findings} findings, peak {_peak() >> 20} MiB", flush=True)
+        if now - began > seconds:
+            break
+    grown = _peak() - warm if warm else 0
+    if grown > _GROWTH_MAX:
+        findings += 1
+        print(f"GROWN by {grown >> 20} MiB", flush=True)
+    return Found(done, watched, findings, grown)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
