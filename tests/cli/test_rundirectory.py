@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from lifesign.cli import rundirectory
 from lifesign.errors import RunDirectoryError
+from support.mainprocess import Keeper
 
 
 @pytest.fixture
@@ -80,6 +82,50 @@ def test_several_are_listed(places: Path) -> None:
         with pytest.raises(RunDirectoryError, match="there are 2 run directories") as raised:
             rundirectory.find(None)
         assert raised.value.hint == f"--dir with one of {', '.join(sorted([one, two]))}"
+
+
+def test_of_several_the_one_in_use_is_found(places: Path, keeper: Keeper) -> None:
+    with rundirectory.made(None), rundirectory.made(None) as lived_in, rundirectory.made(None) as watched:
+        folder = Path(lived_in) / "4242-0000abcd"
+        folder.mkdir()
+        keeper("hold", folder / "life")
+        assert rundirectory.find(None) == lived_in
+
+        keeper("hold", Path(watched) / "sidecar.lock")
+        with pytest.raises(RunDirectoryError, match="there are 2 run directories"):
+            rundirectory.find(None)
+        keeper("free", folder / "life")
+        assert rundirectory.find(None) == watched
+        keeper("free", Path(watched) / "sidecar.lock")
+        with pytest.raises(RunDirectoryError, match="there are 3 run directories"):
+            rundirectory.find(None)
+
+
+def test_nothing_outside_is_asked_whether_it_is_in_use(
+    places: Path, tmp_path_factory: pytest.TempPathFactory, keeper: Keeper
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    keeper("hold", elsewhere / "life")
+    with rundirectory.made(None) as hostile, rundirectory.made(None):
+        (Path(hostile) / "4242-0000abcd").symlink_to(elsewhere)
+        (Path(hostile) / "sidecar.lock").symlink_to(elsewhere / "life")
+        os.mkfifo(os.path.join(hostile, "4243-0000abcd"))
+        with pytest.raises(RunDirectoryError, match="there are 2 run directories"):
+            rundirectory.find(None)
+    keeper("free", elsewhere / "life")
+
+
+def test_what_was_left_behind_goes_after_a_day_unless_it_is_in_use(places: Path, keeper: Keeper) -> None:
+    left, fresh, used = (Path(rundirectory.make(None)) for _ in range(3))
+    other = places / "other-old"
+    other.mkdir()
+    (left / "4242-0000abcd").mkdir()
+    keeper("hold", used / "sidecar.lock")
+    for path in (left, used, other):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    with rundirectory.made(None) as new:
+        assert sorted(places.iterdir()) == sorted([fresh, used, other, Path(new)])
+    keeper("free", used / "sidecar.lock")
 
 
 @pytest.mark.usefixtures("places")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -187,6 +188,7 @@ def test_what_is_kept_is_said(cli: Cli, capfd: pytest.CaptureFixture[str]) -> No
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def run(first: int, end: int, seconds: float) -> Found:
     logging.disable(logging.CRITICAL)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     keeper = Keeper()
-    with tempfile.TemporaryDirectory(prefix="lifesign-fuzz-", dir=memory) as run:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as run:
         victims = Victims(Path(run), keeper)
         try:
             return _suffer(victims, range(first, end), seconds)

@@ -23,8 +23,8 @@ def main() -> int:
     moments: list[report.Moment] = []
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with (
-        tempfile.TemporaryDirectory(prefix="lifesign-soak-") as folder,
-        tempfile.TemporaryDirectory(prefix="lifesign-soak-", dir=memory) as run,
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        tempfile.TemporaryDirectory(prefix="soak-", dir=memory) as run,
         stage(Path(folder), Path(run)) as playing,
     ):
         print(f"soaking for {seconds:.0f} s; sidecar {playing.sidecar.pid}, demo {playing.main.pid}", flush=True)

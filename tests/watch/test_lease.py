@@ -10,8 +10,8 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.watch.lease import FILE, Lease
-from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.lease import Lease
+from lifesign.watch.rundir import LEASE, RunDirectory
 from support.mainprocess import Keeper
 
 
@@ -23,12 +23,12 @@ def directory(run: Path) -> Iterator[RunDirectory]:
 
 
 def test_the_second_waits_until_the_first_is_gone(run: Path, directory: RunDirectory, keeper: Keeper) -> None:
-    keeper("hold", run / FILE)
+    keeper("hold", run / LEASE)
     lease = Lease(directory)
     assert [lease.take(), lease.take()] == [False, False]
-    keeper("free", run / FILE)
+    keeper("free", run / LEASE)
     assert lease.take()
-    assert (run / FILE).stat().st_mode & 0o777 == 0o600
+    assert (run / LEASE).stat().st_mode & 0o777 == 0o600
     lease.end()
     lease.end()
 
@@ -38,7 +38,7 @@ def test_what_is_taken_is_kept_until_its_end(run: Path, directory: RunDirectory)
     assert lease.take()
     looking = os.fork()
     if not looking:  # a process does not see its own record locks
-        with open(run / FILE, "rb+") as file:
+        with open(run / LEASE, "rb+") as file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -53,11 +53,11 @@ def test_where_the_lock_is_no_file_it_watches_all_the_same(run: Path, directory:
     precious = run.parent / "precious"
     precious.write_text("keep me")
     if made == "link":
-        (run / FILE).symlink_to(precious)
+        (run / LEASE).symlink_to(precious)
     elif made == "folder":
-        (run / FILE).mkdir()
+        (run / LEASE).mkdir()
     else:
-        os.mkfifo(run / FILE)
+        os.mkfifo(run / LEASE)
     lease = Lease(directory)
     assert lease.take()
     lease.end()

@@ -8,12 +8,14 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from typing import Iterator
 
 from lifesign.errors import RunDirectoryError
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
 _PREFIX = "lifesign-"
+_KEPT = 86400.0  # seconds for which one that nobody uses any more is kept
 
 
 @contextlib.contextmanager
@@ -46,7 +48,7 @@ def remove(path: str) -> None:
 
 
 def find(path: str | None) -> str:
-    """The run directory to look into: `path`, or the only one that this user has.
+    """The run directory to look into: `path`, or the only one of this user's that is in use, or that there is.
 
     Raises:
         RunDirectoryError: there is none, or there are several to choose from.
@@ -55,16 +57,40 @@ def find(path: str | None) -> str:
         if not os.path.isdir(path):
             raise RunDirectoryError(f"there is no run directory {path}", "--dir with the LIFESIGN_DIR of the service")
         return path
-    found = sorted(
-        entry for place in _places() for entry in glob.glob(os.path.join(place, _PREFIX + "*")) if _is_ours(entry)
-    )
+    found = _private()
     if not found:
         raise RunDirectoryError("no run directory of yours is here", "lifesign run -- CMD, or --dir DIR")
+    found = [entry for entry in found if _is_in_use(entry)] or found
     if len(found) > 1:
         raise RunDirectoryError(
             f"there are {len(found)} run directories of yours", f"--dir with one of {', '.join(found)}"
         )
     return found[0]
+
+
+def _sweep() -> None:
+    """Removes what supervisors that were killed left behind, and nobody has looked at for a day: it takes memory."""
+    before = time.time() - _KEPT
+    for path in _private():
+        with contextlib.suppress(OSError):
+            if os.lstat(path).st_mtime < before and not _is_in_use(path):
+                remove(path)
+
+
+def _is_in_use(path: str) -> bool:
+    """Whether a sidecar watches a run directory, or a process lives in it."""
+    from lifesign.watch.rundir import RunDirectory  # the supervisor has no use for it
+
+    try:
+        with contextlib.closing(RunDirectory(path)) as directory:
+            return directory.is_in_use()
+    except RunDirectoryError:
+        return False
+
+
+def _private() -> list[str]:
+    found = (entry for place in _places() for entry in glob.glob(os.path.join(place, _PREFIX + "*")))
+    return sorted(filter(_is_ours, found))
 
 
 def _places() -> list[str]:
@@ -83,6 +109,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _make_private() -> str:
+    _sweep()
     place = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
     try:
         return tempfile.mkdtemp(prefix=_PREFIX, dir=place)

@@ -8,9 +8,7 @@ import logging
 import os
 import stat
 
-from lifesign.watch.rundir import RunDirectory
-
-FILE = "sidecar.lock"
+from lifesign.watch.rundir import LEASE, RunDirectory
 
 _logger = logging.getLogger("lifesign.watch")
 
@@ -49,8 +47,8 @@ class Lease:
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(FILE, flags, 0o600, dir_fd=self._directory.descriptor)
+        descriptor = os.open(LEASE, flags, 0o600, dir_fd=self._directory.descriptor)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.EINVAL, f"{FILE} is not a regular file")
+            raise OSError(errno.EINVAL, f"{LEASE} is not a regular file")
         return descriptor

@@ -10,9 +10,10 @@ from itertools import islice
 
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.diagnosis import Ending
-from lifesign.wire.reader import PulseError, open_regular
+from lifesign.wire.reader import PulseError, is_locked, open_regular
 
 _FOLDER = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
+LEASE = "sidecar.lock"  # held by the sidecar that watches
 PROCESSES_MAX = 1000
 _ENTRIES_MAX = 100_000  # of the directory that are looked at
 _RUN_STATE_BYTES = 4096
@@ -55,9 +56,9 @@ class RunDirectory:
     def close(self) -> None:
         os.close(self.descriptor)
 
-    def exists(self) -> bool:
-        """Whether the directory is still there, and not deleted under us."""
-        return os.fstat(self.descriptor).st_nlink > 0
+    def is_in_use(self) -> bool:
+        """Whether some other process watches it, or lives in it."""
+        return _is_held(LEASE, self.descriptor) or any(map(self._is_alive, self.names()))
 
     def names(self, most: int = PROCESSES_MAX) -> list[str]:
         """Names of the process folders, at most `most`, the lowest first."""
@@ -84,6 +85,16 @@ class RunDirectory:
                 os.close(folder)
             os.rmdir(key, dir_fd=self.descriptor)
 
+    def _is_alive(self, key: str) -> bool:
+        try:
+            folder = self.open(key)
+        except OSError:
+            return False
+        try:
+            return _is_held("life", folder)
+        finally:
+            os.close(folder)
+
     def ending(self, pid: int) -> Ending:
         """What ``run.json`` says of the end of `pid`; the exit status speaks of CMD's own process only."""
         try:
@@ -106,3 +117,16 @@ class RunDirectory:
         if state["pid"] != pid:
             return Ending(asked)
         return Ending(asked, exit_code, signal, exit_code is None and signal is None)
+
+
+def _is_held(name: str, directory: int) -> bool:
+    try:
+        descriptor = open_regular(name, directory)
+    except (OSError, PulseError):
+        return False
+    try:
+        return is_locked(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
