@@ -103,6 +103,10 @@ class OtlpServer(Received):
         """Says what the next requests of a kind are answered with."""
         self._scripts[kind].extend(answers)
 
+    def relent(self) -> None:
+        """From now on everything is accepted."""
+        self._scripts.clear()
+
     def pending(self, kind: str) -> int:
         """How many answers the script of a kind still has."""
         return len(self._scripts[kind])
