@@ -170,7 +170,11 @@ class HttpServer(OtlpServer):
             def log_message(self, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                """A client that was killed in the middle is no error of ours."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = False  # so that closing it waits for them
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.002,), daemon=True)
         self._thread.start()
