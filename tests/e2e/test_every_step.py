@@ -70,7 +70,7 @@ PARTS = [
     Part("delivered", 40, _arrived),
     Part("out_of_the_spool", 40, _arrived, before=True),
     Part("buried", 40, _buried, program=(str(VICTIMS / "hasty.py"),)),
-    Part("dropped", 200, _full, {"traces": DOWN, "logs": DOWN}, {"LIFESIGN_SPOOL_SIZE": "64KiB"}, over=200),
+    Part("dropped", 110, _full, {"traces": DOWN, "logs": DOWN}, {"LIFESIGN_SPOOL_SIZE": "64KiB"}, over=130),
     Part(
         "refused",
         40,
@@ -124,6 +124,9 @@ class Rehearsed:
             server.relent()
             self._end(scene, server, scene.sidecar(), lambda: scene.account().lost == 0)
             return status, scene.account(), scene.said.read_text(errors="replace")
+        except AssertionError:
+            print(f"\n{step}, {fault}: {scene.account()}\n{scene.said.read_text(errors='replace')}")
+            raise
         finally:
             scene.close()
             server.stop()
@@ -185,7 +188,7 @@ def test_killed_at_each_step(rehearsed: Rehearsed) -> None:
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"] if FULL else ["EIO"])
 def test_each_step_fails(rehearsed: Rehearsed, error: str) -> None:
-    chosen = _chosen(rehearsed.steps())
+    chosen = _chosen([step for step in rehearsed.steps() if step.changes or error != "ENOSPC"])
     ended = Counter[int]()
     for step in chosen:
         status, account, said = rehearsed.account(step, error)
