@@ -68,6 +68,12 @@ class SpoolError(LifesignError):
     exit_code = EXIT_USAGE
 
 
+class SpoolFailedError(SpoolError):
+    """The disk failed, or is full: nothing is wrong with the settings, it may be better later."""
+
+    exit_code = EXIT_FAILED
+
+
 class SpoolHeldError(SpoolError):
     """Another sidecar uses this spool: nothing is wrong with the settings, it may end."""
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -69,21 +69,32 @@ class Scene:
         assert process.stdout.readline() == b"ready\n", self.said.read_text()
         return process
 
-    def sidecar(self, run: Path | None = None) -> subprocess.Popen[bytes]:
-        """Starts a sidecar over the run directory; its spool is the same in each of its lives."""
+    def sidecar(
+        self, run: Path | None = None, *, under: Sequence[str] = (), program: Sequence[str] = ("-m", "lifesign")
+    ) -> subprocess.Popen[bytes]:
+        """Starts a sidecar over the run directory; its spool is the same in each of its lives.
+
+        Args:
+            under: a command that starts it, such as a tracer; it must be the sidecar's own process in the end.
+            program: what Python is to run.
+        """
         environ = environment(LIFESIGN_SPOOL_DIR=str(self.spool), **self.environ)
         del environ["LIFESIGN_PAGE_ADDR"]
         environ = {name: value for name, value in environ.items() if value}
         self._before = self._introductions()
         with open(self.said, "ab") as said:
-            command = [sys.executable, "-m", "lifesign", "watch", "--dir", str(run or self.run)]
+            command = [*under, sys.executable, *program, "watch", "--dir", str(run or self.run)]
             process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         self._processes.append(process)
         return process
 
     def exports(self) -> None:
         """Waits until the sidecar that was started last is at work."""
-        self.until(lambda: self._introductions() > self._before)
+        self.until(self.introduced)
+
+    def introduced(self) -> bool:
+        """Whether the sidecar that was started last is at work."""
+        return self._introductions() > self._before
 
     def _introductions(self) -> int:
         return self.said.read_text(errors="replace").count("exporting to") if self.said.exists() else 0

@@ -114,6 +114,22 @@ async def test_metrics_have_one_attempt_each(
     assert caplog.text.count("metrics do not reach") == 1
 
 
+async def test_one_whose_metrics_cannot_be_encoded_does_not_take_those_of_others_with_it(
+    tmp_path: Path, collector: HttpServer, snapshot: Callable[..., Snapshot]
+) -> None:
+    resources = [Resource(f"{number}-abc", {"service.name": f"shop {number}"}) for number in range(5)]
+    collector.script("metrics", Answer(413))  # a request that is too large is halved, too
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
+        await pipeline.put(resources, [])
+        pipeline.observe([snapshot(key=one.key, tasks=1 << 70 if one.key == "3-abc" else 4) for one in resources])
+    arrived = [
+        of_resource.resource.attributes[0].value.string_value
+        for request in collector.of("metrics")
+        for of_resource in request.resource_metrics
+    ]
+    assert sorted(set(arrived)) == ["shop 0", "shop 1", "shop 2", "shop 4"]
+
+
 async def test_the_last_push_is_tried_again(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:

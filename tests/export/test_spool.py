@@ -100,7 +100,7 @@ async def test_a_cursor_that_cannot_be_read_delivers_again(
     await spool.commit(batch)
     await spool.close()
     for broken in ("{", '{"segment":-1,"offset":0}'):
-        (tmp_path / "cursor").write_text(broken)
+        (tmp_path / "counts.json").write_text(broken)
         again = await opened(tmp_path)
         batch = await again.read(9)
         assert batch is not None
@@ -180,7 +180,7 @@ async def test_links_are_not_followed(tmp_path: Path, resource: Resource, span: 
     secret.write_text("keep me\n")
     spool_dir = tmp_path / "spool"
     spool_dir.mkdir()
-    for name in ("0000000000000001.jsonl", "rejected.jsonl", "cursor", "cursor.new", "counts.json"):
+    for name in ("0000000000000001.jsonl", "rejected.jsonl", "counts.json"):
         (spool_dir / name).symlink_to(secret)
     spool = await opened(spool_dir)
     await spool.append([resource], [span(1)])

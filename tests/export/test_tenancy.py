@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from lifesign.errors import SpoolError, SpoolHeldError
-from lifesign.export.tenancy import Tenancy, default_directory, first_free
+from lifesign.export.tenancy import Tenancy, default_directory, first_free, refusal
 
 HOLDER = """
 import sys, pathlib
-from lifesign.export.tenancy import Tenancy
+from lifesign.export.tenancy import Tenancy, refusal
 tenancy = Tenancy(pathlib.Path(sys.argv[1]) / "0")
 print("held", flush=True)
 input()
@@ -88,3 +90,8 @@ def test_what_was_left_undelivered_is_found_by_whoever_comes_next(tmp_path: Path
     found = first_free(tmp_path, "/run")
     assert found.directory == tmp_path / "2"
     found.end()
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.EIO, 1), (errno.ENOSPC, 1), (errno.EROFS, 3), (errno.EACCES, 3)])
+def test_what_may_be_better_at_the_next_start_is_no_error_of_usage(tmp_path: Path, number: int, status: int) -> None:
+    assert refusal(tmp_path, OSError(number, os.strerror(number))).exit_code == status

@@ -66,6 +66,7 @@ def identity(**changes: Any) -> dict[str, Any]:
         "parent_span": None,
         "otel_service_name": "",
         "otel_resource_attributes": "",
+        "worker": False,
         "agent": "0.1.0",
         **changes,
     }

@@ -103,6 +103,10 @@ class OtlpServer(Received):
         """Says what the next requests of a kind are answered with."""
         self._scripts[kind].extend(answers)
 
+    def relent(self) -> None:
+        """From now on everything is accepted."""
+        self._scripts.clear()
+
     def pending(self, kind: str) -> int:
         """How many answers the script of a kind still has."""
         return len(self._scripts[kind])
@@ -166,7 +170,11 @@ class HttpServer(OtlpServer):
             def log_message(self, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                """A client that was killed in the middle is no error of ours."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = False  # so that closing it waits for them
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.002,), daemon=True)
         self._thread.start()

@@ -50,6 +50,15 @@ def test_the_sidecars_environment_fills_what_is_missing() -> None:
     assert "" not in made
 
 
+@pytest.mark.parametrize(
+    ("given", "worker", "instance"),
+    [("shop-0", False, "shop-0"), ("shop-0", True, "shop-0-4242"), ("", True, "0b5f7a52-0000-4000-8000-000000000001")],
+)
+def test_workers_share_no_instance_id(given: str, worker: bool, instance: str) -> None:
+    me = identity(otel_resource_attributes=f"service.instance.id={given}", worker=worker)  # type: ignore[arg-type]
+    assert resource("k", me, {}).attributes["service.instance.id"] == instance
+
+
 def vitals(beats: int, ring: dict[int, int]) -> Vitals:
     signs = LoopSigns(layout.LOOP_RUNNING, 1, beats, 0, 0, 0, 0, 0)
     delays = tuple(ring.get(word, 0) for word in range(512))

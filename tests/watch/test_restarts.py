@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import time
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from lifesign.watch import watcher as watcher_module
+from lifesign.watch.process import WatchedProcess
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.signals import Log, Span
 from watch.told import DRY_RUN
@@ -95,12 +98,87 @@ async def test_want_of_descriptors_is_no_reason_to_leave_a_process_alone(
 ) -> None:
     main().pulse.ring.append(DRY_RUN)
     watching = sidecar()
-
-    def refuse(*_: object) -> int:
-        raise OSError(reason, os.strerror(reason))
-
     with monkeypatch.context() as patched:
-        patched.setattr(RunDirectory, "open", refuse)
+        patched.setattr(RunDirectory, "open", refuse(reason))
         assert await watching.look() == []
     assert len(await watching.look()) == 1
     assert watching.rejected.count == 0
+
+
+def refuse(reason: int) -> Callable[..., Any]:
+    """Fails in place of a call."""
+
+    def refused(*_: object, **__: object) -> Any:
+        raise OSError(reason, os.strerror(reason))
+
+    return refused
+
+
+async def test_a_look_that_broke_off_is_made_good(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    service = main()
+    watching = sidecar()
+    service.pulse.ring.append(DRY_RUN)
+    assert len(await watching.look()) == 1
+    service.pulse.ring.append(DRY_RUN)
+    with monkeypatch.context() as patched:
+        # The ring has been read by then: what is in it must not be lost with the look.
+        patched.setattr(WatchedProcess, "_report_dropped", refuse(errno.EIO))
+        assert await watching.look() == []
+        assert await watching.look() == []
+    assert caplog.text.count("cannot be watched for now: [Errno 5]") == 1
+    assert len(await watching.look()) == 1
+    assert await watching.look() == []
+
+
+async def test_a_folder_that_could_not_be_opened_is_tried_again(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = main()
+    service.pulse.ring.append(DRY_RUN)
+    assert len(await sidecar().look()) == 1
+    service.pulse.ring.append(DRY_RUN)
+    watching = sidecar()
+    with monkeypatch.context() as patched:
+        patched.setattr(RunDirectory, "open", refuse(errno.EIO))
+        assert await watching.look() == []
+    assert await watching.look() == [], "not at each look"
+    later = time.monotonic() + 10.0
+    monkeypatch.setattr(watcher_module.time, "monotonic", lambda: later)
+    assert len(await watching.look()) == 1, "from where the life before had come to"
+
+
+async def test_an_ended_process_is_read_to_its_end_before_its_folder_goes(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "_KEEP_SECONDS", -1.0)
+    monkeypatch.setattr("lifesign.wire.lane._STEPS_MAX", 10)
+    service = main()
+    for _ in range(25):
+        service.pulse.ring.append(DRY_RUN)
+    service.die()
+    watching = sidecar()
+    for _ in range(5):
+        await watching.look()
+    assert sum(isinstance(signal, Span) and signal.name.startswith("dry_run") for signal in watching.told) == 25
+    assert not service.folder.exists()
+
+
+async def test_cursors_of_processes_long_gone_do_not_pile_up(
+    main: Callable[..., Any], sidecar: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cursors.json"
+    service = main()
+    service.pulse.ring.append(DRY_RUN)
+    await sidecar().look()
+    kept = json.loads(file.read_text())
+    assert list(kept) == [service.key]
+    file.write_text(json.dumps({**kept, "99-0000aaaa": kept[service.key]}))
+    watching = sidecar()
+    with monkeypatch.context() as patched:
+        patched.setattr(RunDirectory, "listed", refuse(errno.EIO))
+        await watching.look()
+    assert len(json.loads(file.read_text())) == 2, "a directory that cannot be read is not an empty one"
+    assert await watching.look() == []
+    assert list(json.loads(file.read_text())) == [service.key]

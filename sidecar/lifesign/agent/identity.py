@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$")
 _BLOCK_TEXT = 1000  # characters of a free text, so that all of them fit into one block
-
+_FORKED = 0x40  # the kernel's PF_FORKNOEXEC: forked, and no program started in it since
 
 _ids = Random(int.from_bytes(os.urandom(16), "little"))
 
@@ -57,6 +57,7 @@ def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
         "parent_span": parent.group(2) if parent else None,
         "otel_service_name": environ.get("OTEL_SERVICE_NAME", "")[:_BLOCK_TEXT],
         "otel_resource_attributes": environ.get("OTEL_RESOURCE_ATTRIBUTES", "")[:_BLOCK_TEXT],
+        "worker": _is_worker(),
         "agent": semconv.VERSION,
     }
 
@@ -78,13 +79,29 @@ def _command() -> str:
     return command
 
 
+def _is_worker() -> bool:
+    """Whether this process was forked, or made by multiprocessing, rather than started as a program."""
+    # It may be in the middle of its import, in another thread.
+    parent = getattr(sys.modules.get("multiprocessing.process"), "parent_process", None)
+    if parent is not None and parent() is not None:
+        return True
+    try:
+        return bool(int(_stat()[6]) & _FORKED)
+    except (OSError, ValueError, IndexError):
+        return False
+
+
 def _age_ns() -> int:
     """How long ago this process began; 0 where the platform does not tell."""
     try:
-        with open("/proc/self/stat", "rb") as file:
-            # The second field is a name in brackets that may hold anything, spaces and brackets too.
-            ticks = int(file.read().rpartition(b")")[2].split()[19])
-        started = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        started = int(_stat()[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
         return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started)
     except (OSError, ValueError, IndexError, AttributeError):
         return 0
+
+
+def _stat() -> list[bytes]:
+    """The fields of ``/proc/self/stat`` from the third on."""
+    with open("/proc/self/stat", "rb") as file:
+        # The second field is a name in brackets that may hold anything, spaces and brackets too.
+        return file.read().rpartition(b")")[2].split()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import islice
 from pathlib import Path
 
 from lifesign.export.complaint import Complaint
 from lifesign.export.reader import Reader
 from lifesign.export.rejected import RejectedFile
-from lifesign.export.segments import Position, Segments
-from lifesign.export.tally import Tally
+from lifesign.export.segments import Segments
+from lifesign.export.tally import Position, Tally
 from lifesign.export.waiting import Waiting
 from lifesign.watch.signals import Resource, Signal
 
@@ -25,7 +24,10 @@ class Disk:
     Args:
         directory: a directory that nobody else writes to.
         limit: most bytes of segments; the oldest go first.
-        tally: counts what is lost.
+        tally: of what was lost and how far the rest is delivered.
+
+    Raises:
+        OSError: the directory cannot be read.
     """
 
     def __init__(self, directory: Path, limit: int, tally: Tally) -> None:
@@ -33,15 +35,17 @@ class Disk:
         self.rejected = RejectedFile(directory)
         self._limit = limit
         self._tally = tally
-        self._segments = Segments(directory, min(SEGMENT_SIZE, max(1, limit // SEGMENTS_MIN)))
-        self._reader = Reader(self._segments, self.rejected, tally.counts)
+        segment_size = min(SEGMENT_SIZE, max(1, limit // SEGMENTS_MIN))
+        self._segments = Segments(directory, segment_size, max(tally.cursor.segment, tally.counts.gone))
+        if tally.counts.gone in self._segments.numbers:  # a kill came between its count and its end
+            self._segments.remove(tally.counts.gone)
+        self._reader = Reader(self._segments, self.rejected, tally.cursor)
         self._write_complaint = Complaint()
-        self._cursor_complaint = Complaint()
 
     @property
     def size(self) -> int:
         """Bytes that are not delivered yet."""
-        cursor = self._segments.cursor
+        cursor = self._tally.cursor
         return sum(
             self._segments.size(number) - (cursor.offset if number == cursor.segment else 0)
             for number in self._segments.numbers
@@ -70,14 +74,22 @@ class Disk:
     async def trim(self) -> int:
         """Drops the oldest segments until the bound holds; returns how many signals were lost with them."""
         dropped = 0
-        while self._segments.total > self._limit and len(self._segments.numbers) > 1:
-            oldest = self._segments.numbers[0]
-            skipped = await self._reader.skip(oldest)
+        while self._segments.total > self._limit and (oldest := self._oldest()) is not None:
+            try:
+                skipped = await self._reader.skip(oldest)
+            except OSError:
+                break  # with the next write
             dropped += skipped
             self._tally.counts.spool += skipped
+            self._tally.counts.gone = oldest
             await self._tally.save()
             self._segments.remove(oldest)
         return dropped
+
+    def _oldest(self) -> int | None:
+        """The segment to drop: never the newest, nor the one of a batch on its way, which a kill would take along."""
+        on_its_way = self._reader.position.segment if self._reader.position != self._tally.cursor else None
+        return next((number for number in self._segments.numbers[:-1] if number != on_its_way), None)
 
     async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal], Position]:
         """The next signals, at most `limit`, their resources by key, and the position after them.
@@ -93,12 +105,10 @@ class Disk:
     async def move_cursor(self, position: Position) -> None:
         """Says that everything before `position` is done with."""
         segments = self._segments
+        if position >= self._reader.position:
+            self._tally.counts.invalid += self._reader.take_invalid()
+        self._tally.cursor = max(position, self._tally.cursor)
         await self._tally.save()
-        if position > segments.cursor:
-            try:
-                await asyncio.to_thread(segments.store_cursor, position)
-            except OSError as error:  # worst case: the next life delivers some of it again
-                self._cursor_complaint.say("the cursor of %s cannot be written: %s", self.directory, error.strerror)
         for number in segments.numbers:
             is_at_end = segments.is_sealed(number) and position.offset >= segments.size(number)
             if number < position.segment or (number == position.segment and is_at_end):
@@ -107,4 +117,4 @@ class Disk:
     async def close(self) -> None:
         """Ends the active segment, and deletes it when all of it was delivered."""
         await self._segments.seal()
-        await self.move_cursor(self._segments.cursor)
+        await self.move_cursor(self._tally.cursor)

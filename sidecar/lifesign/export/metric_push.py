@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Sequence
+
+from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics
 
 from lifesign.export.lane import Lane
 from lifesign.export.metrics import Metrics
 from lifesign.export.off_loop import off_loop
-from lifesign.export.outcome import Delivered, Refused
+from lifesign.export.outcome import Delivered, Outcome, Refused, Retry
 
 _LAST_PAUSES = (0.1, 0.4)  # seconds between the attempts of the last push
 
@@ -71,7 +74,7 @@ class MetricPush:
         collection = await off_loop(self.metrics.collect)
         if not collection.data.resource_metrics:
             return True
-        outcome = await self.lane.attempt(collection.data)
+        outcome = await self._send(collection.data.resource_metrics)
         if isinstance(outcome, Delivered):
             self.metrics.forget(collection.gone)
             return True
@@ -81,3 +84,15 @@ class MetricPush:
         target = self.lane.exporter.target
         self.lane.complaint.say("metrics do not reach %s: %s", target.shown, outcome.why)
         return isinstance(outcome, Refused)
+
+    async def _send(self, of_resources: Sequence[ResourceMetrics]) -> Outcome:
+        """Sends them in one request, or in halves where it is the request that fails: one must not cost the others."""
+        outcome = await self.lane.attempt(MetricsData(of_resources))
+        if not (isinstance(outcome, Refused) and outcome.divisible and len(of_resources) > 1):
+            return outcome
+        middle = len(of_resources) // 2
+        first = await self._send(of_resources[:middle])
+        if isinstance(first, Retry):
+            return first
+        second = await self._send(of_resources[middle:])
+        return first if isinstance(second, Delivered) else second

@@ -20,7 +20,7 @@ from lifesign.export.metrics import Metrics
 from lifesign.export.otlp import open_exporters
 from lifesign.export.spool import Spool
 from lifesign.export.targets import LOGS, METRICS, TRACES
-from lifesign.export.tenancy import Tenancy, default_directory, first_free
+from lifesign.export.tenancy import Tenancy, default_directory, first_free, refusal
 from lifesign.settings import Settings
 from lifesign.watch.signals import Resource, Signal, Snapshot, Span
 from lifesign.watch.states import ENDED
@@ -82,7 +82,7 @@ class Pipeline:
 
         Raises:
             SpoolHeldError: another sidecar uses the spool directory that the settings name.
-            SpoolError: that directory cannot be used.
+            SpoolError: a spool cannot be used; SpoolFailedError where another start may find it better.
         """
         self._tenancy = self._find_place()
         self._lanes = {kind: Lane(exporter) for kind, exporter in self._exporters.items()}
@@ -91,7 +91,11 @@ class Pipeline:
             # Each has a spool of its own, so that a kind the Collector does not take neither holds up nor
             # pushes out the other.
             folder = self._tenancy.folder(kind) if self._tenancy is not None else None
-            spool = self._spools[kind] = await Spool.open(folder, self._settings.spool_size // len(kinds))
+            try:
+                spool = await Spool.open(folder, self._settings.spool_size // len(kinds))
+            except OSError as error:
+                raise refusal(folder or Path(), error) from None
+            self._spools[kind] = spool
             delivery = Delivery(spool, self._lanes[kind])
             self._deliveries.append(delivery)
             self._tasks.append(asyncio.create_task(delivery.run(), name=f"lifesign-{kind}"))

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import errno
-from collections import deque
+from collections import Counter, deque
 from io import BytesIO
 
 from lifesign.export import lines
 from lifesign.export.complaint import Complaint
 from lifesign.export.rejected import RejectedFile
-from lifesign.export.segments import Position, Segments
-from lifesign.export.tally import Counts
+from lifesign.export.segments import Segments
+from lifesign.export.tally import Position
 from lifesign.watch.signals import Resource, Signal
 
 BATCH_BYTES = 1 << 20  # of lines: a Collector takes 4 MiB in one gRPC message by default
 _PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these are about us, not about the file
+_LASTING = (errno.ENOENT, errno.ELOOP, errno.ENODATA)  # deleted, replaced by a link, cut short
+_TRIES = 10  # of a file that fails in another way, before it is left out
+_SHORT_LINE = 128  # bytes; by this the signals are counted in a file that was never read: rather too many
 
 
 class Reader:
-    """Reads on from the cursor of `segments`; a whole segment, or what is new in it, at a time.
+    """Reads on from `position`; a whole segment, or what is new in it, at a time."""
 
-    Args:
-        counts: where it counts as `invalid` what cannot be read.
-    """
-
-    def __init__(self, segments: Segments, rejected: RejectedFile, counts: Counts) -> None:
+    def __init__(self, segments: Segments, rejected: RejectedFile, position: Position) -> None:
         self._segments = segments
         self._rejected = rejected
-        self._counts = counts
         self._lines: deque[bytes] = deque()
         self._resources: dict[str, Resource] = {}  # that stood in the segment so far
         self._entered = False
         self._taken = 0  # signals of the segment that were read
-        self.position = segments.cursor  # everything before it was read
+        self.position = position  # everything before it was read
+        self._invalid = 0  # signals before it that could not be read
+        self._failures: Counter[int] = Counter()  # by segment
         self.unreadable = Complaint()
 
     async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal]]:
         """The next signals, at most `limit`, with their resources by key; none at the end of the spool.
 
         Raises:
-            OSError: we lack what it takes to open a file; it is worth another try.
+            OSError: a file cannot be read for now; it is worth another try.
         """
         while await self._load():
             signals: list[Signal] = []
@@ -63,7 +63,7 @@ class Reader:
             self.position = Position(self.position.segment, offset)
             self._taken += len(signals)
             if garbage:
-                self._counts.invalid += len(garbage)
+                self._invalid += len(garbage)
                 await self._rejected.add(garbage, "invalid")
             if signals:
                 return {signal.resource: self._resources[signal.resource] for signal in signals}, signals
@@ -88,11 +88,13 @@ class Reader:
             try:
                 await self._fetch(number)
             except OSError as error:
-                if error.errno in _PASSING:
+                if not self._is_lasting(number, error):
                     raise
                 self.unreadable.say("cannot read %s: %s; it is left out", self._segments.path(number), error.strerror)
-                self._counts.invalid += self._unread(number)
-                self._segments.forget(number)
+                self._invalid += self._unread(number)
+                await self._segments.give_up(number)
+                self.position = Position(number + 1, 0)
+                self._entered = False
         return True
 
     async def _fetch(self, number: int) -> None:
@@ -117,20 +119,42 @@ class Reader:
             self._resources[content.key] = content
 
     async def skip(self, number: int) -> int:
-        """Gives up what is unread in a segment that is about to go; returns how many signals that is."""
+        """Gives up what is unread in a segment that is about to go; returns how many signals that is.
+
+        Raises:
+            OSError: it cannot be read for now; it is worth another try.
+        """
         if number < self.position.segment:
             return 0
-        start = 0
-        if number == self.position.segment:
-            start = self.position.offset
-            self._lines.clear()
+        start = self.position.offset if number == self.position.segment else 0
         try:
             content = await self._segments.read(number, start)
-        except OSError:
+        except OSError as error:
+            if not self._is_lasting(number, error):
+                raise
             return self._unread(number)
+        finally:
+            if number == self.position.segment:
+                self._lines.clear()
         return sum(not line.startswith(lines.RESOURCE_PREFIX) for line in BytesIO(content))
 
     def _unread(self, number: int) -> int:
-        """How many signals of a segment were not read, as far as we wrote them: 1 where another life did."""
-        taken = self._taken if self._entered and number == self.position.segment else 0
-        return max(1, self._segments.count(number) - taken)
+        """How many signals of a segment were not read; of one that another life wrote it is a guess."""
+        entered = self._entered and number == self.position.segment
+        written = self._segments.count(number)
+        if written:
+            return max(1, written - (self._taken if entered else 0))
+        unread = self._segments.size(number) - (self.position.offset if number == self.position.segment else 0)
+        return max(1, unread // _SHORT_LINE)
+
+    def _is_lasting(self, number: int, error: OSError) -> bool:
+        """Whether to give a file up for an error."""
+        if error.errno in _PASSING:
+            return False
+        self._failures[number] += 1
+        return error.errno in _LASTING or self._failures[number] >= _TRIES
+
+    def take_invalid(self) -> int:
+        """How many signals could not be read since this was last asked."""
+        taken, self._invalid = self._invalid, 0
+        return taken

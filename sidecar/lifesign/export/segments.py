@@ -7,6 +7,7 @@ by a kill stays the last one of its file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -14,22 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 import aiofiles
-import msgspec
 
 from lifesign.watch.signals import Resource, Signal
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
 
-CURSOR_NAME = "cursor"
 _SEGMENT_NAME = re.compile(r"(\d{16})\.jsonl")
-
-
-class Position(msgspec.Struct, frozen=True, order=True):
-    """A place in the spool: byte `offset` of segment number `segment`."""
-
-    segment: int
-    offset: int
 
 
 class Entry(NamedTuple):
@@ -56,9 +48,13 @@ class Segments:
     Args:
         directory: an existing directory that nobody else writes to.
         segment_size: bytes after which a new segment begins. No line may be longer.
+        after: numbers up to this one are used up.
+
+    Raises:
+        OSError: the directory cannot be read.
     """
 
-    def __init__(self, directory: Path, segment_size: int) -> None:
+    def __init__(self, directory: Path, segment_size: int, after: int) -> None:
         self._directory = directory
         self.segment_size = segment_size
         self._sizes: dict[int, int] = {}  # bytes of each segment, oldest first
@@ -67,8 +63,7 @@ class Segments:
             match = _SEGMENT_NAME.fullmatch(entry.name)
             if match and entry.is_file(follow_symlinks=False):
                 self._sizes[int(match[1])] = entry.stat(follow_symlinks=False).st_size
-        self.cursor = self._load_cursor()
-        self._next = max([self.cursor.segment, *self._sizes]) + 1
+        self._next = max([after, *self._sizes]) + 1
         self._active: _Active | None = None
 
     @property
@@ -133,11 +128,11 @@ class Segments:
     async def _roll(self) -> _Active:
         await self.seal()
         number = self._next
+        self._next += 1  # whatever becomes of this one: a number that is taken would be in the way for ever
         flags = os.O_EXCL | os.O_NOFOLLOW
         file = await aiofiles.open(
             self.path(number), "ab", buffering=0, opener=lambda path, given: os.open(path, given | flags, 0o600)
         )
-        self._next += 1
         self._sizes[number] = 0
         self._active = _Active(number, file)
         return self._active
@@ -148,13 +143,14 @@ class Segments:
         try:
             while left:
                 left = left[await active.file.write(left) :]
+            links = os.fstat(active.file.fileno()).st_nlink
         except OSError:
             try:
                 await active.file.truncate(size)
             except OSError:  # then the rest of this file is never read in this life
                 await self.seal()
             raise
-        if not os.fstat(active.file.fileno()).st_nlink:
+        if not links:
             await self.seal()
             raise FileNotFoundError(errno.ENOENT, "it was deleted")
         self._sizes[active.number] = size + len(content)
@@ -163,56 +159,39 @@ class Segments:
         """Ends the active segment."""
         active, self._active = self._active, None
         if active is not None:
-            await active.file.close()
+            with contextlib.suppress(OSError):  # each write was checked, and the descriptor is gone all the same
+                await active.file.close()
 
     async def read(self, number: int, start: int = 0) -> bytes:
         """What stands in a segment from byte `start` on.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: the file cannot be read, or is shorter than it was.
         """
+        length = max(0, self._sizes[number] - start)
         async with aiofiles.open(
             self.path(number), "rb", opener=lambda path, given: os.open(path, given | os.O_NOFOLLOW)
         ) as file:
             await file.seek(start)
-            return await file.read(max(0, self._sizes[number] - start))
+            content: bytes = await file.read(length)
+        if len(content) < length:
+            raise OSError(errno.ENODATA, "it was cut short")
+        return content
 
     def remove(self, number: int) -> None:
         """Deletes a segment; one that cannot be deleted is forgotten until the next start."""
-        self.forget(number)
+        self._forget(number)
         try:
             self.path(number).unlink(missing_ok=True)
         except OSError:
             return
 
-    def forget(self, number: int) -> None:
-        """Leaves a segment that cannot be read where it is."""
+    async def give_up(self, number: int) -> None:
+        """Leaves a segment that cannot be read where it is, and writes no more to it."""
+        self._forget(number)
+        if not self.is_sealed(number):
+            await self.seal()
+
+    def _forget(self, number: int) -> None:
         del self._sizes[number]
         self._counts.pop(number, None)
-
-    def _load_cursor(self) -> Position:
-        try:
-            descriptor = os.open(self._directory / CURSOR_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                cursor = msgspec.json.decode(os.read(descriptor, 256), type=Position)
-            finally:
-                os.close(descriptor)
-        except (OSError, msgspec.DecodeError):
-            return Position(0, 0)  # from the beginning: what comes twice is recognisable, what is lost is lost
-        return cursor if cursor.segment >= 0 and cursor.offset >= 0 else Position(0, 0)
-
-    def store_cursor(self, position: Position) -> None:
-        """Replaces the cursor file in one step. Blocks.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        self.cursor = position
-        path = self._directory / CURSOR_NAME
-        new = path.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, msgspec.json.encode(position))
-        finally:
-            os.close(descriptor)
-        os.replace(new, path)

@@ -1,8 +1,9 @@
 """The sidecar's durable queue: signals of one kind wait here until the Collector has them.
 
-On disk it is a directory with numbered segments of JSON lines, a ``cursor`` before which everything
-was delivered, ``rejected.jsonl`` and ``counts.json``. While the disk takes nothing, signals wait in
-memory, bounded, and they can be delivered from there. Without a directory they always do.
+On disk it is a directory with numbered segments of JSON lines, ``rejected.jsonl``, and ``counts.json``:
+the cursor before which everything is done with, and what was lost up to there. While the disk takes
+nothing, signals wait in memory, bounded, and they can be delivered from there. Without a directory they
+always do.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from lifesign.export import lines
 from lifesign.export.complaint import Complaint
 from lifesign.export.disk import Disk
 from lifesign.export.reader import BATCH_BYTES
-from lifesign.export.segments import Entry, Position
-from lifesign.export.tally import Tally
+from lifesign.export.segments import Entry
+from lifesign.export.tally import Position, Tally
 from lifesign.export.waiting import Waiting
 from lifesign.watch.signals import Resource, Signal
 
@@ -48,6 +49,7 @@ class Spool:
         self._waiting = Waiting(min(limit, MEMORY_MAX))
         self._pending: Batch | None = None
         self._held: list[Entry] = []  # the entries of a pending batch from memory
+        self._refused = 0  # signals of the pending batch
         self._full_complaint = Complaint()
         self._invalid_complaint = Complaint()
         self.arrived = asyncio.Event()  # something may be there to read
@@ -59,6 +61,9 @@ class Spool:
         Args:
             directory: an existing directory that this process holds; None for a spool in memory only.
             limit: most bytes of signals; the oldest go first.
+
+        Raises:
+            OSError: it cannot be read.
         """
         spool = cls(directory, limit)
         await spool._tally.save()
@@ -186,12 +191,19 @@ class Spool:
                 return
             self._pending = None
             self._held = []
+            self._tally.counts.rejected += self._refused
+            self._refused = 0
             if self._disk is not None and batch.end is not None:
                 await self._disk.move_cursor(batch.end)
+            else:
+                await self._tally.save()
 
     async def set_aside(self, signals: Iterable[Signal], count: int, why: str) -> None:
-        """Keeps signals in ``rejected.jsonl``, of which the Collector refused `count`."""
-        self._tally.counts.rejected += count
+        """Keeps signals of the pending batch in ``rejected.jsonl``, of which the Collector refused `count`.
+
+        They count when the batch is done with: until then a next life would send them again.
+        """
+        self._refused += count
         if self._disk is not None:
             await self._disk.rejected.add([lines.encode(signal) for signal in signals], why)
 

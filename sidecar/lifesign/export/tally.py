@@ -1,35 +1,54 @@
-"""What was lost and refused, counted over all the lives of a spool."""
+"""How far a spool is delivered, and what was lost and refused on the way, over all its lives."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from lifesign.export.complaint import Complaint
 
 FILE_NAME = "counts.json"
-_BYTES = 128  # always as long, so that a full disk need not give anything to take a new count
+_BYTES = 256  # always as long, so that a full disk need not give anything to take new values
+
+
+class Position(NamedTuple):
+    """A place in the spool: byte `offset` of segment number `segment`."""
+
+    segment: int
+    offset: int
 
 
 class Counts(msgspec.Struct):
-    """Signals that were not delivered: dropped for want of room, not readable, refused by the Collector."""
+    """Signals that were not delivered: dropped for want of room, not readable, refused by the Collector.
+
+    What lies before byte `offset` of segment number `segment` is delivered or counted, and so is all of segment
+    number `gone`.
+    """
 
     spool: int = 0
     invalid: int = 0
     rejected: int = 0
+    segment: int = 0
+    offset: int = 0
+    gone: int = 0
 
 
 class Tally:
-    """Counts that outlive the sidecar, in ``counts.json``.
+    """Counts and cursor that outlive the sidecar, in ``counts.json``.
 
-    They are saved before what they count is let go. So a kill in between counts something twice, and
-    nothing is lost without being counted.
+    They stand in one file because they change in one step: a kill finds what was lost behind the cursor and in the
+    counts, or in neither. They are saved before what they count is let go.
 
     Args:
         directory: of the spool; None keeps them in memory.
+
+    Raises:
+        OSError: the file is there, and cannot be read.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -38,8 +57,17 @@ class Tally:
         self._saved = b""
         self._complaint = Complaint()
 
+    @property
+    def cursor(self) -> Position:
+        """Everything before it is done with."""
+        return Position(self.counts.segment, self.counts.offset)
+
+    @cursor.setter
+    def cursor(self, position: Position) -> None:
+        self.counts.segment, self.counts.offset = position
+
     async def save(self) -> None:
-        """Writes the counts, if they changed."""
+        """Writes them, if they changed."""
         content = msgspec.json.encode(self.counts).ljust(_BYTES)
         if self._path is None or content == self._saved:
             return
@@ -55,12 +83,17 @@ class Tally:
             return Counts()
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                return msgspec.json.decode(os.read(descriptor, 2 * _BYTES), type=Counts)
-            finally:
-                os.close(descriptor)
-        except (OSError, msgspec.DecodeError):
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                return Counts()  # from the beginning: what comes twice is recognisable, what is lost is lost
+            raise
+        try:
+            counts = msgspec.json.decode(os.read(descriptor, 2 * _BYTES), type=Counts)
+        except msgspec.DecodeError:
             return Counts()
+        finally:
+            os.close(descriptor)
+        return counts if min(msgspec.structs.astuple(counts)) >= 0 else Counts()
 
     @staticmethod
     def _write(path: Path, content: bytes) -> None:

@@ -9,11 +9,12 @@ import os
 from pathlib import Path
 from typing import Mapping
 
-from lifesign.errors import SpoolError, SpoolHeldError
+from lifesign.errors import SpoolError, SpoolFailedError, SpoolHeldError
 
 LOCK_NAME = "lock"
 RUN_NAME = "run"  # a file with the path of the run directory that it served last
 _NEW = 2  # the rank of a spool that is as good as a new one
+_PASSING = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
 PLACES = 1024  # sidecars of one user on one machine that find a spool of their own by default
 
 
@@ -35,10 +36,7 @@ class Tenancy:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor: int | None = os.open(directory / LOCK_NAME, flags, 0o600)
         except OSError as error:
-            raise SpoolError(
-                f"the spool {directory} cannot be written: {error.strerror}",
-                "set LIFESIGN_SPOOL_DIR to a writable directory on disk",
-            ) from None
+            raise refusal(directory, error) from None
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -63,10 +61,7 @@ class Tenancy:
         try:
             path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise SpoolError(
-                f"the spool {path} cannot be written: {error.strerror}",
-                "set LIFESIGN_SPOOL_DIR to a writable directory on disk",
-            ) from None
+            raise refusal(path, error) from None
         return path
 
     def end(self) -> None:
@@ -74,6 +69,16 @@ class Tenancy:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def refusal(path: Path, error: OSError) -> SpoolError:
+    """What to say of a spool that cannot be opened: whether another start may find it better."""
+    if error.errno in _PASSING:
+        return SpoolFailedError(f"the spool {path} cannot be opened: {error.strerror}", "look after the disk")
+    return SpoolError(
+        f"the spool {path} cannot be written: {error.strerror}",
+        "set LIFESIGN_SPOOL_DIR to a writable directory on disk",
+    )
 
 
 def default_directory(environ: Mapping[str, str]) -> Path:
@@ -93,7 +98,9 @@ def first_free(directory: Path, run: str) -> Tenancy:
     Raises:
         SpoolError: none can be had.
     """
-    there = {entry.name for entry in os.scandir(directory)} if directory.is_dir() else set()
+    there = set[str]()
+    with contextlib.suppress(OSError):  # then the first place says what is wrong
+        there.update(os.listdir(directory))
     for _, number in sorted((_rank(directory / str(n), run) if str(n) in there else _NEW, n) for n in range(PLACES)):
         try:
             tenancy = Tenancy(directory / str(number))

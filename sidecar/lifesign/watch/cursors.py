@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import AbstractSet
 
 import msgspec
 
@@ -26,6 +27,9 @@ class Cursor(msgspec.Struct):
     dropped: dict[str, int] = {}
     state: str | None = None
     state_since: int = 0
+
+
+_NEW = Cursor()
 
 
 class Cursors:
@@ -52,13 +56,18 @@ class Cursors:
     def forget(self, key: str) -> None:
         self._by_key.pop(key, None)
 
+    def keep(self, keys: AbstractSet[str]) -> None:
+        """Forgets all but these, so that what an earlier life left of processes long gone does not pile up."""
+        for key in self._by_key.keys() - keys:
+            del self._by_key[key]
+
     def save(self) -> None:
         """Writes the file where anything changed.
 
         Raises:
             OSError: it cannot be written; a restarted sidecar may then tell some things twice.
         """
-        content = msgspec.json.encode(self._by_key)
+        content = msgspec.json.encode({key: cursor for key, cursor in self._by_key.items() if cursor != _NEW})
         if self._path is None or content == self._saved:
             return
         unfinished = f"{self._path}.new"

@@ -79,6 +79,7 @@ class WatchedProcess:
             self._opened = opened.pop_all()
         self.resource = resource(key, self.identity, environ)
         self.ended = False
+        self.drained = False  # the newest look found nothing that it had not read
         self._gone_since = 0
         self._asked_since: int | None = None
         self._thawing = False
@@ -148,8 +149,10 @@ class WatchedProcess:
         verdict = self._thawed(diagnose(reading))
         if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
             alive, verdict = True, Verdict(self._transitions.state or states.STARTING, "it ended a moment ago")
+        read = self._boot_lane.position, self._ring_lane.position
         made = self._read_boot(None if alive else verdict.why, wall)
         made += self._ring.signals(wall)
+        self.drained = read == (self._boot_lane.position, self._ring_lane.position)
         made += self._report_dropped(wall)
         began = _began(verdict, reading, wall)
         made += self._transitions.signals(

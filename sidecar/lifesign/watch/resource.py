@@ -16,7 +16,9 @@ _TEXT_MAX = 1024
 def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resource:
     """Merges the identity with the sidecar's ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``.
 
-    ``service.instance.id`` never comes from the sidecar's environment: one sidecar watches many.
+    ``service.instance.id`` never comes from the sidecar's environment: one sidecar watches many. One from the main
+    process's own is kept by a program that was started with it; workers have it in common, and it must be unique:
+    theirs is that id with their pid.
     """
     own = _parse(identity["otel_resource_attributes"])
     added = _parse(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
@@ -30,7 +32,11 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
         or identity["command"]
         or "unknown_service"
     )
-    attributes.setdefault(semconv.SERVICE_INSTANCE_ID, identity["instance"])
+    given = own.get(semconv.SERVICE_INSTANCE_ID)
+    if not given:
+        attributes[semconv.SERVICE_INSTANCE_ID] = identity["instance"]
+    elif identity["worker"]:
+        attributes[semconv.SERVICE_INSTANCE_ID] = f"{given}-{identity['pid']}"
     attributes.setdefault(semconv.HOST_NAME, identity["host"])
     attributes.update(
         {

@@ -60,13 +60,21 @@ class RunDirectory:
         """Whether some other process watches it, or lives in it."""
         return _is_held(LEASE, self.descriptor) or any(map(self._is_alive, self.names()))
 
-    def names(self, most: int = PROCESSES_MAX) -> list[str]:
-        """Names of the process folders, at most `most`, the lowest first."""
+    def names(self) -> list[str]:
+        """Names of the process folders, the lowest first; none while the directory cannot be read."""
         try:
-            with os.scandir(self.descriptor) as entries:
-                found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _FOLDER.fullmatch(entry.name)]
+            return self.listed(PROCESSES_MAX)
         except OSError:
             return []
+
+    def listed(self, most: int) -> list[str]:
+        """Names of the process folders, at most `most`, the lowest first.
+
+        Raises:
+            OSError: the directory cannot be read for now.
+        """
+        with os.scandir(self.descriptor) as entries:
+            found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _FOLDER.fullmatch(entry.name)]
         return sorted(found)[:most]
 
     def open(self, key: str) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import resource
 import time
 from typing import Awaitable, Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from lifesign.wire.reader import PulseError
 _logger = logging.getLogger("lifesign.watch")
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
 _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
+_AGAIN_SECONDS = 5.0  # until a folder that could not be opened is tried again
 _BREATH_SECONDS = 0.05  # a look lets others of our loop run that often
 _DESCRIPTORS = 3  # of one watched process
 _DESCRIPTORS_SPARE = 128  # for everything else that we do
@@ -70,7 +72,9 @@ class Watcher:
         self._processes: dict[str, WatchedProcess] = {}
         self._ended_at: dict[str, float] = {}
         self._introduced: set[str] = set()
-        self._left_alone: set[str] = set()  # folders that cannot be read, or were dealt with but not removed
+        # Folders that cannot be read, or were dealt with but not removed, until when (monotonic seconds).
+        self._left_alone: dict[str, float] = {}
+        self._failing: set[str] = set()  # processes whose newest look failed, which was said
         self._empty_since: dict[str, float] = {}  # folders without a pulse, monotonic seconds
         self._crowded = False
         self._watching_since = time.monotonic_ns()
@@ -98,7 +102,8 @@ class Watcher:
             # We were not running: the beats that we did not see prove nothing.
             self._watching_since = time.monotonic_ns()
         self.last_look = now
-        self._find(self._directory.names(_NAMES_MAX), now)
+        with contextlib.suppress(OSError):  # then we look at those that we know
+            self._find(self._directory.listed(_NAMES_MAX), now)
         snapshots: list[Snapshot] = []
         signals: list[Signal] = []
         looked: list[WatchedProcess] = []
@@ -109,10 +114,14 @@ class Watcher:
                 breath = time.monotonic()
             try:
                 look = process.look(self._watching_since)
-            except (PulseError, OSError) as error:
+            except PulseError as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
                 self._forget(process)
                 continue
+            except OSError as error:
+                self._put_off(process, error)
+                continue
+            self._failing.discard(process.key)
             snapshots.append(look.snapshot)
             signals += look.signals
             looked.append(process)
@@ -173,7 +182,7 @@ class Watcher:
         most = _most_processes()
         crowded = False
         for key in keys:
-            if key in self._processes or key in self._left_alone:
+            if key in self._processes or now < self._left_alone.get(key, 0.0):
                 continue
             if len(self._processes) >= most:
                 crowded = True
@@ -192,33 +201,46 @@ class Watcher:
             except FileNotFoundError:
                 self._cursors.forget(key)  # its pulse is not in place yet; the next look will find it
                 if now - self._empty_since.setdefault(key, now) > _EMPTY_SECONDS:
-                    self._left_alone.add(key)
-            except (PulseError, OSError) as error:
-                if isinstance(error, OSError) and error.errno in _SHORTAGE:
+                    self._left_alone[key] = math.inf
+            except PulseError as error:
+                self._cursors.forget(key)
+                self._left_alone[key] = math.inf
+                self._rejected.keep(key, f"its pulse cannot be read: {error}", b"")
+            except OSError as error:
+                if error.errno in _SHORTAGE:
                     crowded = True  # that is our trouble, not this folder's
                     break
-                self._cursors.forget(key)
-                self._left_alone.add(key)
-                self._rejected.keep(key, f"its pulse cannot be read: {error}", b"")
+                self._left_alone[key] = now + _AGAIN_SECONDS
+                self._rejected.keep(key, f"its pulse cannot be opened: {error}", b"")
         if crowded and not self._crowded:
             _logger.warning("lifesign: there are more processes than can be watched: %d are", len(self._processes))
         self._crowded = crowded
         present = set(keys)
-        self._left_alone &= present
+        self._left_alone = {key: until for key, until in self._left_alone.items() if key in present}
+        self._failing &= present
+        self._cursors.keep(present | self._processes.keys())
         self._empty_since = {key: since for key, since in self._empty_since.items() if key in present}
 
     def _bury(self, now: float) -> None:
         for key, process in list(self._processes.items()):
-            if process.ended and now - self._ended_at.setdefault(key, now) > _KEEP_SECONDS:
+            if process.ended and process.drained and now - self._ended_at.setdefault(key, now) > _KEEP_SECONDS:
                 self._directory.remove(key)
                 self._forget(process)
+
+    def _put_off(self, process: WatchedProcess, error: OSError) -> None:
+        """A look broke off; the next one opens the process anew, and goes on from where its story was told to."""
+        if process.key not in self._failing:
+            self._failing.add(process.key)
+            _logger.warning("lifesign: %s cannot be watched for now: %s", process.key, error)
+        process.close()
+        del self._processes[process.key]
 
     def _forget(self, process: WatchedProcess) -> None:
         process.close()
         del self._processes[process.key]
         self._ended_at.pop(process.key, None)
         self._cursors.forget(process.key)
-        self._left_alone.add(process.key)
+        self._left_alone[process.key] = math.inf
 
 
 def _most_processes() -> int:

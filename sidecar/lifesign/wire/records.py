@@ -29,6 +29,7 @@ class Identity(TypedDict):
     parent_span: str | None  # from TRACEPARENT
     otel_service_name: str
     otel_resource_attributes: str
+    worker: bool  # made by another Python process, with the same environment as its siblings
     agent: str  # version of lifesign in the main process
 
 
