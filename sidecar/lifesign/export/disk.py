@@ -49,10 +49,14 @@ class Disk:
         )
 
     async def write(self, waiting: Waiting) -> int:
-        """Takes from `waiting` what it can write; returns how many old signals made room for it."""
+        """Takes from `waiting` what it can write; returns how many old signals made room for it.
+
+        What comes while it writes is left for the next call: on a slow disk there would be no end.
+        """
         dropped = 0
+        there = waiting.added
         try:
-            while len(waiting):
+            while waiting.gone < there:
                 for _ in range(await self._segments.append(list(islice(waiting, _WRITE_COUNT)))):
                     waiting.take()
                 dropped += await self.trim()
@@ -76,7 +80,7 @@ class Disk:
             dropped += skipped
             self._tally.counts.spool += skipped
             await self._tally.save()
-            self._segments.remove(oldest)
+            await self._segments.remove(oldest)
         return dropped
 
     async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal], Position]:
@@ -102,7 +106,7 @@ class Disk:
         for number in segments.numbers:
             is_at_end = segments.is_sealed(number) and position.offset >= segments.size(number)
             if number < position.segment or (number == position.segment and is_at_end):
-                segments.remove(number)
+                await segments.remove(number)
 
     async def close(self) -> None:
         """Ends the active segment, and deletes it when all of it was delivered."""

@@ -7,6 +7,8 @@ by a kill stays the last one of its file.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import os
 import re
@@ -154,7 +156,7 @@ class Segments:
             except OSError:  # then the rest of this file is never read in this life
                 await self.seal()
             raise
-        if not os.fstat(active.file.fileno()).st_nlink:
+        if not (await asyncio.to_thread(os.fstat, active.file.fileno())).st_nlink:
             await self.seal()
             raise FileNotFoundError(errno.ENOENT, "it was deleted")
         self._sizes[active.number] = size + len(content)
@@ -177,13 +179,11 @@ class Segments:
             await file.seek(start)
             return await file.read(max(0, self._sizes[number] - start))
 
-    def remove(self, number: int) -> None:
+    async def remove(self, number: int) -> None:
         """Deletes a segment; one that cannot be deleted is forgotten until the next start."""
         self.forget(number)
-        try:
-            self.path(number).unlink(missing_ok=True)
-        except OSError:
-            return
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(os.unlink, self.path(number))
 
     def forget(self, number: int) -> None:
         """Leaves a segment that cannot be read where it is."""

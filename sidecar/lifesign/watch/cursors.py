@@ -52,13 +52,16 @@ class Cursors:
     def forget(self, key: str) -> None:
         self._by_key.pop(key, None)
 
-    def save(self) -> None:
-        """Writes the file where anything changed.
+    def content(self) -> bytes:
+        """All cursors as they are now."""
+        return msgspec.json.encode(self._by_key)
+
+    def save(self, content: bytes) -> None:
+        """Writes the file, if `content` is new. Blocks.
 
         Raises:
             OSError: it cannot be written; a restarted sidecar may then tell some things twice.
         """
-        content = msgspec.json.encode(self._by_key)
         if self._path is None or content == self._saved:
             return
         unfinished = f"{self._path}.new"
