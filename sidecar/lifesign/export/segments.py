@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence
 import aiofiles
 import msgspec
 
+from lifesign.export.inplace import BYTES, write_in_place
 from lifesign.watch.signals import Resource, Signal
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Segments:
         try:
             descriptor = os.open(self._directory / CURSOR_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                cursor = msgspec.json.decode(os.read(descriptor, 256), type=Position)
+                cursor = msgspec.json.decode(os.read(descriptor, BYTES), type=Position)
             finally:
                 os.close(descriptor)
         except (OSError, msgspec.DecodeError):
@@ -202,17 +203,10 @@ class Segments:
         return cursor if cursor.segment >= 0 and cursor.offset >= 0 else Position(0, 0)
 
     def store_cursor(self, position: Position) -> None:
-        """Replaces the cursor file in one step. Blocks.
+        """Writes the cursor file. Blocks.
 
         Raises:
             OSError: it cannot be written.
         """
         self.cursor = position
-        path = self._directory / CURSOR_NAME
-        new = path.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, msgspec.json.encode(position))
-        finally:
-            os.close(descriptor)
-        os.replace(new, path)
+        write_in_place(self._directory / CURSOR_NAME, msgspec.json.encode(position))

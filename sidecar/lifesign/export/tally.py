@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from lifesign.export.complaint import Complaint
+from lifesign.export.inplace import BYTES, write_in_place
 
 FILE_NAME = "counts.json"
-_BYTES = 128  # always as long, so that a full disk need not give anything to take a new count
 
 
 class Counts(msgspec.Struct):
@@ -40,11 +40,11 @@ class Tally:
 
     async def save(self) -> None:
         """Writes the counts, if they changed."""
-        content = msgspec.json.encode(self.counts).ljust(_BYTES)
+        content = msgspec.json.encode(self.counts)
         if self._path is None or content == self._saved:
             return
         try:
-            await asyncio.to_thread(self._write, self._path, content)
+            await asyncio.to_thread(write_in_place, self._path, content)
         except OSError as error:
             self._complaint.say("cannot write %s: %s", self._path, error.strerror)
         else:
@@ -56,17 +56,8 @@ class Tally:
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                return msgspec.json.decode(os.read(descriptor, 2 * _BYTES), type=Counts)
+                return msgspec.json.decode(os.read(descriptor, BYTES), type=Counts)
             finally:
                 os.close(descriptor)
         except (OSError, msgspec.DecodeError):
             return Counts()
-
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
-        # In place: one write of this size is whole or not there, and needs no room that a full disk does not have.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.pwrite(descriptor, content, 0)
-        finally:
-            os.close(descriptor)
