@@ -17,6 +17,7 @@ import pytest
 
 from cli.observing import FAST, Running, booted, fresh_logging, standard_input, until
 from lifesign.cli import observer as observer_module
+from lifesign.cli.deadline import Deadline
 from lifesign.cli.observer import Observer
 from lifesign.errors import SettingError
 from lifesign.settings import Settings
@@ -38,7 +39,9 @@ def observe(
     async def start(*, supervised: bool = False, **environ: str) -> AsyncIterator[Running]:
         loop = asyncio.get_running_loop()
         with fresh_logging():
-            observer = Observer(str(run), Settings(environ={**FAST, **environ}), environ, supervised=supervised)
+            settings = Settings(environ={**FAST, **environ})
+            deadline = Deadline(settings.shutdown_timeout)
+            observer = Observer(str(run), settings, environ, deadline, supervised=supervised)
             running = Running(observer, asyncio.create_task(observer.run()), capfd)
             try:
                 yield running
@@ -127,7 +130,7 @@ async def test_a_port_that_was_asked_for_must_be_free(run: Path, taken: int, set
         "file": lambda: Settings({}, {}, {setting: address}),
     }[source]()
     with fresh_logging():
-        observer = Observer(str(run), settings, {}, supervised=False)
+        observer = Observer(str(run), settings, {}, Deadline(settings.shutdown_timeout), supervised=False)
     with pytest.raises(SettingError) as caught:
         await observer.run()
     named = flag if source == "flag" else variable

@@ -63,7 +63,7 @@ class Observed:
             Rejected(None),
         )
 
-    async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
         self.told += signals
 
     def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:

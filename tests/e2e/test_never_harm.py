@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from slowdisk import slow_disk
 
 from support import victims
 
@@ -106,6 +107,12 @@ def test_with_a_volume_that_fills_up(little_volume: Callable[[str], Path]) -> No
             (run / "rubbish").write_bytes(bytes(4 << 20))
 
     assert works(run, fill) == []
+
+
+def test_with_a_run_directory_on_a_slow_disk(tmp_path: Path) -> None:
+    with slow_disk(tmp_path / "run", tmp_path / "behind") as disk:
+        disk.takes(0.1)
+        assert works(disk.mount) == []
 
 
 @pytest.mark.parametrize("version", PYTHONS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import resource as limits
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator, Sequence
 
 from lifesign.export.spool import Spool
-from lifesign.watch.signals import Span
+from lifesign.watch.signals import Resource, Signal, Span
 
 MIB = 1 << 20
 
@@ -26,6 +26,12 @@ def disk_full_at(size: int) -> Iterator[None]:
 
 async def opened(directory: Path, limit: int = MIB) -> Spool:
     return await Spool.open(directory, limit)
+
+
+async def append(spool: Spool, resources: Iterable[Resource], signals: Sequence[Signal]) -> bool:
+    """Puts signals and sees them to disk; whether they are safe there."""
+    spool.put(resources, signals)
+    return await spool.settle()
 
 
 async def drained(spool: Spool, limit: int = 100) -> list[str]:

@@ -12,6 +12,7 @@ from typing import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from export.spooling import append
 from lifesign.export import backoff
 from lifesign.export.backoff import Backoff
 from lifesign.export.delivery import Delivery
@@ -60,7 +61,7 @@ async def test_spans_arrive_with_their_resource(
     tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
 ) -> None:
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1), span(3)])
+        await append(pump.spool, [resource], [span(1), span(3)])
         await pump.emptied()
     assert [s.name for s in collector.spans()] == ["span 1", "span 3"]
     assert pump.spool.rejected == 0
@@ -76,7 +77,7 @@ async def test_log_records_arrive_after_as_many_attempts_as_it_takes(
     caplog.set_level("INFO")
     collector.script("logs", Answer(503), Answer(302), Answer(404))
     async with pumping(tmp_path, collector.url, "logs") as pump:
-        await pump.spool.append([resource], [log(2)])
+        await append(pump.spool, [resource], [log(2)])
         await pump.emptied()
         assert (pump.lane.error, pump.lane.age, pump.lane.retries) == (None, 0.0, 3)
     assert len(collector.of("logs")) == 4
@@ -89,7 +90,7 @@ async def test_nothing_is_committed_before_it_is_delivered(
 ) -> None:
     collector.script("logs", *[Answer(503)] * 50)
     async with pumping(tmp_path, collector.url, "logs") as pump:
-        await pump.spool.append([resource], [log(2)])
+        await append(pump.spool, [resource], [log(2)])
         while len(collector.of("logs")) < 2:
             await asyncio.sleep(0.002)
         assert pump.spool.size > 0
@@ -111,7 +112,7 @@ async def test_retry_after_is_kept(
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1)])
+        await append(pump.spool, [resource], [span(1)])
         await pump.emptied()
         assert 0.06 <= loop.time() - began < 1
     assert len(collector.requests) == 2
@@ -126,9 +127,9 @@ async def test_what_is_refused_is_counted_and_set_aside(
 ) -> None:
     collector.script("traces", Answer(400), Answer(body=partial("traces", 1, "no such name").SerializeToString()))
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1), span(2)])
+        await append(pump.spool, [resource], [span(1), span(2)])
         await pump.emptied()
-        await pump.spool.append([resource], [span(3), span(4)])
+        await append(pump.spool, [resource], [span(3), span(4)])
         await pump.emptied()
     assert pump.spool.rejected == 3
     aside = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
@@ -148,7 +149,7 @@ async def test_one_that_cannot_be_sent_does_not_take_the_others_with_it(
         spans = [span(n) for n in range(1, 9)]
         spans[2] = span(3, start=1 << 70)  # no such time in protobuf
         spans[5] = span(6, id="not hex")
-        await pump.spool.append([resource], spans)
+        await append(pump.spool, [resource], spans)
         await pump.emptied()
     assert [s.name for s in collector.spans()] == ["span 1", "span 2", "span 4", "span 5", "span 7", "span 8"]
     assert pump.spool.rejected == 2
@@ -159,7 +160,7 @@ async def test_too_large_a_request_is_halved(
 ) -> None:
     collector.script("traces", Answer(413), Answer(413))
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(n) for n in (1, 2, 3, 4)])
+        await append(pump.spool, [resource], [span(n) for n in (1, 2, 3, 4)])
         await pump.emptied()
     sizes = [len(r.resource_spans[0].scope_spans[0].spans) for r in collector.of("traces")]
     assert sizes == [4, 2, 1, 1, 2]
@@ -193,7 +194,7 @@ async def test_it_outlives_an_error(
 
     monkeypatch.setattr(Spool, "read", read)
     async with pumping(tmp_path, collector.url) as pump:
-        await pump.spool.append([resource], [span(1)])
+        await append(pump.spool, [resource], [span(1)])
         await pump.emptied()
     assert said in caplog.text
     assert len(collector.spans()) == 1

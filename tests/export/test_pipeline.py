@@ -54,7 +54,7 @@ async def test_everything_arrives_on_close(
     snapshot: Callable[..., Snapshot],
 ) -> None:
     async with piping(collector.url, tmp_path) as pipeline:
-        await pipeline.put([resource], [span(1), log(2)])
+        pipeline.put([resource], [span(1), log(2)])
         pipeline.observe([snapshot(beats=5)])
         assert collector.of("metrics") == []
     assert [s.name for s in collector.spans()] == ["span 1"]
@@ -68,7 +68,7 @@ async def test_metrics_go_out_on_their_own_clock(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
-        await pipeline.put([resource], [])
+        pipeline.put([resource], [])
         pipeline.observe([snapshot()])
         await until(lambda: len(collector.of("metrics")) >= 3)
         assert pipeline.status().last_success_age is not None
@@ -78,7 +78,7 @@ async def test_a_tombstone_is_sent_at_once(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
-        await pipeline.put([resource], [])
+        pipeline.put([resource], [])
         pipeline.observe([snapshot()])
         pipeline.observe([snapshot(state="stopped", alive=False, expected=False)])
         await until(lambda: collector.of("metrics"))
@@ -102,7 +102,7 @@ async def test_metrics_have_one_attempt_each(
 ) -> None:
     collector.script("metrics", Answer(503), Answer(400))
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.05") as pipeline:
-        await pipeline.put([resource], [])
+        pipeline.put([resource], [])
         pipeline.observe([snapshot()])
         await until(lambda: collector.of("metrics"))
         await until(lambda: pipeline.status().errors)
@@ -120,7 +120,7 @@ async def test_one_whose_metrics_cannot_be_encoded_does_not_take_those_of_others
     resources = [Resource(f"{number}-abc", {"service.name": f"shop {number}"}) for number in range(5)]
     collector.script("metrics", Answer(413))  # a request that is too large is halved, too
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
-        await pipeline.put(resources, [])
+        pipeline.put(resources, [])
         pipeline.observe([snapshot(key=one.key, tasks=1 << 70 if one.key == "3-abc" else 4) for one in resources])
     arrived = [
         of_resource.resource.attributes[0].value.string_value
@@ -135,7 +135,7 @@ async def test_the_last_push_is_tried_again(
 ) -> None:
     collector.script("metrics", Answer(503), Answer(503))
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
-        await pipeline.put([resource], [])
+        pipeline.put([resource], [])
         pipeline.observe([snapshot()])
     assert len(collector.of("metrics")) == 3
     assert not pipeline.status().errors
@@ -145,7 +145,7 @@ async def test_a_process_that_is_gone_has_a_last_say(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
-        await pipeline.put([resource], [])
+        pipeline.put([resource], [])
         pipeline.observe([snapshot()])
         pipeline.observe([])
         await until(lambda: collector.of("metrics"))
@@ -157,7 +157,7 @@ async def test_a_dead_collector_does_not_hold_the_exit(
     tmp_path: Path, resource: Resource, span: Callable[..., Span], snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping("http://127.0.0.1:1", tmp_path, timeout=5) as pipeline:
-        await pipeline.put([resource], [span(1)])
+        pipeline.put([resource], [span(1)])
         pipeline.observe([snapshot()])
         await until(lambda: pipeline.status().errors)
         began = time.monotonic()
@@ -177,7 +177,7 @@ async def test_a_hanging_collector_does_not_hold_the_exit(
     snapshot: Callable[..., Snapshot],
 ) -> None:
     async with piping(silence, tmp_path, timeout=0.04) as pipeline:
-        await pipeline.put([resource], [span(1)])
+        pipeline.put([resource], [span(1)])
         pipeline.observe([snapshot()])
         await asyncio.sleep(0.01)
         began = time.monotonic()
@@ -192,10 +192,10 @@ async def test_what_is_not_exported_is_not_spooled(
 ) -> None:
     off = {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}
     async with piping(collector.url, tmp_path, **off) as pipeline:
-        await pipeline.put([resource], [span(1)])
+        pipeline.put([resource], [span(1)])
         pipeline.observe([])
         assert pipeline.status().own.spool_size == 0
-        await pipeline.put([resource], [log(1)])
+        pipeline.put([resource], [log(1)])
     assert [kind for kind, _ in collector.requests] == ["logs"]
     assert pipeline.status().endpoints == {"logs": f"{collector.url}/v1/logs"}
 
@@ -205,12 +205,12 @@ async def test_a_kind_that_is_not_taken_holds_up_no_other(
 ) -> None:
     collector.script("logs", *[Answer(404)] * 100)
     async with piping(collector.url, tmp_path, timeout=0.5) as pipeline:
-        await pipeline.put([resource], [log(1)])
+        pipeline.put([resource], [log(1)])
         await until(lambda: pipeline.status().errors)
         for number in range(3):
-            await pipeline.put([resource], [span(number), log(number)])
+            pipeline.put([resource], [span(number), log(number)])
             await until(lambda number=number: len(collector.spans()) == number + 1)
-        assert pipeline.safe()
+        assert await pipeline.settle()
         status = pipeline.status()
         assert status.own.spool_size > 0
         assert status.own.age > 0
@@ -236,7 +236,7 @@ async def test_without_a_place_on_disk_it_says_so_and_goes_on(
     (tmp_path / "file").write_text("")
     async with piping(collector.url, None, XDG_STATE_HOME=str(tmp_path / "file")) as pipeline:
         assert pipeline.status().spool_dir is None
-        await pipeline.put([resource], [span(1)])
+        pipeline.put([resource], [span(1)])
     assert "in memory only" in caplog.text
     assert len(collector.spans()) == 1
 
@@ -257,6 +257,6 @@ def test_a_malformed_endpoint_is_told_at_once() -> None:
 
 async def test_resources_are_not_kept_for_ever(tmp_path: Path, collector: HttpServer) -> None:
     async with piping(collector.url, tmp_path) as pipeline:
-        await pipeline.put([Resource(str(n), {}) for n in range(RESOURCES_MAX + 10)], [])
+        pipeline.put([Resource(str(n), {}) for n in range(RESOURCES_MAX + 10)], [])
         assert len(pipeline._resources) == RESOURCES_MAX
         assert "9" not in pipeline._resources

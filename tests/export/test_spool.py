@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from export.spooling import MIB, drained, opened, segments
+from export.spooling import MIB, append, drained, opened, segments
 from lifesign.watch.signals import Log, Resource, Span
 
 
@@ -18,8 +18,8 @@ async def test_what_goes_in_comes_out_in_order(
     spool = await opened(tmp_path)
     assert spool.empty
     full = span(1, parent="00000000000000aa", remote_parent=True, error="why", attributes={"a": [" é", "b"], "n": 1.5})
-    await spool.append([resource], [full, log(2)])
-    await spool.append([resource], [span(3)])
+    await append(spool, [resource], [full, log(2)])
+    await append(spool, [resource], [span(3)])
 
     first = await spool.read(2)
     assert first is not None
@@ -38,8 +38,8 @@ async def test_what_fills_several_segments_comes_out_once(
 ) -> None:
     spool = await opened(tmp_path, 8192)  # so a segment has 1024 bytes
     for first in (0, 3, 6):
-        await spool.append([resource], [span(number) for number in range(first, first + 3)])
-    await spool.append([resource], [span(number) for number in range(9, 30)])
+        await append(spool, [resource], [span(number) for number in range(first, first + 3)])
+    await append(spool, [resource], [span(number) for number in range(9, 30)])
     assert len(segments(tmp_path)) > 3
     assert await drained(spool) == [f"span {number}" for number in range(30)]
     assert spool.dropped == {"spool": 0, "invalid": 0}
@@ -48,7 +48,7 @@ async def test_what_fills_several_segments_comes_out_once(
 
 async def test_each_line_says_what_it_is(tmp_path: Path, resource: Resource, span: Callable[..., Span]) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     [file] = segments(tmp_path)
     assert [json.loads(line)["type"] for line in file.read_text().splitlines()] == ["resource", "span", "span"]
     assert spool.size == file.stat().st_size
@@ -60,8 +60,8 @@ async def test_a_resource_that_changed_is_written_again(
     tmp_path: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1)])
-    await spool.append([Resource("7-abc", {"service.name": "renamed"})], [span(2)])
+    await append(spool, [resource], [span(1)])
+    await append(spool, [Resource("7-abc", {"service.name": "renamed"})], [span(2)])
     first = await spool.read(1)
     assert first is not None
     await spool.commit(first)
@@ -75,7 +75,7 @@ async def test_a_restart_goes_on_after_the_last_commit(
     tmp_path: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(n) for n in (1, 2, 3, 4)])
+    await append(spool, [resource], [span(n) for n in (1, 2, 3, 4)])
     batch = await spool.read(2)
     assert batch is not None
     await spool.commit(batch)
@@ -83,7 +83,7 @@ async def test_a_restart_goes_on_after_the_last_commit(
     await spool.close()
 
     again = await opened(tmp_path)
-    await again.append([resource], [span(5)])
+    await append(again, [resource], [span(5)])
     assert len(segments(tmp_path)) == 2, "an old segment is never written to"
     assert await drained(again, 1) == ["span 3", "span 4", "span 5"]
     await again.close()
@@ -94,7 +94,7 @@ async def test_a_cursor_that_cannot_be_read_delivers_again(
     tmp_path: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     batch = await spool.read(1)
     assert batch is not None
     await spool.commit(batch)
@@ -112,13 +112,13 @@ async def test_a_torn_tail_is_counted_and_the_next_is_read(
     tmp_path: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     await spool.close()
     [file] = segments(tmp_path)
     file.write_bytes(file.read_bytes()[:-9])
 
     again = await opened(tmp_path)
-    await again.append([resource], [span(3)])
+    await append(again, [resource], [span(3)])
     assert await drained(again) == ["span 1", "span 3"]
     assert again.dropped == {"spool": 0, "invalid": 1}
     await again.close()
@@ -126,7 +126,7 @@ async def test_a_torn_tail_is_counted_and_the_next_is_read(
 
 async def test_only_the_newline_is_missing(tmp_path: Path, resource: Resource, span: Callable[..., Span]) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1)])
+    await append(spool, [resource], [span(1)])
     await spool.close()
     [file] = segments(tmp_path)
     file.write_bytes(file.read_bytes().rstrip(b"\n"))
@@ -137,7 +137,7 @@ async def test_only_the_newline_is_missing(tmp_path: Path, resource: Resource, s
 
 async def test_garbage_is_counted_and_set_aside(tmp_path: Path, resource: Resource, span: Callable[..., Span]) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     await spool.close()
     [file] = segments(tmp_path)
     kept = file.read_bytes().splitlines()
@@ -170,7 +170,7 @@ async def test_a_segment_of_nothing_but_garbage_is_left_behind(
     assert await spool.read(9) is None
     assert spool.dropped["invalid"] == 2
     assert segments(tmp_path) == []
-    await spool.append([resource], [span(1)])
+    await append(spool, [resource], [span(1)])
     assert await drained(spool) == ["span 1"]
     await spool.close()
 
@@ -183,7 +183,7 @@ async def test_links_are_not_followed(tmp_path: Path, resource: Resource, span: 
     for name in ("0000000000000001.jsonl", "rejected.jsonl", "counts.json"):
         (spool_dir / name).symlink_to(secret)
     spool = await opened(spool_dir)
-    await spool.append([resource], [span(1)])
+    await append(spool, [resource], [span(1)])
     await spool.set_aside([span(1)], 1, "no")
     assert await drained(spool) == ["span 1"]
     await spool.close()
@@ -197,7 +197,7 @@ async def test_what_cannot_be_written_is_counted(
     too_long = span(1, attributes={"a": "x" * MIB})
     strangers = span(2, resource="8-xyz")
     surrogate = span(3, name="\ud800")
-    await spool.append([resource, Resource("9", {"a": "\ud800"})], [too_long, strangers, surrogate, span(4)])
+    await append(spool, [resource, Resource("9", {"a": "\ud800"})], [too_long, strangers, surrogate, span(4)])
     assert spool.dropped == {"spool": 0, "invalid": 3}
     assert await drained(spool) == ["span 4"]
     assert "is too long" in caplog.text
@@ -208,7 +208,7 @@ async def test_an_old_batch_does_not_move_the_cursor(
     tmp_path: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(tmp_path)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     old = await spool.read(1)
     assert old is not None
     await spool.commit(old)
@@ -222,7 +222,7 @@ async def test_a_segment_that_cannot_be_read_is_left_out(
     tmp_path: Path, resource: Resource, span: Callable[..., Span], caplog: pytest.LogCaptureFixture
 ) -> None:
     spool = await opened(tmp_path, 4096)
-    await spool.append([resource], [span(n) for n in range(20)])
+    await append(spool, [resource], [span(n) for n in range(20)])
     first, second, *_ = segments(tmp_path)
     first.unlink()
     first.symlink_to(second)  # it is not followed, though it leads to what could be read

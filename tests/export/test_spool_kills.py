@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 import pytest
 
-from export.spooling import drained, opened, segments
+from export.spooling import append, drained, opened, segments
 from lifesign.export.segments import Segments
 from lifesign.export.spool import Spool
 from lifesign.watch.signals import Resource, Span
@@ -55,10 +55,10 @@ async def test_a_batch_on_its_way_whose_turn_to_be_dropped_it_is(
     directory: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(directory, LIMIT)
-    await spool.append([resource], [span(number) for number in range(10)])
+    await append(spool, [resource], [span(number) for number in range(10)])
     assert await spool.read(3) is not None
     for number in range(10, 100):
-        await spool.append([resource], [span(number)])
+        await append(spool, [resource], [span(number)])
     assert spool.dropped["spool"] > 10
     assert sum(file.stat().st_size for file in segments(directory)) <= LIMIT
     there, dropped = await _books(await Killed(directory)())
@@ -73,17 +73,17 @@ async def test_killed_between_the_count_of_a_segment_and_its_end(
 ) -> None:
     remove, kills = Segments.remove, list[Path]()
 
-    def removed(self: Segments, number: int) -> None:
+    async def removed(self: Segments, number: int) -> None:
         if not kills:
             kills.append(directory.with_name("at-the-kill"))
             shutil.copytree(directory, kills[0])
-        remove(self, number)
+        await remove(self, number)
 
     monkeypatch.setattr(Segments, "remove", removed)
     spool = await opened(directory, LIMIT)
     number = 0
     while not kills:
-        await spool.append([resource], [span(number)])
+        await append(spool, [resource], [span(number)])
         number += 1
     await spool.close()
     there, dropped = await _books(await opened(kills[0], LIMIT))
@@ -94,7 +94,7 @@ async def test_what_cannot_be_read_is_counted_once_however_often_it_is_read(
     directory: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(number) for number in range(4)])
+    await append(spool, [resource], [span(number) for number in range(4)])
     await spool.close()
     [file] = segments(directory)
     kept = file.read_bytes().splitlines(keepends=True)
@@ -111,7 +111,7 @@ async def test_what_is_refused_counts_when_the_batch_is_done_with(
     directory: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     batch = await spool.read(9)
     assert batch is not None
     await spool.set_aside(batch.signals[:1], 1, "no")
@@ -131,7 +131,7 @@ async def test_a_cursor_needs_no_room_on_the_disk(
     directory: Path, resource: Resource, span: Callable[..., Span], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     batch = await spool.read(1)
     assert batch is not None
     open_file = os.open
@@ -152,11 +152,11 @@ async def test_an_active_segment_that_cannot_be_read_is_left_and_another_begun(
     directory: Path, resource: Resource, span: Callable[..., Span]
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(1), span(2)])
+    await append(spool, [resource], [span(1), span(2)])
     [file] = segments(directory)
     file.unlink()
     assert await spool.read(9) is None
-    await spool.append([resource], [span(3)])
+    await append(spool, [resource], [span(3)])
     assert await drained(spool) == ["span 3"]
     assert spool.dropped == {"spool": 0, "invalid": 2}
     await spool.close()
@@ -167,13 +167,13 @@ async def test_a_segment_that_was_cut_short_is_counted_and_the_next_is_read(
     directory: Path, resource: Resource, span: Callable[..., Span], size: int
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(number) for number in range(5)])
+    await append(spool, [resource], [span(number) for number in range(5)])
     [file] = segments(directory)
     os.truncate(file, size)
-    await spool.append([resource], [span(5)])
+    await append(spool, [resource], [span(5)])
     names = await drained(spool)
     assert len(names) + spool.dropped["invalid"] == 6
-    await spool.append([resource], [span(6)])
+    await append(spool, [resource], [span(6)])
     assert await drained(spool) == ["span 6"]
     await spool.close()
 
@@ -182,7 +182,7 @@ async def test_counts_that_cannot_be_read_at_first_are_not_forgotten(
     directory: Path, resource: Resource, span: Callable[..., Span], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(1), span(2), span(3)])
+    await append(spool, [resource], [span(1), span(2), span(3)])
     batch = await spool.read(1)
     assert batch is not None
     await spool.set_aside(batch.signals, 1, "no")
@@ -203,7 +203,7 @@ async def test_a_segment_of_an_earlier_life_has_some_tries(
     directory: Path, resource: Resource, span: Callable[..., Span], monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     spool = await opened(directory)
-    await spool.append([resource], [span(number) for number in range(5)])
+    await append(spool, [resource], [span(number) for number in range(5)])
     await spool.close()
     again = await opened(directory)
     with monkeypatch.context() as patched:

@@ -33,12 +33,15 @@ class Sidecar:
             self._tell_snapshots,
             Cursors(str(state / "cursors.json")),
             self.rejected,
-            safe=lambda: self.safe,
+            settle=self._settle,
         )
 
-    async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
         self.resources.update({resource.key: resource for resource in resources})
         self.told += signals
+
+    async def _settle(self) -> bool:
+        return self.safe
 
     def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self.snapshots = snapshots

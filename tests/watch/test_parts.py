@@ -97,6 +97,7 @@ def test_rejected_records_are_bounded_on_disk_and_in_the_log(
     keeping = Rejected(str(tmp_path / "rejected.jsonl"))
     for _ in range(100):
         keeping.keep("1-00000000", "why\x1b[2J", b"x" * 10_000)
+        keeping.write()
     assert keeping.count == 100
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20_000
     assert len(caplog.records) == 1
@@ -111,6 +112,7 @@ def test_rejected_records_that_cannot_be_kept_are_still_counted(tmp_path: Path) 
     (tmp_path / "link").symlink_to(tmp_path / "target")
     keeping = Rejected(str(tmp_path / "link"))
     keeping.keep("1-00000000", "why", b"")
+    keeping.write()
     Rejected(None).keep("1-00000000", "why", b"")
     assert keeping.count == 1
     assert (tmp_path / "target").read_text() == "precious"

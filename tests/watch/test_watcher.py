@@ -58,7 +58,7 @@ async def test_what_was_not_handed_on_is_told_again(main: Callable[..., Any], si
     service.pulse.ring.append(DRY_RUN)
     first = sidecar()
 
-    async def fails(*_: Any) -> None:
+    def fails(*_: Any) -> None:
         raise OSError("the disk is full")
 
     first.watcher._tell_signals = fails

@@ -10,10 +10,11 @@ import re
 import resource
 import signal
 import sys
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
+from lifesign.cli.deadline import Deadline
 from lifesign.cli.terminal import printable, say
-from lifesign.errors import SettingError
+from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export.pipeline import Pipeline
 from lifesign.export.targets import is_configured
 from lifesign.serve.board import Board
@@ -39,6 +40,7 @@ class Observer:
     """A sidecar over one run directory.
 
     Args:
+        deadline: begins when the end is asked for.
         supervised: whether `lifesign run` started us: standard input ends with it, and the page is
             served where no Collector is set.
 
@@ -46,7 +48,9 @@ class Observer:
         RunDirectoryError, SettingError: the directory or a setting cannot be used.
     """
 
-    def __init__(self, directory: str, settings: Settings, environ: Mapping[str, str], *, supervised: bool) -> None:
+    def __init__(
+        self, directory: str, settings: Settings, environ: Mapping[str, str], deadline: Deadline, *, supervised: bool
+    ) -> None:
         _log_to_standard_error(settings.log_level)
         _may_open(_DESCRIPTORS)
         self._settings = settings
@@ -57,12 +61,13 @@ class Observer:
         self._environ = environ
         self._stopping = asyncio.Event()
         self._leaving = False  # as soon as nothing is left to watch
-        self._watcher: Watcher
+        self._watcher: Watcher | None = None
+        self._deadline = deadline
 
     async def run(self) -> None:
         """Watches until told to stop, then flushes within the shutdown timeout."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -89,45 +94,52 @@ class Observer:
         return False
 
     async def _watch(self) -> None:
+        servers = await self._serve()
+        try:
+            self._watcher = await self._ready()
+            self._introduce(servers)
+            asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_if_alone)
+            await self._watcher.run(self._stopping)
+        finally:
+            if self._pipeline is not None:
+                await self._pipeline.close(self._deadline.left())
+            for server in servers.values():
+                await server.close()
+            if self._watcher is not None:
+                self._watcher.close()
+
+    async def _ready(self) -> Watcher:
+        """Opens the spool, however long its disk takes, and all that is to be looked at."""
+        more: dict[str, Any] = {}
         state: str | None = None
         if self._pipeline is not None:
             await self._pipeline.start()
             state = self._pipeline.status().spool_dir
-        self._watcher = Watcher(
+            more = {"settle": self._pipeline.settle, "roomy": self._pipeline.roomy}
+        return Watcher(
             self._directory,
             self._settings,
             self._environ,
             self._tell_signals,
             self._tell_snapshots,
-            Cursors(state and os.path.join(state, "cursors.json")),
+            await asyncio.to_thread(Cursors, state and os.path.join(state, "cursors.json")),
             Rejected(state and os.path.join(state, "rejected-records.jsonl")),
             # Beside CMD on one machine, as one user, the stacks' files are there to be read.
             Sources() if self._supervised else no_source,
-            self._pipeline.safe if self._pipeline is not None else lambda: True,
+            **more,
         )
-        servers = await self._serve()
-        self._introduce(servers)
-        asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_if_alone)
-        try:
-            await self._watcher.run(self._stopping)
-        finally:
-            if self._pipeline is not None:
-                await self._pipeline.close(self._settings.shutdown_timeout)
-            for server in servers.values():
-                await server.close()
-            self._watcher.close()
 
-    async def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
         self._board.add(resources, signals)
         if self._pipeline is not None:
-            await self._pipeline.put(resources, signals)
+            self._pipeline.put(resources, signals)
 
     def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.observe(snapshots)
-        if self._leaving and self._watcher.all_ended():
-            self._stopping.set()
+        if self._leaving and self._watcher is not None and self._watcher.all_ended():
+            self._stop()
 
     async def _serve(self) -> dict[str, Server]:
         servers: dict[str, Server] = {}
@@ -135,14 +147,14 @@ class Observer:
         if address is not None or (self._supervised and self._pipeline is None):
             servers["page"] = await self._serve_page(address)
         if self._settings.health_addr is not None:
-            health = health_app(self._board, self._health, self._watcher.end_asked)
+            health = health_app(self._board, self._health, self._end_asked)
             servers["health"] = Server(health, self._settings.health_addr, setting=self._named("health_addr"))
             await servers["health"].start()
         return servers
 
     async def _serve_page(self, address: tuple[str, int] | None) -> Server:
         setting = self._named("page_addr")
-        page = page_app(self._board, self._watcher.request_dump, host=(address or PAGE_ADDRESS)[0])
+        page = page_app(self._board, self._request_dump, host=(address or PAGE_ADDRESS)[0])
         server = Server(page, address or PAGE_ADDRESS, setting=setting)
         try:
             await server.start()
@@ -177,6 +189,19 @@ class Observer:
         status = self._pipeline.status()
         return Sidecar(look_age, interval, status.errors, status.summary())
 
+    def _end_asked(self) -> None:
+        if self._watcher is not None:
+            self._watcher.end_asked()
+
+    def _request_dump(self, key: str) -> int:
+        if self._watcher is None:
+            raise NotWatchedError("no process is watched yet", "wait until the spool is open")
+        return self._watcher.request_dump(key)
+
+    def _stop(self) -> None:
+        self._deadline.begin()
+        self._stopping.set()
+
     def _supervisor_gone(self) -> None:
         content = b""
         with contextlib.suppress(OSError):
@@ -190,10 +215,10 @@ class Observer:
         """SIGTERM: at once, or after those who were told at the same time and may still have something to say."""
         delay = self._settings.sigterm_delay
         if delay is None:
-            self._stopping.set()
+            self._stop()
         elif not self._leaving:
             self._leaving = True
-            asyncio.get_running_loop().call_later(delay, self._stopping.set)
+            asyncio.get_running_loop().call_later(delay, self._stop)
 
     def _remark_if_alone(self) -> None:
         if not self._board.watched():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 
 from lifesign.cli import extra, options
+from lifesign.cli.deadline import Deadline
 from lifesign.errors import EXIT_OK, RunDirectoryError
 from lifesign.settings import BY_NAME
 
@@ -38,6 +40,8 @@ def main(args: argparse.Namespace) -> int:
 
     from lifesign.cli.observer import Observer
 
-    observer = Observer(settings.dir, settings, environ, supervised=args.supervised)
+    # Nothing is lost by it: what is not on disk by then counts as not told, and its pulse is still there.
+    deadline = Deadline(settings.shutdown_timeout, partial(os._exit, EXIT_OK))
+    observer = Observer(settings.dir, settings, environ, deadline, supervised=args.supervised)
     asyncio.run(observer.run())
     return EXIT_OK

@@ -41,9 +41,10 @@ class Delivery:
         backoff = Backoff()
         while True:
             try:
+                closing = self._closing.is_set()  # before it reads: what came until then is to go out
                 batch = await self._spool.read(BATCH)
                 if batch is None:
-                    if self._closing.is_set():
+                    if closing:
                         return
                     await self._spool.arrived.wait()
                     continue

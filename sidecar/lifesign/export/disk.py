@@ -37,8 +37,6 @@ class Disk:
         self._tally = tally
         segment_size = min(SEGMENT_SIZE, max(1, limit // SEGMENTS_MIN))
         self._segments = Segments(directory, segment_size, max(tally.cursor.segment, tally.counts.gone))
-        if tally.counts.gone in self._segments.numbers:  # a kill came between its count and its end
-            self._segments.remove(tally.counts.gone)
         self._reader = Reader(self._segments, self.rejected, tally.cursor)
         self._write_complaint = Complaint()
 
@@ -53,10 +51,14 @@ class Disk:
         )
 
     async def write(self, waiting: Waiting) -> int:
-        """Takes from `waiting` what it can write; returns how many old signals made room for it."""
+        """Takes from `waiting` what it can write; returns how many old signals made room for it.
+
+        What comes while it writes is left for the next call: on a slow disk there would be no end.
+        """
         dropped = 0
+        there = waiting.added
         try:
-            while len(waiting):
+            while waiting.gone < there:
                 for _ in range(await self._segments.append(list(islice(waiting, _WRITE_COUNT)))):
                     waiting.take()
                 dropped += await self.trim()
@@ -74,6 +76,8 @@ class Disk:
     async def trim(self) -> int:
         """Drops the oldest segments until the bound holds; returns how many signals were lost with them."""
         dropped = 0
+        if self._tally.counts.gone in self._segments.numbers:  # a kill came between its count and its end
+            await self._segments.remove(self._tally.counts.gone)
         while self._segments.total > self._limit and (oldest := self._oldest()) is not None:
             try:
                 skipped = await self._reader.skip(oldest)
@@ -83,7 +87,7 @@ class Disk:
             self._tally.counts.spool += skipped
             self._tally.counts.gone = oldest
             await self._tally.save()
-            self._segments.remove(oldest)
+            await self._segments.remove(oldest)
         return dropped
 
     def _oldest(self) -> int | None:
@@ -112,7 +116,7 @@ class Disk:
         for number in segments.numbers:
             is_at_end = segments.is_sealed(number) and position.offset >= segments.size(number)
             if number < position.segment or (number == position.segment and is_at_end):
-                segments.remove(number)
+                await segments.remove(number)
 
     async def close(self) -> None:
         """Ends the active segment, and deletes it when all of it was delivered."""

@@ -12,6 +12,7 @@ from typing import Iterable, Mapping, Sequence
 import msgspec
 
 from lifesign.errors import SpoolError
+from lifesign.export.complaint import Complaint
 from lifesign.export.delivery import Delivery
 from lifesign.export.instruments import Own
 from lifesign.export.lane import Lane
@@ -26,6 +27,8 @@ from lifesign.watch.signals import Resource, Signal, Snapshot, Span
 from lifesign.watch.states import ENDED
 
 RESOURCES_MAX = 4096  # of processes that came last
+_STANDSTILL = 5.0  # seconds: a disk that has not answered for so long stands still
+_LAST_WRITE = 0.5  # seconds for what is still in memory at the end
 
 _logger = logging.getLogger("lifesign")
 
@@ -76,6 +79,7 @@ class Pipeline:
         self._spools: dict[str, Spool] = {}
         self._lanes: dict[str, Lane] = {}
         self._deliveries: list[Delivery] = []
+        self._standing = Complaint()
 
     async def start(self) -> None:
         """Opens the spools and begins to deliver.
@@ -84,13 +88,13 @@ class Pipeline:
             SpoolHeldError: another sidecar uses the spool directory that the settings name.
             SpoolError: a spool cannot be used; SpoolFailedError where another start may find it better.
         """
-        self._tenancy = self._find_place()
+        self._tenancy = await asyncio.to_thread(self._find_place)
         self._lanes = {kind: Lane(exporter) for kind, exporter in self._exporters.items()}
         kinds = [kind for kind in (TRACES, LOGS) if kind in self._lanes]
         for kind in kinds:
             # Each has a spool of its own, so that a kind the Collector does not take neither holds up nor
             # pushes out the other.
-            folder = self._tenancy.folder(kind) if self._tenancy is not None else None
+            folder = await asyncio.to_thread(self._tenancy.folder, kind) if self._tenancy is not None else None
             try:
                 spool = await Spool.open(folder, self._settings.spool_size // len(kinds))
             except OSError as error:
@@ -117,8 +121,8 @@ class Pipeline:
             )
             return None
 
-    async def put(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
-        """Takes signals on their way; returns when the kernel has them, or when they wait in memory (see `safe`).
+    def put(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
+        """Takes signals on their way; they wait in memory until the disk has them (see `settle`).
 
         Args:
             resources: at least those that `signals` refer to. The metrics of a process begin when its
@@ -134,14 +138,23 @@ class Pipeline:
         for kind, spool in self._spools.items():
             wanted = [s for s in signals if isinstance(s, Span) is (kind == TRACES)]
             if wanted:
-                await spool.append(resources, wanted)
+                spool.put(resources, wanted)
 
-    def safe(self) -> bool:
-        """Whether a kill would lose nothing of what was put: all of it is on disk, or was never to be."""
-        return all(spool.safe for spool in self._spools.values())
+    async def settle(self) -> bool:
+        """Sees what was put so far to disk; whether a kill would lose nothing of it, or it was never to be there."""
+        return all(await asyncio.gather(*(spool.settle() for spool in self._spools.values())))
+
+    def roomy(self) -> bool:
+        """Whether more may be put: no disk is far behind."""
+        return all(spool.roomy for spool in self._spools.values())
 
     def observe(self, snapshots: Sequence[Snapshot]) -> None:
         """Takes the newest state of all processes; when one has newly ended its tombstone is sent at once."""
+        standstill = self._standstill()
+        if standstill is not None:
+            self._standing.say("%s; records wait in memory, and in the pulses", standstill)
+        else:
+            self._standing.over("the spool's disk answers again")
         if self._push is None:
             return
         self._push.metrics.observe(snapshots, self._resources)
@@ -157,12 +170,18 @@ class Pipeline:
             endpoints={kind: exporter.target.shown for kind, exporter in self._exporters.items()},
             spool_dir=str(self._tenancy.directory) if self._tenancy is not None else None,
             last_success_age=time.monotonic() - max(successes) if successes else None,
-            errors=tuple(lane.error for lane in self._lanes.values() if lane.error is not None),
+            errors=(
+                *(lane.error for lane in self._lanes.values() if lane.error is not None),
+                *filter(None, [self._standstill()]),
+            ),
             own=self._own(),
         )
 
     async def close(self, timeout: float) -> None:
-        """Sends what there is within `timeout` seconds; the rest stays in the spool."""
+        """Sends what there is within `timeout` seconds; the rest stays in the spool.
+
+        A disk that stands still is not waited for: then threads are left behind that Python would wait for.
+        """
         for delivery in self._deliveries:
             delivery.finish()
         if self._push is not None:
@@ -174,10 +193,18 @@ class Pipeline:
             await asyncio.gather(*late, return_exceptions=True)
         for exporter in self._exporters.values():
             exporter.shutdown()
-        for spool in self._spools.values():
-            await spool.close()
-        if self._tenancy is not None:
+        closing = [asyncio.create_task(spool.close()) for spool in self._spools.values()]
+        if closing and (await asyncio.wait(closing, timeout=_LAST_WRITE))[1]:
+            _logger.warning(
+                "lifesign: the disk of the spool stands still: what it did not take is told again by the next "
+                "sidecar, where the run directory is still there"
+            )
+        elif self._tenancy is not None:
             self._tenancy.end()
+
+    def _standstill(self) -> str | None:
+        seconds = max((spool.standstill for spool in self._spools.values()), default=0.0)
+        return f"the spool's disk has not answered for {seconds:.0f} s" if seconds > _STANDSTILL else None
 
     def _own(self) -> Own:
         spools, lanes = self._spools.values(), self._lanes.values()

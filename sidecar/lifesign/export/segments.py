@@ -7,6 +7,7 @@ by a kill stays the last one of its file.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -143,7 +144,7 @@ class Segments:
         try:
             while left:
                 left = left[await active.file.write(left) :]
-            links = os.fstat(active.file.fileno()).st_nlink
+            links = (await asyncio.to_thread(os.fstat, active.file.fileno())).st_nlink
         except OSError:
             try:
                 await active.file.truncate(size)
@@ -178,13 +179,11 @@ class Segments:
             raise OSError(errno.ENODATA, "it was cut short")
         return content
 
-    def remove(self, number: int) -> None:
+    async def remove(self, number: int) -> None:
         """Deletes a segment; one that cannot be deleted is forgotten until the next start."""
         self._forget(number)
-        try:
-            self.path(number).unlink(missing_ok=True)
-        except OSError:
-            return
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(os.unlink, self.path(number))
 
     async def give_up(self, number: int) -> None:
         """Leaves a segment that cannot be read where it is, and writes no more to it."""

@@ -9,9 +9,11 @@ always do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from pathlib import Path
-from typing import Iterable, NamedTuple, Sequence
+from typing import AsyncIterator, Iterable, NamedTuple, Sequence
 
 from lifesign.export import lines
 from lifesign.export.complaint import Complaint
@@ -50,6 +52,7 @@ class Spool:
         self._pending: Batch | None = None
         self._held: list[Entry] = []  # the entries of a pending batch from memory
         self._refused = 0  # signals of the pending batch
+        self._asked: float | None = None  # since when the disk is asked for something, monotonic seconds
         self._full_complaint = Complaint()
         self._invalid_complaint = Complaint()
         self.arrived = asyncio.Event()  # something may be there to read
@@ -65,7 +68,7 @@ class Spool:
         Raises:
             OSError: it cannot be read.
         """
-        spool = cls(directory, limit)
+        spool = await asyncio.to_thread(cls, directory, limit)
         await spool._tally.save()
         if spool._disk is not None:
             spool._complain(await spool._disk.trim())
@@ -88,34 +91,57 @@ class Spool:
         return self._tally.counts.rejected
 
     @property
-    def safe(self) -> bool:
-        """Whether a kill would lose nothing: no signal is in memory that belongs on disk."""
-        return self._disk is None or not (len(self._waiting) or self._held)
-
-    @property
     def empty(self) -> bool:
         """Whether everything was delivered."""
         return self._pending is None and self.size == 0
 
-    async def append(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
-        """Takes signals; returns when the kernel has them, or when they wait in memory because it refuses.
+    @property
+    def roomy(self) -> bool:
+        """Whether there is room in memory for more: what comes faster than the disk takes it waits there."""
+        return self._waiting.roomy
+
+    @property
+    def standstill(self) -> float:
+        """Seconds for which the disk has not come back from what it was asked for; 0 while it is asked for nothing."""
+        return 0.0 if self._asked is None else time.monotonic() - self._asked
+
+    def put(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
+        """Takes signals, for now into memory.
 
         Args:
             resources: at least those that `signals` refer to.
             signals: in the order in which they are to be delivered.
         """
         self._admit(resources, signals)
-        # Shielded, here and below: a write goes on in its thread when the caller is cancelled, and must be counted.
-        await asyncio.shield(self._append())
         self.arrived.set()
 
-    async def _append(self) -> None:
-        async with self._lock:
+    async def settle(self) -> bool:
+        """Writes what was put so far; whether a kill would lose nothing of that.
+
+        False where the disk refuses. Then what memory does not hold is lost, the oldest first.
+        """
+        # Shielded, here and below: a write goes on in its thread when the caller is cancelled, and must be counted.
+        return await asyncio.shield(self._settle())
+
+    async def _settle(self) -> bool:
+        there = self._waiting.added
+        async with self._at_disk():
             await self._write()
             lost = self._waiting.trim()
             self._tally.counts.spool += lost
             self._complain(lost)
             await self._tally.save()
+            return self._disk is None or (self._waiting.gone >= there and not self._held)
+
+    @contextlib.asynccontextmanager
+    async def _at_disk(self) -> AsyncIterator[None]:
+        """The disk is asked for one thing at a time."""
+        async with self._lock:
+            self._asked = time.monotonic()
+            try:
+                yield
+            finally:
+                self._asked = None
 
     def _admit(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
         encoded: dict[str, tuple[Resource, bytes]] = {}
@@ -156,7 +182,7 @@ class Spool:
         return await asyncio.shield(self._read(limit))
 
     async def _read(self, limit: int) -> Batch | None:
-        async with self._lock:
+        async with self._at_disk():
             self.arrived.clear()
             if self._pending is None:
                 await self._write()
@@ -186,7 +212,7 @@ class Spool:
         await asyncio.shield(self._commit(batch))
 
     async def _commit(self, batch: Batch) -> None:
-        async with self._lock:
+        async with self._at_disk():
             if batch is not self._pending:
                 return
             self._pending = None
@@ -209,7 +235,7 @@ class Spool:
 
     async def close(self) -> None:
         """Writes what waits in memory, if it can."""
-        async with self._lock:
+        async with self._at_disk():
             self._waiting.put_back(self._held)
             self._held = []
             self._pending = None

@@ -22,6 +22,7 @@ class Waiting:
         self._entries: deque[Entry] = deque()
         self._held = 0  # bytes with overhead
         self.size = 0  # bytes of the lines
+        self.added = 0  # entries so far
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -29,8 +30,19 @@ class Waiting:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
+    @property
+    def gone(self) -> int:
+        """Entries that left the queue so far, the oldest first."""
+        return self.added - len(self._entries)
+
+    @property
+    def roomy(self) -> bool:
+        """Whether it is not half full yet."""
+        return 2 * self._held < self._limit
+
     def add(self, entry: Entry) -> None:
         self._entries.append(entry)
+        self.added += 1
         self._count(entry, 1)
 
     def take(self) -> Entry:

@@ -61,13 +61,16 @@ class Cursors:
         for key in self._by_key.keys() - keys:
             del self._by_key[key]
 
-    def save(self) -> None:
-        """Writes the file where anything changed.
+    def content(self) -> bytes:
+        """All cursors as they are now."""
+        return msgspec.json.encode({key: cursor for key, cursor in self._by_key.items() if cursor != _NEW})
+
+    def save(self, content: bytes) -> None:
+        """Writes the file, if `content` is new. Blocks.
 
         Raises:
             OSError: it cannot be written; a restarted sidecar may then tell some things twice.
         """
-        content = msgspec.json.encode({key: cursor for key, cursor in self._by_key.items() if cursor != _NEW})
         if self._path is None or content == self._saved:
             return
         unfinished = f"{self._path}.new"

@@ -116,12 +116,13 @@ class WatchedProcess:
         """
         return self._reader.request(layout.REQUEST_DUMP)
 
-    def look(self, watching_since: int, *, ask: bool = True) -> Look:
+    def look(self, watching_since: int, *, ask: bool = True, read: bool = True) -> Look:
         """Reads the pulse once.
 
         Args:
             watching_since: monotonic nanoseconds; see `diagnosis.Reading`.
             ask: ask for task dumps where there is a reason; not for those who only want to see.
+            read: read its ring on; without room for what lies there it is left where it is.
 
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
@@ -149,10 +150,10 @@ class WatchedProcess:
         verdict = self._thawed(diagnose(reading))
         if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
             alive, verdict = True, Verdict(self._transitions.state or states.STARTING, "it ended a moment ago")
-        read = self._boot_lane.position, self._ring_lane.position
+        before = self._boot_lane.position, self._ring_lane.position
         made = self._read_boot(None if alive else verdict.why, wall)
-        made += self._ring.signals(wall)
-        self.drained = read == (self._boot_lane.position, self._ring_lane.position)
+        made += self._ring.signals(wall) if read else []
+        self.drained = read and before == (self._boot_lane.position, self._ring_lane.position)
         made += self._report_dropped(wall)
         began = _began(verdict, reading, wall)
         made += self._transitions.signals(

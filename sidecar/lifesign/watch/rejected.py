@@ -26,17 +26,15 @@ class Rejected:
         self._path = path
         self._next_report = 0.0
         self._unreported = 0
+        self._lines: list[bytes] = []  # that are not written down yet
         self.count = 0
 
     def keep(self, process: str, why: str, payload: bytes) -> None:
-        """Sets one record aside. `process` is the name of its folder."""
+        """Sets one record aside, in memory until `write`. `process` is the name of its folder."""
         self.count += 1
         self._unreported += 1
-        if self._path is not None and self._unreported <= _KEPT_MAX:
-            try:
-                self._write(process, why, payload)
-            except OSError as error:
-                _logger.debug("lifesign: a rejected record could not be kept: %s", error)
+        if self._path is not None and self._unreported <= _KEPT_MAX and len(self._lines) < _KEPT_MAX:
+            self._lines.append(_line(process, why, payload))
         if time.monotonic() >= self._next_report:
             self._next_report = time.monotonic() + _LOG_SECONDS
             kept = f"; kept in {self._path}" if self._path else ""
@@ -46,22 +44,35 @@ class Rejected:
             )  # fmt: skip
             self._unreported = 0
 
-    def _write(self, process: str, why: str, payload: bytes) -> None:
+    def write(self) -> None:
+        """Writes down what was set aside. Blocks; what cannot be written is let go."""
+        lines, self._lines = self._lines, []
+        try:
+            for line in lines:
+                self._append(line)
+        except OSError as error:
+            _logger.debug("lifesign: rejected records could not be kept: %s", error)
+
+    def _append(self, line: bytes) -> None:
         assert self._path is not None  # noqa: S101 - for the type checker; `keep` looked
-        line = {
-            "at": time.time_ns(),
-            "process": process,
-            "why": why,
-            "payload": payload[:_PAYLOAD_BYTES].decode("latin-1"),
-        }
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, msgspec.json.encode(line) + b"\n")
+            os.write(descriptor, line)
             full = os.fstat(descriptor).st_size > _FILE_BYTES_MAX
         finally:
             os.close(descriptor)
         if full:
             os.replace(self._path, f"{self._path}.old")
+
+
+def _line(process: str, why: str, payload: bytes) -> bytes:
+    line = {
+        "at": time.time_ns(),
+        "process": process,
+        "why": why,
+        "payload": payload[:_PAYLOAD_BYTES].decode("latin-1"),
+    }
+    return msgspec.json.encode(line) + b"\n"
 
 
 def printable(text: str) -> str:

@@ -9,12 +9,14 @@ import logging
 import math
 import resource
 import time
-from typing import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Awaitable, Callable, Mapping, Sequence, TypeVar
 
 from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursors
-from lifesign.watch.process import WatchedProcess
+from lifesign.watch.keeper import Keeper
+from lifesign.watch.process import Look, WatchedProcess
 from lifesign.watch.rejected import Rejected, printable
 from lifesign.watch.rundir import PROCESSES_MAX, RunDirectory
 from lifesign.watch.signals import Resource, Signal, Snapshot
@@ -25,27 +27,33 @@ _logger = logging.getLogger("lifesign.watch")
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
 _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
 _AGAIN_SECONDS = 5.0  # until a folder that could not be opened is tried again
-_BREATH_SECONDS = 0.05  # a look lets others of our loop run that often
+_SAVE_SECONDS = 0.5  # that a look waits for the disk; a disk that is slower is not waited for
 _DESCRIPTORS = 3  # of one watched process
 _DESCRIPTORS_SPARE = 128  # for everything else that we do
 _NAMES_MAX = 100_000  # folders, of which most may be none of a process that can be watched
 _SHORTAGE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
-TellSignals = Callable[[Sequence[Resource], Sequence[Signal]], Awaitable[None]]
+TellSignals = Callable[[Sequence[Resource], Sequence[Signal]], None]
 TellSnapshots = Callable[[Sequence[Snapshot]], None]
+T = TypeVar("T")
+
+
+async def _settled() -> bool:
+    return True
 
 
 class Watcher:
     """Watches a run directory.
 
     Args:
-        tell_signals: is given what is new; when it returns, the signals count as told.
+        tell_signals: is given what is new.
         tell_snapshots: is given the newest snapshot of every process after each look.
         cursors: how far each story has been told.
         rejected: where unreadable records go.
         source: gives lines of source code for stacks.
-        safe: whether what was told would outlive a kill. Until then the cursors are not saved and no pulse is
-            removed, so that a next life of the sidecar tells it again.
+        settle: waits until what was told so far is on disk; whether it would outlive a kill. Until then the cursors
+            are not saved and no pulse is removed, so that a next life of the sidecar tells it again.
+        roomy: whether more may be told. Where not, what the rings hold is left there.
     """
 
     def __init__(
@@ -58,7 +66,8 @@ class Watcher:
         cursors: Cursors,
         rejected: Rejected,
         source: Source = no_source,
-        safe: Callable[[], bool] = lambda: True,
+        settle: Callable[[], Awaitable[bool]] = _settled,
+        roomy: Callable[[], bool] = lambda: True,
     ) -> None:
         self._directory = directory
         self._settings = settings
@@ -68,9 +77,12 @@ class Watcher:
         self._cursors = cursors
         self._rejected = rejected
         self._source = source
-        self._safe = safe
+        self._roomy = roomy
+        self._keeper = Keeper(cursors, rejected, settle)
+        # Looks and all else that touches the run directory: its disk is not to hold up our loop.
+        self._thread = ThreadPoolExecutor(1, "lifesign-look")
         self._processes: dict[str, WatchedProcess] = {}
-        self._ended_at: dict[str, float] = {}
+        self._ended_at: dict[str, tuple[float, int]] = {}  # monotonic seconds, the note that has all of it
         self._introduced: set[str] = set()
         # Folders that cannot be read, or were dealt with but not removed, until when (monotonic seconds).
         self._left_alone: dict[str, float] = {}
@@ -92,8 +104,8 @@ class Watcher:
         finally:
             stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
-        while await self.look() and time.monotonic() < until:
-            pass  # a full ring takes several looks
+        while await self.look() and time.monotonic() < until:  # a full ring takes several looks
+            await self._keeper.wait(until - time.monotonic())
 
     async def look(self) -> int:
         """One look at every process; returns the number of new signals."""
@@ -102,43 +114,46 @@ class Watcher:
             # We were not running: the beats that we did not see prove nothing.
             self._watching_since = time.monotonic_ns()
         self.last_look = now
+        roomy, busy = self._roomy(), self._keeper.busy
+        looked = await self._beside(self._look, now, roomy)
+        signals = [signal for _, look in looked for signal in look.signals]
+        keys = {process.key for process, _ in looked}
+        if signals or keys - self._introduced:  # a Resource is told of even while there is nothing to say
+            self._tell_signals([process.resource for process, _ in looked], signals)
+        self._introduced = keys
+        self._tell_snapshots([look.snapshot for _, look in looked])
+        for process, _ in looked:
+            process.told()
+        note = self._keeper.note()
+        for process, _ in looked:
+            if process.ended and process.drained:
+                self._ended_at.setdefault(process.key, (now, note))
+            else:
+                self._ended_at.pop(process.key, None)
+        if not busy:
+            await self._keeper.wait(_SAVE_SECONDS)
+        await self._bury(now)
+        return len(signals)
+
+    async def _beside(self, function: Callable[..., T], *arguments: object) -> T:
+        """Calls it in the thread of the looks."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def _look(self, now: float, read: bool) -> list[tuple[WatchedProcess, Look]]:
         with contextlib.suppress(OSError):  # then we look at those that we know
             self._find(self._directory.listed(_NAMES_MAX), now)
-        snapshots: list[Snapshot] = []
-        signals: list[Signal] = []
-        looked: list[WatchedProcess] = []
-        breath = now
+        looked: list[tuple[WatchedProcess, Look]] = []
         for process in list(self._processes.values()):
-            if time.monotonic() - breath > _BREATH_SECONDS:
-                await asyncio.sleep(0)
-                breath = time.monotonic()
             try:
-                look = process.look(self._watching_since)
+                looked.append((process, process.look(self._watching_since, read=read)))
             except PulseError as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
                 self._forget(process)
-                continue
             except OSError as error:
                 self._put_off(process, error)
-                continue
-            self._failing.discard(process.key)
-            snapshots.append(look.snapshot)
-            signals += look.signals
-            looked.append(process)
-        keys = {process.key for process in looked}
-        if signals or keys - self._introduced:  # a Resource is told of even while there is nothing to say
-            await self._tell_signals([process.resource for process in looked], signals)
-        self._introduced = keys
-        self._tell_snapshots(snapshots)
-        for process in looked:
-            process.told()
-        if self._safe():
-            try:
-                self._cursors.save()
-            except OSError as error:
-                _logger.debug("lifesign: the cursors could not be saved: %s", error)
-            self._bury(now)
-        return len(signals)
+            else:
+                self._failing.discard(process.key)
+        return looked
 
     def request_dump(self, key: str) -> int:
         """Asks one process for a task dump; see `WatchedProcess.request_dump`.
@@ -164,7 +179,7 @@ class Watcher:
         Not where a process is blocked or frozen: a container that is ended because a liveness probe failed
         is ended in the same way, and nobody asked for that illness.
         """
-        living = [process for process in self._processes.values() if not process.ended]
+        living = [process for process in list(self._processes.values()) if not process.ended]
         if not any(process.ill for process in living):
             for process in living:
                 process.end_asked()
@@ -174,6 +189,7 @@ class Watcher:
         return all(process.ended for process in self._processes.values())
 
     def close(self) -> None:
+        self._thread.shutdown(wait=False)
         for process in self._processes.values():
             process.close()
         self._processes.clear()
@@ -221,11 +237,11 @@ class Watcher:
         self._cursors.keep(present | self._processes.keys())
         self._empty_since = {key: since for key, since in self._empty_since.items() if key in present}
 
-    def _bury(self, now: float) -> None:
-        for key, process in list(self._processes.items()):
-            if process.ended and process.drained and now - self._ended_at.setdefault(key, now) > _KEEP_SECONDS:
-                self._directory.remove(key)
-                self._forget(process)
+    async def _bury(self, now: float) -> None:
+        for key, (since, note) in list(self._ended_at.items()):
+            if now - since > _KEEP_SECONDS and note <= self._keeper.kept:
+                await self._beside(self._directory.remove, key)
+                await self._beside(self._forget, self._processes[key])
 
     def _put_off(self, process: WatchedProcess, error: OSError) -> None:
         """A look broke off; the next one opens the process anew, and goes on from where its story was told to."""
@@ -234,6 +250,7 @@ class Watcher:
             _logger.warning("lifesign: %s cannot be watched for now: %s", process.key, error)
         process.close()
         del self._processes[process.key]
+        self._ended_at.pop(process.key, None)
 
     def _forget(self, process: WatchedProcess) -> None:
         process.close()
