@@ -113,7 +113,7 @@ class Rehearsed:
         finally:
             scene.close()
             server.stop()
-        return steps(log, folder)
+        return steps(log, folder, scene.said)
 
     def account(self, step: Step, fault: str) -> tuple[int, Account, str]:
         """A life in which one step goes wrong, and the next one: how the first ended, the books, what was said."""
