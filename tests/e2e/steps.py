@@ -62,8 +62,8 @@ class Tracer:
         return [*command, "-o", "/dev/null", "-P", path, "-e", f"trace={step.call}", "-e", injection, "--"]
 
 
-def steps(log: Path, folder: Path) -> list[Step]:
-    """The steps in a log of `Tracer.records` that are about files in `folder`, in their order."""
+def steps(log: Path, folder: Path, but: Path) -> list[Step]:
+    """The steps in a log of `Tracer.records` that are about files in `folder` (`but` for one), in their order."""
     found: list[Step] = []
     numbers: Counter[tuple[str, str]] = Counter()
     for line in log.read_text(errors="replace").splitlines():
@@ -73,7 +73,7 @@ def steps(log: Path, folder: Path) -> list[Step]:
         call, rest = match.groups()
         by_name = call in _BY_NAME or call == "newfstatat"
         path = (_NAME if by_name else _DESCRIPTOR).search(rest)
-        if path is None or str(folder) not in rest:
+        if path is None or str(folder) not in rest or path[1] == str(but):
             continue
         # A name beside a descriptor of its folder stays as it is: so the tracer sees it.
         name = path[1].replace(str(folder), "{}")

@@ -14,6 +14,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -23,10 +24,10 @@ from books import Account, Books
 from scene import FULL, Scene
 from steps import Step, Tracer, steps
 
-from lifesign.errors import EXIT_USAGE
+from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from support.otlp_server import Answer, HttpServer
 
-SAMPLE = 2  # steps of each part
+SAMPLE = 1  # of the steps of each part
 VICTIMS = Path(__file__).parent / "victims"
 DOWN = [Answer(503)] * 1000
 
@@ -103,6 +104,7 @@ class Rehearsed:
             scene.close()
             server.stop()
 
+    @cached_property
     def steps(self) -> list[Step]:
         """All the steps of an undisturbed life."""
         log = self._folder / "steps"
@@ -113,7 +115,7 @@ class Rehearsed:
         finally:
             scene.close()
             server.stop()
-        return steps(log, folder)
+        return steps(log, folder, scene.said)
 
     def account(self, step: Step, fault: str) -> tuple[int, Account, str]:
         """A life in which one step goes wrong, and the next one: how the first ended, the books, what was said."""
@@ -161,9 +163,9 @@ class Rehearsed:
         return sidecar.wait(60)
 
 
-@pytest.fixture(params=PARTS, ids=lambda part: part.name)
-def rehearsed(request: pytest.FixtureRequest, tmp_path: Path) -> Rehearsed:
-    return Rehearsed(request.param, tmp_path, Tracer.found())
+@pytest.fixture(scope="module", params=PARTS, ids=lambda part: part.name)
+def rehearsed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
+    return Rehearsed(request.param, tmp_path_factory.mktemp(request.param.name), Tracer.found())
 
 
 def _chosen(found: list[Step]) -> list[Step]:
@@ -171,7 +173,7 @@ def _chosen(found: list[Step]) -> list[Step]:
 
 
 def test_killed_at_each_step(rehearsed: Rehearsed) -> None:
-    chosen = _chosen([step for step in rehearsed.steps() if step.changes])
+    chosen = _chosen([step for step in rehearsed.steps if step.changes])
     hit = twice = over = 0
     for step in chosen:
         status, account, said = rehearsed.account(step, "KILL")
@@ -183,12 +185,12 @@ def test_killed_at_each_step(rehearsed: Rehearsed) -> None:
     print(
         f"\n{rehearsed.name:<20}{hit:>4} of {len(chosen):>4} steps hit, {twice:>6} twice, at most {over} counted beyond"
     )
-    assert hit > len(chosen) // 2, "the steps are not the same each time"
+    assert hit > len(chosen) // 2 or not FULL, "the steps are not the same each time"
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"] if FULL else ["EIO"])
 def test_each_step_fails(rehearsed: Rehearsed, error: str) -> None:
-    chosen = _chosen([step for step in rehearsed.steps() if step.changes or error != "ENOSPC"])
+    chosen = _chosen([step for step in rehearsed.steps if step.changes or error != "ENOSPC"])
     ended = Counter[int]()
     for step in chosen:
         status, account, said = rehearsed.account(step, error)
@@ -197,4 +199,4 @@ def test_each_step_fails(rehearsed: Rehearsed, error: str) -> None:
         assert account.dropped <= account.missing + rehearsed.over, f"at {step}: {account}"
         ended[status] += 1
     print(f"\n{rehearsed.name:<20}{error:>8} at {len(chosen):>4} steps; ended {dict(ended)}")
-    assert set(ended) <= {0, EXIT_USAGE}, "it goes on, or says at the start what is wrong"
+    assert set(ended) <= {EXIT_OK, EXIT_FAILED, EXIT_USAGE}, "it goes on, or says at the start what is wrong"

@@ -134,6 +134,21 @@ async def test_it_looks_until_it_is_stopped_and_once_more(
     assert names(watching.told) == ["dry_run order"]
 
 
+async def test_at_the_end_it_reads_on_behind_what_tells_nothing(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lifesign.wire.lane._STEPS_MAX", 5)
+    service = main()
+    for _ in range(20):
+        service.pulse.ring.append({"kind": "dry_run_totals", "at": 1, "types": [], "skipped": 0, "lag": 0.0})
+    service.pulse.ring.append(DRY_RUN)
+    watching = sidecar()
+    stopping = asyncio.Event()
+    stopping.set()
+    await watching.watcher.run(stopping)
+    assert "dry_run order" in names(watching.told)
+
+
 async def test_the_tasks_of_a_second_look_at_postconditions(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:

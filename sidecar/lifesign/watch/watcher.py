@@ -104,7 +104,7 @@ class Watcher:
         finally:
             stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
-        while await self.look() and time.monotonic() < until:  # a full ring takes several looks
+        while (await self.look() or not self._drained()) and time.monotonic() < until:  # a full ring takes several looks
             await self._keeper.wait(until - time.monotonic())
 
     async def look(self) -> int:
@@ -183,6 +183,9 @@ class Watcher:
         if not any(process.ill for process in living):
             for process in living:
                 process.end_asked()
+
+    def _drained(self) -> bool:
+        return all(process.drained for process in self._processes.values())
 
     def all_ended(self) -> bool:
         """Whether none of the watched processes lives."""
