@@ -53,7 +53,7 @@ class Spool:
         self._asked: float | None = None  # since when the disk is asked for something, monotonic seconds
         self._full_complaint = Complaint()
         self._invalid_complaint = Complaint()
-        self.arrived = asyncio.Event()  # something may be there to read
+        self.arrived = asyncio.Event()  # something may be there to read; whoever reads clears it before
 
     @classmethod
     async def open(cls, directory: Path | None, limit: int) -> Spool:
@@ -178,7 +178,6 @@ class Spool:
 
     async def _read(self, limit: int) -> Batch | None:
         async with self._at_disk():
-            self.arrived.clear()
             if self._pending is None:
                 await self._write()
                 self._pending = await self._read_disk(limit) or self._read_memory(limit)
