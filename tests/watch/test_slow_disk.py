@@ -9,6 +9,7 @@ import pytest
 
 from lifesign.watch import watcher
 from lifesign.watch.signals import Span
+from support.waiting import eventually
 from watch.told import DRY_RUN, names
 
 
@@ -83,3 +84,20 @@ async def test_the_ring_keeps_what_there_is_no_room_for(
     assert "dry_run order" in names(await watching.look())
     await watching.look()
     assert not service.folder.exists()
+
+
+async def test_a_look_that_takes_long_is_no_gap_in_the_watching(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main()
+    watching = sidecar()
+    look = watching.watcher._look
+
+    def slow(*arguments: Any) -> Any:
+        noted = watching.watcher._awake
+        eventually(lambda: watching.watcher._awake > noted, 60)
+        return look(*arguments)
+
+    monkeypatch.setattr(watching.watcher, "_look", slow)
+    await watching.look()
+    assert len(watching.snapshots) == 1
