@@ -68,6 +68,21 @@ async def test_a_write_ends_though_more_comes_all_the_time(
     await spool.close()
 
 
+async def test_a_disk_that_is_only_slow_loses_nothing(
+    tmp_path: Path, resource: Resource, span: Callable[..., Span], still: asyncio.Event
+) -> None:
+    spool = await opened(tmp_path, 20_000)
+    first = asyncio.create_task(append(spool, [resource], [span(0)]))
+    while not spool.standstill:
+        await asyncio.sleep(0)
+    spool.put([resource], [span(number) for number in range(1, 40)])  # more than memory is meant to hold
+    still.set()
+    assert await first
+    assert await drained(spool) == [f"span {number}" for number in range(40)]
+    assert spool.dropped == {"spool": 0, "invalid": 0}
+    await spool.close()
+
+
 async def test_half_of_its_memory_is_as_much_as_may_wait(
     tmp_path: Path, resource: Resource, span: Callable[..., Span], still: asyncio.Event
 ) -> None:

@@ -49,9 +49,10 @@ class Disk:
         )
 
     async def write(self, waiting: Waiting) -> int:
-        """Takes from `waiting` what it can write; returns how many old signals made room for it.
+        """Takes from `waiting` what it can write; returns how many old signals had to go.
 
-        What comes while it writes is left for the next call: on a slow disk there would be no end.
+        They make room on disk, or in memory where the disk refuses. What comes while it writes is left for the next
+        call: on a slow disk there would be no end.
         """
         dropped = 0
         there = waiting.added
@@ -67,6 +68,9 @@ class Disk:
                 error.strerror,
                 len(waiting),
             )
+            lost = waiting.trim()
+            self._tally.counts.spool += lost
+            dropped += lost
         else:
             self._write_complaint.over("the spool %s can be written again", self.directory)
         return dropped
@@ -112,3 +116,4 @@ class Disk:
         """Ends the active segment, and deletes it when all of it was delivered."""
         await self._segments.seal()
         await self.move_cursor(self._segments.cursor)
+        self._segments.close()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence
 import aiofiles
 import msgspec
 
-from lifesign.export.inplace import BYTES, write_in_place
+from lifesign.export.inplace import BYTES, InPlace
 from lifesign.watch.signals import Resource, Signal
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Segments:
             match = _SEGMENT_NAME.fullmatch(entry.name)
             if match and entry.is_file(follow_symlinks=False):
                 self._sizes[int(match[1])] = entry.stat(follow_symlinks=False).st_size
+        self._cursor_file = InPlace(directory / CURSOR_NAME)
         self.cursor = self._load_cursor()
         self._next = max([self.cursor.segment, *self._sizes]) + 1
         self._active: _Active | None = None
@@ -168,6 +169,9 @@ class Segments:
         if active is not None:
             await active.file.close()
 
+    def close(self) -> None:
+        self._cursor_file.close()
+
     async def read(self, number: int, start: int = 0) -> bytes:
         """What stands in a segment from byte `start` on.
 
@@ -209,4 +213,4 @@ class Segments:
             OSError: it cannot be written.
         """
         self.cursor = position
-        write_in_place(self._directory / CURSOR_NAME, msgspec.json.encode(position))
+        self._cursor_file.write(msgspec.json.encode(position))

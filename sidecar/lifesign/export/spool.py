@@ -122,10 +122,6 @@ class Spool:
         there = self._waiting.added
         async with self._at_disk():
             await self._write()
-            lost = self._waiting.trim()
-            self._tally.counts.spool += lost
-            self._complain(lost)
-            await self._tally.save()
             return self._disk is None or (self._waiting.gone >= there and not self._held)
 
     @contextlib.asynccontextmanager
@@ -161,6 +157,11 @@ class Spool:
     async def _write(self) -> None:
         if self._disk is not None:
             self._complain(await self._disk.write(self._waiting))
+        else:
+            lost = self._waiting.trim()
+            self._tally.counts.spool += lost
+            self._complain(lost)
+        await self._tally.save()
 
     def _complain(self, lost: int) -> None:
         if lost:
@@ -233,3 +234,4 @@ class Spool:
             await self._tally.save()
             if self._disk is not None:
                 await self._disk.close()
+            self._tally.close()

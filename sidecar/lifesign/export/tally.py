@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lifesign.export.complaint import Complaint
-from lifesign.export.inplace import BYTES, write_in_place
+from lifesign.export.inplace import BYTES, InPlace
 
 FILE_NAME = "counts.json"
 
@@ -35,20 +35,25 @@ class Tally:
     def __init__(self, directory: Path | None) -> None:
         self._path = None if directory is None else directory / FILE_NAME
         self.counts = self._load()
+        self._file = None if self._path is None else InPlace(self._path)
         self._saved = b""
         self._complaint = Complaint()
 
     async def save(self) -> None:
         """Writes the counts, if they changed."""
         content = msgspec.json.encode(self.counts)
-        if self._path is None or content == self._saved:
+        if self._file is None or content == self._saved:
             return
         try:
-            await asyncio.to_thread(write_in_place, self._path, content)
+            await asyncio.to_thread(self._file.write, content)
         except OSError as error:
             self._complaint.say("cannot write %s: %s", self._path, error.strerror)
         else:
             self._saved = content
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def _load(self) -> Counts:
         if self._path is None:
