@@ -1,13 +1,15 @@
-"""Spools for the tests of this room."""
+"""Spools, and whole pipelines, for the tests of this room."""
 
 from __future__ import annotations
 
 import resource as limits
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Iterable, Iterator, Sequence
+from typing import AsyncIterator, Iterable, Iterator, Sequence
 
+from lifesign.export.pipeline import Pipeline
 from lifesign.export.spool import Spool
+from lifesign.settings import Settings
 from lifesign.watch.signals import Resource, Signal, Span
 
 MIB = 1 << 20
@@ -46,3 +48,16 @@ async def drained(spool: Spool, limit: int = 100) -> list[str]:
 
 def segments(directory: Path) -> list[Path]:
     return sorted(directory.glob("0*.jsonl"))
+
+
+@asynccontextmanager
+async def piping(url: str, spool: Path | None, timeout: float = 2.0, **environ: str) -> AsyncIterator[Pipeline]:
+    if spool is not None:
+        environ["LIFESIGN_SPOOL_DIR"] = str(spool)
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, **environ}
+    pipeline = Pipeline(Settings(environ=environ), environ)
+    await pipeline.start()
+    try:
+        yield pipeline
+    finally:
+        await pipeline.close(timeout)

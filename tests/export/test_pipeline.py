@@ -5,30 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import AsyncIterator, Callable, Iterator
+from typing import Callable, Iterator
 
 import pytest
 
+from export.spooling import piping
 from lifesign.errors import SettingError, SpoolError
 from lifesign.export.pipeline import RESOURCES_MAX, Pipeline
 from lifesign.settings import Settings
 from lifesign.watch.signals import Log, Resource, Snapshot, Span
 from support.otlp_server import Answer, HttpServer
-
-
-@asynccontextmanager
-async def piping(url: str, spool: Path | None, timeout: float = 2.0, **environ: str) -> AsyncIterator[Pipeline]:
-    if spool is not None:
-        environ["LIFESIGN_SPOOL_DIR"] = str(spool)
-    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, **environ}
-    pipeline = Pipeline(Settings(environ=environ), environ)
-    await pipeline.start()
-    try:
-        yield pipeline
-    finally:
-        await pipeline.close(timeout)
 
 
 async def until(condition: Callable[[], object]) -> None:

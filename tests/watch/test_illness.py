@@ -121,7 +121,7 @@ async def test_a_gap_of_our_own_does_not_end_an_illness_that_was_told(
 ) -> None:
     service, watching = main(), sidecar()
     await blocked(service, watching)
-    watching.watcher.last_look -= 60
+    watching.watcher._awake -= 60
     assert await watching.look() == []
     assert watching.snapshots[0].state == "blocked"
 
@@ -174,7 +174,7 @@ async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
     watching.watcher._watching_since = 0
     await watching.look()
     service.beat(age=60)
-    watching.watcher.last_look -= 60  # we were stopped for a minute, and so was the service
+    watching.watcher._awake -= 60  # we were stopped for a minute, and so was the service
     assert await watching.look() == []
     assert watching.snapshots[0].state == "healthy"
 

@@ -41,7 +41,9 @@ class Delivery:
         backoff = Backoff()
         while True:
             try:
-                closing = self._closing.is_set()  # before it reads: what came until then is to go out
+                # Both before it reads: what comes meanwhile, be it the end, is another reason to read.
+                self._spool.arrived.clear()
+                closing = self._closing.is_set()
                 batch = await self._spool.read(BATCH)
                 if batch is None:
                     if closing:

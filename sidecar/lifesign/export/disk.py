@@ -51,9 +51,10 @@ class Disk:
         )
 
     async def write(self, waiting: Waiting) -> int:
-        """Takes from `waiting` what it can write; returns how many old signals made room for it.
+        """Takes from `waiting` what it can write; returns how many old signals had to go.
 
-        What comes while it writes is left for the next call: on a slow disk there would be no end.
+        They make room on disk, or in memory where the disk refuses. What comes while it writes is left for the next
+        call: on a slow disk there would be no end.
         """
         dropped = 0
         there = waiting.added
@@ -69,6 +70,9 @@ class Disk:
                 error.strerror,
                 len(waiting),
             )
+            lost = waiting.trim()
+            self._tally.counts.spool += lost
+            dropped += lost
         else:
             self._write_complaint.over("the spool %s can be written again", self.directory)
         return dropped

@@ -28,7 +28,7 @@ from lifesign.watch.states import ENDED
 
 RESOURCES_MAX = 4096  # of processes that came last
 _STANDSTILL = 5.0  # seconds: a disk that has not answered for so long stands still
-_LAST_WRITE = 0.5  # seconds for what is still in memory at the end
+_LAST_WRITE = 0.5  # seconds at least for what is still in memory at the end
 
 _logger = logging.getLogger("lifesign")
 
@@ -182,6 +182,7 @@ class Pipeline:
 
         A disk that stands still is not waited for: then threads are left behind that Python would wait for.
         """
+        until = time.monotonic() + timeout
         for delivery in self._deliveries:
             delivery.finish()
         if self._push is not None:
@@ -194,10 +195,11 @@ class Pipeline:
         for exporter in self._exporters.values():
             exporter.shutdown()
         closing = [asyncio.create_task(spool.close()) for spool in self._spools.values()]
-        if closing and (await asyncio.wait(closing, timeout=_LAST_WRITE))[1]:
+        left = max(_LAST_WRITE, until - time.monotonic())
+        if closing and (await asyncio.wait(closing, timeout=left))[1]:
             _logger.warning(
-                "lifesign: the disk of the spool stands still: what it did not take is told again by the next "
-                "sidecar, where the run directory is still there"
+                "lifesign: the spool's disk does not answer: what it did not take is told again by the next sidecar, "
+                "where the run directory is still there"
             )
         elif self._tenancy is not None:
             self._tenancy.end()

@@ -55,7 +55,7 @@ class Spool:
         self._asked: float | None = None  # since when the disk is asked for something, monotonic seconds
         self._full_complaint = Complaint()
         self._invalid_complaint = Complaint()
-        self.arrived = asyncio.Event()  # something may be there to read
+        self.arrived = asyncio.Event()  # something may be there to read; whoever reads clears it before
 
     @classmethod
     async def open(cls, directory: Path | None, limit: int) -> Spool:
@@ -127,10 +127,6 @@ class Spool:
         there = self._waiting.added
         async with self._at_disk():
             await self._write()
-            lost = self._waiting.trim()
-            self._tally.counts.spool += lost
-            self._complain(lost)
-            await self._tally.save()
             return self._disk is None or (self._waiting.gone >= there and not self._held)
 
     @contextlib.asynccontextmanager
@@ -166,6 +162,11 @@ class Spool:
     async def _write(self) -> None:
         if self._disk is not None:
             self._complain(await self._disk.write(self._waiting))
+        else:
+            lost = self._waiting.trim()
+            self._tally.counts.spool += lost
+            self._complain(lost)
+        await self._tally.save()
 
     def _complain(self, lost: int) -> None:
         if lost:
@@ -183,7 +184,6 @@ class Spool:
 
     async def _read(self, limit: int) -> Batch | None:
         async with self._at_disk():
-            self.arrived.clear()
             if self._pending is None:
                 await self._write()
                 self._pending = await self._read_disk(limit) or self._read_memory(limit)

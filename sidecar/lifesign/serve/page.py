@@ -74,7 +74,7 @@ class _Page:
 
     async def dump(self, request: Request) -> Response:
         try:
-            number = self._request_dump(request.path_params["key"])
+            number = await asyncio.to_thread(self._request_dump, request.path_params["key"])
         except NotWatchedError as error:
             return _refused(error, 404)
         except LifesignError as error:

@@ -10,7 +10,7 @@ import math
 import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Awaitable, Callable, Mapping, Sequence, TypeVar
+from typing import Any, Awaitable, Callable, Mapping, Sequence, TypeVar
 
 from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
@@ -90,32 +90,33 @@ class Watcher:
         self._empty_since: dict[str, float] = {}  # folders without a pulse, monotonic seconds
         self._crowded = False
         self._watching_since = time.monotonic_ns()
-        self.last_look = time.monotonic()
+        self._awake = time.monotonic()  # when we last noted that we run
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Looks every `poll_interval` until `stopping` is set, and after that until there is nothing new."""
         stopped = asyncio.ensure_future(stopping.wait())  # one for all looks: `wait_for` makes a task each time
         try:
             while not stopped.done():
+                began = time.monotonic()
                 await self.look()
                 # Whatever there is to look at, half of the time is for the rest of the sidecar.
-                took = time.monotonic() - self.last_look
-                await asyncio.wait([stopped], timeout=max(self._settings.poll_interval, took))
+                took = time.monotonic() - began
+                await self._wait(stopped, max(self._settings.poll_interval, took))
         finally:
             stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
-        while (await self.look() or not self._drained()) and time.monotonic() < until:  # a full ring takes several looks
+        while (
+            await self.look() or not self._drained()
+        ) and time.monotonic() < until:  # a full ring takes several looks
             await self._keeper.wait(until - time.monotonic())
 
     async def look(self) -> int:
         """One look at every process; returns the number of new signals."""
-        now = time.monotonic()
-        if now - self.last_look > max(1.0, 4 * self._settings.poll_interval):
-            # We were not running: the beats that we did not see prove nothing.
-            self._watching_since = time.monotonic_ns()
-        self.last_look = now
+        now = self._note_awake()
         roomy, busy = self._roomy(), self._keeper.busy
-        looked = await self._beside(self._look, now, roomy)
+        looking = self._beside(self._look, now, roomy)
+        await self._wait(looking)
+        looked = looking.result()
         signals = [signal for _, look in looked for signal in look.signals]
         keys = {process.key for process, _ in looked}
         if signals or keys - self._introduced:  # a Resource is told of even while there is nothing to say
@@ -135,9 +136,24 @@ class Watcher:
         await self._bury(now)
         return len(signals)
 
-    async def _beside(self, function: Callable[..., T], *arguments: object) -> T:
+    def _note_awake(self) -> float:
+        now = time.monotonic()
+        if now - self._awake > max(1.0, 4 * self._settings.poll_interval):
+            # We were not running: the beats that we did not see prove nothing.
+            self._watching_since = time.monotonic_ns()
+        self._awake = now
+        return now
+
+    async def _wait(self, what: asyncio.Future[Any], seconds: float = math.inf) -> None:
+        """Waits, and notes that we run: a look or a pause may be long without our being stopped."""
+        until = time.monotonic() + seconds
+        while not what.done() and (left := until - time.monotonic()) > 0:
+            await asyncio.wait([what], timeout=min(self._settings.poll_interval, left))
+            self._note_awake()
+
+    def _beside(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         """Calls it in the thread of the looks."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        return asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def _look(self, now: float, read: bool) -> list[tuple[WatchedProcess, Look]]:
         with contextlib.suppress(OSError):  # then we look at those that we know
