@@ -87,6 +87,7 @@ class Watcher:
         self._empty_since: dict[str, float] = {}  # folders without a pulse, monotonic seconds
         self._crowded = False
         self._watching_since = time.monotonic_ns()
+        self._worked = 0.0  # seconds of processor time that the newest look took: to wait for a disk is no work
         self._awake = time.monotonic()  # when we last noted that we run
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -94,11 +95,9 @@ class Watcher:
         stopped = asyncio.ensure_future(stopping.wait())  # one for all looks: `wait_for` makes a task each time
         try:
             while not stopped.done():
-                began = time.monotonic()
                 await self.look()
-                # Whatever there is to look at, half of the time is for the rest of the sidecar.
-                took = time.monotonic() - began
-                await self._wait(stopped, max(self._settings.poll_interval, took))
+                # Whatever there is to look at, half of our time is for the rest of the sidecar.
+                await self._wait(stopped, max(self._settings.poll_interval, self._worked))
         finally:
             stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
@@ -151,6 +150,7 @@ class Watcher:
         return asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def _look(self, now: float, read: bool) -> list[tuple[WatchedProcess, Look]]:
+        began = time.thread_time()
         self._find(self._directory.names(_NAMES_MAX), now)
         looked: list[tuple[WatchedProcess, Look]] = []
         for process in list(self._processes.values()):
@@ -159,6 +159,7 @@ class Watcher:
             except (PulseError, OSError) as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
                 self._forget(process)
+        self._worked = time.thread_time() - began
         return looked
 
     def request_dump(self, key: str) -> int:
