@@ -90,6 +90,7 @@ class Watcher:
         self._empty_since: dict[str, float] = {}  # folders without a pulse, monotonic seconds
         self._crowded = False
         self._watching_since = time.monotonic_ns()
+        self._worked = 0.0  # seconds of processor time that the newest look took: to wait for a disk is no work
         self._awake = time.monotonic()  # when we last noted that we run
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -97,11 +98,9 @@ class Watcher:
         stopped = asyncio.ensure_future(stopping.wait())  # one for all looks: `wait_for` makes a task each time
         try:
             while not stopped.done():
-                began = time.monotonic()
                 await self.look()
-                # Whatever there is to look at, half of the time is for the rest of the sidecar.
-                took = time.monotonic() - began
-                await self._wait(stopped, max(self._settings.poll_interval, took))
+                # Whatever there is to look at, half of our time is for the rest of the sidecar.
+                await self._wait(stopped, max(self._settings.poll_interval, self._worked))
         finally:
             stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
@@ -156,6 +155,7 @@ class Watcher:
         return asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def _look(self, now: float, read: bool) -> list[tuple[WatchedProcess, Look]]:
+        began = time.thread_time()
         with contextlib.suppress(OSError):  # then we look at those that we know
             self._find(self._directory.listed(_NAMES_MAX), now)
         looked: list[tuple[WatchedProcess, Look]] = []
@@ -169,6 +169,7 @@ class Watcher:
                 self._put_off(process, error)
             else:
                 self._failing.discard(process.key)
+        self._worked = time.thread_time() - began
         return looked
 
     def request_dump(self, key: str) -> int:
