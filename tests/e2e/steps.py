@@ -18,7 +18,7 @@ _CALL = re.compile(r"\d+ +(\w+)\((.*)")
 _NAME = re.compile(r'"([^"]*)"')
 _DESCRIPTOR = re.compile(r"\d+<([^>]*)>")
 _FAST = "--seccomp-bpf"
-_READ_MAX = 3  # of one kind of reading, of one file
+_READ_MAX = 1  # of one kind of reading, of one file
 
 
 class Step(NamedTuple):
