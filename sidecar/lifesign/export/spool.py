@@ -104,13 +104,13 @@ class Spool:
             resources: at least those that `signals` refer to.
             signals: in the order in which they are to be delivered.
         """
-        self._admit(resources, signals)
         # Shielded, here and below: a write goes on in its thread when the caller is cancelled, and must be counted.
-        await asyncio.shield(self._append())
+        await asyncio.shield(self._append(resources, signals))
         self.arrived.set()
 
-    async def _append(self) -> None:
+    async def _append(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
         async with self._lock:
+            self._admit(resources, signals)  # not before: a read in progress would take them from memory
             await self._write()
             lost = self._waiting.trim()
             self._tally.counts.spool += lost
