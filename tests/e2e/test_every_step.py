@@ -64,7 +64,9 @@ def _refused(scene: Scene, server: HttpServer) -> bool:
 
 
 def _buried(scene: Scene, server: HttpServer) -> bool:
-    return _arrived(scene, server) and not any(entry.is_dir() for entry in scene.run.iterdir())
+    there = [entry for entry in scene.run.iterdir() if entry.is_dir()]
+    # Where a step of it fails, something stays.
+    return _arrived(scene, server) and not any((one / "pulse").exists() and (one / "life").exists() for one in there)
 
 
 PARTS = [

@@ -5,6 +5,7 @@ A kill is played by a copy of the spool's directory, taken at that moment and op
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
@@ -14,6 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from export.spooling import append, drained, opened, segments
+from lifesign.export.disk import Disk
 from lifesign.export.segments import Segments
 from lifesign.export.spool import Spool
 from lifesign.watch.signals import Resource, Span
@@ -145,6 +147,29 @@ async def test_a_cursor_needs_no_room_on_the_disk(
         patched.setattr(os, "open", full)
         await spool.commit(batch)
     assert await drained(await Killed(directory)()) == ["span 2"]
+    await spool.close()
+
+
+async def test_what_comes_during_a_read_goes_to_disk_all_the_same(
+    directory: Path, resource: Resource, span: Callable[..., Span], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_disk, entered, gate = Disk.read, asyncio.Event(), asyncio.Event()
+
+    async def read(self: Disk, limit: int) -> Any:
+        found = await read_disk(self, limit)
+        entered.set()
+        await gate.wait()
+        return found
+
+    monkeypatch.setattr(Disk, "read", read)
+    spool = await opened(directory)
+    reading = asyncio.create_task(spool.read(9))
+    await entered.wait()
+    spool.put([resource], [span(1)])
+    gate.set()
+    assert await reading is None
+    assert await spool.settle()
+    assert await drained(await Killed(directory)()) == ["span 1"]
     await spool.close()
 
 

@@ -182,3 +182,19 @@ async def test_cursors_of_processes_long_gone_do_not_pile_up(
     assert len(json.loads(file.read_text())) == 2, "a directory that cannot be read is not an empty one"
     assert await watching.look() == []
     assert list(json.loads(file.read_text())) == [service.key]
+
+
+async def test_a_folder_that_cannot_be_removed_is_not_told_of_again(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "_KEEP_SECONDS", -1.0)
+    monkeypatch.setattr(RunDirectory, "remove", lambda *_: None)
+    service = main()
+    service.pulse.ring.append(DRY_RUN)
+    service.die()
+    watching = sidecar()
+    assert await watching.look()
+    for _ in range(2):
+        assert await watching.look() == []
+    assert watching.snapshots == []
+    assert await sidecar().look() == []

@@ -185,8 +185,9 @@ class Spool:
     async def _read(self, limit: int) -> Batch | None:
         async with self._at_disk():
             if self._pending is None:
+                there = self._waiting.added
                 await self._write()
-                self._pending = await self._read_disk(limit) or self._read_memory(limit)
+                self._pending = await self._read_disk(limit) or self._read_memory(limit, there)
             return self._pending
 
     async def _read_disk(self, limit: int) -> Batch | None:
@@ -195,9 +196,10 @@ class Spool:
         resources, signals, end = await self._disk.read(limit)
         return Batch(resources, signals, end) if signals else None
 
-    def _read_memory(self, limit: int) -> Batch | None:
+    def _read_memory(self, limit: int, there: int) -> Batch | None:
+        """Of the first `there` signals those that no disk took; what came meanwhile it has not been offered yet."""
         size = 0
-        while len(self._waiting) and len(self._held) < limit and size < BATCH_BYTES:
+        while self._waiting.gone < there and len(self._held) < limit and size < BATCH_BYTES:
             entry = self._waiting.take()
             self._held.append(entry)
             size += len(entry.line)

@@ -41,6 +41,8 @@ class Tenancy:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.end()
+            if error.errno in _PASSING:
+                raise refusal(directory, error) from None
             if error.errno not in (errno.EACCES, errno.EAGAIN):
                 raise SpoolError(
                     f"the spool {directory} cannot be locked: {error.strerror}",

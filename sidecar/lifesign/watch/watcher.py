@@ -276,7 +276,6 @@ class Watcher:
         process.close()
         del self._processes[process.key]
         self._ended_at.pop(process.key, None)
-        self._cursors.forget(process.key)
         self._left_alone[process.key] = math.inf
 
 
