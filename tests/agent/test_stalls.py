@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any, Callable
 
@@ -22,18 +23,27 @@ def short_look(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_look")
 def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.3")
+    seen = threading.Lock()
 
     def the_culprit() -> None:
-        time.sleep(0.25)
+        seen.acquire(timeout=10)
+
+    def look() -> None:
+        eventually(lambda: len(pulse.ring("stall")) == 2)  # once before the timeout, once as it passes
+        seen.release()
 
     async def main() -> None:
         await asyncio.sleep(0.02)
         the_culprit()
 
+    seen.acquire()
+    looking = threading.Thread(target=look)
+    looking.start()
     asyncio.run(main())
+    looking.join()
     stalls = pulse.ring("stall")
-    assert len(stalls) == 2  # once before the timeout, once as it passes
+    assert len(stalls) == 2
     assert stalls[0]["since"] == stalls[1]["since"]
     functions = [frame["function"].rpartition(".")[2] for frame in stalls[0]["stack"]]
     assert functions[-1] == "the_culprit"
