@@ -1,14 +1,15 @@
-"""The unit tests, in two processes side by side.
+"""The unit tests, in a few processes side by side.
 
 usage: unit.py [--floor PERCENT] PYTEST-OPTION...
 
-The output of the second process is shown when both have ended. Their files are in memory where there is a place
-for them: a disk that others use makes them wait for seconds. With a floor the branches that they took are counted
-together, and too few are a failure.
+What the others say is shown when the first has ended. Their files are in memory where there is a place for them: a
+disk that others use makes them wait for seconds. With a floor the branches that they took are counted together, and
+too few are a failure.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -16,8 +17,9 @@ import sys
 import tempfile
 from typing import Sequence
 
-# About as long as all the others; what they import, the others hardly need.
-FIRST = ("tests/agent", "tests/watch", "tests/wire")
+# Each group has a process of its own, and so has all that is named nowhere. By what they import and how long they
+# take; those of the agent spend most of their time waiting for a beat.
+GROUPS = (("tests/agent", "tests/wire"), ("tests/cli", "tests/demo", "tests/serve"))
 OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
 
 MEMORY = "/dev/shm"
@@ -25,17 +27,25 @@ NOTHING_SELECTED = 5  # pytest's exit code
 
 
 def tests(argv: Sequence[str], measured: bool) -> int:
-    """Runs both halves; returns an exit code as pytest's."""
+    """Runs them all; returns an exit code as pytest's."""
     run = [sys.executable, "-m", *(("coverage", "run", "-m") if measured else ()), "pytest", *argv]
-    one = [*run, "-o", "cache_dir=.pytest_cache/one", *FIRST]
-    two = [*run, "-o", "cache_dir=.pytest_cache/two", "tests", *(f"--ignore={room}" for room in FIRST + OTHERS)]
+    named = {room for group in GROUPS for room in group}
     environ = {"PYTEST_DEBUG_TEMPROOT": MEMORY, **os.environ} if os.access(MEMORY, os.W_OK) else None
-    with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(two, stdout=said, stderr=subprocess.STDOUT, env=environ) as second:
-            codes = {subprocess.run(one, env=environ).returncode, second.wait()}
-        said.seek(0)
-        shutil.copyfileobj(said, sys.stdout.buffer)
-    sys.stdout.flush()
+    codes = set()
+    with contextlib.ExitStack() as stack:
+        others = []
+        for number, group in enumerate(GROUPS):
+            said = stack.enter_context(tempfile.TemporaryFile())
+            line = [*run, "-o", f"cache_dir=.pytest_cache/{number}", *group]
+            process = subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, env=environ)
+            others.append((stack.enter_context(process), said))
+        rest = ("tests", *(f"--ignore={room}" for room in sorted(named) + list(OTHERS)))
+        codes.add(subprocess.run([*run, *rest], env=environ).returncode)
+        for process, said in others:
+            codes.add(process.wait())
+            said.seek(0)
+            shutil.copyfileobj(said, sys.stdout.buffer)
+            sys.stdout.flush()
     return max(codes - {NOTHING_SELECTED}, default=NOTHING_SELECTED)
 
 
