@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lifesign.watch.states import STATES
 ROOT = Path(__file__).parents[1]
 README = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/reference.md"))
 QUOTED = set(re.findall(r"`([^`\n]+)`", README))
+TEXTS = (".py", ".sh", ".md", ".toml", ".yaml", ".html", ".js")
 NAMES = sorted(
     value
     for name, value in vars(semconv).items()
@@ -78,12 +80,9 @@ def test_the_version_is_in_the_changelog() -> None:
 
 def test_no_machine_of_ours_is_named() -> None:
     suspicious = re.compile(r'https?://(pypi|registry|deb|proxy)\.|(?<![\w"])/(work|root)/')
-    found = [
-        path
-        for path in ROOT.rglob("*")
-        if path.suffix in (".py", ".sh", ".md", ".toml", ".yaml", ".html", ".js")
-        and not {".venv", ".git", "__pycache__"} & set(path.parts)
-        and path != Path(__file__)
-        and suspicious.search(path.read_text())
-    ]
+    found = []
+    for folder, below, names in os.walk(ROOT):
+        below[:] = {*below} - {".venv", ".git", "__pycache__"}
+        files = [Path(folder, name) for name in names if name.endswith(TEXTS)]
+        found += [file for file in files if file != Path(__file__) and suspicious.search(file.read_text())]
     assert found == []

@@ -17,9 +17,9 @@ from lifesign.serve import verdicts as endpoints
 from lifesign.settings import Settings
 from lifesign.watch import verdicts
 from lifesign.watch.glance import glance
+from lifesign.watch.once import look_once
 from lifesign.watch.rundir import RunDirectory
 from lifesign.watch.verdicts import Verdict
-from lifesign.watch.watcher import look_once
 from lifesign.wire import layout
 from support.mainprocess import report
 

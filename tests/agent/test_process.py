@@ -9,7 +9,6 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -191,7 +190,9 @@ def test_harmless_lets_through_what_is_not_an_error_of_ours() -> None:
 
 def test_the_watchdog_is_a_daemon_and_beats_until_it_is_stopped(started: Callable[..., Any]) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
-    (thread,) = (thread for thread in threading.enumerate() if thread.name == "lifesign-watchdog")
+    agent = process.peek()
+    assert agent is not None
+    thread = agent.watchdog._thread
     assert thread.daemon
     first = pulse.reader.vitals().watchdog
     eventually(lambda: pulse.reader.vitals().watchdog.beats > first.beats + 3)

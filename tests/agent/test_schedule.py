@@ -7,7 +7,7 @@ import pytest
 from lifesign.agent.schedule import Schedule
 
 
-@pytest.mark.parametrize(("rate", "seconds"), [(0.1, 1000.0), (3.0, 100.0), (50.0, 10.0), (20_000.0, 10.0)])
+@pytest.mark.parametrize(("rate", "seconds"), [(0.1, 1000.0), (3.0, 100.0), (50.0, 10.0), (20_000.0, 2.0)])
 def test_it_holds_its_rate_from_slow_to_fast(rate: float, seconds: float) -> None:
     start = now = 1_000_000.0
     schedule, made = Schedule(rate, start), 0

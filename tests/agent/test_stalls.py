@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any, Callable
 
@@ -22,16 +23,25 @@ def short_look(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_look")
 def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.6")
+    seen = threading.Lock()
 
     def the_culprit() -> None:
-        time.sleep(0.25)
+        seen.acquire(timeout=10)
+
+    def look() -> None:
+        eventually(lambda: pulse.ring("task_dump"))
+        seen.release()
 
     async def main() -> None:
         await asyncio.sleep(0.02)
         the_culprit()
 
+    seen.acquire()
+    looking = threading.Thread(target=look)
+    looking.start()
     asyncio.run(main())
+    looking.join()
     stalls = pulse.ring("stall")
     assert len(stalls) == 2  # once before the timeout, once as it passes
     assert stalls[0]["since"] == stalls[1]["since"]
@@ -43,13 +53,15 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
     assert summary["reason"] == "blocked"
 
 
-@pytest.mark.usefixtures("short_look")
-def test_a_loop_that_computes_is_told_from_one_that_waits(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.1")
+def test_a_loop_that_computes_is_told_from_one_that_waits(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)  # a busy machine may leave it none for shorter
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
 
     async def main() -> None:
-        until = time.monotonic() + 0.2
-        while time.monotonic() < until:
+        until = time.monotonic() + 10
+        while not pulse.ring("stall") and time.monotonic() < until:
             pass
 
     asyncio.run(main())
@@ -102,6 +114,7 @@ def test_after_a_freeze_the_loop_is_not_taken_for_blocked(
 
     async def main() -> None:
         agent.watchdog.stop()  # its thread must not look while this test does
+        agent.watchdog._thread.join()
         await asyncio.sleep(0.05)
         time.sleep(0.2)
         agent.watchdog._last_look = time.monotonic() - 0.2  # as if nothing had run at all

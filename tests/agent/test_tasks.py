@@ -52,6 +52,8 @@ def functions(group: dict[str, Any]) -> list[str]:
 
 
 async def dumped(pulse: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    while pulse.boot()[-1]["kind"] != "boot_ended":  # for its end the boot has a task of its own
+        await asyncio.sleep(0.003)
     lifesign.dump_tasks()
     await asyncio.to_thread(eventually, lambda: pulse.ring("task_dump"))
     return pulse.ring("task_dump")[-1], pulse.ring("task_group")

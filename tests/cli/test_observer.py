@@ -20,6 +20,7 @@ from lifesign.cli import observer as observer_module
 from lifesign.cli.deadline import Deadline
 from lifesign.cli.observer import Observer
 from lifesign.errors import SettingError
+from lifesign.export import metric_push
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from serve.client import ask
@@ -169,7 +170,10 @@ async def test_what_is_left_goes_to_the_collector_before_it_ends(
     assert [path.name for path in spool.glob("0*.jsonl")] == [], "nothing waits any more"
 
 
-async def test_an_export_that_fails_makes_it_unready(observe: Callable, main: MakeMain, tmp_path: Path) -> None:
+async def test_an_export_that_fails_makes_it_unready(
+    observe: Callable, main: MakeMain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_push, "_LAST_PAUSES", ())
     main()
     server = HttpServer()
     server.script("metrics", *[Answer(503)] * 500)

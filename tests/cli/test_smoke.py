@@ -167,15 +167,6 @@ def test_a_service_that_works_is_alive(cli: Cli, tmp_path: Path) -> None:
     assert len(report["trace"]) == 32
 
 
-def test_a_service_without_an_event_stalls_and_shows_its_tasks(cli: Cli, tmp_path: Path) -> None:
-    ended = cli("smoke", "--timeout", "2", "--report", "r.json", "--", sys.executable, "-c", SERVICE)
-    assert ended.code == 2
-    assert "timed out after 2 s waiting for the first event; the event loop turns" in ended.err
-    assert "1 x main" in ended.err
-    [group] = json.loads((tmp_path / "r.json").read_text())["task_groups"]
-    assert group["stack"][0]["function"] == "main"
-
-
 def test_what_is_kept_is_said(cli: Cli, capfd: pytest.CaptureFixture[str]) -> None:
     ended = cli("smoke", "--keep", "--timeout", "20", "--", sys.executable, "-c", SERVICE, "event")
     words = ended.err.splitlines()[-1].split()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -14,10 +13,6 @@ from jaeger import Jaeger
 from scene import Scene, Stage
 
 from support.commands import Ended, caller
-
-# A shell that runs us in the background has these ignored, and so would all that we start and interrupt.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def _from(variable: str, how: str) -> str:

@@ -235,7 +235,19 @@ def test_a_check_from_outside_proves_a_life_without_a_line_of_ours(
     assert names(trace)[-1] == "complete"
 
 
-def test_a_gate_without_a_collector_needs_none(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "lifesign", "smoke", "--timeout", LONG, "--", *BOOTING, "well"]
-    ended = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+def without_a_collector(timeout: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "lifesign", "smoke", "--timeout", timeout, *argv]
+    return subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+
+
+def test_a_gate_without_a_collector_needs_none() -> None:
+    ended = without_a_collector(LONG, "--", *BOOTING, "well")
     assert (ended.returncode, ended.stderr.splitlines()[-1][:6]) == (0, "alive:"), ended.stderr
+
+
+def test_a_stall_without_a_collector_is_shown_with_its_tasks(tmp_path: Path) -> None:
+    ended = without_a_collector("2", "--report", str(tmp_path / "r.json"), "--", *BOOTING, "silent")
+    assert (ended.returncode, "1 x main" in ended.stderr) == (2, True), ended.stderr
+    assert "timed out after 2 s waiting for the first event; the event loop turns" in ended.stderr
+    [group] = json.loads((tmp_path / "r.json").read_text())["task_groups"]
+    assert group["stack"][0]["function"] == "main"

@@ -14,6 +14,7 @@ from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
 from lifesign.watch import watcher
 from lifesign.watch.cursors import Cursors
+from lifesign.watch.once import look_once
 from lifesign.watch.signals import Log
 from lifesign.wire import layout
 from support.mainprocess import report
@@ -201,6 +202,6 @@ def test_a_look_from_outside_disturbs_nobody(main: Callable[..., Any], run: Path
     service = main()
     main("1-00000000")
     (run / "1-00000000" / "pulse").write_bytes(b"junk")
-    (snapshot,) = watcher.look_once(str(run), Settings(environ={}), {})
+    (snapshot,) = look_once(str(run), Settings(environ={}), {})
     assert (snapshot.key, snapshot.state) == (service.key, "healthy")
     os.truncate(run / "1-00000000" / "pulse", layout.file_size(65536))

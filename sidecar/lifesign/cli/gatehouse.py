@@ -21,9 +21,9 @@ from lifesign.cli.terminal import console, say
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.targets import is_configured
 from lifesign.settings import BY_NAME, UNTIL_EVENT, Settings
+from lifesign.watch.once import look_once
 from lifesign.watch.signals import Snapshot
 from lifesign.watch.sources import Sources
-from lifesign.watch.watcher import look_once
 from lifesign.wire.reader import PulseError
 
 _DUMP_SECONDS = 3.0  # to wait for the task dump of a stall

@@ -283,24 +283,3 @@ def _most_processes() -> int:
     """How many can be watched at a time: fewer where we may not open that many files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return PROCESSES_MAX if soft < 0 else max(1, min(PROCESSES_MAX, (soft - _DESCRIPTORS_SPARE) // _DESCRIPTORS))
-
-
-def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
-    """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
-
-    Raises:
-        RunDirectoryError: the directory cannot be used.
-    """
-    directory = RunDirectory(path)
-    found: list[Snapshot] = []
-    try:
-        for key in directory.names():
-            with contextlib.suppress(PulseError, OSError):
-                process = WatchedProcess(directory, key, Cursors(None).get(key), settings, environ, Rejected(None))
-                try:
-                    found.append(process.look(watching_since=0, ask=False).snapshot)
-                finally:
-                    process.close()
-    finally:
-        directory.close()
-    return found

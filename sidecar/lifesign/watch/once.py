@@ -1,0 +1,35 @@
+"""One look at a run directory from outside, for those who only want to see."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Mapping
+
+from lifesign.settings import Settings
+from lifesign.watch.cursors import Cursors
+from lifesign.watch.process import WatchedProcess
+from lifesign.watch.rejected import Rejected
+from lifesign.watch.rundir import RunDirectory
+from lifesign.watch.signals import Snapshot
+from lifesign.wire.reader import PulseError
+
+
+def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
+    """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
+
+    Raises:
+        RunDirectoryError: the directory cannot be used.
+    """
+    directory = RunDirectory(path)
+    found: list[Snapshot] = []
+    try:
+        for key in directory.names():
+            with contextlib.suppress(PulseError, OSError):
+                process = WatchedProcess(directory, key, Cursors(None).get(key), settings, environ, Rejected(None))
+                try:
+                    found.append(process.look(watching_since=0, ask=False).snapshot)
+                finally:
+                    process.close()
+    finally:
+        directory.close()
+    return found

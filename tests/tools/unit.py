@@ -1,0 +1,64 @@
+"""The unit tests, in a few processes side by side.
+
+usage: unit.py [--floor PERCENT] PYTEST-OPTION...
+
+What the others say is shown when the first has ended. Their files are in memory where there is a place for them: a
+disk that others use makes them wait for seconds. With a floor the branches that they took are counted together, and
+too few are a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import Sequence
+
+# Each group has a process of its own, and so has all that is named nowhere. By what they import and how long they
+# take; those of the agent spend most of their time waiting for a beat.
+GROUPS = (("tests/agent", "tests/wire"), ("tests/cli", "tests/demo", "tests/serve"))
+OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
+
+MEMORY = "/dev/shm"
+NOTHING_SELECTED = 5  # pytest's exit code
+
+
+def tests(argv: Sequence[str], measured: bool) -> int:
+    """Runs them all; returns an exit code as pytest's."""
+    run = [sys.executable, "-m", *(("coverage", "run", "-m") if measured else ()), "pytest", *argv]
+    named = {room for group in GROUPS for room in group}
+    environ = {"PYTEST_DEBUG_TEMPROOT": MEMORY, **os.environ} if os.access(MEMORY, os.W_OK) else None
+    codes = set()
+    with contextlib.ExitStack() as stack:
+        others = []
+        for number, group in enumerate(GROUPS):
+            said = stack.enter_context(tempfile.TemporaryFile())
+            line = [*run, "-o", f"cache_dir=.pytest_cache/{number}", *group]
+            process = subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, env=environ)
+            others.append((stack.enter_context(process), said))
+        rest = ("tests", *(f"--ignore={room}" for room in sorted(named) + list(OTHERS)))
+        codes.add(subprocess.run([*run, *rest], env=environ).returncode)
+        for process, said in others:
+            codes.add(process.wait())
+            said.seek(0)
+            shutil.copyfileobj(said, sys.stdout.buffer)
+            sys.stdout.flush()
+    return max(codes - {NOTHING_SELECTED}, default=NOTHING_SELECTED)
+
+
+def main(argv: Sequence[str]) -> int:
+    if argv[:1] != ["--floor"]:
+        return tests(argv, measured=False)
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.run([*coverage, "erase"], check=True)
+    code = tests(argv[2:], measured=True)
+    subprocess.run([*coverage, "combine", "--quiet"], check=True)
+    report = [*coverage, "report", "--show-missing", "--skip-covered", f"--fail-under={argv[1]}"]
+    return code or subprocess.run(report).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
