@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from export.spooling import drained, opened, segments
+from export.spooling import disk_full_at, drained, opened, segments
 from lifesign.export.disk import Disk
 from lifesign.export.segments import Segments
 from lifesign.export.spool import Spool
@@ -172,6 +172,26 @@ async def test_what_comes_during_a_read_goes_to_disk_all_the_same(
     await appending
     assert spool.safe
     assert await drained(await Killed(directory)()) == ["span 1"]
+    await spool.close()
+
+
+async def test_a_batch_out_of_memory_is_written_when_the_disk_works_again(
+    directory: Path, resource: Resource, span: Callable[..., Span]
+) -> None:
+    spool = await opened(directory)
+    killed = Killed(directory)
+    with disk_full_at(20):
+        await spool.append([resource], [span(number) for number in range(5)])
+        batch = await spool.read(3)
+        await spool.append([], [])
+        assert batch is not None
+        assert batch.end is None
+        assert not spool.safe
+    await spool.append([], [])
+    assert spool.safe
+    assert await drained(await killed()) == [f"span {number}" for number in range(5)]
+    await spool.commit(batch)
+    assert len(await drained(spool)) == 5, "three of them for the second time, recognisable by their ids"
     await spool.close()
 
 

@@ -133,7 +133,7 @@ class Pipeline:
             del self._resources[next(iter(self._resources))]
         for kind, spool in self._spools.items():
             wanted = [s for s in signals if isinstance(s, Span) is (kind == TRACES)]
-            if wanted:
+            if wanted or not spool.safe:
                 await spool.append(resources, wanted)
 
     def safe(self) -> bool:

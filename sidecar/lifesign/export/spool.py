@@ -102,7 +102,7 @@ class Spool:
 
         Args:
             resources: at least those that `signals` refer to.
-            signals: in the order in which they are to be delivered.
+            signals: in the order in which they are to be delivered; none, to try again what waits in memory.
         """
         # Shielded, here and below: a write goes on in its thread when the caller is cancelled, and must be counted.
         await asyncio.shield(self._append(resources, signals))
@@ -138,8 +138,16 @@ class Spool:
                 self._waiting.add(Entry(signal, line, *encoded[signal.resource]))
 
     async def _write(self) -> None:
-        if self._disk is not None:
-            self._complain(await self._disk.write(self._waiting))
+        if self._disk is None:
+            return
+        # A batch that was read from memory may be on its way for hours: once the disk takes it, it belongs there too,
+        # even if it is then delivered twice.
+        held, self._held = self._held, []
+        self._waiting.put_back(held)
+        before = len(self._waiting)
+        self._complain(await self._disk.write(self._waiting))
+        written = before - len(self._waiting)
+        self._held = [self._waiting.take() for _ in held[written:]]
 
     def _complain(self, lost: int) -> None:
         if lost:
@@ -210,10 +218,10 @@ class Spool:
     async def close(self) -> None:
         """Writes what waits in memory, if it can."""
         async with self._lock:
-            self._waiting.put_back(self._held)
-            self._held = []
             self._pending = None
             await self._write()
+            self._waiting.put_back(self._held)
+            self._held = []
             if len(self._waiting):
                 self._tally.counts.spool += len(self._waiting)
                 _logger.warning("lifesign: %d records are lost: no disk took them", len(self._waiting))

@@ -126,7 +126,8 @@ class Watcher:
             signals += look.signals
             looked.append(process)
         keys = {process.key for process in looked}
-        if signals or keys - self._introduced:  # a Resource is told of even while there is nothing to say
+        # A Resource is told of even while there is nothing to say, and what is not safe has another try.
+        if signals or keys - self._introduced or not self._safe():
             await self._tell_signals([process.resource for process in looked], signals)
         self._introduced = keys
         self._tell_snapshots(snapshots)
