@@ -171,28 +171,30 @@ def rehearsed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def _chosen(found: list[Step]) -> list[Step]:
-    return found if FULL else random.Random(17).sample(found, SAMPLE)
+    return found if FULL else random.Random(17).sample(found, len(found))
 
 
 def test_killed_at_each_step(rehearsed: Rehearsed) -> None:
     chosen = _chosen([step for step in rehearsed.steps if step.changes])
-    hit = twice = over = 0
+    tried = hit = twice = over = 0
     for step in chosen:
         status, account, said = rehearsed.account(step, "KILL")
         assert account.lost == 0, f"at {step}: {account}\n{said}"
         assert account.dropped <= account.missing + rehearsed.over, f"at {step}: {account}"
+        tried += 1
         hit += status == -signal.SIGKILL
         twice += account.duplicated
         over = max(over, account.dropped - account.missing)
-    print(
-        f"\n{rehearsed.name:<20}{hit:>4} of {len(chosen):>4} steps hit, {twice:>6} twice, at most {over} counted beyond"
-    )
-    assert hit > len(chosen) // 2 or not FULL, "the steps are not the same each time"
+        if hit == SAMPLE and not FULL:
+            break
+    print(f"\n{rehearsed.name:<20}{hit:>4} of {tried:>4} steps hit, {twice:>6} twice, at most {over} counted beyond")
+    assert hit > tried // 2 if FULL else hit, "the steps are not the same each time"
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"] if FULL else ["EIO"])
 def test_each_step_fails(rehearsed: Rehearsed, error: str) -> None:
     chosen = _chosen([step for step in rehearsed.steps if step.changes or error != "ENOSPC"])
+    chosen = chosen if FULL else chosen[:SAMPLE]
     ended = Counter[int]()
     for step in chosen:
         status, account, said = rehearsed.account(step, error)

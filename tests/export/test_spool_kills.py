@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from export.spooling import append, drained, opened, segments
+from export.spooling import append, disk_full_at, drained, opened, segments
 from lifesign.export.disk import Disk
 from lifesign.export.segments import Segments
 from lifesign.export.spool import Spool
@@ -170,6 +170,24 @@ async def test_what_comes_during_a_read_goes_to_disk_all_the_same(
     assert await reading is None
     assert await spool.settle()
     assert await drained(await Killed(directory)()) == ["span 1"]
+    await spool.close()
+
+
+async def test_a_batch_out_of_memory_is_written_when_the_disk_works_again(
+    directory: Path, resource: Resource, span: Callable[..., Span]
+) -> None:
+    spool = await opened(directory)
+    killed = Killed(directory)
+    with disk_full_at(20):
+        assert not await append(spool, [resource], [span(number) for number in range(5)])
+        batch = await spool.read(3)
+        assert batch is not None
+        assert batch.end is None
+        assert not await spool.settle()
+    assert await spool.settle()
+    assert await drained(await killed()) == [f"span {number}" for number in range(5)]
+    await spool.commit(batch)
+    assert len(await drained(spool)) == 5, "three of them for the second time, recognisable by their ids"
     await spool.close()
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Sequence
 
 from lifesign.cli import extra, options, rundirectory
 from lifesign.cli.terminal import console, print_json, printable
 from lifesign.errors import EXIT_OK, NotWatchedError
-from lifesign.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -44,9 +42,11 @@ def main(args: argparse.Namespace) -> int:
         NotWatchedError: there is no such process.
     """
     extra.require()
+    from lifesign.watch.once import look_once
+
     settings = options.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
-    seen = look(directory, settings)
+    seen = look_once(directory, settings, os.environ)
     snapshots = [snapshot for snapshot in seen if args.pid is None or snapshot.pid == args.pid]
     if not snapshots:
         which = "no process" if args.pid is None else f"no process {args.pid}"
@@ -59,26 +59,6 @@ def main(args: argparse.Namespace) -> int:
     else:
         console().print(render(snapshots))
     return EXIT_OK
-
-
-def look(directory: str, settings: Settings) -> list[Snapshot]:
-    """One look at each process of a run directory, with a cursor of our own: the sidecar's stay where they are."""
-    from lifesign.watch.cursors import Cursor
-    from lifesign.watch.process import WatchedProcess
-    from lifesign.watch.rejected import Rejected
-    from lifesign.watch.rundir import RunDirectory
-    from lifesign.wire.reader import PulseError
-
-    snapshots = []
-    with contextlib.closing(RunDirectory(directory)) as run:
-        keys = run.names()
-        for key in keys:
-            # A process that is only now coming or going has nothing to show.
-            with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
-                process = WatchedProcess(run, key, Cursor(), settings, os.environ, Rejected(None))
-                stack.callback(process.close)
-                snapshots.append(process.look(watching_since=0, ask=False).snapshot)
-    return snapshots
 
 
 def to_json(snapshots: Sequence[Snapshot]) -> Any:

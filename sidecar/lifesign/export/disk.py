@@ -51,10 +51,9 @@ class Disk:
         )
 
     async def write(self, waiting: Waiting) -> int:
-        """Takes from `waiting` what it can write; returns how many old signals had to go.
+        """Takes from `waiting` what it can write; returns how many old signals made room for it.
 
-        They make room on disk, or in memory where the disk refuses. What comes while it writes is left for the next
-        call: on a slow disk there would be no end.
+        What comes while it writes is left for the next call: on a slow disk there would be no end.
         """
         dropped = 0
         there = waiting.added
@@ -70,9 +69,6 @@ class Disk:
                 error.strerror,
                 len(waiting),
             )
-            lost = waiting.trim()
-            self._tally.counts.spool += lost
-            dropped += lost
         else:
             self._write_complaint.over("the spool %s can be written again", self.directory)
         return dropped

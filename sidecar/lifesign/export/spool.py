@@ -110,7 +110,7 @@ class Spool:
 
         Args:
             resources: at least those that `signals` refer to.
-            signals: in the order in which they are to be delivered.
+            signals: in the order in which they are to be delivered; none, to try again what waits in memory.
         """
         self._admit(resources, signals)
         self.arrived.set()
@@ -160,13 +160,27 @@ class Spool:
                 self._waiting.add(Entry(signal, line, *encoded[signal.resource]))
 
     async def _write(self) -> None:
+        lost, refused = 0, True
         if self._disk is not None:
-            self._complain(await self._disk.write(self._waiting))
-        else:
-            lost = self._waiting.trim()
-            self._tally.counts.spool += lost
-            self._complain(lost)
+            lost, refused = await self._write_to(self._disk)
+        if refused:
+            trimmed = self._waiting.trim()
+            self._tally.counts.spool += trimmed
+            lost += trimmed
+        self._complain(lost)
         await self._tally.save()
+
+    async def _write_to(self, disk: Disk) -> tuple[int, bool]:
+        """What waits; returns how many old signals made room for it, and whether the disk refuses some of it."""
+        # A batch that was read from memory may be on its way for hours: once the disk takes it, it belongs there too,
+        # even if it is then delivered twice.
+        held, self._held = self._held, []
+        self._waiting.put_back(held)
+        there, gone = self._waiting.added, self._waiting.gone
+        lost = await disk.write(self._waiting)
+        refused = self._waiting.gone < there
+        self._held = [self._waiting.take() for _ in held[self._waiting.gone - gone :]]
+        return lost, refused
 
     def _complain(self, lost: int) -> None:
         if lost:
@@ -238,10 +252,10 @@ class Spool:
     async def close(self) -> None:
         """Writes what waits in memory, if it can."""
         async with self._at_disk():
-            self._waiting.put_back(self._held)
-            self._held = []
             self._pending = None
             await self._write()
+            self._waiting.put_back(self._held)
+            self._held = []
             if len(self._waiting):
                 self._tally.counts.spool += len(self._waiting)
                 _logger.warning("lifesign: %d records are lost: no disk took them", len(self._waiting))

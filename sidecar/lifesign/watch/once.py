@@ -6,7 +6,7 @@ import contextlib
 from typing import Mapping
 
 from lifesign.settings import Settings
-from lifesign.watch.cursors import Cursors
+from lifesign.watch.cursors import Cursor
 from lifesign.watch.process import WatchedProcess
 from lifesign.watch.rejected import Rejected
 from lifesign.watch.rundir import RunDirectory
@@ -20,16 +20,12 @@ def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list
     Raises:
         RunDirectoryError: the directory cannot be used.
     """
-    directory = RunDirectory(path)
     found: list[Snapshot] = []
-    try:
+    with contextlib.closing(RunDirectory(path)) as directory:
         for key in directory.names():
-            with contextlib.suppress(PulseError, OSError):
-                process = WatchedProcess(directory, key, Cursors(None).get(key), settings, environ, Rejected(None))
-                try:
-                    found.append(process.look(watching_since=0, ask=False).snapshot)
-                finally:
-                    process.close()
-    finally:
-        directory.close()
+            # A process that is only now coming or going has nothing to show.
+            with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
+                process = WatchedProcess(directory, key, Cursor(), settings, environ, Rejected(None))
+                stack.callback(process.close)
+                found.append(process.look(watching_since=0, ask=False).snapshot)
     return found
