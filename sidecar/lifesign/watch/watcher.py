@@ -104,9 +104,8 @@ class Watcher:
         finally:
             stopped.cancel()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
-        while (
-            await self.look() or not self._drained()
-        ) and time.monotonic() < until:  # a full ring takes several looks
+        # A full ring takes several looks.
+        while (await self.look() or not self._drained()) and time.monotonic() < until:
             await self._keeper.wait(until - time.monotonic())
 
     async def look(self) -> int:
