@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
 from lifesign.cli import rundirectory
 from lifesign.errors import RunDirectoryError
 from support.mainprocess import Keeper
+
+
+@contextlib.contextmanager
+def made(path: str | None) -> Iterator[str]:
+    """A run directory, until the context ends."""
+    with contextlib.ExitStack() as stack:
+        yield rundirectory.make(path, stack)
 
 
 @pytest.fixture
@@ -22,7 +31,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_private_one_is_on_memory_for_us_alone_and_goes_at_the_end(places: Path) -> None:
-    with rundirectory.made(None) as path:
+    with made(None) as path:
         assert os.path.dirname(path) == str(places)
         assert os.stat(path).st_mode & 0o777 == 0o700
         (Path(path) / "pulse").touch()
@@ -33,7 +42,7 @@ def test_without_memory_it_is_where_temporary_files_go(tmp_path: Path, monkeypat
     monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path / "none"))
     monkeypatch.setattr(rundirectory.tempfile, "tempdir", str(tmp_path))
 
-    with rundirectory.made(None) as path:
+    with made(None) as path:
         assert os.path.dirname(path) == str(tmp_path)
 
 
@@ -41,13 +50,13 @@ def test_no_place_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path / "none"))
     monkeypatch.setattr(rundirectory.tempfile, "tempdir", str(tmp_path / "none"))
 
-    with pytest.raises(RunDirectoryError, match="no private run directory can be made"), rundirectory.made(None):
+    with pytest.raises(RunDirectoryError, match="no private run directory can be made"), made(None):
         pass
 
 
 def test_one_that_was_asked_for_is_made_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with rundirectory.made("a/b") as path:
+    with made("a/b") as path:
         assert path == str(tmp_path / "a" / "b")
     assert os.path.isdir(path)
 
@@ -57,7 +66,7 @@ def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
 
     with (
         pytest.raises(RunDirectoryError, match="cannot be made: File exists"),
-        rundirectory.made(str(tmp_path / "file")),
+        made(str(tmp_path / "file")),
     ):
         pass
 
@@ -65,7 +74,7 @@ def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
 def test_one_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write anywhere
 
-    with pytest.raises(RunDirectoryError, match="cannot be written"), rundirectory.made(str(tmp_path)):
+    with pytest.raises(RunDirectoryError, match="cannot be written"), made(str(tmp_path)):
         pass
 
 
@@ -73,19 +82,19 @@ def test_the_only_one_is_found(places: Path) -> None:
     (places / "lifesign-file").touch()
     (places / "other").mkdir()
     (places / "lifesign-link").symlink_to(places / "other")
-    with rundirectory.made(None) as path:
+    with made(None) as path:
         assert rundirectory.find(None) == path
 
 
 def test_several_are_listed(places: Path) -> None:
-    with rundirectory.made(None) as one, rundirectory.made(None) as two:
+    with made(None) as one, made(None) as two:
         with pytest.raises(RunDirectoryError, match="there are 2 run directories") as raised:
             rundirectory.find(None)
         assert raised.value.hint == f"--dir with one of {', '.join(sorted([one, two]))}"
 
 
 def test_of_several_the_one_in_use_is_found(places: Path, keeper: Keeper) -> None:
-    with rundirectory.made(None), rundirectory.made(None) as lived_in, rundirectory.made(None) as watched:
+    with made(None), made(None) as lived_in, made(None) as watched:
         folder = Path(lived_in) / "4242-0000abcd"
         folder.mkdir()
         keeper("hold", folder / "life")
@@ -106,7 +115,7 @@ def test_nothing_outside_is_asked_whether_it_is_in_use(
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     keeper("hold", elsewhere / "life")
-    with rundirectory.made(None) as hostile, rundirectory.made(None):
+    with made(None) as hostile, made(None):
         (Path(hostile) / "4242-0000abcd").symlink_to(elsewhere)
         (Path(hostile) / "sidecar.lock").symlink_to(elsewhere / "life")
         os.mkfifo(os.path.join(hostile, "4243-0000abcd"))
@@ -116,14 +125,15 @@ def test_nothing_outside_is_asked_whether_it_is_in_use(
 
 
 def test_what_was_left_behind_goes_after_a_day_unless_it_is_in_use(places: Path, keeper: Keeper) -> None:
-    left, fresh, used = (Path(rundirectory.make(None)) for _ in range(3))
+    left_alone = contextlib.ExitStack()
+    left, fresh, used = (Path(rundirectory.make(None, left_alone)) for _ in range(3))
     other = places / "other-old"
     other.mkdir()
     (left / "4242-0000abcd").mkdir()
     keeper("hold", used / "sidecar.lock")
     for path in (left, used, other):
         os.utime(path, (time.time() - 90_000,) * 2)
-    with rundirectory.made(None) as new:
+    with made(None) as new:
         assert sorted(places.iterdir()) == sorted([fresh, used, other, Path(new)])
     keeper("free", used / "sidecar.lock")
 
@@ -137,7 +147,7 @@ def test_none_is_an_error() -> None:
 
 
 def test_those_of_another_user_are_not_ours(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with rundirectory.made(None):
+    with made(None):
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
         with pytest.raises(RunDirectoryError, match="no run directory of yours"):
             rundirectory.find(None)

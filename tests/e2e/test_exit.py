@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -139,3 +141,31 @@ def test_looking_is_not_watching(tmp_path: Path, dead: str, cli: object) -> None
         assert os.path.exists(scene.run / "sidecar.lock")
     finally:
         scene.close()
+
+
+def test_what_the_sidecar_of_run_could_not_tell_in_time_is_kept_for_the_next_one(
+    tmp_path: Path, collector: Collector, books: Books
+) -> None:
+    scene = Scene("unread", tmp_path, books, collector.environment("http/protobuf"))
+    environ = environment(
+        LIFESIGN_SPOOL_DIR=str(scene.spool),
+        LIFESIGN_SHUTDOWN_TIMEOUT="0.1",
+        OTEL_SERVICE_NAME="unread",
+        **scene.environ,
+    )
+    command = [sys.executable, str(NUMBERED), str(scene.ledger), "unread-0", "400"]
+    with open(scene.said, "wb") as said, supervised(command, env=environ, stderr=said) as service:
+        assert service.line() == "ready"
+        os.kill(service.sidecar(), signal.SIGSTOP)  # it is killed when it does not end
+        eventually(lambda: int((scene.ledger / "unread-0").read_text() or 0) > SOME)
+        os.kill(service.pid, signal.SIGTERM)
+        assert service.end() == 128 + signal.SIGTERM
+    found = re.search(r"lifesign watch --dir (\S+) tells the rest", scene.said.read_text())
+    assert found is not None, scene.said.read_text()
+    try:
+        scene.sidecar(Path(found[1]))
+        account = scene.balances()
+    finally:
+        shutil.rmtree(found[1])
+    assert account.missing == 0
+    assert account.delivered > SOME

@@ -15,7 +15,7 @@ from lifesign.cli.dumpview import render
 from lifesign.cli.gate import Gate, Terms
 from lifesign.cli.gateverdict import STALLED, Outcome
 from lifesign.cli.gateview import Drawing
-from lifesign.cli.run import FLUSH_GRACE, environments
+from lifesign.cli.run import FLUSH_GRACE, environments, say_unread
 from lifesign.cli.supervisor import Beside
 from lifesign.cli.terminal import console, say
 from lifesign.errors import CommandError, LifesignError, UsageError
@@ -39,9 +39,7 @@ def pass_through(args: argparse.Namespace) -> int:
         environ[BY_NAME["until"].env] = UNTIL_EVENT
     settings = given.settings(environ)
     with contextlib.ExitStack() as stack:
-        directory = rundirectory.make(settings.dir)
-        if settings.dir is None:
-            stack.callback(rundirectory.remove, directory)
+        directory = rundirectory.make(settings.dir, stack)
         inside, around = environments(given, environ, directory)
         sidecar = [sys.executable, "-m", "lifesign", "watch", "--supervised"] if is_configured(environ) else None
         beside = Beside(sidecar, around, directory, settings.shutdown_timeout + FLUSH_GRACE)
@@ -58,6 +56,9 @@ def pass_through(args: argparse.Namespace) -> int:
             stack.pop_all()  # the run directory stays with CMD
             there = shlex.quote(directory)
             say(f"CMD goes on as process {gate.pid}; lifesign status --dir {there}; kill {gate.pid} ends it")
+        elif gate.unread:
+            stack.pop_all()
+            say_unread(directory)
     groups = witness.answer.groups if witness.answer is not None else []
     for path in args.report:
         gatereport.write(path, args.command, gate.outcome, groups)

@@ -64,8 +64,11 @@ class Observer:
         self._watcher: Watcher | None = None
         self._deadline = deadline
 
-    async def run(self) -> None:
-        """Watches until told to stop, then flushes within the shutdown timeout."""
+    async def run(self) -> bool:
+        """Watches until told to stop, then flushes within the shutdown timeout.
+
+        Returns whether nothing that is to be exported is in the pulses alone.
+        """
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._stop)
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
@@ -80,6 +83,7 @@ class Observer:
         finally:
             lease.end()  # last of all: whoever takes over finds the spool free
             self._directory.close()
+        return self._pipeline is None or (self._watcher is not None and self._watcher.all_told)
 
     async def _wait_for(self, lease: Lease) -> bool:
         """Waits while another sidecar watches; False when told to stop, or when the supervisor is gone."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 from typing import Mapping, NamedTuple
 
 import lifesign
 from lifesign.cli import dryrun, extra, options, rundirectory
 from lifesign.cli.supervisor import Beside, Supervisor
-from lifesign.cli.terminal import complain
+from lifesign.cli.terminal import complain, say
 from lifesign.errors import LifesignError, UsageError
+from lifesign.export.targets import is_configured
 from lifesign.settings import BY_NAME
 
 # What the agent reads; the sidecar gets every setting.
@@ -69,14 +71,24 @@ def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str
             # With a run directory of its own choice somebody else may be watching; a private one needs us.
             if settings.dir is None:
                 extra.require()
-            directory = stack.enter_context(rundirectory.made(settings.dir))
+            directory = rundirectory.make(settings.dir, stack)
             inside, around = environments(given, environ, directory)
             extra.require()
             command_line = [sys.executable, "-m", "lifesign", "watch", "--supervised"]
             beside = Beside(command_line, around, directory, settings.shutdown_timeout + FLUSH_GRACE)
         except LifesignError as error:
             complain(error, "CMD runs without a sidecar: ")
-        return Supervisor(command, inside, beside).run()
+        supervisor = Supervisor(command, inside, beside)
+        code = supervisor.run()
+        if supervisor.unread and beside is not None and is_configured(environ):
+            stack.pop_all()  # the run directory stays
+            say_unread(beside.directory)
+        return code
+
+
+def say_unread(directory: str) -> None:
+    """There was no time, or no disk, for all that CMD wrote; its run directory stays."""
+    say(f"not all that CMD wrote could be told: lifesign watch --dir {shlex.quote(directory)} tells the rest")
 
 
 def environments(given: options.Given, environ: Mapping[str, str], directory: str) -> Environments:

@@ -9,7 +9,6 @@ import shutil
 import stat
 import tempfile
 import time
-from typing import Iterator
 
 from lifesign.errors import RunDirectoryError
 
@@ -18,33 +17,22 @@ _PREFIX = "lifesign-"
 _KEPT = 86400.0  # seconds for which one that nobody uses any more is kept
 
 
-@contextlib.contextmanager
-def made(path: str | None) -> Iterator[str]:
-    """A run directory to work in, see `make`; a private one goes when the context ends."""
-    directory = make(path)
-    try:
-        yield directory
-    finally:
-        if path is None:
-            remove(directory)
-
-
-def make(path: str | None) -> str:
+def make(path: str | None, stack: contextlib.ExitStack) -> str:
     """The absolute path of a run directory to work in.
 
     Args:
         path: the one asked for; made where it is missing. None for a private one, on memory where
             the platform offers that.
+        stack: removes a private one when it is closed.
 
     Raises:
         RunDirectoryError: it is no directory, or cannot be made or written.
     """
-    return _make_private() if path is None else _make(os.path.abspath(path))
-
-
-def remove(path: str) -> None:
-    """Removes a private run directory."""
-    shutil.rmtree(path, ignore_errors=True)
+    if path is not None:
+        return _make(os.path.abspath(path))
+    directory = _make_private()
+    stack.callback(_remove, directory)
+    return directory
 
 
 def find(path: str | None) -> str:
@@ -68,13 +56,17 @@ def find(path: str | None) -> str:
     return found[0]
 
 
+def _remove(path: str) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def _sweep() -> None:
     """Removes what supervisors that were killed left behind, and nobody has looked at for a day: it takes memory."""
     before = time.time() - _KEPT
     for path in _private():
         with contextlib.suppress(OSError):
             if os.lstat(path).st_mtime < before and not _is_in_use(path):
-                remove(path)
+                _remove(path)
 
 
 def _is_in_use(path: str) -> bool:

@@ -14,7 +14,7 @@ from lifesign.cli.runfile import RunFile
 from lifesign.cli.sidecar import IGNORED_BY_PYTHON, Sidecar
 from lifesign.cli.signals import ENDING, Signals, Taken
 from lifesign.cli.terminal import say
-from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_SIGNAL_BASE, CommandError
+from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_OK, EXIT_SIGNAL_BASE, CommandError
 
 
 class Beside(NamedTuple):
@@ -46,6 +46,7 @@ class Supervisor:
         self._code: int | None = None
         self._run_file: RunFile | None = None
         self._sidecar: Sidecar | None = None
+        self.unread = False  # whether the sidecar ended without having told all that CMD wrote
 
     def run(self) -> int:
         """Returns the exit status of CMD, 128+n where signal n ended it.
@@ -125,6 +126,7 @@ class Supervisor:
                     self._sidecar.fell(code)
                 else:
                     self._sidecar.ended()
+                    self.unread = code != EXIT_OK
 
     def _finish(self, signals: Signals, code: int) -> None:
         if self._run_file is not None:

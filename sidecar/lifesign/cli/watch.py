@@ -8,7 +8,7 @@ from functools import partial
 
 from lifesign.cli import extra, options
 from lifesign.cli.deadline import Deadline
-from lifesign.errors import EXIT_OK, RunDirectoryError
+from lifesign.errors import EXIT_FAILED, EXIT_OK, RunDirectoryError
 from lifesign.settings import BY_NAME
 
 
@@ -22,7 +22,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Watches until SIGTERM, SIGINT or the supervisor's end; returns 0.
+    """Watches until SIGTERM, SIGINT or the supervisor's end; returns 0, or 1 to a supervisor where not all was told.
 
     Raises:
         LifesignError: a setting, the run directory or the spool cannot be used.
@@ -40,8 +40,8 @@ def main(args: argparse.Namespace) -> int:
 
     from lifesign.cli.observer import Observer
 
+    unfinished = EXIT_FAILED if args.supervised else EXIT_OK
     # Nothing is lost by it: what is not on disk by then counts as not told, and its pulse is still there.
-    deadline = Deadline(settings.shutdown_timeout, partial(os._exit, EXIT_OK))
+    deadline = Deadline(settings.shutdown_timeout, partial(os._exit, unfinished))
     observer = Observer(settings.dir, settings, environ, deadline, supervised=args.supervised)
-    asyncio.run(observer.run())
-    return EXIT_OK
+    return EXIT_OK if asyncio.run(observer.run()) else unfinished

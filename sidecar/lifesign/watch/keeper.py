@@ -38,6 +38,11 @@ class Keeper:
         """Whether it is at work on a note."""
         return self._task is not None and not self._task.done()
 
+    @property
+    def all_kept(self) -> bool:
+        """Whether all that was told would outlive a kill."""
+        return self.kept == self._noted
+
     def note(self) -> int:
         """Takes the cursors as they are now, after what they speak of was told; returns the number of the note."""
         self._noted += 1

@@ -200,6 +200,11 @@ class Watcher:
             for process in living:
                 process.end_asked()
 
+    @property
+    def all_told(self) -> bool:
+        """Whether all that the pulses hold was told, and would outlive a kill."""
+        return self._drained() and self._keeper.all_kept
+
     def _drained(self) -> bool:
         return all(process.drained for process in self._processes.values())
 
