@@ -19,6 +19,7 @@ import mfusepy
 
 _STAT = ("st_atime_ns", "st_ctime_ns", "st_gid", "st_mode", "st_mtime_ns", "st_nlink", "st_size", "st_uid")
 _STATVFS = ("f_bavail", "f_bfree", "f_blocks", "f_bsize", "f_favail", "f_ffree", "f_files", "f_frsize", "f_namemax")
+_AUTO_INVALIDATE = 1 << 12  # FUSE_CAP_AUTO_INVAL_DATA
 _LOOK_SECONDS = 0.01  # between two looks at PACE
 
 
@@ -29,6 +30,11 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+
+    def init_with_config(self, connection: Any, config: Any) -> None:
+        # Else the kernel would let go of its pages, and write them first, whenever it has written some: nobody
+        # but it writes to these files.
+        connection.want &= ~_AUTO_INVALIDATE
 
     def _at(self, path: str) -> str:
         return self._folder + path
@@ -104,7 +110,7 @@ def slowed(call: Callable[..., Any], pace: int) -> Callable[..., Any]:
 def main(folder: str, mount: str, pace: str) -> None:
     disk = Passthrough(folder)
     descriptor = os.open(pace, os.O_RDONLY)
-    for name in [name for name in vars(Passthrough) if not name.startswith(("_", "use_ns"))]:
+    for name in [name for name in vars(Passthrough) if not name.startswith(("_", "use_ns", "init"))]:
         setattr(disk, name, slowed(getattr(disk, name), descriptor))
     options = {"hard_remove": True, "entry_timeout": 0, "attr_timeout": 0, "kernel_cache": True}
     mfusepy.FUSE(disk, mount, foreground=True, fsname="slow", default_permissions=True, **options)
