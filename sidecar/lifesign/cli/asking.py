@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import time
 from functools import partial
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, TypeVar
 
-from lifesign.errors import NotWatchedError, RunDirectoryError, UsageError
+from lifesign.cli import options, rundirectory
+from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError, UsageError
 from lifesign.watch import decode
 from lifesign.watch.rundir import RunDirectory
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
 from lifesign.wire.records import PostconditionReport, TaskDump, TaskGroup
 
+T = TypeVar("T")
 _POLL = 0.05  # seconds
 
 
@@ -37,24 +40,35 @@ class Answer(NamedTuple):
     groups: list[TaskGroup]
 
 
-@contextlib.contextmanager
-def chosen(directory: str, pid: int | None) -> Iterator[Process]:
-    """The process that `choose` gives, closed in the end; what keeps us from asking it is said.
+def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], T | None], hint: str) -> tuple[int, T]:
+    """Asks the process that the arguments of `options.add_question` name; its pid and its answer.
+
+    Args:
+        question: asks through a reader, and waits so many seconds; None where no answer came.
+        hint: what to try then.
 
     Raises:
+        SettingError: the time to wait is none.
+        NotAnsweredError: it did not answer in time.
         NotWatchedError: its pulse cannot be read; or as `choose`.
         RunDirectoryError: it may not be written to.
     """
-    with contextlib.closing(choose(directory, pid)) as process:
+    if not args.timeout > 0:
+        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
+    directory = rundirectory.find(options.given(args, os.environ).settings(os.environ).dir)
+    with contextlib.closing(choose(directory, args.pid)) as process:
         try:
-            yield process
+            answer = question(process.reader, args.timeout)
         except PulseError as error:
             raise NotWatchedError(
                 f"the pulse of process {process.pid} cannot be read: {error}", "lifesign status"
             ) from None
         except PermissionError:
-            hint = "the user that the main process runs as"
-            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", hint) from None
+            user = "the user that the main process runs as"
+            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", user) from None
+    if answer is None:
+        raise NotAnsweredError(f"process {process.pid} did not answer within {args.timeout:g} s", hint)
+    return process.pid, answer
 
 
 def choose(directory: str, pid: int | None) -> Process:

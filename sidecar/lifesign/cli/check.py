@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
-from lifesign.cli import extra, options, rundirectory
+from lifesign.cli import extra, options
 from lifesign.cli.terminal import print_json, printable
-from lifesign.errors import EXIT_FAILED, EXIT_OK, NotAnsweredError, SettingError
+from lifesign.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
     from lifesign.wire.records import PostconditionReport, PostconditionResult
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, where there are several")
-    parser.add_argument(
-        "--timeout", metavar="S", type=float, default=10.0, help="seconds to wait for the report; default 10"
-    )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options.add_settings(parser, ["dir"])
+    options.add_question(parser, timeout=10.0)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Asks, waits, prints the report; 1 where a critical post-condition does not hold.
-
-    Raises:
-        NotWatchedError: there is no such process.
-        NotAnsweredError: it did not answer in time.
-    """
+    """Asks, waits, prints the report; 1 where a critical post-condition does not hold; raises as `asking.answered`."""
     extra.require()
-    from lifesign.cli.asking import ask_checks, chosen
+    from lifesign.cli.asking import answered, ask_checks
 
-    if not args.timeout > 0:
-        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 10")
-    directory = rundirectory.find(options.given(args, os.environ).settings(os.environ).dir)
-    with chosen(directory, args.pid) as process:
-        report = ask_checks(process.reader, args.timeout)
-    if report is None:
-        raise NotAnsweredError(
-            f"process {process.pid} did not answer within {args.timeout:g} s",
-            "lifesign status; post-conditions run in the event loop, and cannot where it is blocked or over",
-        )
+    hint = "lifesign status; post-conditions run in the event loop, and cannot where it is blocked or over"
+    pid, report = answered(args, ask_checks, hint)
     if args.json:
-        print_json({"pid": process.pid, "report": report})
+        print_json({"pid": pid, "report": report})
     else:
-        print(f"process {process.pid}: {printable(report['diagnostic'])}")
+        print(f"process {pid}: {printable(report['diagnostic'])}")
         for line in lines(report):
             print(line)
     return EXIT_OK if report["passed"] else EXIT_FAILED

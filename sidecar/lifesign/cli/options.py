@@ -51,6 +51,19 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
         group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked)
 
 
+def add_question(parser: argparse.ArgumentParser, timeout: float) -> None:
+    """Adds what a question to one process wants: which one, how long to wait, and where it is."""
+    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, where there are several")
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=float,
+        default=timeout,
+        help=f"seconds to wait for the answer; default {timeout:g}",
+    )
+    add_settings(parser, ["dir"])
+
+
 def given(args: argparse.Namespace, environ: Mapping[str, str]) -> Given:
     """What parsed arguments and the file named by ``--config`` or ``LIFESIGN_CONFIG`` say.
 
