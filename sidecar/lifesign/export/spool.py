@@ -110,7 +110,7 @@ class Spool:
 
         Args:
             resources: at least those that `signals` refer to.
-            signals: in the order in which they are to be delivered; none, to try again what waits in memory.
+            signals: in the order in which they are to be delivered.
         """
         self._admit(resources, signals)
         self.arrived.set()
