@@ -65,13 +65,17 @@ class Cursors:
         """All cursors as they are now."""
         return msgspec.json.encode({key: cursor for key, cursor in self._by_key.items() if cursor != _NEW})
 
+    def are_saved(self, content: bytes) -> bool:
+        """Whether `content` is what stands in the file, or there is no file."""
+        return self._path is None or content == self._saved
+
     def save(self, content: bytes) -> None:
         """Writes the file, if `content` is new. Blocks.
 
         Raises:
             OSError: it cannot be written; a restarted sidecar may then tell some things twice.
         """
-        if self._path is None or content == self._saved:
+        if self._path is None or self.are_saved(content):
             return
         unfinished = f"{self._path}.new"
         with open(unfinished, "wb") as file:

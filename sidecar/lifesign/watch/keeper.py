@@ -63,9 +63,13 @@ class Keeper:
             number, content = self._noted, self._content
             if not await self._settle():
                 return  # the next note is another try
-            try:
-                await asyncio.to_thread(self._rejected.write)
-                await asyncio.to_thread(self._cursors.save, content)
-            except OSError as error:
-                _logger.debug("lifesign: the cursors could not be saved: %s", error)
+            if self._rejected.waiting or not self._cursors.are_saved(content):  # no thread for each idle look
+                await asyncio.to_thread(self._write, content)
             self.kept = number
+
+    def _write(self, content: bytes) -> None:
+        self._rejected.write()
+        try:
+            self._cursors.save(content)
+        except OSError as error:
+            _logger.debug("lifesign: the cursors could not be saved: %s", error)

@@ -44,6 +44,11 @@ class Rejected:
             )  # fmt: skip
             self._unreported = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to write down."""
+        return bool(self._lines)
+
     def write(self) -> None:
         """Writes down what was set aside. Blocks; what cannot be written is let go."""
         lines, self._lines = self._lines, []
