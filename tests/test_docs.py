@@ -11,7 +11,7 @@ import pytest
 import lifesign
 from lifesign import semconv, settings
 from lifesign.cli.main import VERBS
-from lifesign.watch.states import STATES
+from lifesign.judge.states import STATES
 
 ROOT = Path(__file__).parents[1]
 README = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/reference.md"))

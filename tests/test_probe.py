@@ -13,13 +13,13 @@ import pytest
 
 from lifesign import probe
 from lifesign.cli.main import main as command
+from lifesign.judge import health
+from lifesign.judge.glance import glance
+from lifesign.judge.health import Verdict
+from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import verdicts as endpoints
 from lifesign.settings import Settings
-from lifesign.watch import verdicts
-from lifesign.watch.glance import glance
-from lifesign.watch.once import look_once
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.verdicts import Verdict
+from lifesign.watch.emit.once import look_once
 from lifesign.wire import layout
 from support.mainprocess import report
 
@@ -161,9 +161,9 @@ def test_the_probe_answers_as_the_endpoints_do(
     with contextlib.closing(RunDirectory(str(run))) as directory:
         facts = glance(directory, TIMEOUT)
     pairs = [
-        (endpoints.app_livez(LOOKING, seen), verdicts.livez(facts), live),
-        (endpoints.app_readyz(seen), verdicts.readyz(facts), ready),
-        (endpoints.app_startupz(seen), verdicts.startupz(facts), startup),
+        (endpoints.app_livez(LOOKING, seen), health.livez(facts), live),
+        (endpoints.app_readyz(seen), health.readyz(facts), ready),
+        (endpoints.app_startupz(seen), health.startupz(facts), startup),
     ]
     for answered, probed, expected in pairs:
         assert (answered.ok, probed.ok) == (expected, expected)

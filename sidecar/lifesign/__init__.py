@@ -11,38 +11,38 @@ from typing import TYPE_CHECKING
 from lifesign.semconv import VERSION as __version__
 
 if TYPE_CHECKING:
-    from lifesign.agent.assertions import assert_postconditions, check_postconditions
+    from lifesign.agent.api import assert_postconditions, check_postconditions
     from lifesign.agent.checkpoints import boot_trace_id, checkpoint
-    from lifesign.agent.checks import check
+    from lifesign.agent.checks.ready_made import check
+    from lifesign.agent.checks.registry import Report, Result, postcondition
     from lifesign.agent.control import dump_tasks, start, stop
-    from lifesign.agent.dryrun import DryRun
+    from lifesign.agent.dryrun.registration import dry_run, dry_run_handler
+    from lifesign.agent.dryrun.run import DryRun
+    from lifesign.agent.dryrun.synthetic import is_synthetic, synthetic, synthetic_headers
     from lifesign.agent.events import event, promise
-    from lifesign.agent.globalrun import dry_run, dry_run_handler
-    from lifesign.agent.postconditions import Report, Result, postcondition
-    from lifesign.agent.synthetic import is_synthetic, synthetic, synthetic_headers
     from lifesign.errors import PostconditionError
 
 _HOME = {
-    "DryRun": "agent.dryrun",
+    "DryRun": "agent.dryrun.run",
     "PostconditionError": "errors",
-    "Report": "agent.postconditions",
-    "Result": "agent.postconditions",
-    "assert_postconditions": "agent.assertions",
-    "check": "agent.checks",
-    "check_postconditions": "agent.assertions",
+    "Report": "agent.checks.registry",
+    "Result": "agent.checks.registry",
+    "assert_postconditions": "agent.api",
+    "check": "agent.checks.ready_made",
+    "check_postconditions": "agent.api",
     "boot_trace_id": "agent.checkpoints",
     "checkpoint": "agent.checkpoints",
-    "dry_run": "agent.globalrun",
-    "dry_run_handler": "agent.globalrun",
+    "dry_run": "agent.dryrun.registration",
+    "dry_run_handler": "agent.dryrun.registration",
     "dump_tasks": "agent.control",
     "event": "agent.events",
-    "is_synthetic": "agent.synthetic",
-    "postcondition": "agent.postconditions",
+    "is_synthetic": "agent.dryrun.synthetic",
+    "postcondition": "agent.checks.registry",
     "promise": "agent.events",
     "start": "agent.control",
     "stop": "agent.control",
-    "synthetic": "agent.synthetic",
-    "synthetic_headers": "agent.synthetic",
+    "synthetic": "agent.dryrun.synthetic",
+    "synthetic_headers": "agent.dryrun.synthetic",
 }
 
 __all__ = [

@@ -13,10 +13,10 @@ import sys
 from typing import Callable, Mapping, Sequence
 
 from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, LifesignError, RunDirectoryError
+from lifesign.judge.glance import glance
+from lifesign.judge.health import Facts, Verdict, livez, readyz, startupz
+from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import BY_NAME, Settings
-from lifesign.watch.glance import glance
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.verdicts import Facts, Verdict, livez, readyz, startupz
 
 SETTINGS = ("dir", "heartbeat_timeout")
 

@@ -10,7 +10,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from lifesign.agent import harmless, loops, postconditions, process
+from lifesign.agent import harmless, loops, process
+from lifesign.agent.checks import registry
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
 
@@ -46,10 +47,10 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("LIFESIGN_DIR", raising=False)
     monkeypatch.setattr(process, "_owner", process._Owner())
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
-    monkeypatch.setattr(postconditions, "_registry", {})
-    monkeypatch.setattr(postconditions, "_due", {})
-    monkeypatch.setattr(postconditions, "_held", {})
-    monkeypatch.setattr(postconditions, "_under_way", set())
+    monkeypatch.setattr(registry, "_registry", {})
+    monkeypatch.setattr(registry, "_due", {})
+    monkeypatch.setattr(registry, "_held", {})
+    monkeypatch.setattr(registry, "_under_way", set())
     monkeypatch.setattr(loops, "_beats", {})
     for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
         monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)

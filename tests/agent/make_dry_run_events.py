@@ -6,8 +6,8 @@
 import json
 import random
 
-from lifesign.agent.patterns import pattern
-from lifesign.agent.samples import sample_events
+from lifesign.agent.dryrun.patterns import pattern
+from lifesign.agent.dryrun.samples import sample_events
 from lifesign.settings import DRY_RUN_PATTERNS
 
 MOMENTS = 12

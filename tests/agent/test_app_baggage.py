@@ -10,7 +10,7 @@ import pytest
 from opentelemetry import baggage, propagate, trace
 
 import lifesign
-from lifesign.agent import appbaggage, teller
+from lifesign.agent.dryrun import app_otel, report
 
 KEY = "user_agent.synthetic.type"
 
@@ -18,7 +18,7 @@ KEY = "user_agent.synthetic.type"
 async def test_the_event_is_the_current_span_and_the_tag_is_baggage(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(teller, "TELL_SECONDS", 3600.0)  # two events in one second, however slow this machine is
+    monkeypatch.setattr(report, "TELL_SECONDS", 3600.0)  # two events in one second, however slow this machine is
     pulse = started()
     seen: list[tuple[Any, Any]] = []
     carried: list[dict[str, str]] = []
@@ -63,9 +63,9 @@ def test_what_the_app_carries_already_stays() -> None:
 
 def test_an_app_without_opentelemetry_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "opentelemetry.context")
-    assert appbaggage.attach(None) is None
+    assert app_otel.attach(None) is None
     assert "opentelemetry.context" not in sys.modules
-    appbaggage.detach(None)
+    app_otel.detach(None)
 
 
 def test_an_opentelemetry_that_we_do_not_know_is_no_trouble(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lifesign.agent import appspan
+from lifesign.agent.tasks import appspan
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
 

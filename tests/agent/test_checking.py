@@ -12,7 +12,8 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import postconditions, process
+from lifesign.agent import process
+from lifesign.agent.checks import registry
 from lifesign.wire import layout
 
 CUT = "it was cut at its timeout and has not come back yet"
@@ -92,7 +93,7 @@ async def test_a_run_that_is_cancelled_reports_nothing_and_cancels_its_checks(st
     await asyncio.sleep(0)
     assert seen == ["began", "cancelled"]
     assert pulse.ring("postconditions") == []
-    assert postconditions.failing() == 0
+    assert registry.failing() == 0
 
 
 def test_the_end_of_the_loop_is_no_failure(started: Callable[..., Any]) -> None:
@@ -190,12 +191,12 @@ async def test_a_check_that_is_under_way_is_not_due() -> None:
         await release.wait()
 
     asking = asyncio.ensure_future(lifesign.check_postconditions())
-    while not postconditions._under_way:
+    while not registry._under_way:
         await asyncio.sleep(0)
-    assert postconditions.due() == ()
+    assert registry.due() == ()
     release.set()
     await asking
-    assert [check.name for check in postconditions.due()] == ["slow"]
+    assert [check.name for check in registry.due()] == ["slow"]
 
 
 async def test_an_agent_that_was_stopped_meanwhile_is_no_failure(started: Callable[..., Any]) -> None:
@@ -207,7 +208,7 @@ async def test_an_agent_that_was_stopped_meanwhile_is_no_failure(started: Callab
         await release.wait()
 
     asking = asyncio.ensure_future(lifesign.check_postconditions())
-    while not postconditions._under_way:
+    while not registry._under_way:
         await asyncio.sleep(0)
     process.stop()
     release.set()

@@ -16,15 +16,15 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import lifesign
-from lifesign.agent import postconditions, stores
-from lifesign.agent.checks import made
-from lifesign.agent.postconditions import Postcondition, Result
+from lifesign.agent.checks import registry, stores
+from lifesign.agent.checks.ready_made import made
+from lifesign.agent.checks.registry import Postcondition, Result
 from lifesign.checkspec import parse
 
 
 def said(spec: str) -> Result:
     """What a post-condition of that check reports."""
-    (result,) = asyncio.run(postconditions.run([Postcondition("it", made(parse(spec)))], None)).results
+    (result,) = asyncio.run(registry.run([Postcondition("it", made(parse(spec)))], None)).results
     return result
 
 
@@ -138,7 +138,7 @@ def test_one_that_cannot_be_understood_fails_with_what_to_write() -> None:
 
 def test_one_registered_in_code_has_the_options_of_any(port: int) -> None:
     lifesign.check(f"tcp:{port}", timeout=1.5, every=9.0, critical=False)
-    (one,) = postconditions.registered()
+    (one,) = registry.registered()
     assert (one.name, one.timeout, one.every, one.critical) == (f"tcp:{port}", 1.5, 9.0, False)
     assert asyncio.run(lifesign.check_postconditions()).passed
 
@@ -147,7 +147,7 @@ async def test_the_variable_registers_them_in_a_process_that_has_no_line_of_ours
     started: Callable[..., Any], port: int
 ) -> None:
     started(LIFESIGN_CHECKS=f"web=tcp:127.0.0.1:{port},tcp:x,file:/no/such")
-    assert [(one.name, one.every, one.critical) for one in postconditions.registered()] == [
+    assert [(one.name, one.every, one.critical) for one in registry.registered()] == [
         ("web", 30.0, True),
         ("file:/no/such", 30.0, True),
     ]

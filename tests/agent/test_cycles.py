@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from lifesign.agent import edges
-from lifesign.agent.pace import Pace
+from lifesign.agent.tasks import edges
+from lifesign.agent.tasks.pace import Pace
 
 
 class Node:

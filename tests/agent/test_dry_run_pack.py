@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import globalrun
+from lifesign.agent.dryrun import registration
 from lifesign.settings import Settings
 
 
@@ -16,7 +16,7 @@ from lifesign.settings import Settings
 def pack(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DRY_RUN", "DRY_RUN_RATE", "DRY_RUN_PATTERN", "DRY_RUN_SEED", "DRY_RUN_ACCOUNT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(globalrun, "_global", globalrun._Global())
+    monkeypatch.setattr(registration, "_global", registration._Global())
 
 
 async def collected(limit: int, **options: Any) -> list[dict[str, Any]]:

@@ -175,7 +175,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("lifesign.agent.dryrun.time", clock)
+    monkeypatch.setattr("lifesign.agent.dryrun.run.time", clock)
     return clock
 
 

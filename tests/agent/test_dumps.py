@@ -10,9 +10,10 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import origin, process
-from lifesign.agent.ended import ended
-from lifesign.agent.tasks import Tasks
+from lifesign.agent import process
+from lifesign.agent.tasks import creation
+from lifesign.agent.tasks.dump import Tasks
+from lifesign.agent.tasks.finished import ended
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
@@ -20,7 +21,7 @@ FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
 
 @pytest.fixture(autouse=True)
 def nothing_finished_yet() -> None:
-    origin.finished.clear()
+    creation.finished.clear()
 
 
 async def work(event: asyncio.Event) -> int:
@@ -143,14 +144,14 @@ async def test_a_task_factory_that_is_there_makes_the_tasks_and_is_tracked_once(
         return asyncio.Task(coroutine, loop=loop, **options)
 
     loop.set_task_factory(own)
-    origin.track(loop)
+    creation.track(loop)
     ours = loop.get_task_factory()
-    origin.track(loop)
+    creation.track(loop)
     assert loop.get_task_factory() is ours
     task = asyncio.create_task(asyncio.sleep(0), name="named")
     assert task.get_name() == "named"
     assert len(made) == 1
-    assert origin.age(task, time.monotonic()) is not None
+    assert creation.age(task, time.monotonic()) is not None
     await task
     loop.set_task_factory(None)
 

@@ -8,12 +8,12 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import globalrun
+from lifesign.agent.dryrun import registration
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(globalrun, "_global", globalrun._Global())
+    monkeypatch.setattr(registration, "_global", registration._Global())
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_next_loop_has_a_run_of_its_own(dry: Any) -> None:
     runs: list[lifesign.DryRun] = []
 
     async def main() -> None:
-        await until(lambda: globalrun._global.begun is not None and not globalrun._global.begun[1].is_closed())
+        await until(lambda: registration._global.begun is not None and not registration._global.begun[1].is_closed())
         run = lifesign.dry_run()
         assert run is not None
         runs.append(run)

@@ -12,8 +12,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from lifesign.agent import lastwords
-from lifesign.agent.lastwords import LastWords
+from lifesign.agent import crashdump
+from lifesign.agent.crashdump import LastWords
 from lifesign.errors import SettingError
 from lifesign.settings import Settings
 
@@ -24,9 +24,9 @@ LONG = 3600.0  # no switch goes off in this process
 def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both of faulthandler's places as we first find them; pytest's own handlers stay where they are."""
     for name in ("_signals", "_switch"):
-        monkeypatch.setattr(lastwords, name, lastwords._Place())
-    monkeypatch.setattr(lastwords, "_imported", False)
-    monkeypatch.setattr(lastwords, "_newest", None)
+        monkeypatch.setattr(crashdump, name, crashdump._Place())
+    monkeypatch.setattr(crashdump, "_imported", False)
+    monkeypatch.setattr(crashdump, "_newest", None)
     yield
     faulthandler.cancel_dump_traceback_later()
 
@@ -34,12 +34,12 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LastWords:
     """With a switch, and without handlers: those of this process are pytest's."""
-    monkeypatch.setattr(lastwords, "_free", lambda _: (False, True))
+    monkeypatch.setattr(crashdump, "_free", lambda _: (False, True))
     return LastWords(str(tmp_path), 0o640, "on", after=LONG)
 
 
 def is_set() -> bool:
-    return lastwords._switch.sink() is not None
+    return crashdump._switch.sink() is not None
 
 
 def beat(words: LastWords) -> None:
@@ -69,7 +69,7 @@ def test_the_switch_is_set_by_a_beat_and_put_away_at_the_end(words: LastWords, t
 
 
 def test_most_beats_leave_the_switch_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lastwords, "_free", lambda _: (False, True))
+    monkeypatch.setattr(crashdump, "_free", lambda _: (False, True))
     calls: list[float] = []
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda after, **_: calls.append(after))
     words = LastWords(str(tmp_path), 0o600, "on", interval=2.5)
@@ -81,7 +81,7 @@ def test_most_beats_leave_the_switch_as_it_is(tmp_path: Path, monkeypatch: pytes
 def test_a_switch_that_the_app_sets_later_stays(words: LastWords, tmp_path: Path) -> None:
     words.rearm()
     with open(tmp_path / "own", "w") as own:
-        sink = lastwords._Sink(own.fileno())
+        sink = crashdump._Sink(own.fileno())
         kept = weakref.ref(sink)
         faulthandler.dump_traceback_later(LONG, file=sink)
         del sink
@@ -102,10 +102,10 @@ def test_who_cancels_the_switch_has_it_cancelled(words: LastWords) -> None:
 def test_who_knew_faulthandler_before_us_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "_pytest")
     assert faulthandler.is_enabled()
-    assert lastwords._free("on") == (False, False)
+    assert crashdump._free("on") == (False, False)
     monkeypatch.setattr(faulthandler, "is_enabled", lambda: False)
-    monkeypatch.setattr(lastwords, "_caught", lambda: False)
-    assert lastwords._free("on") == (True, False)
+    monkeypatch.setattr(crashdump, "_caught", lambda: False)
+    assert crashdump._free("on") == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -121,48 +121,48 @@ def test_what_is_free_is_used_as_it_was_wanted(
     how: str, enabled: bool, places: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "_pytest")
-    monkeypatch.setattr(lastwords, "_caught", lambda: enabled)
+    monkeypatch.setattr(crashdump, "_caught", lambda: enabled)
     monkeypatch.setattr(faulthandler, "is_enabled", lambda: False)
-    monkeypatch.setattr(lastwords, "_imported", True)
-    assert lastwords._free(how) == places
+    monkeypatch.setattr(crashdump, "_imported", True)
+    assert crashdump._free(how) == places
 
 
 def test_without_a_gil_there_is_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    assert not lastwords._switch_wanted("on")
+    assert not crashdump._switch_wanted("on")
 
 
 def test_who_answers_fatal_signals_already_goes_on_doing_it() -> None:
-    assert lastwords._caught()  # pytest's own; that nobody does is `e2e/test_last_words_file.py`
+    assert crashdump._caught()  # pytest's own; that nobody does is `e2e/test_last_words_file.py`
 
 
 def test_a_fork_finds_no_switch_set_and_the_next_beat_sets_it_again(words: LastWords) -> None:
     words.rearm()
-    lastwords._before_fork()
+    crashdump._before_fork()
     assert not is_set()
-    lastwords._before_fork()  # a signal handler that forks, in between
-    lastwords._after_fork()
-    lastwords._after_fork()
-    lastwords._after_fork()  # one that found no lock
+    crashdump._before_fork()  # a signal handler that forks, in between
+    crashdump._after_fork()
+    crashdump._after_fork()
+    crashdump._after_fork()  # one that found no lock
     assert not is_set()
     words.rearm()
     assert is_set()
 
 
 def test_while_a_thread_forks_no_beat_sets_the_switch(words: LastWords) -> None:
-    lastwords._before_fork()
+    crashdump._before_fork()
     beating = threading.Thread(target=beat, args=(words,))
     beating.start()
     beating.join()
     assert not is_set()
-    lastwords._after_fork()
+    crashdump._after_fork()
 
 
 def test_a_child_lets_go_of_the_file(words: LastWords) -> None:
     descriptor = words._descriptor
     words.rearm()
-    lastwords._before_fork()
-    lastwords._in_child()
+    crashdump._before_fork()
+    crashdump._in_child()
     words.rearm()
     assert not is_set()
     with pytest.raises(OSError, match="Bad file"):
@@ -185,7 +185,7 @@ def test_a_descriptor_that_became_somebody_elses_is_left_alone(words: LastWords,
 def test_the_file_keeps_its_newest_dump_and_no_more_than_it_must(
     words: LastWords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lastwords, "_BYTES_MAX", 1000)
+    monkeypatch.setattr(crashdump, "_BYTES_MAX", 1000)
     file = tmp_path / "last-words"
     words.rearm()
     for number in range(10):
@@ -218,7 +218,7 @@ def test_a_switch_that_cannot_be_set_is_complained_of_and_left(
 def test_where_the_file_cannot_be_made_there_are_no_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(lastwords, "_free", lambda _: (True, True))
+    monkeypatch.setattr(crashdump, "_free", lambda _: (True, True))
     words = LastWords(str(tmp_path / "missing"), 0o600, "on")
     words.rearm()
     words.disarm()
@@ -235,7 +235,7 @@ def test_what_the_setting_may_say() -> None:
 def test_a_stopped_agent_is_followed_by_another(
     started: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lastwords, "_free", lambda _: (False, True))
+    monkeypatch.setattr(crashdump, "_free", lambda _: (False, True))
     from lifesign.agent import process
 
     started(LIFESIGN_LAST_WORDS="on")

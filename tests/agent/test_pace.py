@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from lifesign.agent import identity, pace
-from lifesign.agent.pace import Pace
+from lifesign.agent import identity
+from lifesign.agent.tasks import pace
+from lifesign.agent.tasks.pace import Pace
 
 
 class Clock:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.agent import patterns
-from lifesign.agent.samples import sample_events
+from lifesign.agent.dryrun import patterns
+from lifesign.agent.dryrun.samples import sample_events
 from lifesign.settings import DRY_RUN_PATTERNS
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import postconditions
+from lifesign.agent.checks import registry
 
 
 async def test_all_that_hold_pass() -> None:
@@ -110,7 +110,7 @@ async def test_a_check_that_is_cancelled_in_the_middle_is_no_failure(started: Ca
     assert report.results[0] == ("pool answers", False, "cancelled", "", True)
     (record,) = pulse.ring("postconditions")
     assert [result["name"] for result in record["results"]] == ["fine"]
-    assert postconditions.failing() == 0
+    assert registry.failing() == 0
 
 
 async def test_a_warning_does_not_fail_the_report_and_is_said() -> None:
@@ -202,5 +202,5 @@ async def test_checks_with_a_period_run_by_themselves_once_the_boot_is_over(star
 def test_registering_again_takes_the_place_of_the_first() -> None:
     lifesign.postcondition("same")(lambda: False)
     lifesign.postcondition("same")(lambda: True)
-    assert len(postconditions.registered()) == 1
+    assert len(registry.registered()) == 1
     assert asyncio.run(lifesign.check_postconditions()).passed

@@ -16,7 +16,7 @@ import pytest
 
 import lifesign
 from lifesign.agent import process
-from lifesign.cli.gateverdict import Seen, judge
+from lifesign.cli.gate.verdict import Seen, judge
 from support.seen import snapshot
 from support.waiting import eventually
 

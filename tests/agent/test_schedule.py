@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lifesign.agent.schedule import Schedule
+from lifesign.agent.dryrun.schedule import Schedule
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(0.1, 1000.0), (3.0, 100.0), (50.0, 10.0), (20_000.0, 2.0)])

@@ -9,7 +9,8 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.agent import process, stall, watchdog
+from lifesign.agent import process, watchdog
+from lifesign.agent.tasks import stall
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}

@@ -8,8 +8,8 @@ from typing import Any, AsyncIterator, Callable, Iterator
 import pytest
 
 import lifesign
-from lifesign.agent import pace, tasks, walk
-from lifesign.agent.tasks import Tasks
+from lifesign.agent.tasks import dump, pace, walk
+from lifesign.agent.tasks.dump import Tasks
 from support.waiting import eventually
 
 SECRET = "hunter2"
@@ -114,7 +114,7 @@ async def test_what_a_task_waits_for(started: Callable[..., Any]) -> None:
 async def test_a_dump_of_many_groups_says_how_many_it_left_out(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "GROUPS_MAX", 1)
+    monkeypatch.setattr(dump, "GROUPS_MAX", 1)
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     event = asyncio.Event()

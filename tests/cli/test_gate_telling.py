@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from lifesign.cli import gatereport
-from lifesign.cli.gateverdict import Outcome
-from lifesign.cli.gateview import Drawing
+from lifesign.cli.gate import report
+from lifesign.cli.gate.verdict import Outcome
+from lifesign.cli.gate.view import Drawing
 from lifesign.errors import LifesignError, UsageError
-from lifesign.watch.signals import PostconditionReading
+from lifesign.watch.telemetry import PostconditionReading
 from support.seen import checkpoint, snapshot
 
 ALIVE = Outcome("alive", 0, "booted in 0.30 s", snapshot(boot="complete", boot_duration=0.3))
@@ -82,7 +82,7 @@ def test_without_a_process_there_is_still_a_verdict() -> None:
 
 
 def written(tmp_path: Path, name: str, outcome: Outcome) -> str:
-    gatereport.write(str(tmp_path / name), ["python", "shop.py"], outcome, [])
+    report.write(str(tmp_path / name), ["python", "shop.py"], outcome, [])
     return (tmp_path / name).read_text()
 
 
@@ -130,7 +130,7 @@ def test_a_good_boot_has_no_failures(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_is_said_before(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="--report"):
-        gatereport.check(path)
+        report.check(path)
 
 
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

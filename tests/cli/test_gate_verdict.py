@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.cli.gateverdict import GRACE, Seen, judge, last_reached
-from lifesign.watch.signals import EventReading, PostconditionReading
+from lifesign.cli.gate.verdict import GRACE, Seen, judge, last_reached
+from lifesign.watch.telemetry import EventReading, PostconditionReading
 from support.seen import checkpoint, snapshot
 
 BOOTED = {"boot": "complete", "boot_duration": 1.25}

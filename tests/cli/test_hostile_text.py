@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cli.madedumps import piped
-from lifesign.cli import gateview, observer
+from lifesign.cli import sidecar_process
 from lifesign.cli.asking import Answer
+from lifesign.cli.gate import view
 from lifesign.watch import decode
-from lifesign.watch.signals import CheckpointReading
+from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records
 from lifesign.wire.writer import encode
 from serve.made import snapshot
@@ -51,7 +52,7 @@ def test_a_dump_on_the_terminal(seed: int, tree: bool) -> None:
 def test_the_drawing_of_a_boot(text: str) -> None:
     checkpoint = CheckpointReading(text, None, 1, 2, text, None)
     out = io.StringIO()
-    drawing = gateview.Drawing(Console(file=out, force_terminal=False, width=200), [text], 1.0)
+    drawing = view.Drawing(Console(file=out, force_terminal=False, width=200), [text], 1.0)
     drawing.show([snapshot(command=text, checkpoints=(checkpoint,))], None)
     assert is_harmless(out.getvalue())
 
@@ -59,4 +60,4 @@ def test_the_drawing_of_a_boot(text: str) -> None:
 @pytest.mark.parametrize("text", hostile.TEXTS)
 def test_what_the_sidecar_says_on_standard_error(text: str) -> None:
     record = logging.LogRecord("lifesign", logging.WARNING, "", 0, "%s: %r", (text, text), None)
-    assert is_harmless(observer._Printable("%(message)s").format(record))
+    assert is_harmless(sidecar_process._Printable("%(message)s").format(record))

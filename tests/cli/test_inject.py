@@ -31,7 +31,7 @@ def injected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_holds_only_what_the_main_process_needs(injected: Path) -> None:
     assert {entry.name for entry in (injected / "lifesign").iterdir()} == {
         "__init__.py", "checkspec.py", "errors.py", "probe.py", "py.typed", "semconv.py", "settings.py",
-        "agent", "watch", "wire", "__pycache__",
+        "agent", "judge", "wire", "__pycache__",
     }  # fmt: skip
     assert os.listdir(injected) == ["lifesign"]
 

@@ -16,9 +16,9 @@ from typing import BinaryIO
 import pytest
 
 from cli.observing import FAST, Running, booted, fresh_logging, standard_input, until
-from lifesign.cli import observer as observer_module
-from lifesign.cli.deadline import Deadline
-from lifesign.cli.observer import Observer
+from lifesign.cli import sidecar_process as observer_module
+from lifesign.cli.sidecar_process import Observer
+from lifesign.cli.supervise.deadline import Deadline
 from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import INJECT
-from lifesign.cli import demo, extra, options, run
+from lifesign.cli import demo, options, run
+from lifesign.cli.supervise import extra
 
 NOTHING = options.Given({}, {})
 

@@ -10,7 +10,7 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.cli import rundirectory
+from lifesign.cli.supervise import rundirectory
 from lifesign.errors import RunDirectoryError
 from support.mainprocess import Keeper
 

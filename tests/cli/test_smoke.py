@@ -15,13 +15,13 @@ from typing import Sequence
 
 import pytest
 
-from lifesign.cli import gate as gate_module
-from lifesign.cli import gatehouse
-from lifesign.cli.gate import Gate, Terms
-from lifesign.cli.gateverdict import Outcome
-from lifesign.cli.supervisor import Beside
+from lifesign.cli.gate import gate as gate_module
+from lifesign.cli.gate import run
+from lifesign.cli.gate.gate import Gate, Terms
+from lifesign.cli.gate.verdict import Outcome
+from lifesign.cli.supervise.supervisor import Beside
 from lifesign.errors import RunDirectoryError
-from lifesign.watch.signals import Snapshot
+from lifesign.watch.telemetry import Snapshot
 from support.commands import Ended
 from support.seen import snapshot
 from support.waiting import eventually
@@ -201,7 +201,7 @@ def test_no_verdict_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     def broken(*_: object) -> Sequence[Snapshot]:
         raise RunDirectoryError("it is gone")
 
-    monkeypatch.setattr(gatehouse, "look_once", broken)
+    monkeypatch.setattr(run, "look_once", broken)
     began = time.monotonic()
     ended = cli("smoke", "--", "/bin/sleep", "60")
     assert ended.code == 1

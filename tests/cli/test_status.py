@@ -10,7 +10,7 @@ import pytest
 
 from lifesign.cli.status import duration, render, to_json
 from lifesign.cli.terminal import console
-from lifesign.watch.signals import CheckpointReading, EventReading, PostconditionReading, Snapshot
+from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
 from support.mainprocess import Main
 
 ILL = Snapshot(
@@ -116,7 +116,7 @@ def test_durations(seconds: float, shown: str) -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lifesign.cli import extra
+    from lifesign.cli.supervise import extra
 
     monkeypatch.setattr(extra, "_MODULES", ("no_such_module", "no_such_parent.child", "json"))
     for verb in ("status", "dump", "doctor"):

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli import sidecar as sidecar_module
-from lifesign.cli import signals as signals_module
-from lifesign.cli import supervisor as supervisor_module
-from lifesign.cli.runfile import RunFile, signal_name
-from lifesign.cli.sidecar import Sidecar
-from lifesign.cli.signals import Signals
-from lifesign.cli.supervisor import Beside, Supervisor
+from lifesign.cli.supervise import sidecar as sidecar_module
+from lifesign.cli.supervise import signals as signals_module
+from lifesign.cli.supervise import supervisor as supervisor_module
+from lifesign.cli.supervise.sidecar import Sidecar
+from lifesign.cli.supervise.signals import Signals
+from lifesign.cli.supervise.supervisor import Beside, Supervisor
+from lifesign.wire.runfile import RunFile, signal_name
 from support.waiting import eventually
 
 # Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it.

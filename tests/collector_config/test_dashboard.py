@@ -14,7 +14,7 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from lifesign.watch.states import STATES
+from lifesign.judge.states import STATES
 
 GRAFANA = Path(__file__).parents[2] / "collector-config" / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboard.json").read_text())

@@ -25,7 +25,7 @@ def test_a_closed_pipe_is_no_traceback() -> None:
 
 def test_grpc_is_not_imported_for_http() -> None:
     code = (
-        "import sys; from lifesign.export.otlp import open_exporters; open_exporters({});"
+        "import sys; from lifesign.export.otlp.exporters import open_exporters; open_exporters({});"
         "sys.exit('grpc' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

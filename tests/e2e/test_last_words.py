@@ -14,11 +14,11 @@ from typing import Any, Callable, Iterator, Sequence
 import pytest
 from test_pythons import PYTHONS
 
+from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursors
-from lifesign.watch.rejected import Rejected
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Log, Resource, Signal, Snapshot, Span
+from lifesign.watch.dead_letter import Rejected
+from lifesign.watch.telemetry import Log, Resource, Signal, Snapshot, Span
 from lifesign.watch.watcher import Watcher
 from support import victims
 

@@ -14,7 +14,7 @@ from support.victims import INJECT
 
 def run(program: str, folder: Path, how: str = "signals") -> subprocess.CompletedProcess[str]:
     """A process with last words in `folder`, and no agent."""
-    begin = f"from lifesign.agent.lastwords import LastWords\nwords = LastWords({str(folder)!r}, 0o600, {how!r})\n"
+    begin = f"from lifesign.agent.crashdump import LastWords\nwords = LastWords({str(folder)!r}, 0o600, {how!r})\n"
     environ = {"PYTHONPATH": str(INJECT.parents[2]), "PATH": os.environ["PATH"]}
     return subprocess.run(
         [sys.executable, "-c", program.replace("BEGIN", begin)],
@@ -23,7 +23,7 @@ def run(program: str, folder: Path, how: str = "signals") -> subprocess.Complete
 
 
 def test_nobody_answers_fatal_signals_in_a_new_process() -> None:
-    assert run("import lifesign.agent.lastwords as l; assert not l._caught()", Path()).returncode == 0
+    assert run("import lifesign.agent.crashdump as l; assert not l._caught()", Path()).returncode == 0
 
 
 def test_a_crash_leaves_its_stack_and_says_no_more_than_it_would(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.agent import postconditions
-from lifesign.agent.checks import made
-from lifesign.agent.postconditions import Postcondition, Result
+from lifesign.agent.checks import registry
+from lifesign.agent.checks.ready_made import made
+from lifesign.agent.checks.registry import Postcondition, Result
 from lifesign.checkspec import parse
 from support.waiting import eventually
 
@@ -28,7 +28,7 @@ OWNER = "postgres" if os.geteuid() == 0 else None
 def said(spec: str) -> Result:
     """What a post-condition of that check reports."""
     one = Postcondition("it", made(parse(spec)), timeout=20.0)
-    (result,) = asyncio.run(postconditions.run([one], None)).results
+    (result,) = asyncio.run(registry.run([one], None)).results
     return result
 
 

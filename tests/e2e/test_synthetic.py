@@ -15,7 +15,7 @@ from collector import Collector
 
 from lifesign.export.pipeline import Pipeline
 from lifesign.settings import Settings
-from lifesign.watch.signals import EventReading, Log, Resource, Signal, Snapshot, Span
+from lifesign.watch.telemetry import EventReading, Log, Resource, Signal, Snapshot, Span
 from lifesign.wire.reader import PulseReader
 from support import victims
 

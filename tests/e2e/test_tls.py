@@ -12,10 +12,10 @@ import pytest
 from secured import Secured, endpoint
 from watched import watched
 
-from lifesign.export import encode
-from lifesign.export.otlp import open_exporters
-from lifesign.export.outcome import Delivered, Outcome, Retry
-from lifesign.watch.signals import Resource, Span
+from lifesign.export.otlp import encode
+from lifesign.export.otlp.exporters import open_exporters
+from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
+from lifesign.watch.telemetry import Resource, Span
 from support.waiting import eventually
 
 CERTIFICATE = "OTEL_EXPORTER_OTLP_CERTIFICATE"

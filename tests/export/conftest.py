@@ -6,7 +6,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lifesign.watch.signals import Log, Resource, Snapshot, Span
+from lifesign.watch.telemetry import Log, Resource, Snapshot, Span
 from support.otlp_server import HttpServer
 
 TRACE = "0123456789abcdef0123456789abcdef"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import AsyncIterator, Iterable, Iterator, Sequence
 
 from lifesign.export.pipeline import Pipeline
-from lifesign.export.spool import Spool
+from lifesign.export.queue.spool import Spool
 from lifesign.settings import Settings
-from lifesign.watch.signals import Resource, Signal, Span
+from lifesign.watch.telemetry import Resource, Signal, Span
 
 MIB = 1 << 20
 

@@ -13,14 +13,14 @@ from typing import AsyncIterator, Awaitable, Callable
 import pytest
 
 from export.spooling import append
-from lifesign.export import backoff
-from lifesign.export.backoff import Backoff
 from lifesign.export.delivery import Delivery
-from lifesign.export.lane import Lane
-from lifesign.export.off_loop import off_loop
-from lifesign.export.otlp import open_exporters
-from lifesign.export.spool import Spool
-from lifesign.watch.signals import Log, Resource, Span
+from lifesign.export.otlp import backoff
+from lifesign.export.otlp.backoff import Backoff
+from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp.exporters import open_exporters
+from lifesign.export.otlp.off_loop import off_loop
+from lifesign.export.queue.spool import Spool
+from lifesign.watch.telemetry import Log, Resource, Span
 from support.otlp_server import Answer, HttpServer, partial
 
 

@@ -9,8 +9,8 @@ from opentelemetry import context, trace
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-from lifesign.export import encode
-from lifesign.watch.signals import Log, Resource, Span
+from lifesign.export.otlp import encode
+from lifesign.watch.telemetry import Log, Resource, Span
 
 TRACE_BYTES = bytes.fromhex("0123456789abcdef0123456789abcdef")
 

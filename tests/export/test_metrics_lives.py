@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from export.points import made, points, values
 from lifesign.export import metrics as metrics_module
-from lifesign.watch.signals import Resource, Snapshot
+from lifesign.watch.telemetry import Resource, Snapshot
 
 
 def test_a_process_that_is_gone_has_a_last_say(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:

@@ -13,10 +13,10 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from lifesign.export import encode
-from lifesign.export.otlp import open_exporters
-from lifesign.export.outcome import Delivered, Outcome, Refused, Retry
-from lifesign.watch.signals import Log, Resource, Span
+from lifesign.export.otlp import encode
+from lifesign.export.otlp.exporters import open_exporters
+from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
+from lifesign.watch.telemetry import Log, Resource, Span
 from support.otlp_server import GrpcServer, partial
 
 Code = grpc.StatusCode

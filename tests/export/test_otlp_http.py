@@ -10,11 +10,11 @@ from typing import Callable, Iterator
 import pytest
 from google.rpc.status_pb2 import Status
 
-from lifesign.export import encode
-from lifesign.export.otlp import Exporter, open_exporters
-from lifesign.export.outcome import NOT_SENT, Delivered, Outcome, Refused, Retry
-from lifesign.export.targets import Target
-from lifesign.watch.signals import Log, Resource, Span
+from lifesign.export.otlp import encode
+from lifesign.export.otlp.exporters import Exporter, open_exporters
+from lifesign.export.otlp.outcome import NOT_SENT, Delivered, Outcome, Refused, Retry
+from lifesign.export.otlp.targets import Target
+from lifesign.watch.telemetry import Log, Resource, Span
 from support.otlp_server import Answer, HttpServer, partial
 
 

@@ -15,7 +15,7 @@ from lifesign.errors import SettingError, SpoolError
 from lifesign.export import metric_push
 from lifesign.export.pipeline import RESOURCES_MAX, Pipeline
 from lifesign.settings import Settings
-from lifesign.watch.signals import Log, Resource, Snapshot, Span
+from lifesign.watch.telemetry import Log, Resource, Snapshot, Span
 from support.otlp_server import Answer, HttpServer
 
 

@@ -9,7 +9,7 @@ from typing import Callable
 import pytest
 
 from export.spooling import MIB, append, drained, opened, segments
-from lifesign.watch.signals import Log, Resource, Span
+from lifesign.watch.telemetry import Log, Resource, Span
 
 
 async def test_what_goes_in_comes_out_in_order(

@@ -15,10 +15,10 @@ from typing import Any, Callable
 import pytest
 
 from export.spooling import append, disk_full_at, drained, opened, segments
-from lifesign.export.disk import Disk
-from lifesign.export.segments import Segments
-from lifesign.export.spool import Spool
-from lifesign.watch.signals import Resource, Span
+from lifesign.export.queue.disk import Disk
+from lifesign.export.queue.segments import Segments
+from lifesign.export.queue.spool import Spool
+from lifesign.watch.telemetry import Resource, Span
 
 LIMIT = 8192  # so a segment has 1024 bytes, room for the resource and about seven spans
 
@@ -250,7 +250,7 @@ async def test_a_segment_of_an_earlier_life_has_some_tries(
     await spool.close()
     again = await opened(directory)
     with monkeypatch.context() as patched:
-        patched.setattr("lifesign.export.segments.aiofiles.open", _fails)
+        patched.setattr("lifesign.export.queue.segments.aiofiles.open", _fails)
         for _ in range(min(times, 9)):
             with pytest.raises(OSError, match="Input/output error"):
                 await again.read(9)

@@ -10,8 +10,8 @@ import pytest
 
 from export.spooling import append, drained, opened, piping, segments
 from lifesign.export import pipeline as pipeline_module
-from lifesign.export.segments import Segments
-from lifesign.watch.signals import Resource, Span
+from lifesign.export.queue.segments import Segments
+from lifesign.watch.telemetry import Resource, Span
 from support.otlp_server import HttpServer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.errors import SettingError
-from lifesign.export.targets import is_configured, targets
+from lifesign.export.otlp.targets import is_configured, targets
 
 
 def test_the_defaults() -> None:

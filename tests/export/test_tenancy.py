@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from lifesign.errors import SpoolError, SpoolHeldError
-from lifesign.export.tenancy import Tenancy, default_directory, first_free, refusal
+from lifesign.export.queue.lock import Tenancy, default_directory, first_free, refusal
 
 HOLDER = """
 import sys, pathlib
-from lifesign.export.tenancy import Tenancy, refusal
+from lifesign.export.queue.lock import Tenancy, refusal
 tenancy = Tenancy(pathlib.Path(sys.argv[1]) / "0")
 print("held", flush=True)
 input()

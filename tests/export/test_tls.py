@@ -8,8 +8,8 @@ from typing import Callable
 import pytest
 import trustme
 
-from lifesign.export import tls
-from lifesign.export.outcome import Delivered, Retry
+from lifesign.export.otlp import tls
+from lifesign.export.otlp.outcome import Delivered, Retry
 
 AUTHORITY, CERTIFICATE, KEY = (
     f"OTEL_EXPORTER_OTLP_{what}" for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")

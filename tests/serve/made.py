@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lifesign import semconv
-from lifesign.watch.signals import Attributes, Log, Snapshot, Span
+from lifesign.watch.telemetry import Attributes, Log, Snapshot, Span
 
 NOON = 1_793_102_400_000_000_000  # wall clock nanoseconds
 SECOND = 1_000_000_000

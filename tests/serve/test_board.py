@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from lifesign.judge import states
 from lifesign.serve import board as board_module
 from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, LOOKS, SHOWN, Board, Look
-from lifesign.watch import states
-from lifesign.watch.signals import Resource
+from lifesign.watch.telemetry import Resource
 from serve.made import log, snapshot
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.serve.verdicts import Sidecar, app_livez, app_readyz, app_startupz, sidecar_livez, sidecar_readyz
-from lifesign.watch.signals import PostconditionReading
+from lifesign.watch.telemetry import PostconditionReading
 from serve.made import snapshot
 
 LOOKING = Sidecar(0.2, 0.25)

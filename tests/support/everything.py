@@ -13,17 +13,18 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from rich.console import Console
 
 from lifesign.cli import status
-from lifesign.export import encode, lines
 from lifesign.export.instruments import Own
 from lifesign.export.metrics import Metrics
+from lifesign.export.otlp import encode
+from lifesign.export.queue import lines
+from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import verdicts
 from lifesign.serve.board import Board
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
+from lifesign.watch.dead_letter import Rejected
 from lifesign.watch.process import Look, WatchedProcess
-from lifesign.watch.rejected import Rejected
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Resource, Span
+from lifesign.watch.telemetry import Resource, Span
 from lifesign.wire.reader import PulseError
 from support import hostile
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifesign.watch.signals import CheckpointReading, Snapshot
+from lifesign.watch.telemetry import CheckpointReading, Snapshot
 
 STARTED = 1_700_000_000_000_000_000
 

@@ -7,11 +7,11 @@ from typing import Callable, Iterator, Sequence
 
 import pytest
 
+from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursors
-from lifesign.watch.rejected import Rejected
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Resource, Signal, Snapshot
+from lifesign.watch.dead_letter import Rejected
+from lifesign.watch.telemetry import Resource, Signal, Snapshot
 from lifesign.watch.watcher import Watcher
 
 

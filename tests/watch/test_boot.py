@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.watch.boot import BootView
-from lifesign.watch.signals import Log, Signal, Span
+from lifesign.watch.emit.boot import BootView
+from lifesign.watch.telemetry import Log, Signal, Span
 from support.mainprocess import STARTED, TRACE, identity
 
 S = 1_000_000_000

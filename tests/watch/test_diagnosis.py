@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.watch.diagnosis import Circumstances, Ending, Reading, diagnose
-from lifesign.watch.proc import Outside
+from lifesign.judge.diagnosis import Circumstances, Ending, Reading, diagnose
+from lifesign.judge.kernel import Outside
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 
 S = 1_000_000_000

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.watch import process
-from lifesign.watch.signals import Log
+from lifesign.watch.telemetry import Log
 
 Make = Callable[..., Any]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifesign.export import lines
+from lifesign.export.queue import lines
 from lifesign.watch import decode, lastwords
 from lifesign.wire import layout
 from lifesign.wire.lane import parse

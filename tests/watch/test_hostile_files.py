@@ -13,9 +13,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from lifesign.judge.diagnosis import Ending
+from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import lastwords
-from lifesign.watch.diagnosis import Ending
-from lifesign.watch.rundir import RunDirectory
 from lifesign.wire.reader import PulseError, open_regular
 from support.mainprocess import Main
 

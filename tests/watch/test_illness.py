@@ -9,9 +9,9 @@ from typing import Any, Callable
 
 import pytest
 
+from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import process
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Log, Span
+from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
 from watch.told import DRY_RUN, events, names
 

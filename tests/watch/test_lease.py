@@ -10,8 +10,8 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.watch.lease import Lease
-from lifesign.watch.rundir import LEASE, RunDirectory
+from lifesign.judge.rundir import LEASE, RunDirectory
+from lifesign.watch.lock import Lease
 from support.mainprocess import Keeper
 
 

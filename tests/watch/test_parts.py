@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lifesign.watch import rejected
-from lifesign.watch.diagnosis import Reading
-from lifesign.watch.rejected import Rejected, printable
-from lifesign.watch.resource import resource
+from lifesign.judge.diagnosis import Reading
+from lifesign.watch import dead_letter
+from lifesign.watch.dead_letter import Rejected, printable
+from lifesign.watch.emit.resource import resource
 from lifesign.watch.snapshot import Delays, _events
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, Vitals
@@ -93,8 +93,8 @@ def test_the_age_of_a_dry_runs_events_stands_in_for_that_of_real_ones_until_one_
 def test_rejected_records_are_bounded_on_disk_and_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(rejected, "_FILE_BYTES_MAX", 1000)
-    keeping = Rejected(str(tmp_path / "rejected.jsonl"))
+    monkeypatch.setattr(dead_letter, "_FILE_BYTES_MAX", 1000)
+    keeping = Rejected(str(tmp_path / "dead_letter.jsonl"))
     for _ in range(100):
         keeping.keep("1-00000000", "why\x1b[2J", b"x" * 10_000)
         keeping.write()

@@ -11,8 +11,8 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.watch import proc
-from lifesign.watch.proc import Kernel
+from lifesign.judge import kernel
+from lifesign.judge.kernel import Kernel
 from support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -48,10 +48,10 @@ def holder(tmp_path: Path, life: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_process_that_waits_is_stopped_computes(life: int, holder: subprocess.Popen[str]) -> None:
-    kernel = Kernel(life)
+    process = Kernel(life)
 
     def state(now: int = 5) -> str:
-        seen = kernel.look(now)
+        seen = process.look(now)
         return seen.state if seen else ""
 
     eventually(lambda: state() == "S")
@@ -61,12 +61,12 @@ def test_a_process_that_waits_is_stopped_computes(life: int, holder: subprocess.
     assert holder.stdin is not None
     holder.stdin.write("compute\n")
     holder.stdin.flush()
-    eventually(lambda: (kernel.look(9) or proc.Outside("")).cpu > 0)
-    seen = kernel.look(9)
+    eventually(lambda: (process.look(9) or kernel.Outside("")).cpu > 0)
+    seen = process.look(9)
     assert seen is not None
     assert seen.over == 4
     kernel.forget()
-    seen = kernel.look(11)
+    seen = process.look(11)
     assert seen is not None
     assert (seen.cpu, seen.over) == (0, 0)
 
@@ -81,9 +81,9 @@ def test_where_the_process_cannot_be_seen_nothing_is_said(
     def hidden(path: str) -> bytes:
         raise FileNotFoundError(path)
 
-    monkeypatch.setattr(proc, "_read", hidden)
+    monkeypatch.setattr(kernel, "_read", hidden)
     assert Kernel(life).look(1) is None
-    monkeypatch.setattr(proc, "_holder", lambda _: 0)  # it is in another namespace
+    monkeypatch.setattr(kernel, "_holder", lambda _: 0)  # it is in another namespace
     assert Kernel(life).look(1) is None
 
 
@@ -119,20 +119,20 @@ def test_quotas_are_read_from_the_group_and_those_above_it(
             raise FileNotFoundError(path)
         return there[path]
 
-    monkeypatch.setattr(proc, "_read", read)
-    assert proc._throttled(7) == throttled
+    monkeypatch.setattr(kernel, "_read", read)
+    assert kernel._throttled(7) == throttled
 
 
 def test_what_has_grown_since_the_first_late_look(monkeypatch: pytest.MonkeyPatch) -> None:
     there = files(b"0::/pod\n", pod__=3)
-    monkeypatch.setattr(proc, "_read", lambda path: there[path])
-    monkeypatch.setattr(proc, "_holder", lambda _: 7)
+    monkeypatch.setattr(kernel, "_read", lambda path: there[path])
+    monkeypatch.setattr(kernel, "_holder", lambda _: 7)
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
     there["/sys/fs/cgroup/cpu.stat"] = b""
-    kernel = Kernel(0)
-    assert kernel.look(10) == ("S", 0, 0, False)
+    process = Kernel(0)
+    assert process.look(10) == ("S", 0, 0, False)
     there.update(files(b"0::/pod\n", pod__=4))
     there["/proc/7/stat"] = STAT % 125
-    assert kernel.look(30) == ("S", 250_000_000, 20, True)
+    assert process.look(30) == ("S", 250_000_000, 20, True)
     there["/proc/7/stat"] = b"7 (gone"
-    assert kernel.look(40) is None
+    assert process.look(40) is None

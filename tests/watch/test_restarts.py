@@ -11,10 +11,10 @@ from typing import Any, Callable
 
 import pytest
 
+from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import watcher as watcher_module
 from lifesign.watch.process import WatchedProcess
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Log, Span
+from lifesign.watch.telemetry import Log, Span
 from watch.told import DRY_RUN
 
 

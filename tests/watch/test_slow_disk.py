@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.watch import watcher
-from lifesign.watch.signals import Span
+from lifesign.watch.telemetry import Span
 from support.waiting import eventually
 from watch.told import DRY_RUN, names
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifesign.watch.signals import Log, Span
-from lifesign.watch.translate import signals
+from lifesign.watch.emit.translate import signals
+from lifesign.watch.telemetry import Log, Span
 
 RESOURCE, UID, SEEN = "4242-00000001", "instance-ring-7", 999
 FAILURE = {"type": "ConnectionError", "message": "refused\nby peer", "stack": 'File "a.py", line 3, in f'}

@@ -10,9 +10,9 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.watch import sources
-from lifesign.watch.signals import Log
+from lifesign.watch.emit.triggers import LEAK, SHUTDOWN, SILENT, Triggers
 from lifesign.watch.sources import Sources
-from lifesign.watch.triggers import LEAK, SHUTDOWN, SILENT, Triggers
+from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
 
 S = 1_000_000_000

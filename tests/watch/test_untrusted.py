@@ -10,8 +10,8 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.errors import RunDirectoryError
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import Log
+from lifesign.judge.rundir import RunDirectory
+from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
 from watch.told import DRY_RUN, events, names
 

@@ -14,8 +14,8 @@ from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
 from lifesign.watch import watcher
 from lifesign.watch.cursors import Cursors
-from lifesign.watch.once import look_once
-from lifesign.watch.signals import Log
+from lifesign.watch.emit.once import look_once
+from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
 from support.mainprocess import report
 from watch.told import DRY_RUN, names

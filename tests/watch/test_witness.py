@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from lifesign.watch.signals import Log
+from lifesign.watch.telemetry import Log
 
 SAMPLES = Path(__file__).parent / "last_words"
 GIL, SEGV = (SAMPLES / "3.13.0-gil.txt").read_bytes(), (SAMPLES / "3.13.0-segv.txt").read_bytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifesign.watch.signals import Log, Span
+from lifesign.watch.telemetry import Log, Span
 
 DRY_RUN = {
     "kind": "dry_run",

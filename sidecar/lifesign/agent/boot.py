@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
-from lifesign.agent import postconditions, synthetic
+from lifesign.agent.checks import registry
+from lifesign.agent.dryrun import synthetic
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.proof import Proof
@@ -151,29 +152,29 @@ class Boot:
             made = contextlib.nullcontext() if self._pulse.events.real() else synthetic.synthetic()
             with made:  # a first event that was generated is no sign of the upstream
                 self._mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
-        if postconditions.registered():
+        if registry.registered():
             self._running = loop.create_task(self._conclude_after_checks(), name="lifesign-postconditions")
         else:
             self._conclude("")
 
     def _check_periodically(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = postconditions.due()
+        due = registry.due()
         if due:
-            run = postconditions.run(due, self._pulse.ring)
+            run = registry.run(due, self._pulse.ring)
             self._running = loop.create_task(run, name="lifesign-postconditions")
 
     async def _conclude_after_checks(self) -> None:
         with harmless:
             await self._await_checks()
-            report = await postconditions.run(postconditions.registered(), self._pulse.ring)
+            report = await registry.run(registry.registered(), self._pulse.ring)
             self._conclude("" if report.passed else report.diagnostic)
 
     async def _await_checks(self) -> None:
         """Until those that need time hold, or enough is left of the boot's to say which do not."""
-        awaited = [check for check in postconditions.registered() if check.awaited]
+        awaited = [check for check in registry.registered() if check.awaited]
         until = self._deadline_ns - int(min(_LAST_RUN, self._timeout / 4) * 1e9)
         while awaited and time.monotonic_ns() < until:
-            if (await postconditions.run(awaited, None)).passed:
+            if (await registry.run(awaited, None)).passed:
                 return
             await asyncio.sleep(_CHECK_PAUSE)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lifesign.agent import process
+from lifesign.agent.dryrun.synthetic import is_synthetic
 from lifesign.agent.harmless import complain, harmless
-from lifesign.agent.synthetic import is_synthetic
 
 
 def event(name: str = "event") -> None:

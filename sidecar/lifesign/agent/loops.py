@@ -8,9 +8,10 @@ import threading
 import time
 from typing import Any
 
-from lifesign.agent import origin, process
+from lifesign.agent import process
 from lifesign.agent.harmless import complain
 from lifesign.agent.slots import Beating
+from lifesign.agent.tasks import creation
 from lifesign.wire import layout
 
 _beats: dict[int, LoopBeat] = {}  # by thread: a thread runs one loop at a time
@@ -53,9 +54,9 @@ class LoopBeat:
             self.agent.boot.beat(self.loop)
             self.agent.asked.beat(self.loop)
             if self.agent.settings.dry_run:
-                from lifesign.agent import globalrun  # most services never need it
+                from lifesign.agent.dryrun import registration  # most services never need it
 
-                globalrun.beat(self.loop)
+                registration.beat(self.loop)
         except Exception as error:  # noqa: BLE001 - the loop's exception handler is the user's
             complain("a beat failed", error)
 
@@ -93,7 +94,7 @@ def changed(loop: Any) -> None:
         return
     agent.boot.loop_started()
     if agent.settings.task_origin:
-        origin.track(loop)
+        creation.track(loop)
     if agent.settings.async_debug:
         loop.set_debug(True)
         logging.getLogger("asyncio").setLevel(logging.DEBUG)

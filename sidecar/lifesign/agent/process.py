@@ -4,7 +4,7 @@
 
     <run directory>/<pid>-<8 hex>/life         locked (lockf) for as long as this process lives
                                   pulse        see wire.layout; appears when all the rest is in place
-                                  last-words   what faulthandler wrote; see agent.lastwords
+                                  last-words   what faulthandler wrote; see agent.crashdump
 
 One process has one agent. It starts when an event loop starts or when the API is called, and only
 where ``LIFESIGN_DIR`` names a run directory. A forked child begins anew.
@@ -22,14 +22,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from lifesign.agent.asked import Asked
 from lifesign.agent.boot import Boot
+from lifesign.agent.checks.asked import Asked
+from lifesign.agent.crashdump import LastWords
+from lifesign.agent.dryrun.totals import Tally
 from lifesign.agent.harmless import complain, failure
 from lifesign.agent.identity import identity, reseed
-from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
-from lifesign.agent.tally import Tally
-from lifesign.agent.tasks import Tasks
+from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
 from lifesign.settings import Settings
 from lifesign.wire.writer import PulseWriter
@@ -66,7 +66,7 @@ class Agent:
         for name, seconds in settings.events.items():
             self.pulse.events.promise(name, int(seconds * 1e9))
         if settings.checks:
-            from lifesign.agent.checks import register_all
+            from lifesign.agent.checks.ready_made import register_all
 
             register_all(settings.checks)
         self.boot = Boot(self.pulse, me, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from lifesign.agent import postconditions
+from lifesign.agent.checks import registry
 from lifesign.agent.harmless import harmless
 from lifesign.wire.writer import EventTable
 
@@ -45,9 +45,9 @@ class Proof:
 
     async def _try(self, spec: Spec) -> None:
         with harmless:
-            from lifesign.agent.checks import made
+            from lifesign.agent.checks.ready_made import made
 
-            report = await postconditions.run([postconditions.Postcondition(spec.label, made(spec))], None)
+            report = await registry.run([registry.Postcondition(spec.label, made(spec))], None)
             self._why = report.results[0].reason
             if report.passed and not self._held:
                 self._held = True

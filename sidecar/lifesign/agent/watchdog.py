@@ -10,12 +10,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from lifesign.agent import postconditions
+from lifesign.agent.checks import registry
+from lifesign.agent.crashdump import LastWords
 from lifesign.agent.harmless import complain
-from lifesign.agent.lastwords import LastWords
 from lifesign.agent.slots import LoopSlots
-from lifesign.agent.stall import stall
-from lifesign.agent.tasks import Tasks
+from lifesign.agent.tasks.dump import Tasks
+from lifesign.agent.tasks.stall import stall
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.writer import PulseWriter
@@ -92,7 +92,7 @@ class Watchdog:
             self._boot.phase,
             self._boot.ended_ns,
             self._answered[layout.REQUEST_DUMP],
-            postconditions.failing(),
+            registry.failing(),
         )
         self._last_words.rearm()
 

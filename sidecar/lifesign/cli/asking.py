@@ -9,10 +9,11 @@ import time
 from functools import partial
 from typing import Callable, Iterator, NamedTuple, TypeVar
 
-from lifesign.cli import options, rundirectory
+from lifesign.cli import options
+from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError, UsageError
+from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import decode
-from lifesign.watch.rundir import RunDirectory
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
 from lifesign.wire.records import PostconditionReport, TaskDump, TaskGroup

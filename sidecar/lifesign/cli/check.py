@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lifesign.cli import extra, options
+from lifesign.cli import options
+from lifesign.cli.supervise import extra
 from lifesign.cli.terminal import print_json, printable
 from lifesign.errors import EXIT_FAILED, EXIT_OK
 

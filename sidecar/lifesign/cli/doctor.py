@@ -6,7 +6,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from lifesign.cli import examine, extra, options
+from lifesign.cli import examine, options
+from lifesign.cli.supervise import extra
 from lifesign.cli.terminal import console, print_json, printable
 from lifesign.errors import EXIT_OK, EXIT_USAGE, LifesignError
 

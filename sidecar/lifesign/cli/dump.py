@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lifesign.cli import extra, options
+from lifesign.cli import options
+from lifesign.cli.supervise import extra
 from lifesign.cli.terminal import console, print_json
 from lifesign.errors import EXIT_OK
 
@@ -36,8 +37,8 @@ def main(args: argparse.Namespace) -> int:
 
 def show(pid: int, answer: Answer, *, as_tree: bool) -> None:
     """Prints a dump for a person."""
-    from lifesign.cli.dumptree import ASCII, UNICODE
-    from lifesign.cli.dumpview import render, render_tree
+    from lifesign.cli.taskdump.tree import ASCII, UNICODE
+    from lifesign.cli.taskdump.view import render, render_tree
     from lifesign.watch.sources import Sources
 
     to = console()

@@ -8,10 +8,10 @@ from typing import Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from lifesign.checkspec import Spec
-from lifesign.cli import extra
 from lifesign.cli.options import Given
+from lifesign.cli.supervise import extra
 from lifesign.errors import LifesignError, SettingError
-from lifesign.export import targets, tls
+from lifesign.export.otlp import targets, tls
 from lifesign.settings import BY_NAME, TABLE, Settings
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"

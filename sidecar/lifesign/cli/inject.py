@@ -16,8 +16,7 @@ from lifesign.errors import EXIT_OK, RunDirectoryError, UsageError
 
 # What the main process needs, and the probe beside it; nothing else.
 _FILES = ("__init__.py", "checkspec.py", "errors.py", "probe.py", "py.typed", "semconv.py", "settings.py")
-_FOLDERS = ("agent", "wire")
-_WATCH = ("__init__.py", "diagnosis.py", "glance.py", "proc.py", "rundir.py", "states.py", "verdicts.py")
+_FOLDERS = ("agent", "judge", "wire")
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 
 
@@ -70,8 +69,7 @@ def _staging(directory: str) -> Iterator[str]:
 
 def _copy(target: str) -> None:
     os.mkdir(target)
-    os.mkdir(os.path.join(target, "watch"))
-    for name in (*_FILES, *(os.path.join("watch", name) for name in _WATCH)):
+    for name in _FILES:
         shutil.copyfile(os.path.join(_PACKAGE, name), os.path.join(target, name))
     for name in _FOLDERS:
         ignore = shutil.ignore_patterns("__pycache__")

@@ -6,7 +6,8 @@ import argparse
 import os
 
 from lifesign import probe
-from lifesign.cli import options, rundirectory
+from lifesign.cli import options
+from lifesign.cli.supervise import rundirectory
 
 
 def register(parser: argparse.ArgumentParser) -> None:

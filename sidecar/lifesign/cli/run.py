@@ -10,11 +10,12 @@ import sys
 from typing import Mapping, NamedTuple
 
 import lifesign
-from lifesign.cli import dryrun, extra, options, rundirectory
-from lifesign.cli.supervisor import Beside, Supervisor
+from lifesign.cli import dryrun, options
+from lifesign.cli.supervise import extra, rundirectory
+from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.cli.terminal import complain, say
 from lifesign.errors import LifesignError, UsageError
-from lifesign.export.targets import is_configured
+from lifesign.export.otlp.targets import is_configured
 from lifesign.settings import BY_NAME
 
 # What the agent reads; the sidecar gets every setting.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from lifesign.cli import extra, options
+from lifesign.cli import options
+from lifesign.cli.supervise import extra
 from lifesign.errors import UsageError
 
 
@@ -33,6 +34,6 @@ def main(args: argparse.Namespace) -> int:
     if not args.command:
         raise UsageError("no command to run", "lifesign smoke -- python app.py")
     extra.require()
-    from lifesign.cli.gatehouse import pass_through
+    from lifesign.cli.gate.run import pass_through
 
     return pass_through(args)

@@ -6,7 +6,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any, Sequence
 
-from lifesign.cli import extra, options, rundirectory
+from lifesign.cli import options
+from lifesign.cli.supervise import extra, rundirectory
 from lifesign.cli.terminal import console, print_json, printable
 from lifesign.errors import EXIT_OK, NotWatchedError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from lifesign.watch.signals import Snapshot
+    from lifesign.watch.telemetry import Snapshot
 
 _STYLES = {
     "starting": "cyan",
@@ -42,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
         NotWatchedError: there is no such process.
     """
     extra.require()
-    from lifesign.watch.once import look_once
+    from lifesign.watch.emit.once import look_once
 
     settings = options.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)

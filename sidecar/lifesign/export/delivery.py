@@ -8,13 +8,13 @@ from typing import Any, Mapping, Sequence
 
 from opentelemetry.sdk.resources import Resource as SdkResource
 
-from lifesign.export import encode
-from lifesign.export.backoff import Backoff
 from lifesign.export.complaint import Complaint
-from lifesign.export.lane import Lane
-from lifesign.export.outcome import Delivered, Refused
-from lifesign.export.spool import Batch, Spool
-from lifesign.watch.signals import Signal, Span
+from lifesign.export.otlp import encode
+from lifesign.export.otlp.backoff import Backoff
+from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp.outcome import Delivered, Refused
+from lifesign.export.queue.spool import Batch, Spool
+from lifesign.watch.telemetry import Signal, Span
 
 BATCH = 512  # signals
 

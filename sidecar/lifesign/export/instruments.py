@@ -10,8 +10,8 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Union
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
-from lifesign.watch.signals import EventReading, Snapshot
-from lifesign.watch.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, STATES
+from lifesign.judge.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, STATES
+from lifesign.watch.telemetry import EventReading, Snapshot
 
 # Seconds, from a loop that is hardly late to one that a watcher calls blocked.
 DELAY_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

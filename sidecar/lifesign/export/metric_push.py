@@ -12,10 +12,10 @@ from typing import Sequence
 
 from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics
 
-from lifesign.export.lane import Lane
 from lifesign.export.metrics import Metrics
-from lifesign.export.off_loop import off_loop
-from lifesign.export.outcome import Delivered, Outcome, Refused, Retry
+from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp.off_loop import off_loop
+from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
 
 _LAST_PAUSES = (0.1, 0.4)  # seconds between the attempts of the last push
 

@@ -19,9 +19,9 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from lifesign import semconv
-from lifesign.export import encode
 from lifesign.export.instruments import Instruments, Own
-from lifesign.watch.signals import Resource, Snapshot
+from lifesign.export.otlp import encode
+from lifesign.watch.telemetry import Resource, Snapshot
 
 GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered
 

@@ -15,16 +15,16 @@ from lifesign.errors import SpoolError
 from lifesign.export.complaint import Complaint
 from lifesign.export.delivery import Delivery
 from lifesign.export.instruments import Own
-from lifesign.export.lane import Lane
 from lifesign.export.metric_push import MetricPush
 from lifesign.export.metrics import Metrics
-from lifesign.export.otlp import open_exporters
-from lifesign.export.spool import Spool
-from lifesign.export.targets import LOGS, METRICS, TRACES
-from lifesign.export.tenancy import Tenancy, default_directory, first_free, refusal
+from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp.exporters import open_exporters
+from lifesign.export.otlp.targets import LOGS, METRICS, TRACES
+from lifesign.export.queue.lock import Tenancy, default_directory, first_free, refusal
+from lifesign.export.queue.spool import Spool
+from lifesign.judge.states import ENDED
 from lifesign.settings import Settings
-from lifesign.watch.signals import Resource, Signal, Snapshot, Span
-from lifesign.watch.states import ENDED
+from lifesign.watch.telemetry import Resource, Signal, Snapshot, Span
 
 RESOURCES_MAX = 4096  # of processes that came last
 _STANDSTILL = 5.0  # seconds: a disk that has not answered for so long stands still

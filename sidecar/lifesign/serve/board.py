@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from lifesign.judge import states
 from lifesign.serve.history import DumpView, History
-from lifesign.watch import states
-from lifesign.watch.signals import Attributes, Resource, Signal, Snapshot
+from lifesign.watch.telemetry import Attributes, Resource, Signal, Snapshot
 
 LOOKS = 120  # of one process, for its heartbeat strip
 KEEP_GONE_S = 900.0  # how long a process stays that the watcher no longer speaks of

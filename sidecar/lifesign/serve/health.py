@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from lifesign.judge.health import Verdict
 from lifesign.serve import verdicts
 from lifesign.serve.board import Board
 from lifesign.serve.guard import SmallRequests
 from lifesign.serve.verdicts import Sidecar
-from lifesign.watch.verdicts import Verdict
 
 
 def health_app(board: Board, sidecar: Callable[[], Sidecar], end_asked: Callable[[], None]) -> Starlette:

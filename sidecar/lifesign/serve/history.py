@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 
 from lifesign import semconv
-from lifesign.watch.signals import SEVERITY_ERROR, Attributes, Log, Signal, Span
+from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, Log, Signal, Span
 
 HAPPENINGS = 60  # of one process
 GROUPS = 100  # of one task dump

@@ -1,6 +1,6 @@
 """What the health endpoints answer: pure functions of what was last seen, one line for each reason.
 
-Of the main process they say what `watch.verdicts` says, from the newest snapshots.
+Of the main process they say what `judge.health` says, from the newest snapshots.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lifesign.watch import verdicts
-from lifesign.watch.signals import Snapshot
-from lifesign.watch.verdicts import Facts, Verdict, line
+from lifesign.judge import health
+from lifesign.judge.health import Facts, Verdict, line
+from lifesign.watch.telemetry import Snapshot
 
 STALE_LOOK_S = 5.0  # a look older than this says nothing about now
 STALE_LOOKS = 4  # ... and, where looks are rare, older than this many of them
@@ -42,21 +42,21 @@ def sidecar_readyz(sidecar: Sidecar) -> Verdict:
 
 
 def app_livez(sidecar: Sidecar, processes: Sequence[Snapshot]) -> Verdict:
-    """See `verdicts.livez`; what is known of another time than now is fine."""
+    """See `health.livez`; what is known of another time than now is fine."""
     if sidecar.look_age is not None and not _look(sidecar).ok:
         # An observer that stopped looking must not have anything killed for what it saw before.
         return Verdict(True, ("[+] app ok: not known, " + _look_text(sidecar),))
-    return verdicts.livez(_facts(processes))
+    return health.livez(_facts(processes))
 
 
 def app_readyz(processes: Sequence[Snapshot]) -> Verdict:
-    """See `verdicts.readyz`."""
-    return verdicts.readyz(_facts(processes))
+    """See `health.readyz`."""
+    return health.readyz(_facts(processes))
 
 
 def app_startupz(processes: Sequence[Snapshot]) -> Verdict:
-    """See `verdicts.startupz`."""
-    return verdicts.startupz(_facts(processes))
+    """See `health.startupz`."""
+    return health.startupz(_facts(processes))
 
 
 def _facts(processes: Sequence[Snapshot]) -> list[Facts]:

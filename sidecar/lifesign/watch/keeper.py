@@ -10,7 +10,7 @@ import logging
 from typing import Awaitable, Callable
 
 from lifesign.watch.cursors import Cursors
-from lifesign.watch.rejected import Rejected
+from lifesign.watch.dead_letter import Rejected
 
 _logger = logging.getLogger("lifesign.watch")
 

@@ -6,7 +6,7 @@ from typing import Callable, Iterator
 
 from lifesign.watch import decode
 from lifesign.watch.cursors import Cursor
-from lifesign.watch.rejected import Rejected
+from lifesign.watch.dead_letter import Rejected
 from lifesign.wire.lane import LaneRead
 
 _COUNT_MAX = 1 << 61  # of records; whoever wrote the lane may claim any number

@@ -12,10 +12,10 @@ import textwrap
 from typing import Iterable, NamedTuple
 
 from lifesign import semconv
-from lifesign.watch.dumps import stack_text
-from lifesign.watch.rejected import printable
-from lifesign.watch.signals import Attributes
+from lifesign.watch.dead_letter import printable
+from lifesign.watch.emit.dumps import stack_text
 from lifesign.watch.sources import Source
+from lifesign.watch.telemetry import Attributes
 from lifesign.wire.reader import PulseError, open_regular
 from lifesign.wire.records import Frame
 

@@ -9,23 +9,24 @@ import time
 from typing import Mapping, NamedTuple
 
 from lifesign import semconv
+from lifesign.judge import states
+from lifesign.judge.diagnosis import Ending, Reading, Verdict, diagnose
+from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
-from lifesign.watch import decode, states
-from lifesign.watch.boot import BootView
+from lifesign.watch import decode
 from lifesign.watch.cursors import Cursor
-from lifesign.watch.diagnosis import Ending, Reading, Verdict, diagnose
+from lifesign.watch.dead_letter import Rejected
+from lifesign.watch.emit.boot import BootView
+from lifesign.watch.emit.resource import resource
+from lifesign.watch.emit.ring import KINDS as RING_KINDS
+from lifesign.watch.emit.ring import RingView
+from lifesign.watch.emit.transitions import NO_EVIDENCE, Evidence, Transitions
+from lifesign.watch.emit.triggers import Triggers
+from lifesign.watch.evidence import Witness
 from lifesign.watch.lane import Lane
-from lifesign.watch.rejected import Rejected
-from lifesign.watch.resource import resource
-from lifesign.watch.ring import KINDS as RING_KINDS
-from lifesign.watch.ring import RingView
-from lifesign.watch.rundir import RunDirectory
-from lifesign.watch.signals import SEVERITY_WARN, Log, Signal, Snapshot
 from lifesign.watch.snapshot import Delays, snapshot
 from lifesign.watch.sources import Source, no_source
-from lifesign.watch.transitions import NO_EVIDENCE, Evidence, Transitions
-from lifesign.watch.triggers import Triggers
-from lifesign.watch.witness import Witness
+from lifesign.watch.telemetry import SEVERITY_WARN, Log, Signal, Snapshot
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lifesign import semconv
-from lifesign.watch import states
-from lifesign.watch.boot import BootView
-from lifesign.watch.diagnosis import Reading, Verdict, event_age
-from lifesign.watch.ring import RingView
-from lifesign.watch.signals import EventReading, Resource, Snapshot
+from lifesign.judge import states
+from lifesign.judge.diagnosis import Reading, Verdict, event_age
+from lifesign.watch.emit.boot import BootView
+from lifesign.watch.emit.ring import RingView
+from lifesign.watch.telemetry import EventReading, Resource, Snapshot
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, Vitals
 from lifesign.wire.records import Identity

@@ -13,14 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Awaitable, Callable, Mapping, Sequence, TypeVar
 
 from lifesign.errors import NotWatchedError
+from lifesign.judge.rundir import PROCESSES_MAX, RunDirectory
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursors
+from lifesign.watch.dead_letter import Rejected, printable
 from lifesign.watch.keeper import Keeper
 from lifesign.watch.process import Look, WatchedProcess
-from lifesign.watch.rejected import Rejected, printable
-from lifesign.watch.rundir import PROCESSES_MAX, RunDirectory
-from lifesign.watch.signals import Resource, Signal, Snapshot
 from lifesign.watch.sources import Source, no_source
+from lifesign.watch.telemetry import Resource, Signal, Snapshot
 from lifesign.wire.reader import PulseError
 
 _logger = logging.getLogger("lifesign.watch")

@@ -17,13 +17,14 @@ import time
 from typing import Any, Awaitable
 
 import lifesign
-from lifesign.agent import process, teller
-from lifesign.agent.samples import sample_events
+from lifesign.agent import process
+from lifesign.agent.dryrun import report
+from lifesign.agent.dryrun.samples import sample_events
 
 EVENTS = int(sys.argv[1])
 
 
-as_it_comes = teller.EVENTS_A_SECOND
+as_it_comes = report.EVENTS_A_SECOND
 
 
 async def handler(event: Any) -> None:
@@ -31,7 +32,7 @@ async def handler(event: Any) -> None:
 
 
 async def ours(told: int = as_it_comes) -> None:
-    teller.EVENTS_A_SECOND = told
+    report.EVENTS_A_SECOND = told
     async with lifesign.DryRun(handler, rate=1e9, limit=EVENTS, force=True) as run:
         await run.wait()
     assert (run.count, run.failed) == (EVENTS, 0)

@@ -24,7 +24,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 
 from lifesign.export.instruments import Own
 from lifesign.export.metrics import Metrics
-from lifesign.watch.signals import EventReading, PostconditionReading, Resource, Snapshot
+from lifesign.watch.telemetry import EventReading, PostconditionReading, Resource, Snapshot
 
 # What stands in the template for what changes; none of it occurs by chance.
 INSTANCE = str(uuid.UUID(int=0xA5 << 120 | 1))

@@ -18,7 +18,7 @@ import threading
 import time
 from typing import AsyncIterator, Iterator
 
-from lifesign.agent.lastwords import LastWords
+from lifesign.agent.crashdump import LastWords
 
 
 def deep(depth: int) -> int:

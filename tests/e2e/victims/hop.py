@@ -18,9 +18,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import lifesign
-from lifesign.agent import teller
+from lifesign.agent.dryrun import report
 
-teller.TELL_SECONDS = 3600.0  # two events in one second, however slow this machine is
+report.TELL_SECONDS = 3600.0  # two events in one second, however slow this machine is
 
 finished = InMemorySpanExporter()
 provider = TracerProvider()

@@ -1,0 +1,131 @@
+"""Ready-made checks of what services depend on: a port, a URL, a socket, a file, a database.
+
+Each is a plain function as `agent.checks.registry` runs them, in a thread of its own. What a check needs
+beyond this file is imported when it first runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Callable
+
+from lifesign import semconv
+from lifesign.agent.checks.registry import Check, Outcome, Postcondition, register
+from lifesign.agent.harmless import harmless
+from lifesign.checkspec import Spec, parse
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+CONNECT_SECONDS = 3.0  # less than a post-condition's timeout: the check's own reason says more
+EVERY_SECONDS = 30.0  # between two runs of those that LIFESIGN_CHECKS names
+
+
+def check(
+    spec: str, *, name: str | None = None, timeout: float = 5.0, every: float | None = None, critical: bool = True
+) -> None:
+    """Registers a ready-made check as a post-condition: ``lifesign.check("tcp:5432", name="database")``.
+
+    One that cannot be understood is registered too, and fails with what to write instead.
+
+    Args:
+        spec: such as ``tcp:PORT``, ``http://...``, ``unix:PATH``, ``file:PATH<60s``, ``postgres://...``.
+        name: by default what `spec` says, without user, password and query.
+        timeout, every, critical: as of `lifesign.postcondition`.
+    """
+    with harmless:
+        try:
+            parsed = parse(spec)
+        except ValueError as error:
+            why = str(error)
+            register(Postcondition(name or "check", lambda: (False, why), timeout, every, critical))
+        else:
+            register(Postcondition(name or parsed.label, made(parsed), timeout, every, critical))
+
+
+def register_all(checks: dict[str, Spec]) -> None:
+    """Registers what LIFESIGN_CHECKS names: critical, awaited by the boot, every half minute after it."""
+    for name, spec in checks.items():
+        register(Postcondition(name, made(spec), every=EVERY_SECONDS, awaited=True))
+
+
+def made(spec: Spec) -> Check:
+    """The check for `spec`, for calling from a thread; it hands back or raises what a post-condition may.
+
+    Only ``postgres://`` with asyncpg as its driver hands back an awaitable.
+    """
+    run = _KINDS[spec.kind]
+
+    def ready_made_check() -> object:
+        return run(spec)
+
+    return ready_made_check  # type: ignore[return-value]
+
+
+def _tcp(spec: Spec) -> Outcome:
+    socket.create_connection((spec.host, spec.port), CONNECT_SECONDS).close()
+    return True
+
+
+def _unix(spec: Spec) -> Outcome:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+        client.settimeout(CONNECT_SECONDS)
+        client.connect(spec.path)
+    return True
+
+
+def _file(spec: Spec) -> Outcome:
+    age = max(0.0, time.time() - os.stat(spec.path).st_mtime)
+    if spec.age is not None and age >= spec.age:
+        return False, f"it is {age:.0f} s old, {spec.age:g} s is the limit"
+    return True
+
+
+def _http(spec: Spec) -> Outcome:
+    # Not urllib: it would go through the environment's proxies, and follow redirects to anywhere.
+    with contextlib.closing(_http_connection(spec)) as connection:
+        headers = {"User-Agent": f"lifesign/{semconv.VERSION}"}
+        if spec.user or spec.password:
+            from base64 import b64encode
+
+            headers["Authorization"] = "Basic " + b64encode(f"{spec.user}:{spec.password}".encode()).decode()
+        connection.request("GET", spec.path, headers=headers)
+        answer = connection.getresponse()
+        if 200 <= answer.status < 400:
+            return True
+        return False, f"status {answer.status} {answer.reason}".rstrip()
+
+
+def _http_connection(spec: Spec) -> HTTPConnection:
+    from http.client import HTTPConnection, HTTPSConnection
+
+    kind = HTTPSConnection if spec.kind == "https" else HTTPConnection
+    return kind(spec.host, spec.port, timeout=CONNECT_SECONDS)
+
+
+def _postgres(spec: Spec) -> object:
+    from lifesign.agent.checks.stores import postgres
+
+    return postgres(spec, CONNECT_SECONDS)
+
+
+def _redis(spec: Spec) -> object:
+    from lifesign.agent.checks.stores import redis
+
+    return redis(spec, CONNECT_SECONDS)
+
+
+_KINDS: dict[str, Callable[[Spec], object]] = {
+    "tcp": _tcp,
+    "unix": _unix,
+    "file": _file,
+    "http": _http,
+    "https": _http,
+    "postgres": _postgres,
+    "postgresql": _postgres,
+    "redis": _redis,
+    "rediss": _redis,
+}

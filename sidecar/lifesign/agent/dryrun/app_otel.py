@@ -1,0 +1,49 @@
+"""The tag of synthetic work in the app's own OpenTelemetry, where there is one.
+
+Its spans become children of ours, and its propagators send the tag as W3C baggage with every call it
+makes. Nothing is imported: an app without OpenTelemetry has no context to put this into.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lifesign import semconv
+from lifesign.agent.harmless import complain
+
+if TYPE_CHECKING:
+    from lifesign.agent.dryrun.synthetic import Origin
+
+
+def attach(origin: Origin | None) -> Any:
+    """Makes a context with the tag the current one, under the span of `origin`; returns what `detach` wants."""
+    contexts = sys.modules.get("opentelemetry.context")
+    if contexts is None:
+        return None
+    try:
+        context = contexts.get_current()
+        baggage = sys.modules.get("opentelemetry.baggage")
+        if baggage is not None:
+            context = baggage.set_baggage(semconv.SYNTHETIC_TYPE, semconv.SYNTHETIC_TEST, context)
+        trace = sys.modules.get("opentelemetry.trace")
+        if trace is not None and origin is not None:
+            # Not sampled: then the app's own sampler leaves its spans out too, unless it was told otherwise.
+            flags = trace.TraceFlags(1 if origin.stands_for else 0)
+            # Remote, for it is not in the hands of the app's SDK.
+            parent = trace.SpanContext(int(origin.trace, 16), int(origin.span, 16), is_remote=True, trace_flags=flags)
+            context = trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
+        return contexts.attach(context)
+    except Exception as error:  # noqa: BLE001 - somebody else's library, of any version
+        complain("the app's OpenTelemetry did not take the tag of synthetic work", error)
+        return None
+
+
+def detach(token: Any) -> None:
+    """Undoes `attach`."""
+    if token is None:
+        return
+    try:
+        sys.modules["opentelemetry.context"].detach(token)
+    except Exception as error:  # noqa: BLE001 - as above
+        complain("the app's OpenTelemetry did not give up the tag of synthetic work", error)

@@ -1,0 +1,101 @@
+"""What one dry run tells the sidecar: some events one by one, all of them in exact counts."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, Iterator
+
+from lifesign.agent import process
+from lifesign.agent.dryrun.synthetic import Origin
+from lifesign.agent.harmless import failure, harmless
+
+if TYPE_CHECKING:
+    from lifesign.agent.process import Agent
+    from lifesign.wire.records import DryRunEvent, Failure
+
+EVENTS_A_SECOND = 100  # that are told one by one; each says how many it stands for
+FAILURES_A_SECOND = 10  # on top of them, so that a rare failure is not missed
+TELL_SECONDS = 1.0
+_STACK_CHARACTERS = 2000
+
+
+class Teller:
+    """Tells of one run that is to make `rate` events a second."""
+
+    def __init__(self, rate: float) -> None:
+        self._every = max(1, math.ceil(rate / EVENTS_A_SECOND))  # one in so many events is told
+        self._made = 0  # in this second
+        self._failures = 0  # in this second, that were told out of turn
+        self._skipped = 0  # told so far
+
+    def stands_for(self, index: int) -> int:
+        """How many events the telling of number `index` stands for; 0 where it is not told."""
+        return 0 if index % self._every else self._every
+
+    def tell(
+        self, agent: Agent, origin: Origin, kind: str, index: int, start: int, raised: BaseException | None
+    ) -> None:
+        """One event went through the handler, from `start` to now."""
+        agent.tally.count(kind, raised is not None)
+        self._made += 1
+        # Of a service that counts no events of its own, what its handler takes is the proof of life.
+        if raised is None and not agent.pulse.events.total and not agent.settings.events and agent.settings.dry_run:
+            agent.pulse.events.count(kind, True)
+        if not origin.stands_for:
+            if raised is None or self._failures >= FAILURES_A_SECOND:
+                return
+            self._failures += 1
+        error: Failure | None = None
+        if raised is not None:
+            error = failure(raised)
+            error["stack"] = error["stack"][-_STACK_CHARACTERS:]
+        record: DryRunEvent = {
+            "kind": "dry_run",
+            "trace": origin.trace,
+            "id": origin.span,
+            "type": kind,
+            "index": index,
+            "start": start,
+            "end": time.time_ns(),
+            "error": error,
+            "adjusted_count": origin.stands_for,
+        }
+        agent.pulse.ring.append(record)
+
+    @contextmanager
+    def every_second(
+        self, loop: asyncio.AbstractEventLoop, progress: Callable[[], tuple[float, int]]
+    ) -> Iterator[None]:
+        """Tells the totals once a second of `loop` while the block lasts, and at its end.
+
+        Args:
+            progress: gives the lag of the run in seconds, and how many events it skipped so far.
+        """
+        timer: asyncio.TimerHandle
+
+        def tick() -> None:
+            nonlocal timer
+            timer = loop.call_later(TELL_SECONDS, tick)
+            # Every second anew: the handler may be slower than the rate, a pattern of the user's faster.
+            self._every = max(1, math.ceil(self._made / EVENTS_A_SECOND))
+            self._made = self._failures = 0
+            self._tell_totals(*progress())
+
+        timer = loop.call_later(TELL_SECONDS, tick)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._tell_totals(None, progress()[1])
+
+    def _tell_totals(self, lag: float | None, skipped: int) -> None:
+        with harmless:
+            agent = process.running()
+            if agent is None:
+                return
+            agent.tally.progress(id(self), lag, skipped - self._skipped)
+            self._skipped = skipped
+            agent.pulse.ring.append(agent.tally.record())

@@ -1,0 +1,80 @@
+"""Where tasks come from and how they end, for those who ask (``LIFESIGN_TASK_ORIGIN``): it costs some
+microseconds a task.
+
+A task factory notes six places of the creating stack on the task itself, which takes them along when it
+goes. The user's coroutine is not wrapped, and a factory that is there already makes the task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from types import CodeType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lifesign.agent.tasks.walk import place
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame
+
+DEPTH = 6
+FINISHED_MAX = 200
+_ATTRIBUTE = "_lifesign_origin"
+_ASYNCIO = asyncio.__file__.rpartition("/")[0]
+
+
+class Origin(NamedTuple):
+    """When a task was created, monotonic seconds, and from where, innermost place first."""
+
+    created: float
+    places: tuple[tuple[CodeType, int], ...]
+
+
+finished: deque[Any] = deque(maxlen=FINISHED_MAX)  # tasks that ended lately, where they are tracked
+
+
+def track(loop: asyncio.AbstractEventLoop) -> None:
+    """From now on notes where the tasks of this loop are created."""
+    previous: Any = loop.get_task_factory()
+    if getattr(previous, "lifesign_tracks", False):
+        return
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        if previous is not None:
+            task = previous(loop, coroutine, **options)
+        else:
+            task = asyncio.Task(coroutine, loop=loop, **options)
+        try:
+            setattr(task, _ATTRIBUTE, Origin(time.monotonic(), _places()))
+            task.add_done_callback(finished.append)
+        except Exception:  # noqa: BLE001, S110 - another factory's task may take no attribute; it is the user's
+            pass
+        return task
+
+    factory.lifesign_tracks = True  # type: ignore[attr-defined]
+    loop.set_task_factory(factory)
+
+
+def _places() -> tuple[tuple[CodeType, int], ...]:
+    places: list[tuple[CodeType, int]] = []
+    frame = sys._getframe(2)  # whoever called create_task, past the factory
+    walked: Any = frame
+    while walked is not None and len(places) < DEPTH:
+        if not walked.f_code.co_filename.startswith(_ASYNCIO):  # create_task itself is no news
+            places.append((walked.f_code, walked.f_lineno))
+        walked = walked.f_back
+    return tuple(places)
+
+
+def age(task: Any, now: float) -> float | None:
+    """Seconds since the task was created; None where that is not tracked."""
+    origin = getattr(task, _ATTRIBUTE, None)
+    return None if origin is None else max(0.0, now - origin.created)
+
+
+def origin_stack(task: Any) -> list[Frame]:
+    """Where the task was created, innermost place last; empty where that is not tracked."""
+    origin = getattr(task, _ATTRIBUTE, None)
+    return [] if origin is None else [place(code, line) for code, line in reversed(origin.places)]

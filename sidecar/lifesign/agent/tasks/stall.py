@@ -1,0 +1,50 @@
+"""Evidence of a stall: what the thread of an event loop does while its loop does not turn."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from lifesign.agent.slots import Beating
+from lifesign.agent.tasks.walk import thread_stack
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Stall
+
+_LOOK_SECONDS = 0.05  # long enough to see whether the thread computes
+
+
+def stall(slot: int, beating: Beating) -> Stall | None:
+    """The stack of the loop's thread, and whether it uses the processor; None when the thread is gone."""
+    busy = _is_busy(beating.native_thread)
+    stack = thread_stack(sys._current_frames().get(beating.thread))
+    if not stack:
+        return None
+    return {
+        "kind": "stall",
+        "loop": slot,
+        "since": beating.wall_ns,
+        "at": time.time_ns(),
+        "busy": busy,
+        "stack": stack,
+    }
+
+
+def _is_busy(native_thread: int) -> bool | None:
+    before = _cpu_ns(native_thread)
+    started = time.monotonic_ns()
+    time.sleep(_LOOK_SECONDS)
+    after = _cpu_ns(native_thread)
+    if before is None or after is None:
+        return None
+    return after - before > (time.monotonic_ns() - started) / 10
+
+
+def _cpu_ns(native_thread: int) -> int | None:
+    # Not pthread_getcpuclockid: handed a thread that has just ended it takes the process down.
+    try:
+        with open(f"/proc/self/task/{native_thread}/schedstat", "rb") as file:
+            return int(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,91 @@
+"""The gate put together: the run directory, CMD with the agent inside, a sidecar where there is a Collector."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import sys
+from typing import Sequence
+
+from lifesign.cli import options
+from lifesign.cli.asking import Answer, ask, choose
+from lifesign.cli.gate import report
+from lifesign.cli.gate.gate import Gate, Terms
+from lifesign.cli.gate.verdict import STALLED, Outcome
+from lifesign.cli.gate.view import Drawing
+from lifesign.cli.run import FLUSH_GRACE, environments, say_unread
+from lifesign.cli.supervise import rundirectory
+from lifesign.cli.supervise.supervisor import Beside
+from lifesign.cli.taskdump.view import render
+from lifesign.cli.terminal import console, say
+from lifesign.errors import CommandError, LifesignError, UsageError
+from lifesign.export.otlp.targets import is_configured
+from lifesign.settings import BY_NAME, UNTIL_EVENT, Settings
+from lifesign.watch.emit.once import look_once
+from lifesign.watch.sources import Sources
+from lifesign.watch.telemetry import Snapshot
+from lifesign.wire.reader import PulseError
+
+_DUMP_SECONDS = 3.0  # to wait for the task dump of a stall
+
+
+def pass_through(args: argparse.Namespace) -> int:
+    """Runs ``lifesign smoke`` with parsed arguments; returns and raises as `smoke.main`."""
+    for path in args.report:
+        report.check(path)
+    environ = dict(os.environ)
+    given = options.given(args, environ)
+    if not given.settings(environ).until:  # a gate always wants a proof of life
+        environ[BY_NAME["until"].env] = UNTIL_EVENT
+    settings = given.settings(environ)
+    with contextlib.ExitStack() as stack:
+        directory = rundirectory.make(settings.dir, stack)
+        inside, around = environments(given, environ, directory)
+        sidecar = [sys.executable, "-m", "lifesign", "watch", "--supervised"] if is_configured(environ) else None
+        beside = Beside(sidecar, around, directory, settings.shutdown_timeout + FLUSH_GRACE)
+        witness = _Witness(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
+        terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
+        gate = Gate(args.command, inside, beside, terms, witness.look, witness.show)
+        try:
+            gate.run()
+        except CommandError as error:
+            raise UsageError(error.what, error.hint) from None
+        if gate.outcome is None:
+            raise LifesignError("the gate came to no verdict", "the lines above say what broke")
+        if gate.kept:
+            stack.pop_all()  # the run directory stays with CMD
+            there = shlex.quote(directory)
+            say(f"CMD goes on as process {gate.pid}; lifesign status --dir {there}; kill {gate.pid} ends it")
+        elif gate.unread:
+            stack.pop_all()
+            say_unread(directory)
+    groups = witness.answer.groups if witness.answer is not None else []
+    for path in args.report:
+        report.write(path, args.command, gate.outcome, groups)
+    return gate.outcome.exit_code
+
+
+class _Witness:
+    """Looks at CMD for the gate, and shows what there is to see; a stall with its tasks."""
+
+    def __init__(self, directory: str, settings: Settings, drawing: Drawing) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._drawing = drawing
+        self.answer: Answer | None = None
+
+    def look(self) -> Sequence[Snapshot]:
+        return look_once(self._directory, self._settings, {})
+
+    def show(self, processes: Sequence[Snapshot], outcome: Outcome | None) -> None:
+        self._drawing.show(processes, outcome)
+        if outcome is None or outcome.verdict != STALLED or outcome.process is None:
+            return
+        pid = outcome.process.pid
+        with contextlib.suppress(LifesignError, PulseError, OSError):
+            with contextlib.closing(choose(self._directory, pid)) as process:
+                self.answer = ask(process.reader, _DUMP_SECONDS)
+            if self.answer is not None:
+                console(stderr=True).print(render(pid, self.answer, Sources()), crop=False)

@@ -1,0 +1,254 @@
+"""The sidecar put together: one watcher, and beside it the rooms that tell what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import resource
+import signal
+import sys
+from typing import Any, Mapping, Sequence
+
+from lifesign.cli.supervise.deadline import Deadline
+from lifesign.cli.terminal import printable, say
+from lifesign.errors import NotWatchedError, SettingError
+from lifesign.export.otlp.targets import is_configured
+from lifesign.export.pipeline import Pipeline
+from lifesign.judge.rundir import RunDirectory
+from lifesign.serve.board import Board
+from lifesign.serve.health import health_app
+from lifesign.serve.page import page_app
+from lifesign.serve.server import Server
+from lifesign.serve.verdicts import Sidecar
+from lifesign.settings import BY_NAME, Settings
+from lifesign.watch.cursors import Cursors
+from lifesign.watch.dead_letter import Rejected
+from lifesign.watch.lock import Lease
+from lifesign.watch.sources import Sources, no_source
+from lifesign.watch.telemetry import Resource, Signal, Snapshot
+from lifesign.watch.watcher import Watcher
+
+PAGE_ADDRESS = ("127.0.0.1", 7317)
+_DESCRIPTORS = 4096  # enough for a thousand watched processes
+_NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
+
+
+class Observer:
+    """A sidecar over one run directory.
+
+    Args:
+        deadline: begins when the end is asked for.
+        supervised: whether `lifesign run` started us: standard input ends with it, and the page is
+            served where no Collector is set.
+
+    Raises:
+        RunDirectoryError, SettingError: the directory or a setting cannot be used.
+    """
+
+    def __init__(
+        self, directory: str, settings: Settings, environ: Mapping[str, str], deadline: Deadline, *, supervised: bool
+    ) -> None:
+        _log_to_standard_error(settings.log_level)
+        _may_open(_DESCRIPTORS)
+        self._settings = settings
+        self._supervised = supervised
+        self._directory = RunDirectory(directory)
+        self._board = Board()
+        self._pipeline = Pipeline(settings, environ) if is_configured(environ) else None
+        self._environ = environ
+        self._stopping = asyncio.Event()
+        self._leaving = False  # as soon as nothing is left to watch
+        self._watcher: Watcher | None = None
+        self._deadline = deadline
+
+    async def run(self) -> bool:
+        """Watches until told to stop, then flushes within the shutdown timeout.
+
+        Returns whether nothing that is to be exported is in the pulses alone.
+        """
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if self._supervised:
+            loop.add_reader(0, self._supervisor_gone)
+        lease = Lease(self._directory)
+        try:
+            if await self._wait_for(lease):
+                await self._watch()
+        finally:
+            lease.end()  # last of all: whoever takes over finds the spool free
+            self._directory.close()
+        return self._pipeline is None or (self._watcher is not None and self._watcher.all_told)
+
+    async def _wait_for(self, lease: Lease) -> bool:
+        """Waits while another sidecar watches; False when told to stop, or when the supervisor is gone."""
+        if lease.take():
+            return True
+        say(f"another sidecar watches {self._directory.path}: waiting until it ends")
+        while not (self._stopping.is_set() or self._leaving):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._settings.poll_interval)
+            if lease.take():
+                return True
+        return False
+
+    async def _watch(self) -> None:
+        servers = await self._serve()
+        try:
+            self._watcher = await self._ready()
+            self._introduce(servers)
+            asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_if_alone)
+            await self._watcher.run(self._stopping)
+        finally:
+            if self._pipeline is not None:
+                await self._pipeline.close(self._deadline.left())
+            for server in servers.values():
+                await server.close()
+            if self._watcher is not None:
+                self._watcher.close()
+
+    async def _ready(self) -> Watcher:
+        """Opens the spool, however long its disk takes, and all that is to be looked at."""
+        more: dict[str, Any] = {}
+        state: str | None = None
+        if self._pipeline is not None:
+            await self._pipeline.start()
+            state = self._pipeline.status().spool_dir
+            more = {"settle": self._pipeline.settle, "roomy": self._pipeline.roomy}
+        return Watcher(
+            self._directory,
+            self._settings,
+            self._environ,
+            self._tell_signals,
+            self._tell_snapshots,
+            await asyncio.to_thread(Cursors, state and os.path.join(state, "cursors.json")),
+            Rejected(state and os.path.join(state, "rejected-records.jsonl")),
+            # Beside CMD on one machine, as one user, the stacks' files are there to be read.
+            Sources() if self._supervised else no_source,
+            **more,
+        )
+
+    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+        self._board.add(resources, signals)
+        if self._pipeline is not None:
+            self._pipeline.put(resources, signals)
+
+    def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        self._board.update(snapshots)
+        if self._pipeline is not None:
+            self._pipeline.observe(snapshots)
+        if self._leaving and self._watcher is not None and self._watcher.all_ended():
+            self._stop()
+
+    async def _serve(self) -> dict[str, Server]:
+        servers: dict[str, Server] = {}
+        address = self._settings.page_addr
+        if address is not None or (self._supervised and self._pipeline is None):
+            servers["page"] = await self._serve_page(address)
+        if self._settings.health_addr is not None:
+            health = health_app(self._board, self._health, self._end_asked)
+            servers["health"] = Server(health, self._settings.health_addr, setting=self._named("health_addr"))
+            await servers["health"].start()
+        return servers
+
+    async def _serve_page(self, address: tuple[str, int] | None) -> Server:
+        setting = self._named("page_addr")
+        page = page_app(self._board, self._request_dump, host=(address or PAGE_ADDRESS)[0])
+        server = Server(page, address or PAGE_ADDRESS, setting=setting)
+        try:
+            await server.start()
+        except SettingError:
+            if address is not None:
+                raise
+            # Nobody asked for this very port: another run of ours may have it.
+            server = Server(page, (PAGE_ADDRESS[0], 0), setting=setting)
+            await server.start()
+        return server
+
+    def _named(self, setting: str) -> str:
+        """What the user set it with: the flag or the variable."""
+        source = self._settings.sources[setting]
+        return BY_NAME[setting].env if source in ("default", "file") else source
+
+    def _introduce(self, servers: Mapping[str, Server]) -> None:
+        parts = []
+        if self._pipeline is not None:
+            urls = self._pipeline.status().endpoints.values()
+            to = sorted({re.sub(r"/v1/(traces|metrics|logs)$", "", url) for url in urls})
+            parts.append(f"exporting to {', '.join(to)}" if to else "exporting nothing, as OTEL_* says")
+        elif "page" in servers:
+            parts.append("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT)")
+        parts += [f"{name} at {server.url}/" for name, server in servers.items()]
+        say("; ".join(parts) if parts else "watching; neither a Collector nor a page is set (lifesign doctor)")
+
+    def _health(self) -> Sidecar:
+        look_age, interval = self._board.look_age(), self._settings.poll_interval
+        if self._pipeline is None:
+            return Sidecar(look_age, interval)
+        status = self._pipeline.status()
+        return Sidecar(look_age, interval, status.errors, status.summary())
+
+    def _end_asked(self) -> None:
+        if self._watcher is not None:
+            self._watcher.end_asked()
+
+    def _request_dump(self, key: str) -> int:
+        if self._watcher is None:
+            raise NotWatchedError("no process is watched yet", "wait until the spool is open")
+        return self._watcher.request_dump(key)
+
+    def _stop(self) -> None:
+        self._deadline.begin()
+        self._stopping.set()
+
+    def _supervisor_gone(self) -> None:
+        content = b""
+        with contextlib.suppress(OSError):
+            content = os.read(0, 1024)
+        if not content:
+            asyncio.get_running_loop().remove_reader(0)
+            # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
+            self._leaving = True
+
+    def _terminate(self) -> None:
+        """SIGTERM: at once, or after those who were told at the same time and may still have something to say."""
+        delay = self._settings.sigterm_delay
+        if delay is None:
+            self._stop()
+        elif not self._leaving:
+            self._leaving = True
+            asyncio.get_running_loop().call_later(delay, self._stop)
+
+    def _remark_if_alone(self) -> None:
+        if not self._board.watched():
+            say(
+                f"no process to watch has appeared in {self._directory.path}; a program is seen when it is Python, "
+                "runs an asyncio event loop, and was not started with -I, -E or -S"
+            )
+
+
+class _Printable(logging.Formatter):
+    """What is said may quote the main process, which is not to steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
+def _log_to_standard_error(level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _may_open(files: int) -> None:
+    """Raises our own limit of open files, as far as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,121 @@
+"""The run directory, as the commands make it and find it again."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import stat
+import tempfile
+import time
+
+from lifesign.errors import RunDirectoryError
+
+_MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
+_PREFIX = "lifesign-"
+_KEPT = 86400.0  # seconds for which one that nobody uses any more is kept
+
+
+def make(path: str | None, stack: contextlib.ExitStack) -> str:
+    """The absolute path of a run directory to work in.
+
+    Args:
+        path: the one asked for; made where it is missing. None for a private one, on memory where
+            the platform offers that.
+        stack: removes a private one when it is closed.
+
+    Raises:
+        RunDirectoryError: it is no directory, or cannot be made or written.
+    """
+    if path is not None:
+        return _make(os.path.abspath(path))
+    directory = _make_private()
+    stack.callback(_remove, directory)
+    return directory
+
+
+def find(path: str | None) -> str:
+    """The run directory to look into: `path`, or the only one of this user's that is in use, or that there is.
+
+    Raises:
+        RunDirectoryError: there is none, or there are several to choose from.
+    """
+    if path is not None:
+        if not os.path.isdir(path):
+            raise RunDirectoryError(f"there is no run directory {path}", "--dir with the LIFESIGN_DIR of the service")
+        return path
+    found = _private()
+    if not found:
+        raise RunDirectoryError("no run directory of yours is here", "lifesign run -- CMD, or --dir DIR")
+    found = [entry for entry in found if _is_in_use(entry)] or found
+    if len(found) > 1:
+        raise RunDirectoryError(
+            f"there are {len(found)} run directories of yours", f"--dir with one of {', '.join(found)}"
+        )
+    return found[0]
+
+
+def _remove(path: str) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Removes what supervisors that were killed left behind, and nobody has looked at for a day: it takes memory."""
+    before = time.time() - _KEPT
+    for path in _private():
+        with contextlib.suppress(OSError):
+            if os.lstat(path).st_mtime < before and not _is_in_use(path):
+                _remove(path)
+
+
+def _is_in_use(path: str) -> bool:
+    """Whether a sidecar watches a run directory, or a process lives in it."""
+    from lifesign.judge.rundir import RunDirectory  # the supervisor has no use for it
+
+    try:
+        with contextlib.closing(RunDirectory(path)) as directory:
+            return directory.is_in_use()
+    except RunDirectoryError:
+        return False
+
+
+def _private() -> list[str]:
+    found = (entry for place in _places() for entry in glob.glob(os.path.join(place, _PREFIX + "*")))
+    return sorted(filter(_is_ours, found))
+
+
+def _places() -> list[str]:
+    places = [_MEMORY]
+    with contextlib.suppress(OSError):  # there may be no place for temporary files at all
+        places.append(tempfile.gettempdir())
+    return places
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _make_private() -> str:
+    _sweep()
+    place = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    try:
+        return tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+    except OSError as error:
+        raise RunDirectoryError(f"no private run directory can be made: {error.strerror}", "--dir DIR") from None
+
+
+def _make(path: str) -> str:
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"the run directory {path} cannot be made: {error.strerror}", "--dir with another one"
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise RunDirectoryError(f"the run directory {path} cannot be written", f"chmod u+rwx {path}, or --dir DIR")
+    return path

@@ -1,0 +1,90 @@
+"""The groups of a task dump one after the other, each with all that is known of it."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from lifesign.cli.taskdump.lines import INDENT, Hanging, uncut
+from lifesign.cli.taskdump.words import (
+    TEXT_CHARACTERS,
+    Links,
+    age,
+    counted,
+    cut,
+    distinct,
+    names,
+    number,
+    own,
+    state,
+    times,
+    title,
+)
+from lifesign.watch.sources import Source
+from lifesign.wire.records import Frame, TaskGroup
+
+NAMES_MAX = 5
+EDGES_MAX = 10
+FRAMES_MAX = 50
+
+
+def listing(groups: Sequence[TaskGroup], source: Source) -> Iterator[RenderableType]:
+    """The groups in the order they came: biggest first."""
+    links = Links(groups)
+    for group in groups:
+        yield Text()
+        yield Text.assemble((f"#{number(group['index'])} ".ljust(len(INDENT)), "dim"), (title(group), "bold cyan"))
+        if group["names"]:
+            yield Hanging(Text(names(group, NAMES_MAX)))
+        yield Hanging(Text(", ".join(filter(None, (state(group), age(group)))), "yellow"))
+        yield from map(Hanging, _relations(group, links))
+        yield from _stack(group["stack"], source, INDENT)
+        if group["origin"]:
+            yield Text(f"{INDENT}created at")
+            yield from _stack(distinct(group["origin"]), source, INDENT + "  ")
+
+
+def _relations(group: TaskGroup, links: Links) -> Iterator[Text]:
+    awaiters = links.awaited_by[group["index"]]
+    if awaiters:
+        parts = [_other(links, other, times(count, group["count"])) for other, count in awaiters.items()]
+        yield Text(f"awaited by {_some(parts)}")
+    awaited = links.awaits[group["index"]]
+    if awaited:
+        parts = [_other(links, other, times(count, links.size(other))) for other, count in awaited.items()]
+        yield Text(f"awaits {_some(parts)}")
+    ids = [f"{what} {cut(value, 32)}" for what, value in (("trace", group["trace"]), ("span", group["span"])) if value]
+    if ids:
+        yield Text(", ".join(ids), "dim")
+
+
+def _other(links: Links, index: int, often: str) -> str:
+    return f"{links.named(index)} ({often})" if often else links.named(index)
+
+
+def _some(parts: list[str]) -> str:
+    more = [f"and {len(parts) - EDGES_MAX} more"] if len(parts) > EDGES_MAX else []
+    return ", ".join([*parts[:EDGES_MAX], *more])
+
+
+def _stack(stack: Sequence[Frame], source: Source, indent: str) -> Iterator[Text]:
+    """A stack as Python writes one, not folded: a path in two pieces opens nowhere."""
+    start = max(0, len(stack) - FRAMES_MAX)
+    if start:
+        yield Text(f"{indent}... {counted(start, 'frame')} ...", "dim")
+    until = own(stack)
+    for place, frame in enumerate(stack[start:], start):
+        style = "dim" if place >= until else ""
+        function = cut(frame["function"], TEXT_CHARACTERS)
+        if not frame["file"]:
+            yield Text(indent + function, "dim")
+            continue
+        file = cut(frame["file"], TEXT_CHARACTERS, keep_end=True)
+        line = Text.assemble(f'{indent}File "{file}", line {number(frame["line"])}, in ', (function, style or "green"))
+        line.stylize(style)
+        yield uncut(line)
+        text = source(frame["file"], frame["line"])
+        if text is not None:
+            yield uncut(Text(f"{indent}  {cut(text, TEXT_CHARACTERS)}", style))

@@ -1,0 +1,56 @@
+"""What ``lifesign dump`` prints for a person: the groups in full, or the await tree."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from lifesign.cli.asking import Answer
+from lifesign.cli.taskdump.groups import listing
+from lifesign.cli.taskdump.lines import Hanging, OneLine
+from lifesign.cli.taskdump.tree import Guides, tree
+from lifesign.cli.taskdump.words import NAME_CHARACTERS, TEXT_CHARACTERS, counted, cut, number, rings
+from lifesign.watch.emit.dumps import finished_line
+from lifesign.watch.sources import Source
+from lifesign.wire.records import TaskDump
+
+
+def render(pid: int, answer: Answer, source: Source) -> Group:
+    """The groups in full, biggest first, and how tasks ended lately."""
+    return Group(*_head(pid, answer.dump), *listing(answer.groups, source), *_foot(answer), *_finished(answer.dump))
+
+
+def render_tree(pid: int, answer: Answer, guides: Guides) -> Group:
+    """The await tree, a line a group."""
+    lines = map(OneLine, tree(answer.dump, answer.groups, guides))
+    return Group(*_head(pid, answer.dump), Text(), *lines, *_foot(answer))
+
+
+def _head(pid: int, dump: TaskDump) -> Iterator[RenderableType]:
+    milliseconds = number((dump["end"] - dump["start"] + 500_000) // 1_000_000)
+    yield Text(
+        f"process {pid}: {counted(dump['tasks'], 'task')} in {counted(dump['groups'], 'group')}, "
+        f"taken in {milliseconds} ms ({cut(dump['reason'], NAME_CHARACTERS)})",
+        "bold",
+    )
+    for ring in rings(dump):
+        yield Text(f"deadlock: {ring}", "bold red")
+
+
+def _foot(answer: Answer) -> Iterator[RenderableType]:
+    """What is not shown: the smallest groups of many are not in the dump, and the ring may have lost some."""
+    groups = answer.dump["groups"] - len(answer.groups)
+    tasks = answer.dump["tasks"] - sum(group["count"] for group in answer.groups)
+    if groups > 0:
+        of = f" with {counted(tasks, 'task')}" if tasks > 0 else ""
+        yield Text(f"\nand {counted(groups, 'more group')}{of}", "dim")
+
+
+def _finished(dump: TaskDump) -> Iterator[RenderableType]:
+    if dump["finished"]:
+        yield Text("\nfinished lately", "bold")
+    for kind in dump["finished"]:
+        style = "red" if kind["outcome"].startswith("raised ") else ""
+        yield Hanging(Text(cut(finished_line(kind), 2 * TEXT_CHARACTERS), style))

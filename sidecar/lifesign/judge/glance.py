@@ -1,0 +1,115 @@
+"""One look at the processes of a run directory, with the standard library alone: what `lifesign probe` judges by.
+
+The same diagnosis as the sidecar's, of the same files. It remembers nothing from one look to the next, so
+that it says at once what the sidecar may hold back for a moment while it tells illness from slowness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from lifesign.judge.diagnosis import Circumstances, Reading, diagnose
+from lifesign.judge.health import Facts
+from lifesign.judge.kernel import Kernel
+from lifesign.judge.rundir import RunDirectory
+from lifesign.wire.lane import LaneRead
+from lifesign.wire.reader import PulseError, PulseReader, Vitals, is_locked, open_regular
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Tombstone
+
+_OUTCOMES = ("complete", "failed", "timed_out")
+
+
+def glance(directory: RunDirectory, timeout: float) -> list[Facts]:
+    """The facts of each process whose pulse can be read.
+
+    Args:
+        timeout: seconds after which a beat is stale.
+    """
+    found: list[Facts] = []
+    for key in directory.names():
+        with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as opened:
+            folder = directory.open(key)
+            opened.callback(os.close, folder)
+            reader = PulseReader(folder)
+            opened.callback(reader.close)
+            life = open_regular("life", folder)
+            opened.callback(os.close, life)
+            found.append(_facts(directory, key, reader, life, int(timeout * 1e9)))
+    return found
+
+
+def _facts(directory: RunDirectory, key: str, reader: PulseReader, life: int, timeout: int) -> Facts:
+    identity = _object(reader.identity())
+    pid, started, boot_timeout = (identity.get(name) for name in ("pid", "started_mono_ns", "boot_timeout"))
+    if not isinstance(pid, int) or not isinstance(started, int) or not isinstance(boot_timeout, (int, float)):
+        raise PulseError("its identity block is not of its shape")
+    alive = is_locked(life)  # first: what is read afterwards of a dead process is complete
+    vitals = reader.vitals()
+    now = time.monotonic_ns()
+    reading = Reading(
+        now=now,
+        watching_since=0,
+        alive=alive,
+        watchdog=vitals.watchdog,
+        loops=tuple(signs for signs in vitals.loops if signs is not None),
+        events=vitals.events,
+        started=started,
+        timeout=timeout,
+        boot_timeout=int(boot_timeout * 1e9),
+        tombstone=None if alive else _tombstone(reader.tombstone()),
+        ending=directory.ending(pid),
+        circumstances=_circumstances(vitals, life, now, timeout) if alive else None,
+    )
+    state, why = diagnose(reading)
+    failing = vitals.watchdog.failing if vitals.watchdog else 0
+    return Facts(key, state, why, alive, _boot(reader.boot()), failing, _reasons(reader.ring()) if failing else ())
+
+
+def _circumstances(vitals: Vitals, life: int, now: int, timeout: int) -> Circumstances | None:
+    if vitals.watchdog is None or now - vitals.watchdog.mono_ns <= timeout:
+        return None
+    return Circumstances(Kernel(life).look(now))
+
+
+def _boot(lane: LaneRead) -> str:
+    for record in map(_object, (record.payload for record in lane.records if b"boot_ended" in record.payload)):
+        if record.get("kind") == "boot_ended" and record.get("outcome") in _OUTCOMES:
+            return str(record["outcome"])
+    return "starting"
+
+
+def _reasons(lane: LaneRead) -> tuple[tuple[str, str], ...]:
+    """Names and reasons of the critical checks that did not hold the last time, as far as the ring goes back."""
+    newest: dict[str, tuple[bool, str]] = {}
+    for record in map(_object, (record.payload for record in lane.records if b"postconditions" in record.payload)):
+        results = record.get("results") if record.get("kind") == "postconditions" else None
+        for result in results if isinstance(results, list) else ():
+            if isinstance(result, dict) and isinstance(result.get("name"), str):
+                fails = result.get("critical") is True and result.get("passed") is False
+                newest[result["name"]] = fails, str(result.get("reason"))
+    return tuple((name, reason) for name, (fails, reason) in newest.items() if fails)
+
+
+def _tombstone(payload: bytes | None) -> Tombstone | None:
+    content = _object(payload or b"")
+    error = content.get("error")
+    if content.get("how") not in ("clean", "exception"):
+        return None
+    if error is not None and not (isinstance(error, dict) and {"type", "message"} <= error.keys()):
+        return None
+    return content  # type: ignore[return-value]  # as far as a diagnosis looks at it
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    """The JSON object in `payload`; an empty one where there is none."""
+    try:
+        content = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

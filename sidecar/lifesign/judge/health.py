@@ -1,0 +1,80 @@
+"""What is answered to whoever asks after the main process: the health endpoints and ``lifesign probe`` alike.
+
+Pure functions of a few facts, standard library only. *livez* fails only where a restart helps: the loop is
+blocked, no Python runs, or nothing is left alive. *readyz* keeps traffic away from a service that would not
+answer it. *startupz* holds both back until the boot is complete.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Sequence
+
+from lifesign.judge import states
+
+_KILLS = (states.BLOCKED, states.FROZEN, states.DEAD)
+_NOT_READY = (*_KILLS, states.STARTING, states.SILENT, states.STOPPED)
+
+
+class Verdict(NamedTuple):
+    """Whether all is well, and one line a process (or a part of the sidecar) that says why."""
+
+    ok: bool
+    lines: tuple[str, ...]
+
+
+class Facts(NamedTuple):
+    """One process. `boot` is "starting", "complete", "failed" or "timed_out"; `failing` counts the critical
+    post-conditions that do not hold, and `reasons` has the name and the reason of those that are known."""
+
+    key: str
+    state: str
+    why: str
+    alive: bool
+    boot: str
+    failing: int = 0
+    reasons: tuple[tuple[str, str], ...] = ()
+
+
+def livez(processes: Sequence[Facts]) -> Verdict:
+    """Fails for a process that is blocked, frozen or dead; nothing to kill is fine."""
+    return _verdict([(one, one.state not in _KILLS) for one in _current(processes)], nothing_is_ok=True)
+
+
+def readyz(processes: Sequence[Facts]) -> Verdict:
+    """Fails as `livez`, while starting or silent, after the end, and while a critical post-condition fails."""
+    judged = [(one, one.state not in _NOT_READY and not one.failing) for one in _current(processes)]
+    return _verdict(judged, nothing_is_ok=False)
+
+
+def startupz(processes: Sequence[Facts]) -> Verdict:
+    """Succeeds once every living process has booted."""
+    judged = [(one, one.alive and one.boot == "complete") for one in _current(processes)]
+    return _verdict(judged, nothing_is_ok=False)
+
+
+def line(ok: bool, name: str, text: str) -> str:
+    """One line, whatever the main process wrote into it."""
+    printable = "".join(c if c.isprintable() else " " for c in f"{name} {'ok' if ok else 'failed'}: {text}")
+    return ("[+] " if ok else "[-] ") + printable[:500]
+
+
+def _current(processes: Sequence[Facts]) -> Sequence[Facts]:
+    """A worker that ended and was replaced is history; only when nothing lives do the ended ones count."""
+    return [one for one in processes if one.alive] or processes
+
+
+def _verdict(judged: Sequence[tuple[Facts, bool]], *, nothing_is_ok: bool) -> Verdict:
+    if not judged:
+        return Verdict(nothing_is_ok, (line(nothing_is_ok, "app", "no process is watched yet"),))
+    return Verdict(all(ok for _, ok in judged), tuple(line(ok, one.key, _why(one)) for one, ok in judged))
+
+
+def _why(one: Facts) -> str:
+    parts = [f"{one.state}: {one.why}" if one.why else one.state]
+    if one.boot != "complete":
+        parts.append(f"boot {one.boot.replace('_', ' ')}")
+    if one.failing:
+        parts += [f"post-condition {name} fails: {reason}" for name, reason in one.reasons]
+        if not one.reasons:  # the ring went on since they were told of
+            parts.append(f"critical post-conditions that fail: {one.failing}")
+    return "; ".join(parts)

@@ -1,0 +1,140 @@
+"""The run directory: which processes are there, and what the supervisor wrote. Nothing is trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from itertools import islice
+
+from lifesign.errors import RunDirectoryError
+from lifesign.judge.diagnosis import Ending
+from lifesign.wire.reader import PulseError, is_locked, open_regular
+
+_FOLDER = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
+LEASE = "sidecar.lock"  # held by the sidecar that watches
+PROCESSES_MAX = 1000
+_ENTRIES_MAX = 100_000  # of the directory that are looked at
+_RUN_STATE_BYTES = 4096
+_FILES = ("pulse", "pulse.new", "life", "last-words")
+_SIGNAL_NAME = re.compile(r"[A-Z0-9+-]{1,20}")
+_EXIT_CODE_MAX = 255
+# What `wire.runfile` writes. Not isinstance: True is an int.
+_RUN_STATE: dict[str, tuple[type, ...]] = {
+    "pid": (int,),
+    "asked": (str, type(None)),
+    "exit_code": (int, type(None)),
+    "signal": (str, type(None)),
+}
+
+
+class RunDirectory:
+    """An open run directory.
+
+    Raises:
+        RunDirectoryError: it is missing, no directory, or not readable for us.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise RunDirectoryError(
+                f"the run directory {path} does not exist",
+                "mkdir it, or set LIFESIGN_DIR to the directory that the main process uses",
+            ) from None
+        except NotADirectoryError:
+            raise RunDirectoryError(f"the run directory {path} is not a directory", "name a directory") from None
+        except OSError as error:
+            raise RunDirectoryError(
+                f"the run directory {path} cannot be opened: {error.strerror}",
+                "main process and sidecar must both be allowed into it: compare their users and groups",
+            ) from None
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def is_in_use(self) -> bool:
+        """Whether some other process watches it, or lives in it."""
+        return _is_held(LEASE, self.descriptor) or any(map(self._is_alive, self.names()))
+
+    def names(self) -> list[str]:
+        """Names of the process folders, the lowest first; none while the directory cannot be read."""
+        try:
+            return self.listed(PROCESSES_MAX)
+        except OSError:
+            return []
+
+    def listed(self, most: int) -> list[str]:
+        """Names of the process folders, at most `most`, the lowest first.
+
+        Raises:
+            OSError: the directory cannot be read for now.
+        """
+        with os.scandir(self.descriptor) as entries:
+            found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _FOLDER.fullmatch(entry.name)]
+        return sorted(found)[:most]
+
+    def open(self, key: str) -> int:
+        """A descriptor of one process folder; raises OSError where it is gone or a link."""
+        return os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+
+    def remove(self, key: str) -> None:
+        """Removes a process folder of ours; what is not ours in it stays, and so does the folder then."""
+        with contextlib.suppress(OSError):
+            folder = self.open(key)
+            try:
+                for name in _FILES:
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
+            os.rmdir(key, dir_fd=self.descriptor)
+
+    def _is_alive(self, key: str) -> bool:
+        try:
+            folder = self.open(key)
+        except OSError:
+            return False
+        try:
+            return _is_held("life", folder)
+        finally:
+            os.close(folder)
+
+    def ending(self, pid: int) -> Ending:
+        """What ``run.json`` says of the end of `pid`; the exit status speaks of CMD's own process only."""
+        try:
+            descriptor = open_regular("run.json", self.descriptor)
+        except (OSError, PulseError):
+            return Ending()
+        try:
+            state = json.loads(os.read(descriptor, _RUN_STATE_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return Ending()
+        finally:
+            os.close(descriptor)
+        if not isinstance(state, dict) or any(type(state.get(name)) not in types for name, types in _RUN_STATE.items()):
+            return Ending()
+        asked, exit_code, signal = (state.get(name) for name in ("asked", "exit_code", "signal"))
+        if not all(_SIGNAL_NAME.fullmatch(name) for name in (asked, signal) if name is not None):
+            return Ending()
+        if not 0 <= (exit_code or 0) <= _EXIT_CODE_MAX:
+            return Ending()
+        if state["pid"] != pid:
+            return Ending(asked)
+        return Ending(asked, exit_code, signal, exit_code is None and signal is None)
+
+
+def _is_held(name: str, directory: int) -> bool:
+    try:
+        descriptor = open_regular(name, directory)
+    except (OSError, PulseError):
+        return False
+    try:
+        return is_locked(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

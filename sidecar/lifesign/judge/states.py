@@ -1,0 +1,19 @@
+"""The states of a main process, and the outcomes of its boot; see `judge.diagnosis` for how states are told apart."""
+
+from __future__ import annotations
+
+STARTING = "starting"
+HEALTHY = "healthy"
+SILENT = "silent"
+IDLE = "idle"
+BLOCKED = "blocked"
+FROZEN = "frozen"
+DEAD = "dead"
+STOPPED = "stopped"
+
+STATES = (STARTING, HEALTHY, SILENT, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
+ENDED = (DEAD, STOPPED)
+
+# The main process says all but the last: there it was gone before it said anything else.
+BOOT_STARTING, BOOT_DIED = "starting", "died"
+BOOT_OUTCOMES = (BOOT_STARTING, "complete", "failed", "timed_out", BOOT_DIED)

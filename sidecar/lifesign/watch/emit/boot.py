@@ -1,0 +1,197 @@
+"""The boot as the sidecar sees it: checkpoints from the boot lane, one trace in the end.
+
+The lane never wraps, so it is read from its start whenever the sidecar starts, and the trace that is
+made of it has the same ids each time. The trace goes out when the boot has ended: by the agent's own
+word, or because the process is gone, and then the spans still open are closed as errors.
+"""
+
+from __future__ import annotations
+
+from lifesign import semconv
+from lifesign.watch.decode import BootRecord
+from lifesign.watch.emit.translate import exception_attributes, first_line, synthetic_attributes
+from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, CheckpointReading, Log, Signal, Span
+from lifesign.wire.records import BootEnded, Checkpoint, Identity
+
+_CHECKPOINTS_MAX = 2000  # the lane holds fewer; somebody else may have written it
+
+
+class BootView:
+    """The boot of one process.
+
+    Args:
+        exported: whether the trace was made before, in an earlier life of the sidecar.
+    """
+
+    def __init__(self, identity: Identity, resource: str, exported: bool = False) -> None:
+        self._identity = identity
+        self._resource = resource
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._ended: BootEnded | None = None
+        self._expected: list[str] = []
+        self._told: set[str] = set()  # ids of checkpoints whose spans have been made
+        self.exported = exported
+
+    @property
+    def outcome(self) -> str:
+        """ "starting", "complete", "failed" or "timed_out"."""
+        return self._ended["outcome"] if self._ended else "starting"
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds the boot took; None while it lasts."""
+        return max(0.0, (self._ended["end"] - self._identity["started"]) / 1e9) if self._ended else None
+
+    @property
+    def diagnostic(self) -> str:
+        """Why the boot ended otherwise than well, as the main process said it; empty before that."""
+        return self._ended["diagnostic"] if self._ended else ""
+
+    @property
+    def trace(self) -> str:
+        """The id of the boot's trace."""
+        return self._identity["trace"]
+
+    def missing(self) -> tuple[str, ...]:
+        """The names of the expected checkpoints that have not been reached."""
+        reached = {one["name"] for one in self._checkpoints.values() if one["end"] is not None and one["error"] is None}
+        return tuple(name for name in self._expected if name not in reached)
+
+    def checkpoints(self) -> tuple[CheckpointReading, ...]:
+        """All checkpoints so far, by their start."""
+        ordered = sorted(self._checkpoints.values(), key=lambda one: (one["start"], one["end"] or one["start"]))
+        return tuple(
+            CheckpointReading(
+                one["name"],
+                one["number"],
+                one["start"],
+                one["end"],
+                one["error"]["message"] if one["error"] else None,
+                one["total"],
+            )
+            for one in ordered
+        )
+
+    def add(self, record: BootRecord, *, told: bool = False) -> None:
+        """Takes in one record of the boot lane, in its order; `told`: its span was made before a restart of ours."""
+        if told and record["kind"] == "checkpoint" and record["end"] is not None:
+            self._told.add(record["id"])
+        if record["kind"] == "boot_ended":
+            self._ended = self._ended or record
+        elif record["kind"] == "boot_expects":
+            self._expected = record["names"]
+        elif record["id"] in self._checkpoints or len(self._checkpoints) < _CHECKPOINTS_MAX:
+            self._checkpoints[record["id"]] = record
+
+    def signals(self, died: str | None, now: int) -> list[Signal]:
+        """The spans and logs that are due and have not been made before.
+
+        Args:
+            died: why the process is gone; None while it lives.
+            now: wall clock nanoseconds.
+        """
+        if self._ended is None and died is None:
+            return []
+        made: list[Signal] = []
+        last = self._identity["started"]
+        for one in self._checkpoints.values():
+            last = max(last, one["end"] or one["start"])
+            if one["id"] in self._told or (one["end"] is None and self.exported and died is None):
+                continue
+            self._told.add(one["id"])
+            made += self._checkpoint(one, died, now)
+        if not self.exported:
+            self.exported = True
+            made += self._root(died, last, now)
+        return made
+
+    def _checkpoint(self, one: Checkpoint, died: str | None, now: int) -> list[Signal]:
+        error = one["error"]
+        end = one["end"]
+        if end is None:
+            reason = died or (self._ended["diagnostic"] if self._ended else "") or "the boot ended"
+            error = {"type": "unfinished", "message": f"not finished: {reason}", "stack": ""}
+            end = max(one["start"], self._ended["end"] if self._ended else now)
+        attributes: Attributes = {
+            **synthetic_attributes(one["synthetic"]),
+            semconv.CHECKPOINT_NAME: one["name"],
+        }
+        if one["number"] is not None:
+            attributes[semconv.CHECKPOINT_NUMBER] = one["number"]
+        if one["total"] is not None:
+            attributes[semconv.CHECKPOINT_TOTAL] = one["total"]
+        made: list[Signal] = []
+        if error is not None:
+            attributes[semconv.ERROR_TYPE] = error["type"]
+            made.append(
+                Log(
+                    resource=self._resource,
+                    uid=f"{self._identity['instance']}-checkpoint-{one['id']}",
+                    event=semconv.LOG_CHECKPOINT_FAILED,
+                    time=end,
+                    observed=now,
+                    severity=SEVERITY_ERROR,
+                    body=f"{one['name']}: {error['message']}",
+                    trace=self._identity["trace"],
+                    span=one["id"],
+                    attributes={**attributes, **exception_attributes(error)},
+                )
+            )
+        span = Span(
+            resource=self._resource,
+            trace=self._identity["trace"],
+            id=one["id"],
+            parent=self._identity["boot_span"],
+            name=semconv.SPAN_CHECKPOINT.format(name=one["name"]),
+            start=one["start"],
+            end=end,
+            error=None if error is None else first_line(error["message"]),
+            attributes=attributes,
+        )
+        return [*made, span]
+
+    def _root(self, died: str | None, last: int, now: int) -> list[Signal]:
+        error: str | None = None
+        outcome: str = "died"
+        end = last
+        if self._ended is not None:
+            outcome, end = self._ended["outcome"], self._ended["end"]
+            error = self._ended["diagnostic"] or None
+        else:
+            names = [one["name"] for one in self._checkpoints.values()]
+            error = f"the boot stopped after checkpoint {names[-1] if names else 'none'!r}: {died}"
+        attributes: Attributes = {semconv.BOOT_OUTCOME: outcome}
+        if missing := self.missing():
+            attributes[semconv.BOOT_MISSING] = list(missing)
+            if self._ended is None:
+                error = f"{error}; missing checkpoints: {', '.join(missing)}"
+        made: list[Signal] = []
+        if error is not None:
+            attributes[semconv.ERROR_TYPE] = outcome
+            made.append(
+                Log(
+                    resource=self._resource,
+                    uid=f"{self._identity['instance']}-boot",
+                    event=semconv.LOG_BOOT_FAILED,
+                    time=end,
+                    observed=now,
+                    severity=SEVERITY_ERROR,
+                    body=error,
+                    trace=self._identity["trace"],
+                    span=self._identity["boot_span"],
+                    attributes=dict(attributes),
+                )
+            )
+        root = Span(
+            resource=self._resource,
+            trace=self._identity["trace"],
+            id=self._identity["boot_span"],
+            parent=self._identity["parent_span"],
+            remote_parent=self._identity["parent_span"] is not None,
+            name=semconv.SPAN_BOOT,
+            start=self._identity["started"],
+            end=max(end, self._identity["started"]),
+            error=None if error is None else first_line(error),
+            attributes=attributes,
+        )
+        return [*made, root]

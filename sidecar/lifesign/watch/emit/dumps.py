@@ -1,0 +1,114 @@
+"""Task dumps become log records: one for the summary, one for each group."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from lifesign import semconv
+from lifesign.watch.sources import Source
+from lifesign.watch.telemetry import SEVERITY_INFO, SEVERITY_WARN, Attributes, Log
+from lifesign.wire.records import FinishedTasks, Frame, TaskDump, TaskGroup
+
+
+def task_dump(record: TaskDump, resource: str, uid: str, observed: int) -> Log:
+    """The summary. Tasks that wait for each other in a ring make it a warning."""
+    milliseconds = (record["end"] - record["start"]) / 1e6
+    parts = [
+        f"{record['tasks']} tasks in {record['groups']} groups, taken in {milliseconds:.0f} ms: {record['reason']}"
+    ]
+    if record["omitted"]:
+        parts.append(f"and {record['omitted']} more groups")
+    if record["same_as"] is not None:
+        parts.append(f"the same groups as in dump {record['same_as']}")
+    rings = [" -> ".join([*cycle, *cycle[:1]]) for cycle in record["cycles"]]
+    parts += [f"deadlock: {ring}" for ring in rings]
+    attributes: Attributes = {
+        semconv.DUMP_ID: record["id"],
+        semconv.DUMP_REASON: record["reason"],
+        semconv.DUMP_TASKS: record["tasks"],
+        semconv.DUMP_GROUPS: record["groups"],
+        semconv.DUMP_GROUPS_OMITTED: record["omitted"],
+    }
+    if record["same_as"] is not None:
+        attributes[semconv.DUMP_SAME_AS] = record["same_as"]
+        attributes[semconv.DUMP_COUNTS] = [str(count) for count in record["counts"]]
+    if rings:
+        attributes[semconv.DUMP_CYCLES] = rings
+    if record["finished"]:
+        attributes[semconv.DUMP_FINISHED] = [finished_line(kind) for kind in record["finished"]]
+    return Log(
+        resource=resource,
+        uid=uid,
+        event=semconv.LOG_TASK_DUMP,
+        time=record["end"],
+        observed=observed,
+        severity=SEVERITY_WARN if rings else SEVERITY_INFO,
+        body="; ".join(parts),
+        attributes=attributes,
+    )
+
+
+def task_group(record: TaskGroup, resource: str, uid: str, observed: int, source: Source) -> Log:
+    """One group, with its await stack and, where it is tracked, where its tasks come from and how old they are."""
+    attributes: Attributes = {
+        semconv.DUMP_ID: record["dump"],
+        semconv.GROUP_INDEX: record["index"],
+        semconv.GROUP_COUNT: record["count"],
+        semconv.GROUP_NAMES: record["names"],
+        semconv.GROUP_STATES: [f"{count} {state}" for state, count in record["states"].items()],
+        semconv.GROUP_WAITS_FOR: record["waits_for"],
+        **stack_attributes(record["stack"], source),
+    }
+    if record["awaits"]:
+        attributes[semconv.GROUP_AWAITS] = [f"{edge['count']} for group {edge['group']}" for edge in record["awaits"]]
+    if record["oldest"] is not None and record["newest"] is not None:
+        attributes[semconv.GROUP_OLDEST] = record["oldest"]
+        attributes[semconv.GROUP_NEWEST] = record["newest"]
+    if record["origin"]:
+        attributes[semconv.GROUP_ORIGIN] = stack_text(record["origin"], source)
+    where = record["stack"][-1]["function"] if record["stack"] else "no coroutine"
+    return Log(
+        resource=resource,
+        uid=uid,
+        event=semconv.LOG_TASK_GROUP,
+        time=record["at"],
+        observed=observed,
+        severity=SEVERITY_INFO,
+        body=f"{record['count']} x {where}, waiting for {record['waits_for']}",
+        trace=record["trace"],
+        span=record["span"],
+        attributes=attributes,
+    )
+
+
+def stack_attributes(stack: list[Frame], source: Source) -> Attributes:
+    """The ``code.*`` attributes of a stack, outermost frame first: its innermost place, and the whole."""
+    if not stack:
+        return {}
+    innermost = stack[-1]
+    return {
+        semconv.CODE_FUNCTION: innermost["function"],
+        semconv.CODE_FILE: innermost["file"],
+        semconv.CODE_LINE: innermost["line"],
+        semconv.CODE_STACKTRACE: stack_text(stack, source),
+    }
+
+
+def stack_text(stack: Iterable[Frame], source: Source) -> str:
+    """A stack as Python writes one, with the lines of source that can be had."""
+    lines: list[str] = []
+    for frame in stack:
+        if not frame["file"]:
+            lines.append(frame["function"])
+            continue
+        lines.append(f'File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}')
+        text = source(frame["file"], frame["line"])
+        if text is not None:
+            lines.append(f"  {text}")
+    return "\n".join(lines)
+
+
+def finished_line(kind: FinishedTasks) -> str:
+    """One line on tasks that ended one way."""
+    why = f": {kind['message']}" if kind["message"] else ""
+    return f"{kind['count']} x {kind['function']} {kind['outcome']}{why}"

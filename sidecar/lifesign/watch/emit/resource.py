@@ -1,0 +1,63 @@
+"""The Resource of a main process: its own word first, then what the sidecar's environment adds."""
+
+from __future__ import annotations
+
+from typing import Mapping
+from urllib.parse import unquote
+
+from lifesign import semconv
+from lifesign.watch.telemetry import Attributes, Resource
+from lifesign.wire.records import Identity
+
+_ENTRIES_MAX = 128
+_TEXT_MAX = 1024
+
+
+def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resource:
+    """Merges the identity with the sidecar's ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``.
+
+    ``service.instance.id`` never comes from the sidecar's environment: one sidecar watches many. One from the main
+    process's own is kept by a program that was started with it; workers have it in common, and it must be unique:
+    theirs is that id with their pid.
+    """
+    own = _parse(identity["otel_resource_attributes"])
+    added = _parse(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+    added.pop(semconv.SERVICE_INSTANCE_ID, None)
+    attributes: Attributes = {**added, **own}
+    attributes[semconv.SERVICE_NAME] = (
+        identity["otel_service_name"]
+        or own.get(semconv.SERVICE_NAME)
+        or environ.get("OTEL_SERVICE_NAME")
+        or added.get(semconv.SERVICE_NAME)
+        or identity["command"]
+        or "unknown_service"
+    )
+    given = own.get(semconv.SERVICE_INSTANCE_ID)
+    if not given:
+        attributes[semconv.SERVICE_INSTANCE_ID] = identity["instance"]
+    elif identity["worker"]:
+        attributes[semconv.SERVICE_INSTANCE_ID] = f"{given}-{identity['pid']}"
+    attributes.setdefault(semconv.HOST_NAME, identity["host"])
+    attributes.update(
+        {
+            semconv.PROCESS_PID: identity["pid"],
+            semconv.PROCESS_COMMAND: identity["command"],
+            semconv.PROCESS_EXECUTABLE_NAME: identity["executable"],
+            semconv.PROCESS_RUNTIME_NAME: identity["implementation"],
+            semconv.PROCESS_RUNTIME_VERSION: identity["python"],
+            semconv.SDK_LANGUAGE: "python",
+            semconv.DISTRO_NAME: semconv.SCOPE,
+            semconv.DISTRO_VERSION: semconv.VERSION,
+        }
+    )
+    return Resource(key, attributes)
+
+
+def _parse(raw: str) -> dict[str, str]:
+    """``key=value,key=value`` with percent-encoding, as the specification has it; what is malformed is left out."""
+    found: dict[str, str] = {}
+    for part in raw.split(",")[:_ENTRIES_MAX]:
+        key, equals, value = part.partition("=")
+        if equals and key.strip():
+            found[unquote(key.strip())[:_TEXT_MAX]] = unquote(value.strip())[:_TEXT_MAX]
+    return found

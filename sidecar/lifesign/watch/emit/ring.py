@@ -1,0 +1,98 @@
+"""The ring of one process as the sidecar sees it: signals to tell, and what later looks remember."""
+
+from __future__ import annotations
+
+import contextlib
+
+from lifesign import semconv
+from lifesign.watch.decode import InvalidRecordError
+from lifesign.watch.decode import record as decoded
+from lifesign.watch.emit.dumps import stack_attributes
+from lifesign.watch.emit.transitions import NO_EVIDENCE, Evidence
+from lifesign.watch.emit.translate import recovered, signals
+from lifesign.watch.lane import Lane
+from lifesign.watch.sources import Source
+from lifesign.watch.telemetry import Attributes, DryRunReading, PostconditionReading, Signal
+from lifesign.wire.lane import LaneRead
+from lifesign.wire.records import DryRunTotals, PostconditionReport, PostconditionResult, Stall
+
+KINDS = frozenset(("postconditions", "task_dump", "task_group", "stall", "dry_run", "dry_run_totals"))
+_POSTCONDITIONS_MAX = 500
+_DRY_RUN_TYPES_MAX = 100
+
+
+class RingView:
+    """Reads on in the ring.
+
+    Args:
+        lane: the ring's lane.
+        resource: the key of the process's Resource.
+        instance: its instance id, with which the uids of its records begin.
+    """
+
+    def __init__(self, lane: Lane, resource: str, instance: str, source: Source) -> None:
+        self._lane = lane
+        self._resource = resource
+        self._instance = instance
+        self._source = source
+        self._stall: Stall | None = None
+        self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
+        self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
+        self.dry_run: DryRunReading | None = None
+
+    def signals(self, now: int) -> list[Signal]:
+        """What is new; `now` in wall clock nanoseconds."""
+        made: list[Signal] = []
+        for sequence, record in self._lane.records():
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
+                continue  # the lane lets none of them through
+            uid = f"{self._instance}-ring-{sequence}"
+            made += signals(record, self._resource, uid, now, self._source)
+            if record["kind"] == "postconditions":
+                again = self._remember(record)
+                made += [recovered(result, record, self._resource, uid, now) for result in again]
+            elif record["kind"] == "stall":
+                self._stall = record
+            elif record["kind"] == "dry_run_totals":
+                self.dry_run = _dry_run(record)
+        return made
+
+    def recall(self, read: LaneRead, told: int) -> None:
+        """Takes in, without a word, what an earlier life of the sidecar told of: records before number `told`."""
+        for sequence, payload in read.records:
+            if sequence < told:
+                with contextlib.suppress(InvalidRecordError):
+                    record = decoded(payload)
+                    if record["kind"] == "postconditions":
+                        self._remember(record)
+
+    def stall(self, since: int) -> Evidence:
+        """What the loop's thread does in the stall that began no earlier than `since`, wall clock nanoseconds."""
+        if self._stall is None or self._stall["since"] < since:
+            return NO_EVIDENCE
+        stack, busy = self._stall["stack"], self._stall["busy"]
+        attributes: Attributes = stack_attributes(stack, self._source)
+        if busy is not None:
+            attributes[semconv.STALL_BUSY] = busy
+        doing = {True: "computes", False: "waits", None: "is"}[busy]
+        innermost = stack[-1] if stack else None
+        where = f"{innermost['function']} ({innermost['file']}:{innermost['line']})" if innermost else "no Python frame"
+        return Evidence(f"its thread {doing} in {where}", attributes)
+
+    def _remember(self, report: PostconditionReport) -> list[PostconditionResult]:
+        """Notes the outcomes; returns those of checks that hold again."""
+        known = self.synthetic_postconditions if report["synthetic"] else self.postconditions
+        again: list[PostconditionResult] = []
+        for result in report["results"]:
+            name = result["name"]
+            before = known.get(name)
+            if before is not None and result["passed"] and not before.passed:
+                again.append(result)
+            if before is not None or len(known) < _POSTCONDITIONS_MAX:
+                known[name] = PostconditionReading(name, result["passed"], result["critical"], result["reason"])
+        return again
+
+
+def _dry_run(totals: DryRunTotals) -> DryRunReading:
+    types = {one["type"]: (one["handled"], one["failed"]) for one in totals["types"][:_DRY_RUN_TYPES_MAX]}
+    return DryRunReading(types, totals["skipped"], totals["lag"])

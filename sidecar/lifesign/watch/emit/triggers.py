@@ -1,0 +1,46 @@
+"""When the sidecar asks a main process for a task dump by itself: what it sees, and the process does not."""
+
+from __future__ import annotations
+
+from lifesign.judge import states
+from lifesign.wire import layout
+
+SHUTDOWN_NS = 5_000_000_000  # a process that was asked to end and is there after this long hangs
+LEAK_TASKS = 1000  # the first count at which growth is worth a look; then at each doubling
+
+SILENT = layout.REQUEST_REASONS.index("silent")
+SHUTDOWN = layout.REQUEST_REASONS.index("shutdown")
+LEAK = layout.REQUEST_REASONS.index("leak")
+
+
+class Triggers:
+    """Decides for one process; each reason once an episode."""
+
+    def __init__(self) -> None:
+        self._state = ""
+        self._asked_since: int | None = None
+        self._shutdown_told = False
+        self._next_leak = LEAK_TASKS
+
+    def due(self, state: str, *, asked: bool, tasks: int, now: int) -> list[int]:
+        """Words of the request block to be asked now.
+
+        Args:
+            state: the newest verdict.
+            asked: whether the end of the process was asked for.
+            tasks: how many there are.
+            now: monotonic nanoseconds.
+        """
+        words: list[int] = []
+        if state == states.SILENT != self._state:
+            words.append(SILENT)
+        self._state = state
+        if asked and state not in states.ENDED:
+            self._asked_since = self._asked_since or now
+            if not self._shutdown_told and now - self._asked_since >= SHUTDOWN_NS:
+                self._shutdown_told = True
+                words.append(SHUTDOWN)
+        if tasks >= self._next_leak:
+            self._next_leak = 2 * tasks
+            words.append(LEAK)
+        return words
