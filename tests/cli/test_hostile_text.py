@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli.madedumps import piped
 from lifesign.cli import sidecar_process
 from lifesign.cli.asking import Answer
 from lifesign.cli.gate import view
@@ -20,8 +19,9 @@ from lifesign.watch import decode
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records
 from lifesign.wire.writer import encode
-from serve.made import snapshot
 from support import hostile
+from support.made.boards import snapshot
+from support.made.dumps import piped
 
 few = settings(max_examples=20, deadline=None)
 

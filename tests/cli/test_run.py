@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import INJECT
 from lifesign.cli import demo, options, run
 from lifesign.cli.supervise import extra
+from support.victims import INJECT
 
 NOTHING = options.Given({}, {})
 

@@ -16,7 +16,7 @@ from lifesign.serve.board import Board
 from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
 from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
-from serve.made import NOON, dump_log, group_log, log, snapshot
+from support.made.boards import NOON, dump_log, group_log, log, snapshot
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

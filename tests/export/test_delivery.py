@@ -12,7 +12,6 @@ from typing import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from export.spooling import append
 from lifesign.export.delivery import Delivery
 from lifesign.export.otlp import backoff
 from lifesign.export.otlp.backoff import Backoff
@@ -21,6 +20,7 @@ from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.off_loop import off_loop
 from lifesign.export.queue.spool import Spool
 from lifesign.watch.telemetry import Log, Resource, Span
+from support.made.spools import append
 from support.otlp_server import Answer, HttpServer, partial
 
 

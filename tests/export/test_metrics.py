@@ -9,9 +9,9 @@ import pytest
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
-from export.points import made, named, points, values
 from lifesign.export.instruments import Own
 from lifesign.watch.telemetry import DryRunReading, EventReading, PostconditionReading, Resource, Snapshot
+from support.made.points import made, named, points, values
 
 
 def test_zeros_before_anything_happened(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:

@@ -14,9 +14,9 @@ import pytest
 from opentelemetry.sdk.metrics._internal import measurement_consumer, metric_reader_storage
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from export.points import made, points, values
 from lifesign.export import metrics as metrics_module
 from lifesign.watch.telemetry import Resource, Snapshot
+from support.made.points import made, points, values
 
 
 def test_a_process_that_is_gone_has_a_last_say(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:

@@ -10,12 +10,12 @@ from typing import Callable, Iterator
 
 import pytest
 
-from export.spooling import piping
 from lifesign.errors import SettingError, SpoolError
 from lifesign.export import metric_push
 from lifesign.export.pipeline import RESOURCES_MAX, Pipeline
 from lifesign.settings import Settings
 from lifesign.watch.telemetry import Log, Resource, Snapshot, Span
+from support.made.spools import piping
 from support.otlp_server import Answer, HttpServer
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from serve.client import Stage, serving
+from support.made.client import Stage, serving
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -9,7 +9,7 @@ from lifesign.judge import states
 from lifesign.serve import board as board_module
 from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, LOOKS, SHOWN, Board, Look
 from lifesign.watch.telemetry import Resource
-from serve.made import log, snapshot
+from support.made.boards import log, snapshot
 
 
 class Clock:

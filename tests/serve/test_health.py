@@ -7,8 +7,8 @@ import pytest
 from lifesign.serve.board import Board
 from lifesign.serve.health import health_app
 from lifesign.serve.verdicts import Sidecar
-from serve.client import Stage, ask
-from serve.made import snapshot
+from support.made.boards import snapshot
+from support.made.client import Stage, ask
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ import msgspec
 
 from lifesign import semconv
 from lifesign.serve.history import DUMP_BYTES, HAPPENINGS, HAPPENINGS_BYTES, History
-from serve.made import NOON, SECOND, dump_log, group_log, log, span
+from support.made.boards import NOON, SECOND, dump_log, group_log, log, span
 
 
 def happenings(history: History) -> list[dict[str, Any]]:

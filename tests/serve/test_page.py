@@ -10,8 +10,8 @@ from lifesign.errors import NotAnsweredError, NotWatchedError
 from lifesign.serve import page as page_module
 from lifesign.serve.board import Board
 from lifesign.serve.page import STREAMS, page_app
-from serve.client import Answer, Stage, ask, exchange, listen, parse
-from serve.made import dump_log, group_log, log, snapshot
+from support.made.boards import dump_log, group_log, log, snapshot
+from support.made.client import Answer, Stage, ask, exchange, listen, parse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,7 +17,7 @@ from lifesign.errors import EXIT_USAGE, SettingError
 from lifesign.serve import server as server_module
 from lifesign.serve.guard import SmallRequests
 from lifesign.serve.server import CONNECTIONS, Server
-from serve.client import Stage, ask, exchange, hang_up, parse, serving
+from support.made.client import Stage, ask, exchange, hang_up, parse, serving
 
 on_stage = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,7 +6,7 @@ import pytest
 
 from lifesign.serve.verdicts import Sidecar, app_livez, app_readyz, app_startupz, sidecar_livez, sidecar_readyz
 from lifesign.watch.telemetry import PostconditionReading
-from serve.made import snapshot
+from support.made.boards import snapshot
 
 LOOKING = Sidecar(0.2, 0.25)
 

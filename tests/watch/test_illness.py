@@ -13,7 +13,7 @@ from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import process
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
-from watch.told import DRY_RUN, events, names
+from support.made.told import DRY_RUN, events, names
 
 
 async def test_blocked_then_well_again_is_one_record_in_and_one_span_out(

@@ -15,7 +15,7 @@ from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import watcher as watcher_module
 from lifesign.watch.process import WatchedProcess
 from lifesign.watch.telemetry import Log, Span
-from watch.told import DRY_RUN
+from support.made.told import DRY_RUN
 
 
 def dropped(told: list[Any]) -> list[tuple[str, int]]:

@@ -9,8 +9,8 @@ import pytest
 
 from lifesign.watch import watcher
 from lifesign.watch.telemetry import Span
+from support.made.told import DRY_RUN, names
 from support.waiting import eventually
-from watch.told import DRY_RUN, names
 
 
 class Disk:

@@ -13,7 +13,7 @@ from lifesign.errors import RunDirectoryError
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
-from watch.told import DRY_RUN, events, names
+from support.made.told import DRY_RUN, events, names
 
 
 @pytest.mark.parametrize(

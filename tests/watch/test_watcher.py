@@ -17,8 +17,8 @@ from lifesign.watch.cursors import Cursors
 from lifesign.watch.emit.once import look_once
 from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
+from support.made.told import DRY_RUN, names
 from support.mainprocess import report
-from watch.told import DRY_RUN, names
 
 
 async def test_a_process_that_beats_is_healthy_and_there_is_nothing_to_tell(

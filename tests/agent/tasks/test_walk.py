@@ -86,7 +86,7 @@ async def test_groups_come_biggest_first_with_the_stack_down_to_the_innermost_aw
     assert len(groups[0]["names"]) == 5
     assert groups[0]["waits_for"] == "Future"
     inner = groups[0]["stack"][1]
-    assert inner["file"].endswith("test_tasks.py")
+    assert inner["file"].endswith("test_walk.py")
     with open(__file__) as source:
         assert source.read().splitlines()[inner["line"] - 1].strip() == "await event.wait()"
     assert SECRET not in str(pulse.boot()) + str(pulse.ring("task_group"))

@@ -8,8 +8,8 @@ from typing import Callable
 
 import pytest
 
-from export.spooling import MIB, append, drained, opened, segments
 from lifesign.watch.telemetry import Log, Resource, Span
+from support.made.spools import MIB, append, drained, opened, segments
 
 
 async def test_what_goes_in_comes_out_in_order(

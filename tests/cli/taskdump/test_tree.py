@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.madedumps import QUEUES, answer, frame, group, on_terminal, piped
+from support.made.dumps import QUEUES, answer, frame, group, on_terminal, piped
 
 
 def test_the_tree_shows_who_waits_for_whom() -> None:

@@ -9,10 +9,10 @@ from typing import Callable
 
 import pytest
 
-from export.spooling import MIB, append, disk_full_at, drained, opened, segments
 from lifesign.export.queue.segments import Segments
 from lifesign.export.queue.spool import Spool
 from lifesign.watch.telemetry import Resource, Span
+from support.made.spools import MIB, append, disk_full_at, drained, opened, segments
 
 
 async def test_the_oldest_segment_goes_first_and_is_counted(

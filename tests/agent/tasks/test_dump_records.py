@@ -118,7 +118,7 @@ async def test_with_tracking_groups_have_ages_and_origins(started: Callable[...,
     group = groups["work"]
     assert group["oldest"] - group["newest"] >= 0.015
     assert group["origin"][-1]["function"].endswith("spawn")
-    assert group["origin"][-1]["file"].endswith("test_dumps.py")
+    assert group["origin"][-1]["file"].endswith("test_dump_records.py")
     summary, _ = await dumped(pulse)
     finished = {(kind["function"], kind["outcome"]): kind["count"] for kind in summary["finished"]}
     assert finished["work", "returned int"] == 2

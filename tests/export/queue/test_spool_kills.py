@@ -14,11 +14,11 @@ from typing import Any, Callable
 
 import pytest
 
-from export.spooling import append, disk_full_at, drained, opened, segments
 from lifesign.export.queue.disk import Disk
 from lifesign.export.queue.segments import Segments
 from lifesign.export.queue.spool import Spool
 from lifesign.watch.telemetry import Resource, Span
+from support.made.spools import append, disk_full_at, drained, opened, segments
 
 LIMIT = 8192  # so a segment has 1024 bytes, room for the resource and about seven spans
 

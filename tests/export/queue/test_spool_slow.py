@@ -8,10 +8,10 @@ from typing import Any, Callable
 
 import pytest
 
-from export.spooling import append, drained, opened, piping, segments
 from lifesign.export import pipeline as pipeline_module
 from lifesign.export.queue.segments import Segments
 from lifesign.watch.telemetry import Resource, Span
+from support.made.spools import append, drained, opened, piping, segments
 from support.otlp_server import HttpServer
 
 

@@ -15,7 +15,6 @@ from typing import BinaryIO
 
 import pytest
 
-from cli.observing import FAST, Running, booted, fresh_logging, standard_input, until
 from lifesign.cli import sidecar_process as observer_module
 from lifesign.cli.sidecar_process import Observer
 from lifesign.cli.supervise.deadline import Deadline
@@ -23,7 +22,8 @@ from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
 from lifesign.wire import layout
-from serve.client import ask
+from support.made.client import ask
+from support.made.sidecars import FAST, Running, booted, fresh_logging, standard_input, until
 from support.mainprocess import Main
 from support.otlp_server import Answer, HttpServer
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cli.madedumps import QUEUES, answer, frame, group, on_terminal, piped, styled
 from lifesign.cli.asking import Answer
+from support.made.dumps import QUEUES, answer, frame, group, on_terminal, piped, styled
 
 
 def test_a_group_is_told_in_full(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ PYTHONS = dict(
 
 @pytest.mark.parametrize("version", PYTHONS)
 def test_the_same_seed_makes_the_same_events_on_every_python(version: str) -> None:
-    package = HERE.parents[1] / "sidecar"
+    package = HERE.parents[2] / "sidecar"
     made = subprocess.run(
         [PYTHONS[version], "-S", str(MAKER)],
         env={"PYTHONPATH": str(package), "PYTHONHASHSEED": "random"},

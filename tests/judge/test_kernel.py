@@ -12,7 +12,7 @@ from typing import Iterator
 import pytest
 
 from lifesign.judge import kernel
-from lifesign.judge.kernel import Kernel
+from lifesign.judge.kernel import Kernel, Outside
 from support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -61,11 +61,11 @@ def test_a_process_that_waits_is_stopped_computes(life: int, holder: subprocess.
     assert holder.stdin is not None
     holder.stdin.write("compute\n")
     holder.stdin.flush()
-    eventually(lambda: (process.look(9) or kernel.Outside("")).cpu > 0)
+    eventually(lambda: (process.look(9) or Outside("")).cpu > 0)
     seen = process.look(9)
     assert seen is not None
     assert seen.over == 4
-    kernel.forget()
+    process.forget()
     seen = process.look(11)
     assert seen is not None
     assert (seen.cpu, seen.over) == (0, 0)
