@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli import examine
+from lifesign.cli.examine import surroundings as examine
 
 
 @pytest.fixture

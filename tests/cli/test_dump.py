@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.cli import asking
+from lifesign.cli.query import request as asking
 from lifesign.wire import layout, reader
 from support.mainprocess import Main
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli import demo, options, run
+from lifesign.cli import demo, run
+from lifesign.cli.options import arguments as options
 from lifesign.cli.supervise import extra
 from support.victims import INJECT
 

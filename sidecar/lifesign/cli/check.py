@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
+from lifesign.cli.output.terminal import print_json, printable
 from lifesign.cli.supervise import extra
-from lifesign.cli.terminal import print_json, printable
 from lifesign.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Asks, waits, prints the report; 1 where a critical post-condition does not hold; raises as `asking.answered`."""
     extra.require()
-    from lifesign.cli.asking import answered, ask_checks
+    from lifesign.cli.query.request import answered, ask_checks
 
     hint = "lifesign status; post-conditions run in the event loop, and cannot where it is blocked or over"
     pid, report = answered(args, ask_checks, hint)

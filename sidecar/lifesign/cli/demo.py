@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
 from lifesign.cli.run import supervise
 from lifesign.settings import BY_NAME
 

@@ -6,9 +6,10 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from lifesign.cli import examine, options
+from lifesign.cli.examine import surroundings as examine
+from lifesign.cli.options import arguments as options
+from lifesign.cli.output.terminal import console, print_json, printable
 from lifesign.cli.supervise import extra
-from lifesign.cli.terminal import console, print_json, printable
 from lifesign.errors import EXIT_OK, EXIT_USAGE, LifesignError
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
+from lifesign.cli.output.terminal import console, print_json
 from lifesign.cli.supervise import extra
-from lifesign.cli.terminal import console, print_json
 from lifesign.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from lifesign.cli.asking import Answer
+    from lifesign.cli.query.request import Answer
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Asks, waits, and prints the answer; raises as `asking.answered`."""
     extra.require()
-    from lifesign.cli.asking import answered, ask
+    from lifesign.cli.query.request import answered, ask
 
     hint = "lifesign status; a frozen process runs no Python to answer with: read its last words instead"
     pid, answer = answered(args, ask, hint)

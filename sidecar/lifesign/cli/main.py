@@ -16,7 +16,7 @@ import sys
 from typing import NoReturn, Sequence
 
 from lifesign import semconv
-from lifesign.cli.terminal import complain
+from lifesign.cli.output.terminal import complain
 from lifesign.errors import EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
 
 VERBS = {

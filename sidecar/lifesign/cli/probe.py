@@ -6,7 +6,7 @@ import argparse
 import os
 
 from lifesign import probe
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
 from lifesign.cli.supervise import rundirectory
 
 

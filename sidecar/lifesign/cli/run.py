@@ -10,10 +10,11 @@ import sys
 from typing import Mapping, NamedTuple
 
 import lifesign
-from lifesign.cli import dryrun, options
+from lifesign.cli.options import arguments as options
+from lifesign.cli.options import dry_run as dryrun
+from lifesign.cli.output.terminal import complain, say
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
-from lifesign.cli.terminal import complain, say
 from lifesign.errors import LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.settings import BY_NAME

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
 from lifesign.cli.supervise import extra
 from lifesign.errors import UsageError
 

@@ -6,9 +6,9 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any, Sequence
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
+from lifesign.cli.output.terminal import console, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
-from lifesign.cli.terminal import console, print_json, printable
 from lifesign.errors import EXIT_OK, NotWatchedError
 
 if TYPE_CHECKING:

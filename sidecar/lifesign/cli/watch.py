@@ -6,9 +6,9 @@ import argparse
 import os
 from functools import partial
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
+from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.supervise import extra
-from lifesign.cli.supervise.deadline import Deadline
 from lifesign.errors import EXIT_FAILED, EXIT_OK, RunDirectoryError
 from lifesign.settings import BY_NAME
 
@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
     os.environ.pop(BY_NAME["dir"].env, None)
     import asyncio
 
-    from lifesign.cli.sidecar_process import Observer
+    from lifesign.cli.sidecar.sidecar import Observer
 
     unfinished = EXIT_FAILED if args.supervised else EXIT_OK
     # Nothing is lost by it: what is not on disk by then counts as not told, and its pulse is still there.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli.supervise import sidecar as sidecar_module
+from lifesign.cli.supervise import sidecar_process as sidecar_module
 from lifesign.cli.supervise import signals as signals_module
 from lifesign.cli.supervise import supervisor as supervisor_module
-from lifesign.cli.supervise.sidecar import Sidecar
+from lifesign.cli.supervise.sidecar_process import Sidecar
 from lifesign.cli.supervise.signals import Signals
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.wire.runfile import RunFile, signal_name

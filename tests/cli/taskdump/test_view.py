@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.cli.asking import Answer
+from lifesign.cli.query.request import Answer
 from support.made.dumps import QUEUES, answer, frame, group, on_terminal, piped, styled
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 from lifesign.cli import dump
-from lifesign.cli.asking import Answer
+from lifesign.cli.query.request import Answer
 
 QUEUES = "/nowhere/lib/python3.11/asyncio/queues.py"
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")

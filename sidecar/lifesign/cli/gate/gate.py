@@ -8,9 +8,9 @@ import time
 from typing import Callable, Mapping, NamedTuple, Sequence
 
 from lifesign.cli.gate.verdict import STALLED, Outcome, Seen, judge
+from lifesign.cli.output.terminal import say
 from lifesign.cli.supervise.signals import ENDING, Signals, Taken
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
-from lifesign.cli.terminal import say
 from lifesign.watch.telemetry import Snapshot
 
 _LOOK = 0.05  # seconds between two looks

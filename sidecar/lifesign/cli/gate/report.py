@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from lifesign import semconv
 from lifesign.cli.gate.verdict import ALIVE, STALLED, Outcome, last_reached
-from lifesign.cli.terminal import printable
+from lifesign.cli.output.terminal import printable
 from lifesign.errors import LifesignError, UsageError
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
 from lifesign.wire.records import TaskGroup

@@ -9,17 +9,17 @@ import shlex
 import sys
 from typing import Sequence
 
-from lifesign.cli import options
-from lifesign.cli.asking import Answer, ask, choose
 from lifesign.cli.gate import report
 from lifesign.cli.gate.gate import Gate, Terms
 from lifesign.cli.gate.verdict import STALLED, Outcome
 from lifesign.cli.gate.view import Drawing
+from lifesign.cli.options import arguments as options
+from lifesign.cli.output.terminal import console, say
+from lifesign.cli.query.request import Answer, ask, choose
 from lifesign.cli.run import FLUSH_GRACE, environments, say_unread
 from lifesign.cli.supervise import rundirectory
 from lifesign.cli.supervise.supervisor import Beside
 from lifesign.cli.taskdump.view import render
-from lifesign.cli.terminal import console, say
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.settings import BY_NAME, UNTIL_EVENT, Settings

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lifesign.cli.gate.verdict import ALIVE, FAILED, INTERRUPTED, STALLED, Outcome, last_reached
-from lifesign.cli.terminal import printable
+from lifesign.cli.output.terminal import printable
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
 
 _STYLES = {ALIVE: "bold green", FAILED: "bold red", STALLED: "bold yellow", INTERRUPTED: "bold"}

@@ -10,9 +10,9 @@ import os
 import signal
 from typing import Iterator, Mapping, NamedTuple
 
-from lifesign.cli.supervise.sidecar import IGNORED_BY_PYTHON, Sidecar
+from lifesign.cli.output.terminal import say
+from lifesign.cli.supervise.sidecar_process import IGNORED_BY_PYTHON, Sidecar
 from lifesign.cli.supervise.signals import ENDING, Signals, Taken
-from lifesign.cli.terminal import say
 from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_OK, EXIT_SIGNAL_BASE, CommandError
 from lifesign.wire.runfile import RunFile
 

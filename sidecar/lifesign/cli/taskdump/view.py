@@ -7,7 +7,7 @@ from typing import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from lifesign.cli.asking import Answer
+from lifesign.cli.query.request import Answer
 from lifesign.cli.taskdump.groups import listing
 from lifesign.cli.taskdump.lines import Hanging, OneLine
 from lifesign.cli.taskdump.tree import Guides, tree

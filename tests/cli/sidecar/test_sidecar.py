@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 import pytest
 
-from lifesign.cli import sidecar_process as observer_module
-from lifesign.cli.sidecar_process import Observer
-from lifesign.cli.supervise.deadline import Deadline
+from lifesign.cli.sidecar import sidecar as observer_module
+from lifesign.cli.sidecar.deadline import Deadline
+from lifesign.cli.sidecar.sidecar import Observer
 from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from lifesign.cli import sidecar_process
-from lifesign.cli.asking import Answer
 from lifesign.cli.gate import view
+from lifesign.cli.query.request import Answer
+from lifesign.cli.sidecar import sidecar as sidecar_process
 from lifesign.watch import decode
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import Callable, Iterator, NamedTuple, TypeVar
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError, UsageError
 from lifesign.judge.rundir import RunDirectory

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lifesign.cli import options, run
+from lifesign.cli import run
+from lifesign.cli.options import arguments as options
 
 
 def command_environment(*argv: str, **environ: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli import options
+from lifesign.cli.options import arguments as options
 from lifesign.errors import SettingError
 from lifesign.settings import TABLE, Settings
 

@@ -12,8 +12,8 @@ import signal
 import sys
 from typing import Any, Mapping, Sequence
 
-from lifesign.cli.supervise.deadline import Deadline
-from lifesign.cli.terminal import printable, say
+from lifesign.cli.output.terminal import printable, say
+from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from lifesign.cli.supervise import deadline
-from lifesign.cli.supervise.deadline import Deadline
+from lifesign.cli.sidecar import deadline
+from lifesign.cli.sidecar.deadline import Deadline
 
 
 def test_all_of_the_time_is_left_until_it_begins() -> None:

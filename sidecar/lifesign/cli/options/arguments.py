@@ -8,7 +8,7 @@ import sys
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from lifesign import settings
-from lifesign.cli import dryrun
+from lifesign.cli.options import dry_run as dryrun
 from lifesign.errors import MissingExtraError, SettingError
 
 CONFIG_VARIABLE = "LIFESIGN_CONFIG"

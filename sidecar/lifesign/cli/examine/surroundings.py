@@ -8,7 +8,7 @@ from typing import Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from lifesign.checkspec import Spec
-from lifesign.cli.options import Given
+from lifesign.cli.options.arguments import Given
 from lifesign.cli.supervise import extra
 from lifesign.errors import LifesignError, SettingError
 from lifesign.export.otlp import targets, tls

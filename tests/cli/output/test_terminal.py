@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lifesign.cli import terminal
+from lifesign.cli.output import terminal
 
 
 @pytest.mark.parametrize(

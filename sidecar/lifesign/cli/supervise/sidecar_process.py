@@ -8,8 +8,8 @@ import signal
 import time
 from typing import Mapping
 
+from lifesign.cli.output.terminal import say
 from lifesign.cli.supervise.signals import FORWARDED
-from lifesign.cli.terminal import say
 from lifesign.errors import EXIT_USAGE
 from lifesign.wire.runfile import signal_name
 
