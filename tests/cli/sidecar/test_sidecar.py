@@ -23,7 +23,7 @@ from lifesign.export import metric_push
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from support.made.client import ask
-from support.made.sidecars import FAST, Running, booted, fresh_logging, standard_input, until
+from support.made.sidecars import FAST, Running, booted, fresh_logging, standard_input
 from support.mainprocess import Main
 from support.otlp_server import Answer, HttpServer
 
@@ -249,14 +249,9 @@ async def test_that_nobody_came_is_said(observe: Callable, monkeypatch: pytest.M
         await sidecar.says(f"no process to watch has appeared in {re.escape(str(run))}; a program is seen when")
 
 
-async def test_nothing_is_said_of_it_where_somebody_came(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain
-) -> None:
-    monkeypatch.setattr(observer_module, "_NOBODY_SECONDS", 0.01)
+async def test_nothing_is_said_of_it_where_somebody_came(observe: Callable, main: MakeMain) -> None:
     main()
-    reminded: list[Observer] = []
-    remark = Observer._remark_if_alone
-    monkeypatch.setattr(Observer, "_remark_if_alone", lambda self: (reminded.append(self), remark(self)))
     async with observe() as sidecar:
-        await until(lambda: reminded)
+        await sidecar.sees(4242)
+        sidecar.remark()
         assert "no process" not in sidecar.hear()

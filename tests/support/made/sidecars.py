@@ -57,6 +57,10 @@ class Running:
         await asyncio.wait_for(self.task, 10)
         return self.hear()
 
+    def remark(self) -> None:
+        """As the timer does that says so where nobody comes."""
+        self._observer._remark_if_alone()
+
     def stop(self) -> None:
         self._observer._stopping.set()
 
