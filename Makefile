@@ -83,9 +83,9 @@ e2e: ## end-to-end tests alone
 
 faults: ## the accounts of every fault, the long way: 50 kills, minutes of outage; prints a table
 	$(dev)
-	@$(with_components) && LIFESIGN_TEST_FAULTS=full $(bin)/pytest tests/e2e/test_accounting.py \
-		tests/e2e/test_accounting_places.py tests/e2e/test_accounting_slow_disk.py tests/e2e/test_every_step.py \
-		-s $(PYTEST_ARGS)
+	@$(with_components) && LIFESIGN_TEST_FAULTS=full $(bin)/pytest tests/e2e/delivery/test_accounting.py \
+		tests/e2e/delivery/test_accounting_places.py tests/e2e/delivery/test_accounting_slow_disk.py \
+		tests/e2e/delivery/test_every_step.py -s $(PYTEST_ARGS)
 
 cluster: ## the chart in a real kube-apiserver, which is built first: slow, and no part of `test`
 	$(dev)

@@ -12,8 +12,8 @@ import lifesign
 from lifesign import semconv, settings
 from lifesign.cli.main import VERBS
 from lifesign.judge.states import STATES
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/reference.md"))
 QUOTED = set(re.findall(r"`([^`\n]+)`", README))
 TEXTS = (".py", ".sh", ".md", ".toml", ".yaml", ".html", ".js")

@@ -133,7 +133,7 @@ def test_without_a_gil_there_is_no_switch(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_who_answers_fatal_signals_already_goes_on_doing_it() -> None:
-    assert crashdump._caught()  # pytest's own; that nobody does is `e2e/test_last_words_file.py`
+    assert crashdump._caught()  # pytest's own; that nobody does is `e2e/ends/test_last_words_file.py`
 
 
 def test_a_fork_finds_no_switch_set_and_the_next_beat_sets_it_again(words: LastWords) -> None:

@@ -17,7 +17,7 @@ import pytest
 import lifesign
 from lifesign.agent import process
 from lifesign.cli.gate.verdict import Seen, judge
-from support.seen import snapshot
+from support.made.seen import snapshot
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}

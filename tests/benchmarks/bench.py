@@ -18,12 +18,11 @@ import sys
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
+from support.paths import SIDECAR
+
 HERE = Path(__file__).resolve().parent
 VICTIMS = HERE / "victims"
-TESTS = HERE.parent
-PACKAGE = HERE.parents[1] / "sidecar"
-INJECT = PACKAGE / "lifesign" / "agent" / "inject"
-sys.path[:0] = [str(PACKAGE), str(TESTS)]  # the checkout that this file is in, and tests/support
+INJECT = SIDECAR / "lifesign" / "agent" / "inject"
 
 DEAD_ENDPOINT = "http://127.0.0.1:9"  # nobody listens there
 _WANTED = ("3.11", "3.13")

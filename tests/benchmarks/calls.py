@@ -9,7 +9,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-import bench
+from benchmarks import bench
 
 # Ours, the SDK's nearest, and what they are called.
 PAIRS = (

@@ -12,8 +12,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import bench
-
+from benchmarks import bench
 from lifesign.wire import layout
 from lifesign.wire.reader import PulseReader
 

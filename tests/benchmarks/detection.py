@@ -15,10 +15,10 @@ import time
 from collections import defaultdict
 from typing import NamedTuple
 
-import bench
-
+from benchmarks import bench
 from lifesign.settings import Settings
 from support.otlp_server import HttpServer
+from support.paths import SIDECAR
 
 EVENTS = {
     "time.sleep": "lifesign.eventloop.blocked",
@@ -73,7 +73,7 @@ def measure(illness: str, delay: float, *, probed: bool) -> Found:
     began, verdict = threading.Event(), list[int]()
     with tempfile.TemporaryDirectory() as state:
         environ = bench.environment(
-            PYTHONPATH=str(bench.PACKAGE), XDG_STATE_HOME=state, OTEL_EXPORTER_OTLP_ENDPOINT=server.url
+            PYTHONPATH=str(SIDECAR), XDG_STATE_HOME=state, OTEL_EXPORTER_OTLP_ENDPOINT=server.url
         )
         command = [sys.executable, str(bench.VICTIMS / "ill.py"), illness]
         service = subprocess.Popen(

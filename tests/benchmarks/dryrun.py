@@ -9,7 +9,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-import bench
+from benchmarks import bench
 
 EVENTS = 50_000
 ROWS = {

@@ -7,8 +7,8 @@ import time
 from collections import defaultdict
 from typing import NamedTuple
 
-import bench
-from crowds import Crowd
+from benchmarks import bench
+from benchmarks.crowds import Crowd
 
 METHODS = {"lifesign": "lifesign", "naive": "get_stack in the loop", "aiomonitor": "aiomonitor, its thread"}
 DUMPS = {1_000: 5, 10_000: 3, 100_000: 1}  # of one victim; short ones are measured more often

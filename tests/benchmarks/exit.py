@@ -12,11 +12,12 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-import bench
+from benchmarks import bench
+from support.paths import SIDECAR
 
 LEAVER = str(bench.VICTIMS / "leaver.py")
 TROUBLES = ("dead", "hanging")
-SERVICE, SIDECAR, SDK = "service with lifesign", "its sidecar", "service with the in-process SDK"
+SERVICE, ITS_SIDECAR, SDK = "service with lifesign", "its sidecar", "service with the in-process SDK"
 
 
 def started(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -41,7 +42,7 @@ def spooled(state: Path) -> int:
 def with_lifesign(endpoint: str, run: Path, state: Path) -> tuple[float, float, int]:
     """Seconds that the service and its sidecar took, and how many spans wait on disk."""
     environ = bench.environment(
-        PYTHONPATH=str(bench.PACKAGE), XDG_STATE_HOME=str(state), OTEL_EXPORTER_OTLP_ENDPOINT=endpoint
+        PYTHONPATH=str(SIDECAR), XDG_STATE_HOME=str(state), OTEL_EXPORTER_OTLP_ENDPOINT=endpoint
     )
     sidecar = started([sys.executable, "-m", "lifesign", "watch", "--dir", str(run)], environ)
     service = leaves(started([sys.executable, LEAVER, "lifesign"], bench.environment(run)))
@@ -67,13 +68,13 @@ def main() -> None:
                 with tempfile.TemporaryDirectory(dir=bench.memory()) as run, tempfile.TemporaryDirectory() as state:
                     service, sidecar, left = with_lifesign(endpoint, Path(run), Path(state))
                 took[trouble, SERVICE].append(service)
-                took[trouble, SIDECAR].append(sidecar)
+                took[trouble, ITS_SIDECAR].append(sidecar)
                 kept[trouble].append(left)
                 environ = bench.environment(PYTHONPATH=str(bench.VICTIMS), OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
                 took[trouble, SDK].append(leaves(started([python, LEAVER, "sdk"], environ)))
     rows = []
     for trouble in TROUBLES:
-        for side, left in ((SERVICE, "-"), (SIDECAR, bench.spread(kept[trouble], 0)), (SDK, "0")):
+        for side, left in ((SERVICE, "-"), (ITS_SIDECAR, bench.spread(kept[trouble], 0)), (SDK, "0")):
             found = took[trouble, side]
             rows.append(
                 [f"{trouble} Collector, {side}", bench.spread(found, 2), bench.ratio(found, took[trouble, SDK])]

@@ -17,12 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import bench
-
-sys.path.insert(0, str(bench.TESTS / "e2e"))  # where the components are
-
-from gateways import Shipped
-from prometheus import Prometheus
+from benchmarks import bench
+from support.backends.gateways import Shipped
+from support.backends.prometheus import Prometheus
+from support.paths import SIDECAR
 
 SHARE = 250  # sidecars of one sending process, which waits for each answer: with more it falls behind
 PAST = 900.0  # seconds
@@ -108,7 +106,11 @@ def sender(
         f"--past-to={prometheus.address}",
     ]
     process = subprocess.Popen(
-        command, env=bench.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        env=bench.environment(PYTHONPATH=str(SIDECAR)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process

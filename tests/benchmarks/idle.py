@@ -10,7 +10,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-import bench
+from benchmarks import bench
+from support.paths import SIDECAR
 
 SECONDS = 20.0
 WARM_UP = 5.0  # seconds until start-up is over, the end of the boot included
@@ -55,7 +56,7 @@ def start_sidecars(idlers: Idlers) -> None:
         run, state = idlers.folder(), idlers.folder()
         if "one service" in name:
             idlers.start(f"{name} (the service)", [sys.executable, SERVICE], bench.environment(run))
-        environ = bench.environment(PYTHONPATH=str(bench.PACKAGE), XDG_STATE_HOME=str(state))
+        environ = bench.environment(PYTHONPATH=str(SIDECAR), XDG_STATE_HOME=str(state))
         if "dead" in name:
             environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = bench.DEAD_ENDPOINT
         idlers.start(name, [sys.executable, "-m", "lifesign", "watch", "--dir", str(run), *flags], environ)

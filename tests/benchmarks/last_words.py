@@ -1,6 +1,6 @@
 """Is the dead-man's switch of the last words safe on this Python? Sets it off thousands of times and counts.
 
-    python tests/benchmarks/last_words.py [--seconds 60] [PYTHON ...]
+    python -m benchmarks.last_words [--seconds 60] [PYTHON ...]
 
 Three ways to set it off, and one that does not; the time is shared among them:
 
@@ -28,10 +28,9 @@ import threading
 import time
 from pathlib import Path
 
-import lifesign
+from support.paths import SIDECAR
 
 VICTIM = Path(__file__).parent / "victims" / "last_words.py"
-PACKAGE = Path(lifesign.__file__).parents[1]
 VICTIMS_AT_ONCE = 5
 HANGS_SECONDS = 10.0
 # until it goes off, between two beats, a C call holds the GIL: seconds
@@ -53,7 +52,7 @@ class Victim:
         after, beat, held = WAYS[way]
         self._process = subprocess.Popen(
             [python, str(VICTIM), way, self.folder, str(after), str(beat), str(held)],
-            env={"PYTHONPATH": str(PACKAGE), "PATH": os.environ["PATH"]},
+            env={"PYTHONPATH": str(SIDECAR), "PATH": os.environ["PATH"]},
             stderr=subprocess.DEVNULL,
         )
         self._beats, self._since = 0, time.monotonic()

@@ -10,9 +10,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-import bench
-
+from benchmarks import bench
 from support import victims
+from support.paths import SIDECAR
 from support.waiting import eventually
 
 WATCHED = "import asyncio; asyncio.run(asyncio.sleep(3600))"
@@ -40,7 +40,7 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(dir=bench.memory()) as run, victims.start(WATCHED, Path(run)) as watched:
         eventually(lambda: victims.folders(Path(run)), seconds=60.0)
-        environ = bench.environment(LIFESIGN_DIR=run, PYTHONPATH=str(bench.PACKAGE))
+        environ = bench.environment(LIFESIGN_DIR=run, PYTHONPATH=str(SIDECAR))
         for turn in range(1 + (1 if options.short else options.rounds)):
             for side, arguments in SIDES.items():
                 figures = once(arguments, environ)

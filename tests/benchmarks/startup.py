@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-import bench
+from benchmarks import bench
 
 PROGRAMS = {"pass": "pass", "asyncio": "import asyncio; asyncio.run(asyncio.sleep(0))"}
 SDK = "import in_process_sdk; in_process_sdk.over_http(); "

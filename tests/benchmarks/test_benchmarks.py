@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parent
+from support.paths import TESTS
+
 HEADLINES = {
     "calls": "calls in the main process",
     "detection": "detection",
@@ -24,9 +24,8 @@ HEADLINES = {
 
 @pytest.mark.parametrize("name", HEADLINES)
 def test_it_runs_and_prints_its_table(name: str) -> None:
-    finished = subprocess.run(
-        [sys.executable, str(BENCHMARKS / f"{name}.py"), "--short"], stdout=subprocess.PIPE, text=True, timeout=300
-    )
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--short"]
+    finished = subprocess.run(command, cwd=TESTS, stdout=subprocess.PIPE, text=True, timeout=300)
     print(finished.stdout)
     assert finished.returncode == 0
     assert f"== {HEADLINES[name]}" in finished.stdout

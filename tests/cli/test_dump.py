@@ -1,4 +1,7 @@
-"""`lifesign dump`: whom it asks, what it waits for, what it shows. A real service answers in `e2e/test_looking.py`."""
+"""`lifesign dump`: whom it asks, what it waits for, what it shows.
+
+A real service answers in `e2e/dumps/test_looking.py`.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from lifesign.cli.supervise.supervisor import Beside
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.telemetry import Snapshot
 from support.commands import Ended
-from support.seen import snapshot
+from support.made.seen import snapshot
 from support.waiting import eventually
 
 Cli = Callable[..., Ended]

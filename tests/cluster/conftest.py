@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from support.built import built
+from support.paths import CHART
 from support.waiting import eventually
 
 _TOKEN = "of-the-tests"
@@ -102,10 +104,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def helm(cluster: Cluster) -> Callable[..., str]:
     """Runs Helm against the cluster, with the chart after the verb and the release's name."""
-    chart = Path(__file__).parents[2] / "helm" / "lifesign"
 
     def run(verb: str, *arguments: str) -> str:
-        command = [os.environ["LIFESIGN_TEST_HELM"], verb, "lifesign", str(chart), "--namespace", "shop", *arguments]
+        command = [built("helm"), verb, "lifesign", str(CHART), "--namespace", "shop", *arguments]
         environ = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
         ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr

@@ -7,7 +7,6 @@ import re
 import runpy
 import urllib.parse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from lifesign.judge.states import STATES
+from support.paths import CONFIGS
 
-GRAFANA = Path(__file__).parents[2] / "collector-config" / "grafana"
+GRAFANA = CONFIGS / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboard.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 VARIABLES = {variable["name"] for variable in DASHBOARD["templating"]["list"]}

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from support.everything import Victims
+from support.fuzzing.everything import Victims
 from support.mainprocess import Keeper
 
 WARM = 2_000  # inputs until all code is loaded and every cache is full

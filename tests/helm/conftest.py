@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm" / "lifesign"
+from support.built import built
+from support.paths import CHART
+
 EXAMPLES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 
 
@@ -25,9 +25,7 @@ class RefusedError(AssertionError):
 @pytest.fixture(scope="session")
 def helm() -> Callable[..., str]:
     """Runs Helm; what it printed, or `RefusedError`."""
-    binary = os.environ.get("LIFESIGN_TEST_HELM")
-    if not binary:
-        pytest.fail("LIFESIGN_TEST_HELM is not set: run `make test`, or set it to what tests/tools/helm.sh prints")
+    binary = built("helm")
 
     def run(*arguments: str) -> str:
         ended = subprocess.run([binary, *arguments], capture_output=True, text=True, check=False)

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from lifesign import semconv
+from support.paths import CHART, ROOT
 
-from .conftest import CHART, EXAMPLES, manifests
+from .conftest import EXAMPLES, manifests
 
 NEWEST = ["1.35", "1.36", "1.37"]
 OPERATOR = "monitoring.coreos.com/v1"  # its kinds are not Kubernetes' own
@@ -92,4 +93,4 @@ def test_chart_image_and_package_have_one_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == semconv.VERSION
     label = f'org.opencontainers.image.version="{semconv.VERSION}"'
-    assert label in (CHART.parents[1] / "Dockerfile").read_text()
+    assert label in (ROOT / "Dockerfile").read_text()

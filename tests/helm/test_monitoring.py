@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import CHART, ROOT, one, variables
+from support.built import built
+from support.paths import CHART, ROOT
+
+from .conftest import one, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 RULE = "monitoring.prometheusRule."
@@ -60,7 +62,7 @@ def test_a_real_collector_takes_the_gateway_with_what_is_laid_over_it(
         (tmp_path / name).write_text(text)
     (container,) = one(rendered, "Deployment", "lifesign-collector")["spec"]["template"]["spec"]["containers"]
     configs = [argument.replace("/etc/otelcol", str(tmp_path)) for argument in container["args"]]
-    command = [os.environ["LIFESIGN_TEST_OTELCOL"], "validate", *configs]
+    command = [built("otelcol"), "validate", *configs]
     environ = {**variables(container), "LIFESIGN_COLLECTOR_STORAGE": str(tmp_path / "storage")}
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

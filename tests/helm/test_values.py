@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lifesign.settings import TABLE
+from support.paths import CHART
 
-from .conftest import CHART, RefusedError, containers, one, variables
+from .conftest import RefusedError, containers, one, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 DEMO = ("demo.enabled=true", "otlp.endpoint=http://collector:4318")

@@ -9,7 +9,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from .conftest import CHART, RefusedError, containers, one, pods, variables
+from support.paths import CHART
+
+from .conftest import RefusedError, containers, one, pods, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 AGENT = "/lifesign/agent/lifesign/agent/inject"

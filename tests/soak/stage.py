@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, Iterator, NamedTuple
 
 from support import victims
+from support.paths import CONFIGS
 
-CONFIG = Path(__file__).parents[2] / "collector-config" / "local.yaml"
+CONFIG = CONFIGS / "local.yaml"
 # Each illness of the demo, and the way back; every letter is one STEP.
 _ILLNESSES = "b-r-g-r-l-r-d-r-f-r-s-r-"
 STEP = 12.0  # seconds

@@ -14,7 +14,7 @@ from lifesign.export.queue import lines
 from lifesign.watch import decode, lastwords
 from lifesign.wire import layout
 from lifesign.wire.lane import parse
-from support.everything import Victims
+from support.fuzzing.everything import Victims
 from support.mainprocess import Keeper
 
 few = settings(max_examples=60, deadline=None)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,21 +12,20 @@ import pytest
 from lifesign.agent.dryrun import patterns
 from lifesign.agent.dryrun.samples import sample_events
 from lifesign.settings import DRY_RUN_PATTERNS
+from support.built import PYTHONS
+from support.paths import SIDECAR
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "dry_run_events.json"
 MAKER = HERE / "make_dry_run_events.py"
-PYTHONS = dict(
-    entry.partition("=")[::2] for entry in os.environ.get("LIFESIGN_TEST_PYTHONS", "").split(":") if entry
-) or {"this": sys.executable}
 
 
 @pytest.mark.parametrize("version", PYTHONS)
 def test_the_same_seed_makes_the_same_events_on_every_python(version: str) -> None:
-    package = HERE.parents[2] / "sidecar"
+
     made = subprocess.run(
         [PYTHONS[version], "-S", str(MAKER)],
-        env={"PYTHONPATH": str(package), "PYTHONHASHSEED": "random"},
+        env={"PYTHONPATH": str(SIDECAR), "PYTHONHASHSEED": "random"},
         stdout=subprocess.PIPE,
         timeout=60,
         check=True,

@@ -15,10 +15,7 @@ import struct
 import sys
 import time
 import uuid
-from pathlib import Path
 from types import FrameType
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "sidecar"))
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 

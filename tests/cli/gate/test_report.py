@@ -16,7 +16,7 @@ from lifesign.cli.gate.verdict import Outcome
 from lifesign.cli.gate.view import Drawing
 from lifesign.errors import LifesignError, UsageError
 from lifesign.watch.telemetry import PostconditionReading
-from support.seen import checkpoint, snapshot
+from support.made.seen import checkpoint, snapshot
 
 ALIVE = Outcome("alive", 0, "booted in 0.30 s", snapshot(boot="complete", boot_duration=0.3))
 CHECKPOINTS = (

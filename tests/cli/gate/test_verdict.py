@@ -9,7 +9,7 @@ import pytest
 
 from lifesign.cli.gate.verdict import GRACE, Seen, judge, last_reached
 from lifesign.watch.telemetry import EventReading, PostconditionReading
-from support.seen import checkpoint, snapshot
+from support.made.seen import checkpoint, snapshot
 
 BOOTED = {"boot": "complete", "boot_duration": 1.25}
 DIED = {"state": "dead", "alive": False, "why": "uncaught ValueError: no"}

@@ -19,7 +19,7 @@ from lifesign.watch import decode
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records
 from lifesign.wire.writer import encode
-from support import hostile
+from support.fuzzing import hostile
 from support.made.boards import snapshot
 from support.made.dumps import piped
 

@@ -1,0 +1,204 @@
+"""The local page in a real browser: hostile text stays text, changes appear, the button asks, losses are told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from lifesign.errors import NotAnsweredError
+from lifesign.serve.board import Board
+from lifesign.serve.page import page_app
+from lifesign.serve.server import Server
+from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
+from support.browser import Browser, BrowserError, Page, chromium_path
+from support.made.boards import NOON, dump_log, group_log, log, snapshot
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+KEY = "12-0badcafe"
+
+
+def hostile(place: str) -> str:
+    """Text that runs where it is taken for HTML, and says where that was."""
+    return f"<img src=x onerror=\"window.ran='{place}'\"><script>window.ran='{place}'</script>{place}"
+
+
+def hostile_snapshot() -> Snapshot:
+    return snapshot(
+        KEY,
+        state="blocked",
+        why=hostile("why"),
+        command=hostile("command"),
+        service=hostile("service"),
+        events=(EventReading(hostile("event"), 3, 1, 9.0, 5.0),),
+        postconditions=(PostconditionReading(hostile("check"), False, True, hostile("reason")),),
+        checkpoints=(CheckpointReading(hostile("checkpoint"), None, NOON, None, hostile("failure")),),
+    )
+
+
+class Sidecar:
+    """Board, page and server, as ``lifesign watch`` puts them together."""
+
+    def __init__(self) -> None:
+        self.board = Board()
+        self.asked: list[str] = []
+        self.answer: int | Exception = 1
+
+    async def start(self, port: int = 0) -> None:
+        self.server = Server(
+            page_app(self.board, self.request_dump, host="127.0.0.1"), ("127.0.0.1", port), setting="x"
+        )
+        await self.server.start()
+
+    def request_dump(self, key: str) -> int:
+        self.asked.append(key)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with Browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sidecar() -> AsyncIterator[Sidecar]:
+    sidecar = Sidecar()
+    await sidecar.start()
+    yield sidecar
+    await sidecar.server.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, sidecar: Sidecar) -> AsyncIterator[Page]:
+    page = await browser.open()
+    await page.goto(sidecar.server.url)
+    yield page
+    await page.close()
+
+
+async def shot(page: Page, name: str) -> None:
+    """Keep a picture for a person where ``LIFESIGN_TEST_SCREENSHOTS`` names a folder."""
+    if folder := os.environ.get("LIFESIGN_TEST_SCREENSHOTS"):
+        await page.screenshot(Path(folder) / f"{name}.png")
+
+
+async def test_hostile_text_is_shown_and_never_run(sidecar: Sidecar, page: Page) -> None:
+    sidecar.board.update([hostile_snapshot()])
+    sidecar.board.add(
+        [],
+        [
+            log(hostile("body"), attributes={"code.stacktrace": hostile("stack")}),
+            dump_log("d1", reason=hostile("asked")),
+            group_log(0, 5, "d1", stack=hostile("group"), names=[hostile("task")], waits_for=hostile("lock")),
+        ],
+    )
+    await page.until("document.querySelector('.groups li') !== null")
+    await page.run("document.querySelectorAll('details').forEach((node) => { node.open = true; })")
+    shown = await page.text()
+    places = "why command service event check reason checkpoint failure body stack asked group task lock"
+    assert [place for place in places.split() if hostile(place) not in shown] == []
+    await asyncio.sleep(0.3)  # an onerror would come now
+    assert await page.run("typeof window.ran") == "undefined"
+    assert await page.run("document.querySelectorAll('img, .card script').length") == 0
+    assert page.complaints == []
+    assert [url for url in page.requests if not url.startswith((sidecar.server.url, "data:"))] == []
+    await shot(page, "hostile")
+
+
+async def test_the_policy_stops_even_a_script_that_got_in(page: Page) -> None:
+    await page.run("document.body.innerHTML = '<img src=x onerror=\"window.ran=1\">'")
+    await asyncio.sleep(0.3)
+    assert await page.run("typeof window.ran") == "undefined"
+    assert any("Content Security Policy" in complaint for complaint in page.complaints)
+
+
+async def test_without_a_process_the_page_says_what_to_do(page: Page) -> None:
+    await page.until("document.getElementById('connection').textContent === 'live'")
+    assert "lifesign run -- python your_service.py" in await page.text()
+    await shot(page, "empty")
+
+
+async def test_a_change_of_state_appears_and_is_announced(sidecar: Sidecar, page: Page) -> None:
+    sidecar.board.update([snapshot(KEY, "healthy", why="beats and events in time")])
+    await page.until("document.querySelector('.card .state')?.textContent === 'healthy'")
+    assert "No process is watched yet" not in await page.text()
+    await page.run("document.querySelector('.card').dataset.mine = 'kept'")
+    sidecar.board.update([snapshot(KEY, "blocked", why="no beat for 4.0 s", new_delays=())])
+    await page.until("document.querySelector('.card .state').textContent === 'blocked'")
+    assert "no beat for 4.0 s" in await page.text()
+    announced = await page.run("document.querySelector('[aria-live]').textContent")
+    assert announced == "orders, process 12, is blocked: no beat for 4.0 s"
+    assert await page.run("document.title") == "1 blocked · lifesign"
+    assert await page.run("document.querySelector('.card').dataset.mine") == "kept", (
+        "the card is updated, not made anew"
+    )
+    await shot(page, "blocked")
+
+
+async def test_the_button_asks_and_the_dump_appears(sidecar: Sidecar, page: Page) -> None:
+    sidecar.board.update([snapshot(KEY)])
+    await page.until("document.querySelector('button')")
+    await page.run("document.querySelector('.card button').focus()")
+    await page.press("Enter", 13)
+    await page.until("document.querySelector('.said').textContent.startsWith('asked')")
+    assert sidecar.asked == [KEY]
+    sidecar.board.add([], [dump_log("d1", 5, 2), group_log(0, 4, "d1"), group_log(1, 1, "d1")])
+    await page.until("document.querySelectorAll('.groups li').length === 2")
+    assert "5 tasks in 2 groups" in await page.text()
+    assert await page.run("document.querySelector('.said').textContent") == ""
+    assert page.complaints == []
+
+
+async def test_a_refused_dump_is_told_with_its_hint(sidecar: Sidecar, page: Page) -> None:
+    sidecar.answer = NotAnsweredError("the pulse is full", "free /dev/shm")
+    sidecar.board.update([snapshot(KEY)])
+    await page.until("document.querySelector('button')")
+    await page.run("document.querySelector('.card button').click()")
+    await page.until("document.querySelector('.said').textContent === 'the pulse is full; try: free /dev/shm'")
+
+
+async def test_an_ended_process_cannot_be_asked(sidecar: Sidecar, page: Page) -> None:
+    sidecar.board.update([snapshot(KEY, "dead")])
+    await page.until("document.querySelector('.card button')?.disabled")
+
+
+async def test_a_lost_sidecar_is_told_and_found_again(sidecar: Sidecar, page: Page) -> None:
+    sidecar.board.update([snapshot(KEY)])
+    await page.until("document.getElementById('connection').textContent === 'live'")
+    port = int(sidecar.server.url.rpartition(":")[2])
+    await sidecar.server.close()
+    await page.until("!document.getElementById('lost').hidden")
+    assert "Connection lost, retrying" in await page.text()
+    await shot(page, "lost")
+    sidecar.board.update([snapshot(KEY, "silent")])
+    await sidecar.start(port)
+    await page.until("document.getElementById('lost').hidden")
+    await page.until("document.querySelector('.card .state').textContent === 'silent'")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False), (360, True)])
+async def test_nothing_is_wider_than_the_screen(browser: Browser, sidecar: Sidecar, width: int, dark: bool) -> None:
+    sidecar.board.update([hostile_snapshot(), snapshot("13-1", "starting", boot="starting", boot_duration=None)])
+    sidecar.board.add([], [log("x" * 500, attributes={"code.stacktrace": "y" * 500}), dump_log(), group_log(0, 5)])
+    page = await browser.open(width, 800, dark=dark)
+    await page.goto(sidecar.server.url)
+    await page.until("document.querySelectorAll('.card').length === 2")
+    assert await page.run("document.documentElement.scrollWidth") == width
+    ground = await page.run("getComputedStyle(document.body).backgroundColor")
+    assert ground == ("rgb(18, 21, 27)" if dark else "rgb(244, 245, 247)")
+    await shot(page, f"{width}-{'dark' if dark else 'light'}")
+    await page.close()
+
+
+async def test_a_missing_browser_names_the_script_that_installs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFESIGN_TEST_CHROMIUM", "/nowhere/chromium")
+    with pytest.raises(BrowserError, match=r"tests/tools/chromium\.sh"):
+        chromium_path()
