@@ -20,7 +20,7 @@ def test_zeros_before_anything_happened(resource: Resource, snapshot: Callable[.
     data = store.collect().data
     assert dict(data.resource_metrics[0].resource.attributes) == resource.attributes
     assert values(data, "lifesign.heartbeats") == {(): 0}
-    assert values(data, "lifesign.export.queue.dead_letter") == {(): 0}
+    assert values(data, "lifesign.export.rejected") == {(): 0}
     assert values(data, "lifesign.spool.size") == {(): 0}
     assert values(data, "lifesign.records.dropped") == {
         named(lifesign__reason="ring"): 0,
@@ -84,7 +84,7 @@ def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., S
     assert values(data, "lifesign.spool.size") == {(): 321}
     assert values(data, "lifesign.export.retries") == {(): 9}
     assert values(data, "lifesign.export.age") == {(): 2.5}
-    assert values(data, "lifesign.export.queue.dead_letter") == {(): 4}
+    assert values(data, "lifesign.export.rejected") == {(): 4}
     assert values(data, "lifesign.events") == {
         named(lifesign__event__name="order"): 3,
         (("lifesign.event.name", "order"), ("user_agent.synthetic.type", "test")): 2,
@@ -170,7 +170,7 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         "lifesign.spool.size": ("Gauge", "By"),
         "lifesign.export.retries": ("Sum", "{attempt}"),
         "lifesign.export.age": ("Gauge", "s"),
-        "lifesign.export.queue.dead_letter": ("Sum", "{record}"),
+        "lifesign.export.rejected": ("Sum", "{record}"),
         "lifesign.dry_run.events": ("Sum", "{event}"),
         "lifesign.dry_run.skipped": ("Sum", "{event}"),
         "lifesign.dry_run.lag": ("Gauge", "s"),

@@ -190,7 +190,7 @@ def assert_metrics(points: list[Any]) -> None:
         "lifesign.spool.size": ("gauge", "By"),
         "lifesign.export.retries": ("sum", "{attempt}"),
         "lifesign.export.age": ("gauge", "s"),
-        "lifesign.export.queue.dead_letter": ("sum", "{record}"),
+        "lifesign.export.rejected": ("sum", "{record}"),
         "lifesign.dry_run.events": ("sum", "{event}"),
         "lifesign.dry_run.skipped": ("sum", "{event}"),
         "lifesign.dry_run.lag": ("gauge", "s"),

@@ -113,7 +113,7 @@ class Books:
             told = sum(self._reported[service].values())
             counted["spool"] = max(counted["spool"], values["spool"])
             counted["invalid"] = max(counted["invalid"], values["invalid"] - told)
-        elif metric["name"] == "lifesign.export.queue.dead_letter":
+        elif metric["name"] == "lifesign.export.rejected":
             counted["rejected"] = max(counted["rejected"], values[""])
         elif metric["name"] == "lifesign.heartbeats":
             self.beats[service] = values[""]
