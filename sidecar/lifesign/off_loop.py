@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
-from typing import Callable, TypeVar
+from typing import Callable, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
-async def off_loop(function: Callable[[], T]) -> T:
+async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of `function`, called in a daemon thread of its own.
 
     The event loop's own executor waits for its threads when the process ends: one hanging call would
     hold the exit up. Cancelled, this returns at once and the thread is left behind.
+
+    Raises:
+        Exception: what `function` raises; `OSError` where no thread can be started.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def finish(result: T | None, error: BaseException | None) -> None:
+    def finish(result: T | None, error: Exception | None) -> None:
         if future.cancelled():
             return
         if error is not None:
@@ -28,15 +33,25 @@ async def off_loop(function: Callable[[], T]) -> T:
 
     def call() -> None:
         result: T | None = None
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
-            result = function()
-        except Exception as caught:  # noqa: BLE001 - it is raised again where the result is awaited
-            error = caught
+            result = function(*args, **kwargs)
+        except BaseException as caught:  # noqa: BLE001 - it is raised again where the result is awaited
+            error = _fit_for_a_future(caught)
         try:
             loop.call_soon_threadsafe(finish, result, error)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 
-    threading.Thread(target=call, name="lifesign-export", daemon=True).start()
+    try:
+        threading.Thread(target=call, name="lifesign-off-loop", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, f"no thread: {error}") from None
     return await future
+
+
+def _fit_for_a_future(error: BaseException) -> Exception:
+    """A future takes no `StopIteration`, and what is no `Exception`, such as `SystemExit`, would end the event loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")

@@ -13,48 +13,47 @@ from typing import AsyncIterator, Awaitable, Callable
 import pytest
 
 from lifesign.export.delivery import Delivery
-from lifesign.export.otlp import backoff
-from lifesign.export.otlp.backoff import Backoff
-from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp import channel
+from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.exporters import open_exporters
-from lifesign.export.otlp.off_loop import off_loop
 from lifesign.export.queue.spool import Spool
+from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.made.spools import append
 from support.otlp_server import Answer, HttpServer, partial
 
 
 class Pump:
-    def __init__(self, spool: Spool, lane: Lane) -> None:
+    def __init__(self, spool: Spool, channel: Channel) -> None:
         self.spool = spool
-        self.lane = lane
+        self.channel = channel
 
     async def emptied(self) -> None:
         await asyncio.wait_for(self._emptied(), 3)
 
     async def _emptied(self) -> None:
-        while not self.spool.empty:
+        while self.spool.size:
             await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
 async def pumping(directory: Path, url: str, kind: str = "traces") -> AsyncIterator[Pump]:
     spool = await Spool.open(directory, 1 << 20)
-    lane = Lane(open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": url})[kind])
-    delivery = Delivery(spool, lane)
+    channel = Channel(open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": url})[kind])
+    delivery = Delivery(spool, channel)
     task = asyncio.create_task(delivery.run())
     try:
-        yield Pump(spool, lane)
+        yield Pump(spool, channel)
     finally:
         delivery.finish()
         await asyncio.wait_for(task, 3)
-        lane.exporter.shutdown()
+        channel.exporter.shutdown()
         await spool.close()
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST", 0.003)
+    monkeypatch.setattr(channel, "FIRST", 0.003)
 
 
 async def test_spans_arrive_with_their_resource(
@@ -79,7 +78,7 @@ async def test_log_records_arrive_after_as_many_attempts_as_it_takes(
     async with pumping(tmp_path, collector.url, "logs") as pump:
         await append(pump.spool, [resource], [log(2)])
         await pump.emptied()
-        assert (pump.lane.error, pump.lane.age, pump.lane.retries) == (None, 0.0, 3)
+        assert (pump.channel.error, pump.channel.age, pump.channel.retries) == (None, 0.0, 3)
     assert len(collector.of("logs")) == 4
     assert caplog.text.count("logs do not reach") == 1, "said once"
     assert "logs reach http://127.0.0.1" in caplog.text
@@ -94,8 +93,8 @@ async def test_nothing_is_committed_before_it_is_delivered(
         while len(collector.of("logs")) < 2:
             await asyncio.sleep(0.002)
         assert pump.spool.size > 0
-        assert pump.lane.error is not None
-        assert pump.lane.age > 0
+        assert pump.channel.error is not None
+        assert pump.channel.age > 0
     collector.requests.clear()
     collector._scripts.clear()
     async with pumping(tmp_path, collector.url, "logs") as pump:
@@ -137,7 +136,7 @@ async def test_what_is_refused_is_counted_and_set_aside(
     assert [line["why"].rpartition(": ")[2] for line in aside[1:3]] == ["HTTP 400 Bad Request", "no such name"]
     assert "cannot be delivered" in caplog.text
     assert len(collector.requests) == 2, "never again"
-    assert pump.lane.retries == 0
+    assert pump.channel.retries == 0
     async with pumping(tmp_path, collector.url) as pump:
         assert pump.spool.rejected == 3, "counted over all lives"
 
@@ -201,7 +200,7 @@ async def test_it_outlives_an_error(
 
 
 def test_waits_double_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST", 0.5)
+    monkeypatch.setattr(channel, "FIRST", 0.5)
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     waits = Backoff()
     assert [waits.next(None) for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
@@ -239,5 +238,5 @@ def test_a_call_that_outlives_the_loop_is_harmless() -> None:
     asyncio.run(leave())
     release.set()
     for thread in threading.enumerate():
-        if thread.name == "lifesign-export":
+        if thread.name == "lifesign-off-loop":
             thread.join()

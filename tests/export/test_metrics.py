@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
-from lifesign.export.instruments import Own
+from lifesign.export.instruments import ExportStats
 from lifesign.watch.telemetry import DryRunReading, EventReading, PostconditionReading, Resource, Snapshot
 from support.made.points import made, named, points, values
 
@@ -58,7 +58,7 @@ def test_how_the_boot_went(
 
 
 def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:
-    store = made(Own(spool_size=321, retries=9, age=2.5, rejected=4, dropped={"spool": 5, "invalid": 6}))
+    store = made(ExportStats(spool_size=321, retries=9, age=2.5, rejected=4, dropped={"spool": 5, "invalid": 6}))
     store.observe(
         [
             snapshot(

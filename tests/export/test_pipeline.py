@@ -48,8 +48,8 @@ async def test_everything_arrives_on_close(
     snapshot: Callable[..., Snapshot],
 ) -> None:
     async with piping(collector.url, tmp_path) as pipeline:
-        pipeline.put([resource], [span(1), log(2)])
-        pipeline.observe([snapshot(beats=5)])
+        pipeline.emit([resource], [span(1), log(2)])
+        pipeline.publish([snapshot(beats=5)])
         assert collector.of("metrics") == []
     assert [s.name for s in collector.spans()] == ["span 1"]
     assert [r.body.string_value for r in collector.logs()] == ["log 2"]
@@ -62,8 +62,8 @@ async def test_metrics_go_out_on_their_own_clock(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
-        pipeline.put([resource], [])
-        pipeline.observe([snapshot()])
+        pipeline.emit([resource], [])
+        pipeline.publish([snapshot()])
         await until(lambda: len(collector.of("metrics")) >= 3)
         assert pipeline.status().last_success_age is not None
 
@@ -72,11 +72,11 @@ async def test_a_tombstone_is_sent_at_once(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
-        pipeline.put([resource], [])
-        pipeline.observe([snapshot()])
-        pipeline.observe([snapshot(state="stopped", alive=False, expected=False)])
+        pipeline.emit([resource], [])
+        pipeline.publish([snapshot()])
+        pipeline.publish([snapshot(state="stopped", alive=False, expected=False)])
         await until(lambda: collector.of("metrics"))
-        pipeline.observe([snapshot(state="stopped", alive=False, expected=False)])
+        pipeline.publish([snapshot(state="stopped", alive=False, expected=False)])
         await asyncio.sleep(0.02)
         [request] = collector.of("metrics")
     [expected] = [
@@ -96,15 +96,15 @@ async def test_metrics_have_one_attempt_each(
 ) -> None:
     collector.script("metrics", Answer(503), Answer(400))
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
-        pipeline.put([resource], [])
-        pipeline.observe([snapshot()])
+        pipeline.emit([resource], [])
+        pipeline.publish([snapshot()])
         await until(lambda: collector.of("metrics"))
         await until(lambda: pipeline.status().errors)
         [error] = pipeline.status().errors
         assert error == f"metrics to {collector.url}/v1/metrics: HTTP 503 Service Unavailable"
         await until(lambda: len(collector.of("metrics")) == 3)
         await until(lambda: not pipeline.status().errors)
-        assert pipeline.status().own.rejected == 0
+        assert pipeline.status().stats.rejected == 0
     assert caplog.text.count("metrics do not reach") == 1
 
 
@@ -114,8 +114,8 @@ async def test_one_whose_metrics_cannot_be_encoded_does_not_take_those_of_others
     resources = [Resource(f"{number}-abc", {"service.name": f"shop {number}"}) for number in range(5)]
     collector.script("metrics", Answer(413))  # a request that is too large is halved, too
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
-        pipeline.put(resources, [])
-        pipeline.observe([snapshot(key=one.key, tasks=1 << 70 if one.key == "3-abc" else 4) for one in resources])
+        pipeline.emit(resources, [])
+        pipeline.publish([snapshot(key=one.key, tasks=1 << 70 if one.key == "3-abc" else 4) for one in resources])
     arrived = [
         of_resource.resource.attributes[0].value.string_value
         for request in collector.of("metrics")
@@ -130,8 +130,8 @@ async def test_the_last_push_is_tried_again(
 ) -> None:
     collector.script("metrics", Answer(503), Answer(503))
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
-        pipeline.put([resource], [])
-        pipeline.observe([snapshot()])
+        pipeline.emit([resource], [])
+        pipeline.publish([snapshot()])
     assert len(collector.of("metrics")) == 3
     assert not pipeline.status().errors
 
@@ -140,9 +140,9 @@ async def test_a_process_that_is_gone_has_a_last_say(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.01") as pipeline:
-        pipeline.put([resource], [])
-        pipeline.observe([snapshot()])
-        pipeline.observe([])
+        pipeline.emit([resource], [])
+        pipeline.publish([snapshot()])
+        pipeline.publish([])
         await until(lambda: collector.of("metrics"))
         await asyncio.sleep(0.03)
     assert len(collector.of("metrics")) == 1
@@ -153,13 +153,13 @@ async def test_a_dead_collector_does_not_hold_the_exit(
     tmp_path: Path, resource: Resource, span: Callable[..., Span], snapshot: Callable[..., Snapshot]
 ) -> None:
     async with piping("http://127.0.0.1:1", tmp_path, timeout=60) as pipeline:
-        pipeline.put([resource], [span(1)])
-        pipeline.observe([snapshot()])
+        pipeline.emit([resource], [span(1)])
+        pipeline.publish([snapshot()])
         await until(lambda: pipeline.status().errors)
         began = time.monotonic()
     assert time.monotonic() - began < 30  # half of what it was given
     left = pipeline.status()
-    assert left.own.spool_size > 0
+    assert left.stats.spool_size > 0
     assert left.last_success_age is None
     assert left.errors[0] == "traces to http://127.0.0.1:1/v1/traces: Connection refused"
 
@@ -173,13 +173,13 @@ async def test_a_hanging_collector_does_not_hold_the_exit(
     snapshot: Callable[..., Snapshot],
 ) -> None:
     async with piping(silence, tmp_path, timeout=0.04) as pipeline:
-        pipeline.put([resource], [span(1)])
-        pipeline.observe([snapshot()])
+        pipeline.emit([resource], [span(1)])
+        pipeline.publish([snapshot()])
         await asyncio.sleep(0.01)
         began = time.monotonic()
     assert 0.03 < time.monotonic() - began < 0.6
     async with piping(collector.url, tmp_path) as pipeline:
-        await until(lambda: pipeline.status().own.spool_size == 0)
+        await until(lambda: pipeline.status().stats.spool_size == 0)
     assert [s.name for s in collector.spans()] == ["span 1"], "the rest stayed in the spool"
 
 
@@ -188,10 +188,10 @@ async def test_what_is_not_exported_is_not_spooled(
 ) -> None:
     off = {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}
     async with piping(collector.url, tmp_path, **off) as pipeline:
-        pipeline.put([resource], [span(1)])
-        pipeline.observe([])
-        assert pipeline.status().own.spool_size == 0
-        pipeline.put([resource], [log(1)])
+        pipeline.emit([resource], [span(1)])
+        pipeline.publish([])
+        assert pipeline.status().stats.spool_size == 0
+        pipeline.emit([resource], [log(1)])
     assert [kind for kind, _ in collector.requests] == ["logs"]
     assert pipeline.status().endpoints == {"logs": f"{collector.url}/v1/logs"}
 
@@ -201,16 +201,16 @@ async def test_a_kind_that_is_not_taken_holds_up_no_other(
 ) -> None:
     collector.script("logs", *[Answer(404)] * 100)
     async with piping(collector.url, tmp_path, timeout=0.5) as pipeline:
-        pipeline.put([resource], [log(1)])
+        pipeline.emit([resource], [log(1)])
         await until(lambda: pipeline.status().errors)
         for number in range(3):
-            pipeline.put([resource], [span(number), log(number)])
+            pipeline.emit([resource], [span(number), log(number)])
             await until(lambda number=number: len(collector.spans()) == number + 1)
-        assert await pipeline.settle()
+        assert await pipeline.flush()
         status = pipeline.status()
-        assert status.own.spool_size > 0
-        assert status.own.age > 0
-        assert status.own.retries == len(collector.of("logs"))
+        assert status.stats.spool_size > 0
+        assert status.stats.age > 0
+        assert status.stats.retries == len(collector.of("logs"))
         assert status.summary().startswith("last success 0.")
 
 
@@ -232,7 +232,7 @@ async def test_without_a_place_on_disk_it_says_so_and_goes_on(
     (tmp_path / "file").write_text("")
     async with piping(collector.url, None, XDG_STATE_HOME=str(tmp_path / "file")) as pipeline:
         assert pipeline.status().spool_dir is None
-        pipeline.put([resource], [span(1)])
+        pipeline.emit([resource], [span(1)])
     assert "in memory only" in caplog.text
     assert len(collector.spans()) == 1
 
@@ -253,6 +253,6 @@ def test_a_malformed_endpoint_is_told_at_once() -> None:
 
 async def test_resources_are_not_kept_for_ever(tmp_path: Path, collector: HttpServer) -> None:
     async with piping(collector.url, tmp_path) as pipeline:
-        pipeline.put([Resource(str(n), {}) for n in range(RESOURCES_MAX + 10)], [])
+        pipeline.emit([Resource(str(n), {}) for n in range(RESOURCES_MAX + 10)], [])
         assert len(pipeline._resources) == RESOURCES_MAX
         assert "9" not in pipeline._resources

@@ -10,8 +10,7 @@ from opentelemetry.sdk.resources import Resource as SdkResource
 
 from lifesign.export.complaint import Complaint
 from lifesign.export.otlp import encode
-from lifesign.export.otlp.backoff import Backoff
-from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.outcome import Delivered, Refused
 from lifesign.export.queue.spool import Batch, Spool
 from lifesign.watch.telemetry import Signal, Span
@@ -22,11 +21,11 @@ _logger = logging.getLogger("lifesign")
 
 
 class Delivery:
-    """Delivers what is in `spool` by `lane`."""
+    """Delivers what is in `spool` by `channel`."""
 
-    def __init__(self, spool: Spool, lane: Lane) -> None:
+    def __init__(self, spool: Spool, channel: Channel) -> None:
         self._spool = spool
-        self._lane = lane
+        self._channel = channel
         self._closing = asyncio.Event()
         self._undeliverable = Complaint()
         self._unreadable = Complaint()
@@ -76,10 +75,10 @@ class Delivery:
         return not items or await self._send(items)
 
     async def _send(self, items: Sequence[tuple[Signal, Any]]) -> bool:
-        lane = self._lane
-        target = lane.exporter.target
+        channel = self._channel
+        target = channel.exporter.target
         while True:
-            outcome = await lane.attempt([item for _, item in items])
+            outcome = await channel.attempt([item for _, item in items])
             if isinstance(outcome, Delivered):
                 return True
             if isinstance(outcome, Refused):
@@ -90,7 +89,7 @@ class Delivery:
                 count = len(items) if outcome.count is None else outcome.count
                 await self._reject([signal for signal, _ in items], count, why)
                 return True
-            lane.complaint.say(
+            channel.complaint.say(
                 "%s do not reach %s: %s; %d bytes wait in the spool, trying again",
                 target.kind,
                 target.shown,
@@ -99,7 +98,7 @@ class Delivery:
             )
             if self._closing.is_set():
                 return False
-            await self._pause(lane.backoff.next(outcome.after))
+            await self._pause(channel.backoff.next(outcome.after))
 
     async def _reject(self, signals: Sequence[Signal], count: int, why: str) -> None:
         self._undeliverable.say("%d of %d records cannot be delivered: %s", count, len(signals), why)

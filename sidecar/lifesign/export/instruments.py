@@ -5,7 +5,7 @@ All but the histogram are observable: they read the newest snapshot when they ar
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Union
+from typing import Callable, Iterable, Iterator, Mapping, NamedTuple
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
@@ -18,11 +18,10 @@ DELAY_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 _SYNTHETIC = {semconv.SYNTHETIC_TYPE: semconv.SYNTHETIC_TEST}
 
-Number = Union[int, float]
 Points = Iterator[Observation]
 
 
-class Own(NamedTuple):
+class ExportStats(NamedTuple):
     """What the sidecar says of itself; it stands beside the metrics of every process, whose telemetry it vouches for.
 
     `dropped` counts by reason (``spool``, ``invalid``), `rejected` in records, `spool_size` in bytes, `retries` in
@@ -42,12 +41,12 @@ class Instruments:
     Args:
         meter: of a provider that has the process's resource.
         snapshot: the first one of the process.
-        own: asked at each collection.
+        stats: asked at each collection.
     """
 
-    def __init__(self, meter: Meter, snapshot: Snapshot, own: Callable[[], Own]) -> None:
+    def __init__(self, meter: Meter, snapshot: Snapshot, stats: Callable[[], ExportStats]) -> None:
         self.snapshot = snapshot
-        self._own = own
+        self._stats = stats
         counter, gauge = meter.create_observable_counter, meter.create_observable_gauge
         counter(semconv.HEARTBEATS, [_as_callback(self._heartbeats)], "{heartbeat}", "Beats of the event loop")
         gauge(semconv.HEARTBEAT_AGE, [_as_callback(self._heartbeat_age)], "s", "Time since the newest beat")
@@ -139,22 +138,22 @@ class Instruments:
             yield Observation(int(check.passed), {semconv.POSTCONDITION_NAME: check.name, **_SYNTHETIC})
 
     def _dropped(self) -> Points:
-        own = self._own().dropped
+        stats = self._stats().dropped
         for reason in ("ring", "spool", "invalid"):
-            count = self.snapshot.dropped.get(reason, 0) + own.get(reason, 0)
+            count = self.snapshot.dropped.get(reason, 0) + stats.get(reason, 0)
             yield Observation(count, {semconv.REASON: reason})
 
     def _spool_size(self) -> Points:
-        yield Observation(self._own().spool_size)
+        yield Observation(self._stats().spool_size)
 
     def _retries(self) -> Points:
-        yield Observation(self._own().retries)
+        yield Observation(self._stats().retries)
 
     def _export_age(self) -> Points:
-        yield Observation(self._own().age)
+        yield Observation(self._stats().age)
 
     def _rejected(self) -> Points:
-        yield Observation(self._own().rejected)
+        yield Observation(self._stats().rejected)
 
     def _dry_run(self) -> Points:
         if self.snapshot.dry_run is not None:

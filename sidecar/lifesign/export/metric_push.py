@@ -13,9 +13,9 @@ from typing import Sequence
 from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics
 
 from lifesign.export.metrics import Metrics
-from lifesign.export.otlp.channel import Lane
-from lifesign.export.otlp.off_loop import off_loop
+from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
+from lifesign.off_loop import off_loop
 
 _LAST_PAUSES = (0.1, 0.4)  # seconds between the attempts of the last push
 
@@ -25,8 +25,8 @@ _logger = logging.getLogger("lifesign")
 class MetricPush:
     """Sends what `metrics` collects every `interval` seconds, and at once when `now` is called."""
 
-    def __init__(self, metrics: Metrics, lane: Lane, interval: float) -> None:
-        self.lane = lane
+    def __init__(self, metrics: Metrics, channel: Channel, interval: float) -> None:
+        self.channel = channel
         self.metrics = metrics
         self._interval = interval
         self._due = asyncio.Event()
@@ -81,13 +81,13 @@ class MetricPush:
         if isinstance(outcome, Refused):
             # Points that were refused will not be taken later either, not even the last ones of a process.
             self.metrics.forget(collection.gone)
-        target = self.lane.exporter.target
-        self.lane.complaint.say("metrics do not reach %s: %s", target.shown, outcome.why)
+        target = self.channel.exporter.target
+        self.channel.complaint.say("metrics do not reach %s: %s", target.shown, outcome.why)
         return isinstance(outcome, Refused)
 
     async def _send(self, of_resources: Sequence[ResourceMetrics]) -> Outcome:
         """Sends them in one request, or in halves where it is the request that fails: one must not cost the others."""
-        outcome = await self.lane.attempt(MetricsData(of_resources))
+        outcome = await self.channel.attempt(MetricsData(of_resources))
         if not (isinstance(outcome, Refused) and outcome.divisible and len(of_resources) > 1):
             return outcome
         middle = len(of_resources) // 2

@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from lifesign import semconv
-from lifesign.export.instruments import Instruments, Own
+from lifesign.export.instruments import ExportStats, Instruments
 from lifesign.export.otlp import encode
 from lifesign.watch.telemetry import Resource, Snapshot
 
@@ -36,12 +36,12 @@ class Metrics:
 
     Args:
         preferences: temporality and aggregation by kind of instrument, as the exporter wants them.
-        own: what the sidecar says of itself.
+        stats: what the sidecar says of itself.
     """
 
-    def __init__(self, preferences: tuple[Any, Any], own: Callable[[], Own]) -> None:
+    def __init__(self, preferences: tuple[Any, Any], stats: Callable[[], ExportStats]) -> None:
         self._preferences = preferences
-        self._own = own
+        self._stats = stats
         self._processes: dict[str, _Process] = {}
 
     def observe(self, snapshots: Sequence[Snapshot], resources: Mapping[str, Resource]) -> None:
@@ -53,7 +53,7 @@ class Metrics:
                 resource = resources.get(snapshot.key)
                 if resource is None:
                     continue
-                process = _Process(resource, snapshot, self._preferences, self._own)
+                process = _Process(resource, snapshot, self._preferences, self._stats)
                 self._processes[snapshot.key] = process
             process.gone_since = None
             process.instruments.show(snapshot)
@@ -108,7 +108,7 @@ class _Reader(MetricReader):
 
 class _Process:
     def __init__(
-        self, resource: Resource, snapshot: Snapshot, preferences: tuple[Any, Any], own: Callable[[], Own]
+        self, resource: Resource, snapshot: Snapshot, preferences: tuple[Any, Any], stats: Callable[[], ExportStats]
     ) -> None:
         temporality, aggregation = preferences
         self._reader = _Reader(preferred_temporality=temporality, preferred_aggregation=aggregation)
@@ -122,7 +122,7 @@ class _Process:
         meter = provider.get_meter(semconv.SCOPE, semconv.VERSION)
         self._provider = provider  # the reader's hold on it is weak
         self._started = time.time_ns() - int(snapshot.uptime * 1e9)
-        self.instruments = Instruments(meter, snapshot, own)
+        self.instruments = Instruments(meter, snapshot, stats)
         self.gone_since: float | None = None  # monotonic seconds
 
     def collect(self) -> Sequence[ResourceMetrics]:

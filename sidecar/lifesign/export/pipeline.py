@@ -14,15 +14,16 @@ import msgspec
 from lifesign.errors import SpoolError
 from lifesign.export.complaint import Complaint
 from lifesign.export.delivery import Delivery
-from lifesign.export.instruments import Own
+from lifesign.export.instruments import ExportStats
 from lifesign.export.metric_push import MetricPush
 from lifesign.export.metrics import Metrics
-from lifesign.export.otlp.channel import Lane
+from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.targets import LOGS, METRICS, TRACES
-from lifesign.export.queue.lock import Tenancy, default_directory, first_free, refusal
 from lifesign.export.queue.spool import Spool
+from lifesign.export.queue.spool_lock import SpoolLock, default_directory, first_free, refusal
 from lifesign.judge.states import ENDED
+from lifesign.off_loop import off_loop
 from lifesign.settings import Settings
 from lifesign.watch.telemetry import Resource, Signal, Snapshot, Span
 
@@ -45,15 +46,15 @@ class Status(msgspec.Struct, frozen=True):
     spool_dir: str | None
     last_success_age: float | None
     errors: tuple[str, ...]
-    own: Own
+    stats: ExportStats
 
     def summary(self) -> str:
         """One line for a person."""
-        own, age = self.own, self.last_success_age
+        stats, age = self.stats, self.last_success_age
         last = "nothing delivered yet" if age is None else f"last success {age:.1f} s ago"
-        counts = f"{own.retries} retries, {own.rejected} rejected"
-        dropped = ", ".join(f"{count} dropped ({reason})" for reason, count in own.dropped.items())
-        return f"{last}, {own.spool_size} bytes wait, {counts}, {dropped}"
+        counts = f"{stats.retries} retries, {stats.rejected} rejected"
+        dropped = ", ".join(f"{count} dropped ({reason})" for reason, count in stats.dropped.items())
+        return f"{last}, {stats.spool_size} bytes wait, {counts}, {dropped}"
 
 
 class Pipeline:
@@ -75,9 +76,9 @@ class Pipeline:
         self._ended: set[str] = set()
         self._push: MetricPush | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._tenancy: Tenancy | None = None
+        self._lock: SpoolLock | None = None
         self._spools: dict[str, Spool] = {}
-        self._lanes: dict[str, Lane] = {}
+        self._channels: dict[str, Channel] = {}
         self._deliveries: list[Delivery] = []
         self._standing = Complaint()
 
@@ -88,30 +89,30 @@ class Pipeline:
             SpoolHeldError: another sidecar uses the spool directory that the settings name.
             SpoolError: a spool cannot be used; SpoolFailedError where another start may find it better.
         """
-        self._tenancy = await asyncio.to_thread(self._find_place)
-        self._lanes = {kind: Lane(exporter) for kind, exporter in self._exporters.items()}
-        kinds = [kind for kind in (TRACES, LOGS) if kind in self._lanes]
+        self._lock = await off_loop(self._find_place)
+        self._channels = {kind: Channel(exporter) for kind, exporter in self._exporters.items()}
+        kinds = [kind for kind in (TRACES, LOGS) if kind in self._channels]
         for kind in kinds:
             # Each has a spool of its own, so that a kind the Collector does not take neither holds up nor
             # pushes out the other.
-            folder = await asyncio.to_thread(self._tenancy.folder, kind) if self._tenancy is not None else None
+            folder = await off_loop(self._lock.folder, kind) if self._lock is not None else None
             try:
                 spool = await Spool.open(folder, self._settings.spool_size // len(kinds))
             except OSError as error:
                 raise refusal(folder or Path(), error) from None
             self._spools[kind] = spool
-            delivery = Delivery(spool, self._lanes[kind])
+            delivery = Delivery(spool, self._channels[kind])
             self._deliveries.append(delivery)
             self._tasks.append(asyncio.create_task(delivery.run(), name=f"lifesign-{kind}"))
-        if METRICS in self._lanes:
-            lane = self._lanes[METRICS]
-            metrics = Metrics(lane.exporter.preferences(), self._own)
-            self._push = MetricPush(metrics, lane, self._settings.metric_interval)
+        if METRICS in self._channels:
+            channel = self._channels[METRICS]
+            metrics = Metrics(channel.exporter.preferences(), self._stats)
+            self._push = MetricPush(metrics, channel, self._settings.metric_interval)
             self._tasks.append(asyncio.create_task(self._push.run(), name="lifesign-metrics"))
 
-    def _find_place(self) -> Tenancy | None:
+    def _find_place(self) -> SpoolLock | None:
         if self._settings.spool_dir is not None:
-            return Tenancy(Path(self._settings.spool_dir))
+            return SpoolLock(Path(self._settings.spool_dir))
         try:
             return first_free(default_directory(self._environ), os.path.abspath(self._settings.dir or ""))
         except SpoolError as error:
@@ -121,8 +122,8 @@ class Pipeline:
             )
             return None
 
-    def put(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
-        """Takes signals on their way; they wait in memory until the disk has them (see `settle`).
+    def emit(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
+        """Takes signals on their way; they wait in memory until the disk has them (see `flush`).
 
         Args:
             resources: at least those that `signals` refer to. The metrics of a process begin when its
@@ -140,15 +141,15 @@ class Pipeline:
             if wanted:
                 spool.put(resources, wanted)
 
-    async def settle(self) -> bool:
+    async def flush(self) -> bool:
         """Sees what was put so far to disk; whether a kill would lose nothing of it, or it was never to be there."""
-        return all(await asyncio.gather(*(spool.settle() for spool in self._spools.values())))
+        return all(await asyncio.gather(*(spool.flush() for spool in self._spools.values())))
 
-    def roomy(self) -> bool:
+    def has_room(self) -> bool:
         """Whether more may be put: no disk is far behind."""
-        return all(spool.roomy for spool in self._spools.values())
+        return all(spool.has_room for spool in self._spools.values())
 
-    def observe(self, snapshots: Sequence[Snapshot]) -> None:
+    def publish(self, snapshots: Sequence[Snapshot]) -> None:
         """Takes the newest state of all processes; when one has newly ended its tombstone is sent at once."""
         standstill = self._standstill()
         if standstill is not None:
@@ -165,16 +166,16 @@ class Pipeline:
 
     def status(self) -> Status:
         """How it is doing now."""
-        successes = [lane.last_success for lane in self._lanes.values() if lane.last_success is not None]
+        successes = [channel.last_success for channel in self._channels.values() if channel.last_success is not None]
         return Status(
             endpoints={kind: exporter.target.shown for kind, exporter in self._exporters.items()},
-            spool_dir=str(self._tenancy.directory) if self._tenancy is not None else None,
+            spool_dir=str(self._lock.directory) if self._lock is not None else None,
             last_success_age=time.monotonic() - max(successes) if successes else None,
             errors=(
-                *(lane.error for lane in self._lanes.values() if lane.error is not None),
+                *(channel.error for channel in self._channels.values() if channel.error is not None),
                 *filter(None, [self._standstill()]),
             ),
-            own=self._own(),
+            stats=self._stats(),
         )
 
     async def close(self, timeout: float) -> None:
@@ -201,19 +202,19 @@ class Pipeline:
                 "lifesign: the spool's disk does not answer: what it did not take is told again by the next sidecar, "
                 "where the run directory is still there"
             )
-        elif self._tenancy is not None:
-            self._tenancy.end()
+        elif self._lock is not None:
+            self._lock.end()
 
     def _standstill(self) -> str | None:
         seconds = max((spool.standstill for spool in self._spools.values()), default=0.0)
         return f"the spool's disk has not answered for {seconds:.0f} s" if seconds > _STANDSTILL else None
 
-    def _own(self) -> Own:
-        spools, lanes = self._spools.values(), self._lanes.values()
-        return Own(
+    def _stats(self) -> ExportStats:
+        spools, channels = self._spools.values(), self._channels.values()
+        return ExportStats(
             spool_size=sum(spool.size for spool in spools),
-            retries=sum(lane.retries for lane in lanes),
-            age=max((lane.age for lane in lanes), default=0.0),
+            retries=sum(channel.retries for channel in channels),
+            age=max((channel.age for channel in channels), default=0.0),
             rejected=sum(spool.rejected for spool in spools),
             dropped={reason: sum(spool.dropped[reason] for spool in spools) for reason in ("spool", "invalid")},
         )

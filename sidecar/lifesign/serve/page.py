@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lifesign.errors import LifesignError, NotWatchedError
+from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
 from lifesign.serve.guard import LocalOnly, SmallRequests
 
@@ -74,7 +75,7 @@ class _Page:
 
     async def dump(self, request: Request) -> Response:
         try:
-            number = await asyncio.to_thread(self._request_dump, request.path_params["key"])
+            number = await off_loop(self._request_dump, request.path_params["key"])
         except NotWatchedError as error:
             return _refused(error, 404)
         except LifesignError as error:

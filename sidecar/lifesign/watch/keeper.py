@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import Awaitable, Callable
 
+from lifesign.off_loop import off_loop
 from lifesign.watch.cursors import Cursors
 from lifesign.watch.dead_letter import Rejected
 
@@ -64,7 +65,7 @@ class Keeper:
             if not await self._settle():
                 return  # the next note is another try
             if self._rejected.waiting or not self._cursors.are_saved(content):  # no thread for each idle look
-                await asyncio.to_thread(self._write, content)
+                await off_loop(self._write, content)
             self.kept = number
 
     def _write(self, content: bytes) -> None:

@@ -19,7 +19,7 @@ from types import FrameType
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
-from lifesign.export.instruments import Own
+from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
 from lifesign.watch.telemetry import EventReading, PostconditionReading, Resource, Snapshot
 
@@ -51,7 +51,7 @@ def template() -> bytes:
         postconditions=(PostconditionReading("database connected", True, True, ""),), checkpoints=(),
         boot="complete", boot_duration=1.5, dropped={}, new_delays=(0.001,) * 50,
     )  # fmt: skip
-    metrics = Metrics((None, None), Own)
+    metrics = Metrics((None, None), ExportStats)
     metrics.observe([snapshot], {"7-abc": resource})
     request = encode_metrics(metrics.collect().data)
     for metric in request.resource_metrics[0].scope_metrics[0].metrics:

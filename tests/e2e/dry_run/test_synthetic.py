@@ -126,13 +126,13 @@ async def test_of_a_hundred_thousand_mixed_records_none_crosses_over(
     pipeline = Pipeline(Settings(environ=environ), environ)
     await pipeline.start()
     processes = [snapshot(number) for number in range(1, PROCESSES + 1)]
-    pipeline.put([Resource(one.key, {"service.instance.id": one.instance}) for one in processes], [])
+    pipeline.emit([Resource(one.key, {"service.instance.id": one.instance}) for one in processes], [])
     for start in range(0, SPANS, 1000):
         signals = [signal for number in range(start, start + 1000) for signal in mixed(rng, number)]
         for one in signals:
             sent[one.name if isinstance(one, Span) else one.body] += 1
-        pipeline.put([Resource("7-abc", {"service.name": "desk"})], signals)
-    pipeline.observe(processes)
+        pipeline.emit([Resource("7-abc", {"service.name": "desk"})], signals)
+    pipeline.publish(processes)
     await pipeline.close(120.0)
     routing_collector.stop()  # what it took is written
     assert sum(sent.values()) == SPANS + LOGS

@@ -16,7 +16,7 @@ async def test_what_goes_in_comes_out_in_order(
     tmp_path: Path, resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
 ) -> None:
     spool = await opened(tmp_path)
-    assert spool.empty
+    assert spool.size == 0
     full = span(1, parent="00000000000000aa", remote_parent=True, error="why", attributes={"a": [" é", "b"], "n": 1.5})
     await append(spool, [resource], [full, log(2)])
     await append(spool, [resource], [span(3)])
@@ -28,7 +28,7 @@ async def test_what_goes_in_comes_out_in_order(
     assert await spool.read(2) is first, "the same batch comes until it is committed"
     await spool.commit(first)
     assert await drained(spool) == ["span 3"]
-    assert spool.empty
+    assert spool.size == 0
     assert spool.dropped == {"spool": 0, "invalid": 0}
     await spool.close()
 

@@ -93,7 +93,7 @@ async def test_from_a_full_disk_they_are_delivered_out_of_memory(
         assert spool.size > 0
         await spool.commit(batch)
         assert await drained(spool) == ["span 3"]
-        assert spool.empty
+        assert spool.size == 0
     await spool.close()
 
 
@@ -159,10 +159,10 @@ async def test_what_is_in_memory_is_not_safe(tmp_path: Path, resource: Resource,
     with disk_full_at(20):
         assert not await append(spool, [resource], [span(2)])
         assert await drained(spool) == ["span 1", "span 2"]
-        assert await spool.settle()
+        assert await spool.flush()
         await append(spool, [resource], [span(3)])
         assert await spool.read(9) is not None
-        assert not await spool.settle(), "it is on its way and not there"
+        assert not await spool.flush(), "it is on its way and not there"
     await spool.close()
 
 
@@ -180,7 +180,7 @@ async def test_a_spool_that_is_deleted_under_us_is_counted_and_goes_on_in_memory
     await append(spool, [resource], [span(4)])
     await append(spool, [resource], [span(5)])
     assert "cannot be written (it was deleted)" in caplog.text
-    assert not await spool.settle()
+    assert not await spool.flush()
     # What was read from the file before it went is in memory anyway.
     names = await drained(spool)
     assert names == ["span 2", "span 3", "span 4", "span 5"]

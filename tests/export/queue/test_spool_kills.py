@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.export.queue.disk import Disk
+from lifesign.export.queue.disk import DiskQueue
 from lifesign.export.queue.segments import Segments
 from lifesign.export.queue.spool import Spool
 from lifesign.watch.telemetry import Resource, Span
@@ -124,7 +124,7 @@ async def test_what_is_refused_counts_when_the_batch_is_done_with(
     await spool.commit(batch)
     assert spool.rejected == 1
     again = await killed()
-    assert (again.rejected, again.empty) == (1, True)
+    assert (again.rejected, again.size) == (1, 0)
     await again.close()
     await spool.close()
 
@@ -153,22 +153,22 @@ async def test_a_cursor_needs_no_room_on_the_disk(
 async def test_what_comes_during_a_read_goes_to_disk_all_the_same(
     directory: Path, resource: Resource, span: Callable[..., Span], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_disk, entered, gate = Disk.read, asyncio.Event(), asyncio.Event()
+    read_disk, entered, gate = DiskQueue.read, asyncio.Event(), asyncio.Event()
 
-    async def read(self: Disk, limit: int) -> Any:
+    async def read(self: DiskQueue, limit: int) -> Any:
         found = await read_disk(self, limit)
         entered.set()
         await gate.wait()
         return found
 
-    monkeypatch.setattr(Disk, "read", read)
+    monkeypatch.setattr(DiskQueue, "read", read)
     spool = await opened(directory)
     reading = asyncio.create_task(spool.read(9))
     await entered.wait()
     spool.put([resource], [span(1)])
     gate.set()
     assert await reading is None
-    assert await spool.settle()
+    assert await spool.flush()
     assert await drained(await Killed(directory)()) == ["span 1"]
     await spool.close()
 
@@ -183,8 +183,8 @@ async def test_a_batch_out_of_memory_is_written_when_the_disk_works_again(
         batch = await spool.read(3)
         assert batch is not None
         assert batch.end is None
-        assert not await spool.settle()
-    assert await spool.settle()
+        assert not await spool.flush()
+    assert await spool.flush()
     assert await drained(await killed()) == [f"span {number}" for number in range(5)]
     await spool.commit(batch)
     assert len(await drained(spool)) == 5, "three of them for the second time, recognisable by their ids"

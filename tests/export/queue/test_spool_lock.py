@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lifesign.errors import SpoolError, SpoolHeldError
-from lifesign.export.queue.lock import Tenancy, default_directory, first_free, refusal
+from lifesign.export.queue.spool_lock import SpoolLock, default_directory, first_free, refusal
 
 HOLDER = """
 import sys, pathlib
-from lifesign.export.queue.lock import Tenancy, refusal
-tenancy = Tenancy(pathlib.Path(sys.argv[1]) / "0")
+from lifesign.export.queue.spool_lock import SpoolLock, refusal
+lock = SpoolLock(pathlib.Path(sys.argv[1]) / "0")
 print("held", flush=True)
 input()
 """
@@ -38,14 +38,14 @@ def test_a_second_sidecar_is_kept_out(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(SpoolHeldError, match="another sidecar uses the spool") as caught:
-            Tenancy(tmp_path / "0")
+            SpoolLock(tmp_path / "0")
         assert caught.value.exit_code == 1
         free = first_free(tmp_path, "/run")
         assert free.directory == tmp_path / "1"
         free.end()
         holder.kill()
         holder.wait()
-        Tenancy(tmp_path / "0").end()  # the kernel freed it
+        SpoolLock(tmp_path / "0").end()  # the kernel freed it
 
 
 def test_the_default_directory_follows_xdg() -> None:
@@ -60,16 +60,16 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     secret.write_text("keep me")
     (tmp_path / "lock").symlink_to(secret)
     with pytest.raises(SpoolError, match="cannot be written"):
-        Tenancy(tmp_path)
+        SpoolLock(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    tenancy = Tenancy(tmp_path)
-    assert tenancy.folder("logs").is_dir()
+    lock = SpoolLock(tmp_path)
+    assert lock.folder("logs").is_dir()
     (tmp_path / "traces").write_text("")
     with pytest.raises(SpoolError, match="traces cannot be written: File exists"):
-        tenancy.folder("traces")
-    tenancy.end()
+        lock.folder("traces")
+    lock.end()
 
 
 def test_a_sidecar_comes_back_to_the_spool_of_its_run_directory(tmp_path: Path) -> None:

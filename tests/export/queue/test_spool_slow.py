@@ -38,7 +38,7 @@ async def test_what_comes_in_the_meantime_waits_in_memory_in_its_order(
     while not spool.standstill:
         await asyncio.sleep(0)
     spool.put([resource], [span(2)])
-    second = asyncio.create_task(spool.settle())
+    second = asyncio.create_task(spool.flush())
     await asyncio.sleep(0)
     assert not first.done()
     assert not second.done()
@@ -87,12 +87,12 @@ async def test_half_of_its_memory_is_as_much_as_may_wait(
     tmp_path: Path, resource: Resource, span: Callable[..., Span], still: asyncio.Event
 ) -> None:
     spool = await opened(tmp_path, 20_000)
-    assert spool.roomy
+    assert spool.has_room
     spool.put([resource], [span(number) for number in range(20)])
-    assert not spool.roomy
+    assert not spool.has_room
     still.set()
-    await spool.settle()
-    assert spool.roomy
+    await spool.flush()
+    assert spool.has_room
     await spool.close()
 
 
@@ -109,11 +109,11 @@ async def test_a_disk_that_stands_still_is_a_problem_and_holds_up_no_end(
     monkeypatch.setattr(pipeline_module, "_LAST_WRITE", 0.01)
     async with piping(collector.url, tmp_path, timeout=0.01) as pipeline:
         assert pipeline.status().errors == ()
-        pipeline.put([resource], [span(1)])
+        pipeline.emit([resource], [span(1)])
         while not pipeline.status().errors:
             await asyncio.sleep(0)
         assert pipeline.status().errors == ("the spool's disk has not answered for 0 s",)
-        pipeline.observe([])
+        pipeline.publish([])
         assert "has not answered" in caplog.text
     assert "told again by the next sidecar" in caplog.text
     still.set()

@@ -13,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from rich.console import Console
 
 from lifesign.cli import status
-from lifesign.export.instruments import Own
+from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp import encode
 from lifesign.export.queue import lines
@@ -93,7 +93,7 @@ def tell(resource: Resource, look: Look, *, show: bool = True) -> None:
         request.SerializeToString()
     if not show:
         return
-    metrics = Metrics(({}, {}), Own)
+    metrics = Metrics(({}, {}), ExportStats)
     metrics.observe([look.snapshot], {resource.key: resource})
     encode_metrics(metrics.collect().data).SerializeToString()
     board = Board()

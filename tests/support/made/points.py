@@ -6,12 +6,12 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from lifesign.export.instruments import Own
+from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
 
 
-def made(own: Own | None = None, preferences: tuple[Any, Any] = (None, None)) -> Metrics:
-    return Metrics(preferences, lambda: own or Own())
+def made(stats: ExportStats | None = None, preferences: tuple[Any, Any] = (None, None)) -> Metrics:
+    return Metrics(preferences, lambda: stats or ExportStats())
 
 
 def points(data: MetricsData, name: str) -> dict[tuple[tuple[str, Any], ...], Any]:

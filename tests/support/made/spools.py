@@ -33,7 +33,7 @@ async def opened(directory: Path, limit: int = MIB) -> Spool:
 async def append(spool: Spool, resources: Iterable[Resource], signals: Sequence[Signal]) -> bool:
     """Puts signals and sees them to disk; whether they are safe there."""
     spool.put(resources, signals)
-    return await spool.settle()
+    return await spool.flush()
 
 
 async def drained(spool: Spool, limit: int = 100) -> list[str]:

@@ -18,6 +18,7 @@ from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
 from lifesign.judge.rundir import RunDirectory
+from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
 from lifesign.serve.health import health_app
 from lifesign.serve.page import page_app
@@ -119,14 +120,14 @@ class Observer:
         if self._pipeline is not None:
             await self._pipeline.start()
             state = self._pipeline.status().spool_dir
-            more = {"settle": self._pipeline.settle, "roomy": self._pipeline.roomy}
+            more = {"settle": self._pipeline.flush, "roomy": self._pipeline.has_room}
         return Watcher(
             self._directory,
             self._settings,
             self._environ,
             self._tell_signals,
             self._tell_snapshots,
-            await asyncio.to_thread(Cursors, state and os.path.join(state, "cursors.json")),
+            await off_loop(Cursors, state and os.path.join(state, "cursors.json")),
             Rejected(state and os.path.join(state, "rejected-records.jsonl")),
             # Beside CMD on one machine, as one user, the stacks' files are there to be read.
             Sources() if self._supervised else no_source,
@@ -136,12 +137,12 @@ class Observer:
     def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
         self._board.add(resources, signals)
         if self._pipeline is not None:
-            self._pipeline.put(resources, signals)
+            self._pipeline.emit(resources, signals)
 
     def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._board.update(snapshots)
         if self._pipeline is not None:
-            self._pipeline.observe(snapshots)
+            self._pipeline.publish(snapshots)
         if self._leaving and self._watcher is not None and self._watcher.all_ended():
             self._stop()
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import random
 import time
-from functools import partial
 from typing import Any
 
 from lifesign.export.complaint import Complaint
-from lifesign.export.otlp.backoff import Backoff
 from lifesign.export.otlp.exporters import Exporter
-from lifesign.export.otlp.off_loop import off_loop
 from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
+from lifesign.off_loop import off_loop
+
+FIRST = 0.5  # seconds
+LONGEST = 30.0
 
 
-class Lane:
+class Backoff:
+    """Waits that double up to `LONGEST`, each with jitter, so that sidecars do not come back in step."""
+
+    def __init__(self) -> None:
+        self._attempts = 0
+
+    def next(self, after: float | None) -> float:
+        """Seconds to wait now; never less than the Collector asked for (`after`)."""
+        wait = min(LONGEST, FIRST * (1 << min(self._attempts, 16)))
+        self._attempts += 1
+        return max(wait * random.uniform(0.5, 1.0), after or 0.0)  # noqa: S311 - no secret hangs on it
+
+    def reset(self) -> None:
+        self._attempts = 0
+
+
+class Channel:
     """The way of one kind of telemetry to the Collector."""
 
     def __init__(self, exporter: Exporter) -> None:
@@ -32,7 +50,7 @@ class Lane:
 
     async def attempt(self, items: Any) -> Outcome:
         """One attempt, off the event loop."""
-        outcome = await off_loop(partial(self.exporter.export, items))
+        outcome = await off_loop(self.exporter.export, items)
         target = self.exporter.target
         if isinstance(outcome, Delivered):
             self.backoff.reset()

@@ -15,8 +15,7 @@ from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from lifesign.export.otlp import tls
-from lifesign.export.otlp.outcome import NOT_SENT, RETRY_AFTER_MAX, Outcome, Refused, Retry, one_line
-from lifesign.export.otlp.partial import judge_response
+from lifesign.export.otlp.outcome import NOT_SENT, RETRY_AFTER_MAX, Outcome, Refused, Retry, judge_response, one_line
 from lifesign.export.otlp.targets import Target
 
 _STATUS_DETAILS = "grpc-status-details-bin"

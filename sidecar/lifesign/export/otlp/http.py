@@ -22,8 +22,17 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from lifesign.export.otlp import tls
-from lifesign.export.otlp.outcome import NOT_SENT, RETRY_AFTER_MAX, Delivered, Outcome, Refused, Retry, one_line
-from lifesign.export.otlp.partial import RESPONSES, judge_response
+from lifesign.export.otlp.outcome import (
+    NOT_SENT,
+    RESPONSES,
+    RETRY_AFTER_MAX,
+    Delivered,
+    Outcome,
+    Refused,
+    Retry,
+    judge_response,
+    one_line,
+)
 from lifesign.export.otlp.targets import Target, without_secrets
 
 _EXPORTERS = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Any, Union
 
 import msgspec
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from lifesign.export.complaint import Complaint
 
 RETRY_AFTER_MAX = 600.0  # seconds; one wrong header must not silence us for a day
+RESPONSES: dict[str, Any] = {
+    "traces": ExportTraceServiceResponse,
+    "logs": ExportLogsServiceResponse,
+    "metrics": ExportMetricsServiceResponse,
+}
+_COUNTS = ("rejected_spans", "rejected_log_records", "rejected_data_points")
+
+_warning = Complaint()
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -42,3 +55,15 @@ NOT_SENT = Refused("it cannot be encoded, or is larger than the exporter sends",
 def one_line(text: str) -> str:
     """What another program said, fit for one line of a log."""
     return "".join(c if c.isprintable() else " " for c in text[:300]).strip()
+
+
+def judge_response(response: Any) -> Outcome:
+    """What an ``Export...ServiceResponse`` says became of the request."""
+    partial = response.partial_success
+    rejected = sum(getattr(partial, name, 0) for name in _COUNTS)
+    said = one_line(partial.error_message)
+    if rejected > 0:
+        return Refused(said or "no reason given", rejected)
+    if said:  # everything was taken: the specification calls this a warning
+        _warning.say("the Collector says: %s", said)
+    return Delivered()

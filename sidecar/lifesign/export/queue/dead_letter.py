@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Sequence
 import msgspec
 
 from lifesign.export.complaint import Complaint
+from lifesign.off_loop import off_loop
 
 FILE_NAME = "rejected.jsonl"
 SIZE_MAX = 1 << 20  # bytes; twice that with the file before
 LINE_MAX = 65536  # bytes kept of one line
 
 
-class RejectedLine(msgspec.Struct):
+class DeadLetter(msgspec.Struct):
     """One line of the file: wall clock nanoseconds, the reason, and the line as it was."""
 
     at: int
@@ -25,7 +25,7 @@ class RejectedLine(msgspec.Struct):
     line: str
 
 
-class RejectedFile:
+class DeadLetterFile:
     """``rejected.jsonl`` in the spool's directory. When it is full it replaces the one before it."""
 
     def __init__(self, directory: Path) -> None:
@@ -36,11 +36,11 @@ class RejectedFile:
         """Appends lines of the spool with the reason why they stand here."""
         at = time.time_ns()
         encoded = b"".join(
-            msgspec.json.encode(RejectedLine(at, why, line[:LINE_MAX].decode("utf-8", "replace").rstrip("\n"))) + b"\n"
+            msgspec.json.encode(DeadLetter(at, why, line[:LINE_MAX].decode("utf-8", "replace").rstrip("\n"))) + b"\n"
             for line in lines
         )
         try:
-            await asyncio.to_thread(self._append, encoded)
+            await off_loop(self._append, encoded)
         except OSError as error:
             self._complaint.say("cannot write %s: %s", self.path, error.strerror)
 

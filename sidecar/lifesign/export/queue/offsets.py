@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from lifesign.export.complaint import Complaint
+from lifesign.off_loop import off_loop
 
 FILE_NAME = "counts.json"
 _BYTES = 256  # always as long, so that a full disk need not give anything to take new values
@@ -38,7 +38,7 @@ class Counts(msgspec.Struct):
     gone: int = 0
 
 
-class Tally:
+class Offsets:
     """Counts and cursor that outlive the sidecar, in ``counts.json``.
 
     They stand in one file because they change in one step: a kill finds what was lost behind the cursor and in the
@@ -72,7 +72,7 @@ class Tally:
         if self._path is None or content == self._saved:
             return
         try:
-            await asyncio.to_thread(self._write, self._path, content)
+            await off_loop(self._write, self._path, content)
         except OSError as error:
             self._complaint.say("cannot write %s: %s", self._path, error.strerror)
         else:

@@ -7,7 +7,6 @@ by a kill stays the last one of its file.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 import aiofiles
 
+from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Resource, Signal
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Segments:
         try:
             while left:
                 left = left[await active.file.write(left) :]
-            links = (await asyncio.to_thread(os.fstat, active.file.fileno())).st_nlink
+            links = (await off_loop(os.fstat, active.file.fileno())).st_nlink
         except OSError:
             try:
                 await active.file.truncate(size)
@@ -183,7 +183,7 @@ class Segments:
         """Deletes a segment; one that cannot be deleted is forgotten until the next start."""
         self._forget(number)
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(os.unlink, self.path(number))
+            await off_loop(os.unlink, self.path(number))
 
     async def give_up(self, number: int) -> None:
         """Leaves a segment that cannot be read where it is, and writes no more to it."""

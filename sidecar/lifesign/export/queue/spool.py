@@ -17,11 +17,12 @@ from typing import AsyncIterator, Iterable, NamedTuple, Sequence
 
 from lifesign.export.complaint import Complaint
 from lifesign.export.queue import lines
-from lifesign.export.queue.disk import Disk
-from lifesign.export.queue.memory import Waiting
-from lifesign.export.queue.offsets import Position, Tally
+from lifesign.export.queue.disk import DiskQueue
+from lifesign.export.queue.memory import MemoryQueue
+from lifesign.export.queue.offsets import Offsets, Position
 from lifesign.export.queue.reader import BATCH_BYTES
 from lifesign.export.queue.segments import Entry
+from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Resource, Signal
 
 LINE_MAX = 1 << 20  # bytes
@@ -41,17 +42,23 @@ class Batch(NamedTuple):
     end: Position | None
 
 
+class InFlight:
+    """The batch that was read and is not done with; what of it no disk has stays leased from memory."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.refused = 0  # records
+
+
 class Spool:
     """See the module. Made by `Spool.open`; its methods may be called from several tasks of one event loop."""
 
     def __init__(self, directory: Path | None, limit: int) -> None:
-        self._tally = Tally(directory)
-        self._disk = Disk(directory, limit, self._tally) if directory is not None else None
+        self._offsets = Offsets(directory)
+        self._disk = DiskQueue(directory, limit, self._offsets) if directory is not None else None
         self._lock = asyncio.Lock()
-        self._waiting = Waiting(min(limit, MEMORY_MAX))
-        self._pending: Batch | None = None
-        self._held: list[Entry] = []  # the entries of a pending batch from memory
-        self._refused = 0  # signals of the pending batch
+        self._memory = MemoryQueue(min(limit, MEMORY_MAX))
+        self._in_flight: InFlight | None = None
         self._asked: float | None = None  # since when the disk is asked for something, monotonic seconds
         self._full_complaint = Complaint()
         self._invalid_complaint = Complaint()
@@ -68,8 +75,8 @@ class Spool:
         Raises:
             OSError: it cannot be read.
         """
-        spool = await asyncio.to_thread(cls, directory, limit)
-        await spool._tally.save()
+        spool = await off_loop(cls, directory, limit)
+        await spool._offsets.save()
         if spool._disk is not None:
             spool._complain(await spool._disk.trim())
         return spool
@@ -77,28 +84,22 @@ class Spool:
     @property
     def size(self) -> int:
         """Bytes that are not delivered yet."""
-        in_memory = self._waiting.size + sum(len(entry.line) for entry in self._held)
-        return in_memory + (self._disk.size if self._disk is not None else 0)
+        return self._memory.size + (self._disk.size if self._disk is not None else 0)
 
     @property
     def dropped(self) -> dict[str, int]:
         """Signals lost since the spool was made: ``spool`` for want of room, ``invalid`` as not readable."""
-        return {"spool": self._tally.counts.spool, "invalid": self._tally.counts.invalid}
+        return {"spool": self._offsets.counts.spool, "invalid": self._offsets.counts.invalid}
 
     @property
     def rejected(self) -> int:
         """Signals that the Collector refused since the spool was made."""
-        return self._tally.counts.rejected
+        return self._offsets.counts.rejected
 
     @property
-    def empty(self) -> bool:
-        """Whether everything was delivered."""
-        return self._pending is None and self.size == 0
-
-    @property
-    def roomy(self) -> bool:
+    def has_room(self) -> bool:
         """Whether there is room in memory for more: what comes faster than the disk takes it waits there."""
-        return self._waiting.roomy
+        return self._memory.has_room
 
     @property
     def standstill(self) -> float:
@@ -115,19 +116,19 @@ class Spool:
         self._admit(resources, signals)
         self.arrived.set()
 
-    async def settle(self) -> bool:
+    async def flush(self) -> bool:
         """Writes what was put so far; whether a kill would lose nothing of that.
 
         False where the disk refuses. Then what memory does not hold is lost, the oldest first.
         """
         # Shielded, here and below: a write goes on in its thread when the caller is cancelled, and must be counted.
-        return await asyncio.shield(self._settle())
+        return await asyncio.shield(self._flush())
 
-    async def _settle(self) -> bool:
-        there = self._waiting.added
+    async def _flush(self) -> bool:
+        there = self._memory.added
         async with self._at_disk():
             await self._write()
-            return self._disk is None or (self._waiting.gone >= there and not self._held)
+            return self._disk is None or (self._memory.gone >= there and not self._memory.leased)
 
     @contextlib.asynccontextmanager
     async def _at_disk(self) -> AsyncIterator[None]:
@@ -154,38 +155,36 @@ class Spool:
                 if signal.resource not in encoded:
                     raise lines.LineError(f"belongs to {signal.resource!r}, of which there is no resource")
             except lines.LineError as error:
-                self._tally.counts.invalid += 1
+                self._offsets.counts.invalid += 1
                 self._invalid_complaint.say("a record cannot be spooled: it %s", error)
             else:
-                self._waiting.add(Entry(signal, line, *encoded[signal.resource]))
+                self._memory.add(Entry(signal, line, *encoded[signal.resource]))
 
     async def _write(self) -> None:
         lost, refused = 0, True
         if self._disk is not None:
             lost, refused = await self._write_to(self._disk)
         if refused:
-            trimmed = self._waiting.trim()
-            self._tally.counts.spool += trimmed
+            trimmed = self._memory.trim()
+            self._offsets.counts.spool += trimmed
             lost += trimmed
         self._complain(lost)
-        await self._tally.save()
+        await self._offsets.save()
 
-    async def _write_to(self, disk: Disk) -> tuple[int, bool]:
-        """What waits; returns how many old signals made room for it, and whether the disk refuses some of it."""
-        # A batch that was read from memory may be on its way for hours: once the disk takes it, it belongs there too,
-        # even if it is then delivered twice.
-        held, self._held = self._held, []
-        self._waiting.put_back(held)
-        there, gone = self._waiting.added, self._waiting.gone
-        lost = await disk.write(self._waiting)
-        refused = self._waiting.gone < there
-        self._held = [self._waiting.take() for _ in held[self._waiting.gone - gone :]]
-        return lost, refused
+    async def _write_to(self, disk: DiskQueue) -> tuple[int, bool]:
+        """What waits; returns how many old records made room for it, and whether the disk refuses some of it.
+
+        A batch that was read from memory may be on its way for hours: once the disk takes it, it belongs there too,
+        even if it is then delivered twice.
+        """
+        there = self._memory.added
+        lost = await disk.write(self._memory)
+        return lost, self._memory.gone < there
 
     def _complain(self, lost: int) -> None:
         if lost:
             self._full_complaint.say(
-                "the spool is full: the oldest %d records are lost, %d so far", lost, self._tally.counts.spool
+                "the spool is full: the oldest %d records are lost, %d so far", lost, self._offsets.counts.spool
             )
 
     async def read(self, limit: int) -> Batch | None:
@@ -198,11 +197,12 @@ class Spool:
 
     async def _read(self, limit: int) -> Batch | None:
         async with self._at_disk():
-            if self._pending is None:
-                there = self._waiting.added
+            if self._in_flight is None:
+                there = self._memory.added
                 await self._write()
-                self._pending = await self._read_disk(limit) or self._read_memory(limit, there)
-            return self._pending
+                batch = await self._read_disk(limit) or self._read_memory(limit, there)
+                self._in_flight = InFlight(batch) if batch is not None else None
+            return self._in_flight.batch if self._in_flight is not None else None
 
     async def _read_disk(self, limit: int) -> Batch | None:
         if self._disk is None:
@@ -211,16 +211,12 @@ class Spool:
         return Batch(resources, signals, end) if signals else None
 
     def _read_memory(self, limit: int, there: int) -> Batch | None:
-        """Of the first `there` signals those that no disk took; what came meanwhile it has not been offered yet."""
-        size = 0
-        while self._waiting.gone < there and len(self._held) < limit and size < BATCH_BYTES:
-            entry = self._waiting.take()
-            self._held.append(entry)
-            size += len(entry.line)
-        if not self._held:
+        """Of the first `there` records those that no disk took; what came meanwhile it has not been offered yet."""
+        entries = self._memory.lease(min(limit, there - self._memory.gone), BATCH_BYTES)
+        if not entries:
             return None
         return Batch(
-            {entry.resource.key: entry.resource for entry in self._held}, [entry.signal for entry in self._held], None
+            {entry.resource.key: entry.resource for entry in entries}, [entry.signal for entry in entries], None
         )
 
     async def commit(self, batch: Batch) -> None:
@@ -229,36 +225,35 @@ class Spool:
 
     async def _commit(self, batch: Batch) -> None:
         async with self._at_disk():
-            if batch is not self._pending:
+            if self._in_flight is None or batch is not self._in_flight.batch:
                 return
-            self._pending = None
-            self._held = []
-            self._tally.counts.rejected += self._refused
-            self._refused = 0
+            self._offsets.counts.rejected += self._in_flight.refused
+            self._in_flight = None
+            self._memory.drop_leased()
             if self._disk is not None and batch.end is not None:
                 await self._disk.move_cursor(batch.end)
             else:
-                await self._tally.save()
+                await self._offsets.save()
 
     async def set_aside(self, signals: Iterable[Signal], count: int, why: str) -> None:
-        """Keeps signals of the pending batch in ``rejected.jsonl``, of which the Collector refused `count`.
+        """Keeps signals of the batch in flight in ``rejected.jsonl``, of which the Collector refused `count`.
 
         They count when the batch is done with: until then a next life would send them again.
         """
-        self._refused += count
+        if self._in_flight is not None:
+            self._in_flight.refused += count
         if self._disk is not None:
-            await self._disk.rejected.add([lines.encode(signal) for signal in signals], why)
+            await self._disk.dead_letters.add([lines.encode(signal) for signal in signals], why)
 
     async def close(self) -> None:
         """Writes what waits in memory, if it can."""
         async with self._at_disk():
-            self._pending = None
+            self._in_flight = None
+            self._memory.release()
             await self._write()
-            self._waiting.put_back(self._held)
-            self._held = []
-            if len(self._waiting):
-                self._tally.counts.spool += len(self._waiting)
-                _logger.warning("lifesign: %d records are lost: no disk took them", len(self._waiting))
-            await self._tally.save()
+            if len(self._memory):
+                self._offsets.counts.spool += len(self._memory)
+                _logger.warning("lifesign: %d records are lost: no disk took them", len(self._memory))
+            await self._offsets.save()
             if self._disk is not None:
                 await self._disk.close()

@@ -18,7 +18,7 @@ _PASSING = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, e
 PLACES = 1024  # sidecars of one user on one machine that find a spool of their own by default
 
 
-class Tenancy:
+class SpoolLock:
     """A spool's directory while this process holds it. The kernel ends it when the process dies.
 
     Args:
@@ -91,7 +91,7 @@ def default_directory(environ: Mapping[str, str]) -> Path:
     return home / "lifesign" / "spool"
 
 
-def first_free(directory: Path, run: str) -> Tenancy:
+def first_free(directory: Path, run: str) -> SpoolLock:
     """Takes a numbered spool in `directory` that nobody holds.
 
     The one that served the run directory `run` last comes first: it knows what was told of it. Then come those with
@@ -105,12 +105,12 @@ def first_free(directory: Path, run: str) -> Tenancy:
         there.update(os.listdir(directory))
     for _, number in sorted((_rank(directory / str(n), run) if str(n) in there else _NEW, n) for n in range(PLACES)):
         try:
-            tenancy = Tenancy(directory / str(number))
+            lock = SpoolLock(directory / str(number))
         except SpoolHeldError:
             continue
         with contextlib.suppress(OSError):  # then it is the next best one, next time
-            (tenancy.directory / RUN_NAME).write_bytes(os.fsencode(run))
-        return tenancy
+            (lock.directory / RUN_NAME).write_bytes(os.fsencode(run))
+        return lock
     raise SpoolError(f"all {PLACES} spools in {directory} are in use", "set LIFESIGN_SPOOL_DIR")
 
 
