@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lifesign.agent.api import assert_postconditions, check_postconditions
     from lifesign.agent.checkpoints import boot_trace_id, checkpoint
     from lifesign.agent.checks.ready_made import check
-    from lifesign.agent.checks.registry import Report, Result, postcondition
+    from lifesign.agent.checks.registry import postcondition
+    from lifesign.agent.checks.results import Report, Result
     from lifesign.agent.control import dump_tasks, start, stop
     from lifesign.agent.dryrun.registration import dry_run, dry_run_handler
     from lifesign.agent.dryrun.run import DryRun
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _HOME = {
     "DryRun": "agent.dryrun.run",
     "PostconditionError": "errors",
-    "Report": "agent.checks.registry",
-    "Result": "agent.checks.registry",
+    "Report": "agent.checks.results",
+    "Result": "agent.checks.results",
     "assert_postconditions": "agent.api",
     "check": "agent.checks.ready_made",
     "check_postconditions": "agent.api",

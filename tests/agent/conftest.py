@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from lifesign.agent import harmless, loops, process
-from lifesign.agent.checks import registry
+from lifesign.agent.checks.registry import Registry, registry
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
 
@@ -47,10 +47,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("LIFESIGN_DIR", raising=False)
     monkeypatch.setattr(process, "_owner", process._Owner())
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
-    monkeypatch.setattr(registry, "_registry", {})
-    monkeypatch.setattr(registry, "_due", {})
-    monkeypatch.setattr(registry, "_held", {})
-    monkeypatch.setattr(registry, "_under_way", set())
+    monkeypatch.setattr(registry, "__dict__", vars(Registry()))
     monkeypatch.setattr(loops, "_beats", {})
     for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
         monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)

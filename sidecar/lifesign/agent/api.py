@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from lifesign.agent import process
-from lifesign.agent.checks.registry import Check, Postcondition, Report, registered, run
+from lifesign.agent.checks.registry import registry
+from lifesign.agent.checks.results import Report
+from lifesign.agent.checks.runner import Check, Postcondition
 from lifesign.errors import PostconditionError
 
 
@@ -18,7 +20,7 @@ async def check_postconditions(*more: Check) -> Report:
     """
     extra = [Postcondition(getattr(check, "__name__", "check"), check) for check in more]
     agent = process.running()
-    return await run([*registered(), *extra], agent.pulse.ring if agent is not None else None)
+    return await registry.run([*registry.registered(), *extra], agent.pulse.ring if agent is not None else None)
 
 
 async def assert_postconditions(*more: Check) -> None:

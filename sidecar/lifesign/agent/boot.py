@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
-from lifesign.agent.checks import registry
+from lifesign.agent.checks.registry import registry
 from lifesign.agent.dryrun import synthetic
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id

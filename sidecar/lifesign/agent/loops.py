@@ -52,7 +52,7 @@ class LoopBeat:
             self._write(layout.LOOP_RUNNING, now, delay)
             self._schedule()
             self.agent.boot.beat(self.loop)
-            self.agent.asked.beat(self.loop)
+            self.agent.check_requests.beat(self.loop)
             if self.agent.settings.dry_run:
                 from lifesign.agent.dryrun import registration  # most services never need it
 

@@ -23,7 +23,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lifesign.agent.boot import Boot
-from lifesign.agent.checks.asked import Asked
+from lifesign.agent.checks.registry import CheckRequests
 from lifesign.agent.crashdump import LastWords
 from lifesign.agent.dryrun.totals import Tally
 from lifesign.agent.harmless import complain, failure
@@ -70,7 +70,7 @@ class Agent:
 
             register_all(settings.checks)
         self.boot = Boot(self.pulse, me, settings)
-        self.asked = Asked(self.pulse)
+        self.check_requests = CheckRequests(self.pulse)
         self.slots = LoopSlots()
         self.tally = Tally()
         self.last_words = LastWords(

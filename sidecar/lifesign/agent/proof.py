@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from lifesign.agent.checks import registry
+from lifesign.agent.checks.registry import registry
+from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.harmless import harmless
 from lifesign.wire.writer import EventTable
 
@@ -47,7 +48,7 @@ class Proof:
         with harmless:
             from lifesign.agent.checks.ready_made import made
 
-            report = await registry.run([registry.Postcondition(spec.label, made(spec))], None)
+            report = await registry.run([Postcondition(spec.label, made(spec))], None)
             self._why = report.results[0].reason
             if report.passed and not self._held:
                 self._held = True

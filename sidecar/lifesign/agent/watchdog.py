@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from lifesign.agent.checks import registry
+from lifesign.agent.checks.registry import registry
 from lifesign.agent.crashdump import LastWords
 from lifesign.agent.harmless import complain
 from lifesign.agent.slots import LoopSlots

@@ -16,9 +16,11 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import lifesign
-from lifesign.agent.checks import registry, stores
+from lifesign.agent.checks import stores
 from lifesign.agent.checks.ready_made import made
-from lifesign.agent.checks.registry import Postcondition, Result
+from lifesign.agent.checks.registry import registry
+from lifesign.agent.checks.results import Result
+from lifesign.agent.checks.runner import Postcondition
 from lifesign.checkspec import parse
 
 

@@ -11,7 +11,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent.checks import registry
+from lifesign.agent.checks.registry import registry
 
 
 async def test_all_that_hold_pass() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import lifesign
 from lifesign.agent import process
-from lifesign.agent.checks import registry
+from lifesign.agent.checks.registry import registry
 from lifesign.wire import layout
 
 CUT = "it was cut at its timeout and has not come back yet"

@@ -14,9 +14,10 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.agent.checks import registry
 from lifesign.agent.checks.ready_made import made
-from lifesign.agent.checks.registry import Postcondition, Result
+from lifesign.agent.checks.registry import registry
+from lifesign.agent.checks.results import Result
+from lifesign.agent.checks.runner import Postcondition
 from lifesign.checkspec import parse
 from support.built import built, entries
 from support.waiting import eventually

@@ -13,7 +13,8 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from lifesign import semconv
-from lifesign.agent.checks.registry import Check, Outcome, Postcondition, register
+from lifesign.agent.checks.registry import registry
+from lifesign.agent.checks.runner import Check, Outcome, Postcondition
 from lifesign.agent.harmless import harmless
 from lifesign.checkspec import Spec, parse
 
@@ -41,15 +42,15 @@ def check(
             parsed = parse(spec)
         except ValueError as error:
             why = str(error)
-            register(Postcondition(name or "check", lambda: (False, why), timeout, every, critical))
+            registry.register(Postcondition(name or "check", lambda: (False, why), timeout, every, critical))
         else:
-            register(Postcondition(name or parsed.label, made(parsed), timeout, every, critical))
+            registry.register(Postcondition(name or parsed.label, made(parsed), timeout, every, critical))
 
 
 def register_all(checks: dict[str, Spec]) -> None:
     """Registers what LIFESIGN_CHECKS names: critical, awaited by the boot, every half minute after it."""
     for name, spec in checks.items():
-        register(Postcondition(name, made(spec), every=EVERY_SECONDS, awaited=True))
+        registry.register(Postcondition(name, made(spec), every=EVERY_SECONDS, awaited=True))
 
 
 def made(spec: Spec) -> Check:

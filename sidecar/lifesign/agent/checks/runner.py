@@ -12,17 +12,33 @@ import contextvars
 import inspect
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, NamedTuple, Union
 
 from lifesign.agent.harmless import failure
 from lifesign.agent.identity import new_span_id
 
 if TYPE_CHECKING:
-    from lifesign.agent.checks.registry import Check, Outcome, Postcondition
     from lifesign.wire.records import Failure, PostconditionResult
+
+Outcome = Union[None, bool, "tuple[bool, str]"]
+Check = Callable[[], Union[Outcome, Awaitable[Outcome]]]
 
 _TEXT_CHARACTERS = 500
 _STACK_CHARACTERS = 2000
+
+
+class Postcondition(NamedTuple):
+    """A named check; `timeout` and `every` in seconds, `every` None for "only when asked".
+
+    `awaited`: nothing in the code says when it should hold, so the boot gives it time.
+    """
+
+    name: str
+    check: Check
+    timeout: float = 5.0
+    every: float | None = None
+    critical: bool = True
+    awaited: bool = False
 
 
 class _Work:

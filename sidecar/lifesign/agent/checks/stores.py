@@ -12,7 +12,7 @@ import sys
 from typing import Any, Awaitable, Union
 from urllib.parse import quote, urlsplit
 
-from lifesign.agent.checks.registry import Outcome
+from lifesign.agent.checks.runner import Outcome
 from lifesign.checkspec import Spec
 
 _DRIVERS = ("asyncpg", "psycopg", "psycopg2")

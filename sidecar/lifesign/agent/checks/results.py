@@ -1,0 +1,103 @@
+"""What the checks of one run said: to the caller, and as one record in the pulse."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple, Sequence
+
+from lifesign.agent.checks.runner import Postcondition
+from lifesign.agent.dryrun.synthetic import is_synthetic
+from lifesign.agent.identity import new_span_id, new_trace_id
+from lifesign.wire import layout
+from lifesign.wire.writer import encode
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import PostconditionReport, PostconditionResult
+
+_DIAGNOSTIC_CHARACTERS = 2000
+
+
+class Result(NamedTuple):
+    """What one check said.
+
+    A check that was cancelled has not passed, for the reason "cancelled", and does not make its report fail.
+    """
+
+    name: str
+    """The name that the check was registered under."""
+    passed: bool
+    """Whether the condition holds."""
+    reason: str = ""
+    """Why it does not, in one line of at most 500 characters; empty where it holds."""
+    error: str = ""
+    """The type of the exception that the check raised, such as ``"ConnectionError"``; empty for none."""
+    critical: bool = True
+    """Whether its failure fails the report, or is only a warning."""
+
+
+class Report(NamedTuple):
+    """What all the checks of one run said."""
+
+    passed: bool
+    """Whether every critical check holds."""
+    diagnostic: str
+    """One line, such as ``"all passed (2 checks)"`` or ``"Post-conditions failed: a: why | b: why"``."""
+    results: tuple[Result, ...]
+    """One a check, in the order of their registration."""
+
+
+def report(checks: Sequence[Postcondition], rows: Sequence[PostconditionResult | None]) -> Report:
+    """The report of one run; `rows` has None for each check that was cancelled."""
+    answered = [row for row in rows if row is not None]
+    cancelled = [check.name for check, row in zip(checks, rows) if row is None]
+    passed = all(row["passed"] or not row["critical"] for row in answered)
+    diagnostic = _diagnostic(answered, cancelled)[:_DIAGNOSTIC_CHARACTERS]
+    return Report(passed, diagnostic, tuple(_result(check, row) for check, row in zip(checks, rows)))
+
+
+def record(report: Report, rows: Sequence[PostconditionResult], start: int, request: int) -> PostconditionReport:
+    """The report as the pulse has it, cut so that it fits."""
+    record: PostconditionReport = {
+        "kind": "postconditions",
+        "trace": new_trace_id(),
+        "id": new_span_id(),
+        "request": request,
+        "start": start,
+        "end": time.time_ns(),
+        "passed": report.passed,
+        "diagnostic": report.diagnostic,
+        "results": list(rows),
+        "synthetic": is_synthetic(),
+    }
+    _cut_to_fit(record)
+    return record
+
+
+def _result(check: Postcondition, row: PostconditionResult | None) -> Result:
+    if row is None:
+        return Result(check.name, False, "cancelled", "", check.critical)
+    error = row["error"]["type"] if row["error"] else ""
+    return Result(row["name"], row["passed"], row["reason"], error, row["critical"])
+
+
+def _diagnostic(rows: Sequence[PostconditionResult], cancelled: Sequence[str]) -> str:
+    """One line: the critical failures, or else the warnings, or else that all is well."""
+    failed = [row for row in rows if not row["passed"]]
+    critical = [row for row in failed if row["critical"]]
+    if not failed:
+        all_passed = f"all passed ({len(rows)} check{'s' * (len(rows) != 1)})"
+        return f"{all_passed}; cancelled: {', '.join(cancelled)}" if cancelled else all_passed
+    said = "Post-conditions failed" if critical else "passed, with warnings"
+    return f"{said}: " + " | ".join(f"{row['name']}: {row['reason']}" for row in critical or failed)
+
+
+def _cut_to_fit(record: PostconditionReport) -> None:
+    """Shortens what many checks had to say until it fits a lane: a short reason is better than none."""
+    for characters in (500, 100, 20):
+        if len(encode(record)) <= layout.RECORD_BYTES_MAX:
+            return
+        for row in record["results"]:
+            row["reason"] = row["reason"][:characters]
+            if row["error"] is not None:
+                row["error"]["message"] = row["error"]["message"][:characters]
+                row["error"]["stack"] = row["error"]["stack"][-characters:]
