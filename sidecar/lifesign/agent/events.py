@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lifesign.agent import process
-from lifesign.agent.dryrun.synthetic import is_synthetic
+from lifesign.agent.dryrun.synthetic import tagged
 from lifesign.agent.harmless import complain, harmless
 
 
@@ -17,7 +17,7 @@ def event(name: str = "event") -> None:
     try:
         agent = process.running()
         if agent is not None:
-            agent.pulse.events.count(name, is_synthetic())
+            agent.pulse.events.count(name, tagged())
     except Exception as error:  # noqa: BLE001
         complain("an event could not be counted", error)
 

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry import baggage, propagate, trace
 
 import lifesign
-from lifesign.agent.dryrun import app_otel, report
+from lifesign.agent.dryrun import app_otel, reporter
 
 KEY = "user_agent.synthetic.type"
 
@@ -18,7 +18,7 @@ KEY = "user_agent.synthetic.type"
 async def test_the_event_is_the_current_span_and_the_tag_is_baggage(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "TELL_SECONDS", 3600.0)  # two events in one second, however slow this machine is
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 3600.0)  # two events in one second, however slow this machine is
     pulse = started()
     seen: list[tuple[Any, Any]] = []
     carried: list[dict[str, str]] = []

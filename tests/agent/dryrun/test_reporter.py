@@ -9,7 +9,7 @@ import pytest
 
 import lifesign
 from lifesign.agent import process
-from lifesign.agent.dryrun import report
+from lifesign.agent.dryrun import reporter
 from lifesign.agent.dryrun.totals import TYPES_MAX, Tally
 
 FAST = 1000.0
@@ -27,7 +27,7 @@ def of(kind: str) -> Callable[[Any, int], dict[str, str]]:
 async def test_at_a_high_rate_one_in_so_many_is_told_and_all_are_counted(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "TELL_SECONDS", 3600.0)  # all of it is one second, however slow this machine is
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 3600.0)  # all of it is one second, however slow this machine is
     pulse = started()
 
     def handler(event: Any) -> None:
@@ -52,7 +52,7 @@ async def test_at_a_high_rate_one_in_so_many_is_told_and_all_are_counted(
 async def test_a_handler_that_hangs_is_seen_as_lag_while_it_does(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.01)
     pulse = started()
     run = lifesign.DryRun(lambda _: asyncio.sleep(60), rate=FAST)
     await run.start()
@@ -87,7 +87,7 @@ async def test_what_is_skipped_is_told(started: Callable[..., Any], monkeypatch:
 async def test_what_was_skipped_is_told_once_in_several_tellings(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "TELL_SECONDS", 0.003)
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.003)
     pulse = started()
     asked: list[int] = []
 
@@ -95,7 +95,7 @@ async def test_what_was_skipped_is_told_once_in_several_tellings(
         asked.append(min(2 * len(asked), 10))
         return 0.25, asked[-1]
 
-    with report.Teller(1.0).every_second(asyncio.get_running_loop(), progress):
+    with reporter.Reporter(1.0).every_second(asyncio.get_running_loop(), progress):
         for _ in range(2000):
             if len(asked) > 8:
                 break
@@ -123,8 +123,8 @@ async def test_the_share_that_is_told_follows_what_is_made(
     started()
     agent = process.running()
     assert agent is not None
-    monkeypatch.setattr(report, "TELL_SECONDS", 0.01)
-    told = report.Teller(20_000)
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.01)
+    told = reporter.Reporter(20_000)
     assert [told.stands_for(index) for index in (0, 1, 200)] == [200, 0, 200]
     with told.every_second(asyncio.get_running_loop(), lambda: (0.0, 0)):
         await asyncio.sleep(0.05)

@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent.dryrun import report, synthetic
+from lifesign.agent.dryrun import reporter, synthetic
 
 
 async def test_it_reaches_tasks_and_threads_and_nothing_beside() -> None:
@@ -32,7 +32,7 @@ async def test_headers_name_the_event_that_the_work_is_for(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRY_RUN", "1")
-    monkeypatch.setattr(report, "TELL_SECONDS", 3600.0)  # two events in one second, however slow this machine is
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 3600.0)  # two events in one second, however slow this machine is
     pulse = started()
     seen: list[dict[str, str]] = []
 

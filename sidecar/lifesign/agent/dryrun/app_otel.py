@@ -7,17 +7,22 @@ makes. Nothing is imported: an app without OpenTelemetry has no context to put t
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from lifesign import semconv
 from lifesign.agent.harmless import complain
 
-if TYPE_CHECKING:
-    from lifesign.agent.dryrun.synthetic import Origin
+
+class SyntheticSpan(NamedTuple):
+    """The span that synthetic work belongs to, ids in hex; `stands_for` so many events, 0 where it is not sampled."""
+
+    trace: str
+    span: str
+    stands_for: int
 
 
-def attach(origin: Origin | None) -> Any:
-    """Makes a context with the tag the current one, under the span of `origin`; returns what `detach` wants."""
+def attach(span: SyntheticSpan | None) -> Any:
+    """Makes a context with the tag the current one, under `span`; returns what `detach` wants."""
     contexts = sys.modules.get("opentelemetry.context")
     if contexts is None:
         return None
@@ -27,11 +32,11 @@ def attach(origin: Origin | None) -> Any:
         if baggage is not None:
             context = baggage.set_baggage(semconv.SYNTHETIC_TYPE, semconv.SYNTHETIC_TEST, context)
         trace = sys.modules.get("opentelemetry.trace")
-        if trace is not None and origin is not None:
+        if trace is not None and span is not None:
             # Not sampled: then the app's own sampler leaves its spans out too, unless it was told otherwise.
-            flags = trace.TraceFlags(1 if origin.stands_for else 0)
+            flags = trace.TraceFlags(1 if span.stands_for else 0)
             # Remote, for it is not in the hands of the app's SDK.
-            parent = trace.SpanContext(int(origin.trace, 16), int(origin.span, 16), is_remote=True, trace_flags=flags)
+            parent = trace.SpanContext(int(span.trace, 16), int(span.span, 16), is_remote=True, trace_flags=flags)
             context = trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
         return contexts.attach(context)
     except Exception as error:  # noqa: BLE001 - somebody else's library, of any version

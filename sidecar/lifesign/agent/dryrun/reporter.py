@@ -1,4 +1,4 @@
-"""What one dry run tells the sidecar: some events one by one, all of them in exact counts."""
+"""What the sidecar learns of one dry run: some events one by one, all of them in exact counts."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Iterator
 
 from lifesign.agent import process
-from lifesign.agent.dryrun.synthetic import Origin
+from lifesign.agent.dryrun.app_otel import SyntheticSpan
 from lifesign.agent.harmless import failure, harmless
 
 if TYPE_CHECKING:
     from lifesign.agent.process import Agent
     from lifesign.wire.records import DryRunEvent, Failure
 
-EVENTS_A_SECOND = 100  # that are told one by one; each says how many it stands for
+EVENTS_A_SECOND = 100  # that are written one by one; each says how many it stands for
 FAILURES_A_SECOND = 10  # on top of them, so that a rare failure is not missed
-TELL_SECONDS = 1.0
+TOTALS_SECONDS = 1.0  # between two records of totals
 _STACK_CHARACTERS = 2000
 
 
-class Teller:
-    """Tells of one run that is to make `rate` events a second."""
+class Reporter:
+    """Reports one run that is to make `rate` events a second."""
 
     def __init__(self, rate: float) -> None:
-        self._every = max(1, math.ceil(rate / EVENTS_A_SECOND))  # one in so many events is told
+        self._every = max(1, math.ceil(rate / EVENTS_A_SECOND))  # one in so many events is sampled
         self._made = 0  # in this second
-        self._failures = 0  # in this second, that were told out of turn
-        self._skipped = 0  # told so far
+        self._failures = 0  # in this second, that were written though they were not sampled
+        self._skipped = 0  # reported so far
 
     def stands_for(self, index: int) -> int:
-        """How many events the telling of number `index` stands for; 0 where it is not told."""
+        """How many events the record of number `index` stands for; 0 where it is not sampled."""
         return 0 if index % self._every else self._every
 
-    def tell(
-        self, agent: Agent, origin: Origin, kind: str, index: int, start: int, raised: BaseException | None
+    def report(
+        self, agent: Agent, span: SyntheticSpan, kind: str, index: int, start: int, raised: BaseException | None
     ) -> None:
         """One event went through the handler, from `start` to now."""
         agent.tally.count(kind, raised is not None)
@@ -44,7 +44,7 @@ class Teller:
         # Of a service that counts no events of its own, what its handler takes is the proof of life.
         if raised is None and not agent.pulse.events.total and not agent.settings.events and agent.settings.dry_run:
             agent.pulse.events.count(kind, True)
-        if not origin.stands_for:
+        if not span.stands_for:
             if raised is None or self._failures >= FAILURES_A_SECOND:
                 return
             self._failures += 1
@@ -54,14 +54,14 @@ class Teller:
             error["stack"] = error["stack"][-_STACK_CHARACTERS:]
         record: DryRunEvent = {
             "kind": "dry_run",
-            "trace": origin.trace,
-            "id": origin.span,
+            "trace": span.trace,
+            "id": span.span,
             "type": kind,
             "index": index,
             "start": start,
             "end": time.time_ns(),
             "error": error,
-            "adjusted_count": origin.stands_for,
+            "adjusted_count": span.stands_for,
         }
         agent.pulse.ring.append(record)
 
@@ -69,7 +69,7 @@ class Teller:
     def every_second(
         self, loop: asyncio.AbstractEventLoop, progress: Callable[[], tuple[float, int]]
     ) -> Iterator[None]:
-        """Tells the totals once a second of `loop` while the block lasts, and at its end.
+        """Reports the totals once a second of `loop` while the block lasts, and at its end.
 
         Args:
             progress: gives the lag of the run in seconds, and how many events it skipped so far.
@@ -78,20 +78,20 @@ class Teller:
 
         def tick() -> None:
             nonlocal timer
-            timer = loop.call_later(TELL_SECONDS, tick)
+            timer = loop.call_later(TOTALS_SECONDS, tick)
             # Every second anew: the handler may be slower than the rate, a pattern of the user's faster.
             self._every = max(1, math.ceil(self._made / EVENTS_A_SECOND))
             self._made = self._failures = 0
-            self._tell_totals(*progress())
+            self._report_totals(*progress())
 
-        timer = loop.call_later(TELL_SECONDS, tick)
+        timer = loop.call_later(TOTALS_SECONDS, tick)
         try:
             yield
         finally:
             timer.cancel()
-            self._tell_totals(None, progress()[1])
+            self._report_totals(None, progress()[1])
 
-    def _tell_totals(self, lag: float | None, skipped: int) -> None:
+    def _report_totals(self, lag: float | None, skipped: int) -> None:
         with harmless:
             agent = process.running()
             if agent is None:

@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import Any, Awaitable, Callable, Mapping, Sequence, Union
 
 from lifesign.agent import process
+from lifesign.agent.dryrun.app_otel import SyntheticSpan
 from lifesign.agent.dryrun.patterns import Pattern
 from lifesign.agent.dryrun.patterns import pattern as pattern_named
-from lifesign.agent.dryrun.report import Teller
+from lifesign.agent.dryrun.reporter import Reporter
 from lifesign.agent.dryrun.samples import sample_events
 from lifesign.agent.dryrun.schedule import Schedule
-from lifesign.agent.dryrun.synthetic import Origin, enter, leave
+from lifesign.agent.dryrun.synthetic import enter, leave
 from lifesign.agent.harmless import complain, harmless, logger
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.settings import Settings
@@ -81,7 +82,7 @@ class DryRun:
         self._duration = duration
         self._force = force
         self._task: asyncio.Task[None] | None = None
-        self._teller = Teller(rate)
+        self._reporter = Reporter(rate)
         self._schedule = Schedule(rate, 0.0)
         self._ending = False
         self.count = 0  # events that went through the handler, failed ones too
@@ -163,7 +164,7 @@ class DryRun:
         self._schedule.restart(started)
         self._breathed = started
         try:
-            with self._teller.every_second(loop, lambda: (self.lag, self.skipped)):
+            with self._reporter.every_second(loop, lambda: (self.lag, self.skipped)):
                 while not self._ending and self._left() > 0 and time.monotonic() < until:
                     if not self._resumed.is_set():
                         await self._resumed.wait()
@@ -195,12 +196,12 @@ class DryRun:
 
     async def _make(self, position: int) -> None:
         agent = process.running()
-        stands_for = self._teller.stands_for(self.count)
-        origin = None if agent is None else Origin(new_trace_id(), new_span_id(), stands_for)
+        stands_for = self._reporter.stands_for(self.count)
+        span = None if agent is None else SyntheticSpan(new_trace_id(), new_span_id(), stands_for)
         kind = "event"
         raised: BaseException | None = None
         start = time.time_ns()
-        entered = enter(origin)
+        entered = enter(span)
         try:
             event = self._factories[position](self._random, self.count)
             kind = _type_of(event)
@@ -218,11 +219,11 @@ class DryRun:
         index = self.count
         self.count += 1
         self.failed += raised is not None
-        if raised is not None and origin is None and self.failed == 1:
-            logger.warning("lifesign: the handler of a dry run failed; no sidecar is there to tell", exc_info=raised)
-        if agent is not None and origin is not None:
+        if raised is not None and span is None and self.failed == 1:
+            logger.warning("lifesign: the handler of a dry run failed, and no sidecar is there", exc_info=raised)
+        if agent is not None and span is not None:
             with harmless:
-                self._teller.tell(agent, origin, kind, index, start, raised)
+                self._reporter.report(agent, span, kind, index, start, raised)
 
 
 def _type_of(event: Any) -> str:

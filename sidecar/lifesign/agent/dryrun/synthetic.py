@@ -8,42 +8,43 @@ from typing import Any, Iterator, NamedTuple
 
 from lifesign import semconv
 from lifesign.agent.dryrun import app_otel
+from lifesign.agent.dryrun.app_otel import SyntheticSpan
 from lifesign.agent.harmless import complain
-
-
-class Origin(NamedTuple):
-    """The span that synthetic work belongs to, ids in hex; `stands_for` so many events, 0 where it is not sampled."""
-
-    trace: str
-    span: str
-    stands_for: int
 
 
 class Entered(NamedTuple):
     """What `leave` needs to undo an `enter`."""
 
     synthetic: Token[bool]
-    origin: Token[Origin | None] | None
+    span: Token[SyntheticSpan | None] | None
     context: Any
 
 
 _synthetic: ContextVar[bool] = ContextVar("lifesign_synthetic", default=False)
-_origin: ContextVar[Origin | None] = ContextVar("lifesign_origin", default=None)
+_span: ContextVar[SyntheticSpan | None] = ContextVar("lifesign_synthetic_span", default=None)
+tagged = _synthetic.get  # `is_synthetic` for the hot path of `lifesign.event`: a call in C alone
 
-is_synthetic = _synthetic.get
+
+def is_synthetic() -> bool:
+    """Whether the code that asks runs inside `synthetic` or a dry run, in this task or one that started it.
+
+    Returns:
+        True for synthetic traffic, False for real work. It works without a sidecar too.
+    """
+    return tagged()
 
 
-def enter(origin: Origin | None = None) -> Entered:
-    """All that this task does from now on is synthetic, the work of `origin` where one is given."""
-    return Entered(_synthetic.set(True), None if origin is None else _origin.set(origin), app_otel.attach(origin))
+def enter(span: SyntheticSpan | None = None) -> Entered:
+    """All that this task does from now on is synthetic, the work of `span` where one is given."""
+    return Entered(_synthetic.set(True), None if span is None else _span.set(span), app_otel.attach(span))
 
 
 def leave(entered: Entered) -> None:
     """Undoes `enter`."""
     app_otel.detach(entered.context)
     try:
-        if entered.origin is not None:
-            _origin.reset(entered.origin)
+        if entered.span is not None:
+            _span.reset(entered.span)
         _synthetic.reset(entered.synthetic)
     except ValueError as error:
         complain("synthetic() was left in another context than it was entered in", error)
@@ -71,7 +72,7 @@ def synthetic_headers() -> dict[str, str]:
     if not is_synthetic():
         return {}
     headers = {"baggage": f"{semconv.SYNTHETIC_TYPE}={semconv.SYNTHETIC_TEST}"}
-    origin = _origin.get()
-    if origin is not None:
-        headers["traceparent"] = f"00-{origin.trace}-{origin.span}-{'01' if origin.stands_for else '00'}"
+    span = _span.get()
+    if span is not None:
+        headers["traceparent"] = f"00-{span.trace}-{span.span}-{'01' if span.stands_for else '00'}"
     return headers
