@@ -1,4 +1,4 @@
-"""The last words of a process: what is written, and how they keep out of the way of whoever uses faulthandler."""
+"""The crash dump of a process: what is written, and how it keeps out of the way of whoever uses faulthandler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from lifesign.agent import crashdump
-from lifesign.agent.crashdump import LastWords
+from lifesign.agent.crashdump import CrashDump
 from lifesign.errors import SettingError
 from lifesign.settings import Settings
 
@@ -23,89 +23,86 @@ LONG = 3600.0  # no switch goes off in this process
 @pytest.fixture(autouse=True)
 def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both of faulthandler's places as we first find them; pytest's own handlers stay where they are."""
-    for name in ("_signals", "_switch"):
-        monkeypatch.setattr(crashdump, name, crashdump._Place())
-    monkeypatch.setattr(crashdump, "_imported", False)
-    monkeypatch.setattr(crashdump, "_newest", None)
+    monkeypatch.setattr(crashdump, "_faulthandler", crashdump._Faulthandler())
     yield
     faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture
-def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LastWords:
+def dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CrashDump:
     """With a switch, and without handlers: those of this process are pytest's."""
-    monkeypatch.setattr(crashdump, "_free", lambda _: (False, True))
-    return LastWords(str(tmp_path), 0o640, "on", after=LONG)
+    monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (False, True))
+    return CrashDump(str(tmp_path), 0o640, "on", after=LONG)
 
 
 def is_set() -> bool:
-    return crashdump._switch.sink() is not None
+    return crashdump._faulthandler._switch() is not None
 
 
-def beat(words: LastWords) -> None:
+def beat(dump: CrashDump) -> None:
     """Some beats, each with a look at the switch."""
     for _ in range(3):
-        words._next = 0.0
-        words.rearm()
+        dump._next = 0.0
+        dump.rearm()
 
 
 def test_under_pytest_nothing_is_done(tmp_path: Path) -> None:
-    words = LastWords(str(tmp_path), 0o600, "on")
-    words.rearm()
-    words.disarm()
+    dump = CrashDump(str(tmp_path), 0o600, "on")
+    dump.rearm()
+    dump.disarm()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_switch_is_set_by_a_beat_and_put_away_at_the_end(words: LastWords, tmp_path: Path) -> None:
+def test_the_switch_is_set_by_a_beat_and_put_away_at_the_end(dump: CrashDump, tmp_path: Path) -> None:
     assert not is_set()
-    words.rearm()
+    dump.rearm()
     assert is_set()
-    words.disarm()
+    dump.disarm()
     assert not is_set()
-    words.rearm()
+    dump.rearm()
     assert not is_set()
     assert (tmp_path / "last-words").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "last-words").read_bytes() == b""
 
 
 def test_most_beats_leave_the_switch_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crashdump, "_free", lambda _: (False, True))
+    monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (False, True))
     calls: list[float] = []
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda after, **_: calls.append(after))
-    words = LastWords(str(tmp_path), 0o600, "on", interval=2.5)
+    dump = CrashDump(str(tmp_path), 0o600, "on", interval=2.5)
     for _ in range(100):
-        words.rearm()
+        dump.rearm()
     assert calls == [3 * 2.5 + 1.0]
 
 
-def test_a_switch_that_the_app_sets_later_stays(words: LastWords, tmp_path: Path) -> None:
-    words.rearm()
+def test_a_switch_that_the_app_sets_later_stays(dump: CrashDump, tmp_path: Path) -> None:
+    dump.rearm()
     with open(tmp_path / "own", "w") as own:
         sink = crashdump._Sink(own.fileno())
         kept = weakref.ref(sink)
         faulthandler.dump_traceback_later(LONG, file=sink)
         del sink
-        beat(words)
+        beat(dump)
         assert not is_set()
-        words.disarm()
+        dump.disarm()
         assert kept() is not None
         faulthandler.cancel_dump_traceback_later()
 
 
-def test_who_cancels_the_switch_has_it_cancelled(words: LastWords) -> None:
-    words.rearm()
+def test_who_cancels_the_switch_has_it_cancelled(dump: CrashDump) -> None:
+    dump.rearm()
     faulthandler.cancel_dump_traceback_later()
-    beat(words)
+    beat(dump)
     assert not is_set()
 
 
 def test_who_knew_faulthandler_before_us_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "_pytest")
     assert faulthandler.is_enabled()
-    assert crashdump._free("on") == (False, False)
+    assert crashdump._faulthandler.free("on") == (False, False)
     monkeypatch.setattr(faulthandler, "is_enabled", lambda: False)
     monkeypatch.setattr(crashdump, "_caught", lambda: False)
-    assert crashdump._free("on") == (True, False)
+    assert crashdump._faulthandler.free("on") == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +120,8 @@ def test_what_is_free_is_used_as_it_was_wanted(
     monkeypatch.delitem(sys.modules, "_pytest")
     monkeypatch.setattr(crashdump, "_caught", lambda: enabled)
     monkeypatch.setattr(faulthandler, "is_enabled", lambda: False)
-    monkeypatch.setattr(crashdump, "_imported", True)
-    assert crashdump._free(how) == places
+    monkeypatch.setattr(crashdump._faulthandler, "_imported", True)
+    assert crashdump._faulthandler.free(how) == places
 
 
 def test_without_a_gil_there_is_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,71 +133,71 @@ def test_who_answers_fatal_signals_already_goes_on_doing_it() -> None:
     assert crashdump._caught()  # pytest's own; that nobody does is `e2e/ends/test_last_words_file.py`
 
 
-def test_a_fork_finds_no_switch_set_and_the_next_beat_sets_it_again(words: LastWords) -> None:
-    words.rearm()
-    crashdump._before_fork()
+def test_a_fork_finds_no_switch_set_and_the_next_beat_sets_it_again(dump: CrashDump) -> None:
+    dump.rearm()
+    crashdump._faulthandler.before_fork()
     assert not is_set()
-    crashdump._before_fork()  # a signal handler that forks, in between
-    crashdump._after_fork()
-    crashdump._after_fork()
-    crashdump._after_fork()  # one that found no lock
+    crashdump._faulthandler.before_fork()  # a signal handler that forks, in between
+    crashdump._faulthandler.after_fork()
+    crashdump._faulthandler.after_fork()
+    crashdump._faulthandler.after_fork()  # one too many
     assert not is_set()
-    words.rearm()
+    dump.rearm()
     assert is_set()
 
 
-def test_while_a_thread_forks_no_beat_sets_the_switch(words: LastWords) -> None:
-    crashdump._before_fork()
-    beating = threading.Thread(target=beat, args=(words,))
+def test_while_a_thread_forks_no_beat_sets_the_switch(dump: CrashDump) -> None:
+    crashdump._faulthandler.before_fork()
+    beating = threading.Thread(target=beat, args=(dump,))
     beating.start()
     beating.join()
     assert not is_set()
-    crashdump._after_fork()
+    crashdump._faulthandler.after_fork()
 
 
-def test_a_child_lets_go_of_the_file(words: LastWords) -> None:
-    descriptor = words._descriptor
-    words.rearm()
-    crashdump._before_fork()
-    crashdump._in_child()
-    words.rearm()
+def test_a_child_lets_go_of_the_file(dump: CrashDump) -> None:
+    descriptor = dump._descriptor
+    dump.rearm()
+    crashdump._faulthandler.before_fork()
+    crashdump._faulthandler.in_forked_child()
+    dump.rearm()
     assert not is_set()
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(descriptor)
 
 
-def test_a_descriptor_that_became_somebody_elses_is_left_alone(words: LastWords, tmp_path: Path) -> None:
-    words.rearm()
+def test_a_descriptor_that_became_somebody_elses_is_left_alone(dump: CrashDump, tmp_path: Path) -> None:
+    dump.rearm()
     with open(tmp_path / "own", "wb") as own:
-        os.dup2(own.fileno(), words._descriptor)  # as if it had been closed, and the number used again
-        words._next = 0.0
-        words.rearm()
+        os.dup2(own.fileno(), dump._descriptor)  # as if it had been closed, and the number used again
+        dump._next = 0.0
+        dump.rearm()
         assert not is_set()
-    os.close(words._descriptor)
-    words._next = 0.0
-    words.rearm()
+    os.close(dump._descriptor)
+    dump._next = 0.0
+    dump.rearm()
     assert not is_set()
 
 
 def test_the_file_keeps_its_newest_dump_and_no_more_than_it_must(
-    words: LastWords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dump: CrashDump, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crashdump, "_BYTES_MAX", 1000)
     file = tmp_path / "last-words"
-    words.rearm()
+    dump.rearm()
     for number in range(10):
-        os.write(words._descriptor, b"%d" % number * 400)
-        words.rearm()
+        os.write(dump._descriptor, b"%d" % number * 400)
+        dump.rearm()
         assert file.read_bytes().endswith(b"%d" % number * 400)
         assert len(file.read_bytes()) <= 1000
-    os.write(words._descriptor, b"x" * 5000)  # longer than it may be: still the newest
-    words.rearm()
+    os.write(dump._descriptor, b"x" * 5000)  # longer than it may be: still the newest
+    dump.rearm()
     assert file.read_bytes() == b"x" * 5000
-    assert words.dumps == 11
+    assert dump.dumps == 11
 
 
 def test_a_switch_that_cannot_be_set_is_complained_of_and_left(
-    words: LastWords, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dump: CrashDump, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[int] = []
 
@@ -210,19 +207,19 @@ def test_a_switch_that_cannot_be_set_is_complained_of_and_left(
 
     monkeypatch.setattr(faulthandler, "dump_traceback_later", fails)
     for _ in range(3):
-        words.rearm()
+        dump.rearm()
     assert len(calls) == 1
     assert "new thread" in caplog.text
 
 
-def test_where_the_file_cannot_be_made_there_are_no_last_words(
+def test_where_the_file_cannot_be_made_there_is_no_crash_dump(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(crashdump, "_free", lambda _: (True, True))
-    words = LastWords(str(tmp_path / "missing"), 0o600, "on")
-    words.rearm()
-    words.disarm()
-    assert "no place for last words" in caplog.text
+    monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (True, True))
+    dump = CrashDump(str(tmp_path / "missing"), 0o600, "on")
+    dump.rearm()
+    dump.disarm()
+    assert "no place for a crash dump" in caplog.text
 
 
 def test_what_the_setting_may_say() -> None:
@@ -235,7 +232,7 @@ def test_what_the_setting_may_say() -> None:
 def test_a_stopped_agent_is_followed_by_another(
     started: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crashdump, "_free", lambda _: (False, True))
+    monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (False, True))
     from lifesign.agent import process
 
     started(LIFESIGN_LAST_WORDS="on")

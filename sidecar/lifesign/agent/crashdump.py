@@ -1,4 +1,4 @@
-"""Last words: the stacks that faulthandler writes, in C, where no Python can.
+"""The crash dump: the stacks that faulthandler writes, in C, where no Python can.
 
 Two things of its own write them into the file ``last-words`` of the process's folder: its handlers
 of fatal signals, and a dead-man's switch (``dump_traceback_later``) that the watchdog thread puts
@@ -15,13 +15,14 @@ which ours is put away.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 import weakref
+from typing import Callable
 
 from lifesign.agent.harmless import complain, harmless
 
@@ -30,52 +31,11 @@ SIGNALS, ON, OFF = "signals", "on", "off"  # what `LIFESIGN_LAST_WORDS` may say
 _SWITCH_SECONDS = 5.0  # at least so long without a beat
 _EVERY_SECONDS = 1.0  # putting the switch off makes a thread: not at every beat
 _BYTES_MAX = 1 << 18  # what lies before the newest dump goes when the file is longer
-_LOCK_SECONDS = 0.5
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 
-class _Sink:
-    """The file as faulthandler is given it."""
-
-    __slots__ = ("__weakref__", "_descriptor")
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def flush(self) -> None:
-        """There is nothing to flush; faulthandler calls it."""
-
-
-class _Place:
-    """One of faulthandler's two places, and whether what is in it is ours."""
-
-    def __init__(self) -> None:
-        self._sink: weakref.ReferenceType[_Sink] | None = None
-
-    def put(self, sink: _Sink) -> None:
-        self._sink = weakref.ref(sink)
-
-    def sink(self) -> _Sink | None:
-        return None if self._sink is None else self._sink()
-
-    def clear(self) -> None:
-        self._sink = None
-
-
-# Of the process, as faulthandler's own state is: an agent that is stopped and started again finds them.
-_signals = _Place()
-_switch = _Place()
-_imported = False
-_newest: LastWords | None = None
-_hooked = False
-_lock = threading.RLock()  # whoever holds it sets or forks; reentrant: a signal handler may fork during a fork
-
-
-class LastWords:
-    """The last words of this process.
+class CrashDump:
+    """The file that faulthandler writes to, and what is done about it while this process lives.
 
     Args:
         folder: the process's folder; the file ``last-words`` is made in it where there is use for it.
@@ -94,20 +54,19 @@ class LastWords:
         self._after = max(_SWITCH_SECONDS, 3 * interval) + _EVERY_SECONDS if after is None else after
         self._next = 0.0
         self._closed = False
-        self._set = False
         self._descriptor = -1
         self._end = 0
-        for_signals, self._switching = _free(how)
+        for_signals, self._switching = _faulthandler.free(how)
         if not for_signals and not self._switching:
             return
-        _follow_forks(self)
+        _faulthandler.follow_forks(self)
         try:
             self._open(os.path.join(folder, "last-words"), mode)
             if for_signals:
-                _enable(_Sink(self._descriptor))
+                _faulthandler.enable(self._descriptor)
         except Exception as error:  # noqa: BLE001
             self._closed = True
-            complain("there is no place for last words", error)
+            complain("there is no place for a crash dump", error)
 
     def _open(self, path: str, mode: int) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -119,78 +78,49 @@ class LastWords:
     def rearm(self) -> None:
         """The watchdog thread beats: puts the switch off. Most calls find that it is not time yet."""
         now = time.monotonic()
-        if now < self._next or self._closed or self._descriptor < 0:
+        if now < self._next or self._descriptor < 0:
             return
         self._next = now + self._every
-        lock = _lock
-        if not lock.acquire(blocking=False):
-            return  # a fork is under way
         try:
-            if not self._closed:
-                self._look_after()
+            if not self._closed and self._is_ours():
+                self._switching = self._switching and _faulthandler.set_switch(self._descriptor, self._after)
         except Exception as error:  # noqa: BLE001
             self._switching = False
-            complain("the switch of the last words could not be set", error)
-        finally:
-            lock.release()
+            complain("the switch of the crash dump could not be set", error)
+        if self._closed:  # `disarm` came meanwhile
+            _faulthandler.cancel_switch()
 
     def disarm(self) -> None:
-        """A clean end: the switch is put away. A crash on the way out still has its last words."""
+        """A clean end: the switch is put away. A crash on the way out is still written."""
         self._closed = True
-        held = _lock.acquire(timeout=_LOCK_SECONDS)  # a beat may be setting it right now
-        try:
-            self._put_away()
-        finally:
-            if held:
-                _lock.release()
+        _faulthandler.cancel_switch()
 
-    def hold(self) -> None:
-        """Before a fork: puts the switch away. `resume` is to follow.
-
-        A child that inherited a set switch would wait for its thread, which is not there, when it ends.
-        """
-        _lock.acquire(timeout=_LOCK_SECONDS)
-        self._put_away()
-
-    def resume(self) -> None:
-        """After the fork, in the parent: the next beat sets the switch again."""
+    def rearm_soon(self) -> None:
+        """After a fork, in the parent: the next beat sets the switch again."""
         self._next = 0.0
-        with contextlib.suppress(RuntimeError):  # another thread's fork took too long, and the lock is that one's
-            _lock.release()
 
     def abandon(self) -> None:
         """In a forked child: what it writes must not go into its parent's file."""
         self._closed = True
-        _withdraw()
-        if self._descriptor >= 0 and _switch.sink() is None and _signals.sink() is None:
+        _faulthandler.disable()
+        if self._descriptor >= 0 and not _faulthandler.writes_for_us():
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
         self._descriptor = -1
 
-    def _look_after(self) -> None:
+    def _is_ours(self) -> bool:
+        """Whether the descriptor is still that of our file, which is kept from growing without bound."""
         now = _stat(self._descriptor)
         if now is None or (now.st_dev, now.st_ino) != self._file:
             # The app closed every descriptor: the number may be anybody's by now.
             self._closed = True
-            self._put_away()
-            _withdraw()
-            return
+            _faulthandler.cancel_switch()
+            _faulthandler.disable()
+            return False
         if now.st_size != self._end:
             self.dumps += 1
             self._end = self._cut(now.st_size)
-        if not self._switching:
-            return
-        import faulthandler
-
-        sink = _switch.sink()
-        if sink is None:
-            if self._set:
-                self._switching = False  # the app set or cancelled a switch of its own
-                return
-            sink = _Sink(self._descriptor)
-            _switch.put(sink)
-        self._set = True
-        faulthandler.dump_traceback_later(self._after, repeat=False, file=sink)
+        return True
 
     def _cut(self, size: int) -> int:
         """Of a file that got long keeps the newest dump; returns its new size."""
@@ -201,67 +131,139 @@ class LastWords:
         os.write(self._descriptor, newest)
         return len(newest)
 
-    def _put_away(self) -> None:
-        self._set = False
-        if _switch.sink() is not None:
+
+class _Sink:
+    """The file as faulthandler is given it."""
+
+    __slots__ = ("__weakref__", "_descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def flush(self) -> None:
+        """There is nothing to flush; faulthandler calls it."""
+
+
+def _nothing() -> None:
+    """Stands in for the reference to a sink where there is none."""
+
+
+class _Faulthandler:
+    """faulthandler's two places, fatal signals and the switch, and which of them are ours.
+
+    Of the process, as faulthandler's own state is: an agent that is stopped and started again finds them.
+
+    A fork must find no switch set: a child that inherits one waits, when it ends, for a thread that it does not
+    have. `_forks` counts those under way; while there is one, no switch is set. The lock is held for a moment only,
+    never across a fork.
+    """
+
+    def __init__(self) -> None:
+        self._signals: Callable[[], _Sink | None] = _nothing  # weak references to the sinks
+        self._switch: Callable[[], _Sink | None] = _nothing
+        self._switch_set = False
+        self._imported = False  # by us, and not by the app before us
+        self._lock = _thread.RLock()  # reentrant: a signal handler may fork
+        self._forks = 0
+        self._follower: CrashDump | None = None
+        self._hooked = False
+
+    def free(self, how: str) -> tuple[bool, bool]:
+        """Which of the two places are for us: fatal signals, the switch."""
+        used = "faulthandler" in sys.modules and not self._imported
+        if how == OFF or "_pytest" in sys.modules:
+            return False, False
+        try:
+            import faulthandler
+        except ImportError:
+            return False, False
+        self._imported = not used
+        # Whether the app has set a switch cannot be asked; that it knows faulthandler is enough to leave it alone.
+        switch = not used and _switch_wanted(how)
+        if self._signals() is None and (faulthandler.is_enabled() or _caught()):
+            return False, switch
+        return True, switch
+
+    def enable(self, descriptor: int) -> None:
+        """From now on fatal signals are ours, and written to this descriptor."""
+        import faulthandler
+
+        sink = _Sink(descriptor)
+        self._signals = weakref.ref(sink)
+        faulthandler.enable(file=sink, all_threads=True)
+
+    def disable(self) -> None:
+        """Takes our handlers of fatal signals back, where they are still ours."""
+        if self._signals() is not None:
             import faulthandler
 
-            _switch.clear()
-            faulthandler.cancel_dump_traceback_later()
+            self._signals = _nothing
+            faulthandler.disable()
 
+    def writes_for_us(self) -> bool:
+        """Whether one of the two places still has our descriptor."""
+        return self._signals() is not None or self._switch() is not None
 
-def _follow_forks(words: LastWords) -> None:
-    """Before the switch is set for the first time: a fork may come at any moment from then on."""
-    global _newest, _hooked
-    _newest = words
-    if not _hooked:
-        _hooked = True
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
-
-
-def _before_fork() -> None:
-    with harmless:
-        if _newest is not None:
-            _newest.hold()
-
-
-def _after_fork() -> None:
-    if _newest is not None:
-        _newest.resume()
-
-
-def _in_child() -> None:
-    global _newest, _lock
-    words, _newest, _lock = _newest, None, threading.RLock()
-    with harmless:
-        if words is not None:
-            words.abandon()
-
-
-def _withdraw() -> None:
-    """Takes our handlers of fatal signals back, where they are still ours."""
-    if _signals.sink() is not None:
+    def set_switch(self, descriptor: int, after: float) -> bool:
+        """Sets the switch to go off in so many seconds; False where the app has a switch of its own by now."""
         import faulthandler
 
-        _signals.clear()
-        faulthandler.disable()
+        with self._lock:
+            if self._forks:
+                return True  # the next beat sets it
+            sink = self._switch()
+            if sink is None:
+                if self._switch_set:
+                    return False  # the app set or cancelled one
+                sink = _Sink(descriptor)
+                self._switch = weakref.ref(sink)
+            self._switch_set = True
+            faulthandler.dump_traceback_later(after, repeat=False, file=sink)
+            return True
+
+    def cancel_switch(self) -> None:
+        """Puts the switch away, where it is ours."""
+        with self._lock:
+            self._switch_set = False
+            if self._switch() is not None:
+                import faulthandler
+
+                self._switch = _nothing
+                faulthandler.cancel_dump_traceback_later()
+
+    def follow_forks(self, dump: CrashDump) -> None:
+        """Before the switch is set for the first time: a fork may come at any moment from then on."""
+        self._follower = dump
+        if not self._hooked:
+            self._hooked = True
+            os.register_at_fork(
+                before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.in_forked_child
+            )
+
+    def before_fork(self) -> None:
+        with harmless:
+            with self._lock:
+                self._forks += 1
+            self.cancel_switch()
+
+    def after_fork(self) -> None:
+        with self._lock:
+            self._forks = max(0, self._forks - 1)
+        if self._follower is not None:
+            self._follower.rearm_soon()
+
+    def in_forked_child(self) -> None:
+        self._lock, self._forks = _thread.RLock(), 0  # another thread of the parent's may have held the old one
+        dump, self._follower = self._follower, None
+        with harmless:
+            if dump is not None:
+                dump.abandon()
 
 
-def _free(how: str) -> tuple[bool, bool]:
-    """Which of the two places are for us: fatal signals, the switch."""
-    global _imported
-    used = "faulthandler" in sys.modules and not _imported
-    if how == OFF or "_pytest" in sys.modules:
-        return False, False
-    try:
-        import faulthandler
-    except ImportError:
-        return False, False
-    _imported = not used
-    if _signals.sink() is None and (faulthandler.is_enabled() or _caught()):
-        return False, False if used else _switch_wanted(how)
-    # Whether the app has set a switch cannot be asked; that it knows faulthandler is enough to leave it alone.
-    return True, not used and _switch_wanted(how)
+_faulthandler = _Faulthandler()
 
 
 def _switch_wanted(how: str) -> bool:
@@ -279,13 +281,6 @@ def _caught() -> bool:
     except (OSError, ValueError, IndexError, StopIteration):
         return False
     return any(caught >> (number - 1) & 1 for number in _FATAL)
-
-
-def _enable(sink: _Sink) -> None:
-    import faulthandler
-
-    _signals.put(sink)
-    faulthandler.enable(file=sink, all_threads=True)
 
 
 def _stat(descriptor: int) -> os.stat_result | None:

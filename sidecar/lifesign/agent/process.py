@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.agent.boot import Boot
 from lifesign.agent.checks.registry import CheckRequests
-from lifesign.agent.crashdump import LastWords
+from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.dryrun.totals import Tally
 from lifesign.agent.harmless import complain, failure
 from lifesign.agent.identity import identity, reseed
@@ -73,10 +73,10 @@ class Agent:
         self.check_requests = CheckRequests(self.pulse)
         self.slots = LoopSlots()
         self.tally = Tally()
-        self.last_words = LastWords(
+        self.crash_dump = CrashDump(
             self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval
         )
-        self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings, self.last_words)
+        self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings, self.crash_dump)
         self.watchdog.start()  # before anyone looks: a pulse without a beat of it reads as frozen
         os.rename(unfinished, os.path.join(self.folder, "pulse"))
         self._ended = False
@@ -100,7 +100,7 @@ class Agent:
         self.pulse.write_tombstone(tombstone)
         self._ended = True
         self.watchdog.stop()
-        self.last_words.disarm()
+        self.crash_dump.disarm()
 
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lifesign.agent.checks.registry import registry
-from lifesign.agent.crashdump import LastWords
+from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.harmless import complain
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
@@ -39,13 +39,13 @@ class Watchdog:
         slots: LoopSlots,
         tasks: Tasks,
         settings: Settings,
-        last_words: LastWords,
+        crash_dump: CrashDump,
     ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
-        self._last_words = last_words
+        self._crash_dump = crash_dump
         self._interval = settings.heartbeat_interval
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
@@ -94,7 +94,7 @@ class Watchdog:
             self._answered[layout.REQUEST_DUMP],
             registry.failing(),
         )
-        self._last_words.rearm()
+        self._crash_dump.rearm()
 
     def _look_for_stalls(self) -> None:
         now = time.monotonic()

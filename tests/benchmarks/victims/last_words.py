@@ -18,7 +18,7 @@ import threading
 import time
 from typing import AsyncIterator, Iterator
 
-from lifesign.agent.crashdump import LastWords
+from lifesign.agent.crashdump import CrashDump
 
 
 def deep(depth: int) -> int:
@@ -75,7 +75,7 @@ def busy() -> None:
             work()
 
 
-def beat(words: LastWords, seconds: float, progress: memoryview) -> None:
+def beat(words: CrashDump, seconds: float, progress: memoryview) -> None:
     while True:
         time.sleep(seconds)
         words.rearm()
@@ -87,7 +87,7 @@ def main() -> None:
     kind, folder, after, seconds, held = sys.argv[1], sys.argv[2], *map(float, sys.argv[3:6])
     descriptor = os.open(os.path.join(folder, "progress"), os.O_RDWR)
     progress = memoryview(mmap.mmap(descriptor, 16)).cast("Q")
-    words = LastWords(folder, 0o600, "signals" if kind == "none" else "on", after=after)
+    words = CrashDump(folder, 0o600, "signals" if kind == "none" else "on", after=after)
     threading.Thread(target=beat, args=(words, seconds, progress), daemon=True).start()
     for _ in range(3):
         threading.Thread(target=busy, daemon=True).start()
