@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lifesign.cli.query import request as asking
-from lifesign.wire import layout, reader
+from lifesign.wire import folder, layout, reader
 from support.mainprocess import Main
 
 MakeMain = Callable[..., Main]
@@ -172,7 +172,7 @@ def test_nobody_at_all_is_watched(cli: Callable, run: Path) -> None:
     ("raised", "code", "says"),
     [
         (PermissionError(13, "Permission denied"), 3, "you may not write to the pulse"),
-        (reader.PulseError("it ends too early"), 1, "cannot be read: it ends too early"),
+        (folder.PulseError("it ends too early"), 1, "cannot be read: it ends too early"),
     ],
 )
 def test_a_pulse_that_cannot_be_asked(

@@ -16,7 +16,7 @@ import pytest
 from lifesign.judge.diagnosis import Ending
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import lastwords
-from lifesign.wire.reader import PulseError, open_regular
+from lifesign.wire.folder import PulseError, open_regular
 from support.mainprocess import Main
 
 TERABYTE = 1 << 40

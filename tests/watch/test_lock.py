@@ -10,8 +10,9 @@ from typing import Iterator
 
 import pytest
 
-from lifesign.judge.rundir import LEASE, RunDirectory
+from lifesign.judge.rundir import RunDirectory
 from lifesign.watch.lock import Lease
+from lifesign.wire.folder import SIDECAR_LOCK as LOCK
 from support.mainprocess import Keeper
 
 
@@ -23,12 +24,12 @@ def directory(run: Path) -> Iterator[RunDirectory]:
 
 
 def test_the_second_waits_until_the_first_is_gone(run: Path, directory: RunDirectory, keeper: Keeper) -> None:
-    keeper("hold", run / LEASE)
+    keeper("hold", run / LOCK)
     lease = Lease(directory)
     assert [lease.take(), lease.take()] == [False, False]
-    keeper("free", run / LEASE)
+    keeper("free", run / LOCK)
     assert lease.take()
-    assert (run / LEASE).stat().st_mode & 0o777 == 0o600
+    assert (run / LOCK).stat().st_mode & 0o777 == 0o600
     lease.end()
     lease.end()
 
@@ -38,7 +39,7 @@ def test_what_is_taken_is_kept_until_its_end(run: Path, directory: RunDirectory)
     assert lease.take()
     looking = os.fork()
     if not looking:  # a process does not see its own record locks
-        with open(run / LEASE, "rb+") as file:
+        with open(run / LOCK, "rb+") as file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -53,11 +54,11 @@ def test_where_the_lock_is_no_file_it_watches_all_the_same(run: Path, directory:
     precious = run.parent / "precious"
     precious.write_text("keep me")
     if made == "link":
-        (run / LEASE).symlink_to(precious)
+        (run / LOCK).symlink_to(precious)
     elif made == "folder":
-        (run / LEASE).mkdir()
+        (run / LOCK).mkdir()
     else:
-        os.mkfifo(run / LEASE)
+        os.mkfifo(run / LOCK)
     lease = Lease(directory)
     assert lease.take()
     lease.end()

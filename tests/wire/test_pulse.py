@@ -12,7 +12,8 @@ from typing import Callable
 import pytest
 
 from lifesign.wire import layout
-from lifesign.wire.reader import PulseError, PulseReader, open_regular
+from lifesign.wire.folder import PulseError, open_regular
+from lifesign.wire.reader import PulseReader
 from lifesign.wire.writer import PulseWriter
 
 

@@ -25,6 +25,7 @@ import weakref
 from typing import Callable
 
 from lifesign.agent.harmless import complain, harmless
+from lifesign.wire.folder import LAST_WORDS
 
 SIGNALS, ON, OFF = "signals", "on", "off"  # what `LIFESIGN_LAST_WORDS` may say
 
@@ -61,7 +62,7 @@ class CrashDump:
             return
         _faulthandler.follow_forks(self)
         try:
-            self._open(os.path.join(folder, "last-words"), mode)
+            self._open(os.path.join(folder, LAST_WORDS), mode)
             if for_signals:
                 _faulthandler.enable(self._descriptor)
         except Exception as error:  # noqa: BLE001

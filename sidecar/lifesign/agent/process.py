@@ -1,11 +1,5 @@
 """The agent of this process: its folder in the run directory, its life token, its pulse.
 
-::
-
-    <run directory>/<pid>-<8 hex>/life         locked (lockf) for as long as this process lives
-                                  pulse        see wire.layout; appears when all the rest is in place
-                                  last-words   what faulthandler wrote; see agent.crashdump
-
 One process has one agent. It starts when an event loop starts or when the API is called, and only
 where ``LIFESIGN_DIR`` names a run directory. A forked child begins anew.
 """
@@ -15,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import fcntl
 import os
 import sys
 import threading
@@ -32,6 +25,7 @@ from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
 from lifesign.settings import Settings
+from lifesign.wire.folder import OwnFolder
 from lifesign.wire.writer import PulseWriter
 
 if TYPE_CHECKING:
@@ -48,20 +42,10 @@ class Agent:
     def __init__(self, directory: str, settings: Settings) -> None:
         self.settings = settings
         self.pid = os.getpid()
-        # The run directory's own permissions say who may watch: ours grant no more than they do.
-        granted = os.stat(directory).st_mode & 0o077
-        self.folder = os.path.join(directory, f"{self.pid}-{os.urandom(4).hex()}")
-        os.mkdir(self.folder, 0o700)
-        os.chmod(self.folder, 0o700 | granted)
-        # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
-        self._life = os.open(
-            os.path.join(self.folder, "life"), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-        )
-        os.fchmod(self._life, 0o600 | granted & 0o066)
-        fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._folder = folder = OwnFolder(directory, self.pid)
+        self.folder = folder.path
         me = identity(settings, os.environ)
-        unfinished = os.path.join(self.folder, "pulse.new")
-        self.pulse = PulseWriter(unfinished, me, settings.ring_size, 0o600 | granted & 0o066)
+        self.pulse = PulseWriter(folder.unfinished, me, settings.ring_size, folder.mode)
         self.pulse.events.dry_run = settings.dry_run
         for name, seconds in settings.events.items():
             self.pulse.events.promise(name, int(seconds * 1e9))
@@ -73,12 +57,10 @@ class Agent:
         self.check_requests = CheckRequests(self.pulse)
         self.slots = LoopSlots()
         self.tally = Tally()
-        self.crash_dump = CrashDump(
-            self.folder, 0o600 | granted & 0o066, settings.last_words, settings.heartbeat_interval
-        )
+        self.crash_dump = CrashDump(folder.path, folder.mode, settings.last_words, settings.heartbeat_interval)
         self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings, self.crash_dump)
         self.watchdog.start()  # before anyone looks: a pulse without a beat of it reads as frozen
-        os.rename(unfinished, os.path.join(self.folder, "pulse"))
+        folder.publish()
         self._ended = False
 
     def end(self) -> None:
@@ -105,7 +87,7 @@ class Agent:
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
         self._ended = True
-        os.close(self._life)  # record locks are not inherited: this drops nobody's
+        self._folder.abandon()
         with contextlib.suppress(BufferError):  # another thread of the parent's was writing as it forked
             self.pulse.close()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,9 @@ from lifesign.judge.diagnosis import Circumstances, Reading, diagnose
 from lifesign.judge.health import Facts
 from lifesign.judge.kernel import Kernel
 from lifesign.judge.rundir import RunDirectory
+from lifesign.wire.folder import Folder, PulseError
 from lifesign.wire.lane import LaneRead
-from lifesign.wire.reader import PulseError, PulseReader, Vitals, is_locked, open_regular
+from lifesign.wire.reader import PulseReader, Vitals
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Tombstone
@@ -35,21 +35,19 @@ def glance(directory: RunDirectory, timeout: float) -> list[Facts]:
     for key in directory.names():
         with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as opened:
             folder = directory.open(key)
-            opened.callback(os.close, folder)
-            reader = PulseReader(folder)
+            opened.callback(folder.close)
+            reader = PulseReader(folder.descriptor)
             opened.callback(reader.close)
-            life = open_regular("life", folder)
-            opened.callback(os.close, life)
-            found.append(_facts(directory, key, reader, life, int(timeout * 1e9)))
+            found.append(_facts(directory, key, reader, folder, int(timeout * 1e9)))
     return found
 
 
-def _facts(directory: RunDirectory, key: str, reader: PulseReader, life: int, timeout: int) -> Facts:
+def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folder, timeout: int) -> Facts:
     identity = _object(reader.identity())
     pid, started, boot_timeout = (identity.get(name) for name in ("pid", "started_mono_ns", "boot_timeout"))
     if not isinstance(pid, int) or not isinstance(started, int) or not isinstance(boot_timeout, (int, float)):
         raise PulseError("its identity block is not of its shape")
-    alive = is_locked(life)  # first: what is read afterwards of a dead process is complete
+    alive = folder.is_alive()  # first: what is read afterwards of a dead process is complete
     vitals = reader.vitals()
     now = time.monotonic_ns()
     reading = Reading(
@@ -64,7 +62,7 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, life: int, ti
         boot_timeout=int(boot_timeout * 1e9),
         tombstone=None if alive else _tombstone(reader.tombstone()),
         ending=directory.ending(pid),
-        circumstances=_circumstances(vitals, life, now, timeout) if alive else None,
+        circumstances=_circumstances(vitals, folder.life, now, timeout) if alive else None,
     )
     state, why = diagnose(reading)
     failing = vitals.watchdog.failing if vitals.watchdog else 0

@@ -6,18 +6,14 @@ import contextlib
 import json
 import os
 import re
-from itertools import islice
 
 from lifesign.errors import RunDirectoryError
 from lifesign.judge.diagnosis import Ending
-from lifesign.wire.reader import PulseError, is_locked, open_regular
+from lifesign.wire import folder
+from lifesign.wire.folder import RUN_FILE, SIDECAR_LOCK, Folder, PulseError, is_held, open_regular
 
-_FOLDER = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
-LEASE = "sidecar.lock"  # held by the sidecar that watches
 PROCESSES_MAX = 1000
-_ENTRIES_MAX = 100_000  # of the directory that are looked at
 _RUN_STATE_BYTES = 4096
-_FILES = ("pulse", "pulse.new", "life", "last-words")
 _SIGNAL_NAME = re.compile(r"[A-Z0-9+-]{1,20}")
 _EXIT_CODE_MAX = 255
 # What `wire.runfile` writes. Not isinstance: True is an int.
@@ -39,7 +35,7 @@ class RunDirectory:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.descriptor = folder.open_directory(path)
         except FileNotFoundError:
             raise RunDirectoryError(
                 f"the run directory {path} does not exist",
@@ -58,7 +54,7 @@ class RunDirectory:
 
     def is_in_use(self) -> bool:
         """Whether some other process watches it, or lives in it."""
-        return _is_held(LEASE, self.descriptor) or any(map(self._is_alive, self.names()))
+        return is_held(SIDECAR_LOCK, self.descriptor) or any(map(self._is_alive, self.names()))
 
     def names(self) -> list[str]:
         """Names of the process folders, the lowest first; none while the directory cannot be read."""
@@ -73,40 +69,29 @@ class RunDirectory:
         Raises:
             OSError: the directory cannot be read for now.
         """
-        with os.scandir(self.descriptor) as entries:
-            found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _FOLDER.fullmatch(entry.name)]
-        return sorted(found)[:most]
+        return folder.keys(self.descriptor, most)
 
-    def open(self, key: str) -> int:
-        """A descriptor of one process folder; raises OSError where it is gone or a link."""
-        return os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+    def open(self, key: str) -> Folder:
+        """One process folder; raises as `Folder` does."""
+        return Folder(self.descriptor, key)
 
     def remove(self, key: str) -> None:
         """Removes a process folder of ours; what is not ours in it stays, and so does the folder then."""
-        with contextlib.suppress(OSError):
-            folder = self.open(key)
-            try:
-                for name in _FILES:
-                    with contextlib.suppress(OSError):
-                        os.unlink(name, dir_fd=folder)
-            finally:
-                os.close(folder)
-            os.rmdir(key, dir_fd=self.descriptor)
+        folder.remove(self.descriptor, key)
 
     def _is_alive(self, key: str) -> bool:
         try:
-            folder = self.open(key)
-        except OSError:
+            opened = self.open(key)
+        except (OSError, PulseError):
             return False
-        try:
-            return _is_held("life", folder)
-        finally:
-            os.close(folder)
+        with contextlib.closing(opened), contextlib.suppress(OSError):
+            return opened.is_alive()
+        return False
 
     def ending(self, pid: int) -> Ending:
         """What ``run.json`` says of the end of `pid`; the exit status speaks of CMD's own process only."""
         try:
-            descriptor = open_regular("run.json", self.descriptor)
+            descriptor = open_regular(RUN_FILE, self.descriptor)
         except (OSError, PulseError):
             return Ending()
         try:
@@ -125,16 +110,3 @@ class RunDirectory:
         if state["pid"] != pid:
             return Ending(asked)
         return Ending(asked, exit_code, signal, exit_code is None and signal is None)
-
-
-def _is_held(name: str, directory: int) -> bool:
-    try:
-        descriptor = open_regular(name, directory)
-    except (OSError, PulseError):
-        return False
-    try:
-        return is_locked(descriptor)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)

@@ -16,10 +16,8 @@ from lifesign.watch.dead_letter import printable
 from lifesign.watch.emit.dumps import stack_text
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Attributes
-from lifesign.wire.reader import PulseError, open_regular
+from lifesign.wire.folder import LAST_WORDS, PulseError, open_regular
 from lifesign.wire.records import Frame
-
-FILE = "last-words"
 
 _BYTES_MAX = 1 << 16
 _HEAD_BYTES = 1 << 12  # of a longer file: where the newest dump may have begun
@@ -113,7 +111,7 @@ class LastWords(NamedTuple):
 def read(directory: int) -> LastWords | None:
     """The newest dump in the process folder behind `directory` (a descriptor); None where there is none."""
     try:
-        descriptor = open_regular(FILE, directory)
+        descriptor = open_regular(LAST_WORDS, directory)
     except (OSError, PulseError):
         return None
     try:

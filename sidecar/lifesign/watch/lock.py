@@ -8,7 +8,8 @@ import logging
 import os
 import stat
 
-from lifesign.judge.rundir import LEASE, RunDirectory
+from lifesign.judge.rundir import RunDirectory
+from lifesign.wire.folder import SIDECAR_LOCK
 
 _logger = logging.getLogger("lifesign.watch")
 
@@ -47,8 +48,8 @@ class Lease:
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(LEASE, flags, 0o600, dir_fd=self._directory.descriptor)
+        descriptor = os.open(SIDECAR_LOCK, flags, 0o600, dir_fd=self._directory.descriptor)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.EINVAL, f"{LEASE} is not a regular file")
+            raise OSError(errno.EINVAL, f"{SIDECAR_LOCK} is not a regular file")
         return descriptor

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from typing import Mapping, NamedTuple
 
@@ -28,7 +27,8 @@ from lifesign.watch.snapshot import Delays, snapshot
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.telemetry import SEVERITY_WARN, Log, Signal, Snapshot
 from lifesign.wire import layout
-from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
+from lifesign.wire.folder import PulseError
+from lifesign.wire.reader import PulseReader
 
 _logger = logging.getLogger("lifesign.watch")
 _ILL = frozenset((states.BLOCKED, states.FROZEN))
@@ -67,12 +67,10 @@ class WatchedProcess:
         self._settings = settings
         self._cursor = cursor
         with contextlib.ExitStack() as opened:
-            folder = directory.open(key)
-            opened.callback(os.close, folder)
-            self._reader = PulseReader(folder)
+            self._folder = folder = directory.open(key)
+            opened.callback(folder.close)
+            self._reader = PulseReader(folder.descriptor)
             opened.callback(self._reader.close)
-            self._life = open_regular("life", folder)
-            opened.callback(os.close, self._life)
             try:
                 self.identity = decode.identity(self._reader.identity())
             except decode.InvalidRecordError as error:
@@ -93,7 +91,7 @@ class WatchedProcess:
         self._boot_told = cursor.boot_sequence if cursor.boot_exported else 0
         self._transitions = Transitions(key, self.identity["instance"], cursor.state, cursor.state_since)
         self._triggers = Triggers()
-        self._witness = Witness(folder, self._life, key, self.identity["instance"], source)
+        self._witness = Witness(folder.descriptor, folder.life, key, self.identity["instance"], source)
         self._delays = Delays()
         self._dropped = {"ring": 0, "invalid": 0, **cursor.dropped}
 
@@ -128,7 +126,7 @@ class WatchedProcess:
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
         """
-        alive = is_locked(self._life)  # first: what is read afterwards of a dead process is complete
+        alive = self._folder.is_alive()  # first: what is read afterwards of a dead process is complete
         vitals = self._reader.vitals()
         wall, mono = time.time_ns(), time.monotonic_ns()
         started, timeout = self.identity["started_mono_ns"], int(self._settings.heartbeat_timeout * 1e9)

@@ -21,7 +21,7 @@ from lifesign.watch.keeper import Keeper
 from lifesign.watch.process import Look, WatchedProcess
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.telemetry import Resource, Signal, Snapshot
-from lifesign.wire.reader import PulseError
+from lifesign.wire.folder import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed

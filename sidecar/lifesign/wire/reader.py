@@ -7,25 +7,18 @@ and each piece is checked before it is believed.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import stat
 import struct
 import zlib
 from typing import Iterator, NamedTuple
 
 from lifesign.wire import layout
+from lifesign.wire.folder import PULSE, PulseError, open_regular
 from lifesign.wire.lane import LaneRead, parse
 
 _WORD = layout.WORD
 _BELIEVED = 1 << 62  # no count, and no time before the year 2116, comes near; what is sent has 63 bits
 _UNUSED = bytes(_WORD)
-_OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
-
-
-class PulseError(Exception):
-    """This file is not a pulse that we can read; the message says why."""
 
 
 class LoopSigns(NamedTuple):
@@ -83,50 +76,6 @@ class Vitals(NamedTuple):
     delays: tuple[tuple[int, ...], ...]  # one ring a slot, by word; empty where there is no loop
 
 
-def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:
-    """Opens a plain file inside the directory `directory` (a descriptor); never a link or a device.
-
-    A hard link is none either: it may be a file from elsewhere on the same volume.
-
-    Raises:
-        PulseError: it is something else.
-        OSError: it cannot be opened.
-    """
-    # Looked at before, because opening a device may do something; and after, because it may be another file by then.
-    _demand_plain(os.stat(name, dir_fd=directory, follow_symlinks=False), name)
-    try:
-        descriptor = os.open(name, flags | _OPEN_FLAGS, dir_fd=directory)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise PulseError(f"{name} is a link or a pipe, not a file") from None
-        raise
-    try:
-        _demand_plain(os.fstat(descriptor), name)
-    except PulseError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _demand_plain(found: os.stat_result, name: str) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise PulseError(f"{name} is not a regular file")
-    if found.st_nlink > 1:
-        raise PulseError(f"{name} is a hard link to a file that has other names")
-
-
-def is_locked(descriptor: int) -> bool:
-    """Whether some other process holds the life token behind this descriptor (open for reading)."""
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN):
-            return True
-        raise
-    fcntl.lockf(descriptor, fcntl.LOCK_UN)
-    return False
-
-
 class PulseReader:
     """Reads the pulse in the process folder behind `directory` (a descriptor).
 
@@ -137,7 +86,7 @@ class PulseReader:
 
     def __init__(self, directory: int) -> None:
         self._directory = directory
-        self._descriptor = open_regular("pulse", directory)
+        self._descriptor = open_regular(PULSE, directory)
         try:
             header = self._read(0, 64)
             if header[:8] != layout.MAGIC:
@@ -205,7 +154,7 @@ class PulseReader:
             OSError: we may not write to this pulse.
         """
         offset = layout.REQUESTS_OFFSET + word * _WORD
-        descriptor = open_regular("pulse", self._directory, os.O_RDWR)
+        descriptor = open_regular(PULSE, self._directory, os.O_RDWR)
         try:
             before: int = struct.unpack("<Q", os.pread(descriptor, _WORD, offset))[0]
             count = (before + 1) & layout.WORD_MASK

@@ -14,7 +14,7 @@ import json
 import os
 import signal
 
-RUN_FILE = "run.json"
+from lifesign.wire.folder import RUN_FILE
 
 
 class RunFile:

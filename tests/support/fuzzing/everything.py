@@ -25,7 +25,7 @@ from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import Rejected
 from lifesign.watch.process import Look, WatchedProcess
 from lifesign.watch.telemetry import Resource, Span
-from lifesign.wire.reader import PulseError
+from lifesign.wire.folder import PulseError
 from support.fuzzing import hostile
 
 ALIVE = "4242-00000001"  # who holds its life token is another process

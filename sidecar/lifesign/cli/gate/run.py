@@ -26,7 +26,7 @@ from lifesign.settings import BY_NAME, UNTIL_EVENT, Settings
 from lifesign.watch.emit.once import look_once
 from lifesign.watch.sources import Sources
 from lifesign.watch.telemetry import Snapshot
-from lifesign.wire.reader import PulseError
+from lifesign.wire.folder import PulseError
 
 _DUMP_SECONDS = 3.0  # to wait for the task dump of a stall
 

@@ -15,7 +15,8 @@ from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import decode
 from lifesign.wire import layout
-from lifesign.wire.reader import PulseError, PulseReader, is_locked, open_regular
+from lifesign.wire.folder import Folder, PulseError
+from lifesign.wire.reader import PulseReader
 from lifesign.wire.records import PostconditionReport, TaskDump, TaskGroup
 
 T = TypeVar("T")
@@ -27,11 +28,11 @@ class Process(NamedTuple):
 
     pid: int
     reader: PulseReader
-    folder: int
+    folder: Folder
 
     def close(self) -> None:
         self.reader.close()
-        os.close(self.folder)
+        self.folder.close()
 
 
 class Answer(NamedTuple):
@@ -138,19 +139,11 @@ def _end_of_ring(reader: PulseReader) -> tuple[int, int]:
 
 
 def _living(run: RunDirectory, key: str) -> Process | None:
-    try:
+    with contextlib.ExitStack() as opened, contextlib.suppress(OSError, PulseError):
         folder = run.open(key)
-    except OSError:
-        return None
-    try:
-        life = open_regular("life", folder)
-        try:
-            locked = is_locked(life)
-        finally:
-            os.close(life)
-        if locked:
-            return Process(int(key.partition("-")[0]), PulseReader(folder), folder)
-    except (OSError, PulseError):
-        pass
-    os.close(folder)
+        opened.callback(folder.close)
+        if folder.is_alive():
+            process = Process(int(key.partition("-")[0]), PulseReader(folder.descriptor), folder)
+            opened.pop_all()
+            return process
     return None

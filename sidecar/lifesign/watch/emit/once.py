@@ -11,7 +11,7 @@ from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import Rejected
 from lifesign.watch.process import WatchedProcess
 from lifesign.watch.telemetry import Snapshot
-from lifesign.wire.reader import PulseError
+from lifesign.wire.folder import PulseError
 
 
 def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:

@@ -1,0 +1,226 @@
+"""The files of a run directory: their names, who may use them, how they are made, opened, locked and removed.
+
+::
+
+    <run directory>/<pid>-<8 hex>/life         locked for as long as the process lives, however it ends
+                                  pulse        see `wire.layout`; appears when all the rest is in place
+                                  last-words   what faulthandler wrote
+                    run.json                   see `wire.runfile`
+                    sidecar.lock               locked by the sidecar that watches
+
+Each process makes its own folder (`OwnFolder`) and is the only one that writes there, but for the request
+words of the pulse. Everybody else opens it as a `Folder`, and trusts nothing that is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import stat
+from itertools import islice
+
+PULSE = "pulse"
+LIFE = "life"
+LAST_WORDS = "last-words"
+RUN_FILE = "run.json"
+SIDECAR_LOCK = "sidecar.lock"
+
+_UNFINISHED = "pulse.new"
+_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS)
+_KEY = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
+_ENTRIES_MAX = 100_000  # of a run directory that are looked at
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_UNTRUSTED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
+
+
+class PulseError(Exception):
+    """This file is not what it should be, and never will be; the message says why."""
+
+
+class OwnFolder:
+    """The folder of this process, made new; its life token is locked.
+
+    The run directory says who may watch: the folder and its files have its group, and grant the group and
+    others what it grants them.
+
+    Args:
+        directory: the run directory.
+        pid: of this process.
+
+    Raises:
+        OSError: the run directory cannot be used. Nothing is left behind.
+    """
+
+    def __init__(self, directory: str, pid: int) -> None:
+        shared = os.stat(directory)
+        self._group = shared.st_gid
+        # With set-group-id the kernel gives the files in it the right group by itself.
+        granted = shared.st_mode & (0o077 | stat.S_ISGID)
+        self.mode = 0o600 | granted & 0o066  # of each file
+        self.path = os.path.join(directory, f"{pid}-{os.urandom(4).hex()}")
+        self._life = -1
+        os.mkdir(self.path, 0o700)
+        try:
+            self._share(self.path)
+            os.chmod(self.path, 0o700 | granted)  # `mkdir` heeds the umask and knows no set-group-id
+            # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
+            self._life = self.create(LIFE)
+            fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            self.discard()
+            raise
+
+    @property
+    def unfinished(self) -> str:
+        """Where the pulse is written until `publish`."""
+        return os.path.join(self.path, _UNFINISHED)
+
+    def publish(self) -> None:
+        """Puts the pulse into its place: from now on the process is seen."""
+        self._share(self.unfinished)
+        os.rename(self.unfinished, os.path.join(self.path, PULSE))
+
+    def create(self, name: str, flags: int = 0) -> int:
+        """A new file in it; returns its descriptor, open for reading and writing."""
+        path = os.path.join(self.path, name)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, 0o600)
+        self._share(path)
+        os.fchmod(descriptor, self.mode)
+        return descriptor
+
+    def abandon(self) -> None:
+        """In a forked child: lets go of what belongs to the parent. Record locks are not inherited: none is lost."""
+        os.close(self._life)
+
+    def discard(self) -> None:
+        """Takes everything back; nobody has seen it yet."""
+        if self._life >= 0:
+            os.close(self._life)
+        for name in _FILES:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.path, name))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.path)
+
+    def _share(self, path: str) -> None:
+        with contextlib.suppress(OSError):  # we are not in that group
+            if os.stat(path).st_gid != self._group:
+                os.chown(path, -1, self._group)
+
+
+class Folder:
+    """A process folder as everybody else opens it.
+
+    Args:
+        directory: descriptor of the run directory.
+        key: name of the folder.
+
+    Raises:
+        PulseError: its life token is no plain file.
+        OSError: it is gone, a link, or not for us.
+    """
+
+    def __init__(self, directory: int, key: str) -> None:
+        self.descriptor = os.open(key, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+        try:
+            self.life = open_regular(LIFE, self.descriptor)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+
+    def is_alive(self) -> bool:
+        """Whether the process lives: the kernel frees its life token however it ends."""
+        return _is_locked(self.life)
+
+    def close(self) -> None:
+        os.close(self.life)
+        os.close(self.descriptor)
+
+
+def open_directory(path: str) -> int:
+    """A descriptor of a run directory; raises OSError."""
+    return os.open(path, _DIRECTORY)
+
+
+def keys(directory: int, most: int) -> list[str]:
+    """Names of the process folders in a run directory (a descriptor), at most `most`, the lowest first.
+
+    Raises:
+        OSError: the directory cannot be read for now.
+    """
+    with os.scandir(directory) as entries:
+        found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _KEY.fullmatch(entry.name)]
+    return sorted(found)[:most]
+
+
+def remove(directory: int, key: str) -> None:
+    """Removes a process folder; what is not ours in it stays, and so does the folder then."""
+    with contextlib.suppress(OSError):
+        folder = os.open(key, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+        try:
+            for name in _FILES:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(folder)
+        os.rmdir(key, dir_fd=directory)
+
+
+def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:
+    """Opens a plain file inside the directory `directory` (a descriptor); never a link or a device.
+
+    A hard link is none either: it may be a file from elsewhere on the same volume.
+
+    Raises:
+        PulseError: it is something else.
+        OSError: it cannot be opened.
+    """
+    # Looked at before, because opening a device may do something; and after, because it may be another file by then.
+    _demand_plain(os.stat(name, dir_fd=directory, follow_symlinks=False), name)
+    try:
+        descriptor = os.open(name, flags | _UNTRUSTED, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise PulseError(f"{name} is a link or a pipe, not a file") from None
+        raise
+    try:
+        _demand_plain(os.fstat(descriptor), name)
+    except PulseError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_held(name: str, directory: int) -> bool:
+    """Whether some other process holds the lock `name` in the directory `directory` (a descriptor)."""
+    try:
+        descriptor = open_regular(name, directory)
+    except (OSError, PulseError):
+        return False
+    try:
+        return _is_locked(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _demand_plain(found: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise PulseError(f"{name} is not a regular file")
+    if found.st_nlink > 1:
+        raise PulseError(f"{name} is a hard link to a file that has other names")
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return True
+        raise
+    fcntl.lockf(descriptor, fcntl.LOCK_UN)
+    return False
