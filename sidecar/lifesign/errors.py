@@ -107,7 +107,11 @@ class NotAnsweredError(LifesignError):
 
 
 class PostconditionError(LifesignError):
-    """At least one critical post-condition does not hold; the message is the joined diagnostic."""
+    """At least one critical post-condition does not hold, as `assert_postconditions` raises it.
+
+    Attributes:
+        diagnostic: what fails and why, in one line; it is the message too.
+    """
 
     exit_code = EXIT_FAILED
 

@@ -30,12 +30,18 @@ def check(
 ) -> None:
     """Registers a ready-made check as a post-condition: ``lifesign.check("tcp:5432", name="database")``.
 
-    One that cannot be understood is registered too, and fails with what to write instead.
+    A `spec` that cannot be understood is registered too, and fails with what to write instead. The same syntax
+    is that of ``LIFESIGN_CHECKS`` and of ``lifesign smoke --until``.
 
     Args:
-        spec: such as ``tcp:PORT``, ``http://...``, ``unix:PATH``, ``file:PATH<60s``, ``postgres://...``.
+        spec: ``tcp:PORT`` or ``tcp:HOST:PORT`` (accepts a connection), ``http://...`` or ``https://...`` (answers
+            200 to 399; redirects and proxies are not followed), ``unix:PATH`` (accepts a connection), ``file:PATH``
+            or ``file:PATH<60s`` (is there, and was changed so lately), ``postgres://...`` (answers ``select 1``,
+            through the driver that the app has), ``redis://...`` (answers PING).
         name: by default what `spec` says, without user, password and query.
-        timeout, every, critical: as of `lifesign.postcondition`.
+        timeout: seconds after which a run counts as failed.
+        every: seconds between two runs once the boot is over; None runs it only when asked.
+        critical: whether its failure makes the whole report fail, or is only a warning.
     """
     with harmless:
         try:

@@ -104,15 +104,27 @@ class CheckRequests:
 def postcondition(
     name: str, *, timeout: float = 5.0, every: float | None = None, critical: bool = True
 ) -> Callable[[CheckT], CheckT]:
-    """Registers a check under `name`; one that is registered again takes the place of the first.
+    """Registers a check that must hold once the service has booted; use it as a decorator.
 
-    The check takes no arguments and may be async. True or None holds; False, ``(False, "why")`` or
-    an exception does not.
+    ::
+
+        @lifesign.postcondition("database connected", timeout=2.0, every=30.0)
+        async def database_connected():
+            return await pool.fetchval("select 1") == 1
+
+    The check takes no arguments. True or None holds; False, ``(False, "why")`` or an exception does not. An async
+    one runs in the event loop, any other in a thread of its own. All of them run at the end of the boot, which
+    fails where a critical one does not hold, at `check_postconditions`, and at ``lifesign check``.
 
     Args:
+        name: what must hold, shown in reports; a check that is registered again under a name takes the place of
+            the first.
         timeout: seconds after which a run counts as failed.
-        every: seconds between two runs, once the boot is over; None runs it only when asked.
-        critical: whether its failure fails the whole report, or is only a warning.
+        every: seconds between two runs once the boot is over; None runs it only when asked.
+        critical: whether its failure makes the whole report fail, or is only a warning.
+
+    Returns:
+        A decorator, which gives the check back as it is.
     """
 
     def decorate(check: CheckT) -> CheckT:

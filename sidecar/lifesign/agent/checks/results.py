@@ -18,32 +18,39 @@ _DIAGNOSTIC_CHARACTERS = 2000
 
 
 class Result(NamedTuple):
-    """What one check said.
+    """What one check of a `Report` said.
 
     A check that was cancelled has not passed, for the reason "cancelled", and does not make its report fail.
+
+    Attributes:
+        name: the name that the check was registered under.
+        passed: whether the condition holds.
+        reason: why it does not, one line of at most 500 characters; empty where it holds.
+        error: the type of the exception that the check raised, such as ``"ConnectionError"``, or
+            ``"TimeoutError"`` for one that took too long; empty for none.
+        critical: whether its failure makes the report fail, or is only a warning.
     """
 
     name: str
-    """The name that the check was registered under."""
     passed: bool
-    """Whether the condition holds."""
     reason: str = ""
-    """Why it does not, in one line of at most 500 characters; empty where it holds."""
     error: str = ""
-    """The type of the exception that the check raised, such as ``"ConnectionError"``; empty for none."""
     critical: bool = True
-    """Whether its failure fails the report, or is only a warning."""
 
 
 class Report(NamedTuple):
-    """What all the checks of one run said."""
+    """What all the post-conditions said in one run, as `check_postconditions` returns it.
+
+    Attributes:
+        passed: whether every critical check holds; True where there is none.
+        diagnostic: one line for a person of at most 2,000 characters, such as ``"all passed (2 checks)"``,
+            ``"Post-conditions failed: a: why | b: why"`` or ``"passed, with warnings: c: why"``.
+        results: a `Result` for each check, in the order of their registration.
+    """
 
     passed: bool
-    """Whether every critical check holds."""
     diagnostic: str
-    """One line, such as ``"all passed (2 checks)"`` or ``"Post-conditions failed: a: why | b: why"``."""
     results: tuple[Result, ...]
-    """One a check, in the order of their registration."""
 
 
 def report(checks: Sequence[Postcondition], rows: Sequence[PostconditionResult | None]) -> Report:

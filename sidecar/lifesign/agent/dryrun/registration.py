@@ -37,8 +37,16 @@ def dry_run_handler(
 ) -> HandlerT | Callable[[HandlerT], HandlerT]:
     """Registers the handler that a dry run of ``DRY_RUN=1`` feeds; does nothing else where that is not set.
 
-    Bare or with `events`, the factories of its events (see `DryRun`). Under a sidecar the run starts at the next
-    beat of the event loop: register when the handler can work. The one that is registered last counts.
+    As a decorator, bare or with `events`, or as a plain call. Under a sidecar the run starts at the next beat of
+    the event loop: register when the handler can work. The one that is registered last counts. Rate, pattern and
+    seed are those of ``DRY_RUN_RATE``, ``DRY_RUN_PATTERN`` and ``DRY_RUN_SEED``.
+
+    Args:
+        handler: called with one event at a time, sync or async, as in `DryRun`.
+        events: the factories of its events, as in `DryRun`; samples of trades, orders and positions by default.
+
+    Returns:
+        The handler as it is, or a decorator where it is called without one.
     """
 
     def register(handler: HandlerT) -> HandlerT:
@@ -51,9 +59,15 @@ def dry_run_handler(
 
 
 def dry_run() -> DryRun | None:
-    """The dry run of ``DRY_RUN=1``, to look at, to pause or to stop; None where it is not on or has no handler.
+    """The dry run of ``DRY_RUN=1``, to look at, to pause or to stop.
 
     Under a sidecar it has started by itself. Without one, ``await lifesign.dry_run().start()`` does.
+
+    Returns:
+        The `DryRun` of the registered handler; None where ``DRY_RUN`` is not on or no handler is registered.
+
+    Raises:
+        ValueError: the factories that were registered with the handler cannot be used, as for `DryRun`.
     """
     settings = effective_settings()
     if not settings.dry_run or _global.handler is None:

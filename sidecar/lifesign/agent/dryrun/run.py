@@ -50,6 +50,13 @@ class DryRun:
         duration: seconds after which no more events are made; None for no end.
         force: run whether or not dry run is on.
 
+    Attributes:
+        count: events that went through the handler, failed ones too.
+        failed: events whose handler raised.
+        running: whether the run goes on; a pause is part of it.
+        skipped: events that were not made, because the handler took too long.
+        lag: seconds by which the next event is late, 0.0 while it is not.
+
     Raises:
         ValueError: an unknown pattern, an impossible burst, no factory, or a rate that is not above 0.
     """
@@ -85,12 +92,12 @@ class DryRun:
         self._reporter = Reporter(rate)
         self._schedule = Schedule(rate, 0.0)
         self._ending = False
-        self.count = 0  # events that went through the handler, failed ones too
-        self.failed = 0  # events whose handler raised
+        self.count = 0
+        self.failed = 0
 
     @property
     def running(self) -> bool:
-        """Whether it makes events, or pauses."""
+        """Whether the run goes on; a pause is part of it."""
         return self._task is not None and not self._task.done()
 
     @property
@@ -100,7 +107,7 @@ class DryRun:
 
     @property
     def lag(self) -> float:
-        """Seconds by which the next event is late."""
+        """Seconds by which the next event is late, 0.0 while it is not."""
         return self._schedule.lag(time.monotonic()) if self.running and self._resumed.is_set() else 0.0
 
     async def start(self) -> bool:
@@ -108,6 +115,9 @@ class DryRun:
 
         Returns:
             Whether it runs: False where dry run is off and `force` was not given.
+
+        Raises:
+            RuntimeError: no event loop runs.
         """
         return self.begin(asyncio.get_running_loop())
 

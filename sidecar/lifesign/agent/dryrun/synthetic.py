@@ -26,10 +26,11 @@ tagged = _synthetic.get  # `is_synthetic` for the hot path of `lifesign.event`: 
 
 
 def is_synthetic() -> bool:
-    """Whether the code that asks runs inside `synthetic` or a dry run, in this task or one that started it.
+    """Whether this code runs inside `synthetic` or a dry run, such as to keep a test order from the real exchange.
 
     Returns:
-        True for synthetic traffic, False for real work. It works without a sidecar too.
+        True for synthetic traffic, also in tasks that it started and in ``asyncio.to_thread``; False for real
+        work. It works without a sidecar too.
     """
     return tagged()
 
@@ -54,7 +55,12 @@ def leave(entered: Entered) -> None:
 def synthetic() -> Iterator[None]:
     """Tags all that happens inside, in this task and those it starts, as synthetic traffic.
 
-    Where the app has an OpenTelemetry SDK of its own, the tag is in its baggage too.
+    ``with lifesign.synthetic(): ...``: events count as synthetic ones, which keep no promise; checkpoints and
+    post-conditions are exported with ``user_agent.synthetic.type=test``, the attribute of the OpenTelemetry
+    semantic conventions. Where the app has an OpenTelemetry SDK of its own, the tag is in its baggage too.
+
+    Returns:
+        A context manager, for ``with``; it gives nothing to the block.
     """
     entered = enter()
     try:
@@ -64,10 +70,13 @@ def synthetic() -> Iterator[None]:
 
 
 def synthetic_headers() -> dict[str, str]:
-    """W3C headers for a call to another service: ``baggage`` and, inside a dry run, ``traceparent``.
+    """Headers for a call to another service, which carry the tag of synthetic traffic along.
 
-    Empty outside of synthetic work. An app with an OpenTelemetry SDK of its own needs none of this: its
-    propagators send the same.
+    An app with an OpenTelemetry SDK of its own needs none of this: its propagators send the same.
+
+    Returns:
+        ``baggage`` (W3C Baggage) with ``user_agent.synthetic.type=test`` and, inside a dry run, ``traceparent``
+        (W3C Trace Context) of the event under way. Empty outside of synthetic work.
     """
     if not is_synthetic():
         return {}
