@@ -1,4 +1,4 @@
-"""What the main process says: the shape of each record, and of the two blocks.
+"""What the main process writes: the shape of each record, and of the two blocks.
 
 The agent writes these as JSON, the sidecar decodes them against the same types. Times are wall
 clock nanoseconds unless a name says otherwise; ids are lower-case hex, 32 digits for a trace and
@@ -192,8 +192,8 @@ class Stall(TypedDict):
 class DryRunEvent(TypedDict):
     """One synthetic event that went through the service's own handler.
 
-    At high rates only some are told of: `adjusted_count` is how many events this one stands for, 0 where it is
-    told of only because it failed.
+    At high rates they are sampled: `adjusted_count` is how many events this one stands for, 0 where it is
+    written only because it failed.
     """
 
     kind: Literal["dry_run"]
@@ -216,7 +216,7 @@ class DryRunCount(TypedDict):
 
 
 class DryRunTotals(TypedDict):
-    """All the dry runs of the process since it began, told once a second while one runs, and at its end.
+    """All the dry runs of the process since it began, written once a second while one runs, and at its end.
 
     `skipped` are events that were not made because the handler took too long; `lag` is by how many seconds the
     slowest run that goes on is behind its schedule now.

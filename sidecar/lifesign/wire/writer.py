@@ -111,7 +111,7 @@ class SlotWriter:
         self._sequence = 0
 
     def write(self, *signs: int) -> None:
-        """Replaces the signs, at most `layout.SIGNS` words."""
+        """Replaces the signs, at most 14 words."""
         self._sequence += 1
         copy = self._copies[self._sequence & 1]
         copy[0] = self._sequence

@@ -1,4 +1,4 @@
-"""Exact counts of the dry runs of this process, however few of their events are told one by one."""
+"""Exact counts of the dry runs of this process, however few of their events are written one by one."""
 
 from __future__ import annotations
 
