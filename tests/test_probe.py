@@ -17,13 +17,13 @@ from lifesign.judge import health
 from lifesign.judge.glance import glance
 from lifesign.judge.health import Verdict
 from lifesign.judge.rundir import RunDirectory
-from lifesign.serve import verdicts as endpoints
+from lifesign.serve import sidecar_health as endpoints
 from lifesign.settings import Settings
 from lifesign.watch.emit.once import look_once
 from lifesign.wire import layout
 from support.mainprocess import report
 
-LOOKING = endpoints.Sidecar(0.1, 0.25)
+LOOKING = endpoints.SidecarHealth(0.1, 0.25)
 TIMEOUT = 30.0  # far from every age below, whatever the machine is busy with
 AGES_AGO = 1000.0
 

@@ -20,10 +20,10 @@ from lifesign.export.pipeline import Pipeline
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
-from lifesign.serve.health import health_app
+from lifesign.serve.health_app import health_app
 from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
-from lifesign.serve.verdicts import Sidecar
+from lifesign.serve.sidecar_health import SidecarHealth
 from lifesign.settings import BY_NAME, Settings
 from lifesign.watch.cursors import Cursors
 from lifesign.watch.dead_letter import Rejected
@@ -187,12 +187,12 @@ class Observer:
         parts += [f"{name} at {server.url}/" for name, server in servers.items()]
         say("; ".join(parts) if parts else "watching; neither a Collector nor a page is set (lifesign doctor)")
 
-    def _health(self) -> Sidecar:
+    def _health(self) -> SidecarHealth:
         look_age, interval = self._board.look_age(), self._settings.poll_interval
         if self._pipeline is None:
-            return Sidecar(look_age, interval)
+            return SidecarHealth(look_age, interval)
         status = self._pipeline.status()
-        return Sidecar(look_age, interval, status.errors, status.summary())
+        return SidecarHealth(look_age, interval, status.errors, status.summary())
 
     def _end_asked(self) -> None:
         if self._watcher is not None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from lifesign.serve.verdicts import Sidecar, app_livez, app_readyz, app_startupz, sidecar_livez, sidecar_readyz
+from lifesign.serve.sidecar_health import (
+    SidecarHealth,
+    app_livez,
+    app_readyz,
+    app_startupz,
+    sidecar_livez,
+    sidecar_readyz,
+)
 from lifesign.watch.telemetry import PostconditionReading
 from support.made.boards import snapshot
 
-LOOKING = Sidecar(0.2, 0.25)
+LOOKING = SidecarHealth(0.2, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +114,12 @@ def test_a_process_cannot_write_lines_of_its_own() -> None:
 def test_the_sidecar_is_ready_while_its_watcher_looks(
     age: float | None, interval: float, live: bool, ready: bool
 ) -> None:
-    assert sidecar_livez(Sidecar(age, interval)).ok is live
-    assert sidecar_readyz(Sidecar(age, interval)).ok is ready
+    assert sidecar_livez(SidecarHealth(age, interval)).ok is live
+    assert sidecar_readyz(SidecarHealth(age, interval)).ok is ready
 
 
 def test_what_keeps_the_sidecar_from_its_work_makes_it_unready_not_dead() -> None:
-    sidecar = Sidecar(0.2, 0.25, ("the spool cannot be written",))
+    sidecar = SidecarHealth(0.2, 0.25, ("the spool cannot be written",))
     assert sidecar_livez(sidecar).ok
     assert sidecar_readyz(sidecar) == (
         False,
@@ -121,7 +128,7 @@ def test_what_keeps_the_sidecar_from_its_work_makes_it_unready_not_dead() -> Non
 
 
 def test_nothing_is_killed_for_what_a_stuck_watcher_saw_last() -> None:
-    stuck = Sidecar(60.0, 0.25)
+    stuck = SidecarHealth(60.0, 0.25)
     assert app_livez(stuck, [snapshot(state="blocked")]) == (
         True,
         ("[+] app ok: not known, last looked 60.0 s ago",),
@@ -130,8 +137,8 @@ def test_nothing_is_killed_for_what_a_stuck_watcher_saw_last() -> None:
 
 def test_how_the_export_is_doing_is_said_in_either_case() -> None:
     said = "last success 2.0 s ago, 0 bytes wait"
-    assert sidecar_readyz(Sidecar(0.2, 0.25, (), said)).lines[-1] == f"[+] export ok: {said}"
-    failing = sidecar_readyz(Sidecar(0.2, 0.25, ("traces to http://c: HTTP 503",), said))
+    assert sidecar_readyz(SidecarHealth(0.2, 0.25, (), said)).lines[-1] == f"[+] export ok: {said}"
+    failing = sidecar_readyz(SidecarHealth(0.2, 0.25, ("traces to http://c: HTTP 503",), said))
     assert failing == (
         False,
         (

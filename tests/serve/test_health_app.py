@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lifesign.serve.board import Board
-from lifesign.serve.health import health_app
-from lifesign.serve.verdicts import Sidecar
+from lifesign.serve.health_app import health_app
+from lifesign.serve.sidecar_health import SidecarHealth
 from support.made.boards import snapshot
 from support.made.client import Stage, ask
 
@@ -26,7 +26,7 @@ def asked() -> list[str]:
 
 @pytest.fixture
 def port(stage: Stage, board: Board, asked: list[str]) -> int:
-    stage.app = health_app(board, lambda: Sidecar(board.look_age(), 0.25), lambda: asked.append("end"))
+    stage.app = health_app(board, lambda: SidecarHealth(board.look_age(), 0.25), lambda: asked.append("end"))
     return stage.port
 
 

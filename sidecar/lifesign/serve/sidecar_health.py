@@ -16,7 +16,7 @@ STALE_LOOK_S = 5.0  # a look older than this says nothing about now
 STALE_LOOKS = 4  # ... and, where looks are rare, older than this many of them
 
 
-class Sidecar(NamedTuple):
+class SidecarHealth(NamedTuple):
     """How the sidecar itself is: seconds since its last look (None before the first), seconds between
     two looks, what else keeps it from its work, one line each, and how its export is doing."""
 
@@ -26,13 +26,13 @@ class Sidecar(NamedTuple):
     export: str | None = None
 
 
-def sidecar_livez(sidecar: Sidecar) -> Verdict:
+def sidecar_livez(sidecar: SidecarHealth) -> Verdict:
     """The server answers, so the sidecar's loop turns; fails when its watcher looked once and then stopped."""
     look = _look(sidecar)
     return look if sidecar.look_age is not None else Verdict(True, look.lines)
 
 
-def sidecar_readyz(sidecar: Sidecar) -> Verdict:
+def sidecar_readyz(sidecar: SidecarHealth) -> Verdict:
     """Ready while the watcher looks and nothing keeps the sidecar from its work."""
     look = _look(sidecar)
     lines = [line(False, "sidecar", problem) for problem in sidecar.problems]
@@ -41,7 +41,7 @@ def sidecar_readyz(sidecar: Sidecar) -> Verdict:
     return Verdict(look.ok and not sidecar.problems, (*look.lines, *lines))
 
 
-def app_livez(sidecar: Sidecar, processes: Sequence[Snapshot]) -> Verdict:
+def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Verdict:
     """See `health.livez`; what is known of another time than now is fine."""
     if sidecar.look_age is not None and not _look(sidecar).ok:
         # An observer that stopped looking must not have anything killed for what it saw before.
@@ -76,11 +76,11 @@ def _facts(processes: Sequence[Snapshot]) -> list[Facts]:
     ]
 
 
-def _look(sidecar: Sidecar) -> Verdict:
+def _look(sidecar: SidecarHealth) -> Verdict:
     limit = max(STALE_LOOK_S, STALE_LOOKS * sidecar.poll_interval)
     ok = sidecar.look_age is not None and sidecar.look_age <= limit
     return Verdict(ok, (line(ok, "watcher", _look_text(sidecar)),))
 
 
-def _look_text(sidecar: Sidecar) -> str:
+def _look_text(sidecar: SidecarHealth) -> str:
     return "has not looked yet" if sidecar.look_age is None else f"last looked {sidecar.look_age:.1f} s ago"

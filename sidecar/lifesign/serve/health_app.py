@@ -11,13 +11,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from lifesign.judge.health import Verdict
-from lifesign.serve import verdicts
+from lifesign.serve import sidecar_health
 from lifesign.serve.board import Board
 from lifesign.serve.guard import SmallRequests
-from lifesign.serve.verdicts import Sidecar
+from lifesign.serve.sidecar_health import SidecarHealth
 
 
-def health_app(board: Board, sidecar: Callable[[], Sidecar], end_asked: Callable[[], None]) -> Starlette:
+def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Callable[[], None]) -> Starlette:
     """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
 
     ``/app/stopping`` is for the preStop hook of the main container, which a kubelet can only ask with GET;
@@ -30,11 +30,11 @@ def health_app(board: Board, sidecar: Callable[[], Sidecar], end_asked: Callable
         end_asked: told that the end of the main processes was asked for.
     """
     judges: dict[str, Callable[[], Verdict]] = {
-        "/livez": lambda: verdicts.sidecar_livez(sidecar()),
-        "/readyz": lambda: verdicts.sidecar_readyz(sidecar()),
-        "/app/livez": lambda: verdicts.app_livez(sidecar(), board.watched()),
-        "/app/readyz": lambda: verdicts.app_readyz(board.watched()),
-        "/app/startupz": lambda: verdicts.app_startupz(board.watched()),
+        "/livez": lambda: sidecar_health.sidecar_livez(sidecar()),
+        "/readyz": lambda: sidecar_health.sidecar_readyz(sidecar()),
+        "/app/livez": lambda: sidecar_health.app_livez(sidecar(), board.watched()),
+        "/app/readyz": lambda: sidecar_health.app_readyz(board.watched()),
+        "/app/startupz": lambda: sidecar_health.app_startupz(board.watched()),
     }
 
     def stopping() -> Verdict:
