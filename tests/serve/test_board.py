@@ -1,4 +1,4 @@
-"""The board shows the newest look, the ill first, and forgets in bounded time and space."""
+"""The board shows the newest snapshots, the worst first, in bounded time and space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from lifesign.judge import states
 from lifesign.serve import board as board_module
-from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, LOOKS, SHOWN, Board, Look
+from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, SHOWN, STRIP, Board, StripBar
 from lifesign.watch.telemetry import Resource
 from support.made.boards import log, snapshot
 
@@ -24,11 +24,11 @@ def keys(board: Board) -> list[str]:
     return [view.process.key for view in board.state().processes]
 
 
-def test_an_empty_board_shows_nothing_and_knows_of_no_look() -> None:
+def test_an_empty_board_shows_nothing_and_has_no_poll_age() -> None:
     board = Board()
     assert board.state().processes == []
     assert board.watched() == ()
-    assert board.look_age() is None
+    assert board.poll_age() is None
     assert board.version == 0
 
 
@@ -37,7 +37,7 @@ def test_the_age_of_the_look_is_measured_on_its_clock() -> None:
     board = Board(clock)
     board.update([])
     clock.now += 2.5
-    assert board.look_age() == 2.5
+    assert board.poll_age() == 2.5
 
 
 def test_every_state_has_a_place_in_the_order() -> None:
@@ -61,14 +61,14 @@ def test_the_ill_come_first_and_the_ended_last() -> None:
     assert board.state().counts == dict.fromkeys(states.STATES, 1)
 
 
-def test_the_strip_keeps_the_worst_delay_of_each_of_the_newest_looks() -> None:
+def test_the_strip_keeps_the_worst_delay_of_each_of_the_newest_polls() -> None:
     board = Board()
-    for number in range(LOOKS + 30):
+    for number in range(STRIP + 30):
         board.update([snapshot(new_delays=(0.001, number / 1000, 0.0))])
-    looks = board.state().processes[0].looks
-    assert len(looks) == 120
-    assert looks[0] == Look(0.030, "healthy")
-    assert looks[-1] == Look(0.149, "healthy")
+    strip = board.state().processes[0].strip
+    assert len(strip) == 120
+    assert strip[0] == StripBar(0.030, "healthy")
+    assert strip[-1] == StripBar(0.149, "healthy")
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_a_look_without_a_beat_tells_how_late_an_overdue_one_is(
 ) -> None:
     board = Board()
     board.update([snapshot(state=state, beat_age=beat_age, heartbeat_timeout=3.0, new_delays=())])
-    assert board.state().processes[0].looks == [Look(delay, state)]
+    assert board.state().processes[0].strip == [StripBar(delay, state)]
 
 
 def test_the_strip_stands_still_once_the_process_ended() -> None:
     board = Board()
     for state in ("healthy", "dead", "dead", "dead"):
         board.update([snapshot(state=state, new_delays=())])
-    assert [look.state for look in board.state().processes[0].looks] == ["healthy", "dead"]
+    assert [bar.state for bar in board.state().processes[0].strip] == ["healthy", "dead"]
 
 
 def test_a_process_that_is_gone_stays_for_a_while_and_is_not_watched() -> None:
@@ -118,7 +118,7 @@ def test_a_process_that_comes_back_is_watched_again() -> None:
     for seen in ([snapshot()], [], [snapshot()]):
         board.update(seen)
     assert board.state().processes[0].watched
-    assert len(board.state().processes[0].looks) == 2
+    assert len(board.state().processes[0].strip) == 2
 
 
 def test_only_the_newest_of_the_gone_stay() -> None:
@@ -138,8 +138,8 @@ def test_what_happened_is_kept_with_its_process() -> None:
     board.add([Resource("1-a", {"host.name": "here"})], [log("first", "1-a"), log("second", "2-b")])
     assert board.version > before
     shown = {view.process.key: view for view in board.state().processes}
-    assert [msgspec.json.decode(raw)["text"] for raw in shown["1-a"].happenings] == ["first"]
-    assert [msgspec.json.decode(raw)["text"] for raw in shown["2-b"].happenings] == ["second"]
+    assert [msgspec.json.decode(raw)["text"] for raw in shown["1-a"].timeline] == ["first"]
+    assert [msgspec.json.decode(raw)["text"] for raw in shown["2-b"].timeline] == ["second"]
     assert shown["1-a"].resource == {"host.name": "here"}
 
 
@@ -148,7 +148,7 @@ def test_signals_may_come_before_the_first_look_but_not_from_nowhere() -> None:
     board.add([], [log("early", "1-a"), log("stray", "9-z")])
     assert board.state().processes == []
     board.update([snapshot("1-a")])
-    assert len(board.state().processes[0].happenings) == 1
+    assert len(board.state().processes[0].timeline) == 1
     assert len(board._processes) == 1
 
 
@@ -159,7 +159,7 @@ def test_all_histories_together_are_bounded_and_the_biggest_pays(monkeypatch: py
     board.add([], [log("small", "0-a")])
     for key in ("1-a", "2-a"):
         board.add([], [log("x" * 1_900 + str(number), key) for number in range(20)])
-    kept = {view.process.key: len(view.happenings) for view in board.state().processes}
+    kept = {view.process.key: len(view.timeline) for view in board.state().processes}
     # About 2,000 bytes each: the first 20 fit, 40 do not, nor do 30: both of the big ones give up half.
     assert kept == {"0-a": 1, "1-a": 10, "2-a": 10}
 

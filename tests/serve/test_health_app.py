@@ -1,4 +1,4 @@
-"""The health endpoints over HTTP: 200 or 503, why on demand, asked by address as a kubelet does."""
+"""The health endpoints over HTTP: 200 or 503, why on demand, by IP address, as the kubelet connects."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def asked() -> list[str]:
 
 @pytest.fixture
 def port(stage: Stage, board: Board, asked: list[str]) -> int:
-    stage.app = health_app(board, lambda: SidecarHealth(board.look_age(), 0.25), lambda: asked.append("end"))
+    stage.app = health_app(board, lambda: SidecarHealth(board.poll_age(), 0.25), lambda: asked.append("end"))
     return stage.port
 
 
-async def test_before_the_first_look_the_sidecar_lives_and_is_not_ready(port: int) -> None:
+async def test_before_the_first_poll_the_sidecar_lives_and_is_not_ready(port: int) -> None:
     assert (await ask(port, "/livez")).status == 200
     answer = await ask(port, "/readyz?verbose")
     assert answer.status == 503
-    assert answer.body == b"[-] watcher failed: has not looked yet\nfailed\n"
+    assert answer.body == b"[-] watcher failed: has not polled yet\nfailed\n"
 
 
-async def test_an_endpoint_for_each_question(port: int, board: Board) -> None:
+async def test_an_endpoint_for_each_probe(port: int, board: Board) -> None:
     board.update([snapshot(state="starting", boot="starting")])
     paths = ["/livez", "/readyz", "/app/livez", "/app/readyz", "/app/startupz", "/healthz"]
     assert [(await ask(port, path)).status for path in paths] == [200, 200, 200, 503, 503, 404]
@@ -60,14 +60,14 @@ async def test_verbose_gives_one_line_a_process(port: int, board: Board) -> None
     )
 
 
-async def test_a_process_that_is_no_longer_watched_has_no_say(port: int, board: Board) -> None:
+async def test_a_process_that_is_no_longer_watched_does_not_count(port: int, board: Board) -> None:
     board.update([snapshot(state="blocked")])
     board.update([])
     assert (await ask(port, "/app/livez")).status == 200
     assert (await ask(port, "/app/readyz")).status == 503
 
 
-async def test_a_kubelet_asks_by_the_address_of_the_pod(port: int) -> None:
+async def test_the_kubelet_connects_to_the_ip_address_of_the_pod(port: int) -> None:
     assert (await ask(port, "/livez", host="10.42.0.7:8081")).status == 200
 
 

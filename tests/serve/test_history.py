@@ -7,18 +7,18 @@ from typing import Any
 import msgspec
 
 from lifesign import semconv
-from lifesign.serve.history import DUMP_BYTES, HAPPENINGS, HAPPENINGS_BYTES, History
+from lifesign.serve.history import DUMP_BYTES, TIMELINE, TIMELINE_BYTES, History
 from support.made.boards import NOON, SECOND, dump_log, group_log, log, span
 
 
-def happenings(history: History) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(raw) for raw in history.happenings()]
+def timeline(history: History) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(raw) for raw in history.timeline()]
 
 
 def test_a_log_record_is_told_with_its_stack() -> None:
     history = History()
     history.add(log("blocked in sleep", attributes={semconv.CODE_STACKTRACE: "sleep at a.py:3"}))
-    assert happenings(history) == [
+    assert timeline(history) == [
         {
             "at": NOON,
             "severity": 17,
@@ -34,13 +34,13 @@ def test_a_log_record_is_told_with_its_stack() -> None:
 def test_an_exception_s_stack_is_shown_where_there_is_no_other() -> None:
     history = History()
     history.add(log(attributes={semconv.EXCEPTION_STACKTRACE: "Traceback"}))
-    assert happenings(history)[0]["stack"] == "Traceback"
+    assert timeline(history)[0]["stack"] == "Traceback"
 
 
 def test_a_blocked_spell_is_told_with_its_length() -> None:
     history = History()
     history.add(span(semconv.SPAN_BLOCKED, end=NOON + 5 * SECOND, error="blocked for 5.0 s"))
-    assert happenings(history) == [
+    assert timeline(history) == [
         {
             "at": NOON,
             "severity": 17,
@@ -58,7 +58,7 @@ def test_spans_that_a_log_record_or_the_snapshot_tells_already_are_left_out() ->
     for name in ("boot", "checkpoint config loaded", "postconditions", "postcondition broker", "dry_run order"):
         history.add(span(name))
         history.add(span(name, error="failed"))
-    assert happenings(history) == []
+    assert timeline(history) == []
     assert history.size == 0
 
 
@@ -68,38 +68,38 @@ def test_the_same_record_again_is_one_line_with_the_newest_time() -> None:
         history.add(log("broker: no session", time=NOON + number))
     history.add(log("another"))
     history.add(log("broker: no session", time=NOON + 9))
-    assert [(h["text"], h["at"] - NOON, h["times"]) for h in happenings(history)] == [
+    assert [(h["text"], h["at"] - NOON, h["times"]) for h in timeline(history)] == [
         ("broker: no session", 9, 1),
         ("another", 0, 1),
         ("broker: no session", 2, 3),
     ]
-    assert history.size == sum(len(bytes(raw)) for raw in history.happenings())
+    assert history.size == sum(len(bytes(raw)) for raw in history.timeline())
 
 
 def test_two_spells_of_the_same_length_are_two() -> None:
     history = History()
     history.add(span())
     history.add(span())
-    assert len(happenings(history)) == 2
+    assert len(timeline(history)) == 2
 
 
 def test_the_newest_come_first_and_the_oldest_go() -> None:
     history = History()
-    for number in range(HAPPENINGS + 5):
+    for number in range(TIMELINE + 5):
         history.add(log(str(number)))
-    texts = [h["text"] for h in happenings(history)]
+    texts = [h["text"] for h in timeline(history)]
     assert texts == [str(number) for number in range(64, 4, -1)]
 
 
-def test_big_happenings_are_cut_and_bounded_in_bytes() -> None:
+def test_big_entries_are_cut_and_bounded_in_bytes() -> None:
     history = History()
-    for number in range(HAPPENINGS):
+    for number in range(TIMELINE):
         history.add(log(f"{number:03}" + "x" * 50_000, attributes={semconv.CODE_STACKTRACE: "y" * 50_000}))
-    newest = happenings(history)[0]
+    newest = timeline(history)[0]
     assert newest["text"] == "059" + "x" * 1_996 + "…"
     assert newest["stack"] == "y" * 7_999 + "…"
-    assert HAPPENINGS_BYTES // 2 < history.size <= HAPPENINGS_BYTES
-    assert history.size == sum(len(bytes(raw)) for raw in history.happenings())
+    assert TIMELINE_BYTES // 2 < history.size <= TIMELINE_BYTES
+    assert history.size == sum(len(bytes(raw)) for raw in history.timeline())
 
 
 def test_a_dump_gathers_its_groups_in_order() -> None:
@@ -120,7 +120,7 @@ def test_a_dump_gathers_its_groups_in_order() -> None:
         },
         {"index": 1, "count": 2, "names": ["worker-0", "worker-1"], "waits_for": "Lock.acquire", "stack": "main"},
     ]
-    assert [h["text"] for h in happenings(history)] == ["5 tasks"], "groups are no lines of their own"
+    assert [h["text"] for h in timeline(history)] == ["5 tasks"], "groups are no lines of their own"
 
 
 def test_groups_may_come_before_their_summary() -> None:
@@ -159,17 +159,17 @@ def test_the_smallest_groups_go_first_when_a_dump_is_too_big() -> None:
     assert history.size <= DUMP_BYTES
 
 
-def test_forgetting_gives_up_half_of_the_happenings_and_then_the_dump() -> None:
+def test_shrinking_drops_half_of_the_timeline_and_then_the_dump() -> None:
     history = History()
     history.add(group_log(0, 1))
     for number in range(3):
         history.add(log(str(number)))
-    history.forget()
-    assert [h["text"] for h in happenings(history)] == ["2"]
-    history.forget()
-    assert happenings(history) == []
+    history.shrink()
+    assert [h["text"] for h in timeline(history)] == ["2"]
+    history.shrink()
+    assert timeline(history) == []
     assert history.dump() is not None
-    history.forget()
+    history.shrink()
     assert history.dump() is None
     assert history.size == 0
 

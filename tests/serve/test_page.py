@@ -123,8 +123,8 @@ async def test_the_state_holds_everything_the_page_shows(port: int, board: Board
     (view,) = state["processes"]
     assert view["process"]["pid"] == 12
     assert view["watched"] is True
-    assert view["looks"] == [[0.004, "healthy"]]
-    assert [happening["text"] for happening in view["happenings"]] == ["5 tasks", "blocked"]
+    assert view["strip"] == [[0.004, "healthy"]]
+    assert [entry["text"] for entry in view["timeline"]] == ["5 tasks", "blocked"]
     assert view["dump"]["groups"][0]["count"] == 3
 
 
@@ -135,8 +135,8 @@ async def test_hostile_text_comes_through_as_data(port: int, board: Board) -> No
     assert answer.headers["content-type"] == "application/json"
     (view,) = answer.json()["processes"]
     assert view["process"]["why"] == HOSTILE
-    assert view["happenings"][0]["text"] == HOSTILE
-    assert view["happenings"][0]["stack"] == HOSTILE
+    assert view["timeline"][0]["text"] == HOSTILE
+    assert view["timeline"][0]["stack"] == HOSTILE
 
 
 async def test_numbers_that_json_has_no_word_for_become_null(port: int, board: Board) -> None:

@@ -1,4 +1,4 @@
-"""The server binds or says why not, stays within its limits, and ends when it is told to."""
+"""The server binds or says why not, stays within its limits, and closes on time."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_what_is_no_http_is_refused(stage: Stage) -> None:
 async def test_a_request_that_never_arrives_is_not_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(server_module, "PATIENCE_S", 0.02)
+    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.02)
     stage.app, port = hello, stage.port
     begin = time.monotonic()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -142,16 +142,16 @@ async def test_a_request_that_never_arrives_is_not_waited_for(
 async def test_a_connection_is_kept_for_the_next_request_and_not_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.1)
     request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
     stage.app, port = hello, stage.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for patience in (0.1, 0.1, 60.0):
-        monkeypatch.setattr(server_module, "PATIENCE_S", patience)
+    for timeout in (0.1, 0.1, 60.0):
+        monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", timeout)
         writer.write(request)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
-    await asyncio.sleep(0.12)  # longer than the patience before each of the requests, which ended with it
-    monkeypatch.setattr(server_module, "PATIENCE_S", 0.02)
+    await asyncio.sleep(0.12)  # longer than the timeout before each of the requests, which ended with it
+    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.02)
     writer.write(request * 2)
     assert await reader.readuntil(b"hello")
     assert await reader.readuntil(b"hello")

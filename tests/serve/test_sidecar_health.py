@@ -111,7 +111,7 @@ def test_a_process_cannot_write_lines_of_its_own() -> None:
         (41.0, 10.0, False, False),
     ],
 )
-def test_the_sidecar_is_ready_while_its_watcher_looks(
+def test_the_sidecar_is_ready_while_its_watcher_polls(
     age: float | None, interval: float, live: bool, ready: bool
 ) -> None:
     assert sidecar_livez(SidecarHealth(age, interval)).ok is live
@@ -123,7 +123,7 @@ def test_what_keeps_the_sidecar_from_its_work_makes_it_unready_not_dead() -> Non
     assert sidecar_livez(sidecar).ok
     assert sidecar_readyz(sidecar) == (
         False,
-        ("[+] watcher ok: last looked 0.2 s ago", "[-] sidecar failed: the spool cannot be written"),
+        ("[+] watcher ok: last polled 0.2 s ago", "[-] sidecar failed: the spool cannot be written"),
     )
 
 
@@ -131,7 +131,7 @@ def test_nothing_is_killed_for_what_a_stuck_watcher_saw_last() -> None:
     stuck = SidecarHealth(60.0, 0.25)
     assert app_livez(stuck, [snapshot(state="blocked")]) == (
         True,
-        ("[+] app ok: not known, last looked 60.0 s ago",),
+        ("[+] app ok: not known, last polled 60.0 s ago",),
     )
 
 
@@ -142,7 +142,7 @@ def test_how_the_export_is_doing_is_said_in_either_case() -> None:
     assert failing == (
         False,
         (
-            "[+] watcher ok: last looked 0.2 s ago",
+            "[+] watcher ok: last polled 0.2 s ago",
             "[-] sidecar failed: traces to http://c: HTTP 503",
             f"[-] export failed: {said}",
         ),

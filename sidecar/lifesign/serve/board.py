@@ -1,4 +1,4 @@
-"""The board: what the page and the health endpoints show. Filled by the watcher, read by `serve`; no I/O."""
+"""What the page and the health endpoints show: the newest state and the recent past of each process. No I/O."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lifesign.judge import states
 from lifesign.serve.history import DumpView, History
 from lifesign.watch.telemetry import Attributes, Resource, Signal, Snapshot
 
-LOOKS = 120  # of one process, for its heartbeat strip
-KEEP_GONE_S = 900.0  # how long a process stays that the watcher no longer speaks of
+STRIP = 120  # bars of the heartbeat strip, one a poll
+KEEP_GONE_S = 900.0  # how long a process is shown that is no longer watched
 KEEP_GONE = 20
-SHOWN = 100  # processes in one state; the ill ones come first
+SHOWN = 100  # processes on the page; the ill ones come first
 BYTES = 4 << 20  # of all histories
 
-# The illest first; what ended comes after everything that lives.
+# Worst first; processes that ended come after those that run.
 _ORDER = (
     states.FROZEN,
     states.BLOCKED,
@@ -32,10 +32,10 @@ _ORDER = (
 _BEATING = (states.HEALTHY, states.SILENT, states.BLOCKED, states.FROZEN)
 
 
-class Look(msgspec.Struct, frozen=True, array_like=True):
-    """One look at one process: the worst event loop delay since the look before (s, None without a beat).
+class StripBar(msgspec.Struct, frozen=True, array_like=True):
+    """One poll of one process: the worst event loop delay since the previous poll, in seconds.
 
-    Where the next beat is overdue it is the age of the newest.
+    None without a beat; the age of the newest beat where the next one is overdue.
     """
 
     delay: float | None
@@ -43,13 +43,13 @@ class Look(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ProcessView(msgspec.Struct, frozen=True):
-    """Everything that the page shows of one process. `happenings` and `dump`: see `serve.history`."""
+    """Everything that the page shows of one process. `timeline` and `dump`: see `serve.history`."""
 
     process: Snapshot
     watched: bool
     resource: Attributes
-    looks: list[Look]
-    happenings: list[msgspec.Raw]
+    strip: list[StripBar]
+    timeline: list[msgspec.Raw]
     dump: DumpView | None
 
 
@@ -62,18 +62,18 @@ class StateView(msgspec.Struct, frozen=True):
     processes: list[ProcessView]
 
 
-class _Process:
+class _ShownProcess:
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
         self.gone_since: float | None = None
         self.resource: Attributes = {}
-        self.looks: deque[Look] = deque(maxlen=LOOKS)
+        self.strip: deque[StripBar] = deque(maxlen=STRIP)
         self.history = History()
 
-    def look(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         # The strip of a process that ended shows how it ended, so it stands still.
-        if not (self.looks and self.looks[-1].state in states.ENDED):
-            self.looks.append(Look(_worst_delay(snapshot), snapshot.state))
+        if not (self.strip and self.strip[-1].state in states.ENDED):
+            self.strip.append(StripBar(_worst_delay(snapshot), snapshot.state))
         self.snapshot = msgspec.structs.replace(snapshot, new_delays=())
         self.gone_since = None
 
@@ -87,16 +87,16 @@ class Board:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._processes: dict[str, _Process] = {}
+        self._processes: dict[str, _ShownProcess] = {}
         self._updated: float | None = None
         self.version = 0  # grows whenever there is something new to show
 
     def update(self, snapshots: Sequence[Snapshot]) -> None:
-        """Take the newest look at every watched process; who is missing from it is no longer watched."""
+        """Take the newest snapshot of every watched process; one that is missing is no longer watched."""
         now = self._updated = self._clock()
         seen = {snapshot.key for snapshot in snapshots}
         for snapshot in snapshots:
-            self._processes.setdefault(snapshot.key, _Process()).look(snapshot)
+            self._processes.setdefault(snapshot.key, _ShownProcess()).update(snapshot)
         for key in [key for key in self._processes if key not in seen]:
             process = self._processes[key]
             if process.gone_since is None:
@@ -111,22 +111,22 @@ class Board:
     def add(self, resources: Iterable[Resource], signals: Iterable[Signal]) -> None:
         """Keep what happened. Signals of a process that the next `update` does not know are dropped by it."""
         for resource in resources:
-            self._processes.setdefault(resource.key, _Process()).resource = resource.attributes
+            self._processes.setdefault(resource.key, _ShownProcess()).resource = resource.attributes
         for signal in signals:
-            self._processes.setdefault(signal.resource, _Process()).history.add(signal)
+            self._processes.setdefault(signal.resource, _ShownProcess()).history.add(signal)
             self.version += 1
-        self._fit()
+        self._shrink_to_fit()
 
-    def look_age(self) -> float | None:
+    def poll_age(self) -> float | None:
         """Seconds since the newest `update`, None before the first."""
         return None if self._updated is None else self._clock() - self._updated
 
     def watched(self) -> tuple[Snapshot, ...]:
-        """The newest snapshots of the processes that the watcher speaks of."""
+        """The newest snapshots of the processes that are still watched."""
         return tuple(p.snapshot for p in self._processes.values() if p.snapshot is not None and p.gone_since is None)
 
     def state(self) -> StateView:
-        """All that the page shows: the ill first, the ended last, newest before oldest."""
+        """Everything that the page shows: ill processes first, ended ones last, newest before oldest."""
         known = [(p, p.snapshot) for p in reversed(self._processes.values()) if p.snapshot is not None]
         known.sort(key=lambda pair: (pair[0].gone_since is not None, _ORDER.index(pair[1].state)))
         counts = dict.fromkeys(states.STATES, 0)
@@ -143,12 +143,12 @@ class Board:
     def _gone(self) -> list[str]:
         return [key for key, process in self._processes.items() if process.gone_since is not None]
 
-    def _fit(self) -> None:
+    def _shrink_to_fit(self) -> None:
         total = sum(process.history.size for process in self._processes.values())
         while total > BYTES:
             biggest = max((process.history for process in self._processes.values()), key=lambda history: history.size)
             total -= biggest.size
-            biggest.forget()
+            biggest.shrink()
             total += biggest.size
 
 
@@ -160,12 +160,12 @@ def _worst_delay(snapshot: Snapshot) -> float | None:
     return snapshot.beat_age if overdue else None
 
 
-def _view(process: _Process, snapshot: Snapshot) -> ProcessView:
+def _view(process: _ShownProcess, snapshot: Snapshot) -> ProcessView:
     return ProcessView(
         process=snapshot,
         watched=process.gone_since is None,
         resource=process.resource,
-        looks=list(process.looks),
-        happenings=process.history.happenings(),
+        strip=list(process.strip),
+        timeline=process.history.timeline(),
         dump=process.history.dump(),
     )

@@ -1,4 +1,4 @@
-"""What stands before every local app: who may ask, how much, and what a browser may do with the answer."""
+"""Middleware in front of the apps: request limits, Host and Origin checks, and security headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = "x-lifesign"  # no other site can send it without asking first, and nobody answers that question
+HEADER = "x-lifesign"  # needs a CORS preflight from another origin, which is never answered
 HEADER_BYTES = 16 << 10
 
 _SECURITY_HEADERS = {
@@ -37,17 +37,14 @@ class SmallRequests:
         headers = Headers(scope=scope)
         app: ASGIApp = self._app
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            app = PlainTextResponse("413: no request body is wanted here\n", 413, {"connection": "close"})
+            app = PlainTextResponse("413: a request body is not accepted here\n", 413, {"connection": "close"})
         elif sum(len(name) + len(value) for name, value in headers.raw) > HEADER_BYTES:
             app = PlainTextResponse("431: too many headers\n", 431, {"connection": "close"})
         await app(scope, receive, send)
 
 
 class LocalOnly:
-    """Answers only a browser or client that meant this page, and tells the browser to stay strict.
-
-    A name that was rebound to this address, or a page of another site, gets nothing: neither an
-    answer to read nor an action.
+    """Rejects DNS rebinding and cross-site requests, and adds security headers to every response.
 
     Args:
         app: the app behind it.
@@ -59,34 +56,34 @@ class LocalOnly:
         self._host = host.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_strictly(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(_SECURITY_HEADERS)
             await send(message)
 
         refusal = self._refusal(Request(scope))
-        await (refusal or self._app)(scope, receive, send_strictly)
+        await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
         hosts = request.headers.getlist("host")
-        if len(hosts) != 1 or not self._is_ours(_hostname(hosts[0])):
+        if len(hosts) != 1 or not self._is_allowed(_hostname(hosts[0])):
             return PlainTextResponse(
-                "421: this page answers only to localhost and to the address it is bound to (LIFESIGN_PAGE_ADDR)\n", 421
+                "421: this page is served only for localhost and the address it is bound to (LIFESIGN_PAGE_ADDR)\n", 421
             )
         if request.url.path.startswith("/api/") and request.headers.get("sec-fetch-site", "none") not in (
             "same-origin",
             "none",
         ):
-            return PlainTextResponse("403: another site may not ask this\n", 403)
+            return PlainTextResponse("403: cross-site request\n", 403)
         if request.method == "POST":
             origin = request.headers.get("origin")
             if origin is not None and origin.lower() not in _origins(hosts[0]):
-                return PlainTextResponse("403: another site may not do this\n", 403)
+                return PlainTextResponse("403: cross-site request\n", 403)
             if request.headers.get(HEADER) != "1":
                 return PlainTextResponse("403: send the header X-Lifesign: 1\n", 403)
         return None
 
-    def _is_ours(self, hostname: str) -> bool:
+    def _is_allowed(self, hostname: str) -> bool:
         if hostname in ("localhost", self._host) or hostname.endswith(".localhost"):
             return True
         try:

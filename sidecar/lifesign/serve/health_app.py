@@ -1,4 +1,4 @@
-"""The health endpoints: of the sidecar, and of the main process for the kubelet's probes of its container."""
+"""The health endpoints: of the sidecar itself, and of the main process for the probes of its container."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lifesign.serve.sidecar_health import SidecarHealth
 def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Callable[[], None]) -> Starlette:
     """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
 
-    ``/app/stopping`` is for the preStop hook of the main container, which a kubelet can only ask with GET;
-    the most that a stranger can do with it is to have a death of the next minutes told as an end that was
-    asked for. No Host check here: a kubelet asks by the address of the pod.
+    ``/app/stopping`` is for the preStop hook of the main container, where the kubelet can only send GET;
+    the most that a stranger can do with it is to have a death of the next minutes reported as a requested stop.
+    There is no Host check: the kubelet connects to the pod's IP address.
 
     Args:
-        board: what is known of the main processes.
-        sidecar: how the sidecar is, asked at every request.
-        end_asked: told that the end of the main processes was asked for.
+        board: the newest snapshots of the main processes.
+        sidecar: returns the health of the sidecar, called at every request.
+        end_asked: called when the main container is about to be stopped.
     """
     judges: dict[str, Callable[[], Verdict]] = {
         "/livez": lambda: sidecar_health.sidecar_livez(sidecar()),

@@ -1,4 +1,4 @@
-"""What happened lately in one process, kept ready to be shown: encoded once, bounded in number and bytes."""
+"""The timeline and the newest task dump of one process, encoded once and bounded in number and bytes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import msgspec
 from lifesign import semconv
 from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, Log, Signal, Span
 
-HAPPENINGS = 60  # of one process
+TIMELINE = 60  # of one process
 GROUPS = 100  # of one task dump
-HAPPENINGS_BYTES = 128 << 10
+TIMELINE_BYTES = 128 << 10
 DUMP_BYTES = 128 << 10
 TEXT_CHARACTERS = 2_000
 STACK_CHARACTERS = 8_000
 NAMES = 10
 
 _encoder = msgspec.json.Encoder()
-# Every failed span has a log record that says the same, and the snapshot tells of boots and checks.
+# A failed span has a log record that says the same, and boots and checks are in the snapshot.
 _SHOWN_SPANS = (semconv.SPAN_BLOCKED, semconv.SPAN_FROZEN)
 
 
-class Happening(msgspec.Struct, frozen=True):
-    """A log record, or a spell in which the service stood still.
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """A log record, or a period in which the event loop stood still.
 
-    `at` is wall clock nanoseconds, `seconds` the length of a spell, `times` how often it came in a row.
+    `at` is wall clock nanoseconds, `seconds` the length of such a period, `times` how often the entry was repeated.
     """
 
     at: int
@@ -48,7 +48,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class DumpView(msgspec.Struct, frozen=True):
-    """A task dump; `tasks` and `groups_total` are None until its summary came. `groups`: biggest first."""
+    """A task dump; `tasks` and `groups_total` are None until its summary has arrived. `groups`: biggest first."""
 
     id: str
     at: int
@@ -59,43 +59,43 @@ class DumpView(msgspec.Struct, frozen=True):
 
 
 class History:
-    """Newest happenings and the newest task dump of one process; the oldest go first, then the smallest groups."""
+    """Evicts the oldest entries of the timeline, and the smallest groups of the dump."""
 
     def __init__(self) -> None:
-        self._happenings: deque[bytes] = deque()
-        self._newest: Happening | None = None
+        self._timeline: deque[bytes] = deque()
+        self._newest: TimelineEntry | None = None
         self._groups: dict[int, bytes] = {}
         self._dump: DumpView | None = None
-        self._happenings_bytes = 0
+        self._timeline_bytes = 0
         self._dump_bytes = 0
 
     @property
     def size(self) -> int:
         """Bytes kept."""
-        return self._happenings_bytes + self._dump_bytes
+        return self._timeline_bytes + self._dump_bytes
 
     def add(self, signal: Signal) -> None:
-        """Take in one signal; one that the page has no line for leaves no trace."""
+        """Add one log record or span; those that the page does not show are dropped."""
         if isinstance(signal, Span):
             if signal.name in _SHOWN_SPANS:
-                self._remember(_from_span(signal))
+                self._append(_from_span(signal))
             return
         if signal.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
             self._add_to_dump(signal)
         if signal.event != semconv.LOG_TASK_GROUP:
-            self._remember(_from_log(signal))
+            self._append(_from_log(signal))
 
-    def forget(self) -> None:
-        """Give up about half of what is kept: happenings before the dump."""
-        if self._happenings:
-            for _ in range((len(self._happenings) + 1) // 2):
-                self._forget_oldest()
+    def shrink(self) -> None:
+        """Free about half of the memory: entries of the timeline first, then the dump."""
+        if self._timeline:
+            for _ in range((len(self._timeline) + 1) // 2):
+                self._evict_oldest()
         else:
             self._drop_dump()
 
-    def happenings(self) -> list[msgspec.Raw]:
-        """`Happening`s as JSON, newest first."""
-        return [msgspec.Raw(encoded) for encoded in reversed(self._happenings)]
+    def timeline(self) -> list[msgspec.Raw]:
+        """`TimelineEntry`s as JSON, newest first."""
+        return [msgspec.Raw(encoded) for encoded in reversed(self._timeline)]
 
     def dump(self) -> DumpView | None:
         """The newest task dump."""
@@ -104,20 +104,20 @@ class History:
         groups = [msgspec.Raw(self._groups[index]) for index in sorted(self._groups)]
         return msgspec.structs.replace(self._dump, groups=groups)
 
-    def _remember(self, happening: Happening) -> None:
-        if self._happenings and self._newest is not None and _is_same(happening, self._newest):
-            # A check that fails every few seconds is one line, not all of them.
-            happening = msgspec.structs.replace(happening, times=self._newest.times + 1)
-            self._happenings_bytes -= len(self._happenings.pop())
-        self._newest = happening
-        encoded = _encoder.encode(happening)
-        self._happenings.append(encoded)
-        self._happenings_bytes += len(encoded)
-        while len(self._happenings) > HAPPENINGS or self._happenings_bytes > HAPPENINGS_BYTES:
-            self._forget_oldest()
+    def _append(self, entry: TimelineEntry) -> None:
+        if self._timeline and self._newest is not None and _is_same(entry, self._newest):
+            # A check that fails every few seconds takes one line, not the whole list.
+            entry = msgspec.structs.replace(entry, times=self._newest.times + 1)
+            self._timeline_bytes -= len(self._timeline.pop())
+        self._newest = entry
+        encoded = _encoder.encode(entry)
+        self._timeline.append(encoded)
+        self._timeline_bytes += len(encoded)
+        while len(self._timeline) > TIMELINE or self._timeline_bytes > TIMELINE_BYTES:
+            self._evict_oldest()
 
-    def _forget_oldest(self) -> None:
-        self._happenings_bytes -= len(self._happenings.popleft())
+    def _evict_oldest(self) -> None:
+        self._timeline_bytes -= len(self._timeline.popleft())
 
     def _add_to_dump(self, log: Log) -> None:
         attributes = log.attributes
@@ -151,12 +151,12 @@ class History:
         self._dump = None
 
 
-def _is_same(one: Happening, other: Happening) -> bool:
+def _is_same(one: TimelineEntry, other: TimelineEntry) -> bool:
     return one.seconds is None and (one.name, one.text, one.stack) == (other.name, other.text, other.stack)
 
 
-def _from_span(span: Span) -> Happening:
-    return Happening(
+def _from_span(span: Span) -> TimelineEntry:
+    return TimelineEntry(
         at=span.start,
         severity=SEVERITY_ERROR,
         name=span.name,
@@ -166,9 +166,9 @@ def _from_span(span: Span) -> Happening:
     )
 
 
-def _from_log(log: Log) -> Happening:
+def _from_log(log: Log) -> TimelineEntry:
     stack = _text(log.attributes, semconv.CODE_STACKTRACE) or _text(log.attributes, semconv.EXCEPTION_STACKTRACE)
-    return Happening(
+    return TimelineEntry(
         at=log.time,
         severity=log.severity,
         name=_cut(log.event, TEXT_CHARACTERS),

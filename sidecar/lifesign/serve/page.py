@@ -1,4 +1,4 @@
-"""The local page: one HTML page, its state as JSON and as a stream, and the button that asks for a task dump."""
+"""The local page: one HTML page, its state as JSON and as an event stream, and the button that requests a task dump."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def page_app(board: Board, request_dump: Callable[[str], int], *, host: str) -> 
 
     Args:
         board: what it shows.
-        request_dump: asks the process with this key for a task dump and returns the number of the
-            request; raises `NotWatchedError` or another `LifesignError`. It must not block.
+        request_dump: requests a task dump of the process with this key and returns the number of the
+            request; raises `NotWatchedError` or another `LifesignError`.
         host: the host of the address that the page is served on.
     """
     page = _Page(board, request_dump)
@@ -66,7 +66,7 @@ class _Page:
         return Response(self._state(), media_type="application/json")
 
     async def events(self, request: Request) -> Response:
-        if request.method == "HEAD":  # it would never end
+        if request.method == "HEAD":  # its body would never end
             return Response(media_type="text/event-stream")
         if self._streams >= STREAMS:
             return PlainTextResponse("503: too many pages are open\n", 503, {"retry-after": "5"})
@@ -83,7 +83,7 @@ class _Page:
         return Response(msgspec.json.encode({"request": number}), 202, media_type="application/json")
 
     def _state(self) -> bytes:
-        """The state as JSON, encoded once for all who look."""
+        """The state as JSON, encoded once for all clients."""
         if self._encoded[0] != self._board.version:
             self._encoded = (self._board.version, self._encoder.encode(self._board.state()))
         return self._encoded[1]
@@ -108,7 +108,7 @@ class _Page:
 
 
 class _Stream(StreamingResponse):
-    """A stream of events that says when it is over, however it ends."""
+    """A stream of events that reports its end, however it ends."""
 
     def __init__(self, content: AsyncIterator[bytes], closed: Callable[[], None]) -> None:
         super().__init__(content, media_type="text/event-stream")

@@ -1,4 +1,4 @@
-"""HTTP inside the sidecar's loop: uvicorn without its signal handlers, its chatter and its patience."""
+"""HTTP in the sidecar's event loop: uvicorn without its signal handlers and access log, and with tight timeouts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lifesign.errors import SettingError
 
 REQUEST_BYTES = 16 << 10  # of a request that is still arriving; see `serve.guard` for whole ones
 CONNECTIONS = 64
-PATIENCE_S = 5.0  # for a request to arrive whole, and between two requests
-GRACE_S = 0.2  # for answers that are on their way when the server closes
+REQUEST_TIMEOUT_S = 5.0  # for a request to arrive completely, and between two requests
+GRACE_S = 0.2  # for responses in flight when the server closes
 CLOSE_S = 2.0
 
 
@@ -28,7 +28,7 @@ class Server:
     Args:
         app: the app, see `serve.page` and `serve.health`.
         address: host and port; port 0 takes a free one.
-        setting: what the user set the address with (a flag or a variable), for errors.
+        setting: the flag or variable that set the address, for errors.
     """
 
     def __init__(self, app: ASGIApp, address: tuple[str, int], *, setting: str) -> None:
@@ -37,7 +37,7 @@ class Server:
         self._setting = setting
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
-        self.url = ""  # the real address, once started
+        self.url = ""  # the bound address, once started
 
     async def start(self) -> None:
         """Bind, then serve in a task of the running loop.
@@ -51,18 +51,18 @@ class Server:
         self._server = _Uvicorn(
             uvicorn.Config(
                 self._app,
-                http=_ImpatientProtocol,
+                http=_TimedProtocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
                 log_config=None,
-                log_level=logging.ERROR,  # a bug of ours is worth a traceback, a bad request is not worth a line
+                log_level=logging.ERROR,  # our bugs are logged with a traceback, bad requests are not
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
                 limit_concurrency=CONNECTIONS,
-                timeout_keep_alive=int(PATIENCE_S),
+                timeout_keep_alive=int(REQUEST_TIMEOUT_S),
                 timeout_graceful_shutdown=1,
                 h11_max_incomplete_event_size=REQUEST_BYTES,
             )
@@ -70,7 +70,7 @@ class Server:
         self._serving = asyncio.create_task(self._server.serve([listener]), name=f"lifesign serve {self.url}")
 
     async def close(self) -> None:
-        """End within `CLOSE_S` seconds, whoever is still connected. Twice is as good as once."""
+        """Close within `CLOSE_S` seconds, whoever is still connected. Idempotent."""
         if self._server is None or self._serving is None:
             return
         self._server.ending.set()
@@ -88,8 +88,8 @@ class Server:
             raise self._cannot(error) from None
         failures: list[OSError] = []
         for family, kind, protocol, _, address in found:
-            # A name may stand for an address that this machine lacks, such as ::1 for localhost.
-            with _noted(failures):
+            # A name may resolve to an address that this machine lacks, such as ::1 for localhost.
+            with _collected(failures):
                 return _listen(family, kind, protocol, address)
         raise self._cannot(failures[0])
 
@@ -103,7 +103,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def _noted(failures: list[OSError]) -> Generator[None, None, None]:
+def _collected(failures: list[OSError]) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
@@ -119,7 +119,7 @@ def _listen(
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
-        # Listening here, not later in the loop: whoever reads the URL may connect at once.
+        # Listen before the URL is known to anybody: clients may connect at once.
         listener.listen(CONNECTIONS)
     except OSError:
         listener.close()
@@ -129,7 +129,7 @@ def _listen(
 
 
 class _Uvicorn(uvicorn.Server):
-    """Signals belong to the command, not to its HTTP server; and it sleeps until it is asked or told."""
+    """Leaves signals to the command, and sleeps until there is something to do."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -140,7 +140,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
-        # uvicorn wakes up ten times a second to look whether it should exit.
+        # uvicorn wakes up ten times a second to check whether it should exit.
         await self.on_tick(0)
         await self.ending.wait()
 
@@ -153,8 +153,8 @@ class _Uvicorn(uvicorn.Server):
             closing.close()
 
 
-class _ImpatientProtocol(H11Protocol):
-    """Ends connections whose request does not arrive: idle ones must not use up the places of a probe."""
+class _TimedProtocol(H11Protocol):
+    """Closes connections whose request does not arrive in time."""
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -177,7 +177,7 @@ class _ImpatientProtocol(H11Protocol):
             self._expect_request()
 
     def shutdown(self) -> None:
-        # A stream of events has no end of its own: the end of its connection is what tells it.
+        # A stream of events has no end of its own: it ends with its connection.
         super().shutdown()
         self.loop.call_later(GRACE_S, self.transport.abort)
 
@@ -186,7 +186,7 @@ class _ImpatientProtocol(H11Protocol):
 
     def _expect_request(self) -> None:
         self._stop_waiting()
-        self._deadline = self.loop.call_later(PATIENCE_S, self.transport.abort)
+        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -1,6 +1,6 @@
-"""What the health endpoints answer: pure functions of what was last seen, one line for each reason.
+"""What the health endpoints answer: pure functions of the newest snapshots, one line for each reason.
 
-Of the main process they say what `judge.health` says, from the newest snapshots.
+The main process is judged by `judge.health`; what is added here is the health of the sidecar itself.
 """
 
 from __future__ import annotations
@@ -12,40 +12,42 @@ from lifesign.judge import health
 from lifesign.judge.health import Facts, Verdict, line
 from lifesign.watch.telemetry import Snapshot
 
-STALE_LOOK_S = 5.0  # a look older than this says nothing about now
-STALE_LOOKS = 4  # ... and, where looks are rare, older than this many of them
+STALE_POLL_S = 5.0  # a poll older than this says nothing about now
+STALE_POLLS = 4  # ... or, where polls are rare, older than this many poll intervals
 
 
 class SidecarHealth(NamedTuple):
-    """How the sidecar itself is: seconds since its last look (None before the first), seconds between
-    two looks, what else keeps it from its work, one line each, and how its export is doing."""
+    """How the sidecar itself is doing.
 
-    look_age: float | None
+    `poll_age` is the time since its last poll in seconds, None before the first. `problems` has one line for
+    each thing that keeps it from working, and `export` sums up the export.
+    """
+
+    poll_age: float | None
     poll_interval: float
     problems: tuple[str, ...] = ()
     export: str | None = None
 
 
 def sidecar_livez(sidecar: SidecarHealth) -> Verdict:
-    """The server answers, so the sidecar's loop turns; fails when its watcher looked once and then stopped."""
-    look = _look(sidecar)
-    return look if sidecar.look_age is not None else Verdict(True, look.lines)
+    """Fails when the watcher has stopped polling. That anything is answered shows that the sidecar's loop runs."""
+    watcher = _watcher(sidecar)
+    return watcher if sidecar.poll_age is not None else Verdict(True, watcher.lines)
 
 
 def sidecar_readyz(sidecar: SidecarHealth) -> Verdict:
-    """Ready while the watcher looks and nothing keeps the sidecar from its work."""
-    look = _look(sidecar)
+    """Ready while the watcher polls and nothing keeps the sidecar from working."""
+    watcher = _watcher(sidecar)
     lines = [line(False, "sidecar", problem) for problem in sidecar.problems]
     if sidecar.export is not None:
         lines.append(line(not sidecar.problems, "export", sidecar.export))
-    return Verdict(look.ok and not sidecar.problems, (*look.lines, *lines))
+    return Verdict(watcher.ok and not sidecar.problems, (*watcher.lines, *lines))
 
 
 def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Verdict:
-    """See `health.livez`; what is known of another time than now is fine."""
-    if sidecar.look_age is not None and not _look(sidecar).ok:
-        # An observer that stopped looking must not have anything killed for what it saw before.
-        return Verdict(True, ("[+] app ok: not known, " + _look_text(sidecar),))
+    """See `health.livez`. Passes when the snapshots are stale: a stuck sidecar must not have the service restarted."""
+    if sidecar.poll_age is not None and not _watcher(sidecar).ok:
+        return Verdict(True, ("[+] app ok: not known, " + _last_poll(sidecar),))
     return health.livez(_facts(processes))
 
 
@@ -76,11 +78,11 @@ def _facts(processes: Sequence[Snapshot]) -> list[Facts]:
     ]
 
 
-def _look(sidecar: SidecarHealth) -> Verdict:
-    limit = max(STALE_LOOK_S, STALE_LOOKS * sidecar.poll_interval)
-    ok = sidecar.look_age is not None and sidecar.look_age <= limit
-    return Verdict(ok, (line(ok, "watcher", _look_text(sidecar)),))
+def _watcher(sidecar: SidecarHealth) -> Verdict:
+    limit = max(STALE_POLL_S, STALE_POLLS * sidecar.poll_interval)
+    ok = sidecar.poll_age is not None and sidecar.poll_age <= limit
+    return Verdict(ok, (line(ok, "watcher", _last_poll(sidecar)),))
 
 
-def _look_text(sidecar: SidecarHealth) -> str:
-    return "has not looked yet" if sidecar.look_age is None else f"last looked {sidecar.look_age:.1f} s ago"
+def _last_poll(sidecar: SidecarHealth) -> str:
+    return "has not polled yet" if sidecar.poll_age is None else f"last polled {sidecar.poll_age:.1f} s ago"

@@ -188,11 +188,11 @@ class Observer:
         say("; ".join(parts) if parts else "watching; neither a Collector nor a page is set (lifesign doctor)")
 
     def _health(self) -> SidecarHealth:
-        look_age, interval = self._board.look_age(), self._settings.poll_interval
+        poll_age, interval = self._board.poll_age(), self._settings.poll_interval
         if self._pipeline is None:
-            return SidecarHealth(look_age, interval)
+            return SidecarHealth(poll_age, interval)
         status = self._pipeline.status()
-        return SidecarHealth(look_age, interval, status.errors, status.summary())
+        return SidecarHealth(poll_age, interval, status.errors, status.summary())
 
     def _end_asked(self) -> None:
         if self._watcher is not None:

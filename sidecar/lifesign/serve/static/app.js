@@ -1,14 +1,14 @@
-// The page: the stream of states, and one card a process.
+// The page: reads the stream of states and shows one card per process.
 
 import { Card } from "./card.js";
 import { element, list, setClass, setText } from "./dom.js";
 
 const RETRY_MS = 2000;
-const OLD_MS = 5000;
+const STALE_MS = 5000;
 const ORDER = ["frozen", "blocked", "dead", "silent", "starting", "healthy", "idle", "stopped"];
 
 const find = (id) => document.getElementById(id);
-const spoken = new Map(); // the state of each process that was announced last
+const announced = new Map(); // the last state of each process that was read out
 let received = 0;
 
 function show(state) {
@@ -17,7 +17,7 @@ function show(state) {
   list(find("processes"), processes, (view) => view.process.key, (view) => new Card(view, processes.length));
   find("empty").hidden = processes.length > 0;
   find("hidden").hidden = state.hidden === 0;
-  setText(find("hidden"), `${state.hidden} more processes are not shown; the ill ones come first.`);
+  setText(find("hidden"), `${state.hidden} more processes are not shown; the unhealthy ones come first.`);
   showCounts(state.counts);
   announce(processes);
 }
@@ -34,11 +34,11 @@ function showCounts(counts) {
 function announce(processes) {
   const news = [];
   for (const { process } of processes) {
-    const before = spoken.get(process.key);
+    const before = announced.get(process.key);
     if (before !== undefined && before !== process.state) {
       news.push(`${process.service || process.command}, process ${process.pid}, is ${process.state}: ${process.why}`);
     }
-    spoken.set(process.key, process.state);
+    announced.set(process.key, process.state);
   }
   if (news.length) find("announce").textContent = news.join(". ");
 }
@@ -52,8 +52,8 @@ function connection(live) {
 
 function lost() {
   connection(false);
-  const since = received ? ` What you see is from ${new Date(received).toLocaleTimeString([], { hour12: false })}.` : "";
-  setText(find("lost"), `Connection lost, retrying: the sidecar does not answer.${since}`);
+  const since = received ? ` This page is from ${new Date(received).toLocaleTimeString([], { hour12: false })}.` : "";
+  setText(find("lost"), `Connection lost, retrying: the sidecar does not respond.${since}`);
 }
 
 function connect() {
@@ -63,17 +63,17 @@ function connect() {
     show(JSON.parse(event.data));
   });
   stream.addEventListener("error", () => {
-    // The browser's own retry gives up for good at a refusal, so retrying is done here.
+    // EventSource gives up for good when the request is refused, so the retry is done here.
     stream.close();
     lost();
     setTimeout(connect, RETRY_MS);
   });
 }
 
-// The server may live while the watcher behind it is stuck: then no state comes.
+// The server may still respond while the watcher behind it is stuck: then no state arrives.
 setInterval(() => {
-  if (received && find("lost").hidden && Date.now() - received > OLD_MS) {
-    setText(find("connection"), `no look for ${Math.round((Date.now() - received) / 1000)} s`);
+  if (received && find("lost").hidden && Date.now() - received > STALE_MS) {
+    setText(find("connection"), `no update for ${Math.round((Date.now() - received) / 1000)} s`);
     setClass(find("connection"), "connection old");
   }
 }, 1000);

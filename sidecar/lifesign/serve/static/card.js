@@ -1,16 +1,16 @@
-// One process: a card whose parts are made once and then only told what changed.
+// The card of one process: its elements are created once and then updated in place.
 
 import { age, clock, count, duration, element, list, setClass, setText, svg } from "./dom.js";
 import { Strip } from "./strip.js";
 import { DumpSection } from "./dump.js";
 
 const ENDED = ["dead", "stopped"];
-const CALM = ["healthy", "idle", "stopped", "starting"];
-const OPEN_UP_TO = 3; // processes; with more of them only the ill ones are unfolded
+const QUIET = ["healthy", "idle", "stopped", "starting"];
+const OPEN_UP_TO = 3; // processes; with more of them only the unhealthy ones are unfolded
 
 export class Card {
   constructor(view, processes) {
-    this.wasCalm = true;
+    this.wasQuiet = true;
     this.state = element("span", "state");
     this.name = element("span", "name");
     this.who = element("span", "who");
@@ -20,7 +20,7 @@ export class Card {
     this.events = section("Events", "events");
     this.checks = section("Post-conditions", "checks");
     this.boot = section("Boot", "boot");
-    this.past = section("What happened", "past");
+    this.timeline = section("Timeline", "past");
     this.dump = new DumpSection();
     this.more = element("details", "more");
     this.more.open = processes <= OPEN_UP_TO;
@@ -28,7 +28,7 @@ export class Card {
       element("summary", "", "details"),
       element("div", "grid", element("div", "stack", this.events.node, this.checks.node), this.boot.node),
       this.dump.node,
-      this.past.node,
+      this.timeline.node,
     );
     const title = element("h2", "", this.state, " ", this.name, " ", this.who);
     this.node = element("article", "card", title, this.why, this.strip.node, this.vitals, this.more);
@@ -36,9 +36,9 @@ export class Card {
 
   update(view) {
     const process = view.process;
-    const calm = CALM.includes(process.state);
-    if (this.wasCalm && !calm) this.more.open = true;
-    this.wasCalm = calm;
+    const quiet = QUIET.includes(process.state);
+    if (this.wasQuiet && !quiet) this.more.open = true;
+    this.wasQuiet = quiet;
     setClass(this.node, `card ${process.state}${view.watched ? "" : " gone"}`);
     setClass(this.state, `state ${process.state}`);
     setText(this.state, process.state);
@@ -50,7 +50,7 @@ export class Card {
     this.updateEvents(process);
     this.updateChecks(process);
     this.updateBoot(process);
-    this.updatePast(view.happenings);
+    this.updateTimeline(view.timeline);
     this.dump.update(view);
   }
 
@@ -78,7 +78,7 @@ export class Card {
   }
 
   updateEvents({ events, state }) {
-    this.events.show(events, "none promised, none seen");
+    this.events.show(events, "none expected, none seen");
     const ended = ENDED.includes(state);
     const readings = events.map((event) => ({ ...event, ended }));
     list(this.events.list, readings, ({ name }) => name, (event) => {
@@ -93,7 +93,7 @@ export class Card {
           const overdue = deadline !== null && seconds > deadline && !over;
           setText(number, count(real) + (synthetic ? ` + ${count(synthetic)} synthetic` : ""));
           const when = real ? `last ${age(seconds)} ago` : `none in ${age(seconds)}`;
-          setText(since, deadline === null ? when : `${when}, wanted every ${duration(deadline).replace(".0", "")}`);
+          setText(since, deadline === null ? when : `${when}, expected every ${duration(deadline).replace(".0", "")}`);
           setClass(since, overdue ? "note bad" : "note");
           meter.toggleAttribute("hidden", deadline === null);
           setClass(bar, overdue ? "bad" : "");
@@ -155,13 +155,13 @@ export class Card {
     });
   }
 
-  updatePast(happenings) {
-    this.past.node.hidden = happenings.length === 0;
-    this.past.show(happenings, "");
-    // A spell is told when it is over, but it stands where it began.
-    const byTime = [...happenings].sort((one, other) => other.at - one.at);
-    list(this.past.list, byTime, ({ at, times, name, text }) => `${at} ${times} ${name} ${text}`, (happening) => {
-      const { at, severity, name, text, stack, seconds, times } = happening;
+  updateTimeline(entries) {
+    this.timeline.node.hidden = entries.length === 0;
+    this.timeline.show(entries, "");
+    // A blocked period is reported when it is over, and listed at its start.
+    const byTime = [...entries].sort((one, other) => other.at - one.at);
+    list(this.timeline.list, byTime, ({ at, times, name, text }) => `${at} ${times} ${name} ${text}`, (entry) => {
+      const { at, severity, name, text, stack, seconds, times } = entry;
       const level = severity >= 17 ? "bad" : severity >= 13 ? "warn" : "";
       const time = element("time", "number", clock(at));
       time.dateTime = new Date(at / 1e6).toISOString();

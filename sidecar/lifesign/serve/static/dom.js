@@ -1,4 +1,4 @@
-// Small helpers. What the page shows was written by the watched process, so text only ever goes
+// DOM helpers. What the page shows comes from the watched process and is untrusted, so text only ever goes
 // through textContent and attributes: nothing here parses HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -19,7 +19,7 @@ export function svg(tag, attributes, ...children) {
   return node;
 }
 
-/** Set text only where it changes, so that selections and screen readers are left in peace. */
+/** Set text only where it changes, so that selections and screen readers are not disturbed. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -51,7 +51,7 @@ export function list(parent, items, keyOf, create) {
   parent.parts = after;
 }
 
-/** Seconds for a person: 4 ms, 1.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
+/** Human-readable seconds: 4 ms, 1.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(seconds) {
   if (seconds === null || !Number.isFinite(seconds)) return "–";
   if (seconds < 0.0005) return "0 ms";
@@ -66,7 +66,7 @@ export function duration(seconds) {
   return `${Math.floor(whole / size)} ${unit}${rest ? ` ${rest} ${units[first + 1][0]}` : ""}`;
 }
 
-/** An age that may be seconds or days, steady to read: no digit that changes at every look. */
+/** An age that may be seconds or days, steady to read: no digit that changes at every update. */
 export function age(seconds) {
   if (seconds !== null && seconds < 1) return "< 1 s";
   return duration(seconds !== null && seconds < 60 ? Math.floor(seconds) : seconds).replace(".0 s", " s");

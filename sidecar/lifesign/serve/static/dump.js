@@ -1,20 +1,20 @@
-// The newest task dump of a process, and the button that asks for another.
+// The newest task dump of a process, and the button that requests another.
 
 import { clock, count, element, list, setText } from "./dom.js";
 
-const ANSWER_MS = 10000;
+const RESPONSE_MS = 10000;
 
 export class DumpSection {
   constructor() {
     this.note = element("span", "note");
     this.button = element("button", "", "dump tasks");
     this.button.type = "button";
-    this.button.addEventListener("click", () => this.ask());
-    this.said = element("p", "note said");
-    this.said.setAttribute("role", "status");
+    this.button.addEventListener("click", () => this.request());
+    this.status = element("p", "note status");
+    this.status.setAttribute("role", "status");
     this.groups = element("ol", "groups");
     const head = element("div", "head", element("h3", "", "Task dump ", this.note), this.button);
-    this.node = element("section", "dump", head, this.said, this.groups);
+    this.node = element("section", "dump", head, this.status, this.groups);
     this.shown = null;
     this.timer = null;
   }
@@ -28,37 +28,37 @@ export class DumpSection {
     list(this.groups, dump?.groups ?? [], ({ index }) => `${dump.id} ${index}`, createGroup);
   }
 
-  async ask() {
-    this.say("asking");
+  async request() {
+    this.say("requesting");
     try {
-      const answer = await fetch(`api/processes/${encodeURIComponent(this.key)}/dump`, {
+      const response = await fetch(`api/processes/${encodeURIComponent(this.key)}/dump`, {
         method: "POST",
         headers: { "X-Lifesign": "1" },
       });
-      if (answer.ok) {
-        this.say("asked; the process answers at its next watchdog beat");
-        this.timer = setTimeout(() => this.say("no answer yet: while no Python runs, no dump can be taken"), ANSWER_MS);
+      if (response.ok) {
+        this.say("requested; the process responds at its next watchdog beat");
+        this.timer = setTimeout(() => this.say("no response yet: no dump can be taken while no Python code runs"), RESPONSE_MS);
       } else {
-        this.say(await refusal(answer));
+        this.say(await refusal(response));
       }
     } catch {
-      this.say("the sidecar does not answer");
+      this.say("the sidecar does not respond");
     }
   }
 
   say(text) {
     clearTimeout(this.timer);
     this.timer = null;
-    setText(this.said, text);
+    setText(this.status, text);
   }
 }
 
-async function refusal(answer) {
+async function refusal(response) {
   try {
-    const { what, hint } = await answer.json();
+    const { what, hint } = await response.json();
     return hint ? `${what}; try: ${hint}` : what;
   } catch {
-    return `refused (${answer.status})`;
+    return `refused (${response.status})`;
   }
 }
 
@@ -66,7 +66,7 @@ function describe({ at, reason, tasks, groups, groups_total: total }) {
   const parts = [clock(at)];
   if (tasks !== null) parts.unshift(`${count(tasks)} tasks in ${count(total ?? groups.length)} groups`);
   if (reason) parts.push(reason);
-  if (total !== null && total > groups.length) parts.push(`the biggest ${groups.length} shown`);
+  if (total !== null && total > groups.length) parts.push(`largest ${groups.length} shown`);
   return parts.join(" · ");
 }
 

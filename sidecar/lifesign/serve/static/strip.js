@@ -1,38 +1,38 @@
-// The heartbeat strip: the worst event loop delay of each of the newest looks, newest at the right.
+// The heartbeat strip: one bar a poll, as high as the worst event loop delay since the previous one.
 
 import { duration, element, setClass, setText, svg } from "./dom.js";
 
-const LOOKS = 120;
+const BARS = 120;
 const HEIGHT = 40;
 const STILL = ["blocked", "frozen", "dead"]; // no beat comes: the bar is full
 
 export class Strip {
   constructor() {
     this.bars = [];
-    for (let place = 0; place < LOOKS; place++) {
+    for (let place = 0; place < BARS; place++) {
       this.bars.push(svg("rect", { x: place * 5, width: 4, y: HEIGHT, height: 0, rx: 1 }));
     }
-    this.picture = svg("svg", { role: "img", viewBox: `0 0 ${LOOKS * 5} ${HEIGHT}`, preserveAspectRatio: "none" }, ...this.bars);
+    this.picture = svg("svg", { role: "img", viewBox: `0 0 ${BARS * 5} ${HEIGHT}`, preserveAspectRatio: "none" }, ...this.bars);
     this.caption = element("figcaption", "note");
     this.node = element("figure", "strip", this.picture, this.caption);
   }
 
-  update({ looks }) {
-    const worst = Math.max(0, ...looks.map(([delay]) => delay ?? 0));
+  update({ strip }) {
+    const worst = Math.max(0, ...strip.map(([delay]) => delay ?? 0));
     const text = `event loop delay, worst ${duration(worst)}, newest at the right`;
     setText(this.caption, text);
     this.picture.setAttribute("aria-label", text);
     this.bars.forEach((bar, place) => {
-      const look = looks[place - LOOKS + looks.length];
-      const height = look ? barHeight(...look) : 0;
-      setClass(bar, look ? look[1] : "");
+      const shown = strip[place - BARS + strip.length];
+      const height = shown ? barHeight(...shown) : 0;
+      setClass(bar, shown ? shown[1] : "");
       bar.setAttribute("height", height);
       bar.setAttribute("y", HEIGHT - height);
     });
   }
 }
 
-/** 1 ms and less is a low bar, 1 s and more a full one, by the logarithm between. */
+/** 1 ms and less is a low bar, 1 s and more a full one, logarithmic between. */
 function barHeight(delay, state) {
   if (STILL.includes(state)) return HEIGHT;
   if (delay === null) return 2;
