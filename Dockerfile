@@ -1,21 +1,21 @@
-# The sidecar's image, and the init container's: `lifesign watch` and `lifesign inject DIR`.
+# The image of the sidecar and of the init container: `lifesign watch` and `lifesign inject DIR`.
 #   docker build -t lifesign:0.1.0 .
 #
-# Any base with Python 3.11 or newer, its venv module and a C library of GNU will do for both stages.
+# Any base image with Python 3.11 or newer, its venv module and glibc will do for both stages.
 ARG PYTHON_IMAGE=docker.io/library/python:3.13.9-slim-bookworm
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY requirements.lock ./
-# pip stays behind in an environment of its own: the image has no installer.
+# pip lives in an environment of its own and is left behind: the image has no installer.
 RUN python3 -m venv /pip \
     && python3 -m venv --without-pip /opt/lifesign \
     && /pip/bin/pip --python /opt/lifesign/bin/python3 install --no-cache-dir --no-compile \
        --only-binary=:all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
-# By hash, unchecked: no clock and no write may cost the start its compiled modules.
+# unchecked-hash: the compiled modules stay valid whatever the file times, on a read-only file system.
 RUN /pip/bin/pip --python /opt/lifesign/bin/python3 install --no-cache-dir --no-compile --no-deps . \
     && /opt/lifesign/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/lifesign/lib
 
@@ -29,7 +29,7 @@ COPY --from=build /opt/lifesign /opt/lifesign
 ENV PATH=/opt/lifesign/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# A number: runAsNonRoot cannot judge a name. Nothing is owned by it, nothing is written in the image.
+# Numeric, because runAsNonRoot cannot verify a name. The user owns no files, and nothing is written in the image.
 USER 65532:65532
 ENTRYPOINT ["lifesign"]
 CMD ["watch"]

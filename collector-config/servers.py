@@ -1,4 +1,4 @@
-"""Servers as children of `stack.py`: started, waited for, watched and ended."""
+"""The child processes of `stack.py`: start, wait until ready, watch, stop."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
-PATIENCE_S = 60.0
+START_TIMEOUT_S = 60.0
 
 
 class StackError(Exception):
-    """Why the stack cannot stand, for a person."""
+    """Why the stack cannot run, for the terminal."""
 
 
 class Server:
@@ -38,7 +38,7 @@ class Server:
         self._ready = ready
 
     def wait_until_up(self) -> None:
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + START_TIMEOUT_S
         while not answers(self._ready):
             self.check()
             if time.monotonic() > until:

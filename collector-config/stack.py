@@ -1,8 +1,8 @@
 """The whole stack on one machine, without containers: ``make stack``.
 
 Jaeger, Alertmanager, Prometheus, the Collector with ``gateway.yaml``, and the sample service of
-``lifesign demo`` with its sidecar, as processes of this one. It stays until Ctrl-C, q in the demo, SIGTERM,
-or the end of one of them, and then ends them all. What they keep is in a folder of its own, which goes too.
+``lifesign demo`` with its sidecar, as child processes. It runs until Ctrl-C, q in the demo, SIGTERM, or the
+end of one of them, then stops them all. Their data is in a temporary directory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Makes ``dashboard.json``, which Grafana loads: ``python collector-config/grafana/dashboard.py``.
+"""Generates ``dashboard.json`` for Grafana: ``python collector-config/grafana/dashboard.py``.
 
-Four parts: the fleet, worst first; one service; what is synthetic; the pipeline itself. Real and synthetic
+Four rows: the fleet, worst first; one service; synthetic traffic; the pipeline itself. Real and synthetic
 events are never in one panel.
 """
 
@@ -16,15 +16,15 @@ from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefr
 from panels import bars, distribution, graph, lines, number, processes, strip
 from queries import CHOSEN, METRICS, ONE, REAL, STATES, SYNTHETIC, ask, logs_link, state_of, traces_link
 
-CELL, SERIES = "${__value.text}", "${__field.labels.job}"  # where a panel has the name of the service
+CELL, SERIES = "${__value.text}", "${__field.labels.job}"  # the service name, by kind of panel
 RATE = "[$__rate_interval]"
 
 
 def fleet() -> list[Any]:
     columns = {
         "State": ("none", state_of(CHOSEN)),
-        # A process that vanished says nothing new; Prometheus shows its last words for five minutes.
-        "Last heard of": ("s", of_process(f"time() - timestamp(lifesign_heartbeat_expected_ratio{{{CHOSEN}}})")),
+        # Prometheus keeps the last sample of a process that is gone for five minutes.
+        "Last report": ("s", of_process(f"time() - timestamp(lifesign_heartbeat_expected_ratio{{{CHOSEN}}})")),
         "Beat age": ("s", of_process(f"lifesign_heartbeat_age_seconds{{{CHOSEN}}}")),
         "Event age": ("s", of_process(f"lifesign_event_age_seconds{{{CHOSEN}}}")),
         "Tasks": ("short", of_process(f"lifesign_tasks{{{CHOSEN}}}")),
@@ -43,7 +43,7 @@ def fleet() -> list[Any]:
             ask(f"sum by (lifesign_state) (lifesign_process_state{{{CHOSEN}}})", "{{lifesign_state}}"),
         ),
         graph(
-            "Processes that should beat",
+            "Processes expected to beat",
             "short",
             8,
             ask(f"sum by (job) (lifesign_heartbeat_expected_ratio{{{CHOSEN}}})", "{{job}}"),
@@ -93,7 +93,7 @@ def service() -> list[Any]:
         ),
         graph("Tasks", "short", 8, ask(f"lifesign_tasks{{{ONE}}}", "{{job}} {{instance}}"), links=[logs]),
         lines("Task groups", 12, '{service_name=~"$job"} | lifesign_task_group_index != ""'),
-        lines("What the sidecar told", 12, '{service_name=~"$job"} | lifesign_task_dump_id = ""'),
+        lines("Sidecar log records", 12, '{service_name=~"$job"} | lifesign_task_dump_id = ""'),
     ]
 
 
@@ -106,7 +106,7 @@ def synthetic() -> list[Any]:
     lag = f"max by (job) (lifesign_dry_run_lag_seconds{{{SYNTHETIC}}})"
     return [
         graph("Synthetic events", "ops", 18, ask(rate, "{{job}} {{lifesign_event_name}}"), links=[dry_runs]),
-        number("Synthetic events so far", "short", 6, ask(count, "{{job}}"), [dry_runs]),
+        number("Synthetic events, total", "short", 6, ask(count, "{{job}}"), [dry_runs]),
         graph(
             "Synthetic events handled and skipped",
             "ops",
@@ -114,7 +114,7 @@ def synthetic() -> list[Any]:
             ask(handled, "{{job}} {{lifesign_dry_run_outcome}}"),
             ask(skipped, "{{job}} skipped", "B"),
         ),
-        graph("How late synthetic events are", "s", 12, ask(lag, "{{job}}")),
+        graph("Delay of synthetic events", "s", 12, ask(lag, "{{job}}")),
     ]
 
 
@@ -123,14 +123,14 @@ def pipeline() -> list[Any]:
     refused = f"sum by (job) (increase(lifesign_export_rejected_total{{{CHOSEN}}}{RATE}))"
     spool = f"sum by (job) (lifesign_spool_size_bytes{{{CHOSEN}}})"
     return [
-        graph("In the sidecars' spools", "bytes", 8, ask(spool, "{{job}}")),
-        graph("In the gateway's queues", "bytes", 8, ask("otelcol_exporter_queue_size", "{{exporter}} {{data_type}}")),
+        graph("Sidecar spools", "bytes", 8, ask(spool, "{{job}}")),
+        graph("Gateway queues", "bytes", 8, ask("otelcol_exporter_queue_size", "{{exporter}} {{data_type}}")),
         graph(
-            "Lost and refused",
+            "Records dropped and rejected",
             "short",
             8,
             ask(dropped, "{{job}} {{lifesign_reason}}"),
-            ask(refused, "{{job}} refused", "B"),
+            ask(refused, "{{job}} rejected", "B"),
         ),
     ]
 
@@ -140,7 +140,7 @@ def of_process(expression: str) -> str:
 
 
 def chosen(name: str, label: str, query: str) -> QueryVariable:
-    """A list to choose from; all at first."""
+    """A variable with multiple choice; all by default."""
     return (
         QueryVariable(name)
         .label(label)

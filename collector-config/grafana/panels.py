@@ -19,7 +19,7 @@ Links = list[DashboardLink]
 
 
 def words(numbers: dict[str, tuple[int, str]]) -> list[ValueMap]:
-    """Shows numbers as words with a colour."""
+    """Value mappings: a text and a colour for each number."""
     shown = {str(number): ValueMappingResult(text=word, color=colour) for word, (number, colour) in numbers.items()}
     return [ValueMap(options=shown)]
 
@@ -48,7 +48,7 @@ def strip(
 
 
 def distribution(title: str, unit: str, width: int, query: Dataquery) -> heatmap.Panel:
-    """Of a histogram, its buckets up and down, time along."""
+    """A heatmap of a histogram: buckets over time."""
     query = query.range().format(PromQueryFormat.HEATMAP)
     return heatmap.Panel().title(title).with_target(query).calculate(False).unit(unit).span(width).height(8)
 
@@ -61,12 +61,12 @@ def lines(title: str, width: int, expression: str) -> logs.Panel:
 def processes(
     title: str, columns: dict[str, tuple[str, str]], worst: str, shown: dict[str, tuple[int, str]], links: Links
 ) -> table.Panel:
-    """A row a process.
+    """A table with one row per process.
 
     Args:
-        columns: unit and query of each; what a query gives has the labels `job` and `instance` and no others.
-        worst: the column that it is sorted by, shown as words.
-        links: of the service's name.
+        columns: unit and query of each; a query must return the labels `job` and `instance` and no others.
+        worst: the column to sort by, shown with value mappings.
+        links: data links on the service name.
     """
     letters = {name: chr(ord("A") + index) for index, name in enumerate(columns)}
     renamed = {"job": "Service", "instance": "Process"}

@@ -1,4 +1,4 @@
-"""What the dashboard asks, and where its links lead. Names are as Prometheus makes them of ours."""
+"""Queries and links of the dashboard. Metric names are as Prometheus translates them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONE = f'{CHOSEN}, instance=~"$instance"'
 REAL = f'{ONE}, user_agent_synthetic_type=""'
 SYNTHETIC = f'{CHOSEN}, user_agent_synthetic_type!=""'
 
-# Worst last: the number that stands for a state, and its colour.
+# Worst last: the number of each state, and its colour.
 STATES = {
     "stopped": (0, "#808080"),
     "healthy": (1, "#73bf69"),
@@ -50,12 +50,12 @@ def ask_logs(expression: str) -> LogQuery:
 
 
 def traces_link(title: str, service: str, **search: str) -> DashboardLink:
-    """To the traces of a service; `service` is a variable of the panel, `search` what Jaeger's search takes."""
+    """A link to the traces of a service: a variable of the panel, and parameters of Jaeger's search."""
     return _explore(title, TRACES, {"queryType": "search", "service": service, **search})
 
 
 def logs_link(service: str) -> DashboardLink:
-    """To the logs of a service."""
+    """A link to the logs of a service."""
     return _explore("Logs", LOGS, {"queryType": "range", "expr": f'{{service_name="{service}"}}'})
 
 
@@ -67,7 +67,7 @@ def _explore(title: str, source: DataSourceRef, query: dict[str, str]) -> Dashbo
         "range": {"from": "${__from}", "to": "${__to}"},
     }
     encoded = quote(json.dumps({"a": pane}))
-    # Grafana fills in its variables only where it can read them.
+    # Grafana interpolates variables only if they are not percent-encoded.
     readable = re.sub("%24%7B(.+?)%7D", r"${\1}", encoded)
     link = DashboardLink(title).type(DashboardLinkType.LINK).target_blank(True)
     return link.url(f"/explore?schemaVersion=1&panes={readable}")

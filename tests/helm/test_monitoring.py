@@ -54,7 +54,7 @@ def test_the_dashboard_and_the_gateway_are_those_of_the_files(render: Render) ->
 
 
 @pytest.mark.parametrize("example", ["demo", "everything"])
-def test_a_real_collector_takes_the_gateway_with_what_is_laid_over_it(
+def test_a_real_collector_loads_the_gateway_merged_with_the_chart_config(
     render: Render, tmp_path: Path, example: str
 ) -> None:
     rendered = render(example=example)

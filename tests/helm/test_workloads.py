@@ -128,7 +128,7 @@ def test_a_job_that_would_never_complete_is_refused(render: Render, shop: Path) 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ('"container" "web" "workload" "kind: Service"', "cannot watch a Service"),
+        ('"container" "web" "workload" "kind: Service"', "unsupported kind Service"),
         ('"container" "wep" "workload" (include "shop.deployment" $)', "Deployment web has no container wep"),
         ('"container" "web" "workload" "a: [b"', "the workload is not one YAML document"),
     ],

@@ -1,19 +1,19 @@
-# The pod of `helm test`: a service that is watched, and asks its own sidecar whether it is.
+# The pod of `helm test`: a service that queries the health endpoints of its sidecar.
 import asyncio
 import sys
 import urllib.error
 import urllib.request
 
-QUESTIONS = {
-    "/app/livez": "its event loop beats",
-    "/app/startupz": "its boot is complete: the agent is in",
-    "/readyz": "the sidecar watches, and what it exports arrives",
+ENDPOINTS = {
+    "/app/livez": "the event loop beats",
+    "/app/startupz": "the boot is complete: the agent was injected",
+    "/readyz": "the sidecar polls, and its exports arrive",
 }
 SECONDS = 60
 
 
-def ask(url: str) -> str:
-    """What is wrong, or nothing."""
+def problem(url: str) -> str:
+    """Why the endpoint fails; empty if it does not."""
     try:
         with urllib.request.urlopen(url + "?verbose", timeout=5):
             return ""
@@ -24,17 +24,17 @@ def ask(url: str) -> str:
 
 
 async def main(sidecar: str) -> int:
-    wrong = dict.fromkeys(QUESTIONS, "not asked yet")
+    problems = dict.fromkeys(ENDPOINTS, "not queried yet")
     for _ in range(SECONDS):
-        wrong = {path: await asyncio.to_thread(ask, sidecar + path) for path in QUESTIONS}
-        if not any(wrong.values()):
+        problems = {path: await asyncio.to_thread(problem, sidecar + path) for path in ENDPOINTS}
+        if not any(problems.values()):
             break
         await asyncio.sleep(1)
-    await asyncio.sleep(6)  # for an export or two to go wrong
-    wrong["/readyz"] = await asyncio.to_thread(ask, sidecar + "/readyz")
-    for path, what in QUESTIONS.items():
-        print(f"{'FAILED' if wrong[path] else 'ok'}: {what} ({path})", wrong[path], flush=True)
-    return 1 if any(wrong.values()) else 0
+    await asyncio.sleep(6)  # time for a few exports
+    problems["/readyz"] = await asyncio.to_thread(problem, sidecar + "/readyz")
+    for path, what in ENDPOINTS.items():
+        print(f"{'FAILED' if problems[path] else 'ok'}: {what} ({path})", problems[path], flush=True)
+    return 1 if any(problems.values()) else 0
 
 
 sys.exit(asyncio.run(main(sys.argv[1])))

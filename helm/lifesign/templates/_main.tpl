@@ -1,10 +1,9 @@
 {{/*
-What the main container gets. All of these take what those of _sidecar.tpl take.
+Additions to the main container. The arguments are those of _sidecar.tpl.
 */}}
 
 {{/*
-A list for `env`. Where your container has a PYTHONPATH of its own, say it in `main.pythonPath` and leave
-it out of the container.
+A list for `env`. If your container sets PYTHONPATH, move its value to `main.pythonPath`.
 */}}
 {{- define "lifesign.env" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
@@ -26,7 +25,7 @@ it out of the container.
   mountPath: /lifesign/run
 {{- end -}}
 
-{{/* startupProbe, livenessProbe and readinessProbe, as far as they are switched on. */}}
+{{/* startupProbe, livenessProbe and readinessProbe, as enabled. */}}
 {{- define "lifesign.probes" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- $probes := dict -}}
@@ -51,8 +50,8 @@ it out of the container.
 {{- end -}}
 
 {{/*
-A `lifecycle`. The hook tells the sidecar that the end was asked for, before the main process is told.
-Without it a process that dies of SIGTERM reads as dead.
+A `lifecycle`. The hook announces the stop to the sidecar before the main process gets SIGTERM. Without it a
+process that has no SIGTERM handler is reported as dead.
 */}}
 {{- define "lifesign.lifecycle" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
@@ -66,7 +65,7 @@ preStop:
 {{- end -}}
 {{- end -}}
 
-{{/* What `lifesign inject /lifesign/agent` says should stand on PYTHONPATH. */}}
+{{/* The PYTHONPATH entry that `lifesign inject /lifesign/agent` prints. */}}
 {{- define "lifesign.agentPath" -}}
 /lifesign/agent/lifesign/agent/inject
 {{- end -}}

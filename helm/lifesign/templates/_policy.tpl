@@ -1,6 +1,6 @@
 {{/*
-Conditions, variables and patches of the admission policy: what lifesign.watched does, said in CEL. What is
-put into a pod is rendered by the same templates; CONTAINER and SERVICE stand for what only the pod knows.
+Conditions, variables and patches of the admission policy: what lifesign.watched does, in CEL. The additions to
+a pod are rendered by the same templates; CONTAINER and SERVICE are placeholders for what only the pod knows.
 */}}
 {{- define "lifesign.policy" -}}
 {{- $in := dict "root" . "container" "CONTAINER" "service" "SERVICE" -}}
@@ -21,10 +21,10 @@ matchConditions:
     expression: >-
       !("lifesign/container" in object.metadata.annotations)
       || object.spec.containers.exists(c, c.name == object.metadata.annotations["lifesign/container"])
-  # On the network of its node the health port could be somebody else's.
+  # On the host network the health port could belong to another pod.
   - name: has-a-network-of-its-own
     expression: "!has(object.spec.hostNetwork) || !object.spec.hostNetwork"
-  # A path that is not known here cannot be kept.
+  # A path from a reference is not known here and could not be kept.
   - name: its-python-path-is-plain
     expression: >-
       !object.spec.containers.exists(c, has(c.env) && c.env.exists(e, e.name == "PYTHONPATH" && has(e.valueFrom)))
@@ -78,7 +78,7 @@ mutations:
   {{- with include "lifesign.lifecycle" $in | fromYaml }}
   {{- $patches = append $patches (dict "path" `variables.path + "/lifecycle"` "value" . "unless" "has(variables.main.lifecycle)") }}
   {{- end }}
-  # One expression: between two of them a list that is still empty would be dropped.
+  # One expression: the API server would drop a list that is still empty between two of them.
   - patchType: JSONPatch
     jsonPatch:
       expression: |-

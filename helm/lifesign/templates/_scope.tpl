@@ -1,5 +1,5 @@
 {{/*
-What every template here starts from, whether this chart stands alone or is a dependency of yours.
+What every template starts from, whether this chart is installed by itself or as a dependency.
 
 In:  dict "root" $ ["values" overrides of this chart's values, for one workload]
 Out: values, appVersion, release (the name that this chart's own objects begin with)
@@ -13,7 +13,7 @@ appVersion: {{ $chart.Chart.AppVersion | quote }}
 release: {{ include "lifesign.name" .root }}
 {{- end -}}
 
-{{/* In: $. Out: what the names of this chart's own objects begin with. */}}
+{{/* In: $. Out: the name prefix of this chart's own objects. */}}
 {{- define "lifesign.name" -}}
 {{- if contains "lifesign" .Release.Name -}}
 {{- .Release.Name | trunc 40 | trimSuffix "-" -}}
@@ -43,7 +43,7 @@ release: {{ include "lifesign.name" .root }}
 {{- end -}}
 {{- end -}}
 
-{{/* The security context of every container of ours: what the restricted Pod Security Standard asks, and more. */}}
+{{/* The security context of our containers: the restricted Pod Security Standard, and more. */}}
 {{- define "lifesign.securityContext" -}}
 runAsNonRoot: true
 runAsUser: {{ int64 . }}
@@ -57,7 +57,7 @@ seccompProfile:
 {{- end -}}
 
 {{/*
-Settings as variables, for both processes.
+Settings as environment variables.
 
 In:  the values' settings
 Out: a list of variables

@@ -1,11 +1,11 @@
 {{/*
-The containers of ours, and the volumes that they share with the main container.
+Our containers, and the volumes that they share with the main container.
 
-All of these take
+Arguments of all templates:
   dict "root" $ "container" NAME [and what follows]
     container   the name of the main container
-    service     the service's name where the main process does not say one; by default the container's
-    attributes  more of OTEL_RESOURCE_ATTRIBUTES, as a dict
+    service     the service name, unless the main process sets one; defaults to that of the container
+    attributes  further OTEL_RESOURCE_ATTRIBUTES, as a dict
     values      overrides of this chart's values, for this workload
 */}}
 
@@ -16,7 +16,7 @@ All of these take
 {{- if $scope.values.sidecar.native -}}
 {{- $cluster := .root.Capabilities.KubeVersion.Version -}}
 {{- if semverCompare "<1.29.0-0" $cluster -}}
-{{- /* It would take the sidecar for an init container that has to end first. */ -}}
+{{- /* It would wait for the sidecar to end, like for any init container. */ -}}
 {{- fail (printf "Kubernetes %s has no native sidecars, 1.29 has: set sidecar.native to false" $cluster) -}}
 {{- end -}}
 {{- $sidecar := include "lifesign.sidecar" . | fromYaml -}}
@@ -25,7 +25,7 @@ All of these take
 {{- toYaml $containers -}}
 {{- end -}}
 
-{{/* A list for `containers`: empty where the sidecar is native. */}}
+{{/* A list for `containers`: empty if the sidecar is native. */}}
 {{- define "lifesign.containers" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- $containers := list -}}
@@ -41,7 +41,7 @@ All of these take
 - name: lifesign-agent
   emptyDir:
     sizeLimit: 16Mi
-# In memory: a store into a page that is written back to a disk would stall the event loop.
+# In memory: a write to a page that is being flushed to disk would stall the event loop.
 - name: lifesign-run
   emptyDir:
     medium: Memory
@@ -68,8 +68,8 @@ volumeMounts:
 {{- end -}}
 
 {{/*
-The sidecar. It has no startup probe and no readiness probe: neither the start nor the traffic of the
-service is to hang on it.
+The sidecar. It has no startup and no readiness probe: neither the start nor the traffic of the service must
+depend on it.
 */}}
 {{- define "lifesign.sidecar" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
@@ -89,7 +89,7 @@ env:
     valueFrom: {fieldRef: {apiVersion: v1, fieldPath: spec.nodeName}}
   - name: K8S_CONTAINER_NAME
     value: {{ .container | quote }}
-  # Of the main process, which may say more and other things of itself.
+  # Defaults: the main process may set these itself.
   - name: OTEL_SERVICE_NAME
     value: {{ .service | default .container | quote }}
   - name: OTEL_RESOURCE_ATTRIBUTES
@@ -132,7 +132,7 @@ volumeMounts:
     mountPath: /lifesign/spool
 {{- end -}}
 
-{{/* Where the telemetry goes. In: the scope. */}}
+{{/* The OTLP endpoint. In: the scope. */}}
 {{- define "lifesign.endpoint" -}}
 {{- if .values.otlp.endpoint -}}
 {{- .values.otlp.endpoint -}}

@@ -1,11 +1,11 @@
 {{/*
-A whole workload, watched: all of the other templates at once.
+A complete workload with a sidecar: applies all of the other templates.
 
   {{ include "lifesign.watched" (dict "root" $ "container" "shop" "workload" (include "shop.deployment" $)) }}
 
-In:  those of _sidecar.tpl, and
+In:  the arguments of _sidecar.tpl, and
        workload   the manifest of a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod, as text
-Out: the manifest. What the container has of its own, probes and a preStop hook among it, is kept.
+Out: the manifest. Whatever the container sets itself, such as probes or a preStop hook, is kept.
 */}}
 {{- define "lifesign.watched" -}}
 {{- $in := . -}}
@@ -22,7 +22,7 @@ Out: the manifest. What the container has of its own, probes and a preStop hook 
 {{- else if has $kind (list "Deployment" "StatefulSet" "DaemonSet" "Job") -}}
 {{- $pod = $workload.spec.template.spec -}}
 {{- else -}}
-{{- fail (printf "lifesign.watched: cannot watch a %s: give it a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod" $kind) -}}
+{{- fail (printf "lifesign.watched: unsupported kind %s: use a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod" $kind) -}}
 {{- end -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- if and (has $kind (list "Job" "CronJob")) (not $scope.values.sidecar.native) -}}
@@ -51,7 +51,7 @@ Out: the manifest. What the container has of its own, probes and a preStop hook 
 {{- toYaml $workload -}}
 {{- end -}}
 
-{{/* The main container, watched. In: as above, `workload` being the container as a dict. */}}
+{{/* The main container. In: as above, with the container as a dict in `workload`. */}}
 {{- define "lifesign.watchedContainer" -}}
 {{- $container := .workload -}}
 {{- $in := . -}}
@@ -59,14 +59,14 @@ Out: the manifest. What the container has of its own, probes and a preStop hook 
 {{- range $container.env -}}
 {{- if eq .name "PYTHONPATH" -}}
 {{- if hasKey . "valueFrom" -}}
-{{- fail (printf "lifesign.watched: PYTHONPATH of container %s comes from elsewhere: give it a plain value" $container.name) -}}
+{{- fail (printf "lifesign.watched: PYTHONPATH of container %s has a valueFrom: use a plain value" $container.name) -}}
 {{- end -}}
 {{- $in = merge (dict "values" (mergeOverwrite (deepCopy ($in.values | default dict)) (dict "main" (dict "pythonPath" .value)))) $in -}}
 {{- else -}}
 {{- $env = append $env . -}}
 {{- end -}}
 {{- end -}}
-{{- /* Ours first: what the container says of its own settings comes later, and holds. */ -}}
+{{- /* Ours first: variables that the container sets come later and take precedence. */ -}}
 {{- $names := list -}}
 {{- range $env -}}{{- $names = append $names .name -}}{{- end -}}
 {{- $ours := list -}}
