@@ -1,6 +1,6 @@
 """The boot: from the process's first moment to its first event, in checkpoints.
 
-Eight of them are built in (DESIGN: `semconv.CHECKPOINTS`); the service marks its own between them.
+Eight of them are built in (`semconv.CHECKPOINTS`); the service marks its own between them.
 Each is a record in the boot lane, which never wraps. A program that promises no event has booted
 when its loop beats; one that lists the checkpoints it expects (LIFESIGN_CHECKPOINTS) when it has
 reached them all; one that is to prove its life (LIFESIGN_UNTIL) when it has.

@@ -1,4 +1,4 @@
-"""The instruments of one watched process: names, kinds and units of DESIGN section 7.
+"""The instruments of one watched process: names, kinds and units as docs/reference.md lists them.
 
 All but the histogram are observable: they read the newest snapshot when they are collected.
 """

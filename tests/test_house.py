@@ -1,0 +1,126 @@
+"""The house itself: files and folders of a size that can be read, one name for one thing, plain words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Iterator
+
+from support.paths import ROOT
+
+CODE = (".py", ".js", ".sh")
+PACKAGE = ROOT / "sidecar" / "lifesign"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LINES_MAX = 300
+
+# A word of ours that a stranger cannot search for, and what an engineer writes in its place.
+WORDS = {
+    r"told|untold|tellers?|tell_\w+": "report, export, write, acknowledge",
+    r"(?:an?|the|one|each|every|next|last|first|two|no|its|later|idle) looks?\b(?! (?:at|like|up)\b)": "poll",
+    r"looks of|look in progress|beside the looks|look_once": "poll",
+    r"settle|settled|settles|unsettled": "flush, durable",
+    r"roomy": "has_room",
+    r"keepers?": "cursor store",
+    r"tenancy|tenant|lease": "lock",
+    r"tally|tallies": "offsets, totals",
+    r"witness|witnesses": "evidence",
+    r"vouch|vouches|vouched": "say what it guarantees",
+    r"nobody's business|in nobody's hands": "say what it does",
+    r"(?:speaks?|spoke|spoken) of": "is about, covers, means",
+    r"(?:ask|asks|asked|asking) after": "probe, check",
+    r"good-?bye": "tombstone, clean stop",
+    r"gatehouse|the room's face|chatter": "what it does",
+    r"is no verb": "unknown command",
+    r"one in so many": "sampled",
+}
+SPOKEN = re.compile("|".join(rf"\b(?:{word})\b" for word in WORDS), re.IGNORECASE)
+TEXTS = (".py", ".js", ".html", ".css", ".md", ".yaml", ".yml", ".tpl", ".json", ".toml", ".txt", ".sh")
+
+
+def sources(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (file for file in sorted((ROOT / folder).rglob("*")) if file.suffix in CODE)
+
+
+def test_no_file_is_longer_than_a_person_reads() -> None:
+    long = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in sources("sidecar", "tests")}
+    assert {name: lines for name, lines in long.items() if lines > LINES_MAX} == {}
+
+
+def test_no_module_only_forwards() -> None:
+    forwarding = []
+    for file in MODULES:
+        body = [node for node in ast.parse(file.read_text()).body if not _is_docstring(node)]
+        if body and all(isinstance(node, (ast.Import, ast.ImportFrom)) or _forwards(node) for node in body):
+            forwarding.append(str(file.relative_to(PACKAGE)))
+    assert forwarding == []
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _forwards(node: ast.stmt) -> bool:
+    """An `__all__`, a name for something imported, or a function that hands its own parameters on and no more."""
+    if isinstance(node, ast.Assign):
+        return isinstance(node.value, (ast.Name, ast.Attribute)) or getattr(node.targets[0], "id", "") == "__all__"
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    steps = [
+        step for step in node.body if not _is_docstring(step) and not isinstance(step, (ast.Import, ast.ImportFrom))
+    ]
+    if len(steps) != 1 or not isinstance(steps[0], (ast.Return, ast.Expr)):
+        return False
+    call = steps[0].value.value if isinstance(steps[0].value, ast.Await) else steps[0].value
+    if not isinstance(call, ast.Call):
+        return False
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    names = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+    return all(isinstance(value, ast.Name) and value.id in names for value in given)
+
+
+def texts() -> list[Path]:
+    files = [ROOT / name for name in ("Makefile", "Dockerfile", "pyproject.toml")]
+    files += sorted(ROOT.glob("*.md"))
+    for folder in ("sidecar", "docs", "helm", "collector-config", "tests"):
+        files += [file for file in sorted((ROOT / folder).rglob("*")) if file.suffix in TEXTS]
+    return [file for file in files if file != Path(__file__) and "rendered" not in file.parts]
+
+
+def documents() -> list[Path]:
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_no_word_of_ours_that_nobody_could_look_up() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {match[0]}"
+        for file in documents()
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1)
+        for match in SPOKEN.finditer(line)
+    ]
+    assert found == []
+
+
+def test_no_text_cites_a_document_that_is_not_there() -> None:
+    cited = re.compile(r"\b(?:DESIGN|HOUSE|FACTS|WHY\.md|RUNTIME-PACK|(?:[\w-]+/)*[\w-]+\.md)\b(?!\])")
+    named = {(file, match[0]) for file in texts() for match in cited.finditer(file.read_text(errors="replace"))}
+    homes = (ROOT, ROOT / "docs")
+    missing = {
+        (str(file), name) for file, name in named if not any((h / name).is_file() for h in (*homes, file.parent))
+    }
+    assert missing == set()
+
+
+def test_every_file_that_a_document_names_is_there() -> None:
+    """`judge/health.py` by its path from the root, the package or the document; `health.py` alone by its name."""
+    known = {
+        path.name for folder in ("sidecar", "helm", "collector-config", "tests") for path in (ROOT / folder).rglob("*")
+    }
+    missing = []
+    for document in documents():
+        for name in re.findall(r"`((?:[\w.-]+/)*[\w-]+(?:\.(?:py|sh|md|yaml|toml|js|html)|/))`", document.read_text()):
+            homes = (ROOT, PACKAGE, PACKAGE.parent, document.parent)
+            if not any((home / name).exists() for home in homes) and name.rstrip("/") not in known:
+                missing.append(f"{document.name}: {name}")
+    assert missing == []
