@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING
 from lifesign.semconv import VERSION as __version__
 
 if TYPE_CHECKING:
-    from lifesign.agent.api import assert_postconditions, check_postconditions
-    from lifesign.agent.checkpoints import boot_trace_id, checkpoint
+    from lifesign.agent.api import (
+        assert_postconditions,
+        boot_trace_id,
+        check_postconditions,
+        checkpoint,
+        dump_tasks,
+        event,
+        promise,
+        start,
+        stop,
+    )
     from lifesign.agent.checks.ready_made import check
     from lifesign.agent.checks.registry import postcondition
     from lifesign.agent.checks.results import Report, Result
-    from lifesign.agent.control import dump_tasks, start, stop
     from lifesign.agent.dryrun.registration import dry_run, dry_run_handler
     from lifesign.agent.dryrun.run import DryRun
     from lifesign.agent.dryrun.synthetic import is_synthetic, synthetic, synthetic_headers
-    from lifesign.agent.events import event, promise
     from lifesign.errors import PostconditionError
 
 _HOME = {
@@ -31,17 +38,17 @@ _HOME = {
     "assert_postconditions": "agent.api",
     "check": "agent.checks.ready_made",
     "check_postconditions": "agent.api",
-    "boot_trace_id": "agent.checkpoints",
-    "checkpoint": "agent.checkpoints",
+    "boot_trace_id": "agent.api",
+    "checkpoint": "agent.api",
     "dry_run": "agent.dryrun.registration",
     "dry_run_handler": "agent.dryrun.registration",
-    "dump_tasks": "agent.control",
-    "event": "agent.events",
+    "dump_tasks": "agent.api",
+    "event": "agent.api",
     "is_synthetic": "agent.dryrun.synthetic",
     "postcondition": "agent.checks.registry",
-    "promise": "agent.events",
-    "start": "agent.control",
-    "stop": "agent.control",
+    "promise": "agent.api",
+    "start": "agent.api",
+    "stop": "agent.api",
     "synthetic": "agent.dryrun.synthetic",
     "synthetic_headers": "agent.dryrun.synthetic",
 }

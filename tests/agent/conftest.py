@@ -10,8 +10,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from lifesign.agent import harmless, loops, process
+from lifesign.agent import harmless, lifecycle
 from lifesign.agent.checks.registry import Registry, registry
+from lifesign.agent.loops import LoopBeats
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
 
@@ -45,14 +46,14 @@ def _decoded(lane: LaneRead) -> list[dict[str, Any]]:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test starts as a process does that has not heard of us."""
     monkeypatch.delenv("LIFESIGN_DIR", raising=False)
-    monkeypatch.setattr(process, "_owner", process._Owner())
+    monkeypatch.setattr(lifecycle, "_owner", lifecycle._Owner())
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
     monkeypatch.setattr(registry, "__dict__", vars(Registry()))
-    monkeypatch.setattr(loops, "_beats", {})
+    monkeypatch.setattr(lifecycle, "_beats", LoopBeats(lifecycle.running))
     for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
         monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)
     yield
-    process.stop()
+    lifecycle.stop()
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.setenv("LIFESIGN_DIR", str(tmp_path))
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        agent = process.running()
+        agent = lifecycle.running()
         assert agent is not None
         opened.append(Pulse(agent.folder))
         return opened[-1]

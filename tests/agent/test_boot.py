@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import boot, process
+from lifesign.agent import boot, lifecycle
 from support.waiting import eventually
 
 BUILT_IN = [
@@ -46,7 +46,7 @@ async def until_ended(pulse: Any) -> dict[str, Any]:
 
 def time_left(seconds: float) -> None:
     """So much is left of the boot's time from now on, whatever its timeout."""
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
     agent.boot._deadline_ns = time.monotonic_ns() + int(seconds * 1e9)
 

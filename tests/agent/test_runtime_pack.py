@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.cli.gate.verdict import Seen, judge
 from support.made.seen import snapshot
 from support.waiting import eventually
@@ -122,7 +122,7 @@ def test_heartbeat_cancelled_leaves_its_totals(started: Callable[..., Any]) -> N
     async def main() -> None:
         lifesign.start()
         lifesign.event("order")
-        await until(lambda: sum(process.peek().slots.beats) >= 2)  # type: ignore[union-attr]
+        await until(lambda: sum(lifecycle.peek().slots.beats) >= 2)  # type: ignore[union-attr]
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
@@ -135,9 +135,9 @@ def test_heartbeat_cancelled_leaves_its_totals(started: Callable[..., Any]) -> N
 
 def test_heartbeat_is_one_a_process(started: Callable[..., Any]) -> None:
     started()
-    agent = process.running()
+    agent = lifecycle.running()
     assert lifesign.start()
-    assert process.running() is process.peek() is agent
+    assert lifecycle.running() is lifecycle.peek() is agent
 
 
 # --- async debug -----------------------------------------------------------------------------------

@@ -1,12 +1,137 @@
-"""Asking for the post-conditions from the service's own code."""
+"""What the service's own code calls: ``lifesign.event`` and its kin. Each is a no-op where no agent runs."""
 
 from __future__ import annotations
 
-from lifesign.agent import process
+import os
+import time
+from types import TracebackType
+
+from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.results import Report
 from lifesign.agent.checks.runner import Check, Postcondition
+from lifesign.agent.dryrun.synthetic import tagged
+from lifesign.agent.harmless import complain, failure, harmless
+from lifesign.agent.identity import new_span_id
+from lifesign.agent.process import Agent
 from lifesign.errors import PostconditionError
+
+
+def start(directory: str | None = None) -> bool:
+    """Starts the agent in this process; the one line for programs that are not run by lifesign.
+
+    Call it before the event loop starts, or inside the loop that is to be watched.
+
+    Args:
+        directory: the run directory; ``LIFESIGN_DIR`` by default.
+
+    Returns:
+        Whether the agent runs. Without a run directory it does not, and every call is a no-op.
+    """
+    with harmless:
+        return lifecycle.start(directory or os.environ.get("LIFESIGN_DIR"), by_hand=True) is not None
+    return False
+
+
+def stop() -> None:
+    """Ends the agent: the sidecar reads "stopped", with totals. Later calls are no-ops."""
+    with harmless:
+        if not lifecycle.stop():
+            complain("stop() was called, but no agent runs")
+
+
+def event(name: str = "event") -> None:
+    """Counts one unit of real work, such as ``"order"``; the first one ends the boot.
+
+    Made for hot loops: a counter and a timestamp in shared memory, from any thread, no system call.
+    Up to 63 names are told apart, 64 bytes of each; all further ones count as ``other``.
+    """
+    # `with harmless` would cost as much again as the rest.
+    try:
+        agent = lifecycle.running()
+        if agent is not None:
+            agent.pulse.events.count(name, tagged())
+    except Exception as error:  # noqa: BLE001
+        complain("an event could not be counted", error)
+
+
+def promise(name: str, *, within: float) -> None:
+    """Promises that the event `name` comes at least every `within` seconds; the service is silent when it does not.
+
+    The same as ``LIFESIGN_EVENTS`` in code. A boot that has not ended waits for a first event: call it before the
+    event loop starts, or first thing inside.
+
+    Args:
+        within: seconds, above 0.
+    """
+    with harmless:
+        agent = lifecycle.running()
+        if agent is None:
+            return
+        if not within > 0:
+            complain(f"promise({name!r}): within is seconds above 0, not {within!r}")
+            return
+        agent.boot.promise(str(name), int(within * 1e9))
+
+
+class CheckpointBlock:
+    """What `checkpoint` returns. Entering it (``with`` or ``async with``) turns the mark into a timed block."""
+
+    __slots__ = ("_agent", "_id", "_name", "_start")
+
+    def __init__(self, agent: Agent | None, name: str) -> None:
+        self._agent = agent
+        self._name = name
+        self._id = ""
+        self._start = 0
+        if agent is not None:
+            self._id = new_span_id()
+            agent.boot.checkpoints.mark(name, id=self._id)
+
+    def __enter__(self) -> None:
+        if self._agent is not None:
+            with harmless:
+                self._start = time.time_ns()
+                # Takes the place of the mark, which the sidecar keeps back long enough for this.
+                self._agent.boot.checkpoints.open_block(self._name, self._start, self._id)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        if self._agent is not None:
+            with harmless:
+                told = None if error is None else failure(error)
+                self._agent.boot.checkpoints.close_block(self._name, self._start, self._id, told)
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, stack)
+
+
+def checkpoint(name: str) -> CheckpointBlock:
+    """Marks a named point of the boot; its span runs from the mark before to now.
+
+    ``with lifesign.checkpoint(name): ...`` (or ``async with``) times a block instead. An exception
+    that leaves the block makes the checkpoint an error and goes on its way.
+
+    Args:
+        name: what has been reached, such as ``"config loaded"``; 200 characters are kept.
+    """
+    with harmless:
+        return CheckpointBlock(lifecycle.running(), str(name))
+    return CheckpointBlock(None, "")
+
+
+def boot_trace_id() -> str:
+    """The id of the boot's trace, 32 hex digits, to look it up by or to link to; empty where no agent runs."""
+    with harmless:
+        agent = lifecycle.running()
+        return "" if agent is None else agent.boot.trace
+    return ""
 
 
 async def check_postconditions(*more: Check) -> Report:
@@ -19,7 +144,7 @@ async def check_postconditions(*more: Check) -> Report:
         a: why | b: why"``) and `results`, one a check.
     """
     extra = [Postcondition(getattr(check, "__name__", "check"), check) for check in more]
-    agent = process.running()
+    agent = lifecycle.running()
     return await registry.run([*registry.registered(), *extra], agent.pulse.ring if agent is not None else None)
 
 
@@ -32,3 +157,11 @@ async def assert_postconditions(*more: Check) -> None:
     report = await check_postconditions(*more)
     if not report.passed:
         raise PostconditionError(report.diagnostic)
+
+
+def dump_tasks() -> None:
+    """Asks for a task dump; it is taken from the watchdog's thread within a beat and exported as log records."""
+    with harmless:
+        agent = lifecycle.running()
+        if agent is not None:
+            agent.watchdog.dump("call")

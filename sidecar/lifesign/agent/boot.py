@@ -1,41 +1,49 @@
-"""The boot: from the process's first moment to its first event, in checkpoints.
+"""The boot: from the process's first moment to its first event, stage by stage.
 
-Eight of them are built in (`semconv.CHECKPOINTS`); the service marks its own between them.
-Each is a record in the boot lane, which never wraps. A program that promises no event has booted
-when its loop beats; one that lists the checkpoints it expects (LIFESIGN_CHECKPOINTS) when it has
-reached them all; one that is to prove its life (LIFESIGN_UNTIL) when it has.
+A program that promises no event has booted when its loop beats; one that lists the checkpoints it expects
+(LIFESIGN_CHECKPOINTS) when it has reached them all; one that is to prove its life (LIFESIGN_UNTIL) when it has.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import threading
 import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
+from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
+from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.dryrun import synthetic
 from lifesign.agent.harmless import harmless
-from lifesign.agent.identity import new_span_id
-from lifesign.agent.proof import Proof
 from lifesign.settings import Settings
 from lifesign.wire import layout
-from lifesign.wire.writer import PulseWriter
+from lifesign.wire.writer import EventTable, PulseWriter
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import BootEnded, BootExpects, Checkpoint, Failure, Identity
+    from lifesign.checkspec import Spec
+    from lifesign.wire.records import BootEnded, Failure, Identity
 
-_NAME_CHARACTERS = 200
 _CHECK_PAUSE = 0.1  # seconds between two runs of checks that are awaited
 _LAST_RUN = 1.0  # seconds of the boot's time that are left for the run that counts
-_EXPECTED_MAX = 100  # names, so that the list fits into one record
 _OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {
     layout.BOOT_COMPLETE: "complete",
     layout.BOOT_FAILED: "failed",
     layout.BOOT_TIMED_OUT: "timed_out",
 }
+
+
+class Stage(enum.IntEnum):
+    """How far a boot is."""
+
+    STARTED = 0  # no event loop yet
+    BOOTING = 1
+    WAITING = 2  # for the first event
+    CHECKING = 3  # the post-conditions run
+    ENDED = 4
 
 
 class Boot:
@@ -44,124 +52,66 @@ class Boot:
     def __init__(self, pulse: PulseWriter, identity: Identity, settings: Settings) -> None:
         self._pulse = pulse
         self._promised = bool(settings.events or settings.until)
-        self._proof = Proof(settings.until, pulse.events)
+        self._proof = _Proof(settings.until, pulse.events)
         self._timeout = identity["boot_timeout"]
-        # Who waits for a proof of life counts from the start; else slow imports are nobody's business.
+        # Who waits for a proof of life counts from the start; else slow imports do not count.
         since = identity["started_mono_ns"] if settings.until else time.monotonic_ns()
         self._deadline_ns = since + int(self._timeout * 1e9)
-        self._last_mark = identity["started"]
+        self._stage = Stage.STARTED
         self._lock = threading.RLock()
-        self._running: asyncio.Task[object] | None = None
-        self._booting = self._waiting = False
-        self._open: dict[str, str] = {}  # timed blocks under way: id and name
-        self._expected = settings.checkpoints[:_EXPECTED_MAX]
-        self._missing = dict.fromkeys(self._expected)  # in their order
+        self._checks: asyncio.Task[object] | None = None  # the loop alone would not keep it
         self.trace = identity["trace"]
         self.phase = layout.BOOT_STARTING
         self.ended_ns = 0
-        if self._expected:
-            expects: BootExpects = {
-                "kind": "boot_expects",
-                "names": [name[:_NAME_CHARACTERS] for name in self._expected],
-            }
-            pulse.boot.append(expects)
-        self._mark_built_in(semconv.CHECKPOINT_STARTED)
-        self._mark_built_in(semconv.CHECKPOINT_TIMEOUT)
+        self.checkpoints = Checkpoints(pulse.boot, identity["started"], settings.checkpoints)
+        self.checkpoints.mark_built_in(semconv.CHECKPOINT_STARTED)
+        self.checkpoints.mark_built_in(semconv.CHECKPOINT_TIMEOUT)
 
     def promise(self, name: str, within_ns: int) -> None:
         """The service says that this event will come; while it boots, it is waited for."""
         self._pulse.events.promise(name, within_ns)
         self._promised = True
 
-    def mark(self, name: str, *, number: int | None = None, error: Failure | None = None, id: str = "") -> None:  # noqa: A002
-        """A checkpoint that is reached now; its span runs from the mark before."""
-        with self._lock:
-            now = time.time_ns()
-            self.write(name, self._last_mark, now, number=number, error=error, id=id)
-            self._missing.pop(name, None)
-            self._last_mark = now
-
-    def write(
-        self,
-        name: str,
-        start: int,
-        end: int | None,
-        *,
-        number: int | None = None,
-        error: Failure | None = None,
-        id: str = "",  # noqa: A002
-    ) -> None:
-        """Writes one checkpoint; a later record with the same id takes the place of an earlier one."""
-        total = None if number is None else len(semconv.CHECKPOINTS)
-        if number is None and name in self._expected:
-            number, total = self._expected.index(name) + 1, len(self._expected)
-        record: Checkpoint = {
-            "kind": "checkpoint",
-            "id": id or new_span_id(),
-            "name": name[:_NAME_CHARACTERS],
-            "number": number,
-            "total": total,
-            # A wall clock that was set back must not make a span end before it starts.
-            "start": start if end is None else min(start, end),
-            "end": end,
-            "error": error,
-            "synthetic": synthetic.is_synthetic(),
-        }
-        self._pulse.boot.append(record)
-
-    def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
-        """The start of a timed block; the boot does not end by itself while one is open."""
-        with self._lock:
-            self._open[id] = name
-            if name in self._expected:  # the mark before this was only the call
-                self._missing[name] = None
-            self.write(name, start, None, id=id)
-
-    def close_block(self, name: str, start: int, id: str, error: Failure | None) -> None:  # noqa: A002
-        """The end of a timed block."""
-        with self._lock:
-            now = time.time_ns()
-            self._open.pop(id, None)
-            if error is None:
-                self._missing.pop(name, None)
-            self.write(name, start, now, error=error, id=id)
-            self._last_mark = now
-
     def loop_started(self) -> None:
         """An event loop starts; the first one boots the service."""
-        if not self._booting:
-            self._booting = True
-            self._mark_built_in(semconv.CHECKPOINT_BOOTING)
+        self._reach(Stage.BOOTING, semconv.CHECKPOINT_BOOTING)
 
     def beat(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called at each beat of the loop: takes the boot on as far as it goes, later the periodic checks."""
-        if self.phase != layout.BOOT_STARTING:
+        if self._stage is Stage.ENDED:
             self._check_periodically(loop)
             return
-        if self._running is not None:
+        if self._stage is Stage.CHECKING:
             return
+        if self._promised:
+            self._reach(Stage.WAITING, semconv.CHECKPOINT_WAITING)
         arrived = self._proof.found()
-        if self._promised and not self._waiting:
-            self._waiting = True
-            self._mark_built_in(semconv.CHECKPOINT_WAITING)
         if not arrived:
             self._proof.look_for(loop)
-        if self._missing or (not arrived and (self._promised or self._open)):
+        waits = self._promised or self.checkpoints.open is not None
+        if self.checkpoints.missing or (waits and not arrived):
             return
         if arrived:
             made = contextlib.nullcontext() if self._pulse.events.real() else synthetic.synthetic()
             with made:  # a first event that was generated is no sign of the upstream
-                self._mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
+                self.checkpoints.mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
         if registry.registered():
-            self._running = loop.create_task(self._conclude_after_checks(), name="lifesign-postconditions")
+            self._stage = Stage.CHECKING
+            self._checks = loop.create_task(self._conclude_after_checks(), name="lifesign-postconditions")
         else:
             self._conclude("")
+
+    def _reach(self, stage: Stage, checkpoint: str) -> None:
+        with self._lock:
+            if self._stage < stage:
+                self._stage = stage
+                self.checkpoints.mark_built_in(checkpoint)
 
     def _check_periodically(self, loop: asyncio.AbstractEventLoop) -> None:
         due = registry.due()
         if due:
             run = registry.run(due, self._pulse.ring)
-            self._running = loop.create_task(run, name="lifesign-postconditions")
+            self._checks = loop.create_task(run, name="lifesign-postconditions")
 
     async def _conclude_after_checks(self) -> None:
         with harmless:
@@ -182,36 +132,36 @@ class Boot:
         error: Failure | None = None
         if diagnostic:
             error = {"type": "PostconditionError", "message": diagnostic, "stack": ""}
-        self._mark_built_in(semconv.CHECKPOINT_POSTCONDITIONS, error)
-        self._mark_built_in(semconv.CHECKPOINT_COMPLETE, error)
+        self.checkpoints.mark_built_in(semconv.CHECKPOINT_POSTCONDITIONS, error)
+        self.checkpoints.mark_built_in(semconv.CHECKPOINT_COMPLETE, error)
         self._end(layout.BOOT_FAILED if diagnostic else layout.BOOT_COMPLETE, diagnostic)
 
     def overdue(self) -> bool:
         """Whether the boot takes longer than its timeout."""
-        return self.phase == layout.BOOT_STARTING and time.monotonic_ns() > self._deadline_ns
+        return self._stage is not Stage.ENDED and time.monotonic_ns() > self._deadline_ns
 
     def time_out(self) -> None:
         """Ends a boot that took too long."""
         diagnostic = f"timed out after {self._timeout:g} s {self._waited()}"
-        self._mark_built_in(semconv.CHECKPOINT_TIMED_OUT, {"type": "TimeoutError", "message": diagnostic, "stack": ""})
+        error: Failure = {"type": "TimeoutError", "message": diagnostic, "stack": ""}
+        self.checkpoints.mark_built_in(semconv.CHECKPOINT_TIMED_OUT, error)
         self._end(layout.BOOT_TIMED_OUT, diagnostic)
 
     def _waited(self) -> str:
-        if self._running is not None:
+        """What for, until it took too long."""
+        if self._stage is Stage.CHECKING:
             return "waiting for the post-conditions"
-        missing = f"; missing checkpoints: {', '.join(self._missing)}" if self._missing else ""
-        if self._open:
-            return f"in checkpoint {next(iter(self._open.values()))!r}{missing}"
-        if self._waiting and not self._proof.found():
+        names = self.checkpoints.missing
+        missing = f"; missing checkpoints: {', '.join(names)}" if names else ""
+        if self.checkpoints.open is not None:
+            return f"in checkpoint {self.checkpoints.open!r}{missing}"
+        if self._stage is Stage.WAITING and not self._proof.found():
             return f"waiting for {self._proof.wanted()}{missing}"
-        return f"waiting for {'the expected checkpoints' if self._missing else 'the event loop to beat'}{missing}"
-
-    def _mark_built_in(self, name: str, error: Failure | None = None) -> None:
-        self.mark(name, number=semconv.CHECKPOINTS.index(name) + 1, error=error)
+        return f"waiting for {'the expected checkpoints' if names else 'the event loop to beat'}{missing}"
 
     def _end(self, phase: int, diagnostic: str) -> None:
         with self._lock:
-            if self.phase != layout.BOOT_STARTING:
+            if self._stage is Stage.ENDED:
                 return
             record: BootEnded = {
                 "kind": "boot_ended",
@@ -222,3 +172,45 @@ class Boot:
             self._pulse.boot.append(record)
             self.ended_ns = time.monotonic_ns()
             self.phase = phase
+            self._stage = Stage.ENDED
+
+
+class _Proof:
+    """The proof of life that ends a boot: the service's first event, or a ready-made check that holds.
+
+    Args:
+        until: a ready-made check, or any event of the service.
+        events: where they are counted; a check that holds counts as an event under its own name.
+    """
+
+    def __init__(self, until: Literal["event"] | Spec | None, events: EventTable) -> None:
+        self._spec = until if until is not None and not isinstance(until, str) else None
+        self._events = events
+        self._held = False
+        self._why = ""
+        self._trying: asyncio.Task[None] | None = None
+
+    def found(self) -> bool:
+        """Whether it is there."""
+        return self._held if self._spec is not None else self._events.total > 0
+
+    def wanted(self) -> str:
+        """What is waited for, and why it is not there as far as that is known."""
+        if self._spec is None:
+            return "the first event"
+        return f"{self._spec.label}: {self._why}" if self._why else self._spec.label
+
+    def look_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tries once more, where that takes more than waiting and no try is under way."""
+        if self._spec is not None and (self._trying is None or self._trying.done()):
+            self._trying = loop.create_task(self._try(self._spec), name="lifesign-until")
+
+    async def _try(self, spec: Spec) -> None:
+        with harmless:
+            from lifesign.agent.checks.ready_made import made
+
+            report = await registry.run([Postcondition(spec.label, made(spec))], None)
+            self._why = report.results[0].reason
+            if report.passed and not self._held:
+                self._held = True
+                self._events.count(spec.label)

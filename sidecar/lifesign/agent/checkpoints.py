@@ -1,70 +1,113 @@
-"""``lifesign.checkpoint``: a named point of the boot, as a mark or as a timed block."""
+"""The boot's checkpoints, as marks and as timed blocks: records in the boot lane, which never wraps."""
 
 from __future__ import annotations
 
+import threading
 import time
-from types import TracebackType
+from typing import TYPE_CHECKING, Iterable
 
-from lifesign.agent import process
-from lifesign.agent.harmless import failure, harmless
+from lifesign import semconv
+from lifesign.agent.dryrun import synthetic
 from lifesign.agent.identity import new_span_id
+from lifesign.wire.writer import LaneWriter
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import BootExpects, Checkpoint, Failure
+
+_NAME_CHARACTERS = 200
+_EXPECTED_MAX = 100  # names, so that the list fits into one record
 
 
-class CheckpointBlock:
-    """What `checkpoint` returns. Entering it (``with`` or ``async with``) turns the mark into a timed block."""
-
-    __slots__ = ("_agent", "_id", "_name", "_start")
-
-    def __init__(self, agent: process.Agent | None, name: str) -> None:
-        self._agent = agent
-        self._name = name
-        self._id = ""
-        self._start = 0
-        if agent is not None:
-            self._id = new_span_id()
-            agent.boot.mark(name, id=self._id)
-
-    def __enter__(self) -> None:
-        if self._agent is not None:
-            with harmless:
-                self._start = time.time_ns()
-                # Takes the place of the mark, which the sidecar keeps back long enough for this.
-                self._agent.boot.open_block(self._name, self._start, self._id)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
-    ) -> None:
-        if self._agent is not None:
-            with harmless:
-                told = None if error is None else failure(error)
-                self._agent.boot.close_block(self._name, self._start, self._id, told)
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, stack)
-
-
-def checkpoint(name: str) -> CheckpointBlock:
-    """Marks a named point of the boot; its span runs from the mark before to now.
-
-    ``with lifesign.checkpoint(name): ...`` (or ``async with``) times a block instead. An exception
-    that leaves the block makes the checkpoint an error and goes on its way.
+class Checkpoints:
+    """The checkpoints of one boot.
 
     Args:
-        name: what has been reached, such as ``"config loaded"``; 200 characters are kept.
+        lane: where they are written.
+        started: wall clock time of the process's start, where the span of the first mark begins.
+        expected: names that the boot is to reach, in their order.
     """
-    with harmless:
-        return CheckpointBlock(process.running(), str(name))
-    return CheckpointBlock(None, "")
 
+    def __init__(self, lane: LaneWriter, started: int, expected: Iterable[str]) -> None:
+        self._lane = lane
+        self._last_mark = started
+        self._lock = threading.RLock()
+        self._expected = tuple(expected)[:_EXPECTED_MAX]
+        self._missing = dict.fromkeys(self._expected)
+        self._open: dict[str, str] = {}  # timed blocks under way: id and name
+        if self._expected:
+            expects: BootExpects = {
+                "kind": "boot_expects",
+                "names": [name[:_NAME_CHARACTERS] for name in self._expected],
+            }
+            lane.append(expects)
 
-def boot_trace_id() -> str:
-    """The id of the boot's trace, 32 hex digits, to look it up by or to link to; empty where no agent runs."""
-    with harmless:
-        agent = process.running()
-        return "" if agent is None else agent.boot.trace
-    return ""
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Those expected that have not been reached."""
+        return tuple(self._missing)
+
+    @property
+    def open(self) -> str | None:
+        """The name of a timed block under way, the oldest one."""
+        return next(iter(list(self._open.values())), None)
+
+    def mark(self, name: str, *, error: Failure | None = None, id: str = "") -> None:  # noqa: A002
+        """A checkpoint that is reached now; its span runs from the mark before."""
+        with self._lock:
+            now = time.time_ns()
+            self._write(name, self._last_mark, now, error=error, id=id)
+            self._missing.pop(name, None)
+            self._last_mark = now
+
+    def mark_built_in(self, name: str, error: Failure | None = None) -> None:
+        """One of `semconv.CHECKPOINTS`."""
+        with self._lock:
+            now = time.time_ns()
+            number = semconv.CHECKPOINTS.index(name) + 1, len(semconv.CHECKPOINTS)
+            self._write(name, self._last_mark, now, error=error, number=number)
+            self._last_mark = now
+
+    def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
+        """The start of a timed block; it takes the place of the mark with its id."""
+        with self._lock:
+            self._open[id] = name
+            if name in self._expected:  # the mark before this was only the call
+                self._missing[name] = None
+            self._write(name, start, None, id=id)
+
+    def close_block(self, name: str, start: int, id: str, error: Failure | None) -> None:  # noqa: A002
+        """The end of a timed block."""
+        with self._lock:
+            now = time.time_ns()
+            self._open.pop(id, None)
+            if error is None:
+                self._missing.pop(name, None)
+            self._write(name, start, now, error=error, id=id)
+            self._last_mark = now
+
+    def _write(
+        self,
+        name: str,
+        start: int,
+        end: int | None,
+        *,
+        error: Failure | None = None,
+        id: str = "",  # noqa: A002
+        number: tuple[int, int] | None = None,
+    ) -> None:
+        """Writes one checkpoint; a later record with the same id takes the place of an earlier one."""
+        if number is None and name in self._expected:
+            number = self._expected.index(name) + 1, len(self._expected)
+        record: Checkpoint = {
+            "kind": "checkpoint",
+            "id": id or new_span_id(),
+            "name": name[:_NAME_CHARACTERS],
+            "number": number[0] if number else None,
+            "total": number[1] if number else None,
+            # A wall clock that was set back must not make a span end before it starts.
+            "start": start if end is None else min(start, end),
+            "end": end,
+            "error": error,
+            "synthetic": synthetic.is_synthetic(),
+        }
+        self._lane.append(record)

@@ -4,17 +4,21 @@ asyncio, uvloop and their like all call ``_set_running_loop`` as a loop starts a
 as it ends, so that one function is wrapped: before the first step, at no cost per iteration.
 
 `agent/inject/sitecustomize.py` loads this file by its path, before anything else of lifesign is
-imported; it must not import the package at module level.
+imported: it imports nothing of the package.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Callable
 
 
-def observe(events: Any) -> None:
-    """Wraps ``_set_running_loop`` of the module ``asyncio.events``, once."""
+def observe(events: Any, changed: Callable[[Any], None]) -> None:
+    """Wraps ``_set_running_loop`` of the module ``asyncio.events``, once.
+
+    Args:
+        changed: called in the loop's thread with a loop that starts, and with None when it has ended.
+    """
     original = events._set_running_loop
     if hasattr(original, "lifesign_observes"):
         return
@@ -23,18 +27,9 @@ def observe(events: Any) -> None:
     def _set_running_loop(loop: Any) -> None:
         nonlocal broken
         original(loop)
-        if loop is None and not hasattr(sys.modules.get("lifesign.agent.loops"), "changed"):
-            # No loop can have begun. And a child that is forked while another thread of its parent imports the
-            # agent comes by here: if it imported too it would wait for that thread, which it does not have.
-            return
         if not broken:
             try:
-                import lifesign
-
-                with lifesign.importing:
-                    from lifesign.agent import loops
-
-                loops.changed(loop)
+                changed(loop)
             except Exception:  # noqa: BLE001 - whatever it is, it must not reach the host; once is enough
                 broken = True
 

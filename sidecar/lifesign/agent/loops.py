@@ -6,28 +6,39 @@ import asyncio
 import logging
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
-from lifesign.agent import process
 from lifesign.agent.harmless import complain
+from lifesign.agent.process import Agent
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks import creation
 from lifesign.wire import layout
 
-_beats: dict[int, LoopBeat] = {}  # by thread: a thread runs one loop at a time
-_generation = 0
+in_dry_runs: list[Callable[[asyncio.AbstractEventLoop], None]] = []  # called at each beat of a process that is one
 
 
 class LoopBeat:
-    """The beat of one loop in one vital sign slot, for as long as the loop runs."""
+    """The beat of one loop in one vital sign slot, for as long as the loop runs.
 
-    def __init__(self, agent: process.Agent, loop: asyncio.AbstractEventLoop, slot: int) -> None:
-        global _generation
-        _generation += 1
+    Args:
+        changed: called when the agent is no longer the process's.
+    """
+
+    _generation = 0
+
+    def __init__(
+        self,
+        agent: Agent,
+        loop: asyncio.AbstractEventLoop,
+        slot: int,
+        changed: Callable[[asyncio.AbstractEventLoop], None],
+    ) -> None:
+        LoopBeat._generation += 1
         self.agent = agent
         self.loop = loop
         self.slot = slot
-        self._generation = _generation
+        self._changed = changed
+        self._generation = LoopBeat._generation
         self._interval_ns = int(agent.settings.heartbeat_interval * 1e9)
         self._thread = threading.get_ident()
         self._native_thread = threading.get_native_id()
@@ -41,8 +52,8 @@ class LoopBeat:
 
     def _beat(self) -> None:
         try:
-            if process.peek() is not self.agent:
-                changed(self.loop)  # the agent was stopped, or this is a forked child that took the loop along
+            if self.agent.ended:
+                self._changed(self.loop)  # it was stopped, or this is a forked child that took the loop along
                 return
             now = time.monotonic_ns()
             delay = max(0, now - self._due_ns)
@@ -54,9 +65,8 @@ class LoopBeat:
             self.agent.boot.beat(self.loop)
             self.agent.check_requests.beat(self.loop)
             if self.agent.settings.dry_run:
-                from lifesign.agent.dryrun import registration  # most services never need it
-
-                registration.beat(self.loop)
+                for beat in in_dry_runs:
+                    beat(self.loop)
         except Exception as error:  # noqa: BLE001 - the loop's exception handler is the user's
             complain("a beat failed", error)
 
@@ -71,31 +81,42 @@ class LoopBeat:
     def end(self) -> None:
         """The loop ended, or runs on without us."""
         self._timer.cancel()
-        self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
+        if not self.agent.ended:
+            self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
+            self.agent.slots.give_back(self.slot)
 
 
-def changed(loop: Any) -> None:
-    """A loop starts in this thread, or, with None, the one that ran here has ended."""
-    agent = process.running()  # starting it may bring us here once more, for the same loop
-    thread = threading.get_ident()
-    beat = _beats.get(thread)
-    if beat is not None:
-        if beat.loop is loop and beat.agent is agent:
-            return
-        del _beats[thread]
-        if beat.agent is process.peek():
+class LoopBeats:
+    """The beats of all the loops of this process.
+
+    Args:
+        running: gives the process's agent; may start it.
+    """
+
+    def __init__(self, running: Callable[[], Agent | None]) -> None:
+        self._running = running
+        self._by_thread: dict[int, LoopBeat] = {}  # a thread runs one loop at a time
+
+    def changed(self, loop: Any) -> None:
+        """A loop starts in this thread, or, with None, the one that ran here has ended."""
+        agent = self._running()  # starting it may bring us here once more, for the same loop
+        thread = threading.get_ident()
+        beat = self._by_thread.get(thread)
+        if beat is not None:
+            if beat.loop is loop and beat.agent is agent:
+                return
+            del self._by_thread[thread]
             beat.end()
-            beat.agent.slots.give_back(beat.slot)
-    if loop is None or agent is None:
-        return
-    slot = agent.slots.take()
-    if slot is None:
-        complain(f"more than {layout.LOOPS} event loops at once: this one goes unwatched")
-        return
-    agent.boot.loop_started()
-    if agent.settings.task_origin:
-        creation.track(loop)
-    if agent.settings.async_debug:
-        loop.set_debug(True)
-        logging.getLogger("asyncio").setLevel(logging.DEBUG)
-    _beats[thread] = LoopBeat(agent, loop, slot)
+        if loop is None or agent is None:
+            return
+        slot = agent.slots.take()
+        if slot is None:
+            complain(f"more than {layout.LOOPS} event loops at once: this one goes unwatched")
+            return
+        agent.boot.loop_started()
+        if agent.settings.task_origin:
+            creation.track(loop)
+        if agent.settings.async_debug:
+            loop.set_debug(True)
+            logging.getLogger("asyncio").setLevel(logging.DEBUG)
+        self._by_thread[thread] = LoopBeat(agent, loop, slot, self.changed)

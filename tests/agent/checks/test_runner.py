@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.wire import layout
 
@@ -210,6 +210,6 @@ async def test_an_agent_that_was_stopped_meanwhile_is_no_failure(started: Callab
     asking = asyncio.ensure_future(lifesign.check_postconditions())
     while not registry._under_way:
         await asyncio.sleep(0)
-    process.stop()
+    lifecycle.stop()
     release.set()
     assert (await asking).passed

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.dryrun import reporter
 from lifesign.agent.dryrun.totals import TYPES_MAX, Tally
 
@@ -121,7 +121,7 @@ async def test_the_share_that_is_told_follows_what_is_made(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started()
-    agent = process.running()
+    agent = lifecycle.running()
     assert agent is not None
     monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.01)
     told = reporter.Reporter(20_000)

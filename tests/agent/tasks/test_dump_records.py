@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.tasks import creation
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.finished import ended
@@ -252,7 +252,7 @@ def test_many_threads_with_loops_are_all_in_the_dump(started: Callable[..., Any]
     threads = [threading.Thread(target=asyncio.run, args=(until_told(),)) for _ in range(3)]
     for thread in threads:
         thread.start()
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
     eventually(lambda: len(agent.slots.loops()) == 3)
     lifesign.dump_tasks()

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.agent import process, watchdog
+from lifesign.agent import lifecycle, watchdog
 from lifesign.agent.tasks import stall
 from support.waiting import eventually
 
@@ -108,7 +108,7 @@ def test_after_a_freeze_the_loop_is_not_taken_for_blocked(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
     looked: list[str] = []
     monkeypatch.setattr(watchdog, "stall", lambda *_: looked.append("looked"))

@@ -21,7 +21,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExport
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.wire.reader import PulseReader
 
 CALLS = 2000
@@ -134,7 +134,7 @@ def loop_beats() -> tuple[float, float]:
 
 
 def main() -> None:
-    agent = process.running()
+    agent = lifecycle.running()
     assert agent is not None
     calls: dict[str, tuple[Callable[[], Any], int]] = {
         "event": (lambda: lifesign.event("order"), CALLS),

@@ -17,7 +17,7 @@ import time
 from typing import Any, Awaitable
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.dryrun import report
 from lifesign.agent.dryrun.samples import sample_events
 
@@ -78,7 +78,7 @@ async def rate(run: Awaitable[None]) -> float:
 
 
 async def main() -> None:
-    assert process.running() is not None
+    assert lifecycle.running() is not None
     found = {"bare": await rate(bare()), "ours": await rate(ours()), "told": await rate(ours(10**9))}
     assert "opentelemetry" not in sys.modules
     found["sdk"] = await rate(sdk(app_tracer()))

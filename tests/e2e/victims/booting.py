@@ -13,7 +13,8 @@ import sys
 import time
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
+from lifesign.agent.boot import Stage
 
 END, STAGE = (*sys.argv[1:], "")[:2]
 
@@ -50,8 +51,8 @@ async def rules_loaded() -> None:
 
 async def waiting() -> None:
     """Until the built-in checkpoint is written."""
-    agent = process.running()
-    while agent is not None and not agent.boot._waiting:
+    agent = lifecycle.running()
+    while agent is not None and agent.boot._stage < Stage.WAITING:
         await asyncio.sleep(0.01)
 
 
@@ -67,7 +68,7 @@ async def main() -> None:
     if END == "silent":
         await asyncio.sleep(600)
     lifesign.event("order")
-    agent = process.running()
+    agent = lifecycle.running()
     while agent is not None and not agent.boot.phase:
         await asyncio.sleep(0.01)
     stage("complete")

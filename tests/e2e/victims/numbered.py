@@ -12,7 +12,7 @@ import sys
 import time
 
 import lifesign
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.wire.records import DryRunEvent
 
@@ -23,13 +23,13 @@ FILE = os.open(os.path.join(LEDGER, NAME), os.O_WRONLY | os.O_CREAT, 0o600)
 
 
 def note(count: int) -> None:
-    if process.peek() is not None:  # without an agent nothing is written
+    if lifecycle.peek() is not None:  # without an agent nothing is written
         os.pwrite(FILE, b"%20d" % count, 0)
 
 
 def write(index: int) -> None:
     """One record; the dry run itself would tell only some of so many."""
-    agent = process.peek()
+    agent = lifecycle.peek()
     if agent is None:
         return
     now = time.time_ns()

@@ -6,6 +6,7 @@ import asyncio
 import os
 from typing import Callable, Sequence, TypeVar, overload
 
+from lifesign.agent import loops
 from lifesign.agent.dryrun.run import DryRun, EventFactory, Handler, effective_settings
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
@@ -53,6 +54,8 @@ def dry_run_handler(
         _global.handler, _global.events = handler, events
         if _global.run is not None and not _global.run.running:
             _global.run = None
+        if beat not in loops.in_dry_runs:
+            loops.in_dry_runs.append(beat)
         return handler
 
     return register if handler is None else register(handler)

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Iterator
 
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.dryrun.app_otel import SyntheticSpan
 from lifesign.agent.harmless import failure, harmless
 
@@ -93,7 +93,7 @@ class Reporter:
 
     def _report_totals(self, lag: float | None, skipped: int) -> None:
         with harmless:
-            agent = process.running()
+            agent = lifecycle.running()
             if agent is None:
                 return
             agent.tally.progress(id(self), lag, skipped - self._skipped)

@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 from typing import Any, Awaitable, Callable, Mapping, Sequence, Union
 
-from lifesign.agent import process
+from lifesign.agent import lifecycle
 from lifesign.agent.dryrun.app_otel import SyntheticSpan
 from lifesign.agent.dryrun.patterns import Pattern
 from lifesign.agent.dryrun.patterns import pattern as pattern_named
@@ -205,7 +205,7 @@ class DryRun:
                 self._breathed = time.monotonic()
 
     async def _make(self, position: int) -> None:
-        agent = process.running()
+        agent = lifecycle.running()
         stands_for = self._reporter.stands_for(self.count)
         span = None if agent is None else SyntheticSpan(new_trace_id(), new_span_id(), stands_for)
         kind = "event"
@@ -243,7 +243,7 @@ def _type_of(event: Any) -> str:
 
 def effective_settings() -> Settings:
     """Those of the agent, or of the environment where no agent runs."""
-    agent = process.peek()
+    agent = lifecycle.peek()
     return Settings(strict=False) if agent is None else agent.settings
 
 

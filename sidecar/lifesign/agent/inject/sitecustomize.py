@@ -50,9 +50,26 @@ def _observe(events: Any) -> None:
         spec = spec_from_file_location("lifesign_hook", os.path.join(_AGENT, "hook.py"))
         hook = module_from_spec(spec)  # type: ignore[arg-type]
         spec.loader.exec_module(hook)  # type: ignore[union-attr]
-        hook.observe(events)
+        hook.observe(events, _changed)
     except Exception:  # noqa: BLE001, S110 - a program that we cannot watch still runs
         pass
+
+
+def _changed(loop: Any) -> None:
+    """A loop starts, or, with None, has ended: hands it to the agent, which is imported for the first one."""
+    global _loop_changed
+    if _loop_changed is None:
+        if loop is None:
+            return  # a forked child, say, while another thread of its parent imports the agent
+        import lifesign
+
+        with lifesign.importing:
+            from lifesign.agent.lifecycle import loop_changed
+        _loop_changed = loop_changed
+    _loop_changed(loop)
+
+
+_loop_changed: Any = None
 
 
 def _run_next_sitecustomize() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import harmless, process
+from lifesign.agent import harmless, lifecycle
 from support.waiting import eventually
 
 
@@ -26,7 +26,7 @@ def test_without_a_run_directory_every_call_is_nothing(tmp_path: Path, monkeypat
     lifesign.checkpoint("config loaded")
     lifesign.dump_tasks()
     assert not lifesign.start()
-    assert process.peek() is None
+    assert lifecycle.peek() is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -56,16 +56,16 @@ def test_starting_and_stopping_twice_warns_and_does_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert lifesign.start(str(tmp_path))
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert lifesign.start(str(tmp_path))
-    assert process.peek() is agent
+    assert lifecycle.peek() is agent
     assert "the agent runs already" in caplog.text
     lifesign.stop()
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
     lifesign.stop()
     assert "no agent runs" in caplog.text
     lifesign.event("after the end")
-    assert process.peek() is None
+    assert lifecycle.peek() is None
     assert lifesign.start(str(tmp_path))
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -91,7 +91,7 @@ def test_an_exception_that_ended_the_program_is_on_the_tombstone(
         raise ValueError("no rules" + "!" * 5000)
     except ValueError as error:
         monkeypatch.setattr(sys, "last_value", error, raising=False)
-    process._at_exit()
+    lifecycle._at_exit()
     tombstone = json.loads(pulse.reader.tombstone())
     assert tombstone["how"] == "exception"
     assert tombstone["error"]["type"] == "ValueError"
@@ -102,7 +102,7 @@ def test_an_impatient_second_ctrl_c_still_leaves_a_tombstone(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pulse = started()
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
     write = agent.pulse.write_tombstone
     calls: list[int] = []
@@ -114,7 +114,7 @@ def test_an_impatient_second_ctrl_c_still_leaves_a_tombstone(
         write(content)
 
     monkeypatch.setattr(agent.pulse, "write_tombstone", interrupted)
-    process._at_exit()
+    lifecycle._at_exit()
     assert json.loads(pulse.reader.tombstone())["how"] == "clean"
 
 
@@ -146,14 +146,14 @@ def test_a_failure_of_ours_is_one_warning_a_minute(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     started()
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
 
     def fails(*_: Any, **__: Any) -> None:
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(agent.pulse.events, "count", fails)
-    monkeypatch.setattr(agent.boot, "mark", fails)
+    monkeypatch.setattr(agent.boot.checkpoints, "mark", fails)
     for _ in range(50):
         lifesign.event("order")
         with lifesign.checkpoint("x"):
@@ -190,7 +190,7 @@ def test_harmless_lets_through_what_is_not_an_error_of_ours() -> None:
 
 def test_the_watchdog_is_a_daemon_and_beats_until_it_is_stopped(started: Callable[..., Any]) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
     thread = agent.watchdog._thread
     assert thread.daemon
@@ -205,7 +205,7 @@ def test_a_watchdog_that_meets_a_surprise_goes_on(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
-    agent = process.peek()
+    agent = lifecycle.peek()
     assert agent is not None
     failed: list[int] = []
 
