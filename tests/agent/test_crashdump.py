@@ -233,11 +233,11 @@ def test_a_stopped_agent_is_followed_by_another(
     started: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (False, True))
-    from lifesign.agent import process
+    from lifesign.agent import lifecycle
 
     started(LIFESIGN_LAST_WORDS="on")
     assert is_set()
-    assert process.stop()
+    assert lifecycle.stop()
     assert not is_set()
-    assert process.start(str(tmp_path)) is not None
+    assert lifecycle.start(str(tmp_path)) is not None
     assert is_set()
