@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lifesign.agent.checks.results import Report, Result
     from lifesign.agent.dryrun.registration import dry_run, dry_run_handler
     from lifesign.agent.dryrun.run import DryRun
-    from lifesign.agent.dryrun.synthetic import is_synthetic, synthetic, synthetic_headers
+    from lifesign.agent.synthetic import is_synthetic, synthetic, synthetic_headers
     from lifesign.errors import PostconditionError
 
 _HOME = {
@@ -44,13 +44,13 @@ _HOME = {
     "dry_run_handler": "agent.dryrun.registration",
     "dump_tasks": "agent.api",
     "event": "agent.api",
-    "is_synthetic": "agent.dryrun.synthetic",
+    "is_synthetic": "agent.synthetic",
     "postcondition": "agent.checks.registry",
     "promise": "agent.api",
     "start": "agent.api",
     "stop": "agent.api",
-    "synthetic": "agent.dryrun.synthetic",
-    "synthetic_headers": "agent.dryrun.synthetic",
+    "synthetic": "agent.synthetic",
+    "synthetic_headers": "agent.synthetic",
 }
 
 __all__ = [

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Iterable
 
 from lifesign import semconv
-from lifesign.agent.dryrun import synthetic
+from lifesign.agent import synthetic
 from lifesign.agent.identity import new_span_id
 from lifesign.wire.writer import LaneWriter
 

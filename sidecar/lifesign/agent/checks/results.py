@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 from lifesign.agent.checks.runner import Postcondition
-from lifesign.agent.dryrun.synthetic import is_synthetic
+from lifesign.agent.synthetic import is_synthetic
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.wire import layout
 from lifesign.wire.writer import encode

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Iterator
 
 from lifesign.agent import lifecycle
-from lifesign.agent.dryrun.app_otel import SyntheticSpan
+from lifesign.agent.app_otel import SyntheticSpan
 from lifesign.agent.harmless import failure, harmless
 
 if TYPE_CHECKING:

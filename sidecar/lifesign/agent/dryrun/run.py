@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, Awaitable, Callable, Mapping, Sequence, Union
 
 from lifesign.agent import lifecycle
-from lifesign.agent.dryrun.app_otel import SyntheticSpan
+from lifesign.agent.app_otel import SyntheticSpan
 from lifesign.agent.dryrun.patterns import Pattern
 from lifesign.agent.dryrun.patterns import pattern as pattern_named
 from lifesign.agent.dryrun.reporter import Reporter
 from lifesign.agent.dryrun.samples import sample_events
 from lifesign.agent.dryrun.schedule import Schedule
-from lifesign.agent.dryrun.synthetic import enter, leave
+from lifesign.agent.synthetic import enter, leave
 from lifesign.agent.harmless import complain, harmless, logger
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.settings import Settings

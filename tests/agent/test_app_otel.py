@@ -10,7 +10,8 @@ import pytest
 from opentelemetry import baggage, propagate, trace
 
 import lifesign
-from lifesign.agent.dryrun import app_otel, reporter
+from lifesign.agent import app_otel
+from lifesign.agent.dryrun import reporter
 
 KEY = "user_agent.synthetic.type"
 

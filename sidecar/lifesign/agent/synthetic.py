@@ -7,8 +7,8 @@ from contextvars import ContextVar, Token
 from typing import Any, Iterator, NamedTuple
 
 from lifesign import semconv
-from lifesign.agent.dryrun import app_otel
-from lifesign.agent.dryrun.app_otel import SyntheticSpan
+from lifesign.agent import app_otel
+from lifesign.agent.app_otel import SyntheticSpan
 from lifesign.agent.harmless import complain
 
 
