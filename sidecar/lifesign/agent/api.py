@@ -10,10 +10,10 @@ from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.results import Report
 from lifesign.agent.checks.runner import Check, Postcondition
-from lifesign.agent.synthetic import tagged
 from lifesign.agent.harmless import complain, failure, harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.process import Agent
+from lifesign.agent.synthetic import tagged
 from lifesign.errors import PostconditionError
 
 

@@ -14,10 +14,10 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
+from lifesign.agent import synthetic
 from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Postcondition
-from lifesign.agent import synthetic
 from lifesign.agent.harmless import harmless
 from lifesign.settings import Settings
 from lifesign.wire import layout

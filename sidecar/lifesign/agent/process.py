@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from lifesign.agent.boot import Boot
 from lifesign.agent.checks.registry import CheckRequests
 from lifesign.agent.crashdump import CrashDump
-from lifesign.agent.dryrun.totals import Tally
 from lifesign.agent.harmless import failure
 from lifesign.agent.identity import identity
 from lifesign.agent.slots import LoopSlots
@@ -52,7 +51,6 @@ class Agent:
         self.boot = Boot(self.pulse, me, settings)
         self.check_requests = CheckRequests(self.pulse)
         self.slots = LoopSlots()
-        self.tally = Tally()
         self.crash_dump = CrashDump(folder.path, folder.mode, settings.last_words, settings.heartbeat_interval)
         self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings, self.crash_dump)
         self.watchdog.start()  # before anyone looks: a pulse without a beat of it reads as frozen

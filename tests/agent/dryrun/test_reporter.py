@@ -10,7 +10,7 @@ import pytest
 import lifesign
 from lifesign.agent import lifecycle
 from lifesign.agent.dryrun import reporter
-from lifesign.agent.dryrun.totals import TYPES_MAX, Tally
+from lifesign.agent.dryrun.totals import TYPES_MAX, Totals
 
 FAST = 1000.0
 
@@ -132,18 +132,18 @@ async def test_the_share_that_is_told_follows_what_is_made(
 
 
 def test_endless_types_do_not_grow_the_totals() -> None:
-    tally = Tally()
+    totals = Totals()
     for number in range(TYPES_MAX + 10):
-        tally.count(f"type-{number}", failed=number % 2 == 1)
-    record = tally.record()
+        totals.count(f"type-{number}", failed=number % 2 == 1)
+    record = totals.record()
     assert len(record["types"]) == TYPES_MAX + 1
     assert record["types"][-1] == {"type": "other", "handled": 5, "failed": 5}
 
 
 def test_the_slowest_run_that_goes_on_is_the_lag() -> None:
-    tally = Tally()
-    tally.progress(1, 0.5, 3)
-    tally.progress(2, 0.25, 4)
-    assert (tally.record()["lag"], tally.record()["skipped"]) == (0.5, 7)
-    tally.progress(1, None, 0)
-    assert (tally.record()["lag"], tally.record()["skipped"]) == (0.25, 7)
+    totals = Totals()
+    totals.progress(1, 0.5, 3)
+    totals.progress(2, 0.25, 4)
+    assert (totals.record()["lag"], totals.record()["skipped"]) == (0.5, 7)
+    totals.progress(1, None, 0)
+    assert (totals.record()["lag"], totals.record()["skipped"]) == (0.25, 7)

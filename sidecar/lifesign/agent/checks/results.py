@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 from lifesign.agent.checks.runner import Postcondition
-from lifesign.agent.synthetic import is_synthetic
 from lifesign.agent.identity import new_span_id, new_trace_id
+from lifesign.agent.synthetic import is_synthetic
 from lifesign.wire import layout
 from lifesign.wire.writer import encode
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Iterator
 
 from lifesign.agent import lifecycle
 from lifesign.agent.app_otel import SyntheticSpan
+from lifesign.agent.dryrun.totals import Totals
 from lifesign.agent.harmless import failure, harmless
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Reporter:
         self, agent: Agent, span: SyntheticSpan, kind: str, index: int, start: int, raised: BaseException | None
     ) -> None:
         """One event went through the handler, from `start` to now."""
-        agent.tally.count(kind, raised is not None)
+        _totals(agent).count(kind, raised is not None)
         self._made += 1
         # Of a service that counts no events of its own, what its handler takes is the proof of life.
         if raised is None and not agent.pulse.events.total and not agent.settings.events and agent.settings.dry_run:
@@ -96,6 +98,14 @@ class Reporter:
             agent = lifecycle.running()
             if agent is None:
                 return
-            agent.tally.progress(id(self), lag, skipped - self._skipped)
+            totals = _totals(agent)
+            totals.progress(id(self), lag, skipped - self._skipped)
             self._skipped = skipped
-            agent.pulse.ring.append(agent.tally.record())
+            agent.pulse.ring.append(totals.record())
+
+
+_by_agent: weakref.WeakKeyDictionary[Agent, Totals] = weakref.WeakKeyDictionary()  # a forked child begins at zero
+
+
+def _totals(agent: Agent) -> Totals:
+    return _by_agent.setdefault(agent, Totals())

@@ -16,9 +16,9 @@ from lifesign.agent.dryrun.patterns import pattern as pattern_named
 from lifesign.agent.dryrun.reporter import Reporter
 from lifesign.agent.dryrun.samples import sample_events
 from lifesign.agent.dryrun.schedule import Schedule
-from lifesign.agent.synthetic import enter, leave
 from lifesign.agent.harmless import complain, harmless, logger
 from lifesign.agent.identity import new_span_id, new_trace_id
+from lifesign.agent.synthetic import enter, leave
 from lifesign.settings import Settings
 
 Handler = Callable[[Any], Union[Awaitable[Any], Any]]

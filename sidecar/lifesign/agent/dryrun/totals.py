@@ -12,7 +12,7 @@ TYPES_MAX = 50
 OTHER = "other"  # counts every type for which there is no place left
 
 
-class Tally:
+class Totals:
     """Counts since the process began, of all its runs."""
 
     def __init__(self) -> None:
