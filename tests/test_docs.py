@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
 import lifesign
 from lifesign import semconv, settings
-from lifesign.cli.main import VERBS
+from lifesign.cli.main import VERBS, main
 from lifesign.judge.states import STATES
 from support.paths import ROOT
 
@@ -60,6 +62,36 @@ def test_every_verb_is_in_the_readme(verb: str) -> None:
 def test_every_call_is_in_the_readme_and_can_be_had(name: str) -> None:
     assert name in README or name == "is_synthetic"
     assert getattr(lifesign, name).__doc__
+
+
+def documents() -> Iterator[str]:
+    for folder in ("", "docs", "collector-config", "helm/lifesign"):
+        yield from (file.read_text() for file in sorted((ROOT / folder).glob("*.md")))
+
+
+FLAGS = sorted(
+    {
+        (match[1], flag)
+        for text in documents()
+        for match in re.finditer(rf"lifesign ({'|'.join(VERBS)})\b([^`\n]*)", text)
+        for flag in re.findall(r"(?<!\S)\[?(--[a-z][a-z-]+)", match[2].partition(" -- ")[0])
+    }
+)
+
+
+@pytest.mark.parametrize(("verb", "flag"), FLAGS)
+def test_every_flag_of_a_command_in_the_documents_exists(
+    verb: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, "--help"]) == 0
+    assert re.search(rf"(?<![\w-]){flag}(?![\w-])", capsys.readouterr().out)
+
+
+def test_the_python_in_the_documents_is_python() -> None:
+    blocks = [block for text in documents() for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    assert blocks
+    for block in blocks:
+        compile(block, "README", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 @pytest.mark.parametrize("state", STATES)
