@@ -32,7 +32,8 @@ class Answer(NamedTuple):
     """What to say to one request.
 
     `hang` answers only when the server stops, `reset` not at all, `cut` with half an answer; `delay` is in seconds;
-    of what it takes, the first `rejects` records are left out, and it says so.
+    of what it takes, the first `rejects` records are left out, and it says so. `raw` is sent instead of all that, and with
+    `drip` seconds after each byte of it.
     """
 
     status: int = 200
@@ -43,6 +44,8 @@ class Answer(NamedTuple):
     cut: bool = False
     delay: float = 0.0
     rejects: int = 0
+    raw: bytes = b""
+    drip: float = 0.0
 
 
 def partial(kind: str, rejected: int, message: str) -> Any:
@@ -122,6 +125,7 @@ class HttpServer(OtlpServer):
     def __init__(self) -> None:
         super().__init__()
         self._connections: set[socket.socket] = set()
+        self.connections_so_far = 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -131,6 +135,7 @@ class HttpServer(OtlpServer):
             def setup(self) -> None:
                 super().setup()
                 outer._connections.add(self.connection)
+                outer.connections_so_far += 1
 
             def finish(self) -> None:
                 outer._connections.discard(self.connection)
@@ -155,6 +160,10 @@ class HttpServer(OtlpServer):
                     if answer.reset:  # with lingering off, closing is a reset
                         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
+                if answer.raw:
+                    self.close_connection = True
+                    self.send_raw(answer)
+                    return
                 if answer.rejects:
                     answer = answer._replace(body=partial(kind, answer.rejects, "not these").SerializeToString())
                 if answer.status < 300:
@@ -166,6 +175,13 @@ class HttpServer(OtlpServer):
                 self.end_headers()
                 self.close_connection = answer.cut
                 self.wfile.write(answer.body)
+
+            def send_raw(self, answer: Answer) -> None:
+                with contextlib.suppress(OSError):  # whoever asked may not wait for all of it
+                    for start in range(0, len(answer.raw), 1 if answer.drip else len(answer.raw)):
+                        self.wfile.write(answer.raw[start : start + 1] if answer.drip else answer.raw)
+                        if outer._stopping.wait(answer.drip):
+                            return
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from typing import Any
 
 from lifesign.export.complaint import Complaint
 from lifesign.export.otlp.exporters import Exporter
-from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
+from lifesign.export.otlp.outcome import Delivered, Outcome, Retry, unexpected
 from lifesign.off_loop import off_loop
 
 FIRST = 0.5  # seconds
@@ -41,16 +42,30 @@ class Channel:
         self.error: str | None = None  # why it fails, None while it works
         self.retries = 0  # attempts that failed and were worth another one
         self.last_success: float | None = None  # monotonic seconds
+        self._asked: float | None = None  # since when an attempt is on its way
         self._opened = time.monotonic()
 
     @property
     def age(self) -> float:
-        """Seconds since the Collector last took anything, while it fails; 0 while it works."""
-        return 0.0 if self.error is None else time.monotonic() - (self.last_success or self._opened)
+        """Seconds since the Collector last took anything, while it fails, or since it owes an answer; else 0."""
+        if self.error is not None:
+            return time.monotonic() - (self.last_success or self._opened)
+        return 0.0 if self._asked is None else time.monotonic() - self._asked
 
     async def attempt(self, items: Any) -> Outcome:
-        """One attempt, off the event loop."""
-        outcome = await off_loop(self.exporter.export, items)
+        """One attempt, off the event loop, within the timeout of the exporter whatever it is busy with."""
+        self._asked = time.monotonic()
+        attempt = asyncio.ensure_future(off_loop(self.exporter.export, items))
+        try:
+            await asyncio.wait([attempt], timeout=self.exporter.target.timeout)
+        finally:
+            self._asked = None
+            if not attempt.done():
+                attempt.cancel()
+                self.exporter.abort()
+        return self._noted(_result(attempt))
+
+    def _noted(self, outcome: Outcome) -> Outcome:
         target = self.exporter.target
         if isinstance(outcome, Delivered):
             self.backoff.reset()
@@ -61,3 +76,10 @@ class Channel:
             self.retries += isinstance(outcome, Retry)
             self.error = f"{target.kind} to {target.shown}: {outcome.why}"
         return outcome
+
+
+def _result(attempt: asyncio.Future[Outcome]) -> Outcome:
+    if not attempt.done() or attempt.cancelled():
+        return Retry("no answer in time")
+    error = attempt.exception()
+    return attempt.result() if error is None else unexpected("the attempt", error)

@@ -24,6 +24,9 @@ class Exporter(Protocol):
     def preferences(self) -> tuple[Any, Any]:
         """Temporality and aggregation by kind of instrument, for a metric reader."""
 
+    def abort(self) -> None:
+        """Breaks off an `export` in another thread, and its connection; the next one begins with new ones."""
+
     def shutdown(self) -> None:
         """Closes the connections."""
 

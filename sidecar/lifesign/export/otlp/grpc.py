@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Callable
 
 import grpc  # type: ignore[import-untyped]  # it has no stubs
 from google.protobuf.message import DecodeError
@@ -14,8 +14,17 @@ from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-from lifesign.export.otlp import tls
-from lifesign.export.otlp.outcome import NOT_SENT, RETRY_AFTER_MAX, Outcome, Refused, Retry, judge_response, one_line
+from lifesign.export.otlp import proxy, tls
+from lifesign.export.otlp.outcome import (
+    NOT_SENT,
+    RETRY_AFTER_MAX,
+    Outcome,
+    Refused,
+    Retry,
+    judge_response,
+    one_line,
+    unexpected,
+)
 from lifesign.export.otlp.targets import Target
 
 _STATUS_DETAILS = "grpc-status-details-bin"
@@ -26,8 +35,8 @@ _HINTS = {
 }
 
 
-class Answer:
-    """What became of the newest call."""
+class CallOutcome:
+    """What became of the newest call of one exporter."""
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
@@ -36,7 +45,7 @@ class Answer:
 class ReadingStub:
     """Stands between an exporter and its stub, and keeps what the Collector answered."""
 
-    def __init__(self, stub: Any, answer: Answer) -> None:
+    def __init__(self, stub: Any, answer: CallOutcome) -> None:
         self._stub = stub
         self._answer = answer
 
@@ -45,16 +54,16 @@ class ReadingStub:
         try:
             response = self._stub.Export(request, **call)
         except grpc.RpcError as error:
-            self._answer.outcome = judge_error(error)
+            self._answer.outcome = _judged(judge_error, error)
             raise
-        self._answer.outcome = judge_response(response)
+        self._answer.outcome = _judged(judge_response, response)
         return response
 
 
 class _Reading:
     """Puts a `ReadingStub` into an exporter. The exporters offer no other way to see an answer."""
 
-    answer: Answer
+    answer: CallOutcome
     files: tls.Files
     _client: Any
     _insecure: bool
@@ -67,7 +76,7 @@ class _Reading:
         self._client = ReadingStub(self._client, self.answer)
 
 
-def _reading(exporter: type, answer: Answer, files: tls.Files) -> Any:
+def _reading(exporter: type, answer: CallOutcome, files: tls.Files) -> Any:
     return type(f"Reading{exporter.__name__}", (_Reading, exporter), {"answer": answer, "files": files})
 
 
@@ -84,30 +93,41 @@ _EXPORTERS: dict[str, type] = {"traces": OTLPSpanExporter, "logs": OTLPLogExport
 
 
 class GrpcExporter:
-    """See `otlp.Exporter`."""
+    """See `exporters.Exporter`."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._answer = Answer()
-        files = tls.files(target.kind, os.environ)
-        self._files = tls.Watched(files)
+        self._tls = tls.files(target.kind, os.environ)
+        self._files = tls.Watched(self._tls)
+        self._proxy = proxy.of_grpc(target.url)
+        self._open()
+
+    def _open(self) -> None:
+        self._answer = CallOutcome()
         # No error has the code OK, so that the exporter never tries again inside: that is our part.
-        self._exporter = _reading(_EXPORTERS[target.kind], self._answer, files)(
-            endpoint=target.url, retryable_error_codes=[StatusCode.OK]
+        self._exporter = _reading(_EXPORTERS[self.target.kind], self._answer, self._tls)(
+            endpoint=self.target.url, retryable_error_codes=[StatusCode.OK]
         )
 
     def export(self, items: Any) -> Outcome:
         problem = self._files.problem() if self.target.is_secure else None
         if problem is not None:
             return Retry(problem)
-        self._answer.outcome = None
+        answer, exporter = self._answer, self._exporter  # `abort` may put others in their place
+        answer.outcome = None
         try:
-            self._exporter.export(items)
+            exporter.export(items)
         except Exception as error:  # noqa: BLE001 - the exporter lets whatever the encoding raises through
-            if self._answer.outcome is None:
+            if answer.outcome is None:
                 return Refused(f"{NOT_SENT.why}: {type(error).__name__}", divisible=True)
-        outcome = self._answer.outcome or NOT_SENT
-        return tls.explain(outcome) if self.target.is_secure else outcome
+        outcome: Outcome = answer.outcome or NOT_SENT
+        if self.target.is_secure:
+            outcome = tls.explain(outcome)
+        return proxy.explain(outcome, self._proxy)
+
+    def abort(self) -> None:
+        self._exporter.shutdown()  # which ends its call
+        self._open()
 
     def preferences(self) -> tuple[Any, Any]:
         # Private, but it is how the SDK's own metric readers ask an exporter.
@@ -115,6 +135,13 @@ class GrpcExporter:
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
+
+
+def _judged(judge: Callable[[Any], Outcome], answer: Any) -> Outcome:
+    try:
+        return judge(answer)
+    except Exception as error:  # noqa: BLE001 - whatever stands in an answer: we did send
+        return unexpected("judging the answer", error)
 
 
 def judge_error(error: Any) -> Outcome:

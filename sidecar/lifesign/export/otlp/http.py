@@ -1,69 +1,67 @@
 """OTLP over HTTP: the exporters of OpenTelemetry with a session that reads the answers.
 
-By themselves they take any status below 400 for success, never look at ``partial_success``, and try
-again inside for ten seconds.
+By themselves they take any status below 400 for success, never look at ``partial_success``, read an answer of any
+size, and try again inside for ten seconds.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
+import io
 import os
+import socket
 import ssl
-import time
-from datetime import timezone
-from email.utils import parsedate_to_datetime
+import threading
 from typing import Any
 
 import requests
-from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # it has no stubs
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+from requests.utils import get_auth_from_url, get_netrc_auth
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from lifesign.export.otlp import tls
-from lifesign.export.otlp.outcome import (
-    NOT_SENT,
-    RESPONSES,
-    RETRY_AFTER_MAX,
-    Delivered,
-    Outcome,
-    Refused,
-    Retry,
-    judge_response,
-    one_line,
-)
-from lifesign.export.otlp.targets import Target, without_secrets
+from lifesign.export.otlp import http_answer, proxy, tls
+from lifesign.export.otlp.http_answer import ANSWER_MAX, HttpAnswer
+from lifesign.export.otlp.outcome import NOT_SENT, Delivered, Outcome, Retry, one_line, unexpected
+from lifesign.export.otlp.targets import Target
 
 _EXPORTERS = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
-_REFUSALS = (400, 415, 422)  # the same request will never be accepted
-_TOO_LARGE = 413
-_NO_TLS = "HTTP request to an HTTPS server"  # as servers written in Go say it
-_HINTS = {
-    401: "see OTEL_EXPORTER_OTLP_HEADERS",
-    403: "see OTEL_EXPORTER_OTLP_HEADERS",
-    404: "see the path of the endpoint, and whether the Collector has such a pipeline",
-    405: "see the path of the endpoint",
-}
 
 
 class HttpExporter:
-    """See `otlp.Exporter`."""
+    """See `exporters.Exporter`."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._session = ReadingSession(target.kind)
         self._files = tls.Watched(tls.files(target.kind, os.environ))
-        self._exporter = _EXPORTERS[target.kind](endpoint=target.url, session=self._session)
+        self._proxy = proxy.of_http(target.url)
+        self._open()
+
+    def _open(self) -> None:
+        self._session = ReadingSession(self.target.kind)
+        self._exporter = _EXPORTERS[self.target.kind](endpoint=self.target.url, session=self._session)
 
     def export(self, items: Any) -> Outcome:
+        session, exporter = self._session, self._exporter  # `abort` may put others in their place
         problem = self._files.problem() if self.target.is_secure else None
         if problem is not None:
             return Retry(problem)
-        self._session.outcome = None
-        self._exporter.export(items)
-        outcome = self._session.outcome or NOT_SENT
-        return tls.explain(outcome) if self.target.is_secure else outcome
+        session.outcome = None
+        try:
+            exporter.export(items)
+        except Exception as error:  # noqa: BLE001 - the exporters catch what the encoding raises
+            return session.outcome or unexpected("sending", error)
+        outcome: Outcome = session.outcome or NOT_SENT
+        if self.target.is_secure:
+            outcome = tls.explain(outcome)
+        return proxy.explain(outcome, self._proxy)
+
+    def abort(self) -> None:
+        self._session.abort()
+        self._open()
 
     def preferences(self) -> tuple[Any, Any]:
         exporter: Any = self._exporter
@@ -84,65 +82,125 @@ class ReadingSession(requests.Session):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self._kind = kind
+        self._connections = _Connections()
         self.outcome: Outcome | None = None
+        self.auth = _Credentials()
+        self.headers["Accept-Encoding"] = "identity"  # an answer has some bytes, and is to be what it seems
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(self._connections))
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         if isinstance(self.verify, str):
             # Said for each request: REQUESTS_CA_BUNDLE in the environment goes before what a session was told.
             kwargs["verify"] = self.verify
         try:
-            response = super().request(*args, **kwargs)
+            response = super().request(*args, **{**kwargs, "stream": True})
+            answer = _read(response)
         except Exception as error:  # noqa: BLE001 - whatever it is, there was no answer
             self.outcome = Retry(_reason(error))
             # Without the cause: some requests errors quote header values.
             raise NotDeliveredError from None
-        self.outcome = self._judge(response)
+        try:
+            self.outcome = http_answer.judge(self._kind, answer)
+        except Exception as error:  # noqa: BLE001 - whatever stands in an answer: we did send
+            self.outcome = unexpected("judging the answer", error)
         if isinstance(self.outcome, Delivered):
             return response
         raise NotDeliveredError
 
-    def _judge(self, response: requests.Response) -> Outcome:
-        status = response.status_code
-        if 200 <= status < 300:
-            return self._judge_body(response)
-        why = f"HTTP {status} {one_line(response.reason or '')}".rstrip()
-        if 300 <= status < 400:
-            there = one_line(without_secrets(response.headers.get("Location", ""))) or "nowhere"
-            return Retry(f"{why}: it points to {there}")
-        said = _message(response)
-        if said:
-            why = f"{why}: {said}"
-        if status == 400 and _NO_TLS in said:
-            return Retry(f"{said}; write https:// in the endpoint")
-        if status in _REFUSALS:
-            return Refused(why)
-        if status == _TOO_LARGE:
-            return Refused(why, divisible=True)
-        if status in _HINTS:
-            why = f"{why}; {_HINTS[status]}"
-        return Retry(why, _retry_after(response.headers.get("Retry-After")))
-
-    def _judge_body(self, response: requests.Response) -> Outcome:
-        message = RESPONSES[self._kind]()
-        content_type = response.headers.get("Content-Type", "")
-        try:
-            if "json" in content_type:
-                _parse_json(response.content, message)
-            else:
-                message.ParseFromString(response.content)
-        except (DecodeError, ValueError):
-            return Retry(f"the answer is no OTLP ({one_line(content_type)}): does a Collector listen there?")
-        return judge_response(message)
+    def abort(self) -> None:
+        """Breaks the request off that is on its way in another thread, whatever it waits for. For the last time."""
+        self._connections.abort()
+        self.close()
 
 
-def _parse_json(content: bytes, message: Any) -> None:
-    # Some servers answer in JSON whatever they were sent; the parser costs memory that most never need.
-    from google.protobuf.json_format import Parse, ParseError
+class _Credentials(AuthBase):
+    """Those of the settings, else of the URL, else of a netrc file. By itself `requests` turns them round."""
 
-    try:
-        Parse(content, message, ignore_unknown_fields=True)
-    except ParseError as error:
-        raise ValueError(str(error)) from None
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if "Authorization" in request.headers or request.url is None:
+            return request
+        found = get_auth_from_url(request.url)
+        if not any(found):
+            found = get_netrc_auth(request.url) or found
+        return HTTPBasicAuth(*found)(request) if any(found) else request
+
+
+class _Connections:
+    """The connections of a session that are open. A thread that waits at one can be sent away from it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[Any] = set()
+        self._aborted = False
+
+    def add(self, connection: Any) -> None:
+        with self._lock:
+            if self._aborted:
+                raise NotDeliveredError
+            self._open.add(connection)
+
+    def discard(self, connection: Any) -> None:
+        with self._lock:
+            self._open.discard(connection)
+
+    def abort(self) -> None:
+        with self._lock:
+            self._aborted = True
+            sockets = [connection.sock for connection in self._open]
+        for one in sockets:
+            with contextlib.suppress(OSError, TypeError):  # it is closed, or not a socket yet
+                # Not its own: that of an SSLSocket would forget the TLS state under the reader's hands.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
+def _pool(base: type, connections: _Connections) -> type:
+    """A pool whose connections stand in `connections` while they are open."""
+
+    class Tracked(base.ConnectionCls):  # type: ignore[misc, name-defined]  # a class that is found at run time
+        def connect(self) -> None:
+            connections.add(self)
+            super().connect()
+            connections.add(self)  # raises where it came to nothing meanwhile
+
+        def close(self) -> None:
+            connections.discard(self)
+            super().close()
+
+    return type(base.__name__, (base,), {"ConnectionCls": Tracked})
+
+
+class _Adapter(HTTPAdapter):
+    """Opens connections that are tracked."""
+
+    def __init__(self, connections: _Connections) -> None:
+        self._pools = {
+            "http": _pool(HTTPConnectionPool, connections),
+            "https": _pool(HTTPSConnectionPool, connections),
+        }
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _read(response: requests.Response) -> HttpAnswer:
+    """The answer, of which no more is read than is judged. The connection is used again where all of it was read."""
+    raw = response.raw
+    content = b""
+    while len(content) <= ANSWER_MAX and (more := raw.read(ANSWER_MAX + 1 - len(content), decode_content=False)):
+        content += more
+    if len(content) > ANSWER_MAX:
+        raw.close()
+    raw.release_conn()
+    response.raw = io.BytesIO(content)  # for the exporter
+    return HttpAnswer(response.status_code, response.reason or "", response.headers, content)
 
 
 def _reason(error: Exception) -> str:
@@ -157,34 +215,9 @@ def _reason(error: Exception) -> str:
         # urllib3 keeps the errno in one of: the context, `reason`, the arguments.
         if isinstance(cause, OSError) and cause.strerror:
             return one_line(cause.strerror)
+        if isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed"):  # as http.client says it
+            return one_line(str(cause)).lower()
         cause = next(
             (a for a in (getattr(cause, "reason", None), *cause.args) if isinstance(a, BaseException)), None
         ) or (cause.__cause__ or cause.__context__)
     return type(error).__name__
-
-
-def _message(response: requests.Response) -> str:
-    """What the Collector said about a failure."""
-    if "protobuf" in response.headers.get("Content-Type", ""):
-        try:
-            return one_line(Status.FromString(response.content).message)
-        except DecodeError:
-            return ""
-    if "html" in response.headers.get("Content-Type", ""):
-        return ""
-    return one_line(response.content[:300].decode("utf-8", "replace"))
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header: a number of them, or a date."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() - time.time()
-    return min(max(seconds, 0.0), RETRY_AFTER_MAX) if math.isfinite(seconds) else None

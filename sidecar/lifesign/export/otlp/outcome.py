@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Union
 
 import msgspec
@@ -20,6 +21,7 @@ RESPONSES: dict[str, Any] = {
 _COUNTS = ("rejected_spans", "rejected_log_records", "rejected_data_points")
 
 _warning = Complaint()
+_logger = logging.getLogger("lifesign")
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -50,6 +52,12 @@ class Refused(msgspec.Struct, frozen=True):
 Outcome = Union[Delivered, Retry, Refused]
 
 NOT_SENT = Refused("it cannot be encoded, or is larger than the exporter sends", divisible=True)
+
+
+def unexpected(doing: str, error: BaseException) -> Retry:
+    """Something that nobody thought of. It is no word of the Collector's, so the records are not given up."""
+    _logger.debug("lifesign: %s failed", doing, exc_info=error)
+    return Retry(f"{doing} failed: {type(error).__name__}")
 
 
 def one_line(text: str) -> str:

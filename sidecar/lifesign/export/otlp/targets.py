@@ -18,6 +18,7 @@ GRPC = "grpc"
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _DEFAULT_ENDPOINTS = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+_TIMEOUT = 10.0  # seconds
 _COMPRESSIONS = ("none", "gzip", "deflate")
 
 
@@ -27,6 +28,7 @@ class Target(NamedTuple):
     kind: str
     protocol: str
     url: str
+    timeout: float = _TIMEOUT  # seconds for one attempt
 
     @property
     def is_secure(self) -> bool:
@@ -95,7 +97,7 @@ def _target(kind: str, environ: Mapping[str, str]) -> Target:
             f"{name}={protocol!r} cannot be used: it wants http/protobuf or grpc",
             f"unset {name} for http/protobuf",
         )
-    _check_number(*find(kind, "TIMEOUT", environ))
+    timeout = _seconds(*find(kind, "TIMEOUT", environ))
     _check_compression(*find(kind, "COMPRESSION", environ))
     _check_headers(*find(kind, "HEADERS", environ))
     name, url = find(kind, "ENDPOINT", environ)
@@ -104,7 +106,7 @@ def _target(kind: str, environ: Mapping[str, str]) -> Target:
     _check_url(name, url)
     if protocol == HTTP and name == _ENDPOINT:
         url = f"{url.rstrip('/')}/v1/{kind}"
-    return Target(kind, protocol, url)
+    return Target(kind, protocol, url, timeout)
 
 
 def _check_url(name: str, url: str) -> None:
@@ -120,15 +122,16 @@ def _check_url(name: str, url: str) -> None:
         )
 
 
-def _check_number(name: str, value: str) -> None:
+def _seconds(name: str, value: str) -> float:
     if not value:
-        return
+        return _TIMEOUT
     try:
         seconds = float(value)
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
         raise SettingError(f"{name}={value!r} cannot be used: it wants seconds above 0", f"unset {name} for 10")
+    return seconds
 
 
 def _check_compression(name: str, value: str) -> None:

@@ -1,0 +1,188 @@
+"""Whatever answers over HTTP: what is no delivery is tried again, within bounds of time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import threading
+import time
+import tracemalloc
+import zlib
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from lifesign.export.otlp import encode, http_answer
+from lifesign.export.otlp.channel import Channel
+from lifesign.export.otlp.exporters import open_exporters
+from lifesign.export.otlp.http_answer import ANSWER_MAX, HttpAnswer
+from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
+from lifesign.watch.telemetry import Resource, Span
+from support.otlp_server import Answer, HttpServer, partial
+
+OTLP = {"Content-Type": "application/x-protobuf"}
+
+
+@pytest.fixture
+def items(resource: Resource, span: Callable[..., Span]) -> list[Any]:
+    return [encode.span(span(), encode.resource(resource))]
+
+
+@pytest.fixture
+def channel(collector: HttpServer) -> Iterator[Channel]:
+    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "0.1"})
+    yield Channel(exporters["traces"])
+    for exporter in exporters.values():
+        exporter.shutdown()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Fri, 31 Dec 99999999999 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "9" * 5000,
+        "1e999",
+        "-5",
+        "",
+        ",",
+        "\x00",
+    ],
+)
+def test_no_retry_after_makes_a_refusal(value: str) -> None:
+    outcome = http_answer.judge("traces", HttpAnswer(503, "", {"Retry-After": value}, b""))
+    assert isinstance(outcome, Retry)
+    assert outcome.after in (None, 0.0)
+
+
+async def test_what_nobody_thought_of_is_tried_again_and_counted_as_that(
+    channel: Channel, items: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(kind: str, answer: HttpAnswer) -> Outcome:
+        raise ArithmeticError("a bug of ours")
+
+    monkeypatch.setattr(http_answer, "judge", judge)
+    assert await channel.attempt(items) == Retry("judging the answer failed: ArithmeticError")
+    assert channel.retries == 1
+
+
+async def test_an_exporter_that_raises_is_tried_again(channel: Channel) -> None:
+    outcome = await channel.attempt(None)  # nothing to iterate over
+    assert isinstance(outcome, Retry)
+    assert channel.error is not None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1000,
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\n" + b"\0" * 1000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 200,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+    ],
+    ids=["head", "body", "chunks", "continue"],
+)
+async def test_an_answer_that_drips_has_the_time_of_one_attempt(
+    channel: Channel, items: list[Any], collector: HttpServer, raw: bytes
+) -> None:
+    collector.script("traces", Answer(raw=raw, drip=0.01))
+    began = time.monotonic()
+    attempt = asyncio.create_task(channel.attempt(items))
+    await asyncio.sleep(0.05)
+    assert 0 < channel.age <= time.monotonic() - began, "what is in flight has an age"
+    assert await attempt == Retry("no answer in time")
+    assert channel.age > 0
+    assert time.monotonic() - began < 1.0  # and not the seconds that the answer takes
+    for thread in threading.enumerate():  # nobody stays behind with it
+        if thread.name == "lifesign-off-loop":
+            thread.join(1)
+            assert not thread.is_alive()
+    assert await channel.attempt(items) == Delivered(), "the next attempt has a connection of its own"
+    assert (channel.error, channel.age) == (None, 0.0)
+
+
+async def test_an_attempt_that_is_cancelled_leaves_no_thread(
+    channel: Channel, items: list[Any], collector: HttpServer
+) -> None:
+    collector.script("traces", Answer(hang=True))
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(channel.attempt(items), 0.03)
+    for thread in threading.enumerate():
+        if thread.name == "lifesign-off-loop":
+            thread.join(1)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (200, {"Content-Type": "text/html"}, b""),
+        (200, {"Content-Type": "TEXT/HTML; charset=utf-8"}, b""),
+        (200, {"Content-Type": "application/xhtml+xml"}, b""),
+        (200, {"Content-Type": "text/plain"}, b"\n\0"),  # an empty partial_success, if it were protobuf
+        (200, {**OTLP, "Content-Length": "-1"}, b""),
+        (200, {**OTLP, "Content-Length": "0, 0"}, b""),
+        (200, {**OTLP, "Content-Length": "\u0665"}, b""),
+        (200, {**OTLP, "Content-Encoding": "gzip"}, b"not gzip"),
+        (200, {**OTLP, "Content-Encoding": "br"}, b""),
+        (200, {**OTLP, "Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(b""))),
+        (200, {"Content-Type": "application/json"}, b"[" * 100_000),
+        (400, {**OTLP, "Content-Length": "-1"}, b""),
+        (400, {"Content-Type": "text/html"}, b"<html>"),
+        (100, {}, b""),
+        (999, {}, b""),
+    ],
+)
+def test_what_no_collector_says_is_no_delivery_and_no_refusal(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
+    assert isinstance(http_answer.judge("traces", HttpAnswer(status, "", headers, body)), Retry)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b""),
+        ({"Content-Type": "text/plain; charset=utf-8"}, b""),
+        ({"Content-Type": "application/json; charset=utf-8"}, b""),
+        ({"Content-Type": "application/json"}, b"{}"),
+        ({**OTLP, "Content-Encoding": "gzip"}, gzip.compress(b"\n\0")),
+        ({**OTLP, "Content-Encoding": "deflate"}, zlib.compress(b"\n\0")),
+        ({**OTLP, "Content-Encoding": "deflate"}, zlib.compress(b"\n\0")[2:-4]),
+        ({**OTLP, "Content-Encoding": "identity"}, b"\n\0"),
+    ],
+)
+def test_what_receivers_are_known_to_answer_is_a_delivery(headers: dict[str, str], body: bytes) -> None:
+    assert http_answer.judge("traces", HttpAnswer(200, "OK", headers, body)) == Delivered()
+
+
+def test_partial_success_is_read_through_an_encoding() -> None:
+    body = gzip.compress(partial("traces", 3, "no").SerializeToString())
+    answer = HttpAnswer(200, "OK", {**OTLP, "Content-Encoding": "gzip"}, body)
+    assert http_answer.judge("traces", answer) == Refused("no", 3)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_an_answer_has_a_bound(channel: Channel, items: list[Any], collector: HttpServer, status: int) -> None:
+    bomb = gzip.compress(bytes(200 << 20), 1)  # 900 kB
+    assert len(bomb) < ANSWER_MAX
+    collector.script("traces", Answer(status, bomb, {"Content-Encoding": "gzip"}), Answer(status, bytes(20 << 20)))
+    tracemalloc.start()
+    try:
+        first, second = await channel.attempt(items), await channel.attempt(items)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(first, Retry)
+    assert isinstance(second, Retry)
+    assert peak < 40 << 20  # of which 20 are the server's
+    assert await channel.attempt(items) == Delivered()
+
+
+def test_every_whole_answer_leaves_its_connection_open(collector: HttpServer, items: list[Any]) -> None:
+    exporter = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})["traces"]
+    for answer in (Answer(), Answer(503, b"x" * 1000), Answer(400), Answer()):
+        collector.script("traces", answer)
+        exporter.export(items)
+    assert collector.connections_so_far == 1
+    exporter.shutdown()
