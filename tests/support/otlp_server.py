@@ -32,8 +32,8 @@ class Answer(NamedTuple):
     """What to say to one request.
 
     `hang` answers only when the server stops, `reset` not at all, `cut` with half an answer; `delay` is in seconds;
-    of what it takes, the first `rejects` records are left out, and it says so. `raw` is sent instead of all that, and with
-    `drip` seconds after each byte of it.
+    of what it takes, the first `rejects` records are left out, and it says so. `raw` is sent instead of all that, with
+    `drip` seconds after each byte.
     """
 
     status: int = 200
