@@ -10,7 +10,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from lifesign.export.otlp.outcome import Outcome, Retry
 from lifesign.export.otlp.targets import without_secrets
 
-# What gRPC's own library reads, in this order: https://github.com/grpc/grpc/blob/master/doc/environment_variables.md
+# What gRPC's own library reads, in this order.
 _GRPC = ("grpc_proxy", "https_proxy", "http_proxy")
 _NO_GRPC = ("no_grpc_proxy", "no_proxy")
 
