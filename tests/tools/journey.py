@@ -1,0 +1,263 @@
+"""Three journeys through lifesign, file by file: what somebody has to read who wants to follow them.
+
+    python tests/tools/journey.py [JOURNEY ...]
+
+checkpoint  from `lifesign.checkpoint()` to its span at the Collector
+blocked     from a loop that is blocked to its log record at the Collector and to a failing /app/livez
+dryrun      from the first event of a dry run to its span at the Collector
+
+A real service and a real `lifesign watch` run under `sys.setprofile`, in all their threads, and note which function of
+lifesign is entered and which one called it. Before each journey they idle, for longer than the journey takes, with
+everything loaded: what runs then is no part of it. Of the rest, a journey enters a file when it enters a function of
+it that did not run while idle, or goes through a function of it on the way to such a one. What is only imported does
+not count, nor does what lies beyond an event loop's or a thread's own call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 30.0
+IDLE_SECONDS = 2.5
+TIMEOUT = 0.5  # of a heartbeat
+STARTING, IDLE, ACT = range(3)  # what the byte says that we share with what we start
+PROFILED = Path(__file__).with_name("profiled.py")
+
+SETTINGS = {
+    "LIFESIGN_EVENTS": "order=3600s",  # the boot waits for the first one
+    "LIFESIGN_BOOT_TIMEOUT": "3600",
+    "LIFESIGN_HEARTBEAT_TIMEOUT": str(TIMEOUT),
+    "LIFESIGN_POLL_INTERVAL": "0.05",
+    "LIFESIGN_METRIC_INTERVAL": "3600",  # what carries metrics is to be seen carrying a record
+    "LIFESIGN_LOG_LEVEL": "error",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    "DRY_RUN": "1",
+}
+
+
+class Collector:
+    """Takes everything and remembers the names of spans and events."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        names = self.names
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if self.headers.get("content-encoding") == "gzip":
+                    body = __import__("gzip").decompress(body)
+                if self.path.endswith("traces"):
+                    spans = ExportTraceServiceRequest.FromString(body).resource_spans
+                    names.update(span.name for one in spans for scope in one.scope_spans for span in scope.spans)
+                elif self.path.endswith("logs"):
+                    logs = ExportLogsServiceRequest.FromString(body).resource_logs
+                    names.update(
+                        log.event_name for one in logs for scope in one.scope_logs for log in scope.log_records
+                    )
+                self.send_response(200)
+                self.send_header("content-type", "application/x-protobuf")
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+class Scene:
+    """A service and its sidecar under the recorder, in a folder, with a Collector."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.collector = Collector()
+        (folder / "run").mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.health: int = listener.getsockname()[1]
+        for role in ("service", "sidecar"):
+            (folder / f"{role}.phase").write_bytes(bytes(1))
+        self.watch = self._start(
+            "sidecar", "watch", "--dir", str(folder / "run"), "--health-addr", f"127.0.0.1:{self.health}"
+        )
+        eventually(self.answers)
+        self.main = self._start("service")
+
+    def _start(self, role: str, *arguments: str) -> subprocess.Popen[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("LIFESIGN_", "OTEL_"))}
+        environ = {
+            **clean,
+            **SETTINGS,
+            "LIFESIGN_DIR": str(self.folder / "run"),
+            "LIFESIGN_SPOOL_DIR": str(self.folder / "spool"),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.url,
+        }
+        files = [str(self.folder / f"{role}.phase"), str(self.folder / f"{role}.json")]
+        command = [sys.executable, str(PROFILED), role, *files, *arguments]
+        return subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def phase(self, number: int, *roles: str) -> None:
+        for role in roles or ("service", "sidecar"):
+            with open(self.folder / f"{role}.phase", "r+b") as file:
+                file.write(bytes([number]))
+
+    def hears(self, line: str) -> None:
+        assert self.main.stdout is not None
+        said = self.main.stdout.readline().strip()
+        assert said == line, f"the service said {said!r}, not {line!r}"
+
+    def tell(self, line: str, answer: str = "done") -> None:
+        assert self.main.stdin is not None
+        self.main.stdin.write(line + "\n")
+        self.main.stdin.flush()
+        self.hears(answer)
+
+    def arrives(self, name: str) -> None:
+        """Waits for it, and for what its acknowledgement sets going."""
+        eventually(lambda: name in self.collector.names)
+        time.sleep(0.5)
+
+    def answers(self, path: str = "/livez") -> int:
+        """The status that the health server gives; 0 while nobody listens."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.health, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError):
+            connection.request("GET", path)
+            return connection.getresponse().status
+        return 0
+
+    def leave(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
+        """Ends both; what each of them found."""
+        assert self.main.stdin is not None
+        self.main.stdin.close()
+        self.main.wait(PATIENCE)
+        self.watch.send_signal(signal.SIGTERM)
+        self.watch.wait(PATIENCE)
+        for name, role in (("agent", "service"), ("sidecar", "sidecar")):
+            yield name, json.loads((self.folder / f"{role}.json").read_text())
+
+    def close(self) -> None:
+        for process in (self.main, self.watch):
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+        self.collector.close()
+
+
+def checkpoint(scene: Scene) -> None:
+    """A mark of a boot that waits for its first event; its span goes out with the boot's trace."""
+    scene.tell("checkpoint warm")
+    scene.tell("dryrun warm")
+    scene.arrives("dry_run warm")
+    idle(scene)
+    scene.phase(ACT)
+    scene.tell("checkpoint rules loaded")
+    scene.phase(STARTING, "service")  # the rest of the boot is another journey in the agent
+    scene.tell("event order")
+    scene.arrives("checkpoint rules loaded")
+    scene.phase(STARTING)
+
+
+def blocked(scene: Scene) -> None:
+    """A loop that does not come back, until its record has arrived and /app/livez has failed."""
+    scene.tell("event order")
+    scene.arrives("boot")
+    eventually(lambda: scene.answers("/app/livez") == 200)
+    idle(scene)
+    scene.phase(ACT)
+    scene.tell(f"block {scene.folder / 'enough'}", "blocked")
+    scene.arrives("lifesign.eventloop.blocked")
+    eventually(lambda: scene.answers("/app/livez") == 503)
+    scene.phase(STARTING)
+    (scene.folder / "enough").touch()
+    scene.hears("done")
+
+
+def dryrun(scene: Scene) -> None:
+    """The only event of a dry run, from its start; another run has loaded everything before."""
+    scene.tell("event order")
+    scene.tell("dryrun warm")
+    scene.arrives("dry_run warm")
+    idle(scene)
+    scene.phase(ACT)
+    scene.tell("dryrun trade")
+    scene.arrives("dry_run trade")
+    scene.phase(STARTING)
+
+
+JOURNEYS = {"checkpoint": checkpoint, "blocked": blocked, "dryrun": dryrun}
+
+
+def idle(scene: Scene) -> None:
+    time.sleep(1.0)  # what begins has ended
+    scene.phase(IDLE)
+    time.sleep(IDLE_SECONDS)
+
+
+def eventually(holds: Callable[[], Any]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it did not come within its time"
+        time.sleep(0.02)
+
+
+def travel(name: str) -> dict[str, dict[str, list[str]]]:
+    """Goes on a journey; the functions by file, for agent and sidecar."""
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Scene(Path(folder))
+        try:
+            scene.hears("ready")
+            JOURNEYS[name](scene)
+            return dict(scene.leave())
+        finally:
+            scene.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("journeys", nargs="*", metavar="JOURNEY", help="all of them by default")
+    parser.add_argument("--functions", action="store_true", help="show the functions too")
+    options = parser.parse_args()
+    for name in options.journeys or JOURNEYS:
+        found = travel(name)
+        counts = ", ".join(f"{len(files)} in the {side}" for side, files in found.items())
+        print(f"== {name}: {sum(map(len, found.values()))} files, {counts}")
+        for side, files in found.items():
+            print(f"\n{side}")
+            for file, names in files.items():
+                print(f"  {file}" + (": " + ", ".join(names) if options.functions else ""))
+        print()
+
+
+if __name__ == "__main__":
+    main()
