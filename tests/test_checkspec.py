@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lifesign.checkspec import MalformedChecksError, Spec, parse, parse_list
-from lifesign.errors import SettingError
+from lifesign.checkspec import Spec, parse, parse_list
+from lifesign.errors import MalformedError, SettingError
 from lifesign.settings import Settings
 
 
@@ -88,10 +88,10 @@ def test_a_list_gives_names_and_takes_labels_for_the_rest() -> None:
 
 
 def test_of_a_list_the_rest_is_kept() -> None:
-    with pytest.raises(MalformedChecksError, match=r"^wants tcp:PORT or tcp:HOST:PORT \(check number 2\)$") as raised:
+    with pytest.raises(MalformedError, match=r"^wants tcp:PORT or tcp:HOST:PORT \(check number 2\)$") as raised:
         parse_list("db=tcp:1,tcp:x,db=tcp:2,tcp:3")
     assert list(raised.value.rest) == ["db", "tcp:3"]
-    with pytest.raises(MalformedChecksError, match="a name of its own"):
+    with pytest.raises(MalformedError, match="a name of its own"):
         parse_list("tcp:1,tcp:1")
 
 

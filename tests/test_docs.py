@@ -12,7 +12,7 @@ import pytest
 
 import lifesign
 from lifesign import semconv, settings
-from lifesign.cli.main import VERBS, main
+from lifesign.cli.main import COMMANDS, main
 from lifesign.judge.states import STATES
 from support.paths import ROOT
 
@@ -53,7 +53,7 @@ def test_every_variable_in_the_readme_is_a_setting() -> None:
     assert set(re.findall(r"LIFESIGN_[A-Z_]+", README)) == known
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_is_in_the_readme(verb: str) -> None:
     assert f"| `lifesign {verb}" in README
 
@@ -73,7 +73,7 @@ FLAGS = sorted(
     {
         (match[1], flag)
         for text in documents()
-        for match in re.finditer(rf"lifesign ({'|'.join(VERBS)})\b([^`\n]*)", text)
+        for match in re.finditer(rf"lifesign ({'|'.join(COMMANDS)})\b([^`\n]*)", text)
         for flag in re.findall(r"(?<!\S)\[?(--[a-z][a-z-]+)", match[2].partition(" -- ")[0])
     }
 )

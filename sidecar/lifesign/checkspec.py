@@ -10,6 +10,8 @@ import math
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from lifesign.errors import MalformedError
+
 _LOCALHOST = "localhost"
 _PORTS = {"http": 80, "https": 443, "postgres": 5432, "postgresql": 5432, "redis": 6379, "rediss": 6379}
 _FORMS = {
@@ -40,23 +42,15 @@ class Spec(NamedTuple):
     password: str = ""
 
 
-class MalformedChecksError(ValueError):
-    """A list of checks has some that cannot be used; `rest` are the others by name."""
-
-    def __init__(self, why: str, rest: dict[str, Spec]) -> None:
-        super().__init__(why)
-        self.rest = rest
-
-
 def parse(text: str) -> Spec:
     """One check.
 
     Raises:
-        ValueError: what is to be written instead.
+        MalformedError: what is to be written instead.
     """
     kind, colon, rest = text.strip().partition(":")
     if not colon or kind not in _FORMS:
-        raise ValueError(f"wants {_KINDS}")
+        raise MalformedError(_KINDS)
     if kind == "http" and rest.startswith(("http://", "https://")):
         return parse(rest)
     try:
@@ -67,14 +61,14 @@ def parse(text: str) -> Spec:
         return _url(kind, urlsplit(f"{kind}:{rest}"))
     except ValueError:
         # The reason of a library could repeat the text, and so a password.
-        raise ValueError(f"wants {_FORMS[kind]}") from None
+        raise MalformedError(_FORMS[kind]) from None
 
 
 def parse_list(text: str) -> dict[str, Spec]:
     """``tcp:5432,web=http://localhost/health`` by name; a check without one is named by its label.
 
     Raises:
-        MalformedChecksError: what is wrong with the first that cannot be used.
+        MalformedError: what is wrong with the first that cannot be used; the others are its `rest`.
     """
     found: dict[str, Spec] = {}
     wrong = ""
@@ -86,12 +80,12 @@ def parse_list(text: str) -> dict[str, Spec]:
             spec = parse(written)
             name = name.strip() or spec.label
             if name in found:
-                raise ValueError("wants a name of its own for each check, as in NAME=tcp:PORT")
+                raise MalformedError("a name of its own for each check, as in NAME=tcp:PORT")
             found[name] = spec
-        except ValueError as error:
-            wrong = wrong or f"{error} (check number {number})"
+        except MalformedError as error:
+            wrong = wrong or f"{error.wanted} (check number {number})"
     if wrong:
-        raise MalformedChecksError(wrong, found)
+        raise MalformedError(wrong, found)
     return found
 
 

@@ -16,6 +16,8 @@ status of CMD on where they say so):
 
 from __future__ import annotations
 
+from typing import Any
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_STALLED = 2
@@ -23,6 +25,20 @@ EXIT_USAGE = 3
 EXIT_CANNOT_EXECUTE = 126
 EXIT_NOT_FOUND = 127
 EXIT_SIGNAL_BASE = 128
+
+
+class MalformedError(ValueError):
+    """A text is no value of its setting.
+
+    Args:
+        wanted: what is to be written instead, after the word "wants".
+        rest: where the text is a list: the value without what is malformed in it.
+    """
+
+    def __init__(self, wanted: str, rest: Any = None) -> None:
+        super().__init__(f"wants {wanted}")
+        self.wanted = wanted
+        self.rest = rest
 
 
 class LifesignError(Exception):

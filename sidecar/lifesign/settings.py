@@ -11,7 +11,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, Callable, Collection, Final, Literal, Mapping, NamedTuple
 
-from lifesign.errors import SettingError
+from lifesign.errors import MalformedError, SettingError
 
 if TYPE_CHECKING:
     from lifesign.checkspec import Spec
@@ -21,20 +21,34 @@ def _text(raw: str) -> str:
     return raw
 
 
+def _number(raw: str, wanted: str) -> float:
+    try:
+        value = float(raw)
+    except ValueError:
+        raise MalformedError("a number") from None
+    if not math.isfinite(value) or value <= 0:
+        raise MalformedError(wanted)
+    return value
+
+
+def _whole(raw: str) -> int:
+    try:
+        return int(raw)
+    except ValueError:
+        raise MalformedError("a whole number") from None
+
+
 def _flag(raw: str) -> bool:
     word = raw.strip().lower()
     if word in ("1", "true", "yes", "on"):
         return True
     if word in ("", "0", "false", "no", "off"):
         return False
-    raise ValueError("wants 1 or 0")
+    raise MalformedError("1 or 0")
 
 
 def _seconds(raw: str) -> float:
-    value = float(raw.strip().removesuffix("s"))
-    if not math.isfinite(value) or value <= 0:
-        raise ValueError("wants a number of seconds above 0")
-    return value
+    return _number(raw.strip().removesuffix("s"), "a number of seconds above 0")
 
 
 _SIZE_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
@@ -44,17 +58,17 @@ def _size(raw: str) -> int:
     number = raw.strip().rstrip("BKMGikmgb")
     unit = raw.strip()[len(number) :].upper()
     if unit not in _SIZE_UNITS:
-        raise ValueError("wants bytes, or a number with KiB, MiB or GiB")
-    value = int(float(number) * _SIZE_UNITS[unit])
-    if value <= 0:
-        raise ValueError("wants a size above 0")
-    return value
+        raise MalformedError("bytes, or a number with KiB, MiB or GiB")
+    value = _number(number, "a size above 0") * _SIZE_UNITS[unit]
+    if not 1 <= value < math.inf:
+        raise MalformedError("a size above 0")
+    return int(value)
 
 
 def _address(raw: str) -> tuple[str, int]:
     host, colon, port = raw.strip().rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("wants HOST:PORT, such as 127.0.0.1:7317")
+        raise MalformedError("HOST:PORT, such as 127.0.0.1:7317")
     return host.strip("[]"), int(port)
 
 
@@ -64,7 +78,7 @@ def _events(raw: str) -> dict[str, float]:
     for part in filter(None, (piece.strip() for piece in raw.split(","))):
         name, equals, deadline = part.partition("=")
         if not equals or not name.strip():
-            raise ValueError("wants NAME=SECONDS,NAME=SECONDS such as order=30s,tick=5s")
+            raise MalformedError("NAME=SECONDS,NAME=SECONDS such as order=30s,tick=5s")
         promised[name.strip()] = _seconds(deadline)
     return promised
 
@@ -83,14 +97,14 @@ def _level(raw: str) -> int:
 
     level = logging.getLevelName(raw.strip().upper())
     if not isinstance(level, int):
-        raise ValueError("wants debug, info, warning or error")
+        raise MalformedError("debug, info, warning or error")
     return level
 
 
 def _last_words(raw: str) -> str:
     word = raw.strip().lower()
     if word not in ("signals", "on", "off"):
-        raise ValueError("wants signals, on or off")
+        raise MalformedError("signals, on or off")
     return word
 
 
@@ -105,8 +119,8 @@ def _until(raw: str) -> Literal["event"] | Spec | None:
 
     try:
         return parse(word)
-    except ValueError as error:
-        raise ValueError(f"wants {UNTIL_EVENT}, or {str(error).removeprefix('wants ')}") from None
+    except MalformedError as error:
+        raise MalformedError(f"{UNTIL_EVENT}, or {error.wanted}") from None
 
 
 def _names(raw: str) -> tuple[str, ...]:
@@ -120,15 +134,12 @@ DRY_RUN_PATTERNS = ("sequential", "random", "burst")
 def _pattern(raw: str) -> str:
     word = raw.strip().lower()
     if word not in DRY_RUN_PATTERNS:
-        raise ValueError("wants sequential, random or burst")
+        raise MalformedError("sequential, random or burst")
     return word
 
 
 def _rate(raw: str) -> float:
-    value = float(raw)
-    if not math.isfinite(value) or value <= 0:
-        raise ValueError("wants a number of events a second, above 0")
-    return value
+    return _number(raw, "a number of events a second, above 0")
 
 
 class Setting(NamedTuple):
@@ -173,7 +184,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("dry_run_pattern", "sequential", _pattern, "sequential, random or burst", "DRY_RUN_PATTERN"),
     Setting("dry_run_rate", "1.0", _rate, "synthetic events a second", "DRY_RUN_RATE"),
-    Setting("dry_run_seed", "42", int, "the same seed makes the same events", "DRY_RUN_SEED"),
+    Setting("dry_run_seed", "42", _whole, "the same seed makes the same events", "DRY_RUN_SEED"),
     Setting("dry_run_account", "DRY-RUN", _text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
     Setting("poll_interval", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
     Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
@@ -246,11 +257,11 @@ class Settings:
             if raw is not None:
                 try:
                     value = setting.parse(raw)
-                except (ValueError, OverflowError) as error:
+                except MalformedError as error:
                     if strict:
                         raise _malformed(setting, source, raw, error) from None
                     _warn(_malformed(setting, source, raw, error).what)
-                    if hasattr(error, "rest"):  # a list, of which the rest can be used
+                    if error.rest is not None:
                         value = error.rest
                     else:
                         self.sources[setting.name] = "default"
@@ -279,11 +290,10 @@ def _find(
     return "default", setting.default
 
 
-def _malformed(setting: Setting, source: str, raw: str, error: Exception) -> SettingError:
-    reason = str(error) if str(error).startswith("wants") else "wants a number"
+def _malformed(setting: Setting, source: str, raw: str, error: MalformedError) -> SettingError:
     where = setting.name if source == "file" else source
     shown = "(not shown)" if setting.secret else repr(raw)
     return SettingError(
-        f"{where}={shown} cannot be used: it {reason}",
+        f"{where}={shown} cannot be used: it {error}",
         f"{setting.help}; the default is {setting.default or 'none'}",
     )

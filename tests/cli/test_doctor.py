@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli.examine import surroundings as examine
+from lifesign.cli.examine import run_directory
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def test_the_nearest_mount_tells_the_file_system(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, kind: str
 ) -> None:
     (tmp_path / "mountinfo").write_text(MOUNTS)
-    monkeypatch.setattr(examine, "_MOUNTS", str(tmp_path / "mountinfo"))
+    monkeypatch.setattr(run_directory, "_MOUNTS", str(tmp_path / "mountinfo"))
 
-    assert examine._filesystem(path) == kind
+    assert run_directory.filesystem(path) == kind
 
 
 def test_a_run_directory_that_will_not_do_is_said(
@@ -87,23 +87,23 @@ def test_a_run_directory_that_will_not_do_is_said(
 ) -> None:
     assert diagnosis(cli, "--dir", "/no/such")[2] == ["the run directory /no/such does not exist"]
 
-    monkeypatch.setattr(examine, "_filesystem", lambda _path: "ext4")
+    monkeypatch.setattr(run_directory, "filesystem", lambda _path: "ext4")
     (problem,) = diagnosis(cli, "--dir", str(tmp_path))[2]
     assert problem.startswith(f"the run directory {tmp_path} is not on memory (ext4)")
 
-    monkeypatch.setattr(examine, "_filesystem", lambda _path: "tmpfs")
+    monkeypatch.setattr(run_directory, "filesystem", lambda _path: "tmpfs")
     assert diagnosis(cli, "--dir", str(tmp_path))[2] == []
 
-    monkeypatch.setattr(examine.os, "access", lambda _path, _mode: False)
+    monkeypatch.setattr(run_directory.os, "access", lambda _path, _mode: False)
     assert diagnosis(cli, "--dir", str(tmp_path))[2] == [f"the run directory {tmp_path} cannot be written"]
 
 
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("localhost:4318", "OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318 has no scheme or no host"),
-        ("http://", "OTEL_EXPORTER_OTLP_ENDPOINT=http:// has no scheme or no host"),
-        ("http://localhost:none", "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:none is no URL"),
+        ("localhost:4318", "OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318 is not a URL with"),
+        ("http://", "OTEL_EXPORTER_OTLP_ENDPOINT=http:// is not a URL with"),
+        ("http://localhost:none", "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:none is not a URL with"),
         ("http://me:secret@127.0.0.1:1", "nothing answers at 127.0.0.1:1: Connection refused"),
         (f"http://{'a' * 64}.example", "nothing answers at"),
     ],
@@ -125,6 +125,7 @@ def test_secrets_are_not_shown(cli: Callable, monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://me:secret@127.0.0.1:{collector}/otlp")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "orders")
     monkeypatch.setenv("LIFESIGN_CHECKS", "redis://me:secret@cache")
+    monkeypatch.setenv("LIFESIGN_UNTIL", "postgres://me:secret@books/orders")
 
     for argv in (["doctor"], ["doctor", "--json"]):
         code, out, _ = cli(*argv)
@@ -134,6 +135,7 @@ def test_secrets_are_not_shown(cli: Callable, monkeypatch: pytest.MonkeyPatch, c
         assert f"http://127.0.0.1:{collector}/otlp" in out
         assert "orders" in out
         assert "redis://cache" in out
+        assert "postgres://books/orders" in out
 
 
 def test_the_table_ends_with_what_to_try(cli: Callable) -> None:

@@ -13,18 +13,18 @@ from lifesign.cli import main as command
 from lifesign.errors import NotAnsweredError
 
 
-def test_every_verb_has_a_help(cli: Callable) -> None:
-    for verb in command.VERBS:
-        code, out, _ = cli(verb, "--help")
+def test_every_command_has_a_help(cli: Callable) -> None:
+    for name in command.COMMANDS:
+        code, out, _ = cli(name, "--help")
         assert code == 0
-        assert out.startswith(f"usage: lifesign {verb}")
+        assert out.startswith(f"usage: lifesign {name}")
 
 
-def test_the_overview_names_every_verb(cli: Callable) -> None:
+def test_the_overview_names_every_command(cli: Callable) -> None:
     code, out, _ = cli("--help")
     assert code == 0
-    for verb in command.VERBS:
-        assert f"\n  {verb} " in out
+    for name in command.COMMANDS:
+        assert f"\n    {name} " in out
 
 
 def test_the_version(cli: Callable) -> None:
@@ -34,9 +34,12 @@ def test_the_version(cli: Callable) -> None:
 @pytest.mark.parametrize(
     ("argv", "what", "hint"),
     [
-        ([], "no verb given", "lifesign --help"),
-        (["statsu"], "statsu is no verb of lifesign", "lifesign status"),
-        (["xyzzy"], "xyzzy is no verb of lifesign", "lifesign --help"),
+        ([], "no command given", "lifesign --help"),
+        (["statsu"], "unknown command statsu", "lifesign status"),
+        (["--xyzzy"], "unknown argument --xyzzy", "lifesign --help"),
+        (["--xyzzy", "run"], "unknown argument --xyzzy", "lifesign --help"),
+        (["--"], "", "lifesign --help"),
+        (["xyzzy"], "unknown command xyzzy", "lifesign --help"),
         (["run"], "no command to run", "lifesign run -- python app.py"),
         (["run", "--"], "no command to run", "lifesign run -- python app.py"),
         (["run", "python", "app.py"], "unknown argument python", "lifesign run -- python app.py"),
@@ -58,8 +61,8 @@ def test_a_usage_error_ends_with_3_and_says_what_to_type(cli: Callable, argv: li
     assert tried.startswith(f"  try: {hint}")
 
 
-def verb_that(raises: BaseException) -> ModuleType:
-    module = ModuleType("verb")
+def command_that(raises: BaseException) -> ModuleType:
+    module = ModuleType("command")
 
     def main(_args: object) -> int:
         raise raises
@@ -77,16 +80,16 @@ def verb_that(raises: BaseException) -> ModuleType:
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_how_a_verb_ends(
+def test_how_a_command_ends(
     cli: Callable, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, err: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "lifesign.cli.status", verb_that(raised))
+    monkeypatch.setitem(sys.modules, "lifesign.cli.status", command_that(raised))
 
     assert cli("status") == (code, "", err)
 
 
 def test_a_closed_pipe_is_no_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "lifesign.cli.status", verb_that(BrokenPipeError()))
+    monkeypatch.setitem(sys.modules, "lifesign.cli.status", command_that(BrokenPipeError()))
     with open(tmp_path / "out", "w") as out:
         monkeypatch.setattr(sys, "stdout", out)
 

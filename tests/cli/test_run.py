@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from lifesign.cli import demo, run
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.supervise import extra
 from support.victims import INJECT
 
-NOTHING = options.Given({}, {})
+NOTHING = arguments.Given({}, {})
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_agent_comes_first_on_pythonpath_and_the_rest_stays(existing: str | 
 
 
 def test_cmd_gets_the_settings_of_the_agent_and_nothing_else() -> None:
-    given = options.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {"events": "order=3s"})
+    given = arguments.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {"events": "order=3s"})
 
     assert run.environments(given, {"HOME": "/root"}, "/run").command == {
         "HOME": "/root",
@@ -40,7 +40,7 @@ def test_cmd_gets_the_settings_of_the_agent_and_nothing_else() -> None:
 
 
 def test_the_sidecar_gets_every_setting_and_no_agent() -> None:
-    given = options.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {})
+    given = arguments.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {})
     environ = {"PYTHONPATH": f"{INJECT}:/app:", "LIFESIGN_DIR": "/other"}
 
     assert run.environments(given, environ, "/run").sidecar == {

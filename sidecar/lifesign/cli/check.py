@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import print_json, printable
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_FAILED, EXIT_OK
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options.add_question(parser, timeout=10.0)
+    arguments.add_question(parser, timeout=10.0)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,13 +6,13 @@ import argparse
 import os
 import sys
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.run import supervise
 from lifesign.settings import BY_NAME
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    options.add_settings(parser)
+    arguments.add_settings(parser)
 
 
 def main(args: argparse.Namespace) -> int:

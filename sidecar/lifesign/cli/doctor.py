@@ -6,11 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from lifesign.cli.examine import surroundings as examine
-from lifesign.cli.options import arguments as options
+from lifesign.cli.examine import collector, run_directory, values
+from lifesign.cli.examine.problem import Problem
+from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, print_json, printable
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, EXIT_USAGE, LifesignError
+from lifesign.settings import BY_NAME
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -18,33 +20,39 @@ if TYPE_CHECKING:
 
 def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options.add_settings(parser)
+    arguments.add_settings(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Returns 0 when all is sound, 3 otherwise."""
-    problems: list[examine.Problem] = []
+    problems: list[Problem] = []
     try:
-        given = options.given(args, os.environ)
+        given = arguments.given(args, os.environ)
     except LifesignError as error:
-        given = options.Given(options.flags(args), {})
-        problems.append(examine.problem(error))
-    values, malformed = examine.settings(given, os.environ)
-    problems += malformed + examine.surroundings(given, os.environ)
+        given = arguments.Given(arguments.flags(args), {})
+        problems.append(Problem.of(error))
+    effective, malformed = values.effective(given, os.environ)
+    directory = given.flags.get("dir") or os.environ.get(BY_NAME["dir"].env) or given.file.get("dir")
+    problems += malformed + run_directory.problems(directory)
+    try:
+        extra.require()
+    except LifesignError as error:
+        problems.append(Problem.of(error))
+    problems += collector.problems(os.environ)
     if args.json:
         print_json(
             {
-                "settings": [value._asdict() for value in values],
+                "settings": [value._asdict() for value in effective],
                 "problems": [problem._asdict() for problem in problems],
             }
         )
     else:
         extra.require()
-        console().print(render(values, problems))
+        console().print(render(effective, problems))
     return EXIT_USAGE if problems else EXIT_OK
 
 
-def render(values: list[examine.Value], problems: list[examine.Problem]) -> Group:
+def render(effective: list[values.Value], problems: list[Problem]) -> Group:
     """The settings as a table, then the problems, each with what to try."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
@@ -54,7 +62,7 @@ def render(values: list[examine.Value], problems: list[examine.Problem]) -> Grou
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in ("SETTING", "VALUE", "FROM"):
         table.add_column(heading, overflow="fold")
-    for value in values:
+    for value in effective:
         style = "dim" if value.source in ("default", "unset") else ""
         table.add_row(value.name, Text(printable(value.value), style), Text(printable(value.source), style))
     lines: list[Table | Text] = [table]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, print_json
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK
@@ -18,7 +18,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tree", action="store_true", help="print who waits for whom, a line a group")
     form.add_argument("--json", action="store_true", help="print JSON")
-    options.add_question(parser, timeout=5.0)
+    arguments.add_question(parser, timeout=5.0)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
-"""The command ``lifesign VERB``: one verb, one module of this package.
+"""The command ``lifesign``: one subcommand, one module of this package.
 
-A verb module has ``register(parser)``, which adds its arguments, and ``main(args) -> int``, which
+The module of a subcommand has ``register(parser)``, which adds its arguments, and ``main(args) -> int``, which
 returns the exit code or raises `LifesignError`. It is imported when it is called and not before,
-so that the verbs of the base install never need the sidecar's dependencies.
+so that the commands of the base install never need the sidecar's dependencies.
 """
 
 from __future__ import annotations
@@ -19,36 +19,26 @@ from lifesign import semconv
 from lifesign.cli.output.terminal import complain
 from lifesign.errors import EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
 
-VERBS = {
+COMMANDS = {
     "run": "run a service with the agent inside and a sidecar beside it",
     "watch": "be the sidecar: watch every process in the run directory, export what is seen",
     "smoke": "boot a service, wait for its proof of life, check it, and say with the exit code whether it is alive",
     "status": "show the vital signs of the watched processes",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
-    "check": "have a watched process run its post-conditions now, and show what they say",
-    "probe": "ask whether the watched processes live, are ready, have started",
+    "check": "have a watched process run its post-conditions now, and show the results",
+    "probe": "say with the exit code whether the watched processes live, are ready, have started",
     "inject": "copy the agent to a folder that another container puts on its PYTHONPATH",
     "demo": "run a sample service with failures to trigger",
     "doctor": "show the effective settings and what is wrong with them",
 }
-TAKES_COMMAND = ("run", "smoke")  # verbs with `-- CMD`
-
-
-_OVERVIEW = """\
-usage: lifesign VERB [options]
-
-Proof of life for asyncio services.
-
-{verbs}
-lifesign VERB --help says more.
-"""
+_TAKE_CMD = ("run", "smoke")  # with `-- CMD`
 
 
 class Parser(argparse.ArgumentParser):
     """argparse, with errors of ours."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", f"{self.prog} --help")
+        raise UsageError(message, f"{self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,49 +61,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     if not argv:
-        raise UsageError("no verb given", f"lifesign --help; the verbs are {', '.join(VERBS)}")
-    verb = argv[0]
-    if verb in ("-h", "--help"):
-        print(_overview(), end="")
-        return EXIT_OK
-    if verb in ("-V", "--version"):
-        print(f"lifesign {semconv.VERSION}")
-        return EXIT_OK
-    if verb not in VERBS:
-        close = difflib.get_close_matches(verb, VERBS, n=1)
-        raise UsageError(f"{verb} is no verb of lifesign", f"lifesign {close[0]}" if close else "lifesign --help")
-    module = importlib.import_module(f"lifesign.cli.{verb}")
-    parser = Parser(prog=f"lifesign {verb}", description=VERBS[verb], allow_abbrev=False)
-    module.register(parser)
+        raise UsageError("no command given", f"lifesign --help; the commands are {', '.join(COMMANDS)}")
+    name = argv[0]
+    if name not in COMMANDS and not name.startswith("-"):
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        raise UsageError(f"unknown command {name}", f"lifesign {close[0]}" if close else "lifesign --help")
+    top = Parser(prog="lifesign", description="Proof of life for asyncio services.", allow_abbrev=False)
+    top.epilog = "lifesign COMMAND --help says more."
+    top.add_argument("-V", "--version", action="version", version=f"lifesign {semconv.VERSION}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    parsers = {
+        command: commands.add_parser(command, help=text, description=text, allow_abbrev=False)
+        for command, text in COMMANDS.items()
+    }
+    parser = parsers.get(name, top)
+    if parser is not top:
+        module = importlib.import_module(f"lifesign.cli.{name}")
+        module.register(parser)
     try:
-        args = _parse(parser, verb, argv[1:])
-    except SystemExit:  # --help
+        args = _parse(top, parser, argv)
+    except SystemExit:  # --help, --version
         return EXIT_OK
     status: int = module.main(args)
     return status
 
 
-def _parse(parser: Parser, verb: str, argv: list[str]) -> argparse.Namespace:
-    command: list[str] | None = None
-    if "--" in argv and verb in TAKES_COMMAND:
+def _parse(top: Parser, parser: Parser, argv: list[str]) -> argparse.Namespace:
+    """Raises `UsageError` for what `parser`, that of the command, does not know."""
+    takes_cmd = argv[0] in _TAKE_CMD
+    cmd: list[str] | None = None
+    if "--" in argv and takes_cmd:
         at = argv.index("--")
-        argv, command = argv[:at], argv[at + 1 :]
-    args, unknown = parser.parse_known_args(argv, argparse.Namespace(command=command))
+        argv, cmd = argv[:at], argv[at + 1 :]
+    args, unknown = top.parse_known_args(argv, argparse.Namespace(command=cmd))
+    if parser is top and not unknown:
+        raise UsageError("no command given", "lifesign --help")
     if unknown:
-        raise UsageError(f"{parser.prog}: unknown argument {unknown[0]}", _instead(parser, verb, unknown))
+        hint = f"{parser.prog} --help"
+        if unknown[0].startswith("-"):
+            flags = [flag for action in parser._actions for flag in action.option_strings]
+            hint = "".join(difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1)) or hint
+        elif takes_cmd:
+            hint = f"{parser.prog} -- {' '.join(unknown)}"
+        raise UsageError(f"unknown argument {unknown[0]}", hint)
     return args
-
-
-def _instead(parser: Parser, verb: str, unknown: list[str]) -> str:
-    if unknown[0].startswith("-"):
-        flags = [flag for action in parser._actions for flag in action.option_strings]
-        close = difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1)
-        return close[0] if close else f"{parser.prog} --help"
-    if verb in TAKES_COMMAND:
-        return f"{parser.prog} -- {' '.join(unknown)}"
-    return f"{parser.prog} --help"
-
-
-def _overview() -> str:
-    verbs = "".join(f"  {verb:<8}{text}\n" for verb, text in VERBS.items())
-    return _OVERVIEW.format(verbs=verbs)

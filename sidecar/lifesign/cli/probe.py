@@ -6,18 +6,18 @@ import argparse
 import os
 
 from lifesign import probe
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.supervise import rundirectory
 
 
 def register(parser: argparse.ArgumentParser) -> None:
     probe.add_question(parser)
-    options.add_settings(parser, probe.SETTINGS)
+    arguments.add_settings(parser, probe.SETTINGS)
 
 
 def main(args: argparse.Namespace) -> int:
     """Returns 0 or 1; see `lifesign.probe`."""
-    given = options.given(args, os.environ)
+    given = arguments.given(args, os.environ)
     settings = probe.settings(given.flags, os.environ, given.file)
     directory = rundirectory.find(settings.dir)
     return probe.answer(args.question, directory, settings.heartbeat_timeout, verbose=args.verbose)

@@ -10,8 +10,7 @@ import sys
 from typing import Mapping, NamedTuple
 
 import lifesign
-from lifesign.cli.options import arguments as options
-from lifesign.cli.options import dry_run as dryrun
+from lifesign.cli.options import arguments, dry_run
 from lifesign.cli.output.terminal import complain, say
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
@@ -52,7 +51,7 @@ class Environments(NamedTuple):
 
 def register(parser: argparse.ArgumentParser) -> None:
     parser.usage = "lifesign run [options] -- CMD [ARG ...]"
-    options.add_settings(parser)
+    arguments.add_settings(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -68,7 +67,7 @@ def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str
         inside = dict(environ)
         beside = None
         try:
-            given = options.given(args, environ)
+            given = arguments.given(args, environ)
             settings = given.settings(environ)
             # With a run directory of its own choice somebody else may be watching; a private one needs us.
             if settings.dir is None:
@@ -93,11 +92,11 @@ def say_unread(directory: str) -> None:
     say(f"not all that CMD wrote could be told: lifesign watch --dir {shlex.quote(directory)} tells the rest")
 
 
-def environments(given: options.Given, environ: Mapping[str, str], directory: str) -> Environments:
+def environments(given: arguments.Given, environ: Mapping[str, str], directory: str) -> Environments:
     """What CMD gets on top of `environ`: the run directory, its settings, and the way in; and the sidecar."""
     shared = BY_NAME["dir"].env
     command = {**environ, **given.variables(environ, _AGENT_SETTINGS), shared: directory}
-    command.update(dryrun.variables(given.settings(environ)))
+    command.update(dry_run.variables(given.settings(environ)))
     command["PYTHONPATH"] = os.pathsep.join(filter(None, (_INJECT, environ.get("PYTHONPATH"))))
     sidecar = {**environ, **given.variables(environ, BY_NAME), shared: directory}
     # The sidecar must not load the agent, nor modules that lie in the folder where CMD happens to start.

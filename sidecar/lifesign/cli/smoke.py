@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.supervise import extra
 from lifesign.errors import UsageError
 
@@ -22,7 +22,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="write the verdict to FILE: .json, or .xml for JUnit; may be given several times",
     )
-    options.add_settings(parser)
+    arguments.add_settings(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any, Sequence
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.errors import EXIT_OK, NotWatchedError
@@ -33,7 +33,7 @@ _STYLES = {
 def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options.add_settings(parser, ["dir", "heartbeat_timeout"])
+    arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
 
 
 def main(args: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     extra.require()
     from lifesign.watch.emit.once import look_once
 
-    settings = options.given(args, os.environ).settings(os.environ)
+    settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
     seen = look_once(directory, settings, os.environ)
     snapshots = [snapshot for snapshot in seen if args.pid is None or snapshot.pid == args.pid]

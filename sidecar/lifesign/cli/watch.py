@@ -6,7 +6,7 @@ import argparse
 import os
 from functools import partial
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_FAILED, EXIT_OK, RunDirectoryError
@@ -14,7 +14,7 @@ from lifesign.settings import BY_NAME
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    options.add_settings(parser)
+    arguments.add_settings(parser)
     parser.add_argument(
         "--supervised",
         action="store_true",
@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> int:
     """
     extra.require()
     environ = dict(os.environ)
-    settings = options.given(args, environ).settings(environ)
+    settings = arguments.given(args, environ).settings(environ)
     if settings.dir is None:
         raise RunDirectoryError(
             "no run directory to watch", f"--dir DIR or {BY_NAME['dir'].env}, the one that the main process uses"

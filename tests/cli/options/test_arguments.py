@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.errors import SettingError
 from lifesign.settings import TABLE, Settings
 
 
 def parsed(*argv: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    options.add_settings(parser)
+    arguments.add_settings(parser)
     return parser.parse_args(argv)
 
 
 def test_every_setting_is_a_flag() -> None:
     for setting in TABLE:
         value = "0" if setting.name == "dry_run" else "x"
-        assert options.flags(parsed(setting.flag, value))[setting.name] == value
+        assert arguments.flags(parsed(setting.flag, value))[setting.name] == value
 
 
 def test_the_file_gives_texts_numbers_and_truths(tmp_path: Path) -> None:
     config = tmp_path / "lifesign.toml"
     config.write_text('heartbeat_timeout = 4\nboot_timeout = 1.5\nevents = "order=30s"\nlog_level = true\n')
 
-    assert options.read_config(str(config)) == {
+    assert arguments.read_config(str(config)) == {
         "heartbeat_timeout": "4",
         "boot_timeout": "1.5",
         "events": "order=30s",
@@ -50,21 +50,21 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, content: str, what: str,
     config.write_text(content)
 
     with pytest.raises(SettingError, match=what) as raised:
-        options.read_config(str(config))
+        arguments.read_config(str(config))
 
     assert hint in raised.value.hint
 
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(SettingError, match=r"/no/such\.toml cannot be read: No such file"):
-        options.given(parsed(), {"LIFESIGN_CONFIG": "/no/such.toml"})
+        arguments.given(parsed(), {"LIFESIGN_CONFIG": "/no/such.toml"})
 
 
 def test_the_flag_names_the_file_before_the_variable_does(tmp_path: Path) -> None:
     config = tmp_path / "lifesign.toml"
     config.write_text("boot_timeout = 2")
 
-    given = options.given(parsed("--config", str(config)), {"LIFESIGN_CONFIG": "/no/such.toml"})
+    given = arguments.given(parsed("--config", str(config)), {"LIFESIGN_CONFIG": "/no/such.toml"})
 
     assert given.settings({}).boot_timeout == 2.0
 
@@ -82,7 +82,7 @@ def test_the_flag_names_the_file_before_the_variable_does(tmp_path: Path) -> Non
 def test_another_process_resolves_as_we_do(
     flags: dict[str, str], file: dict[str, str], environ: dict[str, str], added: dict[str, str]
 ) -> None:
-    given = options.Given(flags, file)
+    given = arguments.Given(flags, file)
 
     assert given.variables(environ, ["boot_timeout"]) == added
     assert Settings(environ={**environ, **added}).boot_timeout == given.settings(environ).boot_timeout

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from lifesign.cli import run
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 
 
 def command_environment(*argv: str, **environ: str) -> dict[str, str]:
     parser = argparse.ArgumentParser()
-    options.add_settings(parser)
-    given = options.given(parser.parse_args(argv), environ)
+    arguments.add_settings(parser)
+    given = arguments.given(parser.parse_args(argv), environ)
     found = run.environments(given, environ, "/run").command
     return {name: value for name, value in found.items() if "DRY_RUN" in name}
 

@@ -13,7 +13,7 @@ from lifesign.cli.gate import report
 from lifesign.cli.gate.gate import Gate, Terms
 from lifesign.cli.gate.verdict import STALLED, Outcome
 from lifesign.cli.gate.view import Drawing
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, say
 from lifesign.cli.query.request import Answer, ask, choose
 from lifesign.cli.run import FLUSH_GRACE, environments, say_unread
@@ -36,7 +36,7 @@ def pass_through(args: argparse.Namespace) -> int:
     for path in args.report:
         report.check(path)
     environ = dict(os.environ)
-    given = options.given(args, environ)
+    given = arguments.given(args, environ)
     if not given.settings(environ).until:  # a gate always wants a proof of life
         environ[BY_NAME["until"].env] = UNTIL_EVENT
     settings = given.settings(environ)

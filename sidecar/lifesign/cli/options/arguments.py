@@ -8,7 +8,7 @@ import sys
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from lifesign import settings
-from lifesign.cli.options import dry_run as dryrun
+from lifesign.cli.options import dry_run
 from lifesign.errors import MissingExtraError, SettingError
 
 CONFIG_VARIABLE = "LIFESIGN_CONFIG"
@@ -47,7 +47,7 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
     for setting in (settings.BY_NAME[name] for name in names):
         default = f"; default {setting.default}" if setting.default else ""
         help_text = f"{setting.help} [{setting.env}{default}]".replace("%", "%%")
-        checked = dryrun.flag if setting.name == "dry_run" else str
+        checked = dry_run.flag if setting.name == "dry_run" else str
         group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked)
 
 
@@ -77,7 +77,7 @@ def given(args: argparse.Namespace, environ: Mapping[str, str]) -> Given:
 
 def flags(args: argparse.Namespace) -> dict[str, str | None]:
     """The setting flags alone."""
-    return dryrun.expanded({name: getattr(args, name, None) for name in settings.BY_NAME})
+    return dry_run.expanded({name: getattr(args, name, None) for name in settings.BY_NAME})
 
 
 def read_config(path: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import Callable, Iterator, NamedTuple, TypeVar
 
-from lifesign.cli.options import arguments as options
+from lifesign.cli.options import arguments
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError, UsageError
 from lifesign.judge.rundir import RunDirectory
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], T | None], hint: str) -> tuple[int, T]:
-    """Asks the process that the arguments of `options.add_question` name; its pid and its answer.
+    """Asks the process that the arguments of `arguments.add_question` name; its pid and its answer.
 
     Args:
         question: asks through a reader, and waits so many seconds; None where no answer came.
@@ -57,7 +57,7 @@ def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], 
     """
     if not args.timeout > 0:
         raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
-    directory = rundirectory.find(options.given(args, os.environ).settings(os.environ).dir)
+    directory = rundirectory.find(arguments.given(args, os.environ).settings(os.environ).dir)
     with contextlib.closing(choose(directory, args.pid)) as process:
         try:
             answer = question(process.reader, args.timeout)

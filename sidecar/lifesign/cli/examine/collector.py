@@ -1,0 +1,69 @@
+"""Whether the way to the Collector is sound: the standard variables, the certificates, and who answers there."""
+
+from __future__ import annotations
+
+import socket
+from typing import Mapping
+from urllib.parse import urlsplit
+
+from lifesign.cli.examine.problem import Problem
+from lifesign.cli.examine.values import ENDPOINTS, shown_url
+from lifesign.errors import SettingError
+from lifesign.export.otlp import targets, tls
+
+_PORTS = {"http": 80, "https": 443}
+_CONNECT_SECONDS = 1.0
+
+
+def problems(environ: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with the variables ``OTEL_EXPORTER_OTLP_*`` and with what they name."""
+    found: list[Problem] = []
+    rest = dict(environ)
+    for name in ENDPOINTS:
+        if environ.get(name):
+            found += _endpoint(name, environ[name])
+            if _address(environ[name]) is None:
+                del rest[name]  # what else is wrong is still to be seen
+    return found + _export(rest)
+
+
+def _export(environ: Mapping[str, str]) -> list[Problem]:
+    try:
+        found = targets.targets(environ) if targets.is_configured(environ) else {}
+    except SettingError as error:
+        return [Problem.of(error)]
+    wrong = []
+    for target in found.values():
+        files = tls.files(target.kind, environ)
+        if target.is_secure:
+            why = files.problem()
+            wrong += [Problem(why, "name readable files in PEM format")] if why is not None else []
+        elif any(files):
+            named = ", ".join(file.variable for file in files if file is not None)
+            wrong.append(Problem(f"{named}: not used, {target.shown} speaks no TLS", "write https:// in the endpoint"))
+    return list(dict.fromkeys(wrong))
+
+
+def _endpoint(name: str, raw: str) -> list[Problem]:
+    shown = shown_url(raw)
+    address = _address(raw)
+    if address is None:
+        hint = "http://localhost:4318" if "//" in shown else f"http://{shown}"
+        return [Problem(f"{name}={shown} is not a URL with http:// or https:// and a host", hint)]
+    host, port = address
+    try:
+        socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
+        reason = getattr(error, "strerror", None) or error
+        what = f"{name}: nothing answers at {host}:{port}: {reason}"
+        return [Problem(what, "start the Collector, or correct the address")]
+    return []
+
+
+def _address(raw: str) -> tuple[str, int] | None:
+    try:
+        url = urlsplit(raw)
+        host, port = url.hostname, url.port
+    except ValueError:  # a port that is none, brackets that do not match
+        return None
+    return (host, port or _PORTS[url.scheme]) if host and url.scheme in _PORTS else None

@@ -1,0 +1,19 @@
+"""What `lifesign doctor` finds wrong."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lifesign.errors import LifesignError
+
+
+class Problem(NamedTuple):
+    """What is wrong, and what to try."""
+
+    what: str
+    hint: str
+
+    @classmethod
+    def of(cls, error: LifesignError) -> Problem:
+        """The problem that an error speaks of."""
+        return cls(error.what, error.hint)
