@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli import demo, run
+from lifesign.cli import demo
 from lifesign.cli.options import arguments
 from lifesign.cli.supervise import extra
+from lifesign.cli.supervise.environment import environments
 from support.victims import INJECT
 
 NOTHING = arguments.Given({}, {})
@@ -24,13 +25,13 @@ NOTHING = arguments.Given({}, {})
 def test_the_agent_comes_first_on_pythonpath_and_the_rest_stays(existing: str | None, expected: str) -> None:
     environ = {} if existing is None else {"PYTHONPATH": existing}
 
-    assert run.environments(NOTHING, environ, "/run").command["PYTHONPATH"] == expected
+    assert environments(NOTHING, environ, "/run").command["PYTHONPATH"] == expected
 
 
 def test_cmd_gets_the_settings_of_the_agent_and_nothing_else() -> None:
     given = arguments.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {"events": "order=3s"})
 
-    assert run.environments(given, {"HOME": "/root"}, "/run").command == {
+    assert environments(given, {"HOME": "/root"}, "/run").command == {
         "HOME": "/root",
         "LIFESIGN_DIR": "/run",
         "LIFESIGN_BOOT_TIMEOUT": "2",
@@ -43,7 +44,7 @@ def test_the_sidecar_gets_every_setting_and_no_agent() -> None:
     given = arguments.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {})
     environ = {"PYTHONPATH": f"{INJECT}:/app:", "LIFESIGN_DIR": "/other"}
 
-    assert run.environments(given, environ, "/run").sidecar == {
+    assert environments(given, environ, "/run").sidecar == {
         "LIFESIGN_DIR": "/run",
         "LIFESIGN_BOOT_TIMEOUT": "2",
         "LIFESIGN_SPOOL_DIR": "/spool",

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ from lifesign.cli.gate import gate as gate_module
 from lifesign.cli.gate import run
 from lifesign.cli.gate.gate import Gate, Terms
 from lifesign.cli.gate.verdict import Outcome
-from lifesign.cli.supervise.supervisor import Beside
+from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.telemetry import Snapshot
 from support.commands import Ended
@@ -37,6 +37,18 @@ async def main():
     await asyncio.sleep(60)
 asyncio.run(main())
 """
+
+
+Look = Callable[[], Sequence[Snapshot]]
+Show = Callable[[Sequence[Snapshot], "Outcome | None"], None]
+
+
+class Passed(NamedTuple):
+    """What a gate came to, and the process that it was about."""
+
+    outcome: Outcome | None
+    kept: bool
+    pid: int
 
 
 @pytest.fixture(autouse=True)
@@ -57,18 +69,22 @@ def gate(
     *,
     timeout: float = 8.0,
     keep: bool = False,
-    show: Callable[[Sequence[Snapshot], Outcome | None], None] = lambda _, __: None,
-) -> Gate:
+    show: Show = lambda _, __: None,
+) -> Passed:
     """A gate that sees `looks`, one after the other, the last one for ever."""
     left = list(looks)
 
     def look() -> Sequence[Snapshot]:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    made = Gate(list(command), dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms(True, timeout, keep),
-                look, show)  # fmt: skip
-    made.run()
-    return made
+    return made(tmp_path, command, Terms(True, timeout, keep), look, show)
+
+
+def made(tmp_path: Path, command: Sequence[str], terms: Terms, look: Look, show: Show) -> Passed:
+    supervisor = Supervisor(list(command), dict(os.environ), Beside(None, {}, str(tmp_path), 5))
+    one = Gate(supervisor, terms, look, show)
+    one.run()
+    return Passed(one.outcome, one.kept, supervisor.pid)
 
 
 def is_there(pid: int) -> bool:
@@ -147,8 +163,7 @@ def test_a_gate_that_breaks_leaves_nothing_behind(tmp_path: Path, capfd: pytest.
     def look() -> Sequence[Snapshot]:
         raise RunDirectoryError("it is gone")
 
-    broken = Gate(SLEEP, dict(os.environ), Beside(None, {}, str(tmp_path), 5), Terms(True, 8), look, lambda _, __: None)
-    broken.run()
+    broken = made(tmp_path, SLEEP, Terms(True, 8), look, lambda _, __: None)
     assert broken.outcome is None
     assert not is_there(broken.pid)
     assert "RunDirectoryError: it is gone" in capfd.readouterr().err

@@ -7,7 +7,7 @@ import os
 import sys
 
 from lifesign.cli.options import arguments
-from lifesign.cli.run import supervise
+from lifesign.cli.supervise.launch import supervise
 from lifesign.settings import BY_NAME
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from lifesign.cli import run
 from lifesign.cli.options import arguments
+from lifesign.cli.supervise.environment import environments
 
 
 def command_environment(*argv: str, **environ: str) -> dict[str, str]:
     parser = argparse.ArgumentParser()
     arguments.add_settings(parser)
     given = arguments.given(parser.parse_args(argv), environ)
-    found = run.environments(given, environ, "/run").command
+    found = environments(given, environ, "/run").command
     return {name: value for name, value in found.items() if "DRY_RUN" in name}
 
 

@@ -14,7 +14,7 @@ import pytest
 from lifesign.cli.supervise import sidecar_process as sidecar_module
 from lifesign.cli.supervise import signals as signals_module
 from lifesign.cli.supervise import supervisor as supervisor_module
-from lifesign.cli.supervise.sidecar_process import Sidecar
+from lifesign.cli.supervise.sidecar_process import SidecarProcess
 from lifesign.cli.supervise.signals import Signals
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.wire.runfile import RunFile, signal_name
@@ -64,7 +64,7 @@ def test_a_sidecar_that_cannot_start_is_no_harm(tmp_path: Path, capfd: pytest.Ca
     assert "the sidecar could not be started: No such file or directory" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("broken", ["RunFile", "Sidecar"])
+@pytest.mark.parametrize("broken", ["RunFile", "SidecarProcess"])
 def test_an_error_of_ours_leaves_cmd_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], broken: str
 ) -> None:
@@ -117,8 +117,8 @@ def test_a_polled_interrupt_is_the_terminals_where_we_are_in_the_foreground(
 def test_a_sidecar_that_is_set_up_wrong_is_not_started_again(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Sidecar, "_spawn", lambda _self: 4242)
-    kept = Sidecar(["python"], {}, set(), 5.0)
+    monkeypatch.setattr(SidecarProcess, "_spawn", lambda _self: 4242)
+    kept = SidecarProcess(["python"], {}, set(), 5.0)
     kept.tend()
     kept.fell(3)
     assert kept.tend() is None
@@ -129,9 +129,9 @@ def test_a_sidecar_that_is_set_up_wrong_is_not_started_again(
 
 def test_a_sidecar_that_fell_is_started_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(Sidecar, "_spawn", lambda _self: 4242)
+    monkeypatch.setattr(SidecarProcess, "_spawn", lambda _self: 4242)
     monkeypatch.setattr(sidecar_module.os, "kill", lambda pid, number: sent.append((pid, number)))
-    kept = Sidecar(["python"], {}, set(), 5.0)
+    kept = SidecarProcess(["python"], {}, set(), 5.0)
     kept.tend()
     kept.fell(-9)
     kept.end()
@@ -145,8 +145,8 @@ def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(sidecar_module.time, "monotonic", lambda: now)
-    monkeypatch.setattr(Sidecar, "_spawn", lambda _self: 4242)
-    kept = Sidecar(["python"], {}, set(), 5.0)
+    monkeypatch.setattr(SidecarProcess, "_spawn", lambda _self: 4242)
+    kept = SidecarProcess(["python"], {}, set(), 5.0)
     waits = []
     for _ in range(8):
         kept.tend()

@@ -1,16 +1,14 @@
-"""The gate: a supervisor that follows the boot of CMD, judges it, and ends CMD."""
+"""The gate: follows the boot of CMD under a supervisor, judges it, and ends CMD."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from typing import Callable, Mapping, NamedTuple, Sequence
+from typing import Callable, NamedTuple, Sequence
 
 from lifesign.cli.gate.verdict import STALLED, Outcome, Seen, judge
 from lifesign.cli.output.terminal import say
-from lifesign.cli.supervise.signals import ENDING, Signals, Taken
-from lifesign.cli.supervise.supervisor import Beside, Supervisor
+from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.watch.telemetry import Snapshot
 
 _LOOK = 0.05  # seconds between two looks
@@ -26,87 +24,72 @@ class Terms(NamedTuple):
     keep: bool = False
 
 
-class Gate(Supervisor):
+class Gate:
     """Boots one CMD and says whether it is alive.
 
     Args:
-        command, environ, beside: see `Supervisor`.
-        terms: what it has to do.
+        supervisor: of CMD, not started yet.
+        terms: what CMD has to do.
         look: the newest snapshots of the processes below CMD.
         show: is given them as they come, and the outcome in the end, while CMD still runs.
+
+    Attributes:
+        outcome: None where something of ours broke before there was one.
+        kept: whether CMD goes on.
     """
 
     def __init__(
         self,
-        command: list[str],
-        environ: Mapping[str, str],
-        beside: Beside | None,
+        supervisor: Supervisor,
         terms: Terms,
         look: Callable[[], Sequence[Snapshot]],
         show: Callable[[Sequence[Snapshot], Outcome | None], None],
     ) -> None:
-        super().__init__(command, environ, beside)
+        self.outcome: Outcome | None = None
+        self.kept = False
+        self._supervisor = supervisor
         self._terms = terms
         self._look = look
         self._show = show
-        self._asked: signal.Signals | None = None
         self._started = time.monotonic()
-        self.outcome: Outcome | None = None
-        self.pid = 0  # of CMD
-        self.kept = False  # whether CMD goes on
 
-    def _accompany(self, signals: Signals) -> None:
-        self.pid = self._pid
-        self._started = time.monotonic()
-        try:
-            self._start_sidecar(signals)
-            self._follow(signals)
-        finally:
-            if self._terms.keep and self._code is None and self.outcome is not None:
-                self.kept = True
-                self._code = self.outcome.exit_code  # what CMD ends with some day is not ours to say
-            self._end_command(signals)
+    def run(self) -> None:
+        """Boots CMD, judges it, and ends it, unless it is to be kept. Raises as `Supervisor.run`."""
+        with self._supervisor.started():
+            self._started = time.monotonic()
+            try:
+                self._follow()
+            except Exception as error:  # noqa: BLE001 - whatever it is, CMD is not left behind
+                say(f"{type(error).__name__}: {error}; CMD is ended")
+            finally:
+                self.kept = self._terms.keep and self._supervisor.code is None and self.outcome is not None
+                if not self.kept:
+                    self._end_command()
+                    self._supervisor.finish()
 
-    def _follow(self, signals: Signals) -> None:
+    def _follow(self) -> None:
         while self.outcome is None:
-            if self._code is None:
-                self._turn(signals)
-            if self._code is not None and self._run_file is not None:
-                self._run_file.ended(self._code)  # before the look that is to know it
+            if self._supervisor.code is None:
+                self._supervisor.attend(_LOOK)
+            self._supervisor.note_end()  # before the look that is to know it
             processes = self._look()
             outcome = judge(self._seen(processes))
             self._show(processes, outcome)
             self.outcome = outcome
 
-    def _turn(self, signals: Signals) -> None:
-        due = self._sidecar.tend() if self._sidecar is not None else None
-        self._attend(signals, _LOOK if due is None else min(due, _LOOK))
-
-    def _pass_on(self, taken: Taken, signals: Signals) -> None:
-        if taken.number in ENDING and taken.number not in signals.ignored:
-            self._asked = taken.number
-        super()._pass_on(taken, signals)
-
     def _seen(self, processes: Sequence[Snapshot]) -> Seen:
+        code, asked = self._supervisor.code, self._supervisor.asked
         waited = time.monotonic() - self._started
-        return Seen(processes, self._code, self._asked, waited, self._terms.timeout, self._terms.by_event)
+        return Seen(processes, code, asked, waited, self._terms.timeout, self._terms.by_event)
 
-    def _end_command(self, signals: Signals) -> None:
-        if self._code is not None:
-            return
-        if self._run_file is not None:
-            self._run_file.asked(signal.SIGTERM)
-        os.kill(self._pid, signal.SIGTERM)
+    def _end_command(self) -> None:
         stalled = self.outcome is not None and self.outcome.verdict == STALLED
         patience = _PATIENCE_STALLED if stalled else _PATIENCE
         deadline = time.monotonic() + patience
-        while self._code is None:
-            self._turn(signals)
-            if self._code is None and time.monotonic() >= deadline:
+        self._supervisor.end(signal.SIGTERM)
+        while self._supervisor.code is None:
+            self._supervisor.attend(_LOOK)
+            if self._supervisor.code is None and time.monotonic() >= deadline:
                 say(f"CMD did not end within {patience:g} s of SIGTERM and was killed")
-                os.kill(self._pid, signal.SIGKILL)
+                self._supervisor.end(signal.SIGKILL)
                 deadline = float("inf")
-
-    def _finish(self, signals: Signals, code: int) -> None:
-        if not self.kept:
-            super()._finish(signals, code)

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import shlex
-import sys
 from typing import Sequence
 
 from lifesign.cli.gate import report
@@ -16,9 +15,10 @@ from lifesign.cli.gate.view import Drawing
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, say
 from lifesign.cli.query.request import Answer, ask, choose
-from lifesign.cli.run import FLUSH_GRACE, environments, say_unread
 from lifesign.cli.supervise import rundirectory
-from lifesign.cli.supervise.supervisor import Beside
+from lifesign.cli.supervise.environment import environments
+from lifesign.cli.supervise.launch import beside, say_unread
+from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.cli.taskdump.view import render
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
@@ -43,11 +43,11 @@ def pass_through(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         directory = rundirectory.make(settings.dir, stack)
         inside, around = environments(given, environ, directory)
-        sidecar = [sys.executable, "-m", "lifesign", "watch", "--supervised"] if is_configured(environ) else None
-        beside = Beside(sidecar, around, directory, settings.shutdown_timeout + FLUSH_GRACE)
-        witness = _Witness(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
+        sidecar = beside(around, directory, settings.shutdown_timeout, watched=is_configured(environ))
+        supervisor = Supervisor(args.command, inside, sidecar)
+        observer = _Observer(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
         terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
-        gate = Gate(args.command, inside, beside, terms, witness.look, witness.show)
+        gate = Gate(supervisor, terms, observer.look, observer.show)
         try:
             gate.run()
         except CommandError as error:
@@ -57,17 +57,19 @@ def pass_through(args: argparse.Namespace) -> int:
         if gate.kept:
             stack.pop_all()  # the run directory stays with CMD
             there = shlex.quote(directory)
-            say(f"CMD goes on as process {gate.pid}; lifesign status --dir {there}; kill {gate.pid} ends it")
-        elif gate.unread:
+            say(
+                f"CMD goes on as process {supervisor.pid}; lifesign status --dir {there}; kill {supervisor.pid} ends it"
+            )
+        elif supervisor.unread:
             stack.pop_all()
             say_unread(directory)
-    groups = witness.answer.groups if witness.answer is not None else []
+    groups = observer.answer.groups if observer.answer is not None else []
     for path in args.report:
         report.write(path, args.command, gate.outcome, groups)
     return gate.outcome.exit_code
 
 
-class _Witness:
+class _Observer:
     """Looks at CMD for the gate, and shows what there is to see; a stall with its tasks."""
 
     def __init__(self, directory: str, settings: Settings, drawing: Drawing) -> None:

@@ -22,7 +22,7 @@ _QUIET = 60.0  # seconds between two complaints
 IGNORED_BY_PYTHON = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 
 
-class Sidecar:
+class SidecarProcess:
     """A sidecar that is kept running.
 
     It is in a session of its own, so that no key on the terminal reaches it. Its standard input is a

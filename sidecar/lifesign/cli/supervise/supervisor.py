@@ -11,7 +11,7 @@ import signal
 from typing import Iterator, Mapping, NamedTuple
 
 from lifesign.cli.output.terminal import say
-from lifesign.cli.supervise.sidecar_process import IGNORED_BY_PYTHON, Sidecar
+from lifesign.cli.supervise.sidecar_process import IGNORED_BY_PYTHON, SidecarProcess
 from lifesign.cli.supervise.signals import ENDING, Signals, Taken
 from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_OK, EXIT_SIGNAL_BASE, CommandError
 from lifesign.wire.runfile import RunFile
@@ -30,23 +30,31 @@ class Beside(NamedTuple):
 
 
 class Supervisor:
-    """Runs one CMD to its end.
+    """Starts one CMD with its sidecar, and attends both until CMD has ended.
 
     Args:
         command: program and arguments, the program looked up in PATH.
         environ: the environment of CMD.
         beside: the run directory and the sidecar, None to go without either.
+
+    Attributes:
+        pid: of CMD.
+        code: how CMD ended, below 0 by a signal; None while it runs.
+        asked: the newest terminating signal that came from outside.
+        unread: whether the sidecar ended without having exported all that CMD wrote.
     """
 
     def __init__(self, command: list[str], environ: Mapping[str, str], beside: Beside | None) -> None:
+        self.pid = 0
+        self.code: int | None = None
+        self.asked: signal.Signals | None = None
+        self.unread = False
         self._command = command
         self._environ = environ
         self._beside = beside
-        self._pid = 0
-        self._code: int | None = None
+        self._signals = Signals()
         self._run_file: RunFile | None = None
-        self._sidecar: Sidecar | None = None
-        self.unread = False  # whether the sidecar ended without having told all that CMD wrote
+        self._sidecar: SidecarProcess | None = None
 
     def run(self) -> int:
         """Returns the exit status of CMD, 128+n where signal n ended it.
@@ -54,24 +62,60 @@ class Supervisor:
         Raises:
             CommandError: CMD could not be started.
         """
-        _fill_standard_descriptors()
-        with Signals() as signals:
-            self._pid = self._spawn(signals)
-            with _spared("the sidecar is gone"):
-                self._accompany(signals)
-            while self._code is None:  # whatever broke above, CMD is still to be attended
-                self._attend(signals, None)
-            code = self._code
-            with _spared("the sidecar is left alone"):
-                self._finish(signals, code)
-        return code if code >= 0 else EXIT_SIGNAL_BASE - code
+        with self.started():
+            while self.code is None:
+                self.attend()
+            self.finish()
+        return self.code if self.code >= 0 else EXIT_SIGNAL_BASE - self.code
 
-    def _spawn(self, signals: Signals) -> int:
+    @contextlib.contextmanager
+    def started(self) -> Iterator[None]:
+        """CMD and its sidecar run; signals are ours as long as the context lasts. Raises as `run`."""
+        _fill_standard_descriptors()
+        with self._signals:
+            self.pid = self._spawn()
+            with _spared("the sidecar is gone"):
+                self._start_sidecar()
+            yield
+
+    def attend(self, at_most: float | None = None) -> None:
+        """Waits for the next signal, `at_most` so many seconds, acts on it, and reaps who has ended."""
+        due = self._tend()
+        taken = self._signals.take(due if at_most is None else at_most if due is None else min(due, at_most))
+        if taken is not None and taken.number != signal.SIGCHLD:
+            self._pass_on(taken)
+        self._reap()
+
+    def end(self, number: signal.Signals) -> None:
+        """Sends CMD a signal to end by; a kill is no request, and is not noted as one."""
+        if self.code is None:
+            if number in ENDING:
+                self._note_asked(number)
+            os.kill(self.pid, number)
+
+    def note_end(self) -> None:
+        """Tells the sidecar and every reader of the run directory how CMD ended; safe to call twice."""
+        if self._run_file is not None and self.code is not None:
+            with _spared("the sidecar will not know how CMD ended"):
+                self._run_file.ended(self.code)
+
+    def finish(self) -> None:
+        """CMD has ended: so does its sidecar, as soon as it has flushed."""
+        self.note_end()
+        with _spared("the sidecar is left alone"):
+            if self._sidecar is None:
+                return
+            self._sidecar.end()
+            while self._sidecar.pid is not None:
+                self._signals.take(self._sidecar.tend())
+                self._reap()
+            self._sidecar.close()
+
+    def _spawn(self) -> int:
         program = self._command[0]
+        mask, defaults = self._signals.mask, IGNORED_BY_PYTHON
         try:
-            return os.posix_spawnp(
-                program, self._command, self._environ, setsigmask=signals.mask, setsigdef=IGNORED_BY_PYTHON
-            )
+            return os.posix_spawnp(program, self._command, self._environ, setsigmask=mask, setsigdef=defaults)
         except (FileNotFoundError, ValueError):  # ValueError: an empty name
             hint = "the full path, or check PATH" if os.sep not in program else "check the path and its #! line"
             raise CommandError(f"{program}: not found", hint, EXIT_NOT_FOUND) from None
@@ -79,35 +123,42 @@ class Supervisor:
             hint = f"chmod +x {program}" if isinstance(error, PermissionError) else "sh -c with the command in quotes"
             raise CommandError(f"{program}: {error.strerror}", hint, EXIT_CANNOT_EXECUTE) from None
 
-    def _accompany(self, signals: Signals) -> None:
-        self._start_sidecar(signals)
-        while self._code is None and self._sidecar is not None:
-            self._attend(signals, self._sidecar.tend())
+    def _start_sidecar(self) -> None:
+        if self._beside is None:
+            return
+        command, environ, directory, patience = self._beside
+        self._run_file = RunFile(directory, self.pid)
+        if command is not None:
+            self._sidecar = SidecarProcess(command, environ, self._signals.mask, patience)
 
-    def _start_sidecar(self, signals: Signals) -> None:
-        if self._beside is not None:
-            self._run_file = RunFile(self._beside.directory, self._pid)
-        if self._beside is not None and self._beside.command is not None:
-            self._sidecar = Sidecar(self._beside.command, self._beside.environ, signals.mask, self._beside.patience)
+    def _tend(self) -> float | None:
+        """Seconds until the sidecar wants to be tended again."""
+        due = None
+        if self._sidecar is not None:
+            tended = False
+            with _spared("the sidecar is gone"):
+                due = self._sidecar.tend()
+                tended = True
+            if not tended:
+                self._sidecar = None
+        return due
 
-    def _attend(self, signals: Signals, timeout: float | None) -> None:
-        """Takes one signal and acts on it, and reaps."""
-        taken = signals.take(timeout)
-        if taken is not None and taken.number != signal.SIGCHLD:
-            self._pass_on(taken, signals)
-        self._reap()
-
-    def _pass_on(self, taken: Taken, signals: Signals) -> None:
+    def _pass_on(self, taken: Taken) -> None:
         number = taken.number
-        if self._run_file is not None and number in ENDING and number not in signals.ignored:
-            with _spared("the sidecar will not know that the end was asked for"):
-                self._run_file.asked(number)
+        if number in ENDING and number not in self._signals.ignored:
+            self._note_asked(number)
         try:
             # Twice would be wrong: uvicorn, for one, takes a second SIGINT for an order to drop everything.
-            if not taken.to_group or os.getpgid(self._pid) != os.getpgrp():
-                os.kill(self._pid, number)
+            if not taken.to_group or os.getpgid(self.pid) != os.getpgrp():
+                os.kill(self.pid, number)
         except OSError as error:
             say(f"{number.name} could not be passed on to CMD: {error.strerror}")
+
+    def _note_asked(self, number: signal.Signals) -> None:
+        self.asked = number
+        if self._run_file is not None:
+            with _spared("the sidecar will not know that the end was asked for"):
+                self._run_file.asked(number)
 
     def _reap(self) -> None:
         """Collects every child that ended: CMD, the sidecar, and what process 1 inherits."""
@@ -119,26 +170,14 @@ class Supervisor:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            if pid == self._pid:
-                self._code = code
+            if pid == self.pid:
+                self.code = code
             elif self._sidecar is not None and pid == self._sidecar.pid:
-                if self._code is None:
+                if self.code is None:
                     self._sidecar.fell(code)
                 else:
                     self._sidecar.ended()
                     self.unread = code != EXIT_OK
-
-    def _finish(self, signals: Signals, code: int) -> None:
-        if self._run_file is not None:
-            with _spared("the sidecar will not know how CMD ended"):
-                self._run_file.ended(code)
-        if self._sidecar is None:
-            return
-        self._sidecar.end()
-        while self._sidecar.pid is not None:
-            signals.take(self._sidecar.tend())
-            self._reap()
-        self._sidecar.close()
 
 
 @contextlib.contextmanager
