@@ -19,7 +19,7 @@ WATCHED = "import asyncio; asyncio.run(asyncio.sleep(3600))"
 SIDES = {
     "python -c pass": ["-c", "pass"],
     "python -m lifesign.probe": ["-m", "lifesign.probe", "--live", "--heartbeat-timeout", "60"],
-    "the sidecar's imports": ["-c", "import lifesign.cli.sidecar.sidecar"],
+    "the sidecar's imports": ["-c", "import lifesign.cli.sidecar.observer"],
 }
 
 

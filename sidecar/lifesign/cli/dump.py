@@ -37,14 +37,12 @@ def main(args: argparse.Namespace) -> int:
 
 def show(pid: int, answer: Answer, *, as_tree: bool) -> None:
     """Prints a dump for a person."""
-    from lifesign.cli.taskdump.tree import ASCII, UNICODE
     from lifesign.cli.taskdump.view import render, render_tree
     from lifesign.watch.sources import Sources
 
     to = console()
     if as_tree:
-        guides = UNICODE if to.is_terminal and not to.options.ascii_only else ASCII
-        to.print(render_tree(pid, answer, guides), crop=False)
+        to.print(render_tree(pid, answer), crop=False)
     else:
         # Seen only by who runs this, and read with their rights.
         to.print(render(pid, answer, Sources()), crop=False)

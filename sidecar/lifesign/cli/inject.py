@@ -14,9 +14,9 @@ from typing import Iterator
 import lifesign
 from lifesign.errors import EXIT_OK, RunDirectoryError, UsageError
 
-# What the main process needs, and the probe beside it; nothing else.
-_FILES = ("__init__.py", "checkspec.py", "errors.py", "probe.py", "py.typed", "semconv.py", "settings.py")
+# The rooms that need the standard library alone; of the package's own modules the main process gets all.
 _FOLDERS = ("agent", "judge", "wire")
+_COMMAND = "__main__.py"
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 
 
@@ -68,12 +68,12 @@ def _staging(directory: str) -> Iterator[str]:
 
 
 def _copy(target: str) -> None:
-    os.mkdir(target)
-    for name in _FILES:
-        shutil.copyfile(os.path.join(_PACKAGE, name), os.path.join(target, name))
-    for name in _FOLDERS:
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(os.path.join(_PACKAGE, name), os.path.join(target, name), ignore=ignore)
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        if folder != _PACKAGE:
+            return {"__pycache__"}.intersection(names)
+        return {_COMMAND, *(entry.name for entry in os.scandir(folder) if entry.is_dir())} - {*_FOLDERS}
+
+    shutil.copytree(_PACKAGE, target, ignore=left_out)
     # Unchecked: the copy is replaced as a whole, and neither a read-only mount nor a changed time may
     # cost the main process its compiled modules.
     compileall.compile_dir(target, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)

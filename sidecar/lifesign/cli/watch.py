@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
     os.environ.pop(BY_NAME["dir"].env, None)
     import asyncio
 
-    from lifesign.cli.sidecar.sidecar import Observer
+    from lifesign.cli.sidecar.observer import Observer
 
     unfinished = EXIT_FAILED if args.supervised else EXIT_OK
     # Nothing is lost by it: what is not on disk by then counts as not told, and its pulse is still there.

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from lifesign.cli.gate import view
 from lifesign.cli.query.request import Answer
-from lifesign.cli.sidecar import sidecar as sidecar_process
+from lifesign.cli.sidecar import observer as sidecar_process
 from lifesign.watch import decode
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records

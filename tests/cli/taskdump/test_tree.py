@@ -17,16 +17,16 @@ def test_the_tree_shows_who_waits_for_whom() -> None:
         group(5, 1, "stray"),
     ]
 
-    lines = on_terminal(answer(*groups), tree=True)
+    lines = on_terminal(answer(*groups), tree=True, width=100)
     assert lines == [
         "process 7: 14 tasks in 6 groups, taken in 12 ms (request)",
         "",
         "#2 1 x main [main-0]  waiting for gather  shop.py:12",
-        "├─ #0 6 x work [work-0, ...]  waiting for Future, awaited twice  fetch shop.py:9",
-        "├─ #1 3 x parent [parent-0, ...]  waiting for gather  shop.py:11",
-        "│  └─ ... #0 6 x work, above",
-        "└─ #3 1 x audit [audit-0]  waiting for gather  shop.py:13",
-        "   └─ #4 2 x log [log-0, log-1]  waiting for Future, awaited once  shop.py:14",
+        "├── #0 6 x work [work-0, ...]  waiting for Future, awaited twice  fetch shop.py:9",
+        "├── #1 3 x parent [parent-0, ...]  waiting for gather  shop.py:11",
+        "│   └── ... #0 6 x work, above",
+        "└── #3 1 x audit [audit-0]  waiting for gather  shop.py:13",
+        "    └── #4 2 x log [log-0, log-1]  waiting for Future, awaited once  shop.py:14",
         "#5 1 x stray [stray-0]  waiting for Future  shop.py:15",
     ]
 
@@ -37,9 +37,9 @@ def test_other_terminals_get_ascii_guides(encoding: str) -> None:
 
     assert on_terminal(answer(*groups), tree=True, encoding=encoding)[2:] == [
         "#0 1 x main [main-0]  waiting for gather  shop.py:10",
-        "|- #1 1 x left [left-0]  waiting for gather  shop.py:11",
-        "|  `- #2 1 x right [right-0]  waiting for Future  shop.py:12",
-        "`- ... #2 1 x right, above",
+        "+-- #1 1 x left [left-0]  waiting for gather  shop.py:11",
+        "|   `-- #2 1 x right [right-0]  waiting for Future  shop.py:12",
+        "`-- ... #2 1 x right, above",
     ]
 
 
@@ -48,14 +48,14 @@ def test_a_ring_is_cut_and_named() -> None:
 
     assert piped(answer(*groups, cycles=[["b-0", "a-0"]]), tree=True)[3:] == [
         "#2 1 x outside [outside-0]  waiting for gather  shop.py:12",
-        "`- #1 1 x b [b-0]  waiting for gather  shop.py:11",
-        "   `- #0 1 x a [a-0]  waiting for gather  shop.py:10",
-        "      `- ... #1 1 x b, deadlock",
+        "└── #1 1 x b [b-0]  waiting for gather  shop.py:11",
+        "    └── #0 1 x a [a-0]  waiting for gather  shop.py:10",
+        "        └── ... #1 1 x b, deadlock",
     ]
     assert piped(answer(*groups[:2], cycles=[["b-0", "a-0"]]), tree=True)[3:] == [
         "#0 1 x a [a-0]  waiting for gather  shop.py:10",
-        "`- #1 1 x b [b-0]  waiting for gather  shop.py:11",
-        "   `- ... #0 1 x a, deadlock",
+        "└── #1 1 x b [b-0]  waiting for gather  shop.py:11",
+        "    └── ... #0 1 x a, deadlock",
     ]
 
 
@@ -64,8 +64,8 @@ def test_recursion_is_no_deadlock() -> None:
 
     assert piped(answer(*groups, cycles=[["other", "tasks"]]), tree=True)[3:] == [
         "#0 3 x walk [walk-0, ...]  waiting for gather  shop.py:10",
-        "|- ... #0 3 x walk, above",
-        "`- #1 1 x walk [walk-0]  waiting for Future  shop.py:11",
+        "├── ... #0 3 x walk, above",
+        "└── #1 1 x walk [walk-0]  waiting for Future  shop.py:11",
     ]
 
 
@@ -73,7 +73,7 @@ def test_what_hangs_too_deep_goes_on_at_the_margin() -> None:
     chain = [group(index, 1, "link", (index + 1, 1)) for index in range(49)]
     lines = piped(answer(*chain, group(49, 1, "end")), tree=True)[2:]
 
-    assert lines[16].strip() == "`- ... #16 1 x link, below"
+    assert lines[16].strip() == "└── ... #16 1 x link, below"
     assert lines[17] == "#16 1 x link [link-0]  waiting for gather  shop.py:26"
     assert max(map(len, lines)) < 120
     assert len(lines) == 50 + 3
@@ -82,4 +82,4 @@ def test_what_hangs_too_deep_goes_on_at_the_margin() -> None:
 def test_lines_of_the_tree_are_cut_at_the_edge() -> None:
     lines = on_terminal(answer(group(0, 1, "work", names=["東京" * 30])), tree=True, width=30)
 
-    assert lines[-1] == "#0 1 x work [東京東京東京東..."  # 30 columns, two for each of these
+    assert lines[-1] == "#0 1 x work [東京東京東京東京…"  # 30 columns, two for each of these

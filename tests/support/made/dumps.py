@@ -64,7 +64,7 @@ def piped(shown: Answer, *, tree: bool = False) -> list[str]:
 
 def on_terminal(shown: Answer, *, tree: bool = False, width: int = 80, encoding: str = "utf-8") -> list[str]:
     """The lines that a terminal gets, without their styles."""
-    return [_STYLES.sub("", line) for line in styled(shown, tree=tree, width=width, encoding=encoding)]
+    return [_STYLES.sub("", line).rstrip() for line in styled(shown, tree=tree, width=width, encoding=encoding)]
 
 
 def styled(shown: Answer, *, tree: bool = False, width: int = 200, encoding: str = "utf-8") -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.cli.sidecar.sidecar import Observer
+from lifesign.cli.sidecar.observer import Observer
 from support.mainprocess import STARTED, Main
 
 MakeMain = Callable[..., Main]

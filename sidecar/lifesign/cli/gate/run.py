@@ -45,9 +45,9 @@ def pass_through(args: argparse.Namespace) -> int:
         inside, around = environments(given, environ, directory)
         sidecar = beside(around, directory, settings.shutdown_timeout, watched=is_configured(environ))
         supervisor = Supervisor(args.command, inside, sidecar)
-        observer = _Observer(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
+        view = _BootView(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
         terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
-        gate = Gate(supervisor, terms, observer.look, observer.show)
+        gate = Gate(supervisor, terms, view.look, view.show)
         try:
             gate.run()
         except CommandError as error:
@@ -63,13 +63,13 @@ def pass_through(args: argparse.Namespace) -> int:
         elif supervisor.unread:
             stack.pop_all()
             say_unread(directory)
-    groups = observer.answer.groups if observer.answer is not None else []
+    groups = view.answer.groups if view.answer is not None else []
     for path in args.report:
         report.write(path, args.command, gate.outcome, groups)
     return gate.outcome.exit_code
 
 
-class _Observer:
+class _BootView:
     """Looks at CMD for the gate, and shows what there is to see; a stall with its tasks."""
 
     def __init__(self, directory: str, settings: Settings, drawing: Drawing) -> None:

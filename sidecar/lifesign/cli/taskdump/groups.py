@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Iterator, Sequence
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
-from lifesign.cli.taskdump.lines import INDENT, Hanging, uncut
 from lifesign.cli.taskdump.words import (
     TEXT_CHARACTERS,
     Links,
@@ -28,6 +28,12 @@ from lifesign.wire.records import Frame, TaskGroup
 NAMES_MAX = 5
 EDGES_MAX = 10
 FRAMES_MAX = 50
+_INDENT = " " * 4
+
+
+def hanging(text: Text) -> Padding:
+    """An indented text; where it is folded at the edge its further lines are indented too."""
+    return Padding.indent(text, len(_INDENT))
 
 
 def listing(groups: Sequence[TaskGroup], source: Source) -> Iterator[RenderableType]:
@@ -35,15 +41,15 @@ def listing(groups: Sequence[TaskGroup], source: Source) -> Iterator[RenderableT
     links = Links(groups)
     for group in groups:
         yield Text()
-        yield Text.assemble((f"#{number(group['index'])} ".ljust(len(INDENT)), "dim"), (title(group), "bold cyan"))
+        yield Text.assemble((f"#{number(group['index'])} ".ljust(len(_INDENT)), "dim"), (title(group), "bold cyan"))
         if group["names"]:
-            yield Hanging(Text(names(group, NAMES_MAX)))
-        yield Hanging(Text(", ".join(filter(None, (state(group), age(group)))), "yellow"))
-        yield from map(Hanging, _relations(group, links))
-        yield from _stack(group["stack"], source, INDENT)
+            yield hanging(Text(names(group, NAMES_MAX)))
+        yield hanging(Text(", ".join(filter(None, (state(group), age(group)))), "yellow"))
+        yield from map(hanging, _relations(group, links))
+        yield from _stack(group["stack"], source, _INDENT)
         if group["origin"]:
-            yield Text(f"{INDENT}created at")
-            yield from _stack(distinct(group["origin"]), source, INDENT + "  ")
+            yield Text(f"{_INDENT}created at")
+            yield from _stack(distinct(group["origin"]), source, _INDENT + "  ")
 
 
 def _relations(group: TaskGroup, links: Links) -> Iterator[Text]:
@@ -82,9 +88,14 @@ def _stack(stack: Sequence[Frame], source: Source, indent: str) -> Iterator[Text
             yield Text(indent + function, "dim")
             continue
         file = cut(frame["file"], TEXT_CHARACTERS, keep_end=True)
-        line = Text.assemble(f'{indent}File "{file}", line {number(frame["line"])}, in ', (function, style or "green"))
-        line.stylize(style)
-        yield uncut(line)
+        yield _uncut(f'{indent}File "{file}", line {number(frame["line"])}, in ', style).append(
+            function, style or "green"
+        )
         text = source(frame["file"], frame["line"])
         if text is not None:
-            yield uncut(Text(f"{indent}  {cut(text, TEXT_CHARACTERS)}", style))
+            yield _uncut(f"{indent}  {cut(text, TEXT_CHARACTERS)}", style)
+
+
+def _uncut(text: str, style: str) -> Text:
+    """A line as it is, however long: a path in two pieces opens nowhere."""
+    return Text(no_wrap=True, overflow="ignore").append(text, style)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterator, Sequence
 
 from rich.text import Text
+from rich.tree import Tree
 
 from lifesign.cli.taskdump.words import (
     NAME_CHARACTERS,
@@ -26,58 +27,42 @@ DEPTH_MAX = 16  # deeper groups stand at the left margin again, or the guides wo
 CHILDREN_MAX = 50
 
 
-class Guides(NamedTuple):
-    """What the branches are drawn with."""
-
-    child: str
-    last: str
-    past_child: str
-    past_last: str
-
-
-UNICODE = Guides("├─ ", "└─ ", "│  ", "   ")
-ASCII = Guides("|- ", "`- ", "|  ", "   ")
-
-
-class _Tree:
-    def __init__(self, dump: TaskDump, groups: Sequence[TaskGroup], guides: Guides) -> None:
+class _Branches:
+    def __init__(self, dump: TaskDump, groups: Sequence[TaskGroup]) -> None:
         self._links = Links(groups)
         self._cycles = [set(cycle) for cycle in dump["cycles"]]
-        self._guides = guides
         self._shown: set[int] = set()
         self._path: list[int] = []
 
-    def lines(self) -> Iterator[Text]:
+    def grow(self) -> Iterator[Tree]:
         roots = [index for index in self._links.groups if not self._awaiters(index)]
         # After them what hangs on no root, in a ring, or hangs too deep.
         for index in (*roots, *self._links.groups):
             if index not in self._shown:
-                yield self._node(index)
-                yield from self._below(index, "")
+                tree = Tree(self._node(index), guide_style="dim")
+                self._below(index, tree)
+                yield tree
 
     def _awaiters(self, index: int) -> set[int]:
         return self._links.awaited_by[index].keys() - {index}
 
-    def _below(self, index: int, indent: str) -> Iterator[Text]:
+    def _below(self, index: int, tree: Tree) -> None:
         self._path.append(index)
         children = sorted(self._links.awaits[index].items())
-        for place, (child, count) in enumerate(children[:CHILDREN_MAX]):
-            is_last = place == len(children) - 1
-            guide = (indent + (self._guides.last if is_last else self._guides.child), "dim")
+        for child, count in children[:CHILDREN_MAX]:
             if child in self._links.groups and child not in self._shown and len(self._path) < DEPTH_MAX:
-                yield Text.assemble(guide, self._node(child, count))
-                yield from self._below(child, indent + (self._guides.past_last if is_last else self._guides.past_child))
+                self._below(child, tree.add(self._node(child, count)))
             else:
-                yield Text.assemble(guide, self._reference(child))
+                tree.add(self._reference(child))
         if len(children) > CHILDREN_MAX:
-            yield Text(f"{indent}{self._guides.last}and {counted(len(children) - CHILDREN_MAX, 'more group')}", "dim")
+            tree.add(_line(f"and {counted(len(children) - CHILDREN_MAX, 'more group')}", "dim"))
         self._path.pop()
 
     def _node(self, index: int, count: int | None = None) -> Text:
         self._shown.add(index)
         group = self._links.groups[index]
         sample = names(group, 2 if group["count"] == 2 else 1)
-        line = Text.assemble((f"#{number(index)} ", "dim"), (title(group), "bold cyan"), f" [{sample}]  ")
+        line = _line(f"#{number(index)} ", "dim").append(title(group), "bold cyan").append(f" [{sample}]  ")
         line.append(state(group), "yellow")
         often = "" if count is None else times(count, group["count"])
         if often:
@@ -93,10 +78,10 @@ class _Tree:
     def _reference(self, index: int) -> Text:
         text = f"... {self._links.named(index)}"
         if index in self._path and self._is_deadlock(self._path[self._path.index(index) :]):
-            return Text(f"{text}, deadlock", "bold red")
+            return _line(f"{text}, deadlock", "bold red")
         if index not in self._links.groups:
-            return Text(text, "dim")
-        return Text(f"{text}, {'above' if index in self._shown else 'below'}", "dim")
+            return _line(text, "dim")
+        return _line(f"{text}, {'above' if index in self._shown else 'below'}", "dim")
 
     def _is_deadlock(self, ring: list[int]) -> bool:
         """Whether tasks of these groups are known to wait for each other.
@@ -107,6 +92,11 @@ class _Tree:
         return any(all(not cycle.isdisjoint(some) for some in samples) for cycle in self._cycles)
 
 
-def tree(dump: TaskDump, groups: Sequence[TaskGroup], guides: Guides) -> Iterator[Text]:
+def trees(dump: TaskDump, groups: Sequence[TaskGroup]) -> Iterator[Tree]:
     """A line a group, and one for each further way to reach it."""
-    return _Tree(dump, groups, guides).lines()
+    return _Branches(dump, groups).grow()
+
+
+def _line(text: str, style: str) -> Text:
+    """A text that is cut at the edge: folded, it would break the guides."""
+    return Text(no_wrap=True, overflow="ellipsis").append(text, style)

@@ -8,9 +8,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from lifesign.cli.query.request import Answer
-from lifesign.cli.taskdump.groups import listing
-from lifesign.cli.taskdump.lines import Hanging, OneLine
-from lifesign.cli.taskdump.tree import Guides, tree
+from lifesign.cli.taskdump.groups import hanging, listing
+from lifesign.cli.taskdump.tree import trees
 from lifesign.cli.taskdump.words import NAME_CHARACTERS, TEXT_CHARACTERS, counted, cut, number, rings
 from lifesign.watch.emit.dumps import finished_line
 from lifesign.watch.sources import Source
@@ -22,10 +21,9 @@ def render(pid: int, answer: Answer, source: Source) -> Group:
     return Group(*_head(pid, answer.dump), *listing(answer.groups, source), *_foot(answer), *_finished(answer.dump))
 
 
-def render_tree(pid: int, answer: Answer, guides: Guides) -> Group:
+def render_tree(pid: int, answer: Answer) -> Group:
     """The await tree, a line a group."""
-    lines = map(OneLine, tree(answer.dump, answer.groups, guides))
-    return Group(*_head(pid, answer.dump), Text(), *lines, *_foot(answer))
+    return Group(*_head(pid, answer.dump), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
 
 
 def _head(pid: int, dump: TaskDump) -> Iterator[RenderableType]:
@@ -53,4 +51,4 @@ def _finished(dump: TaskDump) -> Iterator[RenderableType]:
         yield Text("\nfinished lately", "bold")
     for kind in dump["finished"]:
         style = "red" if kind["outcome"].startswith("raised ") else ""
-        yield Hanging(Text(cut(finished_line(kind), 2 * TEXT_CHARACTERS), style))
+        yield hanging(Text(cut(finished_line(kind), 2 * TEXT_CHARACTERS), style))

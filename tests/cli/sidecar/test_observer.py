@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 import pytest
 
-from lifesign.cli.sidecar import sidecar as observer_module
+from lifesign.cli.sidecar import observer as observer_module
 from lifesign.cli.sidecar.deadline import Deadline
-from lifesign.cli.sidecar.sidecar import Observer
+from lifesign.cli.sidecar.observer import Observer
 from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
