@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli.output.terminal import console
-from lifesign.cli.status import duration, render, to_json
+from lifesign.cli.output.terminal import console, duration
+from lifesign.cli.status import render, to_json
 from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
 from support.mainprocess import Main
 

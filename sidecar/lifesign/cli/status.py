@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Sequence
 
 from lifesign.cli.options import arguments
-from lifesign.cli.output.terminal import console, print_json, printable
+from lifesign.cli.output.terminal import console, duration, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.errors import EXIT_OK, NotWatchedError
 
@@ -135,17 +135,3 @@ def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 def _reached(snapshot: Snapshot) -> str:
     return f", at checkpoint {snapshot.checkpoints[-1].name}" if snapshot.checkpoints else ""
-
-
-def duration(seconds: float) -> str:
-    """``0.3s``, ``42s``, ``3m 20s``, ``5h 03m``, ``2d 04h``."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    if whole < 86400:
-        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"

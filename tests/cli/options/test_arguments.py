@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lifesign.cli.options import arguments
+from lifesign.cli.options import arguments, config_file
 from lifesign.errors import SettingError
 from lifesign.settings import TABLE, Settings
 
@@ -28,7 +28,7 @@ def test_the_file_gives_texts_numbers_and_truths(tmp_path: Path) -> None:
     config = tmp_path / "lifesign.toml"
     config.write_text('heartbeat_timeout = 4\nboot_timeout = 1.5\nevents = "order=30s"\nlog_level = true\n')
 
-    assert arguments.read_config(str(config)) == {
+    assert config_file.read(str(config)) == {
         "heartbeat_timeout": "4",
         "boot_timeout": "1.5",
         "events": "order=30s",
@@ -39,8 +39,8 @@ def test_the_file_gives_texts_numbers_and_truths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what", "hint"),
     [
-        ("heartbeat-timeot = 4", "heartbeat-timeot is no setting", "heartbeat_timeout"),
-        ("xyzzy = 4", "xyzzy is no setting", "lifesign doctor"),
+        ("heartbeat-timeot = 4", "unknown setting heartbeat-timeot", "heartbeat_timeout"),
+        ("xyzzy = 4", "unknown setting xyzzy", "lifesign doctor"),
         ("events = [1]", "events wants a text or a number", "events = "),
         ("= nonsense", "is not TOML", "heartbeat_timeout = "),
     ],
@@ -50,7 +50,7 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, content: str, what: str,
     config.write_text(content)
 
     with pytest.raises(SettingError, match=what) as raised:
-        arguments.read_config(str(config))
+        config_file.read(str(config))
 
     assert hint in raised.value.hint
 

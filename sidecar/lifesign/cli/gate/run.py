@@ -14,7 +14,8 @@ from lifesign.cli.gate.verdict import STALLED, Outcome
 from lifesign.cli.gate.view import Drawing
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, say
-from lifesign.cli.query.request import Answer, ask, choose
+from lifesign.cli.query.request import Answer, ask
+from lifesign.cli.query.target import choose
 from lifesign.cli.supervise import rundirectory
 from lifesign.cli.supervise.environment import environments
 from lifesign.cli.supervise.launch import beside, say_unread

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import sys
-from typing import Any, Iterable, Mapping, NamedTuple
+from typing import Iterable, Mapping, NamedTuple
 
 from lifesign import settings
-from lifesign.cli.options import dry_run
-from lifesign.errors import MissingExtraError, SettingError
-
-CONFIG_VARIABLE = "LIFESIGN_CONFIG"
+from lifesign.cli.options import config_file, dry_run
 
 
 class Given(NamedTuple):
@@ -42,7 +37,7 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
     """Adds ``--config`` and a flag for each of the settings `names`."""
     group = parser.add_argument_group("settings")
     group.add_argument(
-        "--config", metavar="FILE", help=f"settings in TOML, one `name = value` a line [{CONFIG_VARIABLE}]"
+        "--config", metavar="FILE", help=f"settings in TOML, one `name = value` a line [{config_file.VARIABLE}]"
     )
     for setting in (settings.BY_NAME[name] for name in names):
         default = f"; default {setting.default}" if setting.default else ""
@@ -71,46 +66,10 @@ def given(args: argparse.Namespace, environ: Mapping[str, str]) -> Given:
         SettingError: the file cannot be read, or says something that is no setting.
         MissingExtraError: this Python cannot read TOML.
     """
-    path = args.config or environ.get(CONFIG_VARIABLE)
-    return Given(flags(args), read_config(path) if path else {})
+    path = args.config or environ.get(config_file.VARIABLE)
+    return Given(flags(args), config_file.read(path) if path else {})
 
 
 def flags(args: argparse.Namespace) -> dict[str, str | None]:
     """The setting flags alone."""
     return dry_run.expanded({name: getattr(args, name, None) for name in settings.BY_NAME})
-
-
-def read_config(path: str) -> dict[str, str]:
-    """A configuration file's settings by name, as text; raises like `given`."""
-    parsed = _parse_toml(path)
-    return {name: _as_text(path, name, value) for name, value in parsed.items()}
-
-
-def _parse_toml(path: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ModuleNotFoundError:
-            raise MissingExtraError(f"{path}: this Python cannot read TOML", "pip install tomli") from None
-    try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise SettingError(f"{path} cannot be read: {error.strerror}", f"--config FILE or {CONFIG_VARIABLE}") from None
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise SettingError(f"{path} is not TOML: {error}", 'lines such as heartbeat_timeout = "3s"') from None
-
-
-def _as_text(path: str, name: str, value: Any) -> str:
-    if name not in settings.BY_NAME:
-        close = difflib.get_close_matches(name.replace("-", "_"), settings.BY_NAME, n=1)
-        raise SettingError(f"{path}: {name} is no setting", close[0] if close else "lifesign doctor lists them all")
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ",".join(value)
-    raise SettingError(f"{path}: {name} wants a text or a number", f'{name} = "..."')

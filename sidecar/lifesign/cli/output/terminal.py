@@ -24,6 +24,20 @@ def printable(text: str) -> str:
     )
 
 
+def duration(seconds: float) -> str:
+    """``0.3s``, ``42s``, ``3m 20s``, ``5h 03m``, ``2d 04h``."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
 def say(text: str) -> None:
     """One line on standard error, in one write; a closed standard error is no error."""
     with contextlib.suppress(OSError):

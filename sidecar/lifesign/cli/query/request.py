@@ -6,33 +6,20 @@ import argparse
 import contextlib
 import os
 import time
-from functools import partial
 from typing import Callable, Iterator, NamedTuple, TypeVar
 
 from lifesign.cli.options import arguments
+from lifesign.cli.query.target import choose
 from lifesign.cli.supervise import rundirectory
-from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError, UsageError
-from lifesign.judge.rundir import RunDirectory
+from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
 from lifesign.watch import decode
 from lifesign.wire import layout
-from lifesign.wire.folder import Folder, PulseError
+from lifesign.wire.folder import PulseError
 from lifesign.wire.reader import PulseReader
 from lifesign.wire.records import PostconditionReport, TaskDump, TaskGroup
 
 T = TypeVar("T")
 _POLL = 0.05  # seconds
-
-
-class Process(NamedTuple):
-    """A living watched process and the reader of its pulse."""
-
-    pid: int
-    reader: PulseReader
-    folder: Folder
-
-    def close(self) -> None:
-        self.reader.close()
-        self.folder.close()
 
 
 class Answer(NamedTuple):
@@ -71,29 +58,6 @@ def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], 
     if answer is None:
         raise NotAnsweredError(f"process {process.pid} did not answer within {args.timeout:g} s", hint)
     return process.pid, answer
-
-
-def choose(directory: str, pid: int | None) -> Process:
-    """The living process `pid` of a run directory, or its only one.
-
-    Raises:
-        NotWatchedError: there is none.
-        UsageError: there are several to choose from.
-    """
-    with contextlib.closing(RunDirectory(directory)) as run:
-        looked = map(partial(_living, run), run.names())
-        living = [process for process in looked if process is not None]
-    chosen = [process for process in living if pid is None or process.pid == pid]
-    for process in living:
-        if process not in chosen or len(chosen) > 1:
-            process.close()
-    if len(chosen) == 1:
-        return chosen[0]
-    pids = ", ".join(str(process.pid) for process in living)
-    if chosen:
-        raise UsageError(f"there are {len(chosen)} watched processes in {directory}", f"name one of {pids}")
-    what = "no living process" if pid is None else f"no living process {pid}"
-    raise NotWatchedError(f"{what} is watched in {directory}", f"one of {pids}" if living else "lifesign status")
 
 
 def ask(reader: PulseReader, timeout: float) -> Answer | None:
@@ -136,14 +100,3 @@ def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[i
 def _end_of_ring(reader: PulseReader) -> tuple[int, int]:
     read = reader.ring()
     return read.position, read.sequence
-
-
-def _living(run: RunDirectory, key: str) -> Process | None:
-    with contextlib.ExitStack() as opened, contextlib.suppress(OSError, PulseError):
-        folder = run.open(key)
-        opened.callback(folder.close)
-        if folder.is_alive():
-            process = Process(int(key.partition("-")[0]), PulseReader(folder.descriptor), folder)
-            opened.pop_all()
-            return process
-    return None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, Sequence
 
-from lifesign.cli.output.terminal import printable
-from lifesign.cli.status import duration
+from lifesign.cli.output.terminal import duration, printable
 from lifesign.wire.records import Frame, TaskDump, TaskGroup
 
 NAME_CHARACTERS = 40
