@@ -28,11 +28,12 @@ def injected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_holds_only_what_the_main_process_needs(injected: Path) -> None:
-    assert {entry.name for entry in (injected / "lifesign").iterdir()} == {
-        "__init__.py", "checkspec.py", "errors.py", "probe.py", "py.typed", "semconv.py", "settings.py",
-        "agent", "judge", "wire", "__pycache__",
-    }  # fmt: skip
+def test_it_holds_no_room_of_the_sidecar_and_no_command(injected: Path) -> None:
+    entries = set((injected / "lifesign").iterdir())
+    assert {entry.name for entry in entries if entry.is_dir()} == {"agent", "judge", "wire", "__pycache__"}
+    names = {entry.name for entry in entries}
+    assert {"__init__.py", "probe.py", "py.typed", "settings.py"} <= names
+    assert "__main__.py" not in names
     assert os.listdir(injected) == ["lifesign"]
 
 
