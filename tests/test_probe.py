@@ -26,6 +26,17 @@ from support.mainprocess import report
 LOOKING = endpoints.SidecarHealth(0.1, 0.25)
 TIMEOUT = 30.0  # far from every age below, whatever the machine is busy with
 AGES_AGO = 1000.0
+CHECKPOINT = {
+    "kind": "checkpoint",
+    "id": "00f067aa0ba902b7",
+    "name": "broker",
+    "number": None,
+    "total": None,
+    "start": 3,
+    "end": None,
+    "error": None,
+    "synthetic": False,
+}
 
 
 def booted(service: Any, outcome: str = "complete") -> None:
@@ -43,6 +54,21 @@ def starting(service: Any, run: Path) -> None:
 def timed_out(service: Any, run: Path) -> None:
     booted(service, "timed_out")
     service.beat(phase=layout.BOOT_TIMED_OUT)
+
+
+def stuck_in_a_checkpoint(service: Any, run: Path) -> None:
+    service.pulse.boot.append(CHECKPOINT)
+    timed_out(service, run)
+
+
+def late_for_a_checkpoint(service: Any, run: Path) -> None:
+    stuck_in_a_checkpoint(service, run)
+    service.pulse.boot.append({**CHECKPOINT, "end": 7})
+
+
+def without_a_checkpoint(service: Any, run: Path) -> None:
+    service.pulse.boot.append({"kind": "boot_expects", "names": ["broker"]})
+    timed_out(service, run)
 
 
 def silent(service: Any, run: Path) -> None:
@@ -133,6 +159,9 @@ TABLE = [
     (healthy, True, True, True),
     (starting, True, False, False),
     (timed_out, True, True, False),
+    (stuck_in_a_checkpoint, True, False, False),
+    (late_for_a_checkpoint, True, True, False),
+    (without_a_checkpoint, True, False, False),
     (silent, True, False, True),
     (on_time, True, True, True),
     (blocked, False, False, True),
@@ -209,10 +238,7 @@ def test_the_exit_code_is_the_answer(
     ]
     assert capfd.readouterr().out == "ok\nok\nfailed\nok\n"
     assert ask("--ready", "--verbose", *options) == 1
-    assert capfd.readouterr().out == (
-        "[-] 4242-00000001 failed: healthy: the event loop beats, no event is promised; post-condition db fails: gone\n"
-        "failed\n"
-    )
+    assert capfd.readouterr().out == ("[-] 4242-00000001 failed: degraded: post-condition 'db' fails: gone\nfailed\n")
 
 
 def test_the_environment_says_where_and_a_slip_elsewhere_in_it_harms_nobody(

@@ -27,9 +27,10 @@ STATES = {
     "idle": (2, "#c8f2c2"),
     "starting": (3, "#5794f2"),
     "silent": (4, "#fade2a"),
-    "blocked": (5, "#ff9830"),
-    "frozen": (6, "#b877d9"),
-    "dead": (7, "#f2495c"),
+    "degraded": (5, "#ffcb7d"),
+    "blocked": (6, "#ff9830"),
+    "frozen": (7, "#b877d9"),
+    "dead": (8, "#f2495c"),
 }
 
 

@@ -14,7 +14,7 @@ RULES = yaml.safe_load((ROOT / "collector-config" / "alerts.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 NAMES = {
     "HeartbeatMissed", "HeartbeatLost", "EventSilence", "BootFailed", "PostConditionFailed",
-    "ProcessDied", "TaskLeak", "EventLoopDelayHigh", "SidecarPipelineDown", "RecordsDropped",
+    "ProcessDied", "ProcessDegraded", "TaskLeak", "EventLoopDelayHigh", "SidecarPipelineDown", "RecordsDropped",
 }  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def name(alert: dict[str, Any]) -> str:
     return str(alert["alert"])
 
 
-def test_the_ten_alerts() -> None:
+def test_the_eleven_alerts() -> None:
     assert {name(alert) for alert in ALERTS} == NAMES
 
 

@@ -31,7 +31,7 @@ def test_zeros_before_anything_happened(resource: Resource, snapshot: Callable[.
     assert states.pop(named(lifesign__state="starting")) == 1
     assert states == {
         named(lifesign__state=state): 0
-        for state in ("healthy", "silent", "idle", "blocked", "frozen", "dead", "stopped")
+        for state in ("healthy", "silent", "degraded", "idle", "blocked", "frozen", "dead", "stopped")
     }
     assert values(data, "lifesign.boot.duration") == {}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import Circumstances, Ending, Reading, diagnose
 from lifesign.judge.kernel import Outside
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
@@ -73,7 +74,50 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("no loop for long", {"loops": (), "watchdog": watchdog(0.1, BOOTING)}, "idle", "runs no event loop"),
     ("no loop, boot timed out", {"loops": (), "watchdog": watchdog(0.1, TIMED_OUT)}, "idle", "runs no event loop"),
     ("loop ended", {"loops": (loop(50, ENDED),)}, "idle", "event loop has ended"),
-    ("boot failed but beats", {"watchdog": watchdog(0.1, FAILED)}, "healthy", ""),
+    (
+        "a critical check fails",
+        {"unmet": Unmet(1, (("db", "connection\nrefused"),))},
+        "degraded",
+        "post-condition 'db' fails: connection refused",
+    ),
+    ("critical checks fail that are not known by name", {"unmet": Unmet(2)}, "degraded", "2 critical post-conditions"),
+    (
+        "more checks fail than are listed",
+        {"unmet": Unmet(5, tuple((name, "no") for name in "abcde"))},
+        "degraded",
+        "'c' fails: no; 2 more failing",
+    ),
+    ("a check fails while booting", {"watchdog": watchdog(0.1, BOOTING), "unmet": Unmet(1)}, "starting", ""),
+    ("a check fails and an event is overdue", {"unmet": Unmet(1), "events": (event("order", 31, 30),)}, "silent", ""),
+    ("a check fails in a blocked service", {"unmet": Unmet(1), "loops": (loop(4.5),)}, "blocked", ""),
+    ("a check fails, and the loop has ended", {"unmet": Unmet(1), "loops": (loop(50, ENDED),)}, "idle", ""),
+    ("boot failed, its check still fails", {"watchdog": watchdog(0.1, FAILED), "unmet": Unmet(1)}, "degraded", ""),
+    ("boot failed, its check passed later", {"watchdog": watchdog(0.1, FAILED)}, "healthy", ""),
+    (
+        "boot timed out without a checkpoint",
+        {"watchdog": watchdog(0.1, TIMED_OUT), "unmet": Unmet(missing=("a", "b", "c", "d", "e"))},
+        "degraded",
+        "the boot timed out without the checkpoints 'a', 'b', 'c' and 2 more",
+    ),
+    (
+        "boot timed out in a checkpoint",
+        {"watchdog": watchdog(0.1, TIMED_OUT), "unmet": Unmet(open=("broker",))},
+        "degraded",
+        "the boot timed out in the checkpoint 'broker'",
+    ),
+    (
+        "boot timed out, no proof of life",
+        {"watchdog": watchdog(0.1, TIMED_OUT), "unmet": Unmet(waiting=True)},
+        "degraded",
+        "waiting for a proof of life",
+    ),
+    (
+        "boot timed out, an event came later",
+        {"watchdog": watchdog(0.1, TIMED_OUT), "unmet": Unmet(waiting=True), "events": (event("order", 5),)},
+        "healthy",
+        "",
+    ),
+    ("boot timed out, what it lacked came later", {"watchdog": watchdog(0.1, TIMED_OUT)}, "healthy", ""),
     (
         "event overdue",
         {"events": (event("order", 31, 30),)},

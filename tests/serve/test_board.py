@@ -46,12 +46,13 @@ def test_every_state_has_a_place_in_the_order() -> None:
 
 def test_the_ill_come_first_and_the_ended_last() -> None:
     board = Board()
-    listed = ["healthy", "dead", "blocked", "starting", "silent", "frozen", "stopped", "idle"]
+    listed = ["healthy", "dead", "blocked", "starting", "silent", "frozen", "degraded", "stopped", "idle"]
     board.update([snapshot(f"{number}-a", state) for number, state in enumerate(listed, 1)])
     assert [view.process.state for view in board.state().processes] == [
         "frozen",
         "blocked",
         "silent",
+        "degraded",
         "starting",
         "idle",
         "healthy",

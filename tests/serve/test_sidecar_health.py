@@ -27,6 +27,7 @@ LOOKING = SidecarHealth(0.2, 0.25)
         ("healthy", "timed_out", True, True, False),
         ("healthy", "failed", True, True, False),
         ("silent", "complete", True, False, True),
+        ("degraded", "complete", True, False, True),
         ("silent", "timed_out", True, False, False),
         ("idle", "complete", True, True, True),
         ("blocked", "complete", False, False, True),

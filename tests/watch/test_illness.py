@@ -14,6 +14,7 @@ from lifesign.watch import process
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
 from support.made.told import DRY_RUN, events, names
+from support.mainprocess import report
 
 
 async def test_blocked_then_well_again_is_one_record_in_and_one_span_out(
@@ -197,3 +198,38 @@ def test_what_the_supervisor_wrote(run: Path, content: str, ending: tuple[Any, .
     directory = RunDirectory(str(run))
     assert directory.ending(4242) == ending
     directory.close()
+
+
+async def test_a_failing_critical_check_degrades_the_service_until_it_passes(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    await watching.look()
+    service.pulse.ring.append(report(reason="no route\nto host"))
+    service.beat(failing=1)
+    entered = [log for log in await watching.look() if isinstance(log, Log) and "degraded" in log.event]
+    assert [(log.event, log.severity, log.body, log.attributes) for log in entered] == [
+        (
+            "lifesign.process.degraded",
+            17,
+            "post-condition 'db' fails: no route to host",
+            {"lifesign.state": "degraded"},
+        )
+    ]
+    assert (watching.snapshots[0].state, watching.snapshots[0].expected) == ("degraded", True)
+    service.pulse.ring.append(report(passed=True, reason=""))
+    service.beat(failing=0)
+    assert "lifesign.process.degraded" not in events(await watching.look())
+    assert watching.snapshots[0].state == "healthy"
+
+
+async def test_the_checks_that_fail_are_known_to_a_next_life_of_the_sidecar(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, first = main(), sidecar()
+    service.pulse.ring.append(report())
+    service.beat(failing=1)
+    await first.look()
+    second = sidecar()
+    assert "lifesign.process.degraded" not in events(await second.look()), "it was reported before"
+    assert second.snapshots[0].why == "post-condition 'db' fails: gone"

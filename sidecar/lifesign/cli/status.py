@@ -22,6 +22,7 @@ _STYLES = {
     "starting": "cyan",
     "healthy": "green",
     "silent": "yellow",
+    "degraded": "yellow",
     "idle": "dim",
     "blocked": "bold red",
     "frozen": "bold red",
@@ -134,4 +135,5 @@ def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def _reached(snapshot: Snapshot) -> str:
-    return f", at checkpoint {snapshot.checkpoints[-1].name}" if snapshot.checkpoints else ""
+    at = snapshot.stopped_at()
+    return f", at checkpoint {at.name}" if at is not None else ""

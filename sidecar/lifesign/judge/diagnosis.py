@@ -6,6 +6,7 @@ lock        loop beat   watchdog      more                                      
 held        none yet    fresh         before the first event, in time            starting
 held        fresh       fresh         nothing promised is overdue                healthy
 held        fresh       fresh         a promised event is overdue                silent
+held        fresh       fresh         what the service calls necessary fails     degraded
 held        ended       fresh         the process goes on without a loop         idle
 held        stale       fresh         Python runs, the loop does not             blocked
 held        stale       stale         no Python runs                             frozen
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lifesign.judge import states
+from lifesign.judge.degraded import Unmet, degraded
 from lifesign.judge.kernel import Outside
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
@@ -87,6 +89,7 @@ class Reading(NamedTuple):
     ending: Ending = Ending()
     circumstances: Circumstances | None = None
     told: str | None = None
+    unmet: Unmet = Unmet()
 
 
 class Verdict(NamedTuple):
@@ -124,6 +127,9 @@ def diagnose(reading: Reading) -> Verdict:
     overdue = _overdue(reading, phase)
     if overdue is not None:
         return overdue
+    failed = degraded(reading.unmet, phase, reading.events)
+    if failed is not None:
+        return Verdict(states.DEGRADED, failed)
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
 
 

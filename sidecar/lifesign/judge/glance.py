@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Sequence
 
+from lifesign.judge.degraded import Unmet, unmet
 from lifesign.judge.diagnosis import Circumstances, Reading, diagnose
 from lifesign.judge.health import Facts
 from lifesign.judge.kernel import Kernel
@@ -50,6 +51,9 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
     alive = folder.is_alive()  # first: what is read afterwards of a dead process is complete
     vitals = reader.vitals()
     now = time.monotonic_ns()
+    failing = vitals.watchdog.failing if vitals.watchdog else 0
+    reasons = _reasons(reader.ring()) if failing else ()
+    boot = [_object(record.payload) for record in reader.boot().records]
     reading = Reading(
         now=now,
         watching_since=0,
@@ -63,10 +67,10 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
         tombstone=None if alive else _tombstone(reader.tombstone()),
         ending=directory.ending(pid),
         circumstances=_circumstances(vitals, folder.life, now, timeout) if alive else None,
+        unmet=_unmet(boot, failing, reasons),
     )
     state, why = diagnose(reading)
-    failing = vitals.watchdog.failing if vitals.watchdog else 0
-    return Facts(key, state, why, alive, _boot(reader.boot()), failing, _reasons(reader.ring()) if failing else ())
+    return Facts(key, state, why, alive, _outcome(boot), failing, reasons)
 
 
 def _circumstances(vitals: Vitals, life: int, now: int, timeout: int) -> Circumstances | None:
@@ -75,8 +79,14 @@ def _circumstances(vitals: Vitals, life: int, now: int, timeout: int) -> Circums
     return Circumstances(Kernel(life).look(now))
 
 
-def _boot(lane: LaneRead) -> str:
-    for record in map(_object, (record.payload for record in lane.records if b"boot_ended" in record.payload)):
+def _unmet(boot: Sequence[dict[str, Any]], failing: int, reasons: Sequence[tuple[str, str]]) -> Unmet:
+    names = next((record.get("names") for record in boot if record.get("kind") == "boot_expects"), None)
+    newest = {str(record.get("id")): record for record in boot if record.get("kind") == "checkpoint"}
+    return unmet(names if isinstance(names, list) else (), newest.values(), failing, reasons)
+
+
+def _outcome(boot: Sequence[dict[str, Any]]) -> str:
+    for record in boot:
         if record.get("kind") == "boot_ended" and record.get("outcome") in _OUTCOMES:
             return str(record["outcome"])
     return "starting"

@@ -12,7 +12,7 @@ from typing import NamedTuple, Sequence
 from lifesign.judge import states
 
 _KILLS = (states.BLOCKED, states.FROZEN, states.DEAD)
-_NOT_READY = (*_KILLS, states.STARTING, states.SILENT, states.STOPPED)
+_NOT_READY = (*_KILLS, states.STARTING, states.SILENT, states.DEGRADED, states.STOPPED)
 
 
 class Verdict(NamedTuple):
@@ -41,7 +41,7 @@ def livez(processes: Sequence[Facts]) -> Verdict:
 
 
 def readyz(processes: Sequence[Facts]) -> Verdict:
-    """Fails as `livez`, while starting or silent, after the end, and while a critical post-condition fails."""
+    """Fails as `livez`, while starting, silent or degraded, after the end, or if a critical post-condition fails."""
     judged = [(one, one.state not in _NOT_READY and not one.failing) for one in _current(processes)]
     return _verdict(judged, nothing_is_ok=False)
 
@@ -71,9 +71,10 @@ def _verdict(judged: Sequence[tuple[Facts, bool]], *, nothing_is_ok: bool) -> Ve
 
 def _why(one: Facts) -> str:
     parts = [f"{one.state}: {one.why}" if one.why else one.state]
-    if one.boot != "complete":
+    degraded = one.state == states.DEGRADED  # then `why` names what is missing
+    if one.boot != "complete" and not (degraded and one.boot == "timed_out"):
         parts.append(f"boot {one.boot.replace('_', ' ')}")
-    if one.failing:
+    if one.failing and not degraded:
         parts += [f"post-condition {name} fails: {reason}" for name, reason in one.reasons]
         if not one.reasons:  # the ring went on since they were told of
             parts.append(f"critical post-conditions that fail: {one.failing}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 STARTING = "starting"
 HEALTHY = "healthy"
 SILENT = "silent"
+DEGRADED = "degraded"
 IDLE = "idle"
 BLOCKED = "blocked"
 FROZEN = "frozen"
 DEAD = "dead"
 STOPPED = "stopped"
 
-STATES = (STARTING, HEALTHY, SILENT, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
+STATES = (STARTING, HEALTHY, SILENT, DEGRADED, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
 ENDED = (DEAD, STOPPED)
 
 # The main process says all but the last: there it was gone before it said anything else.

@@ -23,13 +23,14 @@ _ORDER = (
     states.FROZEN,
     states.BLOCKED,
     states.SILENT,
+    states.DEGRADED,
     states.STARTING,
     states.IDLE,
     states.HEALTHY,
     states.DEAD,
     states.STOPPED,
 )
-_BEATING = (states.HEALTHY, states.SILENT, states.BLOCKED, states.FROZEN)
+_BEATING = (states.HEALTHY, states.SILENT, states.DEGRADED, states.BLOCKED, states.FROZEN)
 
 
 class StripBar(msgspec.Struct, frozen=True, array_like=True):

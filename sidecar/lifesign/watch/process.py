@@ -129,6 +129,9 @@ class WatchedProcess:
         alive = self._folder.is_alive()  # first: what is read afterwards of a dead process is complete
         vitals = self._reader.vitals()
         wall, mono = time.time_ns(), time.monotonic_ns()
+        before = self._boot_lane.position, self._ring_lane.position
+        self._read_boot()
+        from_ring = self._ring.signals(wall) if read else []
         started, timeout = self.identity["started_mono_ns"], int(self._settings.heartbeat_timeout * 1e9)
         reading = Reading(
             now=mono,
@@ -145,13 +148,12 @@ class WatchedProcess:
             ending=self._ending(mono),
             circumstances=self._witness.look(alive, vitals, started, timeout, mono, wall),
             told=self._transitions.state,
+            unmet=self._boot.unmet(vitals.watchdog.failing if vitals.watchdog else 0, self._ring.failing()),
         )
         verdict = self._thawed(diagnose(reading))
         if not alive and reading.ending.awaited and self._wait_for_the_supervisor(mono):
             alive, verdict = True, Verdict(self._transitions.state or states.STARTING, "it ended a moment ago")
-        before = self._boot_lane.position, self._ring_lane.position
-        made = self._read_boot(None if alive else verdict.why, wall)
-        made += self._ring.signals(wall) if read else []
+        made = [*self._boot.signals(None if alive else verdict.why, wall), *from_ring]
         self.drained = read and before == (self._boot_lane.position, self._ring_lane.position)
         made += self._report_dropped(wall)
         began = _began(verdict, reading, wall)
@@ -201,11 +203,10 @@ class WatchedProcess:
         self._gone_since = self._gone_since or now
         return now - self._gone_since < _SUPERVISOR_NS
 
-    def _read_boot(self, died: str | None, wall: int) -> list[Signal]:
+    def _read_boot(self) -> None:
         for sequence, record in self._boot_lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
                 self._boot.add(record, told=sequence < self._boot_told)
-        return self._boot.signals(died, wall)
 
     def _ask_for_dumps(self, verdict: Verdict, reading: Reading) -> None:
         tasks = reading.watchdog.tasks if reading.watchdog else 0

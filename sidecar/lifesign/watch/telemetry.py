@@ -10,8 +10,12 @@ from typing import Union
 
 import msgspec
 
+from lifesign import semconv
+
 Value = Union[str, bool, int, float, list[str]]
 Attributes = dict[str, Value]
+
+_OUTCOMES = (semconv.CHECKPOINT_TIMED_OUT, semconv.CHECKPOINT_COMPLETE)  # checkpoints that say how a boot ended
 
 SEVERITY_INFO = 9  # numbers of the OpenTelemetry log data model
 SEVERITY_WARN = 13
@@ -137,3 +141,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     new_delays: tuple[float, ...] = ()
     synthetic_postconditions: tuple[PostconditionReading, ...] = ()  # those that ran as synthetic work
     dry_run: DryRunReading | None = None
+
+    def stopped_at(self) -> CheckpointReading | None:
+        """The checkpoint where a boot that did not complete stands: the one under way, else the last one reached."""
+        own = [one for one in self.checkpoints if one.name not in _OUTCOMES]
+        return next((one for one in reversed(own) if one.end is None), own[-1] if own else None)

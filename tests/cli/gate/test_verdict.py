@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.cli.gate.verdict import GRACE, Seen, judge, last_reached
+from lifesign.cli.gate.verdict import GRACE, Seen, judge
 from lifesign.watch.telemetry import EventReading, PostconditionReading
 from support.made.seen import checkpoint, snapshot
 
@@ -102,5 +102,5 @@ def test_a_gate_that_waited_in_vain_says_how_to_promise() -> None:
     ],
 )
 def test_where_a_boot_stands(checkpoints: tuple[Any, ...], name: str | None) -> None:
-    reached = last_reached(snapshot(checkpoints=checkpoints))
+    reached = snapshot(checkpoints=checkpoints).stopped_at()
     assert (reached.name if reached is not None else None) == name

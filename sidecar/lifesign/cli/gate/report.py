@@ -8,7 +8,7 @@ from typing import Any, Sequence
 from xml.etree import ElementTree
 
 from lifesign import semconv
-from lifesign.cli.gate.verdict import ALIVE, STALLED, Outcome, last_reached
+from lifesign.cli.gate.verdict import ALIVE, STALLED, Outcome
 from lifesign.cli.output.terminal import printable
 from lifesign.errors import LifesignError, UsageError
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
@@ -47,7 +47,7 @@ def write(path: str, command: Sequence[str], outcome: Outcome, groups: Sequence[
 
 def _json(command: Sequence[str], outcome: Outcome, groups: Sequence[TaskGroup]) -> str:
     process = outcome.process
-    at = last_reached(process) if process is not None and process.boot != "complete" else None
+    at = process.stopped_at() if process is not None and process.boot != "complete" else None
     content: dict[str, Any] = {
         "verdict": outcome.verdict,
         "exit_code": outcome.exit_code,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
-from lifesign import semconv
 from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_SIGNAL_BASE, EXIT_STALLED
 from lifesign.judge import states
-from lifesign.watch.telemetry import CheckpointReading, Snapshot
+from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.runfile import signal_name
 
-_LAST_WORDS = (semconv.CHECKPOINT_TIMED_OUT, semconv.CHECKPOINT_COMPLETE)  # how a boot ended, not where it was
 _STILL = 1.0  # seconds without a beat that are worth a word, whatever the heartbeat timeout
 GRACE = 1.0  # seconds after the timeout in which the main process may say itself that it stalled
 
@@ -64,12 +62,6 @@ def judge(seen: Seen) -> Outcome | None:
     return _late(seen)
 
 
-def last_reached(process: Snapshot) -> CheckpointReading | None:
-    """The checkpoint where a boot that did not complete stands: the one under way, else the last one reached."""
-    own = [one for one in process.checkpoints if one.name not in _LAST_WORDS]
-    return next((one for one in reversed(own) if one.end is None), own[-1] if own else None)
-
-
 def _died(process: Snapshot) -> str:
     when = "after its boot" if process.boot == "complete" else "before it was alive"
     return f"it died {when}: {process.why}"
@@ -117,7 +109,7 @@ def _late(seen: Seen) -> Outcome | None:
 
 
 def _state(process: Snapshot) -> str:
-    if process.state not in (states.STARTING, states.HEALTHY, states.SILENT):
+    if process.state not in (states.STARTING, states.HEALTHY, states.SILENT, states.DEGRADED):
         return f"{process.state}: {process.why}"
     if process.beat_age > _STILL:
         return f"the event loop has not turned for {process.beat_age:.1f} s"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lifesign.cli.gate.verdict import ALIVE, FAILED, INTERRUPTED, STALLED, Outcome, last_reached
+from lifesign.cli.gate.verdict import ALIVE, FAILED, INTERRUPTED, STALLED, Outcome
 from lifesign.cli.output.terminal import printable
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
 
@@ -56,7 +56,7 @@ class Drawing:
         process = outcome.process
         if process is not None and self._to.is_terminal:
             self._to.print(_waterfall(process))
-        at = None if process is None or process.boot == "complete" else last_reached(process)
+        at = None if process is None or process.boot == "complete" else process.stopped_at()
         where = f" at checkpoint {_number(at)} {at.name!r}".replace("  ", " ") if at is not None else ""
         self._line(f"{outcome.verdict}{where}: {outcome.why}", _STYLES[outcome.verdict])
         if process is not None and process.boot_missing and process.boot != "timed_out":

@@ -5,7 +5,7 @@ import { element, list, setClass, setText } from "./dom.js";
 
 const RETRY_MS = 2000;
 const STALE_MS = 5000;
-const ORDER = ["frozen", "blocked", "dead", "silent", "starting", "healthy", "idle", "stopped"];
+const ORDER = ["frozen", "blocked", "dead", "silent", "degraded", "starting", "healthy", "idle", "stopped"];
 
 const find = (id) => document.getElementById(id);
 const announced = new Map(); // the last state of each process that was read out

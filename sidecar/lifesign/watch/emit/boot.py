@@ -7,7 +7,10 @@ word, or because the process is gone, and then the spans still open are closed a
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from lifesign import semconv
+from lifesign.judge.degraded import Unmet, unmet
 from lifesign.watch.decode import BootRecord
 from lifesign.watch.emit.translate import exception_attributes, first_line, synthetic_attributes
 from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, CheckpointReading, Log, Signal, Span
@@ -51,6 +54,10 @@ class BootView:
     def trace(self) -> str:
         """The id of the boot's trace."""
         return self._identity["trace"]
+
+    def unmet(self, failing: int, reasons: Sequence[tuple[str, str]]) -> Unmet:
+        """What the service requires and does not have; see `judge.degraded`."""
+        return unmet(self._expected, self._checkpoints.values(), failing, reasons)
 
     def missing(self) -> tuple[str, ...]:
         """The names of the expected checkpoints that have not been reached."""

@@ -57,6 +57,11 @@ class RingView:
                 self.dry_run = _dry_run(record)
         return made
 
+    def failing(self) -> list[tuple[str, str]]:
+        """Name and reason of each critical post-condition that failed when it last ran."""
+        known = (*self.postconditions.values(), *self.synthetic_postconditions.values())
+        return [(check.name, check.reason) for check in known if check.critical and not check.passed]
+
     def recall(self, read: LaneRead, told: int) -> None:
         """Takes in, without a word, what an earlier life of the sidecar told of: records before number `told`."""
         for sequence, payload in read.records:

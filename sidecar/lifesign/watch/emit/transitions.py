@@ -16,6 +16,7 @@ _ENTERED = {
     states.BLOCKED: (semconv.LOG_BLOCKED, SEVERITY_ERROR),
     states.FROZEN: (semconv.LOG_FROZEN, SEVERITY_ERROR),
     states.SILENT: (semconv.LOG_SILENCE, SEVERITY_ERROR),
+    states.DEGRADED: (semconv.LOG_DEGRADED, SEVERITY_ERROR),
     states.DEAD: (semconv.LOG_DIED, SEVERITY_FATAL),
     states.STOPPED: (semconv.LOG_STOPPED, SEVERITY_INFO),
 }
