@@ -82,13 +82,13 @@ async def test_what_the_writer_refused_is_told_once_over_restarts(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service = main()
-    service.pulse.ring.append({**DRY_RUN, "type": "x" * 40_000})
-    service.pulse.boot.append({**DRY_RUN, "type": "x" * 40_000})
+    service.pulse.ring.append({**DRY_RUN, "type": [0] * 40_000})
+    service.pulse.boot.append({**DRY_RUN, "type": [0] * 40_000})
     assert [count for _, count in dropped(await sidecar().look())] == [2]
     watching = sidecar()
     assert dropped(await watching.look()) == []
     assert watching.snapshots[0].dropped["ring"] == 2
-    service.pulse.ring.append({**DRY_RUN, "type": "x" * 40_000})
+    service.pulse.ring.append({**DRY_RUN, "type": [0] * 40_000})
     assert [count for _, count in dropped(await watching.look())] == [1]
 
 

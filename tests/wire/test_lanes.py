@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -80,7 +79,7 @@ def test_the_boot_lane_never_wraps(writer: PulseWriter, reader: PulseReader) -> 
 
 
 def test_a_record_that_is_too_long_is_refused_and_counted(writer: PulseWriter, reader: PulseReader) -> None:
-    assert not writer.ring.append({"n": 0, "x": "x" * layout.RECORD_BYTES_MAX})
+    assert not writer.ring.append({"n": 0, "x": [0] * layout.RECORD_BYTES_MAX})
     assert writer.ring.append({"n": 1})
     lane = reader.ring()
     assert numbers(lane) == [1]
@@ -145,10 +144,25 @@ def test_a_signal_handler_that_records_while_we_record_loses_nothing(writer: Pul
     assert numbers(reader.ring()) == [0, 1]
 
 
-def test_strings_of_any_kind_come_through(writer: PulseWriter, reader: PulseReader, tmp_path: Path) -> None:
-    text = "\ud800 \x00 \x1b[31m é 漢"
-    writer.ring.append({"text": text})
-    assert json.loads(reader.ring().records[0].payload)["text"] == text
+def test_a_record_with_long_texts_is_shortened_and_its_names_stay(writer: PulseWriter, reader: PulseReader) -> None:
+    stack = "outer frame, " * 5000 + "inner frame"
+    assert writer.ring.append({"n": 0, "name": "n" * 200, "reason": "漢" * 20_000, "stack": stack})
+    (record,) = reader.ring().records
+    assert len(record.payload) <= layout.RECORD_BYTES_MAX
+    assert json.loads(record.payload) == {"n": 0, "name": "n" * 200, "reason": "漢" * 1000, "stack": stack[-1000:]}
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1}, float("nan"), float("inf"), object()])
+def test_what_is_no_json_is_refused_and_counted(value: object, writer: PulseWriter, reader: PulseReader) -> None:
+    assert not writer.ring.append({"n": value})
+    assert writer.ring.append({"n": 1})
+    lane = reader.ring()
+    assert (numbers(lane), lane.refused) == ([1], 1)
+
+
+def test_strings_of_any_kind_come_through(writer: PulseWriter, reader: PulseReader) -> None:
+    writer.ring.append({"text": "\x00 \x1b[31m é 漢 \U0001f600"})
+    assert json.loads(reader.ring().records[0].payload)["text"] == "\x00 \x1b[31m é 漢 \U0001f600"
 
 
 def test_what_is_overwritten_while_it_is_read_is_missed_not_torn(

@@ -88,7 +88,20 @@ def test_a_long_name_is_cut_and_a_cut_letter_is_no_trouble(writer: PulseWriter, 
 
 def test_a_block_that_is_too_big_is_refused(writer: PulseWriter) -> None:
     with pytest.raises(ValueError, match="4080"):
-        writer.write_tombstone({"x": "x" * 5000})
+        writer.write_tombstone({"x": [0] * 5000})
+
+
+def test_a_long_name_or_none_is_one_event(writer: PulseWriter, reader: PulseReader) -> None:
+    for name in ("", "a" * 64 + "b", "a" * 64 + "c", "event", "a" * 64, "\ud800"):
+        writer.events.count(name)
+    assert [(event.name, event.real) for event in reader.vitals().events] == [("event", 2), ("a" * 64, 3), ("?", 1)]
+    assert writer.events.real() == 6
+
+
+def test_a_deadline_for_ever_hides_no_event(writer: PulseWriter, reader: PulseReader) -> None:
+    writer.events.promise("order", 1 << 80)
+    writer.events.count("order")
+    assert [(event.name, event.real) for event in reader.vitals().events] == [("order", 1)]
 
 
 def test_the_tombstone_is_none_until_it_is_whole(

@@ -7,7 +7,6 @@ aligned store each, where `struct.pack_into` would write zeros first for a reade
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import sys
@@ -18,8 +17,11 @@ from collections import deque
 from typing import Any, Mapping
 
 from lifesign.wire import layout
+from lifesign.wire.payload import encode
 
 _WORD = layout.WORD
+_DEADLINE_MAX_NS = (1 << 62) - 1  # what a reader believes
+_UNNAMED = b"event"  # an event without a name, which would read as a free place
 
 
 class PulseWriter:
@@ -69,7 +71,7 @@ class PulseWriter:
         self._bytes[0:8] = layout.MAGIC
 
     def _write_block(self, offset: int, content: Mapping[str, Any]) -> None:
-        payload = encode(content)
+        payload = encode(content, layout.BLOCK_SIZE - 2 * _WORD)
         if len(payload) > layout.BLOCK_SIZE - 2 * _WORD:
             raise ValueError(f"a block holds {layout.BLOCK_SIZE - 2 * _WORD} bytes, not {len(payload)}")
         start = offset + 2 * _WORD
@@ -131,7 +133,8 @@ class EventTable:
         self._bytes = content[layout.EVENTS_OFFSET : layout.EVENTS_OFFSET + layout.EVENTS * layout.EVENT_SIZE]
         self._words = self._bytes.cast("Q")
         self._lock = lock
-        self._places: dict[str, int] = {}
+        self._places: dict[str, int] = {}  # by the name as it is given
+        self._written: dict[bytes, int] = {}  # by the name as it is written: long ones may be the same then
         self.dry_run = False  # whether synthetic events stand in for real ones
         self.total = 0  # of all names and all that count as work, so that the first event is seen without a search
 
@@ -155,23 +158,25 @@ class EventTable:
     def real(self) -> int:
         """How many real events were counted, of all names."""
         with self._lock:
-            return sum(self._words[place] for place in self._places.values())
+            return sum(self._words[place] for place in self._written.values())
 
     def promise(self, name: str, deadline_ns: int) -> None:
         """Says that `name` is to come at least every `deadline_ns` nanoseconds."""
-        self._words[self._claim(name) + 4] = deadline_ns
+        self._words[self._claim(name) + 4] = min(deadline_ns, _DEADLINE_MAX_NS)
 
     def _claim(self, name: str) -> int:
+        raw = str(name).encode("utf-8", "replace")[: layout.EVENT_NAME_BYTES] or _UNNAMED
         with self._lock:
-            if len(self._places) >= layout.EVENTS - 1 and name not in self._places:
-                name = layout.EVENT_OVERFLOW  # endless new names must not grow our memory either
-            place = self._places.get(name)
+            if len(self._written) >= layout.EVENTS - 1 and raw not in self._written:
+                name, raw = layout.EVENT_OVERFLOW, layout.EVENT_OVERFLOW.encode()
+            place = self._written.get(raw)
             if place is None:
-                start = len(self._places) * layout.EVENT_SIZE
-                raw = name.encode("utf-8", "replace")[: layout.EVENT_NAME_BYTES]
+                start = len(self._written) * layout.EVENT_SIZE
                 self._bytes[start + _WORD : start + _WORD + len(raw)] = raw
                 self._words[start // _WORD] = len(raw)
-                place = self._places[name] = (start + _WORD + layout.EVENT_NAME_BYTES) // _WORD
+                place = self._written[raw] = (start + _WORD + layout.EVENT_NAME_BYTES) // _WORD
+            if len(self._places) < layout.EVENTS:  # endless new names must not grow our memory either
+                self._places[name] = place
             return place
 
     def release(self) -> None:
@@ -193,8 +198,14 @@ class LaneWriter:
         self._interrupting: deque[bytes] = deque()
 
     def append(self, record: Mapping[str, Any]) -> bool:
-        """Writes one record (JSON-ready); False when it was too long or the lane is full."""
-        payload = encode(record)
+        """Writes one record (JSON-ready); False, and counted, when it cannot be written or the lane is full.
+
+        One that is too long has its texts shortened.
+        """
+        try:
+            payload = encode(record)
+        except (TypeError, ValueError, RecursionError):
+            payload = b""
         with self._lock:
             if self._writing:  # a signal handler interrupted us in this very thread: after the one under way
                 self._interrupting.append(payload)
@@ -210,7 +221,7 @@ class LaneWriter:
 
     def _append(self, payload: bytes) -> bool:
         needed = layout.RECORD_HEADER + layout.padded(len(payload))
-        if len(payload) > layout.RECORD_BYTES_MAX or not self._make_room(needed):
+        if not payload or len(payload) > layout.RECORD_BYTES_MAX or not self._make_room(needed):
             self._refused += 1
             self._words[3] = self._refused
             return False
@@ -263,11 +274,6 @@ class LaneWriter:
     def release(self) -> None:
         self._words.release()
         self._bytes.release()
-
-
-def encode(content: Mapping[str, Any]) -> bytes:
-    """Compact JSON in ASCII: a lone surrogate from the user's strings cannot break it."""
-    return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
 def _allocate(descriptor: int, size: int) -> None:

@@ -18,7 +18,7 @@ from lifesign.cli.sidecar import observer as sidecar_process
 from lifesign.watch import decode
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records
-from lifesign.wire.writer import encode
+from lifesign.wire.payload import encode
 from support.fuzzing import hostile
 from support.made.boards import snapshot
 from support.made.dumps import piped

@@ -15,7 +15,8 @@ from random import Random
 from typing import Any, Callable
 
 from lifesign.wire import layout, records
-from lifesign.wire.writer import PulseWriter, encode
+from lifesign.wire.payload import encode
+from lifesign.wire.writer import PulseWriter
 from support import mainprocess
 
 RING = layout.RING_SIZE_MIN

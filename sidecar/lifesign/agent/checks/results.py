@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.agent.synthetic import is_synthetic
-from lifesign.wire import layout
-from lifesign.wire.writer import encode
 
 if TYPE_CHECKING:
     from lifesign.wire.records import PostconditionReport, PostconditionResult
@@ -63,8 +61,8 @@ def report(checks: Sequence[Postcondition], rows: Sequence[PostconditionResult |
 
 
 def record(report: Report, rows: Sequence[PostconditionResult], start: int, request: int) -> PostconditionReport:
-    """The report as the pulse has it, cut so that it fits."""
-    record: PostconditionReport = {
+    """The report as the pulse has it."""
+    return {
         "kind": "postconditions",
         "trace": new_trace_id(),
         "id": new_span_id(),
@@ -76,8 +74,6 @@ def record(report: Report, rows: Sequence[PostconditionResult], start: int, requ
         "results": list(rows),
         "synthetic": is_synthetic(),
     }
-    _cut_to_fit(record)
-    return record
 
 
 def _result(check: Postcondition, row: PostconditionResult | None) -> Result:
@@ -96,15 +92,3 @@ def _diagnostic(rows: Sequence[PostconditionResult], cancelled: Sequence[str]) -
         return f"{all_passed}; cancelled: {', '.join(cancelled)}" if cancelled else all_passed
     said = "Post-conditions failed" if critical else "passed, with warnings"
     return f"{said}: " + " | ".join(f"{row['name']}: {row['reason']}" for row in critical or failed)
-
-
-def _cut_to_fit(record: PostconditionReport) -> None:
-    """Shortens what many checks had to say until it fits a lane: a short reason is better than none."""
-    for characters in (500, 100, 20):
-        if len(encode(record)) <= layout.RECORD_BYTES_MAX:
-            return
-        for row in record["results"]:
-            row["reason"] = row["reason"][:characters]
-            if row["error"] is not None:
-                row["error"]["message"] = row["error"]["message"][:characters]
-                row["error"]["stack"] = row["error"]["stack"][-characters:]
