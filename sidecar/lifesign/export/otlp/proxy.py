@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # no stub
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # no stub
 
 from lifesign.export.otlp.outcome import Outcome, Retry
 from lifesign.export.otlp.targets import without_secrets
@@ -25,10 +25,11 @@ class Proxy(NamedTuple):
 
 def of_http(url: str) -> Proxy | None:
     """The proxy that `requests` takes for `url` by the environment."""
-    parts = urlsplit(url)
-    proxies = getproxies_environment()
-    for name in (parts.scheme, "all"):
-        if proxies.get(name) and not proxy_bypass_environment(parts.netloc.rpartition("@")[2], proxies):
+    from requests.utils import get_environ_proxies  # only where requests is used
+
+    proxies = get_environ_proxies(url)
+    for name in (urlsplit(url).scheme, "all"):
+        if proxies.get(name):
             return Proxy(without_secrets(_with_scheme(proxies[name])), f"{name.upper()}_PROXY", "NO_PROXY")
     return None
 
