@@ -141,6 +141,17 @@ async def test_what_is_refused_is_counted_and_set_aside(
         assert pump.spool.rejected == 3, "counted over all lives"
 
 
+@pytest.mark.parametrize(("said", "believed"), [(3, 2), ((1 << 63) - 1, 2), (-5, 0)])
+async def test_no_more_can_be_refused_than_was_sent(
+    said: int, believed: int, tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
+) -> None:
+    collector.script("traces", Answer(body=partial("traces", said, "").SerializeToString()))
+    async with pumping(tmp_path, collector.url) as pump:
+        await append(pump.spool, [resource], [span(1), span(2)])
+        await pump.emptied()
+    assert pump.spool.rejected == believed
+
+
 async def test_one_that_cannot_be_sent_does_not_take_the_others_with_it(
     tmp_path: Path, collector: HttpServer, resource: Resource, span: Callable[..., Span]
 ) -> None:

@@ -108,6 +108,25 @@ async def test_metrics_have_one_attempt_each(
     assert caplog.text.count("metrics do not reach") == 1
 
 
+@pytest.mark.usefixtures("short_pauses")
+async def test_metrics_wait_for_as_long_as_the_collector_asks(
+    tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    collector.script("metrics", Answer(503, headers={"Retry-After": "0.1"}), Answer(429, headers={"Retry-After": "60"}))
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="0.005") as pipeline:
+        pipeline.emit([resource], [])
+        pipeline.publish([snapshot()])
+        await until(lambda: pipeline.status().errors)
+        asked = time.monotonic()
+        pipeline.publish([snapshot(state="stopped", alive=False, expected=False)])  # not even a tombstone is sent
+        await until(lambda: len(collector.of("metrics")) == 2)
+        assert time.monotonic() - asked > 0.05
+        await until(lambda: collector.pending("metrics") == 0)
+        await asyncio.sleep(0.03)
+        assert len(collector.of("metrics")) == 2
+    assert len(collector.of("metrics")) == 3, "one at the end, since there is no later one"
+
+
 async def test_one_whose_metrics_cannot_be_encoded_does_not_take_those_of_others_with_it(
     tmp_path: Path, collector: HttpServer, snapshot: Callable[..., Snapshot]
 ) -> None:

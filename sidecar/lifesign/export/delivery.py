@@ -86,7 +86,8 @@ class Delivery:
                     middle = len(items) // 2
                     return await self._send(items[:middle]) and await self._send(items[middle:])
                 why = f"{target.kind} refused by {target.shown}: {outcome.why}"
-                count = len(items) if outcome.count is None else outcome.count
+                # No more than was sent, whatever the answer says.
+                count = len(items) if outcome.count is None else min(outcome.count, len(items))
                 await self._reject([signal for signal, _ in items], count, why)
                 return True
             channel.complaint.say(

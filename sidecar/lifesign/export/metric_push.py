@@ -31,9 +31,10 @@ class MetricPush:
         self._interval = interval
         self._due = asyncio.Event()
         self._closing = False
+        self._held_until = 0.0  # monotonic seconds; the Collector asked to be left alone until then
 
     def now(self) -> None:
-        """Something happened that must not wait, such as the end of a process."""
+        """Something happened, such as the end of a process: it waits only where the Collector asked for a pause."""
         self._due.set()
 
     def finish(self) -> None:
@@ -46,18 +47,25 @@ class MetricPush:
         next_at = time.monotonic() + self._interval
         while True:
             try:
-                await asyncio.wait_for(self._due.wait(), max(0.0, next_at - time.monotonic()))
+                wake_at = max(next_at, self._held_until)
+                await asyncio.wait_for(self._due.wait(), max(0.0, wake_at - time.monotonic()))
             except asyncio.TimeoutError:
                 next_at = time.monotonic() + self._interval
             self._due.clear()
             if self._closing:
                 await self._push_last()
                 return
-            await self._push()
+            if not self._is_held:
+                await self._push()
+
+    @property
+    def _is_held(self) -> bool:
+        return time.monotonic() < self._held_until
 
     async def _push_last(self) -> None:
+        """A few attempts, and one even in a pause that the Collector asked for: there is no later one."""
         for pause in _LAST_PAUSES:
-            if await self._push():
+            if await self._push() or self._is_held:
                 return
             await asyncio.sleep(pause)
         await self._push()
@@ -75,6 +83,8 @@ class MetricPush:
         if not collection.data.resource_metrics:
             return True
         outcome = await self._send(collection.data.resource_metrics)
+        if isinstance(outcome, Retry) and outcome.after is not None:
+            self._held_until = time.monotonic() + outcome.after
         if isinstance(outcome, Delivered):
             self.metrics.forget(collection.gone)
             return True

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Callable
 
+import msgspec
 import pytest
 
+from lifesign.export.queue.offsets import Counts, Offsets
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.made.spools import MIB, append, drained, opened, segments
 
@@ -106,6 +108,49 @@ async def test_a_cursor_that_cannot_be_read_delivers_again(
         assert batch is not None
         assert len(batch.signals) == 2
         await again.close()
+
+
+async def test_no_bit_of_the_counts_can_flip_unseen(
+    tmp_path: Path, resource: Resource, span: Callable[..., Span], caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = await opened(tmp_path)
+    await append(spool, [resource], [span(n) for n in range(20)])
+    batch = await spool.read(5)
+    assert batch is not None
+    await spool.commit(batch)
+    good = Offsets(tmp_path).counts
+    content = (tmp_path / "counts.json").read_bytes()
+    for bit in range(8 * len(content.rstrip())):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "counts.json").write_bytes(flipped)
+        caplog.clear()
+        found = Offsets(tmp_path).counts
+        assert msgspec.structs.astuple(found)[:-1] == msgspec.structs.astuple(good)[:-1] or (
+            msgspec.structs.astuple(found)[:-1] == (0,) * 6 and "counts.json is damaged" in caplog.text
+        )
+    await spool.close()
+
+
+async def test_counts_that_an_older_version_wrote_are_believed(tmp_path: Path) -> None:
+    (tmp_path / "counts.json").write_text('{"spool":3,"invalid":2,"rejected":1,"segment":4,"offset":5,"gone":0}')
+    offsets = Offsets(tmp_path)
+    assert (offsets.counts.spool, offsets.cursor) == (3, (4, 5))
+    await offsets.save()
+    assert Offsets(tmp_path).counts.crc is not None
+
+
+@pytest.mark.parametrize("field", ["spool", "invalid", "rejected", "segment", "offset", "gone"])
+@pytest.mark.parametrize("number", [-1, (1 << 63) - 1, 1 << 63, 1 << 64])
+async def test_no_number_in_the_counts_ends_the_export(tmp_path: Path, field: str, number: int) -> None:
+    counts = Counts(**{field: number})
+    if number < 1 << 64:
+        counts.crc = counts.checksum()
+    (tmp_path / "counts.json").write_text(json.dumps(msgspec.structs.asdict(counts)))
+    spool = await opened(tmp_path)
+    assert sum(spool.dropped.values()) + spool.rejected <= 3 << 60
+    assert spool.size == 0
+    await spool.close()
 
 
 async def test_a_torn_tail_is_counted_and_the_next_is_read(

@@ -84,7 +84,7 @@ class DiskQueue:
             except OSError:
                 break  # with the next write
             dropped += skipped
-            self._offsets.counts.spool += skipped
+            self._offsets.counts.add(spool=skipped)
             self._offsets.counts.gone = oldest
             await self._offsets.save()
             await self._segments.remove(oldest)
@@ -110,7 +110,7 @@ class DiskQueue:
         """Says that everything before `position` is done with."""
         segments = self._segments
         if position >= self._reader.position:
-            self._offsets.counts.invalid += self._reader.take_invalid()
+            self._offsets.counts.add(invalid=self._reader.take_invalid())
         self._offsets.cursor = max(position, self._offsets.cursor)
         await self._offsets.save()
         for number in segments.numbers:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,12 @@ from lifesign.export.complaint import Complaint
 from lifesign.off_loop import off_loop
 
 FILE_NAME = "counts.json"
+COUNT_MAX = 1 << 60  # records; OTLP carries 63 bits, and several counts are added up
+_SEGMENT_MAX = 10**15  # more would not fit the name of a segment
 _BYTES = 256  # always as long, so that a full disk need not give anything to take new values
+
+
+_logger = logging.getLogger("lifesign")
 
 
 class Position(NamedTuple):
@@ -27,7 +34,7 @@ class Counts(msgspec.Struct):
     """Signals that were not delivered: dropped for want of room, not readable, refused by the Collector.
 
     What lies before byte `offset` of segment number `segment` is delivered or counted, and so is all of segment
-    number `gone`.
+    number `gone`. `crc` is the checksum of them all in the file; one that an older version wrote has none.
     """
 
     spool: int = 0
@@ -36,6 +43,27 @@ class Counts(msgspec.Struct):
     segment: int = 0
     offset: int = 0
     gone: int = 0
+    crc: int | None = None
+
+    def add(self, *, spool: int = 0, invalid: int = 0, rejected: int = 0) -> None:
+        """Counts more of them, within what can be exported."""
+        self.spool = min(self.spool + spool, COUNT_MAX)
+        self.invalid = min(self.invalid + invalid, COUNT_MAX)
+        self.rejected = min(self.rejected + rejected, COUNT_MAX)
+
+    def checksum(self) -> int:
+        return zlib.crc32(
+            repr((self.spool, self.invalid, self.rejected, self.segment, self.offset, self.gone)).encode()
+        )
+
+    def is_possible(self) -> bool:
+        """Whether it can ever have been written."""
+        counts, places = (self.spool, self.invalid, self.rejected), (self.segment, self.gone)
+        return (
+            all(0 <= count <= COUNT_MAX for count in counts)
+            and all(0 <= place <= _SEGMENT_MAX for place in places)
+            and self.offset >= 0
+        )
 
 
 class Offsets:
@@ -53,7 +81,7 @@ class Offsets:
 
     def __init__(self, directory: Path | None) -> None:
         self._path = None if directory is None else directory / FILE_NAME
-        self.counts = self._load()
+        self.counts = self._load() or Counts()
         self._saved = b""
         self._complaint = Complaint()
 
@@ -68,6 +96,7 @@ class Offsets:
 
     async def save(self) -> None:
         """Writes them, if they changed."""
+        self.counts.crc = self.counts.checksum()
         content = msgspec.json.encode(self.counts).ljust(_BYTES)
         if self._path is None or content == self._saved:
             return
@@ -78,22 +107,26 @@ class Offsets:
         else:
             self._saved = content
 
-    def _load(self) -> Counts:
+    def _load(self) -> Counts | None:
+        """None for a new spool, or where it begins anew: then what is delivered twice is recognisable by its ids."""
         if self._path is None:
-            return Counts()
+            return None
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ELOOP):
-                return Counts()  # from the beginning: what comes twice is recognisable, what is lost is lost
+                return None
             raise
         try:
-            counts = msgspec.json.decode(os.read(descriptor, 2 * _BYTES), type=Counts)
-        except msgspec.DecodeError:
-            return Counts()
+            found = _decoded(os.read(descriptor, 2 * _BYTES))
         finally:
             os.close(descriptor)
-        return counts if min(msgspec.structs.astuple(counts)) >= 0 else Counts()
+        if found is None:
+            _logger.warning(
+                "lifesign: %s is damaged: the spool is delivered from its beginning, and what is lost counts from 0",
+                self._path,
+            )
+        return found
 
     @staticmethod
     def _write(path: Path, content: bytes) -> None:
@@ -103,3 +136,13 @@ class Offsets:
             os.pwrite(descriptor, content, 0)
         finally:
             os.close(descriptor)
+
+
+def _decoded(content: bytes) -> Counts | None:
+    """None where it is not what was written."""
+    try:
+        counts = msgspec.json.decode(content, type=Counts)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    is_whole = counts.crc is None or counts.crc == counts.checksum()
+    return counts if is_whole and counts.is_possible() else None

@@ -155,7 +155,7 @@ class Spool:
                 if signal.resource not in encoded:
                     raise lines.LineError(f"belongs to {signal.resource!r}, of which there is no resource")
             except lines.LineError as error:
-                self._offsets.counts.invalid += 1
+                self._offsets.counts.add(invalid=1)
                 self._invalid_complaint.say("a record cannot be spooled: it %s", error)
             else:
                 self._memory.add(Entry(signal, line, *encoded[signal.resource]))
@@ -166,7 +166,7 @@ class Spool:
             lost, refused = await self._write_to(self._disk)
         if refused:
             trimmed = self._memory.trim()
-            self._offsets.counts.spool += trimmed
+            self._offsets.counts.add(spool=trimmed)
             lost += trimmed
         self._complain(lost)
         await self._offsets.save()
@@ -227,7 +227,7 @@ class Spool:
         async with self._at_disk():
             if self._in_flight is None or batch is not self._in_flight.batch:
                 return
-            self._offsets.counts.rejected += self._in_flight.refused
+            self._offsets.counts.add(rejected=self._in_flight.refused)
             self._in_flight = None
             self._memory.drop_leased()
             if self._disk is not None and batch.end is not None:
@@ -252,7 +252,7 @@ class Spool:
             self._memory.release()
             await self._write()
             if len(self._memory):
-                self._offsets.counts.spool += len(self._memory)
+                self._offsets.counts.add(spool=len(self._memory))
                 _logger.warning("lifesign: %d records are lost: no disk took them", len(self._memory))
             await self._offsets.save()
             if self._disk is not None:
