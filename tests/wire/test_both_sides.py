@@ -82,6 +82,7 @@ def test_the_blocks_are_taken_whatever_their_texts(
     tmp_path_factory: pytest.TempPathFactory, tombstone: Any, identity: Any
 ) -> None:
     identity["boot_timeout"] = identity["heartbeat_interval"] = 1.0  # settings, which are checked
+    identity["instance"] = identity["trace"] = identity["boot_span"] = identity["parent_span"] = "a" * 32  # ours
     both = Both(tmp_path_factory.getbasetemp() / "blocks", identity)
     both.writer.write_tombstone(tombstone)
     assert decode.identity(both.reader.identity())["pid"] == identity["pid"]

@@ -8,8 +8,9 @@ from typing import Any, Mapping
 from lifesign.wire import layout
 
 _SHORTENED = (1000, 300, 100, 30, 20)  # characters of each text, for what is too long otherwise
-_NAMES = ("kind", "id", "name", "names", "type")
-_ENDS = ("stack", "file")
+_IDS = frozenset(("kind", "id", "trace", "span", "dump", "same_as", "boot_span", "parent_span", "instance"))
+_NAMES = frozenset(("name", "names", "type"))
+_ENDS = frozenset(("stack", "file"))
 
 _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -36,10 +37,10 @@ def _encode(content: Any) -> bytes:
 def _shortened(content: Any, characters: int, key: str) -> Any:
     """The same with no text longer than so many characters; of a stack and of a path the end is kept.
 
-    Names stay whole while there is another way: they say what belongs together.
+    Ids stay whole, and names while there is another way: they say what belongs together.
     """
     if isinstance(content, str):
-        if key in _NAMES and characters != _SHORTENED[-1]:
+        if key in _IDS or (key in _NAMES and characters != _SHORTENED[-1]):
             return content
         return content[-characters:] if key in _ENDS else content[:characters]
     if isinstance(content, Mapping):
