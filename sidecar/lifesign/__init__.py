@@ -1,7 +1,30 @@
 """Proof of life for asyncio services: what the main process may call.
 
-Every call is a no-op where no sidecar asked for it (``LIFESIGN_DIR`` unset), and none raises. What is
-not used is not loaded: the commands and the sidecar import this package without the agent.
+Say what the service does, and a sidecar beside it reports it as OpenTelemetry::
+
+    import lifesign
+
+    lifesign.checkpoint("config loaded")               # how far the boot is
+    lifesign.event("order")                            # a unit of real work; the first one ends the boot
+    lifesign.promise("order", within=30.0)             # silence for longer is an illness
+
+    @lifesign.postcondition("database connected")      # what must hold once booted
+    async def database_connected(): ...
+
+    lifesign.check("tcp:5432")                         # the same, ready-made
+
+Nothing of this is needed to be watched: ``lifesign run -- CMD`` starts a program with its sidecar. In code,
+`start` and `stop` begin and end it, and `dump_tasks` asks for a task dump. `check_postconditions` and
+`assert_postconditions` run the checks when the service wants to know. `DryRun` feeds the
+service's own handler with generated events, as ``DRY_RUN=1`` does for a `dry_run_handler`, whose run is `dry_run`;
+`synthetic` tags what is done inside as test traffic, and `is_synthetic` and `synthetic_headers` ask for the tag
+and pass it on.
+
+Where no sidecar asked for it (``LIFESIGN_DIR`` is not set), every call is a no-op. None raises, but for
+`assert_postconditions`, whose purpose it is, and `DryRun`, which refuses impossible arguments: what cannot be
+used is a warning in the log ``lifesign``, and a default takes its place. Times are in seconds.
+
+What is not used is not loaded. The settings are environment variables: ``lifesign doctor`` shows them.
 """
 
 import _thread

@@ -18,15 +18,16 @@ from lifesign.errors import PostconditionError
 
 
 def start(directory: str | None = None) -> bool:
-    """Starts the agent in this process; the one line for programs that are not run by lifesign.
+    """Starts the agent in this process; the one line for programs that are not started by ``lifesign run``.
 
-    Call it before the event loop starts, or inside the loop that is to be watched.
+    Call it before the event loop starts, or inside the loop that is to be watched. Any other call of this package
+    starts the agent too, where ``LIFESIGN_DIR`` is set.
 
     Args:
-        directory: the run directory; ``LIFESIGN_DIR`` by default.
+        directory: the run directory, which the sidecar sees too; ``LIFESIGN_DIR`` by default.
 
     Returns:
-        Whether the agent runs. Without a run directory it does not, and every call is a no-op.
+        Whether the agent runs. Without a run directory that can be used it does not, and every call is a no-op.
     """
     with harmless:
         return lifecycle.start(directory or os.environ.get("LIFESIGN_DIR"), by_hand=True) is not None
@@ -34,7 +35,10 @@ def start(directory: str | None = None) -> bool:
 
 
 def stop() -> None:
-    """Ends the agent: the sidecar reads "stopped", with totals. Later calls are no-ops."""
+    """Ends the agent, as at the end of the process: the sidecar reports `stopped`. Later calls are no-ops.
+
+    A program that simply ends needs no call.
+    """
     with harmless:
         if not lifecycle.stop():
             complain("stop() was called, but no agent runs")
@@ -43,8 +47,13 @@ def stop() -> None:
 def event(name: str = "event") -> None:
     """Counts one unit of real work, such as ``"order"``; the first one ends the boot.
 
-    Made for hot loops: a counter and a timestamp in shared memory, from any thread, no system call.
-    Up to 63 names are told apart, 64 bytes of each; all further ones count as ``other``.
+    Made for hot loops: a counter and a timestamp in shared memory, less than a microsecond, from any thread or
+    signal handler, without a system call. It is exported as the metric ``lifesign.events``. Inside `synthetic` it
+    counts as synthetic traffic.
+
+    Args:
+        name: what was done. Up to 63 names are told apart, by their first 64 bytes; all further ones count as
+            ``other``.
     """
     # `with harmless` would cost as much again as the rest.
     try:
@@ -56,13 +65,14 @@ def event(name: str = "event") -> None:
 
 
 def promise(name: str, *, within: float) -> None:
-    """Promises that the event `name` comes at least every `within` seconds; the service is silent when it does not.
+    """Promises that an event comes in time; the service is `silent` when it does not.
 
     The same as ``LIFESIGN_EVENTS`` in code. A boot that has not ended waits for a first event: call it before the
     event loop starts, or first thing inside.
 
     Args:
-        within: seconds, above 0.
+        name: the event, as `event` counts it.
+        within: the longest time between two events, in seconds above 0.
     """
     with harmless:
         agent = lifecycle.running()
@@ -75,7 +85,7 @@ def promise(name: str, *, within: float) -> None:
 
 
 class CheckpointBlock:
-    """What `checkpoint` returns. Entering it (``with`` or ``async with``) turns the mark into a timed block."""
+    """What `checkpoint` returns: entering it, with ``with`` or ``async with``, turns the mark into a timed block."""
 
     __slots__ = ("_agent", "_id", "_name", "_start")
 
@@ -113,13 +123,14 @@ class CheckpointBlock:
 
 
 def checkpoint(name: str) -> CheckpointBlock:
-    """Marks a named point of the boot; its span runs from the mark before to now.
-
-    ``with lifesign.checkpoint(name): ...`` (or ``async with``) times a block instead. An exception
-    that leaves the block makes the checkpoint an error and goes on its way.
+    """Marks a named point of the boot: a span ``checkpoint NAME``, from the mark before it to now.
 
     Args:
         name: what has been reached, such as ``"config loaded"``; 200 characters are kept.
+
+    Returns:
+        A context manager, to time a block instead of a mark: ``with lifesign.checkpoint(name): ...``, or ``async
+        with``. An exception that leaves the block makes the checkpoint an error and goes on its way.
     """
     with harmless:
         return CheckpointBlock(lifecycle.running(), str(name))
@@ -127,7 +138,12 @@ def checkpoint(name: str) -> CheckpointBlock:
 
 
 def boot_trace_id() -> str:
-    """The id of the boot's trace, 32 hex digits, to look it up by or to link to; empty where no agent runs."""
+    """The id of the trace that the boot is exported as, to look it up by or to link to.
+
+    Returns:
+        32 hex digits, those of ``TRACEPARENT`` (W3C Trace Context) where the environment has it; empty where no
+        agent runs.
+    """
     with harmless:
         agent = lifecycle.running()
         return "" if agent is None else agent.boot.trace
@@ -135,13 +151,15 @@ def boot_trace_id() -> str:
 
 
 async def check_postconditions(*more: Check) -> Report:
-    """Runs every registered post-condition, and `more` under their function names; stops at none.
+    """Runs all post-conditions side by side, whatever becomes of each.
 
-    The checks run whether or not a sidecar is there; with one, the report is exported too.
+    They run whether or not a sidecar is there; with one, the report is exported too, as spans.
+
+    Args:
+        more: checks to run besides those that are registered, each under its function's name, for 5 s at most.
 
     Returns:
-        A `Report`: `passed`, `diagnostic` (``"all passed (2 checks)"`` or ``"Post-conditions failed:
-        a: why | b: why"``) and `results`, one a check.
+        A `Report`: whether all critical ones hold, a diagnostic in one line, and a `Result` for each.
     """
     extra = [Postcondition(getattr(check, "__name__", "check"), check) for check in more]
     agent = lifecycle.running()
@@ -149,7 +167,10 @@ async def check_postconditions(*more: Check) -> Report:
 
 
 async def assert_postconditions(*more: Check) -> None:
-    """`check_postconditions`, but raises.
+    """Runs all post-conditions as `check_postconditions` does, and raises where one does not hold.
+
+    Args:
+        more: checks to run besides those that are registered.
 
     Raises:
         PostconditionError: with the diagnostic, where a critical one does not hold.
@@ -160,7 +181,11 @@ async def assert_postconditions(*more: Check) -> None:
 
 
 def dump_tasks() -> None:
-    """Asks for a task dump; it is taken from the watchdog's thread within a beat and exported as log records."""
+    """Asks for a task dump: all tasks, grouped by identical await stack, exported as log records.
+
+    It is taken a moment later, from a thread of the agent's, while the event loop runs on. No local variable and
+    no argument is in it.
+    """
     with harmless:
         agent = lifecycle.running()
         if agent is not None:

@@ -122,7 +122,14 @@ class DryRun:
         return self.begin(asyncio.get_running_loop())
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """`start` for a callback of `loop`."""
+        """`start` for a callback, where nothing can be awaited.
+
+        Args:
+            loop: the event loop that calls it.
+
+        Returns:
+            Whether it runs, as of `start`.
+        """
         if self.running:
             return True
         if not self._force and not effective_settings().dry_run:
