@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Iterator
+
+import pytest
 
 from support.paths import ROOT
 
@@ -13,6 +16,7 @@ CODE = (".py", ".js", ".sh")
 PACKAGE = ROOT / "sidecar" / "lifesign"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LINES_MAX = 300
+FILES_MAX = 14
 
 # A word of ours that a stranger cannot search for, and what an engineer writes in its place.
 WORDS = {
@@ -47,6 +51,15 @@ def sources(*folders: str) -> Iterator[Path]:
 def test_no_file_is_longer_than_a_person_reads() -> None:
     long = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in sources("sidecar", "tests")}
     assert {name: lines for name, lines in long.items() if lines > LINES_MAX} == {}
+
+
+@pytest.mark.parametrize("where", ["sidecar", "tests/support"])
+def test_no_folder_is_a_heap(where: str) -> None:
+    files = defaultdict(list)
+    for file in sources(where):
+        if file.name != "__init__.py":
+            files[str(file.parent.relative_to(ROOT))].append(file.name)
+    assert {folder: len(names) for folder, names in files.items() if len(names) > FILES_MAX} == {}
 
 
 def test_no_module_only_forwards() -> None:
