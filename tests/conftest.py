@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
 
 from support.mainprocess import Keeper, Main
+
+_DAY_NS = 86_400_000_000_000
 
 # A shell that runs us in the background has these ignored, and so would all that we start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,7 +35,14 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def main(run: Path, keeper: Keeper) -> Iterator[Callable[..., Main]]:
+def up_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ages can be subtracted from the monotonic clock, however short a time ago this machine was started."""
+    real = time.monotonic_ns
+    monkeypatch.setattr(time, "monotonic_ns", lambda: real() + _DAY_NS)
+
+
+@pytest.fixture
+def main(run: Path, keeper: Keeper, up_for_a_day: None) -> Iterator[Callable[..., Main]]:
     """Makes main processes in the run directory, each with the pid in its folder's name."""
     made: list[Main] = []
 

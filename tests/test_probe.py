@@ -19,7 +19,7 @@ from lifesign.judge.health import Verdict
 from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import sidecar_health as endpoints
 from lifesign.settings import Settings
-from lifesign.watch.emit.once import look_once
+from lifesign.watch.once import poll_once
 from lifesign.wire import layout
 from support.mainprocess import report
 
@@ -186,7 +186,7 @@ def test_the_probe_answers_as_the_endpoints_do(
 ) -> None:
     case(main(), run)
     settings = Settings(environ={"LIFESIGN_HEARTBEAT_TIMEOUT": str(TIMEOUT)})
-    seen = look_once(str(run), settings, {})
+    seen = poll_once(str(run), settings, {})
     with contextlib.closing(RunDirectory(str(run))) as directory:
         facts = glance(directory, TIMEOUT)
     pairs = [

@@ -216,7 +216,7 @@ def test_no_verdict_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     def broken(*_: object) -> Sequence[Snapshot]:
         raise RunDirectoryError("it is gone")
 
-    monkeypatch.setattr(run, "look_once", broken)
+    monkeypatch.setattr(run, "poll_once", broken)
     began = time.monotonic()
     ended = cli("smoke", "--", "/bin/sleep", "60")
     assert ended.code == 1

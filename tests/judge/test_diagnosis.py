@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lifesign.judge.degraded import Unmet
-from lifesign.judge.diagnosis import Circumstances, Ending, Reading, diagnose
+from lifesign.judge.diagnosis import Circumstances, Reading, diagnose
+from lifesign.judge.ending import Ending
 from lifesign.judge.kernel import Outside
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 
@@ -294,4 +295,4 @@ def test_each_row(changes: dict[str, Any], state: str, why: str) -> None:
 def test_a_freeze_is_not_told_before_it_can_be_told_from_want_of_cpu(
     state: str, over: float, told: str | None, verdict: str
 ) -> None:
-    assert diagnose(reading(**both_stale(state, over=over), told=told)).state == verdict
+    assert diagnose(reading(**both_stale(state, over=over), reported=told)).state == verdict

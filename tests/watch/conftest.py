@@ -1,7 +1,8 @@
-"""A run directory, main processes in it, and a sidecar that looks at them."""
+"""A run directory, main processes in it, and a sidecar that watches them."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -9,47 +10,51 @@ import pytest
 
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
-from lifesign.watch.cursors import Cursors
-from lifesign.watch.dead_letter import Rejected
-from lifesign.watch.telemetry import Resource, Signal, Snapshot
+from lifesign.watch.cursors import CursorStore
+from lifesign.watch.dead_letter import DeadLetters
+from lifesign.watch.folders import Folders
+from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
 
 
 class Sidecar:
-    """A watcher, and what it told."""
+    """A watcher, and what it emitted."""
 
     def __init__(self, run: Path, state: Path, **environ: str) -> None:
-        self.told: list[Signal] = []
-        self.safe = True  # whether what was told would outlive a kill
+        self.told: list[Telemetry] = []
+        self.safe = True  # whether what was emitted would outlive a kill
+        self.has_room = True
+        self.disk: asyncio.Event | None = None  # set when a disk that stood still comes back
         self.resources: dict[str, Resource] = {}
         self.snapshots: Sequence[Snapshot] = ()
         self.directory = RunDirectory(str(run))
-        self.rejected = Rejected(str(state / "rejected.jsonl"))
-        self.watcher = Watcher(
-            self.directory,
-            Settings(environ={"LIFESIGN_POLL_INTERVAL": "0.01"}),
-            environ,
-            self._tell_signals,
-            self._tell_snapshots,
-            Cursors(str(state / "cursors.json")),
-            self.rejected,
-            settle=self._settle,
-        )
+        self.rejected = DeadLetters(str(state / "rejected.jsonl"))
+        settings = Settings(environ={"LIFESIGN_POLL_INTERVAL": "0.01"})
+        cursors = CursorStore(str(state / "cursors.json"), self.rejected, self._flush)
+        folders = Folders(self.directory, settings, environ, cursors, self.rejected)
+        self.watcher = Watcher(folders, settings, self._emit, self._publish, cursors, lambda: self.has_room)
+        self.folders, self.cursors = folders, cursors
 
-    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
+    def has_watched_for_long(self) -> None:
+        """What it has not seen is no gap of its own."""
+        self.watcher._watching_since = 0
+
+    def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
         self.resources.update({resource.key: resource for resource in resources})
-        self.told += signals
+        self.told += telemetry
 
-    async def _settle(self) -> bool:
+    async def _flush(self) -> bool:
+        if self.disk is not None:
+            await self.disk.wait()
         return self.safe
 
-    def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+    def _publish(self, snapshots: Sequence[Snapshot]) -> None:
         self.snapshots = snapshots
 
-    async def look(self) -> list[Signal]:
-        """One look; returns what was new."""
+    async def poll(self) -> list[Telemetry]:
+        """One poll; returns what was new."""
         before = len(self.told)
-        await self.watcher.look()
+        await self.watcher.poll()
         return self.told[before:]
 
     def close(self) -> None:

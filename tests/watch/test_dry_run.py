@@ -31,14 +31,14 @@ async def test_the_newest_totals_are_what_counts_and_no_news(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service, watching = main(), sidecar()
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots[0].dry_run is None
     service.pulse.ring.append(totals())
     service.pulse.ring.append(totals(types=[{"type": "order", "handled": 9, "failed": 1}], skipped=5, lag=0))
-    assert await watching.look() == []
+    assert await watching.poll() == []
     seen = watching.snapshots[0].dry_run
     assert (seen.types, seen.skipped, seen.lag) == ({"order": (9, 1)}, 5, 0)
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots[0].dry_run == seen
 
 
@@ -48,7 +48,7 @@ async def test_a_synthetic_check_does_not_take_the_place_of_the_real_one(
     service, watching = main(), sidecar()
     service.pulse.ring.append(report(passed=True, synthetic=False))
     service.pulse.ring.append(report(passed=False, synthetic=True))
-    await watching.look()
+    await watching.poll()
     (snapshot,) = watching.snapshots
     assert [check.passed for check in snapshot.postconditions] == [True]
     assert [(check.name, check.passed) for check in snapshot.synthetic_postconditions] == [("db", False)]
@@ -58,5 +58,5 @@ async def test_totals_of_somebody_hostile_are_bounded(main: Callable[..., Any], 
     service, watching = main(), sidecar()
     many = [{"type": f"type-{number}", "handled": 1, "failed": 0} for number in range(500)]
     service.pulse.ring.append(totals(types=many))
-    await watching.look()
+    await watching.poll()
     assert len(watching.snapshots[0].dry_run.types) == 100

@@ -7,14 +7,14 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log
 
 Make = Callable[..., Any]
 
 
 async def state(watching: Any) -> str:
-    await watching.look()
+    await watching.poll()
     return str(watching.snapshots[-1].state)
 
 
@@ -25,13 +25,13 @@ async def test_who_dies_after_it_was_asked_to_has_stopped(main: Make, sidecar: M
     watching.watcher.end_asked()
     service.die()
 
-    told = [signal for signal in await watching.look() if isinstance(signal, Log)]
+    told = [signal for signal in await watching.poll() if isinstance(signal, Log)]
     assert ("lifesign.process.stopped", "ended by SIGTERM, as asked") in [(log.event, log.body) for log in told]
 
 
 async def test_who_dies_without_that_is_dead(main: Make, sidecar: Make) -> None:
     service, watching = main(), sidecar()
-    await watching.look()
+    await watching.poll()
     service.die()
     assert await state(watching) == "dead"
 
@@ -39,10 +39,10 @@ async def test_who_dies_without_that_is_dead(main: Make, sidecar: Make) -> None:
 async def test_it_says_nothing_of_who_comes_afterwards(main: Make, sidecar: Make) -> None:
     main().die()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     watching.watcher.end_asked()
     restarted = main("4343-00000002")
-    await watching.look()
+    await watching.poll()
     restarted.die()
     assert await state(watching) == "dead"
 
@@ -52,7 +52,7 @@ async def test_a_container_that_is_ended_for_its_illness_was_not_asked(
     main: Make, sidecar: Make, watchdog: bool
 ) -> None:
     service, watching = main(), sidecar()
-    watching.watcher._watching_since = 0
+    watching.has_watched_for_long()
     service.beat(age=60)
     if watchdog:
         service.pulse.watchdog.write(2, time.time_ns(), time.monotonic_ns(), 3, 1, 0, 0)
@@ -65,9 +65,9 @@ async def test_a_container_that_is_ended_for_its_illness_was_not_asked(
 
 
 async def test_who_lives_on_was_not_meant(main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_ASKED_NS", 0)
+    monkeypatch.setattr(judgement, "_ASKED_NS", 0)
     service, watching = main(), sidecar()
-    await watching.look()
+    await watching.poll()
     watching.watcher.end_asked()
     service.die()
     assert await state(watching) == "dead"

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifesign.export.queue import lines
-from lifesign.watch import decode, lastwords
+from lifesign.watch import records
+from lifesign.watch.observe import lastwords
 from lifesign.wire import layout
 from lifesign.wire.lane import parse
 from support.fuzzing.everything import Victims
@@ -49,9 +50,9 @@ def test_a_lane_of_noise_is_walked_to_its_end(raw: bytes, position: int, sequenc
 @few
 @given(payload=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_a_record_is_decoded_or_invalid(payload: bytes) -> None:
-    with pytest.raises(decode.InvalidRecordError):  # none of these has all the fields of its kind
-        decode.record(payload)
-    assert decode.tombstone(payload) is None
+    with pytest.raises(records.InvalidRecordError):  # none of these has all the fields of its kind
+        records.decode_record(payload)
+    assert records.decode_tombstone(payload) is None
 
 
 @few
@@ -73,5 +74,5 @@ def test_a_line_of_the_spool_is_decoded_or_an_error(line: bytes) -> None:
 def test_a_bomb_of_brackets_is_an_invalid_record() -> None:
     bombs: list[Any] = [b"[" * 32_000, b'{"a":' * 6_000, b'{"kind":"dry_run","error":' * 1_000, b"9" * 32_000]
     for bomb in bombs:
-        with pytest.raises(decode.InvalidRecordError):
-            decode.record(bomb)
+        with pytest.raises(records.InvalidRecordError):
+            records.decode_record(bomb)

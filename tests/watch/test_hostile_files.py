@@ -15,7 +15,7 @@ import pytest
 
 from lifesign.judge.diagnosis import Ending
 from lifesign.judge.rundir import RunDirectory
-from lifesign.watch import lastwords
+from lifesign.watch.observe import lastwords
 from lifesign.wire.folder import PulseError, open_regular
 from support.mainprocess import Main
 
@@ -69,7 +69,7 @@ async def test_an_impostor_is_not_watched(
     bad, good = main("1-00000000"), main("2-00000000")
     impostor(bad.folder / name)
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     assert [snapshot.key for snapshot in watching.snapshots] == [good.key]
 
 
@@ -78,7 +78,7 @@ async def test_a_pulse_that_is_replaced_is_not_written_to(
 ) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     before = (service.folder / "pulse").read_bytes()
     impostor(service.folder / "pulse")
     with pytest.raises(Exception, match="cannot be asked"):
@@ -144,7 +144,7 @@ async def test_files_of_a_terabyte_cost_nothing(
         except OSError:  # a file system that has no such files
             os.truncate(path, 1 << 33)
     watching = sidecar()
-    told = await watching.look()
+    told = await watching.poll()
     assert [signal.event for signal in told if hasattr(signal, "event")]
     assert [snapshot.state for snapshot in watching.snapshots] == ["dead"]
 
@@ -160,7 +160,7 @@ async def test_among_ten_thousand_folders_the_real_one_is_found(
     service = main("99999-00000000")  # it comes last
     watching = sidecar()
     for _ in range(2):
-        await watching.look()
+        await watching.poll()
         assert [snapshot.key for snapshot in watching.snapshots] == [service.key]
 
 
@@ -174,7 +174,7 @@ async def test_a_thousand_processes_are_watched_and_more_are_told_of(
         main(f"{number}-00000000")
     watching = sidecar()
     for _ in range(3):
-        await watching.look()
+        await watching.poll()
         assert [snapshot.key for snapshot in watching.snapshots] == ["0-00000000", "1-00000000"]
     assert caplog.text.count("more processes than can be watched: 2 are") == 1
 
@@ -193,13 +193,13 @@ async def test_want_of_descriptors_is_no_fault_of_the_folder(
             while True:
                 taken.append(os.open("/dev/null", os.O_RDONLY))
         os.close(taken.pop())  # one for the list of folders, none for a folder
-        await watching.look()
+        await watching.poll()
         assert watching.snapshots == []
     finally:
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    await watching.look()
+    await watching.poll()
     assert [snapshot.key for snapshot in watching.snapshots] == [service.key]
     assert watching.rejected.count == 0
 
@@ -209,10 +209,10 @@ async def test_a_folder_that_is_replaced_during_a_look_does_not_lead_elsewhere(
 ) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     service.folder.rename(tmp_path / "elsewhere")
     (run / service.key).symlink_to("/dev")
-    await watching.look()
+    await watching.poll()
     assert [snapshot.state for snapshot in watching.snapshots] == ["healthy"]  # the one that was opened
     with contextlib.closing(RunDirectory(str(run))) as directory:
         directory.remove(service.key)
@@ -225,7 +225,7 @@ async def test_a_pulse_that_is_cut_off_while_it_is_read_is_given_up(
 ) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     really = os.pread
     reads = 0
 
@@ -238,7 +238,7 @@ async def test_a_pulse_that_is_cut_off_while_it_is_read_is_given_up(
 
     size = (service.folder / "pulse").stat().st_size
     monkeypatch.setattr(os, "pread", cut)
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots == []
     monkeypatch.undo()
     os.truncate(service.folder / "pulse", size)  # or its writer here would be hit by SIGBUS

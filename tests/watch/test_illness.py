@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.judge.rundir import RunDirectory
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
 from support.made.told import DRY_RUN, events, names
@@ -22,18 +22,18 @@ async def test_blocked_then_well_again_is_one_record_in_and_one_span_out(
 ) -> None:
     service = main()
     watching = sidecar()
-    watching.watcher._watching_since = 0  # it has watched for long
-    await watching.look()
+    watching.has_watched_for_long()
+    await watching.poll()
     last_beat = time.time_ns() - 5_000_000_000
     service.beat(age=5.0)
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    (entered,) = await watching.look()
+    (entered,) = await watching.poll()
     assert (entered.event, entered.severity) == ("lifesign.eventloop.blocked", 17)
     assert abs(entered.time - last_beat) < 1_000_000_000
     assert entered.attributes["lifesign.state"] == "blocked"
-    assert await watching.look() == []
+    assert await watching.poll() == []
     service.beat()
-    (left,) = await watching.look()
+    (left,) = await watching.poll()
     assert (left.name, left.start) == ("eventloop blocked", entered.time)
     assert left.error is not None
     assert left.error.startswith("blocked for 5.")
@@ -46,17 +46,17 @@ async def test_death_is_told_once_and_its_boot_and_last_records_with_it(
 ) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     service.pulse.ring.append(DRY_RUN)
     (run / "run.json").write_text(json.dumps({"pid": 4242, "asked": None, "exit_code": None, "signal": "SIGKILL"}))
     service.die()
-    told = await watching.look()
+    told = await watching.poll()
     assert sorted(names(told)) == ["boot", "dry_run order"]
     assert sorted(events(told)) == ["lifesign.boot.failed", "lifesign.process.died"]
     died = next(signal for signal in told if isinstance(signal, Log) and signal.event == "lifesign.process.died")
     assert (died.severity, died.body) == (21, "killed by SIGKILL")
     assert died.attributes["lifesign.process.exit.signal"] == "SIGKILL"
-    assert await watching.look() == []
+    assert await watching.poll() == []
     (snapshot,) = watching.snapshots
     assert (snapshot.state, snapshot.alive, snapshot.expected) == ("dead", False, True)
     assert watching.watcher.all_ended()
@@ -67,24 +67,24 @@ async def test_the_verdict_on_an_end_waits_for_the_supervisors_word(
 ) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     (run / "run.json").write_text(json.dumps({"pid": 4242}))
     service.pulse.write_tombstone({"how": "clean", "error": None, "ended": 77, "beats": 1, "events": 0})
     service.die()
-    assert await watching.look() == []
+    assert await watching.poll() == []
     assert watching.snapshots[0].state == "healthy"
     (run / "run.json").write_text(json.dumps({"pid": 4242, "exit_code": 3}))
-    assert "lifesign.process.died" in events(await watching.look())
+    assert "lifesign.process.died" in events(await watching.poll())
 
 
 async def test_a_supervisor_that_is_gone_too_is_not_waited_for_for_ever(
     main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_SUPERVISOR_NS", 0)
+    monkeypatch.setattr(judgement, "_SUPERVISOR_NS", 0)
     service = main()
     (run / "run.json").write_text(json.dumps({"pid": 4242}))
     service.die()
-    assert "lifesign.process.died" in events(await sidecar().look())
+    assert "lifesign.process.died" in events(await sidecar().poll())
 
 
 async def test_a_clean_end_is_stopped_and_owes_no_beats(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
@@ -92,7 +92,7 @@ async def test_a_clean_end_is_stopped_and_owes_no_beats(main: Callable[..., Any]
     watching = sidecar()
     service.pulse.write_tombstone({"how": "clean", "error": None, "ended": 77, "beats": 1, "events": 0})
     service.die()
-    stopped = next(signal for signal in await watching.look() if isinstance(signal, Log) and "stopped" in signal.event)
+    stopped = next(signal for signal in await watching.poll() if isinstance(signal, Log) and "stopped" in signal.event)
     assert (stopped.time, stopped.severity) == (77, 9)
     assert (watching.snapshots[0].state, watching.snapshots[0].expected) == ("stopped", False)
 
@@ -102,17 +102,17 @@ async def test_an_uncaught_exception_is_in_the_record(main: Callable[..., Any], 
     error = {"type": "KeyError", "message": "'x'", "stack": "File ..."}
     service.pulse.write_tombstone({"how": "exception", "error": error, "ended": 77, "beats": 1, "events": 0})
     service.die()
-    told = await sidecar().look()
+    told = await sidecar().poll()
     died = next(signal for signal in told if isinstance(signal, Log) and signal.event == "lifesign.process.died")
     assert died.attributes["exception.type"] == "KeyError"
 
 
 async def blocked(service: Any, watching: Any) -> Log:
     """Makes the service one whose loop has not turned for five seconds; returns the record of it."""
-    watching.watcher._watching_since = 0
+    watching.has_watched_for_long()
     service.beat(age=5.0)
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    (entered,) = await watching.look()
+    (entered,) = await watching.poll()
     assert entered.event == "lifesign.eventloop.blocked"
     return entered  # type: ignore[no-any-return]
 
@@ -123,7 +123,7 @@ async def test_a_gap_of_our_own_does_not_end_an_illness_that_was_told(
     service, watching = main(), sidecar()
     await blocked(service, watching)
     watching.watcher._awake -= 60
-    assert await watching.look() == []
+    assert await watching.poll() == []
     assert watching.snapshots[0].state == "blocked"
 
 
@@ -136,7 +136,7 @@ async def test_the_length_of_an_illness_is_not_the_wall_clocks_to_say(
     real = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: real() + jump * 10**9)
     service.beat()
-    (left,) = await watching.look()
+    (left,) = await watching.poll()
     assert isinstance(left, Span)
     assert left.start == entered.time
     assert 4_000_000_000 < left.end - left.start < 60_000_000_000
@@ -144,26 +144,26 @@ async def test_the_length_of_an_illness_is_not_the_wall_clocks_to_say(
 
 async def test_a_thaw_is_no_illness_of_its_own(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
     service, watching = main(), sidecar()
-    watching.watcher._watching_since = 0
+    watching.has_watched_for_long()
     service.beat(age=5.0)
-    assert events(await watching.look()) == ["lifesign.process.frozen"]
+    assert events(await watching.poll()) == ["lifesign.process.frozen"]
     # Python runs again: the watchdog happens to beat first, the loop a moment later.
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    assert await watching.look() == []
+    assert await watching.poll() == []
     service.beat()
-    assert names(await watching.look()) == ["process frozen"]
+    assert names(await watching.poll()) == ["process frozen"]
 
 
 async def test_a_loop_that_stays_blocked_after_a_thaw_is_told(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service, watching = main(), sidecar()
-    watching.watcher._watching_since = 0
+    watching.has_watched_for_long()
     service.beat(age=5.0)
-    await watching.look()
+    await watching.poll()
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    assert await watching.look() == []
-    told = await watching.look()
+    assert await watching.poll() == []
+    told = await watching.poll()
     assert (names(told), events(told)) == (["process frozen"], ["lifesign.eventloop.blocked"])
 
 
@@ -172,11 +172,11 @@ async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
 ) -> None:
     service = main()
     watching = sidecar()
-    watching.watcher._watching_since = 0
-    await watching.look()
+    watching.has_watched_for_long()
+    await watching.poll()
     service.beat(age=60)
     watching.watcher._awake -= 60  # we were stopped for a minute, and so was the service
-    assert await watching.look() == []
+    assert await watching.poll() == []
     assert watching.snapshots[0].state == "healthy"
 
 
@@ -204,10 +204,10 @@ async def test_a_failing_critical_check_degrades_the_service_until_it_passes(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service, watching = main(), sidecar()
-    await watching.look()
+    await watching.poll()
     service.pulse.ring.append(report(reason="no route\nto host"))
     service.beat(failing=1)
-    entered = [log for log in await watching.look() if isinstance(log, Log) and "degraded" in log.event]
+    entered = [log for log in await watching.poll() if isinstance(log, Log) and "degraded" in log.event]
     assert [(log.event, log.severity, log.body, log.attributes) for log in entered] == [
         (
             "lifesign.process.degraded",
@@ -219,7 +219,7 @@ async def test_a_failing_critical_check_degrades_the_service_until_it_passes(
     assert (watching.snapshots[0].state, watching.snapshots[0].expected) == ("degraded", True)
     service.pulse.ring.append(report(passed=True, reason=""))
     service.beat(failing=0)
-    assert "lifesign.process.degraded" not in events(await watching.look())
+    assert "lifesign.process.degraded" not in events(await watching.poll())
     assert watching.snapshots[0].state == "healthy"
 
 
@@ -229,7 +229,7 @@ async def test_the_checks_that_fail_are_known_to_a_next_life_of_the_sidecar(
     service, first = main(), sidecar()
     service.pulse.ring.append(report())
     service.beat(failing=1)
-    await first.look()
+    await first.poll()
     second = sidecar()
-    assert "lifesign.process.degraded" not in events(await second.look()), "it was reported before"
+    assert "lifesign.process.degraded" not in events(await second.poll()), "it was reported before"
     assert second.snapshots[0].why == "post-condition 'db' fails: gone"

@@ -11,7 +11,7 @@ from typing import Iterator
 import pytest
 
 from lifesign.judge.rundir import RunDirectory
-from lifesign.watch.lock import Lease
+from lifesign.watch.lock import RunDirectoryLock
 from lifesign.wire.folder import SIDECAR_LOCK as LOCK
 from support.mainprocess import Keeper
 
@@ -25,7 +25,7 @@ def directory(run: Path) -> Iterator[RunDirectory]:
 
 def test_the_second_waits_until_the_first_is_gone(run: Path, directory: RunDirectory, keeper: Keeper) -> None:
     keeper("hold", run / LOCK)
-    lease = Lease(directory)
+    lease = RunDirectoryLock(directory)
     assert [lease.take(), lease.take()] == [False, False]
     keeper("free", run / LOCK)
     assert lease.take()
@@ -35,7 +35,7 @@ def test_the_second_waits_until_the_first_is_gone(run: Path, directory: RunDirec
 
 
 def test_what_is_taken_is_kept_until_its_end(run: Path, directory: RunDirectory) -> None:
-    lease = Lease(directory)
+    lease = RunDirectoryLock(directory)
     assert lease.take()
     looking = os.fork()
     if not looking:  # a process does not see its own record locks
@@ -59,7 +59,7 @@ def test_where_the_lock_is_no_file_it_watches_all_the_same(run: Path, directory:
         (run / LOCK).mkdir()
     else:
         os.mkfifo(run / LOCK)
-    lease = Lease(directory)
+    lease = RunDirectoryLock(directory)
     assert lease.take()
     lease.end()
     assert precious.read_text() == "keep me"
@@ -75,7 +75,7 @@ def test_a_directory_that_takes_no_file_is_watched_without_a_lock(
         raise OSError(reason, os.strerror(reason))
 
     monkeypatch.setattr(os, "open", refuse)
-    lease = Lease(directory)
+    lease = RunDirectoryLock(directory)
     assert lease.take()
     lease.end()
     assert f"cannot be locked against a second sidecar: {os.strerror(reason)}" in caplog.text

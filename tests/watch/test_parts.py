@@ -10,7 +10,7 @@ import pytest
 
 from lifesign.judge.diagnosis import Reading
 from lifesign.watch import dead_letter
-from lifesign.watch.dead_letter import Rejected, printable
+from lifesign.watch.dead_letter import DeadLetters, printable
 from lifesign.watch.emit.resource import resource
 from lifesign.watch.snapshot import Delays, _events
 from lifesign.wire import layout
@@ -94,7 +94,7 @@ def test_rejected_records_are_bounded_on_disk_and_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dead_letter, "_FILE_BYTES_MAX", 1000)
-    keeping = Rejected(str(tmp_path / "dead_letter.jsonl"))
+    keeping = DeadLetters(str(tmp_path / "dead_letter.jsonl"))
     for _ in range(100):
         keeping.keep("1-00000000", "why\x1b[2J", b"x" * 10_000)
         keeping.write()
@@ -110,10 +110,10 @@ def test_rejected_records_are_bounded_on_disk_and_in_the_log(
 def test_rejected_records_that_cannot_be_kept_are_still_counted(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("precious")
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    keeping = Rejected(str(tmp_path / "link"))
+    keeping = DeadLetters(str(tmp_path / "link"))
     keeping.keep("1-00000000", "why", b"")
     keeping.write()
-    Rejected(None).keep("1-00000000", "why", b"")
+    DeadLetters(None).keep("1-00000000", "why", b"")
     assert keeping.count == 1
     assert (tmp_path / "target").read_text() == "precious"
 

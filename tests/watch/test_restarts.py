@@ -13,7 +13,7 @@ import pytest
 
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import watcher as watcher_module
-from lifesign.watch.process import WatchedProcess
+from lifesign.watch.emitter import Emitter
 from lifesign.watch.telemetry import Log, Span
 from support.made.told import DRY_RUN
 
@@ -32,14 +32,14 @@ async def test_what_would_not_outlive_a_kill_is_told_again(
 ) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     watching.safe = False
     service.pulse.ring.append(DRY_RUN)
-    (told,) = await watching.look()
-    assert await watching.look() == [], "once in a life"
+    (told,) = await watching.poll()
+    assert await watching.poll() == [], "once in a life"
     again = sidecar()
-    assert [span.id for span in await again.look() if isinstance(span, Span)] == [told.id]
-    assert await sidecar().look() == []
+    assert [span.id for span in await again.poll() if isinstance(span, Span)] == [told.id]
+    assert await sidecar().poll() == []
 
 
 async def test_a_pulse_stays_until_what_it_said_is_safe(
@@ -50,10 +50,10 @@ async def test_a_pulse_stays_until_what_it_said_is_safe(
     watching = sidecar()
     watching.safe = False
     service.die()
-    await watching.look()
+    await watching.poll()
     assert service.folder.exists()
     watching.safe = True
-    await watching.look()
+    await watching.poll()
     assert not service.folder.exists()
 
 
@@ -65,15 +65,15 @@ async def test_a_loss_that_is_told_again_has_the_same_id_and_the_newer_count(
     for _ in range(1000):
         service.pulse.ring.append(DRY_RUN)
     watching.safe = False
-    ((uid, count),) = dropped(await watching.look())
+    ((uid, count),) = dropped(await watching.poll())
     for _ in range(300):
         service.pulse.ring.append(DRY_RUN)
     watching = sidecar()  # the one before was killed
-    assert dropped(await watching.look()) == [(uid, count + 300)]
+    assert dropped(await watching.poll()) == [(uid, count + 300)]
     assert watching.snapshots[0].dropped["ring"] == count + 300
     for _ in range(1000):
         service.pulse.ring.append(DRY_RUN)
-    ((later, more),) = dropped(await watching.look())
+    ((later, more),) = dropped(await watching.poll())
     assert later != uid
     assert watching.snapshots[0].dropped["ring"] == count + 300 + more
 
@@ -84,12 +84,12 @@ async def test_what_the_writer_refused_is_told_once_over_restarts(
     service = main()
     service.pulse.ring.append({**DRY_RUN, "type": [0] * 40_000})
     service.pulse.boot.append({**DRY_RUN, "type": [0] * 40_000})
-    assert [count for _, count in dropped(await sidecar().look())] == [2]
+    assert [count for _, count in dropped(await sidecar().poll())] == [2]
     watching = sidecar()
-    assert dropped(await watching.look()) == []
+    assert dropped(await watching.poll()) == []
     assert watching.snapshots[0].dropped["ring"] == 2
     service.pulse.ring.append({**DRY_RUN, "type": [0] * 40_000})
-    assert [count for _, count in dropped(await watching.look())] == [1]
+    assert [count for _, count in dropped(await watching.poll())] == [1]
 
 
 @pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENOMEM])
@@ -100,8 +100,8 @@ async def test_want_of_descriptors_is_no_reason_to_leave_a_process_alone(
     watching = sidecar()
     with monkeypatch.context() as patched:
         patched.setattr(RunDirectory, "open", refuse(reason))
-        assert await watching.look() == []
-    assert len(await watching.look()) == 1
+        assert await watching.poll() == []
+    assert len(await watching.poll()) == 1
     assert watching.rejected.count == 0
 
 
@@ -120,16 +120,16 @@ async def test_a_look_that_broke_off_is_made_good(
     service = main()
     watching = sidecar()
     service.pulse.ring.append(DRY_RUN)
-    assert len(await watching.look()) == 1
+    assert len(await watching.poll()) == 1
     service.pulse.ring.append(DRY_RUN)
     with monkeypatch.context() as patched:
         # The ring has been read by then: what is in it must not be lost with the look.
-        patched.setattr(WatchedProcess, "_report_dropped", refuse(errno.EIO))
-        assert await watching.look() == []
-        assert await watching.look() == []
+        patched.setattr(Emitter, "_report_dropped", refuse(errno.EIO))
+        assert await watching.poll() == []
+        assert await watching.poll() == []
     assert caplog.text.count("cannot be watched for now: [Errno 5]") == 1
-    assert len(await watching.look()) == 1
-    assert await watching.look() == []
+    assert len(await watching.poll()) == 1
+    assert await watching.poll() == []
 
 
 async def test_a_folder_that_could_not_be_opened_is_tried_again(
@@ -137,16 +137,16 @@ async def test_a_folder_that_could_not_be_opened_is_tried_again(
 ) -> None:
     service = main()
     service.pulse.ring.append(DRY_RUN)
-    assert len(await sidecar().look()) == 1
+    assert len(await sidecar().poll()) == 1
     service.pulse.ring.append(DRY_RUN)
     watching = sidecar()
     with monkeypatch.context() as patched:
         patched.setattr(RunDirectory, "open", refuse(errno.EIO))
-        assert await watching.look() == []
-    assert await watching.look() == [], "not at each look"
+        assert await watching.poll() == []
+    assert await watching.poll() == [], "not at each look"
     later = time.monotonic() + 10.0
     monkeypatch.setattr(watcher_module.time, "monotonic", lambda: later)
-    assert len(await watching.look()) == 1, "from where the life before had come to"
+    assert len(await watching.poll()) == 1, "from where the life before had come to"
 
 
 async def test_an_ended_process_is_read_to_its_end_before_its_folder_goes(
@@ -160,7 +160,7 @@ async def test_an_ended_process_is_read_to_its_end_before_its_folder_goes(
     service.die()
     watching = sidecar()
     for _ in range(5):
-        await watching.look()
+        await watching.poll()
     assert sum(isinstance(signal, Span) and signal.name.startswith("dry_run") for signal in watching.told) == 25
     assert not service.folder.exists()
 
@@ -171,16 +171,16 @@ async def test_cursors_of_processes_long_gone_do_not_pile_up(
     file = tmp_path / "cursors.json"
     service = main()
     service.pulse.ring.append(DRY_RUN)
-    await sidecar().look()
+    await sidecar().poll()
     kept = json.loads(file.read_text())
     assert list(kept) == [service.key]
     file.write_text(json.dumps({**kept, "99-0000aaaa": kept[service.key]}))
     watching = sidecar()
     with monkeypatch.context() as patched:
         patched.setattr(RunDirectory, "listed", refuse(errno.EIO))
-        await watching.look()
+        await watching.poll()
     assert len(json.loads(file.read_text())) == 2, "a directory that cannot be read is not an empty one"
-    assert await watching.look() == []
+    assert await watching.poll() == []
     assert list(json.loads(file.read_text())) == [service.key]
 
 
@@ -193,8 +193,8 @@ async def test_a_folder_that_cannot_be_removed_is_not_told_of_again(
     service.pulse.ring.append(DRY_RUN)
     service.die()
     watching = sidecar()
-    assert await watching.look()
+    assert await watching.poll()
     for _ in range(2):
-        assert await watching.look() == []
+        assert await watching.poll() == []
     assert watching.snapshots == []
-    assert await sidecar().look() == []
+    assert await sidecar().poll() == []

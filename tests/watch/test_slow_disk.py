@@ -13,58 +13,46 @@ from support.made.told import DRY_RUN, names
 from support.waiting import eventually
 
 
-class Disk:
-    """Comes back when it is told to."""
-
-    def __init__(self) -> None:
-        self.back = asyncio.Event()
-
-    async def settle(self) -> bool:
-        await self.back.wait()
-        return True
-
-
 @pytest.fixture
-def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Disk]:
-    """Puts a sidecar on a disk that stands still, and has no look wait for it."""
+def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], asyncio.Event]:
+    """Puts a sidecar on a disk that stands still until the event is set, and has no poll wait for it."""
 
-    def put(sidecar: Any) -> Disk:
-        disk = Disk()
+    def put(sidecar: Any) -> asyncio.Event:
         monkeypatch.setattr(watcher, "_SAVE_SECONDS", 0.001)
-        monkeypatch.setattr(sidecar.watcher._keeper, "_settle", disk.settle)
-        return disk
+        sidecar.disk = asyncio.Event()
+        return sidecar.disk  # type: ignore[no-any-return]
 
     return put
 
 
-async def test_looks_go_on_while_the_disk_stands_still(
-    main: Callable[..., Any], sidecar: Callable[..., Any], still: Callable[[Any], Disk]
+async def test_polls_go_on_while_the_disk_stands_still(
+    main: Callable[..., Any], sidecar: Callable[..., Any], still: Callable[[Any], asyncio.Event]
 ) -> None:
     service = main()
     watching = sidecar()
     still(watching)
-    await watching.look()
+    await watching.poll()
     service.pulse.ring.append(DRY_RUN)
-    assert names(await watching.look()) == ["dry_run order"]
+    assert names(await watching.poll()) == ["dry_run order"]
     service.beat(age=0.0)
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots[0].state == "healthy"
 
 
-async def test_what_the_disk_does_not_have_is_told_again_and_what_it_has_is_not(
-    main: Callable[..., Any], sidecar: Callable[..., Any], still: Callable[[Any], Disk]
+async def test_what_the_disk_does_not_have_is_emitted_again_and_what_it_has_is_not(
+    main: Callable[..., Any], sidecar: Callable[..., Any], still: Callable[[Any], asyncio.Event]
 ) -> None:
     service = main()
     watching = sidecar()
     disk = still(watching)
     service.pulse.ring.append(DRY_RUN)
-    (told,) = await watching.look()
+    (told,) = await watching.poll()
     service.pulse.ring.append({**DRY_RUN, "id": "e" * 16})
-    await watching.look()
-    assert [span.id for span in await sidecar().look() if isinstance(span, Span)] == [told.id, "e" * 16]
-    disk.back.set()
-    await watching.watcher._keeper.wait(60)
-    assert await sidecar().look() == []
+    await watching.poll()
+    assert [span.id for span in await sidecar().poll() if isinstance(span, Span)] == [told.id, "e" * 16]
+    disk.set()
+    await watching.cursors.wait(60)
+    assert await sidecar().poll() == []
 
 
 async def test_the_ring_keeps_what_there_is_no_room_for(
@@ -73,31 +61,31 @@ async def test_the_ring_keeps_what_there_is_no_room_for(
     monkeypatch.setattr(watcher, "_KEEP_SECONDS", -1.0)
     service = main()
     watching = sidecar()
-    monkeypatch.setattr(watching.watcher, "_roomy", lambda: False)
+    watching.has_room = False
     service.pulse.ring.append(DRY_RUN)
     service.die()
-    assert names(await watching.look()) == ["boot"]
-    await watching.look()
+    assert names(await watching.poll()) == ["boot"]
+    await watching.poll()
     assert service.folder.exists(), "there is something in it"
     assert watching.snapshots[0].state == "dead"
-    monkeypatch.setattr(watching.watcher, "_roomy", lambda: True)
-    assert "dry_run order" in names(await watching.look())
-    await watching.look()
+    watching.has_room = True
+    assert "dry_run order" in names(await watching.poll())
+    await watching.poll()
     assert not service.folder.exists()
 
 
-async def test_a_look_that_takes_long_is_no_gap_in_the_watching(
+async def test_a_poll_that_takes_long_is_no_gap_in_the_watching(
     main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main()
     watching = sidecar()
-    look = watching.watcher._look
+    poll = watching.watcher._poll
 
     def slow(*arguments: Any) -> Any:
         noted = watching.watcher._awake
         eventually(lambda: watching.watcher._awake > noted, 60)
-        return look(*arguments)
+        return poll(*arguments)
 
-    monkeypatch.setattr(watching.watcher, "_look", slow)
-    await watching.look()
+    monkeypatch.setattr(watching.watcher, "_poll", slow)
+    await watching.poll()
     assert len(watching.snapshots) == 1

@@ -37,7 +37,7 @@ async def test_a_record_that_cannot_be_read_is_counted_kept_reported_and_the_nex
     watching = sidecar()
     service.pulse.ring._append(payload)
     service.pulse.ring.append(DRY_RUN)
-    told = await watching.look()
+    told = await watching.poll()
     assert names(told) == ["dry_run order"]
     assert events(told) == ["lifesign.records.dropped"]
     assert watching.snapshots[0].dropped == {"ring": 0, "invalid": 1}
@@ -52,7 +52,7 @@ async def test_a_record_in_the_wrong_lane_is_invalid(main: Callable[..., Any], s
     service = main()
     watching = sidecar()
     service.pulse.boot.append(DRY_RUN)
-    assert events(await watching.look()) == ["lifesign.records.dropped"]
+    assert events(await watching.poll()) == ["lifesign.records.dropped"]
     assert watching.rejected.count == 1
 
 
@@ -66,7 +66,7 @@ async def test_a_torn_record_is_counted_once(main: Callable[..., Any], sidecar: 
     with open(service.folder / "pulse", "r+b") as file:
         file.seek(second + 32)
         file.write(b"\x1b[2J")
-    assert names(await watching.look()) == ["dry_run order", "dry_run order"]
+    assert names(await watching.poll()) == ["dry_run order", "dry_run order"]
     assert watching.snapshots[0].dropped == {"ring": 0, "invalid": 1}
 
 
@@ -77,11 +77,11 @@ async def test_overwritten_records_are_counted_as_dropped(
     watching = sidecar()
     for _ in range(1000):
         service.pulse.ring.append(DRY_RUN)
-    told = await watching.look()
+    told = await watching.poll()
     dropped = next(signal for signal in told if isinstance(signal, Log))
     assert dropped.attributes["lifesign.reason"] == "ring"
     assert dropped.attributes["lifesign.records.dropped.count"] == 1000 - len(names(told))
-    assert await watching.look() == []
+    assert await watching.poll() == []
 
 
 @pytest.mark.parametrize("trouble", ["version", "no identity", "link", "folder link", "fifo"])
@@ -110,7 +110,7 @@ async def test_a_folder_that_cannot_be_watched_is_reported_once_and_hides_no_oth
         os.mkfifo(pulse)
     watching = sidecar()
     for _ in range(3):
-        await watching.look()
+        await watching.poll()
         assert [snapshot.key for snapshot in watching.snapshots] == ["2-00000000"]
     assert watching.rejected.count == 1
 
@@ -120,16 +120,16 @@ async def test_what_is_no_process_folder_is_not_looked_at(sidecar: Callable[...,
     (run / "4242").mkdir()
     (run / "../evil").mkdir()
     watching = sidecar()
-    assert await watching.look() == []
+    assert await watching.poll() == []
     assert watching.rejected.count == 0
 
 
 async def test_a_pulse_that_shrinks_is_given_up(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     os.truncate(service.folder / "pulse", 10)
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots == []
     os.truncate(service.folder / "pulse", layout.file_size(65536))
 
@@ -159,7 +159,7 @@ async def test_a_flood_of_bad_records_is_counted_and_not_all_written_down(
     watching = sidecar()
     for _ in range(1000):
         service.pulse.ring._append(b"?")
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots[0].dropped == {"ring": 0, "invalid": 1000}
     assert len((tmp_path / "rejected.jsonl").read_bytes().splitlines()) < 300
 
@@ -174,7 +174,7 @@ async def test_numbers_that_nobody_counts_to_are_not_believed(
         file.seek(layout.EVENTS_OFFSET + layout.WORD + layout.EVENT_NAME_BYTES + 4 * layout.WORD)
         file.write(b"\xff" * layout.WORD)
     service.pulse.loops[0].write(layout.LOOP_RUNNING, 1, (1 << 64) - 1, 0, 0, 0, 0, 0)
-    await watching.look()
+    await watching.poll()
     (snapshot,) = watching.snapshots
     assert (snapshot.beats, snapshot.events) == (1, ())
 
@@ -184,7 +184,7 @@ async def test_a_boot_timeout_beyond_all_time_is_no_identity(
 ) -> None:
     main(boot_timeout=1e308)
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     assert (watching.snapshots, watching.rejected.count) == ([], 1)
 
 
@@ -198,7 +198,7 @@ async def test_an_ending_that_cannot_be_is_not_believed(
     (run / "run.json").write_text(content)
     service.die()
     watching = sidecar()
-    (died,) = [signal for signal in await watching.look() if getattr(signal, "event", "") == "lifesign.process.died"]
+    (died,) = [signal for signal in await watching.poll() if getattr(signal, "event", "") == "lifesign.process.died"]
     assert "process.exit.code" not in died.attributes
     assert watching.snapshots[0].state == "dead"
 
@@ -210,5 +210,5 @@ async def test_a_process_that_died_in_the_future_has_lived_until_now(
     service.beat(age=-1e9)
     service.die()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     assert 10 <= watching.snapshots[0].uptime < 1000

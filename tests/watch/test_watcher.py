@@ -13,8 +13,9 @@ import pytest
 from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
 from lifesign.watch import watcher
-from lifesign.watch.cursors import Cursors
-from lifesign.watch.emit.once import look_once
+from lifesign.watch.cursors import CursorStore
+from lifesign.watch.dead_letter import DeadLetters
+from lifesign.watch.once import poll_once
 from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
 from support.made.told import DRY_RUN, names
@@ -27,7 +28,7 @@ async def test_a_process_that_beats_is_healthy_and_there_is_nothing_to_tell(
     service = main()
     watching = sidecar(OTEL_SERVICE_NAME="desk", OTEL_RESOURCE_ATTRIBUTES="team=a")
     service.pulse.events.count("order")
-    assert await watching.look() == []
+    assert await watching.poll() == []
     (snapshot,) = watching.snapshots
     assert (snapshot.state, snapshot.pid, snapshot.service, snapshot.alive) == ("healthy", 4242, "desk", True)
     assert (snapshot.beats, snapshot.tasks, snapshot.loops, snapshot.expected) == (1, 3, 1, True)
@@ -36,7 +37,7 @@ async def test_a_process_that_beats_is_healthy_and_there_is_nothing_to_tell(
     assert watching.resources["4242-00000001"].attributes["team"] == "a"
     service.beat()
     service.beat()
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots[0].new_delays == (0.002, 0.002)
 
 
@@ -46,12 +47,12 @@ async def test_records_are_told_once_over_looks_and_restarts(
     service = main()
     first = sidecar()
     service.pulse.ring.append(DRY_RUN)
-    assert names(await first.look()) == ["dry_run order"]
-    assert await first.look() == []
+    assert names(await first.poll()) == ["dry_run order"]
+    assert await first.poll() == []
     service.pulse.ring.append(DRY_RUN)
     again = sidecar()
-    assert names(await again.look()) == ["dry_run order"]
-    assert (await sidecar().look()) == []
+    assert names(await again.poll()) == ["dry_run order"]
+    assert (await sidecar().poll()) == []
 
 
 async def test_what_was_not_handed_on_is_told_again(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
@@ -62,18 +63,18 @@ async def test_what_was_not_handed_on_is_told_again(main: Callable[..., Any], si
     def fails(*_: Any) -> None:
         raise OSError("the disk is full")
 
-    first.watcher._tell_signals = fails
+    first.watcher._emit = fails
     with pytest.raises(OSError, match="full"):
-        await first.watcher.look()
-    assert names(await sidecar().look()) == ["dry_run order"]
+        await first.watcher.poll()
+    assert names(await sidecar().poll()) == ["dry_run order"]
 
 
 async def blocked(service: Any, watching: Any) -> Log:
     """Makes the service one whose loop has not turned for five seconds; returns the record of it."""
-    watching.watcher._watching_since = 0
+    watching.has_watched_for_long()
     service.beat(age=5.0)
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    (entered,) = await watching.look()
+    (entered,) = await watching.poll()
     assert entered.event == "lifesign.eventloop.blocked"
     return entered  # type: ignore[no-any-return]
 
@@ -84,10 +85,10 @@ async def test_a_folder_whose_pulse_is_not_in_place_yet_is_waited_for(
     service = main()
     (service.folder / "pulse").rename(service.folder / "pulse.new")
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     assert watching.snapshots == []
     (service.folder / "pulse.new").rename(service.folder / "pulse")
-    await watching.look()
+    await watching.poll()
     assert [snapshot.key for snapshot in watching.snapshots] == [service.key]
 
 
@@ -97,12 +98,12 @@ async def test_an_ended_process_stays_for_a_while_and_its_folder_goes_after_that
     service = main()
     watching = sidecar()
     service.die()
-    await watching.look()
-    await watching.look()
+    await watching.poll()
+    await watching.poll()
     assert len(watching.snapshots) == 1
     monkeypatch.setattr(watcher, "_KEEP_SECONDS", -1.0)
-    await watching.look()
-    await watching.look()
+    await watching.poll()
+    await watching.poll()
     assert watching.snapshots == []
     assert list(run.iterdir()) == []
 
@@ -110,7 +111,7 @@ async def test_an_ended_process_stays_for_a_while_and_its_folder_goes_after_that
 async def test_a_dump_is_asked_for_in_the_pulse(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
     service = main()
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     assert watching.watcher.request_dump(service.key) == 1
     assert service.pulse.requests(layout.REQUEST_DUMP) == 1
     with pytest.raises(NotWatchedError, match="no process"):
@@ -156,20 +157,20 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
     service = main()
     service.pulse.ring.append(report())
     watching = sidecar()
-    await watching.look()
+    await watching.poll()
     assert [(one.name, one.passed, one.reason) for one in watching.snapshots[0].postconditions] == [
         ("db", False, "gone")
     ]
     assert recoveries(watching) == []
 
     again = sidecar()  # restarted: it knows what was told of, and does not tell it twice
-    await again.look()
+    await again.poll()
     assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", False)]
     assert again.told == []
 
     service.pulse.ring.append(report(id="2" * 16, passed=True, reason="", end=9))
     service.pulse.ring.append(report(id="3" * 16, passed=True, reason="", end=10))
-    await again.look()
+    await again.poll()
     assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", True)]
     (recovered,) = recoveries(again)  # once
     assert (recovered.body, recovered.severity, recovered.time) == ("db: it holds again", 9, 9)
@@ -184,7 +185,7 @@ def recoveries(watching: Any) -> list[Log]:
 @pytest.mark.parametrize("content", [b"", b"garbage", b'{"4242-00000001": 5}', b"\xff"])
 def test_cursors_that_cannot_be_read_start_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "cursors.json").write_bytes(content)
-    cursors = Cursors(str(tmp_path / "cursors.json"))
+    cursors = CursorStore(str(tmp_path / "cursors.json"), DeadLetters(None))
     assert cursors.get("4242-00000001").ring_position == 0
 
 
@@ -194,7 +195,7 @@ async def test_cursors_that_cannot_be_saved_stop_nothing(
     main()
     watching = sidecar()
     (tmp_path / "cursors.json.new").mkdir()
-    await watching.look()
+    await watching.poll()
     assert len(watching.snapshots) == 1
 
 
@@ -202,6 +203,6 @@ def test_a_look_from_outside_disturbs_nobody(main: Callable[..., Any], run: Path
     service = main()
     main("1-00000000")
     (run / "1-00000000" / "pulse").write_bytes(b"junk")
-    (snapshot,) = look_once(str(run), Settings(environ={}), {})
+    (snapshot,) = poll_once(str(run), Settings(environ={}), {})
     assert (snapshot.key, snapshot.state) == (service.key, "healthy")
     os.truncate(run / "1-00000000" / "pulse", layout.file_size(65536))

@@ -44,11 +44,11 @@ def main(args: argparse.Namespace) -> int:
         NotWatchedError: there is no such process.
     """
     extra.require()
-    from lifesign.watch.emit.once import look_once
+    from lifesign.watch.once import poll_once
 
     settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
-    seen = look_once(directory, settings, os.environ)
+    seen = poll_once(directory, settings, os.environ)
     snapshots = [snapshot for snapshot in seen if args.pid is None or snapshot.pid == args.pid]
     if not snapshots:
         which = "no process" if args.pid is None else f"no process {args.pid}"

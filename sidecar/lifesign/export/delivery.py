@@ -13,7 +13,7 @@ from lifesign.export.otlp import encode
 from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.outcome import Delivered, Refused
 from lifesign.export.queue.spool import Batch, Spool
-from lifesign.watch.telemetry import Signal, Span
+from lifesign.watch.telemetry import Span, Telemetry
 
 BATCH = 512  # signals
 
@@ -66,7 +66,7 @@ class Delivery:
     async def _deliver(self, batch: Batch) -> bool:
         """Sees the whole batch through; False when it gave up because the sidecar ends."""
         resources = {key: encode.resource(resource) for key, resource in batch.resources.items()}
-        items: list[tuple[Signal, Any]] = []
+        items: list[tuple[Telemetry, Any]] = []
         for signal in batch.signals:
             try:
                 items.append((signal, _encoded(signal, resources)))
@@ -74,7 +74,7 @@ class Delivery:
                 await self._reject([signal], 1, str(error))
         return not items or await self._send(items)
 
-    async def _send(self, items: Sequence[tuple[Signal, Any]]) -> bool:
+    async def _send(self, items: Sequence[tuple[Telemetry, Any]]) -> bool:
         channel = self._channel
         target = channel.exporter.target
         while True:
@@ -101,7 +101,7 @@ class Delivery:
                 return False
             await self._pause(channel.backoff.next(outcome.after))
 
-    async def _reject(self, signals: Sequence[Signal], count: int, why: str) -> None:
+    async def _reject(self, signals: Sequence[Telemetry], count: int, why: str) -> None:
         self._undeliverable.say("%d of %d records cannot be delivered: %s", count, len(signals), why)
         await self._spool.set_aside(signals, count, why)
 
@@ -112,6 +112,6 @@ class Delivery:
             return
 
 
-def _encoded(signal: Signal, resources: Mapping[str, SdkResource]) -> Any:
+def _encoded(signal: Telemetry, resources: Mapping[str, SdkResource]) -> Any:
     resource = resources[signal.resource]
     return encode.span(signal, resource) if isinstance(signal, Span) else encode.log(signal, resource)

@@ -25,7 +25,7 @@ from lifesign.export.queue.spool_lock import SpoolLock, default_directory, first
 from lifesign.judge.states import ENDED
 from lifesign.off_loop import off_loop
 from lifesign.settings import Settings
-from lifesign.watch.telemetry import Resource, Signal, Snapshot, Span
+from lifesign.watch.telemetry import Resource, Snapshot, Span, Telemetry
 
 RESOURCES_MAX = 4096  # of processes that came last
 _STANDSTILL = 5.0  # seconds: a disk that has not answered for so long stands still
@@ -122,7 +122,7 @@ class Pipeline:
             )
             return None
 
-    def emit(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
+    def emit(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
         """Takes signals on their way; they wait in memory until the disk has them (see `flush`).
 
         Args:

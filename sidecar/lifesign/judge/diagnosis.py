@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lifesign.judge import states
 from lifesign.judge.degraded import Unmet, degraded
+from lifesign.judge.ending import Ending, judge_end
 from lifesign.judge.kernel import Outside
+from lifesign.judge.states import Verdict
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 
@@ -40,25 +42,12 @@ _STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is sta
 _ENOUGH = 0.25  # of the heartbeat timeout, in CPU time: Python would have run
 
 
-class Ending(NamedTuple):
-    """What the supervisor knows of the end, if there is one.
-
-    `asked` and `signal` are signal names; `awaited` says that it will tell how the process ended and has
-    not done so yet.
-    """
-
-    asked: str | None = None
-    exit_code: int | None = None
-    signal: str | None = None
-    awaited: bool = False
-
-
 class Circumstances(NamedTuple):
     """What others than the beats tell.
 
     `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
-    in this silence: Python could not run, C could. `moved` says that a beat came in since the look before
-    that is older than that look: something runs, slowly. `crash` is what the last words of an ended process
+    in this silence: Python could not run, C could. `moved` says that a beat came in since the poll before
+    that is older than that poll: something runs, slowly. `crash` is what the last words of an ended process
     name, a signal where it was one.
     """
 
@@ -71,9 +60,9 @@ class Circumstances(NamedTuple):
 class Reading(NamedTuple):
     """All that a diagnosis rests on.
 
-    Times are nanoseconds on the monotonic clock. `watching_since` is when the sidecar began to watch
-    without a gap of its own: what it slept through is no illness of the service. `told` is the state that
-    was concluded before.
+    Times are nanoseconds on the monotonic clock, but for `wall`. `watching_since` is when the sidecar began to
+    watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
+    that was concluded before.
     """
 
     now: int
@@ -88,49 +77,108 @@ class Reading(NamedTuple):
     tombstone: Tombstone | None = None
     ending: Ending = Ending()
     circumstances: Circumstances | None = None
-    told: str | None = None
     unmet: Unmet = Unmet()
+    reported: str | None = None
+    wall: int = 0
 
 
-class Verdict(NamedTuple):
-    """The state, and why in one line."""
+class _Seen(NamedTuple):
+    """A reading of a living process, and what the rows of the table ask of it.
 
-    state: str
-    why: str
+    `stale` has the ages of the running loops that are late beyond doubt, `slow` says that CPU time is what
+    they lack.
+    """
+
+    reading: Reading
+    watchdog_age: int
+    running: int
+    stale: list[int]
+    slow: bool
+    phase: int
 
 
 def diagnose(reading: Reading) -> Verdict:
     """Tells the state of a main process."""
     if not reading.alive:
-        return _ended(reading)
+        return judge_end(reading.tombstone, reading.ending, reading.circumstances and reading.circumstances.crash)
+    seen = _see(reading)
+    for row in _ROWS:
+        verdict = row(seen)
+        if verdict is not None:
+            return verdict
+    return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
+
+
+def _see(reading: Reading) -> _Seen:
     watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
     running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
     late = [signs.mono_ns for signs in running if _age(reading, signs.mono_ns) > reading.timeout]
     if late and watchdog_age <= reading.timeout and not _outlived(reading, min(late)):
         late = []
-    stale = [_age(reading, moment) for moment in late]
-    # A freeze that has been told is not called slowness afterwards: only a beat ends it.
-    slow = watchdog_age > reading.timeout and reading.told != states.FROZEN and _slow(reading)
-    if (stale or not running) and watchdog_age > reading.timeout and not slow:
-        if reading.told is not None and _undecided(reading):
-            return Verdict(reading.told, "it is late; a moment more will tell why")
-        return Verdict(states.FROZEN, f"no Python code has run for {_seconds(watchdog_age)}: {_cause(reading)}")
-    if stale:
-        which = "the event loop" if len(running) == 1 else f"{len(stale)} of {len(running)} event loops"
-        how = "it gets too little CPU time" if slow else "Python still runs"
-        return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(stale))}; {how}")
-    phase = reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING
-    if not running:
-        return _without_loop(reading, phase)
-    if phase == layout.BOOT_STARTING:
-        return Verdict(states.STARTING, "the boot has not ended yet")
-    overdue = _overdue(reading, phase)
-    if overdue is not None:
-        return overdue
-    failed = degraded(reading.unmet, phase, reading.events)
-    if failed is not None:
-        return Verdict(states.DEGRADED, failed)
-    return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
+    return _Seen(
+        reading,
+        watchdog_age,
+        len(running),
+        [_age(reading, moment) for moment in late],
+        # A freeze that was reported is not called slowness afterwards: only a beat ends it.
+        watchdog_age > reading.timeout and reading.reported != states.FROZEN and _slow(reading),
+        reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING,
+    )
+
+
+def _frozen(seen: _Seen) -> Verdict | None:
+    reading, age = seen.reading, seen.watchdog_age
+    if age <= reading.timeout or seen.slow or (seen.running and not seen.stale):
+        return None
+    if reading.reported is not None and _undecided(reading):
+        return Verdict(reading.reported, "it is late; a moment more will tell why")
+    return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
+
+
+def _blocked(seen: _Seen) -> Verdict | None:
+    if not seen.stale:
+        return None
+    which = "the event loop" if seen.running == 1 else f"{len(seen.stale)} of {seen.running} event loops"
+    how = "it gets too little CPU time" if seen.slow else "Python still runs"
+    return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(seen.stale))}; {how}")
+
+
+def _without_loop(seen: _Seen) -> Verdict | None:
+    reading = seen.reading
+    if seen.running:
+        return None
+    if reading.loops:
+        return Verdict(states.IDLE, "its event loop has ended; the process goes on")
+    if seen.phase == layout.BOOT_STARTING and reading.now - reading.started <= reading.boot_timeout:
+        return Verdict(states.STARTING, "no event loop yet")
+    return Verdict(states.IDLE, "it runs no event loop")
+
+
+def _starting(seen: _Seen) -> Verdict | None:
+    return Verdict(states.STARTING, "the boot has not ended yet") if seen.phase == layout.BOOT_STARTING else None
+
+
+def _silent(seen: _Seen) -> Verdict | None:
+    reading = seen.reading
+    for event in (event for event in reading.events if event.deadline_ns):
+        age = event_age(event, reading.started, reading.now)
+        never = not (event.mono_ns or event.stand_in_ns)
+        if age > event.deadline_ns or (never and seen.phase == layout.BOOT_TIMED_OUT):
+            ago = "has not come since the start" if never else "came last"
+            return Verdict(
+                states.SILENT,
+                f"promised event {event.name!r} {ago}, {_seconds(age)} ago; due every {_seconds(event.deadline_ns)}",
+            )
+    return None
+
+
+def _degraded(seen: _Seen) -> Verdict | None:
+    failed = degraded(seen.reading.unmet, seen.phase, seen.reading.events)
+    return None if failed is None else Verdict(states.DEGRADED, failed)
+
+
+# In the order in which they are asked; who passes them all is healthy.
+_ROWS = (_frozen, _blocked, _without_loop, _starting, _silent, _degraded)
 
 
 def _outlived(reading: Reading, last_turn: int) -> bool:
@@ -140,10 +188,10 @@ def _outlived(reading: Reading, last_turn: int) -> bool:
 
 def _slow(reading: Reading) -> bool:
     """Whether both may be late only because the process gets so little CPU time."""
-    told = reading.circumstances
-    if told is None or told.moved:
-        return told is not None
-    outside = told.outside
+    seen = reading.circumstances
+    if seen is None or seen.moved:
+        return seen is not None
+    outside = seen.outside
     if outside is None or not outside.over:
         return False
     starved = outside.throttled or (outside.state == "R" and outside.cpu < outside.over * _STARVED)
@@ -162,10 +210,10 @@ def _undecided(reading: Reading) -> bool:
 
 def _cause(reading: Reading) -> str:
     """Why no Python runs, as far as it can be told."""
-    told = reading.circumstances or Circumstances()
-    outside = told.outside
+    seen = reading.circumstances or Circumstances()
+    outside = seen.outside
     if outside is None:
-        return "GIL held by C code" if told.held else "GIL held, stopped or starved"
+        return "GIL held by C code" if seen.held else "GIL held, stopped or starved"
     if outside.state in _STATES:
         return _STATES[outside.state]
     if outside.cpu >= outside.over * _BUSY if outside.over else outside.state == "R":
@@ -175,48 +223,6 @@ def _cause(reading: Reading) -> str:
     if outside.state == "R":
         return "starved of CPU time"
     return "GIL held by C code that waits"
-
-
-def _ended(reading: Reading) -> Verdict:
-    tombstone, ending = reading.tombstone, reading.ending
-    crash = reading.circumstances.crash if reading.circumstances else None
-    if tombstone is not None and tombstone["how"] == "exception":
-        error = tombstone["error"]
-        return Verdict(states.DEAD, f"uncaught {error['type']}: {error['message']}" if error else "uncaught exception")
-    # A hangup is also how one asks for a reload: it counts where it is what ended the process.
-    if ending.asked is not None and (ending.asked != "SIGHUP" or ending.signal == "SIGHUP"):
-        return Verdict(states.STOPPED, f"ended by {ending.asked}, as asked")
-    if ending.signal is not None:
-        return Verdict(states.DEAD, f"killed by {ending.signal}")
-    if ending.exit_code:
-        return Verdict(states.DEAD, f"exit code {ending.exit_code}, which nobody asked for")
-    if crash is not None and ending.exit_code is None:
-        return Verdict(states.DEAD, f"killed by {crash}")
-    if tombstone is not None or ending.exit_code == 0:
-        return Verdict(states.STOPPED, "ended by itself")
-    return Verdict(states.DEAD, "gone without a tombstone: killed, or ended by os._exit")
-
-
-def _without_loop(reading: Reading, phase: int) -> Verdict:
-    if reading.loops:
-        return Verdict(states.IDLE, "its event loop has ended; the process goes on")
-    if phase == layout.BOOT_STARTING and reading.now - reading.started <= reading.boot_timeout:
-        return Verdict(states.STARTING, "no event loop yet")
-    return Verdict(states.IDLE, "it runs no event loop")
-
-
-def _overdue(reading: Reading, phase: int) -> Verdict | None:
-    promised = [event for event in reading.events if event.deadline_ns]
-    for event in promised:
-        age = event_age(event, reading.started, reading.now)
-        never = not (event.mono_ns or event.stand_in_ns)
-        if age > event.deadline_ns or (never and phase == layout.BOOT_TIMED_OUT):
-            ago = "has not come since the start" if never else "came last"
-            return Verdict(
-                states.SILENT,
-                f"promised event {event.name!r} {ago}, {_seconds(age)} ago; due every {_seconds(event.deadline_ns)}",
-            )
-    return None
 
 
 def _promises(reading: Reading) -> str:

@@ -8,7 +8,7 @@ import os
 import re
 
 from lifesign.errors import RunDirectoryError
-from lifesign.judge.diagnosis import Ending
+from lifesign.judge.ending import Ending
 from lifesign.wire import folder
 from lifesign.wire.folder import RUN_FILE, SIDECAR_LOCK, Folder, PulseError, is_held, open_regular
 

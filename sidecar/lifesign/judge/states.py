@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 STARTING = "starting"
 HEALTHY = "healthy"
 SILENT = "silent"
@@ -18,3 +20,10 @@ ENDED = (DEAD, STOPPED)
 # The main process says all but the last: there it was gone before it said anything else.
 BOOT_STARTING, BOOT_DIED = "starting", "died"
 BOOT_OUTCOMES = (BOOT_STARTING, "complete", "failed", "timed_out", BOOT_DIED)
+
+
+class Verdict(NamedTuple):
+    """The state, and why in one line."""
+
+    state: str
+    why: str

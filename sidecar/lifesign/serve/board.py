@@ -10,7 +10,7 @@ import msgspec
 
 from lifesign.judge import states
 from lifesign.serve.history import DumpView, History
-from lifesign.watch.telemetry import Attributes, Resource, Signal, Snapshot
+from lifesign.watch.telemetry import Attributes, Resource, Snapshot, Telemetry
 
 STRIP = 120  # bars of the heartbeat strip, one a poll
 KEEP_GONE_S = 900.0  # how long a process is shown that is no longer watched
@@ -109,7 +109,7 @@ class Board:
             del self._processes[key]
         self.version += 1
 
-    def add(self, resources: Iterable[Resource], signals: Iterable[Signal]) -> None:
+    def add(self, resources: Iterable[Resource], signals: Iterable[Telemetry]) -> None:
         """Keep what happened. Signals of a process that the next `update` does not know are dropped by it."""
         for resource in resources:
             self._processes.setdefault(resource.key, _ShownProcess()).resource = resource.attributes

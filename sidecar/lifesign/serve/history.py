@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 
 from lifesign import semconv
-from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, Log, Signal, Span
+from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, Log, Span, Telemetry
 
 TIMELINE = 60  # of one process
 GROUPS = 100  # of one task dump
@@ -74,7 +74,7 @@ class History:
         """Bytes kept."""
         return self._timeline_bytes + self._dump_bytes
 
-    def add(self, signal: Signal) -> None:
+    def add(self, signal: Telemetry) -> None:
         """Add one log record or span; those that the page does not show are dropped."""
         if isinstance(signal, Span):
             if signal.name in _SHOWN_SPANS:

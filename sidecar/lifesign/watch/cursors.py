@@ -1,20 +1,30 @@
-"""How far the sidecar has told each process's story, kept over its own restarts."""
+"""How far the sidecar has come with each process, kept over its own restarts.
+
+A cursor is saved only when what lies before it is durable, and beside the polls: the disk may be slow or stand
+still, and no poll waits for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
-from typing import AbstractSet
+from typing import AbstractSet, Awaitable, Callable
 
 import msgspec
 
+from lifesign.off_loop import off_loop
+from lifesign.watch.dead_letter import DeadLetters
+
+_logger = logging.getLogger("lifesign.watch")
 _BYTES_MAX = 1 << 20
 
 
 class Cursor(msgspec.Struct):
     """Where to go on with one process. What lies before has been handed on for export.
 
-    `ring` counts what the ring has lost so far, `dropped` what was told of as lost, by reason.
+    `ring` counts what the ring has lost so far, `dropped` what was reported as lost, by reason.
     """
 
     boot_sequence: int = 0
@@ -32,17 +42,31 @@ class Cursor(msgspec.Struct):
 _NEW = Cursor()
 
 
-class Cursors:
+async def _durable() -> bool:
+    return True
+
+
+class CursorStore:
     """The cursors by process folder, in one small file that is replaced as a whole.
 
     Args:
         path: the file; None keeps them in memory only.
+        dead_letters: what could not be read; it is written down by the way.
+        flush: waits until what was emitted so far is on disk; whether it would outlive a kill.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(
+        self, path: str | None, dead_letters: DeadLetters, flush: Callable[[], Awaitable[bool]] = _durable
+    ) -> None:
         self._path = path
+        self._dead_letters = dead_letters
+        self._flush = flush
         self._saved = b""
         self._by_key: dict[str, Cursor] = {}
+        self._taken = 0  # the number of the newest checkpoint, and the cursors as they were then
+        self._content = b""
+        self._saving: asyncio.Task[None] | None = None
+        self.durable = 0  # the newest checkpoint of which all would outlive a kill
         if path is not None:
             with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
                 with open(path, "rb") as file:
@@ -61,24 +85,53 @@ class Cursors:
         for key in self._by_key.keys() - keys:
             del self._by_key[key]
 
-    def content(self) -> bytes:
-        """All cursors as they are now."""
-        return msgspec.json.encode({key: cursor for key, cursor in self._by_key.items() if cursor != _NEW})
+    @property
+    def busy(self) -> bool:
+        """Whether it is saving."""
+        return self._saving is not None and not self._saving.done()
 
-    def are_saved(self, content: bytes) -> bool:
-        """Whether `content` is what stands in the file, or there is no file."""
-        return self._path is None or content == self._saved
+    @property
+    def all_durable(self) -> bool:
+        """Whether all that was emitted would outlive a kill."""
+        return self.durable == self._taken
 
-    def save(self, content: bytes) -> None:
-        """Writes the file, if `content` is new. Blocks.
+    def checkpoint(self) -> int:
+        """Takes the cursors as they are now, after what they speak of was emitted; returns a number for `durable`."""
+        self._taken += 1
+        self._content = msgspec.json.encode({key: one for key, one in self._by_key.items() if one != _NEW})
+        if not self.busy:
+            self._saving = asyncio.create_task(self._save(), name="lifesign-cursors")
+        return self._taken
 
-        Raises:
-            OSError: it cannot be written; a restarted sidecar may then tell some things twice.
-        """
-        if self._path is None or self.are_saved(content):
+    async def wait(self, seconds: float) -> None:
+        """Waits until it has saved what it can, at most so long."""
+        if self._saving is not None:
+            done, _ = await asyncio.wait([self._saving], timeout=seconds)
+            for task in done:
+                task.result()
+
+    async def _save(self) -> None:
+        while self.durable < self._taken:
+            number, content = self._taken, self._content
+            if not await self._flush():
+                return  # the next checkpoint is another try
+            if self._dead_letters.waiting or self._is_new(content):  # no thread for each idle poll
+                await off_loop(self._write, content)
+            self.durable = number
+
+    def _is_new(self, content: bytes) -> bool:
+        return self._path is not None and content != self._saved
+
+    def _write(self, content: bytes) -> None:
+        self._dead_letters.write()
+        if self._path is None or not self._is_new(content):
             return
         unfinished = f"{self._path}.new"
-        with open(unfinished, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, self._path)
-        self._saved = content
+        try:
+            with open(unfinished, "wb") as file:
+                file.write(content)
+            os.replace(unfinished, self._path)
+        except OSError as error:  # a restarted sidecar may then emit some things twice, with the same ids
+            _logger.debug("lifesign: the cursors could not be saved: %s", error)
+        else:
+            self._saved = content

@@ -15,8 +15,8 @@ _LOG_SECONDS = 60.0
 _KEPT_MAX = 200  # records between two reports; a flood is counted, not written down
 
 
-class Rejected:
-    """Keeps rejected records as lines of JSON in a file, the newest mebibyte or two.
+class DeadLetters:
+    """Keeps them as lines of JSON in a file, the newest mebibyte or two.
 
     Args:
         path: the file; the one before it has the ending ``.old``. None keeps nothing, but still reports.
@@ -56,7 +56,7 @@ class Rejected:
             for line in lines:
                 self._append(line)
         except OSError as error:
-            _logger.debug("lifesign: rejected records could not be kept: %s", error)
+            _logger.debug("lifesign: unreadable records could not be kept: %s", error)
 
     def _append(self, line: bytes) -> None:
         assert self._path is not None  # noqa: S101 - for the type checker; `keep` looked

@@ -1,4 +1,4 @@
-"""One sidecar at a time tells what is in a run directory: a lock in it that the kernel frees when the holder dies."""
+"""One sidecar at a time watches a run directory: a lock in it that the kernel frees when the holder dies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lifesign.wire.folder import SIDECAR_LOCK
 _logger = logging.getLogger("lifesign.watch")
 
 
-class Lease:
+class RunDirectoryLock:
     """The right to watch a run directory.
 
     Where no lock can be had (the directory is read-only or belongs to somebody else, the file is no file) the
-    sidecar watches without one: two of them would then tell everything twice, with the same ids.
+    sidecar watches without one: two of them would then emit everything twice, with the same ids.
     """
 
     def __init__(self, directory: RunDirectory) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.diagnosis import Reading, Verdict, event_age
+from lifesign.judge.diagnosis import Reading, event_age
+from lifesign.judge.states import Verdict
 from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.ring import RingView
 from lifesign.watch.telemetry import EventReading, Resource, Snapshot

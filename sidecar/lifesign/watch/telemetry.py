@@ -60,7 +60,7 @@ class Log(msgspec.Struct, tag="log", frozen=True):
     attributes: Attributes = {}
 
 
-Signal = Union[Span, Log]
+Telemetry = Union[Span, Log]
 
 
 class EventReading(msgspec.Struct, frozen=True):

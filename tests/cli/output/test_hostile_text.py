@@ -15,7 +15,7 @@ from rich.console import Console
 from lifesign.cli.gate import view
 from lifesign.cli.query.request import Answer
 from lifesign.cli.sidecar import observer as sidecar_process
-from lifesign.watch import decode
+from lifesign.watch.records import InvalidRecordError, decode_record
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records
 from lifesign.wire.payload import encode
@@ -34,8 +34,8 @@ def valid(rng: Random, shape: Any) -> Any:
     """A record that the decoder lets through; a lone surrogate in it is what it would not."""
     while True:
         try:
-            return decode.record(encode(hostile.value(rng, shape, wrong=0)))
-        except decode.InvalidRecordError:
+            return decode_record(encode(hostile.value(rng, shape, wrong=0)))
+        except InvalidRecordError:
             continue
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from lifesign.export.pipeline import Pipeline
 from lifesign.settings import Settings
-from lifesign.watch.telemetry import EventReading, Log, Resource, Signal, Snapshot, Span
+from lifesign.watch.telemetry import EventReading, Log, Resource, Snapshot, Span, Telemetry
 from lifesign.wire.reader import PulseReader
 from support import victims
 from support.backends.collector import Collector
@@ -93,7 +93,7 @@ def newest(points: list[Any], metric: str, *keys: str) -> dict[tuple[Any, ...], 
     return {tuple(point.attributes[key] for key in keys): point.value for point in points if point.metric == metric}
 
 
-def mixed(rng: random.Random, number: int) -> list[Signal]:
+def mixed(rng: random.Random, number: int) -> list[Telemetry]:
     """A span and a log record, each real or synthetic; their names say which."""
     kinds = [rng.choice(("real", "synthetic")) for _ in range(2)]
     tags: list[Any] = [TAG if kind == "synthetic" else {} for kind in kinds]

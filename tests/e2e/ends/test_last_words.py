@@ -15,9 +15,10 @@ import pytest
 
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
-from lifesign.watch.cursors import Cursors
-from lifesign.watch.dead_letter import Rejected
-from lifesign.watch.telemetry import Log, Resource, Signal, Snapshot, Span
+from lifesign.watch.cursors import CursorStore
+from lifesign.watch.dead_letter import DeadLetters
+from lifesign.watch.folders import Folders
+from lifesign.watch.telemetry import Log, Resource, Snapshot, Span, Telemetry
 from lifesign.watch.watcher import Watcher
 from support import victims
 from support.built import PYTHONS
@@ -50,23 +51,20 @@ class Observed:
         self._run = folder / "run"
         self._run.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
-        self.told: list[Signal] = []
+        self.told: list[Telemetry] = []
         self.snapshot: Snapshot | None = None
         self._directory = RunDirectory(str(self._run))
+        settings = Settings(environ={"LIFESIGN_HEARTBEAT_TIMEOUT": "1"})
+        dead_letters = DeadLetters(None)
+        cursors = CursorStore(None, dead_letters)
         self._watcher = Watcher(
-            self._directory,
-            Settings(environ={"LIFESIGN_HEARTBEAT_TIMEOUT": "1"}),
-            {},
-            self._tell_signals,
-            self._tell_snapshots,
-            Cursors(None),
-            Rejected(None),
+            Folders(self._directory, settings, {}, cursors, dead_letters), settings, self._emit, self._publish, cursors
         )
 
-    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
-        self.told += signals
+    def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
+        self.told += telemetry
 
-    def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+    def _publish(self, snapshots: Sequence[Snapshot]) -> None:
         self.snapshot = snapshots[0] if snapshots else None
 
     @property
@@ -87,7 +85,7 @@ class Observed:
         while not holds():
             if time.monotonic() > end:
                 raise AssertionError(f"it did not hold: {self.snapshot}, {self.events}")
-            asyncio.run(self._watcher.look())
+            asyncio.run(self._watcher.poll())
             time.sleep(0.05)
 
     def comes_to(self, state: str) -> None:

@@ -22,8 +22,8 @@ from lifesign.serve import sidecar_health
 from lifesign.serve.board import Board
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
-from lifesign.watch.dead_letter import Rejected
-from lifesign.watch.process import Look, WatchedProcess
+from lifesign.watch.dead_letter import DeadLetters
+from lifesign.watch.process import Poll, WatchedProcess
 from lifesign.watch.telemetry import Resource, Span
 from lifesign.wire.folder import PulseError
 from support.fuzzing import hostile
@@ -63,14 +63,14 @@ class Victims:
         (folder / "last-words").write_bytes(hostile.last_words(rng) if rng.random() < 0.3 else b"")
         (self._run / "run.json").write_bytes(hostile.run_json(rng) if rng.random() < 0.5 else b"{}")
         try:
-            process = WatchedProcess(self._directory, key, Cursor(), _settings, {}, Rejected(None))
+            process = WatchedProcess(self._directory, key, Cursor(), _settings, {}, DeadLetters(None))
         except (PulseError, OSError):
             return False
         try:
             for _ in range(2):
-                look = process.look(0)
-                process.told()
-                tell(process.resource, look, show=rng.random() < 0.1)
+                poll = process.poll(0)
+                process.acknowledge()
+                tell(process.resource, poll, show=rng.random() < 0.1)
                 hostile.scribble(folder / "pulse", rng)
         except PulseError:
             return True
@@ -79,10 +79,10 @@ class Victims:
         return True
 
 
-def tell(resource: Resource, look: Look, *, show: bool = True) -> None:
-    """Everything that comes after a look; what takes long only with `show`. Raises where it does not hold."""
+def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
+    """Everything that comes after a poll; what takes long only with `show`. Raises where it does not hold."""
     of = encode.resource(lines.decode(lines.encode(resource)))
-    for signal in look.signals:
+    for signal in poll.telemetry:
         spooled = lines.decode(lines.encode(signal))
         assert spooled == signal
         try:
@@ -94,15 +94,15 @@ def tell(resource: Resource, look: Look, *, show: bool = True) -> None:
     if not show:
         return
     metrics = Metrics(({}, {}), ExportStats)
-    metrics.observe([look.snapshot], {resource.key: resource})
+    metrics.observe([poll.snapshot], {resource.key: resource})
     encode_metrics(metrics.collect().data).SerializeToString()
     board = Board()
-    board.add([resource], look.signals)
-    board.update([look.snapshot])
+    board.add([resource], poll.telemetry)
+    board.update([poll.snapshot])
     page = msgspec.json.encode(board.state())
     assert len(page) < PAGE_BYTES_MAX, len(page)
-    sidecar_health.app_startupz([look.snapshot])
+    sidecar_health.app_startupz([poll.snapshot])
     out = io.StringIO()
-    Console(file=out, markup=False, highlight=False, emoji=False, width=200).print(status.render([look.snapshot]))
+    Console(file=out, markup=False, highlight=False, emoji=False, width=200).print(status.render([poll.snapshot]))
     drawn = out.getvalue()
     assert all(character == "\n" or character.isprintable() for character in drawn), drawn

@@ -10,7 +10,7 @@ from typing import AsyncIterator, Iterable, Iterator, Sequence
 from lifesign.export.pipeline import Pipeline
 from lifesign.export.queue.spool import Spool
 from lifesign.settings import Settings
-from lifesign.watch.telemetry import Resource, Signal, Span
+from lifesign.watch.telemetry import Resource, Span, Telemetry
 
 MIB = 1 << 20
 
@@ -30,7 +30,7 @@ async def opened(directory: Path, limit: int = MIB) -> Spool:
     return await Spool.open(directory, limit)
 
 
-async def append(spool: Spool, resources: Iterable[Resource], signals: Sequence[Signal]) -> bool:
+async def append(spool: Spool, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> bool:
     """Puts signals and sees them to disk; whether they are safe there."""
     spool.put(resources, signals)
     return await spool.flush()

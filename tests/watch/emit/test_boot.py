@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lifesign.watch.emit.boot import BootView
-from lifesign.watch.telemetry import Log, Signal, Span
+from lifesign.watch.telemetry import Log, Span, Telemetry
 from support.mainprocess import STARTED, TRACE, identity
 
 S = 1_000_000_000
@@ -40,11 +40,11 @@ def view(*records: Any, **changes: Any) -> BootView:
     return boot
 
 
-def spans(made: list[Signal]) -> dict[str, Span]:
+def spans(made: list[Telemetry]) -> dict[str, Span]:
     return {signal.name: signal for signal in made if isinstance(signal, Span)}
 
 
-def logs(made: list[Signal]) -> list[Log]:
+def logs(made: list[Telemetry]) -> list[Log]:
     return [signal for signal in made if isinstance(signal, Log)]
 
 
@@ -54,7 +54,7 @@ def test_a_good_boot_is_a_root_with_its_checkpoints() -> None:
         checkpoint("config loaded", 1, 2),
         over("complete", 3),
     )
-    made = boot.signals(None, 0)
+    made = boot.telemetry(None, 0)
     assert logs(made) == []
     root = spans(made)["boot"]
     assert (root.trace, root.id, root.parent, root.remote_parent) == (TRACE, "00f067aa0ba902b7", None, False)
@@ -69,26 +69,26 @@ def test_a_good_boot_is_a_root_with_its_checkpoints() -> None:
     }
     assert spans(made)["checkpoint config loaded"].attributes == {"lifesign.checkpoint.name": "config loaded"}
     assert (boot.outcome, boot.duration) == ("complete", 3.0)
-    assert boot.signals(None, 0) == []
+    assert boot.telemetry(None, 0) == []
 
 
 def test_nothing_is_told_while_the_boot_lasts() -> None:
     boot = view(checkpoint("started", 0, 1))
-    assert boot.signals(None, 0) == []
+    assert boot.telemetry(None, 0) == []
     assert (boot.outcome, boot.duration) == ("starting", None)
     assert [(one.name, one.end) for one in boot.checkpoints()] == [("started", STARTED + S)]
 
 
 def test_a_boot_joins_the_trace_that_caused_it() -> None:
     boot = view(over("complete", 1), parent_span="b7ad6b7169203331")
-    root = spans(boot.signals(None, 0))["boot"]
+    root = spans(boot.telemetry(None, 0))["boot"]
     assert (root.parent, root.remote_parent) == ("b7ad6b7169203331", True)
 
 
 def test_a_boot_that_failed_is_an_error_with_a_log_record_for_each_cause() -> None:
     error = {"type": "KeyError", "message": "'x'", "stack": "File ..."}
     boot = view(checkpoint("rules loaded", 0, 1, error=error), over("failed", 2, "Post-conditions failed: a: why"))
-    made = boot.signals(None, 77)
+    made = boot.telemetry(None, 77)
     root, child = spans(made)["boot"], spans(made)["checkpoint rules loaded"]
     assert (root.error, root.attributes["error.type"]) == ("Post-conditions failed: a: why", "failed")
     assert (child.error, child.attributes["error.type"]) == ("'x'", "KeyError")
@@ -102,7 +102,7 @@ def test_a_boot_that_failed_is_an_error_with_a_log_record_for_each_cause() -> No
 
 def test_a_process_that_dies_has_its_open_spans_closed_as_errors() -> None:
     boot = view(checkpoint("started", 0, 1), checkpoint("broker connected", 1, None))
-    made = boot.signals("killed by SIGKILL", STARTED + 9 * S)
+    made = boot.telemetry("killed by SIGKILL", STARTED + 9 * S)
     cut = spans(made)["checkpoint broker connected"]
     assert cut.error == "not finished: killed by SIGKILL"
     assert (cut.start, cut.end) == (STARTED + S, STARTED + 9 * S)
@@ -113,16 +113,16 @@ def test_a_process_that_dies_has_its_open_spans_closed_as_errors() -> None:
 
 def test_a_process_that_dies_after_its_boot_does_not_make_the_boot_an_error() -> None:
     boot = view(checkpoint("started", 0, 1), over("complete", 2))
-    boot.signals(None, 0)
-    assert boot.signals("killed by SIGKILL", 0) == []
+    boot.telemetry(None, 0)
+    assert boot.telemetry("killed by SIGKILL", 0) == []
 
 
 def test_a_block_that_is_open_when_the_boot_times_out_is_an_error_once() -> None:
     boot = view(checkpoint("broker connected", 1, None), over("timed_out", 8, "timed out after 8 s"))
-    cut = spans(boot.signals(None, 0))["checkpoint broker connected"]
+    cut = spans(boot.telemetry(None, 0))["checkpoint broker connected"]
     assert (cut.error, cut.end) == ("not finished: timed out after 8 s", STARTED + 8 * S)
     boot.add(checkpoint("broker connected", 1, 20))
-    assert boot.signals(None, 0) == []
+    assert boot.telemetry(None, 0) == []
 
 
 def test_a_mark_that_turned_into_a_block_is_one_span() -> None:
@@ -132,39 +132,39 @@ def test_a_mark_that_turned_into_a_block_is_one_span() -> None:
         checkpoint("broker", 1, 3, id="1" * 16),
         over("complete", 4),
     )
-    made = spans(boot.signals(None, 0))
+    made = spans(boot.telemetry(None, 0))
     assert set(made) == {"checkpoint broker", "boot"}
     assert (made["checkpoint broker"].start, made["checkpoint broker"].end) == (STARTED + S, STARTED + 3 * S)
 
 
 def test_marks_after_the_boot_follow_as_they_come() -> None:
     boot = view(over("complete", 1))
-    boot.signals(None, 0)
+    boot.telemetry(None, 0)
     boot.add(checkpoint("cache warm", 5, None))
-    assert boot.signals(None, 0) == []
+    assert boot.telemetry(None, 0) == []
     boot.add(checkpoint("cache warm", 5, 6))
-    assert set(spans(boot.signals(None, 0))) == {"checkpoint cache warm"}
+    assert set(spans(boot.telemetry(None, 0))) == {"checkpoint cache warm"}
 
 
 def test_a_block_that_is_open_after_the_boot_is_closed_by_death() -> None:
     boot = view(over("complete", 1), checkpoint("cache warm", 5, None))
-    boot.signals(None, 0)
+    boot.telemetry(None, 0)
     boot.add(checkpoint("late", 6, None))
-    assert set(spans(boot.signals("killed", STARTED + 9 * S))) == {"checkpoint late"}
+    assert set(spans(boot.telemetry("killed", STARTED + 9 * S))) == {"checkpoint late"}
 
 
 def test_a_restarted_sidecar_tells_the_same_trace_or_only_what_is_new() -> None:
     records = [checkpoint("started", 0, 1), over("complete", 2)]
-    assert view(*records).signals(None, 5) == view(*records).signals(None, 5)
+    assert view(*records).telemetry(None, 5) == view(*records).telemetry(None, 5)
     again = BootView(identity(), KEY, exported=True)
     for record in records:
-        again.add(record, told=True)
+        again.add(record, emitted=True)
     again.add(checkpoint("cache warm", 5, 6))
-    assert set(spans(again.signals(None, 0))) == {"checkpoint cache warm"}
+    assert set(spans(again.telemetry(None, 0))) == {"checkpoint cache warm"}
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_synthetic_checkpoints_are_tagged(synthetic: bool) -> None:
     boot = view(checkpoint("x", 0, 1, synthetic=synthetic), over("complete", 2))
-    tagged = spans(boot.signals(None, 0))["checkpoint x"].attributes.get("user_agent.synthetic.type")
+    tagged = spans(boot.telemetry(None, 0))["checkpoint x"].attributes.get("user_agent.synthetic.type")
     assert tagged == ("test" if synthetic else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifesign.watch.emit.translate import signals
+from lifesign.watch.emit.translate import translate
 from lifesign.watch.telemetry import Log, Span
 
 RESOURCE, UID, SEEN = "4242-00000001", "instance-ring-7", 999
@@ -42,7 +42,7 @@ def report(*results: dict[str, Any], **changes: Any) -> Any:
 
 
 def test_postconditions_that_hold_are_a_root_and_a_child_each() -> None:
-    made = signals(report(result()), RESOURCE, UID, SEEN)
+    made = translate(report(result()), RESOURCE, UID, SEEN)
     assert made == [
         Span(
             resource=RESOURCE, trace="a" * 32, id="1" * 16, parent="b" * 16, name="postcondition db", start=10, end=20,
@@ -55,7 +55,7 @@ def test_postconditions_that_hold_are_a_root_and_a_child_each() -> None:
 def test_a_failed_check_is_a_span_error_and_a_log_record_in_its_context() -> None:
     failed = result(passed=False, reason="ConnectionError: refused\nby peer", error=FAILURE)
     record = report(failed, passed=False, diagnostic="Post-conditions failed: db: refused")
-    log, child, root = signals(record, RESOURCE, UID, SEEN)
+    log, child, root = translate(record, RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert isinstance(child, Span)
     assert isinstance(root, Span)
@@ -73,7 +73,7 @@ def test_a_failed_check_is_a_span_error_and_a_log_record_in_its_context() -> Non
 
 def test_a_failed_warning_is_no_error_of_the_whole() -> None:
     record = report(result(passed=False, critical=False, reason="cold"))
-    log, child, root = signals(record, RESOURCE, UID, SEEN)
+    log, child, root = translate(record, RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert isinstance(root, Span)
     assert log.severity == 13
@@ -83,7 +83,7 @@ def test_a_failed_warning_is_no_error_of_the_whole() -> None:
 
 def test_what_ran_inside_synthetic_is_tagged_throughout() -> None:
     record = report(result(passed=False, reason="x"), synthetic=True)
-    made = signals(record, RESOURCE, UID, SEEN)
+    made = translate(record, RESOURCE, UID, SEEN)
     assert {signal.attributes["user_agent.synthetic.type"] for signal in made} == {"test"}
 
 
@@ -102,7 +102,7 @@ def dry_run(error: Any) -> Any:
 
 
 def test_a_dry_run_event_is_a_tagged_span() -> None:
-    (span,) = signals(dry_run(None), RESOURCE, UID, SEEN)
+    (span,) = translate(dry_run(None), RESOURCE, UID, SEEN)
     assert isinstance(span, Span)
     assert (span.name, span.trace, span.id, span.parent, span.error) == (
         "dry_run order",
@@ -120,7 +120,7 @@ def test_a_dry_run_event_is_a_tagged_span() -> None:
 
 
 def test_a_handlers_exception_is_that_events_error() -> None:
-    log, span = signals(dry_run(FAILURE), RESOURCE, UID, SEEN)
+    log, span = translate(dry_run(FAILURE), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert isinstance(span, Span)
     assert span.error == "ConnectionError: refused"
@@ -154,7 +154,7 @@ def group(**changes: Any) -> Any:
 
 
 def test_a_task_group_is_a_log_record_with_its_stack() -> None:
-    (log,) = signals(group(), RESOURCE, UID, SEEN)
+    (log,) = translate(group(), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert (log.event, log.uid, log.time, log.severity) == ("lifesign.task_group", UID, 50, 9)
     assert log.body == "7 x Queue.get, waiting for Future"
@@ -175,7 +175,7 @@ def test_a_task_group_is_a_log_record_with_its_stack() -> None:
 
 
 def test_a_group_without_a_stack_says_so() -> None:
-    (log,) = signals(group(stack=[]), RESOURCE, UID, SEEN)
+    (log,) = translate(group(stack=[]), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.body == "7 x no coroutine, waiting for Future"
     assert "code.stacktrace" not in log.attributes
@@ -201,7 +201,7 @@ def summary(**changes: Any) -> Any:
 
 
 def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
-    (log,) = signals(summary(), RESOURCE, UID, SEEN)
+    (log,) = translate(summary(), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.body == "205 tasks in 53 groups, taken in 12 ms: request; and 3 more groups"
     assert (log.event, log.severity) == ("lifesign.task_dump", 9)
@@ -209,7 +209,7 @@ def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
 
 
 def test_a_deadlock_is_named_as_one() -> None:
-    (log,) = signals(summary(cycles=[["a", "b"]], omitted=0), RESOURCE, UID, SEEN)
+    (log,) = translate(summary(cycles=[["a", "b"]], omitted=0), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.severity == 13
     assert log.body.endswith("; deadlock: a -> b -> a")
@@ -217,7 +217,7 @@ def test_a_deadlock_is_named_as_one() -> None:
 
 
 def test_a_dump_that_shows_nothing_new_is_a_count() -> None:
-    (log,) = signals(summary(same_as="f" * 16, counts=[7, 2], omitted=0), RESOURCE, UID, SEEN)
+    (log,) = translate(summary(same_as="f" * 16, counts=[7, 2], omitted=0), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.attributes["lifesign.task_dump.same_as"] == "f" * 16
     assert log.attributes["lifesign.task_dump.counts"] == ["7", "2"]
@@ -228,7 +228,7 @@ def test_tasks_that_ended_are_told_by_how_they_did() -> None:
         {"function": "work", "outcome": "raised KeyError", "message": "'x'", "count": 2},
         {"function": "work", "outcome": "returned int", "message": "", "count": 1},
     ]
-    (log,) = signals(summary(finished=finished), RESOURCE, UID, SEEN)
+    (log,) = translate(summary(finished=finished), RESOURCE, UID, SEEN)
     assert log.attributes["lifesign.task_dump.finished"] == ["2 x work raised KeyError: 'x'", "1 x work returned int"]
 
 
@@ -241,7 +241,7 @@ def test_a_group_tells_its_edges_ages_origin_and_span_where_they_are_known() -> 
         trace="a" * 32,
         span="b" * 16,
     )
-    (log,) = signals(
+    (log,) = translate(
         record, RESOURCE, UID, SEEN, lambda file, line: "spawn()" if (file, line) == ("/app/a.py", 9) else None
     )
     assert isinstance(log, Log)
@@ -253,4 +253,4 @@ def test_a_group_tells_its_edges_ages_origin_and_span_where_they_are_known() -> 
 
 def test_a_stall_is_evidence_and_no_news_of_its_own() -> None:
     record: Any = {"kind": "stall", "loop": 0, "since": 1, "at": 2, "busy": None, "stack": []}
-    assert signals(record, RESOURCE, UID, SEEN) == []
+    assert translate(record, RESOURCE, UID, SEEN) == []

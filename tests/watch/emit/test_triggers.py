@@ -48,18 +48,18 @@ async def test_a_leak_is_asked_about_in_the_pulse(main: Callable[..., Any], side
     service = main()
     service.beat(tasks=5000)
     watching = sidecar()
-    await watching.look()
-    await watching.look()
+    await watching.poll()
+    await watching.poll()
     assert service.pulse.requests(LEAK) == 1
     service.beat(tasks=20000)
     (service.folder / "pulse").rename(service.folder / "gone")
-    assert await watching.look() == []  # it cannot be asked any more, and that is no trouble
+    assert await watching.poll() == []  # it cannot be asked any more, and that is no trouble
 
 
 async def test_a_blocked_loops_record_has_its_stack(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
     service = main()
     watching = sidecar()
-    watching.watcher._watching_since = 0
+    watching.has_watched_for_long()
     service.beat(age=5.0)
     service.pulse.watchdog.write(9, 1, time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
     since = next(signs for signs in _loops(service))
@@ -68,7 +68,7 @@ async def test_a_blocked_loops_record_has_its_stack(main: Callable[..., Any], si
         {"function": "sleep_on_it", "file": "/app/b.py", "line": 8},
     ]
     service.pulse.ring.append({"kind": "stall", "loop": 0, "since": since, "at": 2, "busy": False, "stack": stack})
-    (entered,) = await watching.look()
+    (entered,) = await watching.poll()
     assert isinstance(entered, Log)
     assert entered.body.endswith("; Python still runs; its thread waits in sleep_on_it (/app/b.py:8)")
     assert entered.attributes["code.stacktrace"] == (

@@ -24,7 +24,7 @@ from lifesign.cli.taskdump.view import render
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.settings import BY_NAME, UNTIL_EVENT, Settings
-from lifesign.watch.emit.once import look_once
+from lifesign.watch.once import poll_once
 from lifesign.watch.sources import Sources
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.folder import PulseError
@@ -80,7 +80,7 @@ class _BootView:
         self.answer: Answer | None = None
 
     def look(self) -> Sequence[Snapshot]:
-        return look_once(self._directory, self._settings, {})
+        return poll_once(self._directory, self._settings, {})
 
     def show(self, processes: Sequence[Snapshot], outcome: Outcome | None) -> None:
         self._drawing.show(processes, outcome)

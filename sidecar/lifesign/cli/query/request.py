@@ -12,7 +12,7 @@ from lifesign.cli.options import arguments
 from lifesign.cli.query.target import choose
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
-from lifesign.watch import decode
+from lifesign.watch.records import InvalidRecordError, Record, decode_record
 from lifesign.wire import layout
 from lifesign.wire.folder import PulseError
 from lifesign.wire.reader import PulseReader
@@ -83,7 +83,7 @@ def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | Non
     return None
 
 
-def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[int, decode.Record]]:
+def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[int, Record]]:
     """Asks, and gives what comes into the ring after that, each record with the number of our request."""
     position, sequence = _end_of_ring(reader)
     request = reader.request(word)
@@ -93,8 +93,8 @@ def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[i
         read = reader.ring(position, sequence)
         position, sequence = read.position, read.sequence
         for item in read.records:
-            with contextlib.suppress(decode.InvalidRecordError):
-                yield request, decode.record(item.payload)
+            with contextlib.suppress(InvalidRecordError):
+                yield request, decode_record(item.payload)
 
 
 def _end_of_ring(reader: PulseReader) -> tuple[int, int]:

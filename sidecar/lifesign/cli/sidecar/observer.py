@@ -10,7 +10,7 @@ import re
 import resource
 import signal
 import sys
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from lifesign.cli.output.terminal import printable, say
 from lifesign.cli.sidecar.deadline import Deadline
@@ -25,11 +25,12 @@ from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
 from lifesign.serve.sidecar_health import SidecarHealth
 from lifesign.settings import BY_NAME, Settings
-from lifesign.watch.cursors import Cursors
-from lifesign.watch.dead_letter import Rejected
-from lifesign.watch.lock import Lease
+from lifesign.watch.cursors import CursorStore
+from lifesign.watch.dead_letter import DeadLetters
+from lifesign.watch.folders import Folders
+from lifesign.watch.lock import RunDirectoryLock
 from lifesign.watch.sources import Sources, no_source
-from lifesign.watch.telemetry import Resource, Signal, Snapshot
+from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
 
 PAGE_ADDRESS = ("127.0.0.1", 7317)
@@ -77,24 +78,24 @@ class Observer:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if self._supervised:
             loop.add_reader(0, self._supervisor_gone)
-        lease = Lease(self._directory)
+        lock = RunDirectoryLock(self._directory)
         try:
-            if await self._wait_for(lease):
+            if await self._wait_for(lock):
                 await self._watch()
         finally:
-            lease.end()  # last of all: whoever takes over finds the spool free
+            lock.end()  # last of all: whoever takes over finds the spool free
             self._directory.close()
-        return self._pipeline is None or (self._watcher is not None and self._watcher.all_told)
+        return self._pipeline is None or (self._watcher is not None and self._watcher.all_durable)
 
-    async def _wait_for(self, lease: Lease) -> bool:
+    async def _wait_for(self, lock: RunDirectoryLock) -> bool:
         """Waits while another sidecar watches; False when told to stop, or when the supervisor is gone."""
-        if lease.take():
+        if lock.take():
             return True
         say(f"another sidecar watches {self._directory.path}: waiting until it ends")
         while not (self._stopping.is_set() or self._leaving):
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._settings.poll_interval)
-            if lease.take():
+            if lock.take():
                 return True
         return False
 
@@ -115,31 +116,27 @@ class Observer:
 
     async def _ready(self) -> Watcher:
         """Opens the spool, however long its disk takes, and all that is to be looked at."""
-        more: dict[str, Any] = {}
         state: str | None = None
         if self._pipeline is not None:
             await self._pipeline.start()
             state = self._pipeline.status().spool_dir
-            more = {"settle": self._pipeline.flush, "roomy": self._pipeline.has_room}
-        return Watcher(
-            self._directory,
-            self._settings,
-            self._environ,
-            self._tell_signals,
-            self._tell_snapshots,
-            await off_loop(Cursors, state and os.path.join(state, "cursors.json")),
-            Rejected(state and os.path.join(state, "rejected-records.jsonl")),
-            # Beside CMD on one machine, as one user, the stacks' files are there to be read.
-            Sources() if self._supervised else no_source,
-            **more,
-        )
+        dead_letters = DeadLetters(state and os.path.join(state, "rejected-records.jsonl"))
+        pipeline = self._pipeline
+        durable = {} if pipeline is None else {"flush": pipeline.flush}
+        room = {} if pipeline is None else {"has_room": pipeline.has_room}
+        file = state and os.path.join(state, "cursors.json")
+        cursors = await off_loop(CursorStore, file, dead_letters, **durable)
+        # Beside CMD on one machine, as one user, the stacks' files are there to be read.
+        source = Sources() if self._supervised else no_source
+        folders = Folders(self._directory, self._settings, self._environ, cursors, dead_letters, source)
+        return Watcher(folders, self._settings, self._emit, self._publish, cursors, **room)
 
-    def _tell_signals(self, resources: Sequence[Resource], signals: Sequence[Signal]) -> None:
-        self._board.add(resources, signals)
+    def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
+        self._board.add(resources, telemetry)
         if self._pipeline is not None:
-            self._pipeline.emit(resources, signals)
+            self._pipeline.emit(resources, telemetry)
 
-    def _tell_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+    def _publish(self, snapshots: Sequence[Snapshot]) -> None:
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.publish(snapshots)

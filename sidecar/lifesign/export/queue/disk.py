@@ -11,7 +11,7 @@ from lifesign.export.queue.memory import MemoryQueue
 from lifesign.export.queue.offsets import Offsets, Position
 from lifesign.export.queue.reader import SegmentReader
 from lifesign.export.queue.segments import Segments
-from lifesign.watch.telemetry import Resource, Signal
+from lifesign.watch.telemetry import Resource, Telemetry
 
 SEGMENT_SIZE = 1 << 20  # bytes; a segment is read in one piece
 SEGMENTS_MIN = 8  # so many fit a small spool, because whole segments are dropped
@@ -95,7 +95,7 @@ class DiskQueue:
         on_its_way = self._reader.position.segment if self._reader.position != self._offsets.cursor else None
         return next((number for number in self._segments.numbers[:-1] if number != on_its_way), None)
 
-    async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal], Position]:
+    async def read(self, limit: int) -> tuple[dict[str, Resource], list[Telemetry], Position]:
         """The next signals, at most `limit`, their resources by key, and the position after them.
 
         Raises:

@@ -6,7 +6,7 @@ from typing import Union
 
 import msgspec
 
-from lifesign.watch.telemetry import Attributes, Log, Resource, Signal, Span
+from lifesign.watch.telemetry import Attributes, Log, Resource, Span, Telemetry
 
 RESOURCE_PREFIX = b'{"type":"resource"'  # the tag comes first in what msgspec writes
 
@@ -24,7 +24,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Union[_ResourceLine, Span, Log])
 
 
-def encode(content: Resource | Signal) -> bytes:
+def encode(content: Resource | Telemetry) -> bytes:
     """The line of a resource or signal.
 
     Raises:
@@ -35,14 +35,14 @@ def encode(content: Resource | Signal) -> bytes:
     return _encode(content)
 
 
-def _encode(content: _ResourceLine | Signal) -> bytes:
+def _encode(content: _ResourceLine | Telemetry) -> bytes:
     try:
         return _encoder.encode(content) + b"\n"
     except (ValueError, OverflowError, TypeError) as error:
         raise LineError(f"cannot be written: {error}") from None
 
 
-def decode(line: bytes) -> Resource | Signal:
+def decode(line: bytes) -> Resource | Telemetry:
     """What stands in a line.
 
     Raises:
@@ -54,5 +54,5 @@ def decode(line: bytes) -> Resource | Signal:
         raise LineError(str(error)) from None
     if isinstance(content, _ResourceLine):
         return Resource(content.key, content.attributes)
-    signal: Signal = content
+    signal: Telemetry = content
     return signal

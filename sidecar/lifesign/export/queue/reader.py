@@ -12,7 +12,7 @@ from lifesign.export.queue import lines
 from lifesign.export.queue.dead_letter import DeadLetterFile
 from lifesign.export.queue.offsets import Position
 from lifesign.export.queue.segments import Segments
-from lifesign.watch.telemetry import Resource, Signal
+from lifesign.watch.telemetry import Resource, Telemetry
 
 BATCH_BYTES = 1 << 20  # of lines: a Collector takes 4 MiB in one gRPC message by default
 _PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these are about us, not about the file
@@ -25,7 +25,7 @@ class Chunk(NamedTuple):
     """Some lines of a segment: the records in them, the resources these refer to by key, and the unreadable lines."""
 
     resources: dict[str, Resource]
-    signals: list[Signal]
+    signals: list[Telemetry]
     garbage: list[bytes]
 
 
@@ -67,7 +67,7 @@ class SegmentCursor:
     def take(self, limit: int) -> Chunk:
         """Moves on by at most `limit` records and `BATCH_BYTES`."""
         resources: dict[str, Resource] = {}
-        signals: list[Signal] = []
+        signals: list[Telemetry] = []
         garbage: list[bytes] = []
         until = self.offset + BATCH_BYTES
         while self._lines and len(signals) < limit and self.offset < until:
@@ -118,7 +118,7 @@ class SegmentReader:
         """Everything before it was read."""
         return self._cursor.position
 
-    async def read(self, limit: int) -> tuple[dict[str, Resource], list[Signal]]:
+    async def read(self, limit: int) -> tuple[dict[str, Resource], list[Telemetry]]:
         """The next records, at most `limit`, with their resources by key; none at the end of the spool.
 
         Raises:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence
 import aiofiles
 
 from lifesign.off_loop import off_loop
-from lifesign.watch.telemetry import Resource, Signal
+from lifesign.watch.telemetry import Resource, Telemetry
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
@@ -28,7 +28,7 @@ _SEGMENT_NAME = re.compile(r"(\d{16})\.jsonl")
 class Entry(NamedTuple):
     """One signal on its way into a segment, with the resource that it refers to, and the line of each."""
 
-    signal: Signal
+    signal: Telemetry
     line: bytes
     resource: Resource
     resource_line: bytes

@@ -23,7 +23,7 @@ from lifesign.export.queue.offsets import Offsets, Position
 from lifesign.export.queue.reader import BATCH_BYTES
 from lifesign.export.queue.segments import Entry
 from lifesign.off_loop import off_loop
-from lifesign.watch.telemetry import Resource, Signal
+from lifesign.watch.telemetry import Resource, Telemetry
 
 LINE_MAX = 1 << 20  # bytes
 MEMORY_MAX = 8 << 20  # bytes of signals that no disk takes
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     """
 
     resources: dict[str, Resource]
-    signals: list[Signal]
+    signals: list[Telemetry]
     end: Position | None
 
 
@@ -106,7 +106,7 @@ class Spool:
         """Seconds for which the disk has not come back from what it was asked for; 0 while it is asked for nothing."""
         return 0.0 if self._asked is None else time.monotonic() - self._asked
 
-    def put(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
+    def put(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
         """Takes signals, for now into memory.
 
         Args:
@@ -140,7 +140,7 @@ class Spool:
             finally:
                 self._asked = None
 
-    def _admit(self, resources: Iterable[Resource], signals: Sequence[Signal]) -> None:
+    def _admit(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
         encoded: dict[str, tuple[Resource, bytes]] = {}
         for resource in resources:
             try:
@@ -235,7 +235,7 @@ class Spool:
             else:
                 await self._offsets.save()
 
-    async def set_aside(self, signals: Iterable[Signal], count: int, why: str) -> None:
+    async def set_aside(self, signals: Iterable[Telemetry], count: int, why: str) -> None:
         """Keeps signals of the batch in flight in ``rejected.jsonl``, of which the Collector refused `count`.
 
         They count when the batch is done with: until then a next life would send them again.

@@ -11,9 +11,9 @@ from typing import Sequence
 
 from lifesign import semconv
 from lifesign.judge.degraded import Unmet, unmet
-from lifesign.watch.decode import BootRecord
-from lifesign.watch.emit.translate import exception_attributes, first_line, synthetic_attributes
-from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, CheckpointReading, Log, Signal, Span
+from lifesign.watch.emit.operation import Failed, exception_attributes, operation, synthetic_attributes
+from lifesign.watch.records import BootRecord
+from lifesign.watch.telemetry import Attributes, CheckpointReading, Span, Telemetry
 from lifesign.wire.records import BootEnded, Checkpoint, Identity
 
 _CHECKPOINTS_MAX = 2000  # the lane holds fewer; somebody else may have written it
@@ -32,7 +32,7 @@ class BootView:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._ended: BootEnded | None = None
         self._expected: list[str] = []
-        self._told: set[str] = set()  # ids of checkpoints whose spans have been made
+        self._emitted: set[str] = set()  # ids of checkpoints whose spans have been made
         self.exported = exported
 
     @property
@@ -79,10 +79,10 @@ class BootView:
             for one in ordered
         )
 
-    def add(self, record: BootRecord, *, told: bool = False) -> None:
-        """Takes in one record of the boot lane, in its order; `told`: its span was made before a restart of ours."""
-        if told and record["kind"] == "checkpoint" and record["end"] is not None:
-            self._told.add(record["id"])
+    def add(self, record: BootRecord, *, emitted: bool = False) -> None:
+        """Takes in one record of the boot lane, in its order; `emitted`: its span was made before a restart of ours."""
+        if emitted and record["kind"] == "checkpoint" and record["end"] is not None:
+            self._emitted.add(record["id"])
         if record["kind"] == "boot_ended":
             self._ended = self._ended or record
         elif record["kind"] == "boot_expects":
@@ -90,7 +90,7 @@ class BootView:
         elif record["id"] in self._checkpoints or len(self._checkpoints) < _CHECKPOINTS_MAX:
             self._checkpoints[record["id"]] = record
 
-    def signals(self, died: str | None, now: int) -> list[Signal]:
+    def telemetry(self, died: str | None, now: int) -> list[Telemetry]:
         """The spans and logs that are due and have not been made before.
 
         Args:
@@ -99,51 +99,31 @@ class BootView:
         """
         if self._ended is None and died is None:
             return []
-        made: list[Signal] = []
+        made: list[Telemetry] = []
         last = self._identity["started"]
         for one in self._checkpoints.values():
             last = max(last, one["end"] or one["start"])
-            if one["id"] in self._told or (one["end"] is None and self.exported and died is None):
+            if one["id"] in self._emitted or (one["end"] is None and self.exported and died is None):
                 continue
-            self._told.add(one["id"])
+            self._emitted.add(one["id"])
             made += self._checkpoint(one, died, now)
         if not self.exported:
             self.exported = True
             made += self._root(died, last, now)
         return made
 
-    def _checkpoint(self, one: Checkpoint, died: str | None, now: int) -> list[Signal]:
+    def _checkpoint(self, one: Checkpoint, died: str | None, now: int) -> list[Telemetry]:
         error = one["error"]
         end = one["end"]
         if end is None:
-            reason = died or (self._ended["diagnostic"] if self._ended else "") or "the boot ended"
+            reason = died or self.diagnostic or "the boot ended"
             error = {"type": "unfinished", "message": f"not finished: {reason}", "stack": ""}
             end = max(one["start"], self._ended["end"] if self._ended else now)
-        attributes: Attributes = {
-            **synthetic_attributes(one["synthetic"]),
-            semconv.CHECKPOINT_NAME: one["name"],
-        }
+        attributes: Attributes = {**synthetic_attributes(one["synthetic"]), semconv.CHECKPOINT_NAME: one["name"]}
         if one["number"] is not None:
             attributes[semconv.CHECKPOINT_NUMBER] = one["number"]
         if one["total"] is not None:
             attributes[semconv.CHECKPOINT_TOTAL] = one["total"]
-        made: list[Signal] = []
-        if error is not None:
-            attributes[semconv.ERROR_TYPE] = error["type"]
-            made.append(
-                Log(
-                    resource=self._resource,
-                    uid=f"{self._identity['instance']}-checkpoint-{one['id']}",
-                    event=semconv.LOG_CHECKPOINT_FAILED,
-                    time=end,
-                    observed=now,
-                    severity=SEVERITY_ERROR,
-                    body=f"{one['name']}: {error['message']}",
-                    trace=self._identity["trace"],
-                    span=one["id"],
-                    attributes={**attributes, **exception_attributes(error)},
-                )
-            )
         span = Span(
             resource=self._resource,
             trace=self._identity["trace"],
@@ -152,43 +132,35 @@ class BootView:
             name=semconv.SPAN_CHECKPOINT.format(name=one["name"]),
             start=one["start"],
             end=end,
-            error=None if error is None else first_line(error["message"]),
             attributes=attributes,
         )
-        return [*made, span]
+        if error is None:
+            return operation(span, now, None)
+        failed = Failed(
+            type=error["type"],
+            description=error["message"],
+            event=semconv.LOG_CHECKPOINT_FAILED,
+            uid=f"{self._identity['instance']}-checkpoint-{one['id']}",
+            body=f"{one['name']}: {error['message']}",
+            details=exception_attributes(error),
+        )
+        return operation(span, now, failed)
 
-    def _root(self, died: str | None, last: int, now: int) -> list[Signal]:
-        error: str | None = None
+    def _root(self, died: str | None, last: int, now: int) -> list[Telemetry]:
         outcome: str = "died"
         end = last
+        missing = self.missing()
         if self._ended is not None:
             outcome, end = self._ended["outcome"], self._ended["end"]
-            error = self._ended["diagnostic"] or None
+            error = self.diagnostic
         else:
             names = [one["name"] for one in self._checkpoints.values()]
             error = f"the boot stopped after checkpoint {names[-1] if names else 'none'!r}: {died}"
-        attributes: Attributes = {semconv.BOOT_OUTCOME: outcome}
-        if missing := self.missing():
-            attributes[semconv.BOOT_MISSING] = list(missing)
-            if self._ended is None:
+            if missing:
                 error = f"{error}; missing checkpoints: {', '.join(missing)}"
-        made: list[Signal] = []
-        if error is not None:
-            attributes[semconv.ERROR_TYPE] = outcome
-            made.append(
-                Log(
-                    resource=self._resource,
-                    uid=f"{self._identity['instance']}-boot",
-                    event=semconv.LOG_BOOT_FAILED,
-                    time=end,
-                    observed=now,
-                    severity=SEVERITY_ERROR,
-                    body=error,
-                    trace=self._identity["trace"],
-                    span=self._identity["boot_span"],
-                    attributes=dict(attributes),
-                )
-            )
+        attributes: Attributes = {semconv.BOOT_OUTCOME: outcome}
+        if missing:
+            attributes[semconv.BOOT_MISSING] = list(missing)
         root = Span(
             resource=self._resource,
             trace=self._identity["trace"],
@@ -198,7 +170,16 @@ class BootView:
             name=semconv.SPAN_BOOT,
             start=self._identity["started"],
             end=max(end, self._identity["started"]),
-            error=None if error is None else first_line(error),
             attributes=attributes,
         )
-        return [*made, root]
+        if not error:
+            return operation(root, now, None)
+        failed = Failed(
+            type=outcome,
+            description=error,
+            event=semconv.LOG_BOOT_FAILED,
+            uid=f"{self._identity['instance']}-boot",
+            body=error,
+            details={},
+        )
+        return operation(root, now, failed)

@@ -1,18 +1,16 @@
-"""The ring of one process as the sidecar sees it: signals to tell, and what later looks remember."""
+"""The ring of one process as the sidecar sees it: telemetry to emit, and what later polls remember."""
 
 from __future__ import annotations
 
 import contextlib
 
 from lifesign import semconv
-from lifesign.watch.decode import InvalidRecordError
-from lifesign.watch.decode import record as decoded
 from lifesign.watch.emit.dumps import stack_attributes
-from lifesign.watch.emit.transitions import NO_EVIDENCE, Evidence
-from lifesign.watch.emit.translate import recovered, signals
-from lifesign.watch.lane import Lane
+from lifesign.watch.emit.transitions import NO_DETAILS, Details
+from lifesign.watch.emit.translate import recovered, translate
+from lifesign.watch.records import InvalidRecordError, Lane, decode_record
 from lifesign.watch.sources import Source
-from lifesign.watch.telemetry import Attributes, DryRunReading, PostconditionReading, Signal
+from lifesign.watch.telemetry import Attributes, DryRunReading, PostconditionReading, Telemetry
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.records import DryRunTotals, PostconditionReport, PostconditionResult, Stall
 
@@ -40,14 +38,14 @@ class RingView:
         self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
         self.dry_run: DryRunReading | None = None
 
-    def signals(self, now: int) -> list[Signal]:
+    def telemetry(self, now: int) -> list[Telemetry]:
         """What is new; `now` in wall clock nanoseconds."""
-        made: list[Signal] = []
+        made: list[Telemetry] = []
         for sequence, record in self._lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
                 continue  # the lane lets none of them through
             uid = f"{self._instance}-ring-{sequence}"
-            made += signals(record, self._resource, uid, now, self._source)
+            made += translate(record, self._resource, uid, now, self._source)
             if record["kind"] == "postconditions":
                 again = self._remember(record)
                 made += [recovered(result, record, self._resource, uid, now) for result in again]
@@ -62,19 +60,19 @@ class RingView:
         known = (*self.postconditions.values(), *self.synthetic_postconditions.values())
         return [(check.name, check.reason) for check in known if check.critical and not check.passed]
 
-    def recall(self, read: LaneRead, told: int) -> None:
-        """Takes in, without a word, what an earlier life of the sidecar told of: records before number `told`."""
+    def recall(self, read: LaneRead, emitted: int) -> None:
+        """Takes in what an earlier life of the sidecar emitted: records before number `emitted`. Emits nothing."""
         for sequence, payload in read.records:
-            if sequence < told:
+            if sequence < emitted:
                 with contextlib.suppress(InvalidRecordError):
-                    record = decoded(payload)
+                    record = decode_record(payload)
                     if record["kind"] == "postconditions":
                         self._remember(record)
 
-    def stall(self, since: int) -> Evidence:
+    def stall(self, since: int) -> Details:
         """What the loop's thread does in the stall that began no earlier than `since`, wall clock nanoseconds."""
         if self._stall is None or self._stall["since"] < since:
-            return NO_EVIDENCE
+            return NO_DETAILS
         stack, busy = self._stall["stack"], self._stall["busy"]
         attributes: Attributes = stack_attributes(stack, self._source)
         if busy is not None:
@@ -82,7 +80,7 @@ class RingView:
         doing = {True: "computes", False: "waits", None: "is"}[busy]
         innermost = stack[-1] if stack else None
         where = f"{innermost['function']} ({innermost['file']}:{innermost['line']})" if innermost else "no Python frame"
-        return Evidence(f"its thread {doing} in {where}", attributes)
+        return Details(f"its thread {doing} in {where}", attributes)
 
     def _remember(self, report: PostconditionReport) -> list[PostconditionResult]:
         """Notes the outcomes; returns those of checks that hold again."""

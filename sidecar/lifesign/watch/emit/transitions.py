@@ -7,10 +7,11 @@ from typing import Callable, NamedTuple
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.diagnosis import Ending, Verdict
-from lifesign.watch.emit.translate import exception_attributes, first_line
-from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Signal, Span
-from lifesign.wire.records import Tombstone
+from lifesign.judge.diagnosis import Reading
+from lifesign.judge.states import Verdict
+from lifesign.watch.emit.operation import exception_attributes, first_line
+from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Span, Telemetry
+from lifesign.wire import layout
 
 _ENTERED = {
     states.BLOCKED: (semconv.LOG_BLOCKED, SEVERITY_ERROR),
@@ -23,14 +24,14 @@ _ENTERED = {
 _LEFT = {states.BLOCKED: semconv.SPAN_BLOCKED, states.FROZEN: semconv.SPAN_FROZEN}
 
 
-class Evidence(NamedTuple):
+class Details(NamedTuple):
     """What is known of a state besides the verdict: a few words for the record's body, and attributes."""
 
     words: str
     attributes: Attributes
 
 
-NO_EVIDENCE = Evidence("", {})
+NO_DETAILS = Details("", {})
 
 
 class Transitions:
@@ -39,7 +40,7 @@ class Transitions:
     Args:
         resource: the key of the process's Resource.
         instance: its instance id, from which the ids of spans are derived.
-        state: the state that was told last, in an earlier life of the sidecar; None for none.
+        state: the state that was reported last, in an earlier life of the sidecar; None for none.
         since: wall clock nanoseconds when that state began.
     """
 
@@ -48,49 +49,33 @@ class Transitions:
         self._instance = instance
         self.state = state
         self.since = since
-        # Wall clock minus monotonic when the state was told: its length is not the wall clock's to say.
+        # Wall clock minus monotonic when the state was reported: its length is not the wall clock's to say.
         self._ahead: int | None = None
 
-    def signals(
-        self,
-        verdict: Verdict,
-        began: int,
-        now: tuple[int, int],
-        tombstone: Tombstone | None,
-        ending: Ending,
-        evidence: Callable[[], Evidence],
-    ) -> list[Signal]:
-        """What a new verdict has to tell; nothing while the state stays.
+    def telemetry(self, verdict: Verdict, reading: Reading, details: Callable[[int], Details]) -> list[Telemetry]:
+        """What a new verdict brings; nothing while the state stays.
 
         Args:
-            began: when the new state really began (the last beat before it), wall clock nanoseconds.
-            now: wall clock and monotonic nanoseconds.
-            evidence: asked for where there is a record to put it into.
+            details: gives them, of a state that began at that wall clock time; called where there is a record for them.
         """
         if verdict.state == self.state:
             return []
-        made: list[Signal] = []
-        wall, mono = now
+        made: list[Telemetry] = []
+        wall, mono = reading.wall, reading.now
+        began = _began(verdict, reading)
         if self.state in _LEFT:
             made.append(self._left(self.state, wall if self._ahead is None else mono + self._ahead))
         if verdict.state in _ENTERED:
-            made.append(self._entered(verdict, began, wall, tombstone, ending, evidence()))
+            made.append(self._entered(verdict, began, reading, details(began)))
         self.state = verdict.state
         self.since = began
         self._ahead = wall - mono
         return made
 
-    def _entered(
-        self,
-        verdict: Verdict,
-        began: int,
-        now: int,
-        tombstone: Tombstone | None,
-        ending: Ending,
-        evidence: Evidence,
-    ) -> Log:
+    def _entered(self, verdict: Verdict, began: int, reading: Reading, details: Details) -> Log:
         event, severity = _ENTERED[verdict.state]
-        attributes: Attributes = {semconv.STATE: verdict.state, **evidence.attributes}
+        attributes: Attributes = {semconv.STATE: verdict.state, **details.attributes}
+        tombstone, ending = reading.tombstone, reading.ending
         if verdict.state in states.ENDED:
             if ending.exit_code is not None:
                 attributes[semconv.EXIT_CODE] = ending.exit_code
@@ -103,15 +88,15 @@ class Transitions:
             uid=f"{self._instance}-{verdict.state}-{began}",
             event=event,
             time=began,
-            observed=now,
+            observed=reading.wall,
             severity=severity,
-            body="; ".join(filter(None, (first_line(verdict.why), evidence.words))),
+            body="; ".join(filter(None, (first_line(verdict.why), details.words))),
             attributes=attributes,
         )
 
     def _left(self, state: str, now: int) -> Span:
         seed = f"{self._instance}-{state}-{self.since}".encode()
-        # The same episode has the same ids, whichever sidecar tells of it.
+        # The same episode has the same ids, whichever sidecar reports it.
         identifier = hashlib.blake2b(seed, digest_size=24).hexdigest()
         return Span(
             resource=self._resource,
@@ -123,3 +108,15 @@ class Transitions:
             error=f"{state} for {max(0, now - self.since) / 1e9:.1f} s",
             attributes={semconv.STATE: state, semconv.ERROR_TYPE: state},
         )
+
+
+def _began(verdict: Verdict, reading: Reading) -> int:
+    """When a state began, wall clock nanoseconds: an illness of the loop begins with its last beat."""
+    if verdict.state in _LEFT:
+        beats = [signs.wall_ns for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+        return min(beats, default=reading.wall)
+    if verdict.state in states.ENDED:
+        if reading.tombstone is not None:
+            return reading.tombstone["ended"]
+        return reading.watchdog.wall_ns if reading.watchdog else reading.wall
+    return reading.wall

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from lifesign import semconv
-from lifesign.watch.decode import RingRecord
 from lifesign.watch.emit.dumps import task_dump, task_group
+from lifesign.watch.emit.operation import Failed, exception_attributes, first_line, operation, synthetic_attributes
+from lifesign.watch.records import RingRecord
 from lifesign.watch.sources import Source, no_source
-from lifesign.watch.telemetry import (
-    SEVERITY_ERROR,
-    SEVERITY_INFO,
-    SEVERITY_WARN,
-    Attributes,
-    Log,
-    Signal,
-    Span,
-)
-from lifesign.wire.records import DryRunEvent, Failure, PostconditionReport, PostconditionResult
+from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_WARN, Attributes, Log, Span, Telemetry
+from lifesign.wire.records import DryRunEvent, PostconditionReport, PostconditionResult
 
 
-def signals(record: RingRecord, resource: str, uid: str, observed: int, source: Source = no_source) -> list[Signal]:
+def translate(
+    record: RingRecord, resource: str, uid: str, observed: int, source: Source = no_source
+) -> list[Telemetry]:
     """What one record of the ring says.
 
     Args:
@@ -38,27 +33,6 @@ def signals(record: RingRecord, resource: str, uid: str, observed: int, source: 
     return []  # a stall is evidence for a verdict, totals are metrics: no news of their own
 
 
-def exception_attributes(error: Failure) -> Attributes:
-    """The ``exception.*`` attributes of a log record; an empty stack is left out."""
-    attributes: Attributes = {
-        semconv.EXCEPTION_TYPE: error["type"],
-        semconv.EXCEPTION_MESSAGE: error["message"],
-    }
-    if error["stack"]:
-        attributes[semconv.EXCEPTION_STACKTRACE] = error["stack"]
-    return attributes
-
-
-def synthetic_attributes(synthetic: bool) -> Attributes:
-    """The tag of synthetic traffic, or nothing."""
-    return {semconv.SYNTHETIC_TYPE: semconv.SYNTHETIC_TEST} if synthetic else {}
-
-
-def first_line(text: str) -> str:
-    """What fits a span's status: one line."""
-    return text.strip().split("\n", 1)[0]
-
-
 def recovered(result: PostconditionResult, record: PostconditionReport, resource: str, uid: str, observed: int) -> Log:
     """A check that did not hold the time before holds again."""
     return Log(
@@ -71,23 +45,21 @@ def recovered(result: PostconditionResult, record: PostconditionReport, resource
         body=f"{result['name']}: it holds again",
         trace=record["trace"],
         span=result["id"],
-        attributes={
-            **synthetic_attributes(record["synthetic"]),
-            semconv.POSTCONDITION_NAME: result["name"],
-            semconv.POSTCONDITION_CRITICAL: result["critical"],
-        },
+        attributes=_check_attributes(result, record),
     )
 
 
-def _postconditions(record: PostconditionReport, resource: str, uid: str, observed: int) -> list[Signal]:
-    tag = synthetic_attributes(record["synthetic"])
-    made: list[Signal] = []
+def _check_attributes(result: PostconditionResult, record: PostconditionReport) -> Attributes:
+    return {
+        **synthetic_attributes(record["synthetic"]),
+        semconv.POSTCONDITION_NAME: result["name"],
+        semconv.POSTCONDITION_CRITICAL: result["critical"],
+    }
+
+
+def _postconditions(record: PostconditionReport, resource: str, uid: str, observed: int) -> list[Telemetry]:
+    made: list[Telemetry] = []
     for result in record["results"]:
-        attributes: Attributes = {
-            **tag,
-            semconv.POSTCONDITION_NAME: result["name"],
-            semconv.POSTCONDITION_CRITICAL: result["critical"],
-        }
         span = Span(
             resource=resource,
             trace=record["trace"],
@@ -96,27 +68,10 @@ def _postconditions(record: PostconditionReport, resource: str, uid: str, observ
             name=semconv.SPAN_POSTCONDITION.format(name=result["name"]),
             start=result["start"],
             end=result["end"],
-            error=None if result["passed"] else first_line(result["reason"]),
-            attributes=attributes,
+            attributes=_check_attributes(result, record),
         )
-        if not result["passed"]:
-            error = result["error"]
-            attributes[semconv.ERROR_TYPE] = error["type"] if error else "postcondition_failed"
-            made.append(
-                Log(
-                    resource=resource,
-                    uid=f"{uid}-{result['id']}",
-                    event=semconv.LOG_POSTCONDITION_FAILED,
-                    time=result["end"],
-                    observed=observed,
-                    severity=SEVERITY_ERROR if result["critical"] else SEVERITY_WARN,
-                    body=f"{result['name']}: {result['reason']}",
-                    trace=record["trace"],
-                    span=result["id"],
-                    attributes={**attributes, **(exception_attributes(error) if error else {})},
-                )
-            )
-        made.append(span)
+        made += operation(span, observed, None if result["passed"] else _failed_check(result, uid))
+    tag = synthetic_attributes(record["synthetic"])
     root = Span(
         resource=resource,
         trace=record["trace"],
@@ -130,31 +85,21 @@ def _postconditions(record: PostconditionReport, resource: str, uid: str, observ
     return [*made, root]
 
 
-def _dry_run(record: DryRunEvent, resource: str, uid: str, observed: int) -> list[Signal]:
+def _failed_check(result: PostconditionResult, uid: str) -> Failed:
+    error = result["error"]
+    return Failed(
+        type=error["type"] if error else "postcondition_failed",
+        description=result["reason"],
+        event=semconv.LOG_POSTCONDITION_FAILED,
+        uid=f"{uid}-{result['id']}",
+        body=f"{result['name']}: {result['reason']}",
+        severity=SEVERITY_ERROR if result["critical"] else SEVERITY_WARN,
+        details=exception_attributes(error) if error else {},
+    )
+
+
+def _dry_run(record: DryRunEvent, resource: str, uid: str, observed: int) -> list[Telemetry]:
     error = record["error"]
-    attributes: Attributes = {
-        **synthetic_attributes(True),
-        semconv.DRY_RUN_TYPE: record["type"],
-        semconv.DRY_RUN_INDEX: record["index"],
-        semconv.DRY_RUN_ADJUSTED_COUNT: record["adjusted_count"],
-    }
-    made: list[Signal] = []
-    if error is not None:
-        attributes[semconv.ERROR_TYPE] = error["type"]
-        made.append(
-            Log(
-                resource=resource,
-                uid=uid,
-                event=semconv.LOG_DRY_RUN_FAILED,
-                time=record["end"],
-                observed=observed,
-                severity=SEVERITY_ERROR,
-                body=f"{record['type']} {record['index']}: {error['type']}: {error['message']}",
-                trace=record["trace"],
-                span=record["id"],
-                attributes={**attributes, **exception_attributes(error)},
-            )
-        )
     span = Span(
         resource=resource,
         trace=record["trace"],
@@ -162,7 +107,22 @@ def _dry_run(record: DryRunEvent, resource: str, uid: str, observed: int) -> lis
         name=semconv.SPAN_DRY_RUN.format(type=record["type"]),
         start=record["start"],
         end=record["end"],
-        error=None if error is None else first_line(f"{error['type']}: {error['message']}"),
-        attributes=attributes,
+        attributes={
+            **synthetic_attributes(True),
+            semconv.DRY_RUN_TYPE: record["type"],
+            semconv.DRY_RUN_INDEX: record["index"],
+            semconv.DRY_RUN_ADJUSTED_COUNT: record["adjusted_count"],
+        },
     )
-    return [*made, span]
+    if error is None:
+        return operation(span, observed, None)
+    what = f"{error['type']}: {error['message']}"
+    failed = Failed(
+        type=error["type"],
+        description=what,
+        event=semconv.LOG_DRY_RUN_FAILED,
+        uid=uid,
+        body=f"{record['type']} {record['index']}: {what}",
+        details=exception_attributes(error),
+    )
+    return operation(span, observed, failed)

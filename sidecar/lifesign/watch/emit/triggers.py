@@ -1,4 +1,4 @@
-"""When the sidecar asks a main process for a task dump by itself: what it sees, and the process does not."""
+"""When the sidecar asks a main process for a task dump by itself: for what it sees, and the process does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Triggers:
     def __init__(self) -> None:
         self._state = ""
         self._asked_since: int | None = None
-        self._shutdown_told = False
+        self._shutdown_asked = False
         self._next_leak = LEAK_TASKS
 
     def due(self, state: str, *, asked: bool, tasks: int, now: int) -> list[int]:
@@ -37,8 +37,8 @@ class Triggers:
         self._state = state
         if asked and state not in states.ENDED:
             self._asked_since = self._asked_since or now
-            if not self._shutdown_told and now - self._asked_since >= SHUTDOWN_NS:
-                self._shutdown_told = True
+            if not self._shutdown_asked and now - self._asked_since >= SHUTDOWN_NS:
+                self._shutdown_asked = True
                 words.append(SHUTDOWN)
         if tasks >= self._next_leak:
             self._next_leak = 2 * tasks

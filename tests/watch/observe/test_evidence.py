@@ -23,7 +23,7 @@ def write(service: Any, content: bytes, age: float) -> None:
 
 
 def frozen(service: Any, watching: Any, age: float = 10.0) -> None:
-    watching.watcher._watching_since = 0  # it has watched for long
+    watching.has_watched_for_long()
     service.beat(age=age)
 
 
@@ -36,19 +36,19 @@ async def test_last_words_that_come_after_the_record_are_one_of_their_own(
 ) -> None:
     service, watching = main(), sidecar()
     frozen(service, watching)
-    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    (entered,) = logs(await watching.poll(), "lifesign.process.frozen")
     assert "exception.stacktrace" not in entered.attributes
     write(service, GIL, age=4)
-    (late,) = await watching.look()
+    (late,) = await watching.poll()
     assert (late.event, late.severity) == ("lifesign.last_words", 17)
     assert late.body == "GIL held by C code, no beat for 0:00:00.300000; its main thread is in handle (/srv/desk.py:31)"
     assert late.attributes["lifesign.state"] == "frozen"
     assert late.attributes["code.function.name"] == "handle"
     assert str(late.attributes["exception.stacktrace"]).startswith("Thread 0x")
     assert "exception.type" not in late.attributes
-    assert await watching.look() == []
+    assert await watching.poll() == []
     service.beat()
-    (left,) = await watching.look()
+    (left,) = await watching.poll()
     assert left.name == "process frozen"
 
 
@@ -58,10 +58,10 @@ async def test_last_words_that_are_there_at_once_are_in_the_record(
     service, watching = main(), sidecar()
     frozen(service, watching)
     write(service, GIL, age=4)
-    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    (entered,) = logs(await watching.poll(), "lifesign.process.frozen")
     assert entered.body.endswith("; its main thread is in handle (/srv/desk.py:31)")
     assert "exception.stacktrace" in entered.attributes
-    assert await watching.look() == []
+    assert await watching.poll() == []
 
 
 async def test_older_last_words_are_not_about_this_freeze(
@@ -70,9 +70,9 @@ async def test_older_last_words_are_not_about_this_freeze(
     service, watching = main(), sidecar()
     write(service, GIL, age=60)
     frozen(service, watching)
-    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    (entered,) = logs(await watching.poll(), "lifesign.process.frozen")
     assert "exception.stacktrace" not in entered.attributes
-    assert await watching.look() == []
+    assert await watching.poll() == []
 
 
 async def test_last_words_of_this_very_moment_may_be_those_of_a_process_that_goes_on(
@@ -81,7 +81,7 @@ async def test_last_words_of_this_very_moment_may_be_those_of_a_process_that_goe
     service, watching = main(), sidecar()
     frozen(service, watching)
     write(service, GIL, age=0)
-    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    (entered,) = logs(await watching.poll(), "lifesign.process.frozen")
     assert "exception.stacktrace" not in entered.attributes
 
 
@@ -91,12 +91,12 @@ async def test_of_a_crash_that_it_got_over_nothing_is_told(
     service, watching = main(), sidecar()
     frozen(service, watching)
     write(service, SEGV, age=4)
-    (entered,) = logs(await watching.look(), "lifesign.process.frozen")
+    (entered,) = logs(await watching.poll(), "lifesign.process.frozen")
     assert "exception.stacktrace" not in entered.attributes
     write(service, SEGV, age=60)
     service.beat()
     service.die()
-    (died,) = logs(await watching.look(), "lifesign.process.died")
+    (died,) = logs(await watching.poll(), "lifesign.process.died")
     assert "exception.stacktrace" not in died.attributes
 
 
@@ -104,16 +104,16 @@ async def test_a_beat_that_comes_in_late_shows_that_something_runs(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service, watching = main(), sidecar()
-    await watching.look()
+    await watching.poll()
     frozen(service, watching)
-    (entered,) = await watching.look()
+    (entered,) = await watching.poll()
     assert entered.event == "lifesign.eventloop.blocked"
     assert entered.body.endswith("it gets too little CPU time")
-    assert await watching.look() == []  # too early to tell
-    kernel = watching.watcher._processes[service.key]._witness._kernel
+    assert await watching.poll() == []  # too early to tell
+    kernel = watching.folders.get(service.key)._evidence._kernel
     assert kernel._first is not None
     kernel._first = kernel._first._replace(now=kernel._first.now - 2_000_000_000)  # it is late for two seconds
-    told = await watching.look()
+    told = await watching.poll()
     assert [one.event for one in told if isinstance(one, Log)] == ["lifesign.process.frozen"]
 
 
@@ -122,12 +122,12 @@ async def test_a_crash_is_named_without_a_supervisor(main: Callable[..., Any], s
     service.beat()
     write(service, SEGV, age=0)
     service.die()
-    (died,) = logs(await watching.look(), "lifesign.process.died")
+    (died,) = logs(await watching.poll(), "lifesign.process.died")
     assert died.body == "killed by SIGSEGV; in string_at (/usr/lib/python3.13/ctypes/__init__.py:538)"
     assert died.attributes["exception.type"] == "SIGSEGV"
     assert died.attributes["lifesign.process.exit.signal"] == "SIGSEGV"
     assert watching.snapshots[0].why == "killed by SIGSEGV"
-    assert await watching.look() == []
+    assert await watching.poll() == []
 
 
 async def test_killed_while_frozen_its_last_words_are_with_the_record(
@@ -137,7 +137,7 @@ async def test_killed_while_frozen_its_last_words_are_with_the_record(
     frozen(service, watching)
     write(service, GIL, age=4)
     service.die()
-    (died,) = logs(await watching.look(), "lifesign.process.died")
+    (died,) = logs(await watching.poll(), "lifesign.process.died")
     assert (
         died.body
         == "gone without a tombstone: killed, or ended by os._exit; its main thread is in handle (/srv/desk.py:31)"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lifesign.watch.lastwords import LastWords, parse, read
+from lifesign.watch.observe.lastwords import LastWords, parse, read
 from lifesign.watch.sources import no_source
 
 SAMPLES = sorted((Path(__file__).parent / "last_words").glob("*.txt"))

@@ -1,4 +1,4 @@
-"""One look at a run directory from outside, for those who only want to see."""
+"""One poll of a run directory, for those who only want to see."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Mapping
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
-from lifesign.watch.dead_letter import Rejected
+from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.process import WatchedProcess
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.folder import PulseError
 
 
-def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
+def poll_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
     """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
 
     Raises:
@@ -25,7 +25,7 @@ def look_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list
         for key in directory.names():
             # A process that is only now coming or going has nothing to show.
             with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
-                process = WatchedProcess(directory, key, Cursor(), settings, environ, Rejected(None))
+                process = WatchedProcess(directory, key, Cursor(), settings, environ, DeadLetters(None))
                 stack.callback(process.close)
-                found.append(process.look(watching_since=0, ask=False).snapshot)
+                found.append(process.poll(watching_since=0, ask=False).snapshot)
     return found

@@ -1,0 +1,132 @@
+"""All the telemetry of one process: its boot, its ring, its states, and what was lost of its records."""
+
+from __future__ import annotations
+
+from lifesign import semconv
+from lifesign.judge import states
+from lifesign.judge.degraded import Unmet
+from lifesign.judge.diagnosis import Reading
+from lifesign.judge.states import Verdict
+from lifesign.watch.cursors import Cursor
+from lifesign.watch.dead_letter import DeadLetters
+from lifesign.watch.emit.boot import BootView
+from lifesign.watch.emit.ring import KINDS as RING_KINDS
+from lifesign.watch.emit.ring import RingView
+from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
+from lifesign.watch.observe.evidence import Evidence
+from lifesign.watch.records import Lane
+from lifesign.watch.sources import Source
+from lifesign.watch.telemetry import SEVERITY_WARN, Log, Telemetry
+from lifesign.wire.reader import PulseReader
+from lifesign.wire.records import Identity
+
+_BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
+_DROPPED = {
+    "ring": "overwritten before they were read, or too long for the ring",
+    "invalid": "torn or not of the shape of a record",
+}
+
+
+class Emitter:
+    """Makes telemetry of one process, from where `cursor` says that an earlier life of the sidecar had come to.
+
+    Args:
+        key: the name of the process's folder, and the key of its Resource.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        identity: Identity,
+        pulse: PulseReader,
+        cursor: Cursor,
+        dead_letters: DeadLetters,
+        evidence: Evidence,
+        source: Source,
+    ) -> None:
+        self._key = key
+        self._instance = identity["instance"]
+        self._cursor = cursor
+        self._evidence = evidence
+        self._boot_lane = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
+        self._boot_emitted = cursor.boot_sequence if cursor.boot_exported else 0
+        self._ring_lane = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
+        self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
+        self.boot = BootView(identity, key, cursor.boot_exported)
+        self.ring = RingView(self._ring_lane, key, self._instance, source)
+        if cursor.ring_sequence:
+            self.ring.recall(pulse.ring(), cursor.ring_sequence)
+        self.drained = False  # the newest reading found nothing that had not been read before
+        self.dropped = {"ring": 0, "invalid": 0, **cursor.dropped}
+
+    @property
+    def state(self) -> str | None:
+        """The state that was reported last."""
+        return self._transitions.state
+
+    def read(self, wall: int, *, ring: bool) -> list[Telemetry]:
+        """Reads on in the lanes; returns what the records there say.
+
+        Args:
+            wall: wall clock nanoseconds.
+            ring: whether to read the ring on; without room for what lies there it is left where it is.
+        """
+        before = self._boot_lane.position, self._ring_lane.position
+        for sequence, record in self._boot_lane.records():
+            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
+                self.boot.add(record, emitted=sequence < self._boot_emitted)
+        made = self.ring.telemetry(wall) if ring else []
+        self.drained = ring and before == (self._boot_lane.position, self._ring_lane.position)
+        return made
+
+    def unmet(self, reading: Reading) -> Unmet:
+        """What the service requires and does not have, as far as has been read."""
+        return self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())
+
+    def telemetry(self, verdict: Verdict, reading: Reading) -> list[Telemetry]:
+        """What a verdict brings besides: the boot's trace, coming into a state and leaving it, and what was lost."""
+        wall = reading.wall
+        ended = not reading.alive and verdict.state in states.ENDED
+        made = self.boot.telemetry(verdict.why if ended else None, wall)
+        made += self._report_dropped(wall)
+        made += self._transitions.telemetry(verdict, reading, lambda began: self._details(verdict.state, began))
+        if verdict.state == states.FROZEN:
+            made += self._evidence.late(wall)
+        return made
+
+    def acknowledge(self) -> None:
+        """All that was made so far has been handed on for good."""
+        cursor = self._cursor
+        cursor.boot_sequence = self._boot_lane.sequence
+        cursor.boot_exported = self.boot.exported
+        self._ring_lane.keep(cursor)
+        cursor.dropped = self.dropped
+        cursor.state = self._transitions.state
+        cursor.state_since = self._transitions.since
+
+    def _details(self, state: str, began: int) -> Details:
+        """What is known of the state that the process comes into."""
+        if state == states.BLOCKED:
+            return self.ring.stall(began)
+        return self._evidence.details() if state in (states.FROZEN, states.DEAD) else NO_DETAILS
+
+    def _report_dropped(self, wall: int) -> list[Telemetry]:
+        lanes = (self._boot_lane, self._ring_lane)
+        counted = {"ring": sum(lane.missed for lane in lanes), "invalid": sum(lane.invalid for lane in lanes)}
+        made: list[Telemetry] = [
+            Log(
+                resource=self._key,
+                # The same when it is emitted again, be it with a higher count.
+                uid=f"{self._instance}-dropped-{reason}-{self.dropped[reason]}",
+                event=semconv.LOG_RECORDS_DROPPED,
+                time=wall,
+                observed=wall,
+                severity=SEVERITY_WARN,
+                body=f"{count - self.dropped[reason]} record(s) dropped: {_DROPPED[reason]}",
+                attributes={semconv.REASON: reason, semconv.DROPPED_COUNT: count - self.dropped[reason]},
+            )
+            for reason, count in counted.items()
+            if count > self.dropped[reason]
+        ]
+        self.dropped = counted
+        return made
