@@ -1,4 +1,4 @@
-"""``lifesign probe`` and ``python -m lifesign.probe``: asks after the main process from its own container.
+"""``lifesign probe`` and ``python -m lifesign.probe``: probes the main process from its own container.
 
 Standard library only and no server: it reads the run directory, and judges what it sees as the health
 endpoints do. It starts nothing, and disturbs neither the agent nor the sidecar.
@@ -63,7 +63,7 @@ def answer(question: str, directory: str, timeout: float, *, verbose: bool) -> i
 def main(argv: Sequence[str] | None = None) -> int:
     """The command as it is found in an injected copy, which has no other."""
     parser = argparse.ArgumentParser(
-        prog="python -m lifesign.probe", description="Asks after the watched processes of a run directory."
+        prog="python -m lifesign.probe", description="Probes the watched processes of a run directory."
     )
     add_question(parser)
     for setting in (BY_NAME[name] for name in SETTINGS):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifesign.watch import decode
+from lifesign.watch.records import decode_identity, decode_record, decode_tombstone
 from lifesign.wire import records
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
@@ -70,7 +70,7 @@ def test_what_is_written_is_taken_and_what_is_not_is_counted(shape: Any, tmp_pat
         assert lane.refused == refused + (not written)
         assert len(lane.records) == written
         for one in lane.records:
-            assert decode.record(one.payload)["kind"] == record["kind"]
+            assert decode_record(one.payload)["kind"] == record["kind"]
 
     check()
     both.close()
@@ -85,9 +85,9 @@ def test_the_blocks_are_taken_whatever_their_texts(
     identity["instance"] = identity["trace"] = identity["boot_span"] = identity["parent_span"] = "a" * 32  # ours
     both = Both(tmp_path_factory.getbasetemp() / "blocks", identity)
     both.writer.write_tombstone(tombstone)
-    read = decode.identity(both.reader.identity())
+    read = decode_identity(both.reader.identity())
     assert (read["pid"], read["trace"]) == (identity["pid"], "a" * 32)
-    found = decode.tombstone(both.reader.tombstone())
+    found = decode_tombstone(both.reader.tombstone())
     assert found is not None
     assert (found["how"], found["beats"]) == (tombstone["how"], tombstone["beats"])
     both.close()

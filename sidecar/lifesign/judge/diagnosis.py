@@ -209,7 +209,7 @@ def _undecided(reading: Reading) -> bool:
 
 
 def _cause(reading: Reading) -> str:
-    """Why no Python runs, as far as it can be told."""
+    """Why no Python runs, as far as that is known."""
     seen = reading.circumstances or Circumstances()
     outside = seen.outside
     if outside is None:

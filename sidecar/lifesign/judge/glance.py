@@ -1,6 +1,6 @@
-"""One look at the processes of a run directory, with the standard library alone: what `lifesign probe` judges by.
+"""One poll of the processes of a run directory, with the standard library alone: what `lifesign probe` judges by.
 
-The same diagnosis as the sidecar's, of the same files. It remembers nothing from one look to the next, so
+The same diagnosis as the sidecar's, of the same files. It remembers nothing from one poll to the next, so
 that it says at once what the sidecar may hold back for a moment while it tells illness from slowness.
 """
 

@@ -1,4 +1,4 @@
-"""What is answered to whoever asks after the main process: the health endpoints and ``lifesign probe`` alike.
+"""What is answered to whoever probes the main process: the health endpoints and ``lifesign probe`` alike.
 
 Pure functions of a few facts, standard library only. *livez* fails only where a restart helps: the loop is
 blocked, no Python runs, or nothing is left alive. *readyz* keeps traffic away from a service that would not
@@ -76,6 +76,6 @@ def _why(one: Facts) -> str:
         parts.append(f"boot {one.boot.replace('_', ' ')}")
     if one.failing and not degraded:
         parts += [f"post-condition {name} fails: {reason}" for name, reason in one.reasons]
-        if not one.reasons:  # the ring went on since they were told of
+        if not one.reasons:  # the ring went on since they were reported
             parts.append(f"critical post-conditions that fail: {one.failing}")
     return "; ".join(parts)

@@ -89,7 +89,7 @@ class RunDirectory:
         return False
 
     def ending(self, pid: int) -> Ending:
-        """What ``run.json`` says of the end of `pid`; the exit status speaks of CMD's own process only."""
+        """What ``run.json`` says of the end of `pid`; the exit status is that of CMD only."""
         try:
             descriptor = open_regular(RUN_FILE, self.descriptor)
         except (OSError, PulseError):

@@ -1,4 +1,4 @@
-"""The states of a main process, and the outcomes of its boot; see `judge.diagnosis` for how states are told apart."""
+"""The states of a main process, and the outcomes of its boot; `judge.diagnosis` has the rules."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ BOOT_OFFSET = 57344
 BOOT_SIZE = 65536
 RING_OFFSET = BOOT_OFFSET + BOOT_SIZE
 RING_SIZE_MIN = 65536
-RING_SIZE_MAX = 1 << 24  # bounds what one look of the sidecar can cost
+RING_SIZE_MAX = 1 << 24  # bounds what one poll can cost
 
 LANE_HEADER = 64
 RECORD_HEADER = 32

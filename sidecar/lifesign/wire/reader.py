@@ -68,7 +68,7 @@ class EventCount(NamedTuple):
 
 
 class Vitals(NamedTuple):
-    """What one look at a pulse saw. Loops are None where their slot was never used."""
+    """All vital signs at one moment. Loops are None where their slot was never used."""
 
     watchdog: WatchdogSigns | None
     loops: tuple[LoopSigns | None, ...]
@@ -121,7 +121,7 @@ class PulseReader:
         return self._block(layout.TOMBSTONE_OFFSET)
 
     def vitals(self) -> Vitals:
-        """One look at all the vital signs."""
+        """All the vital signs."""
         base = layout.WATCHDOG_OFFSET
         raw = self._read(base, layout.BOOT_OFFSET - base)
         watchdog = _slot(raw, 0)
@@ -187,7 +187,7 @@ class PulseReader:
         raw = self._unroll(data, size, position, head)
         # What the writer overwrote while we copied is not to be believed, whatever its checksum says.
         tail = struct.unpack("<Q", self._read(offset + _WORD, _WORD))[0]
-        if tail > head:  # it went round while we looked; the next look starts at the new tail
+        if tail > head:  # it went round while we read; the next read starts at the new tail
             return LaneRead([], tail, sequence, 0, [], refused)
         start = max(position, tail)
         return parse(raw[start - position :], start, sequence, size, refused)

@@ -185,7 +185,7 @@ class Stall(TypedDict):
     loop: int  # vital sign slot
     since: int  # wall clock time of the loop's last beat
     at: int
-    busy: bool | None  # whether the thread uses the processor; None where that cannot be told
+    busy: bool | None  # whether the thread uses the processor; None where that is unknown
     stack: list[Frame]
 
 

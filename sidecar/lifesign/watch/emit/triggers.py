@@ -6,7 +6,7 @@ from lifesign.judge import states
 from lifesign.wire import layout
 
 SHUTDOWN_NS = 5_000_000_000  # a process that was asked to end and is there after this long hangs
-LEAK_TASKS = 1000  # the first count at which growth is worth a look; then at each doubling
+LEAK_TASKS = 1000  # the first count at which growth is worth a dump; then at each doubling
 
 SILENT = layout.REQUEST_REASONS.index("silent")
 SHUTDOWN = layout.REQUEST_REASONS.index("shutdown")

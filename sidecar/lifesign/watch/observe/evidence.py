@@ -13,7 +13,7 @@ from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_ERROR, Log, Telemetry
 from lifesign.wire.folder import Folder
 
-_LATE = 1 / 3  # of the heartbeat timeout without a beat: worth a look
+_LATE = 1 / 3  # of the heartbeat timeout without a beat: worth a closer look
 _COARSE_NS = 1_000_000_000  # about as exact are the times of a file and of a beat beside each other
 _SETTLED_NS = 500_000_000  # a dump as young as this may be one of a stopped process that goes on right now
 
