@@ -96,7 +96,7 @@ class CursorStore:
         return self.durable == self._taken
 
     def checkpoint(self) -> int:
-        """Takes the cursors as they are now, after what lies before them was emitted; returns a number for `durable`."""
+        """Takes the cursors as they are, once what lies before them was emitted; returns a number for `durable`."""
         self._taken += 1
         self._content = msgspec.json.encode({key: one for key, one in self._by_key.items() if one != _NEW})
         if not self.busy:
