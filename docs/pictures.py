@@ -1,7 +1,7 @@
-"""Draws what a running stack holds: ``make stack``, make the demo ill, then ``python docs/pictures.py``.
+"""Draws the data of a running stack: ``make stack``, break the demo (b, s, f, r), then ``python docs/pictures.py``.
 
-Traces come from Jaeger's query API; the strip and the heatmap are the dashboard's own queries, asked of
-Prometheus. Nothing in a picture is made up, and none is a screenshot: it is drawn here.
+Traces come from Jaeger's query API, the strip and the heatmap from Prometheus by the dashboard's own queries. The
+pictures are drawings of real data, not screenshots.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from html import escape
@@ -127,8 +128,11 @@ def failed(trace: dict[str, Any]) -> bool:
 
 
 def get(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - of the stack
-        return json.load(answer)["data"]
+    try:
+        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - of the stack
+            return json.load(answer)["data"]
+    except urllib.error.URLError as error:
+        raise SystemExit(f"{address.partition('?')[0]} does not answer ({error.reason}); is `make stack` up?") from None
 
 
 def main() -> None:
@@ -150,7 +154,9 @@ def main() -> None:
     for operation in ("boot", "postconditions", "eventloop blocked"):
         fields = {"service": "lifesign-demo", "operation": operation, "limit": 50}
         traces = get(f"{args.jaeger}/api/traces?{urllib.parse.urlencode(fields)}")
-        # One with an error says more.
+        if not traces:
+            raise SystemExit(f"Jaeger has no trace {operation!r}: type b and f into `make stack`, wait 10 s")
+        # One with an error shows more.
         shown = max(traces, key=lambda trace: (failed(trace), trace["spans"][0]["startTime"]))
         (DOCS / f"trace-{operation.split()[-1]}.svg").write_text(waterfall(shown))
     (mapping,) = panels["Heartbeat strip"]["fieldConfig"]["defaults"]["mappings"]
