@@ -27,12 +27,10 @@ used is a warning in the log ``lifesign``, and a default takes its place. Times 
 What is not used is not loaded. The settings are environment variables: ``lifesign doctor`` shows them.
 """
 
-import _thread
-import os
-from typing import TYPE_CHECKING
-
+from lifesign.loading import load_or_stand_in
 from lifesign.semconv import VERSION as __version__
 
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every program that imports asyncio
 if TYPE_CHECKING:
     from lifesign.agent.api import (
         assert_postconditions,
@@ -104,51 +102,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    with importing:
-        found: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = found  # from now on an ordinary name
+    found, loaded = load_or_stand_in(f"{__name__}.{_HOME[name]}", name)
+    if loaded:
+        globals()[name] = found  # from now on an ordinary name
     return found
-
-
-class _Importing:
-    """Held while a part of the agent is imported.
-
-    A child that is forked meanwhile by another thread would find Python's own lock on that module held for ever,
-    so a fork waits for the import, though never longer than `_FORK_SECONDS`.
-    """
-
-    def __init__(self) -> None:
-        self._lock = _thread.RLock()
-        self._forking = 0  # the thread that forks and has the lock
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._after_in_child)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *raised: object) -> None:
-        self._lock.release()
-
-    def _before(self) -> None:
-        if self._lock.acquire(timeout=_FORK_SECONDS):
-            self._forking = _thread.get_ident()
-
-    def _after(self) -> bool:
-        mine = self._forking == _thread.get_ident()
-        if mine:
-            self._forking = 0
-            self._lock.release()
-        return mine
-
-    def _after_in_child(self) -> None:
-        if not self._after():
-            self._lock = _thread.RLock()  # whoever holds the other one is not in this process
-
-
-_FORK_SECONDS = 1.0
-importing = _Importing()
 
 
 def __dir__() -> list[str]:

@@ -3,14 +3,16 @@
 asyncio, uvloop and their like all call ``_set_running_loop`` as a loop starts and again with None
 as it ends, so that one function is wrapped: before the first step, at no cost per iteration.
 
-`agent/inject/sitecustomize.py` loads this file by its path, before anything else of lifesign is
-imported: it imports nothing of the package.
+It is imported as soon as asyncio is, long before there is a loop, so it imports next to nothing.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every program that imports asyncio
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 def observe(events: Any, changed: Callable[[Any], None]) -> None:

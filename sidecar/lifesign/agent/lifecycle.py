@@ -101,7 +101,6 @@ def _register() -> None:
     if not _registered:
         _registered = True
         atexit.register(_at_exit)
-        os.register_at_fork(after_in_child=_after_fork)
     if "multiprocessing.util" in sys.modules:
         # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
         from multiprocessing.util import Finalize
@@ -126,3 +125,6 @@ def _after_fork() -> None:
     reseed()
     if agent is not None:
         agent.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)  # before anybody holds the lock

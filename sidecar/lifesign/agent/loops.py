@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from typing import Any, Callable
@@ -81,7 +82,7 @@ class LoopBeat:
     def end(self) -> None:
         """The loop ended, or runs on without us."""
         self._timer.cancel()
-        if not self.agent.ended:
+        if not self.agent.ended and self.agent.pid == os.getpid():
             self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
             self.agent.slots.give_back(self.slot)
 
@@ -98,8 +99,11 @@ class LoopBeats:
         self._by_thread: dict[int, LoopBeat] = {}  # a thread runs one loop at a time
 
     def changed(self, loop: Any) -> None:
-        """A loop starts in this thread, or, with None, the one that ran here has ended."""
-        agent = self._running()  # starting it may bring us here once more, for the same loop
+        """A loop starts in this thread, or, with None, the one that ran here has ended.
+
+        asyncio also says None in a forked child, before anything of the agent's could be put in order there.
+        """
+        agent = None if loop is None else self._running()  # starting it may bring us here once more, for the same loop
         thread = threading.get_ident()
         beat = self._by_thread.get(thread)
         if beat is not None:

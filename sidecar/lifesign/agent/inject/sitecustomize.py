@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_AGENT = os.path.dirname(_HERE)
-_PACKAGE = os.path.dirname(_AGENT)
+_PACKAGE = os.path.dirname(os.path.dirname(_HERE))
 
 
 class _Finder:
@@ -47,9 +46,8 @@ class _Finder:
 
 def _observe(events: Any) -> None:
     try:
-        spec = spec_from_file_location("lifesign_hook", os.path.join(_AGENT, "hook.py"))
-        hook = module_from_spec(spec)  # type: ignore[arg-type]
-        spec.loader.exec_module(hook)  # type: ignore[union-attr]
+        from lifesign.agent import hook
+
         hook.observe(events, _changed)
     except Exception:  # noqa: BLE001, S110 - a program that we cannot watch still runs
         pass
@@ -60,12 +58,13 @@ def _changed(loop: Any) -> None:
     global _loop_changed
     if _loop_changed is None:
         if loop is None:
-            return  # a forked child, say, while another thread of its parent imports the agent
-        import lifesign
+            return
+        from lifesign.loading import load
 
-        with lifesign.importing:
-            from lifesign.agent.lifecycle import loop_changed
-        _loop_changed = loop_changed
+        try:
+            _loop_changed = load("lifesign.agent.lifecycle", "loop_changed")
+        except Exception:  # noqa: BLE001 - no descriptor left, say: the next loop tries again
+            return
     _loop_changed(loop)
 
 

@@ -1,0 +1,117 @@
+"""Loads a part of the agent when it is first used, at whatever moment that is.
+
+The first use may come where nothing can be imported: in a signal handler that interrupts the very import, or with no
+file descriptor left. What was called is then nothing at all, and the next call tries anew. And a child may be forked
+while another thread of its parent imports: Python's lock on that module would stay held in the child for ever.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every program that imports asyncio
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+_importing: dict[int, int] = {}  # threads that import a part of the agent, and how deep they are in it
+_ANSWERS: dict[str, Any] = {"boot_trace_id": "", "is_synthetic": False, "start": False}
+_COROUTINES = ("assert_postconditions", "check_postconditions")
+_NONE = ("dry_run", "dump_tasks", "event", "promise", "stop")
+
+
+def load(module: str, name: str) -> Any:
+    """Imports a module of the package and takes `name` from it.
+
+    Raises:
+        Exception: whatever the import failed by.
+    """
+    thread = _thread.get_ident()
+    _importing[thread] = _importing.get(thread, 0) + 1
+    try:
+        # Not importlib: it may be in the middle of its own import.
+        return getattr(__import__(module, None, None, [name]), name)
+    finally:
+        depth = _importing.get(thread, 1) - 1
+        if depth:
+            _importing[thread] = depth
+        else:
+            _importing.pop(thread, None)
+
+
+def load_or_stand_in(module: str, name: str) -> tuple[Any, bool]:
+    """What `load` gives, and True; or a stand-in for a function that cannot be loaded now, and False.
+
+    Raises:
+        Exception: a class cannot be loaded; nothing could stand in for it.
+    """
+    try:
+        return load(module, name), True
+    except Exception:
+        if name[0].isupper():
+            raise
+        return _StandIn(module, name), False
+
+
+class _StandIn:
+    """A function of the API that could not be loaded when it was asked for."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if self._name in _COROUTINES:
+            return self._later(args, options)
+        try:
+            function = load(self._module, self._name)
+        except Exception:  # noqa: BLE001 - the host must not care
+            if self._name == "synthetic_headers":
+                return {}
+            return None if self._name in _NONE else _ANSWERS.get(self._name, _Nothing())
+        return function(*args, **options)
+
+    async def _later(self, args: Any, options: Any) -> Any:
+        return await load(self._module, self._name)(*args, **options)
+
+
+class _Nothing:
+    """A block that does nothing, or a decorator that leaves the function as it is."""
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *raised: object) -> None:
+        return None
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *raised: object) -> None:
+        return None
+
+
+def _after_fork_in_child() -> None:
+    """Forgets what other threads of the parent's were importing for us: they are not in this process."""
+    gone = set(_importing) - {_thread.get_ident()}
+    if not gone:
+        return
+    try:
+        locks = sys.modules["_frozen_importlib"]._module_locks
+        for name, reference in list(locks.items()):
+            lock = reference()
+            if lock is not None and lock.owner in gone:
+                locks.pop(name, None)
+                sys.modules.pop(name, None)  # half of it was executed; whoever wants it imports it anew
+    except Exception:  # noqa: BLE001, S110 - another Python's importlib: no worse than without us
+        pass
+    for thread in gone:
+        del _importing[thread]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,80 @@
+"""A fork at any moment: it takes no longer for us, and the child lives."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.victims import INJECT
+
+# While another thread runs its first loop, the agent is imported there, and started.
+DURING_THE_IMPORT = """
+import asyncio, os, signal, threading, time
+
+def child():
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(20)
+    asyncio.run(asyncio.sleep(0))
+    import lifesign
+    lifesign.event("x")
+    os._exit(0)
+
+thread = threading.Thread(target=asyncio.run, args=(asyncio.sleep(.05),))
+thread.start()
+children = []
+while thread.is_alive() and len(children) < 25:
+    pid = os.fork()
+    if not pid:
+        child()
+    children.append(pid)
+    time.sleep(0.001)
+print({os.waitpid(pid, 0)[1] for pid in children})
+thread.join()
+"""
+
+# Whoever stops a loop's thread before a fork and joins it must not wait for us.
+WITH_A_LOOP_THAT_IS_STOPPED_FOR_IT = """
+import asyncio, os, threading, time
+
+def start():
+    global loop, thread
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+def stop():
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    joined.append(not thread.is_alive())
+
+joined = []
+os.register_at_fork(before=stop, after_in_parent=start)
+start()
+time.sleep(0.02)
+for _ in range(3):
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+stop()
+print(joined)
+"""
+
+
+def run(program: str, directory: Path) -> str:
+    environ = {**os.environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(INJECT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_a_child_forked_while_another_thread_loads_the_agent_works(tmp_path: Path) -> None:
+    assert run(DURING_THE_IMPORT, tmp_path) == "{0}"
+
+
+def test_a_loops_thread_can_be_stopped_and_joined_before_a_fork(tmp_path: Path) -> None:
+    assert run(WITH_A_LOOP_THAT_IS_STOPPED_FOR_IT, tmp_path) == "[True, True, True, True]"
