@@ -25,15 +25,16 @@ NOTHING = arguments.Given({}, {})
 def test_the_agent_comes_first_on_pythonpath_and_the_rest_stays(existing: str | None, expected: str) -> None:
     environ = {} if existing is None else {"PYTHONPATH": existing}
 
-    assert environments(NOTHING, environ, "/run").command["PYTHONPATH"] == expected
+    assert environments(NOTHING, environ, "/run", "a1").command["PYTHONPATH"] == expected
 
 
 def test_cmd_gets_the_settings_of_the_agent_and_nothing_else() -> None:
     given = arguments.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {"events": "order=3s"})
 
-    assert environments(given, {"HOME": "/root"}, "/run").command == {
+    assert environments(given, {"HOME": "/root"}, "/run", "a1").command == {
         "HOME": "/root",
         "LIFESIGN_DIR": "/run",
+        "LIFESIGN_RUN_ID": "a1",
         "LIFESIGN_BOOT_TIMEOUT": "2",
         "LIFESIGN_EVENTS": "order=3s",
         "PYTHONPATH": str(INJECT),
@@ -42,9 +43,9 @@ def test_cmd_gets_the_settings_of_the_agent_and_nothing_else() -> None:
 
 def test_the_sidecar_gets_every_setting_and_no_agent() -> None:
     given = arguments.Given({"boot_timeout": "2", "spool_dir": "/spool"}, {})
-    environ = {"PYTHONPATH": f"{INJECT}:/app:", "LIFESIGN_DIR": "/other"}
+    environ = {"PYTHONPATH": f"{INJECT}:/app:", "LIFESIGN_DIR": "/other", "LIFESIGN_RUN_ID": "of one around us"}
 
-    assert environments(given, environ, "/run").sidecar == {
+    assert environments(given, environ, "/run", "a1").sidecar == {
         "LIFESIGN_DIR": "/run",
         "LIFESIGN_BOOT_TIMEOUT": "2",
         "LIFESIGN_SPOOL_DIR": "/spool",

@@ -20,6 +20,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="standard input ends with the supervisor; serve the page where no Collector is set",
     )
+    parser.add_argument("--run-id", metavar="ID", help=argparse.SUPPRESS)  # between `lifesign run` and us
 
 
 def main(args: argparse.Namespace) -> int:
@@ -44,5 +45,5 @@ def main(args: argparse.Namespace) -> int:
     unfinished = EXIT_FAILED if args.supervised else EXIT_OK
     # Nothing is lost by it: what is not on disk by then counts as not told, and its pulse is still there.
     deadline = Deadline(settings.shutdown_timeout, partial(os._exit, unfinished))
-    observer = Observer(settings.dir, settings, environ, deadline, supervised=args.supervised)
+    observer = Observer(settings.dir, settings, environ, deadline, supervised=args.supervised, run_id=args.run_id)
     return EXIT_OK if asyncio.run(observer.run()) else unfinished

@@ -54,7 +54,11 @@ class RunDirectory:
 
     def is_in_use(self) -> bool:
         """Whether some other process watches it, or lives in it."""
-        return is_held(SIDECAR_LOCK, self.descriptor) or any(map(self._is_alive, self.names()))
+        return is_held(SIDECAR_LOCK, self.descriptor) or bool(self.living())
+
+    def living(self) -> list[str]:
+        """Names of the folders whose processes live."""
+        return list(filter(self._is_alive, self.names()))
 
     def names(self) -> list[str]:
         """Names of the process folders, the lowest first; none while the directory cannot be read."""

@@ -15,7 +15,7 @@ def command_environment(*argv: str, **environ: str) -> dict[str, str]:
     parser = argparse.ArgumentParser()
     arguments.add_settings(parser)
     given = arguments.given(parser.parse_args(argv), environ)
-    found = environments(given, environ, "/run").command
+    found = environments(given, environ, "/run", "a1").command
     return {name: value for name, value in found.items() if "DRY_RUN" in name}
 
 

@@ -37,12 +37,12 @@ def observe(
     """Runs a sidecar over the run directory for as long as the context lasts."""
 
     @contextlib.asynccontextmanager
-    async def start(*, supervised: bool = False, **environ: str) -> AsyncIterator[Running]:
+    async def start(*, supervised: bool = False, run_id: str | None = None, **environ: str) -> AsyncIterator[Running]:
         loop = asyncio.get_running_loop()
         with fresh_logging():
             settings = Settings(environ={**FAST, **environ})
             deadline = Deadline(settings.shutdown_timeout)
-            observer = Observer(str(run), settings, environ, deadline, supervised=supervised)
+            observer = Observer(str(run), settings, environ, deadline, supervised=supervised, run_id=run_id)
             running = Running(observer, asyncio.create_task(observer.run()), capfd)
             try:
                 yield running
@@ -59,8 +59,12 @@ def observe(
 def supervisor() -> Iterator[BinaryIO]:
     """The end that a supervisor holds of what is our standard input."""
     ours, theirs = os.pipe()
+    kept = os.dup(1), os.dup(2)  # of which an orphan lets go
     with open(theirs, "wb", buffering=0) as pipe, standard_input(ours):
         yield pipe
+    for descriptor, copy in zip((1, 2), kept):
+        os.dup2(copy, descriptor)
+        os.close(copy)
     os.close(ours)
 
 
@@ -255,3 +259,33 @@ async def test_nothing_is_said_of_it_where_somebody_came(observe: Callable, main
         await sidecar.sees(4242)
         sidecar.remark()
         assert "no process" not in sidecar.hear()
+
+
+async def test_an_orphan_waits_for_those_who_are_still_coming(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain, supervisor: BinaryIO
+) -> None:
+    coming = [4711]
+    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    monkeypatch.setattr(observer_module.survivors, "started_under", lambda _id: coming)
+    async with observe(supervised=True, run_id="a") as sidecar:
+        supervisor.close()
+        await sidecar.is_leaving()
+        await sidecar.sees()
+        assert not sidecar.stopping
+        daemon = main("4711-00000001")
+        await sidecar.sees(4711)
+        coming.clear()
+        assert not sidecar.stopping
+        daemon.die()
+
+        await sidecar.ends()
+
+
+async def test_an_orphan_waits_for_them_no_longer_than_for_a_boot(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO
+) -> None:
+    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    monkeypatch.setattr(observer_module.survivors, "started_under", lambda _id: [4711])
+    async with observe(supervised=True, run_id="a", LIFESIGN_BOOT_TIMEOUT="0.05") as sidecar:
+        supervisor.close()
+        await sidecar.ends()

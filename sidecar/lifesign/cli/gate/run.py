@@ -17,8 +17,7 @@ from lifesign.cli.output.terminal import console, say
 from lifesign.cli.query.request import Answer, ask
 from lifesign.cli.query.target import choose
 from lifesign.cli.supervise import rundirectory
-from lifesign.cli.supervise.environment import environments
-from lifesign.cli.supervise.launch import beside, say_unread
+from lifesign.cli.supervise.launch import prepare, say_what_stays
 from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.cli.taskdump.view import render
 from lifesign.errors import CommandError, LifesignError, UsageError
@@ -43,9 +42,8 @@ def pass_through(args: argparse.Namespace) -> int:
     settings = given.settings(environ)
     with contextlib.ExitStack() as stack:
         directory = rundirectory.make(settings.dir, stack)
-        inside, around = environments(given, environ, directory)
-        sidecar = beside(around, directory, settings.shutdown_timeout, watched=is_configured(environ))
-        supervisor = Supervisor(args.command, inside, sidecar)
+        prepared = prepare(given, environ, directory, settings, watched=is_configured(environ))
+        supervisor = Supervisor(args.command, *prepared)
         view = _BootView(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
         terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
         gate = Gate(supervisor, terms, view.look, view.show)
@@ -61,9 +59,8 @@ def pass_through(args: argparse.Namespace) -> int:
             say(
                 f"CMD goes on as process {supervisor.pid}; lifesign status --dir {there}; kill {supervisor.pid} ends it"
             )
-        elif supervisor.unread:
-            stack.pop_all()
-            say_unread(directory)
+        else:
+            say_what_stays(supervisor, environ, stack)
     groups = view.answer.groups if view.answer is not None else []
     for path in args.report:
         report.write(path, args.command, gate.outcome, groups)

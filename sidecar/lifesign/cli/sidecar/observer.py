@@ -10,10 +10,12 @@ import re
 import resource
 import signal
 import sys
+import time
 from typing import Mapping, Sequence
 
 from lifesign.cli.output.terminal import printable, say
 from lifesign.cli.sidecar.deadline import Deadline
+from lifesign.cli.supervise import rundirectory, survivors
 from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
@@ -45,18 +47,28 @@ class Observer:
         deadline: begins when the end is asked for.
         supervised: whether `lifesign run` started us: standard input ends with it, and the page is
             served where no Collector is set.
+        run_id: of the CMD beside us; see `cli.supervise.survivors`.
 
     Raises:
         RunDirectoryError, SettingError: the directory or a setting cannot be used.
     """
 
     def __init__(
-        self, directory: str, settings: Settings, environ: Mapping[str, str], deadline: Deadline, *, supervised: bool
+        self,
+        directory: str,
+        settings: Settings,
+        environ: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        supervised: bool,
+        run_id: str | None = None,
     ) -> None:
         _log_to_standard_error(settings.log_level)
         _may_open(_DESCRIPTORS)
         self._settings = settings
         self._supervised = supervised
+        self._run_id = run_id
+        self._alone_since: float | None = None  # without a supervisor
         self._directory = RunDirectory(directory)
         self._board = Board()
         self._pipeline = Pipeline(settings, environ) if is_configured(environ) else None
@@ -85,7 +97,10 @@ class Observer:
         finally:
             lock.end()  # last of all: whoever takes over finds the spool free
             self._directory.close()
-        return self._pipeline is None or (self._watcher is not None and self._watcher.all_durable)
+        complete = self._pipeline is None or (self._watcher is not None and self._watcher.all_durable)
+        if complete and self._alone_since is not None:
+            rundirectory.discard(self._directory.path)
+        return complete
 
     async def _wait_for(self, lock: RunDirectoryLock) -> bool:
         """Waits while another sidecar watches; False when told to stop, or when the supervisor is gone."""
@@ -140,8 +155,15 @@ class Observer:
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.publish(snapshots)
-        if self._leaving and self._watcher is not None and self._watcher.all_ended():
+        if self._leaving and self._watcher is not None and self._watcher.all_ended() and not self._is_awaited():
             self._stop()
+
+    def _is_awaited(self) -> bool:
+        """Whether somebody who lives on without the supervisor may still begin to be watched, such as a daemon."""
+        if self._run_id is None or self._alone_since is None:
+            return False
+        alone = time.monotonic() - self._alone_since
+        return alone < self._settings.boot_timeout and bool(survivors.started_under(self._run_id))
 
     async def _serve(self) -> dict[str, Server]:
         servers: dict[str, Server] = {}
@@ -212,6 +234,8 @@ class Observer:
             asyncio.get_running_loop().remove_reader(0)
             # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
             self._leaving = True
+            self._alone_since = time.monotonic()
+            _let_go_of_output()
 
     def _terminate(self) -> None:
         """SIGTERM: at once, or after those who were told at the same time and may still have something to say."""
@@ -241,6 +265,15 @@ def _log_to_standard_error(level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
+
+
+def _let_go_of_output() -> None:
+    """Whoever reads what CMD wrote waits for the end of it, and that was with CMD and the supervisor."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        os.close(null)
 
 
 def _may_open(files: int) -> None:

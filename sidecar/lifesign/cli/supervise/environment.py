@@ -8,6 +8,7 @@ from typing import Mapping, NamedTuple
 import lifesign
 from lifesign.cli.options import dry_run
 from lifesign.cli.options.arguments import Given
+from lifesign.cli.supervise import survivors
 from lifesign.settings import BY_NAME
 
 # What the agent reads; the sidecar gets every setting.
@@ -40,10 +41,10 @@ class Environments(NamedTuple):
     sidecar: dict[str, str]
 
 
-def environments(given: Given, environ: Mapping[str, str], directory: str) -> Environments:
+def environments(given: Given, environ: Mapping[str, str], directory: str, run_id: str) -> Environments:
     """What CMD gets on top of `environ`: the run directory, its settings, and the way in; and the sidecar."""
     shared = BY_NAME["dir"].env
-    command = {**environ, **given.variables(environ, _AGENT_SETTINGS), shared: directory}
+    command = {**environ, **given.variables(environ, _AGENT_SETTINGS), shared: directory, survivors.VARIABLE: run_id}
     command.update(dry_run.variables(given.settings(environ)))
     command["PYTHONPATH"] = os.pathsep.join(filter(None, (_INJECT, environ.get("PYTHONPATH"))))
     sidecar = {**environ, **given.variables(environ, BY_NAME), shared: directory}
@@ -51,4 +52,5 @@ def environments(given: Given, environ: Mapping[str, str], directory: str) -> En
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", _INJECT)]
     sidecar["PYTHONPATH"] = os.pathsep.join(paths)  # empty counts as unset
     sidecar["PYTHONSAFEPATH"] = "1"
+    sidecar.pop(survivors.VARIABLE, None)  # one run inside another: the sidecar is nobody who is left behind
     return Environments(command, sidecar)

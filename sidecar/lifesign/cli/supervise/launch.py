@@ -6,15 +6,16 @@ import argparse
 import contextlib
 import shlex
 import sys
-from typing import Mapping
+from typing import Mapping, NamedTuple, Sequence
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import complain, say
-from lifesign.cli.supervise import extra, rundirectory
+from lifesign.cli.supervise import extra, rundirectory, survivors
 from lifesign.cli.supervise.environment import environments
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.errors import LifesignError
 from lifesign.export.otlp.targets import is_configured
+from lifesign.settings import Settings
 
 _FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush
 
@@ -22,8 +23,7 @@ _FLUSH_GRACE = 2.0  # seconds on top of what the sidecar gives itself to flush
 def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Runs `command` with a sidecar beside it, or without one where that cannot be: CMD always runs."""
     with contextlib.ExitStack() as stack:
-        inside = dict(environ)
-        sidecar = None
+        prepared = Prepared(dict(environ), None)
         try:
             given = arguments.given(args, environ)
             settings = given.settings(environ)
@@ -31,25 +31,51 @@ def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str
             if settings.dir is None:
                 extra.require()
             directory = rundirectory.make(settings.dir, stack)
-            inside, around = environments(given, environ, directory)
+            prepared = prepare(given, environ, directory, settings, watched=not extra.missing())
             extra.require()
-            sidecar = beside(around, directory, settings.shutdown_timeout)
         except LifesignError as error:
             complain(error, "CMD runs without a sidecar: ")
-        supervisor = Supervisor(command, inside, sidecar)
+        supervisor = Supervisor(command, *prepared)
         code = supervisor.run()
-        if supervisor.unread and sidecar is not None and is_configured(environ):
-            stack.pop_all()  # the run directory stays
-            say_unread(sidecar.directory)
+        say_what_stays(supervisor, environ, stack)
         return code
 
 
-def beside(environ: Mapping[str, str], directory: str, flush: float, *, watched: bool = True) -> Beside:
-    """What stands beside CMD: the run directory, and a sidecar that may flush for so many seconds, where `watched`."""
-    command = [sys.executable, "-m", "lifesign", "watch", "--supervised"] if watched else None
-    return Beside(command, environ, directory, flush + _FLUSH_GRACE)
+class Prepared(NamedTuple):
+    """The environment of CMD, and what stands beside it."""
+
+    environ: Mapping[str, str]
+    beside: Beside | None
 
 
-def say_unread(directory: str) -> None:
-    """There was no time, or no disk, for all that CMD wrote; its run directory stays."""
-    say(f"not all that CMD wrote was exported: lifesign watch --dir {shlex.quote(directory)} exports the rest")
+def prepare(
+    given: arguments.Given, environ: Mapping[str, str], directory: str, settings: Settings, *, watched: bool
+) -> Prepared:
+    """CMD with the agent inside, and where `watched` a sidecar beside it."""
+    run_id = survivors.new_id()
+    inside, around = environments(given, environ, directory, run_id)
+    command = [sys.executable, "-m", "lifesign", "watch", "--supervised", "--run-id", run_id]
+    is_private = settings.dir is None
+
+    def left_behind() -> Sequence[int]:
+        # In a run directory that was named others may live who have nothing to do with us.
+        living = survivors.living_in(directory) if is_private else ()
+        return sorted({*survivors.started_under(run_id), *living})
+
+    patience = settings.shutdown_timeout + _FLUSH_GRACE
+    return Prepared(inside, Beside(command if watched else None, around, directory, patience, left_behind))
+
+
+def say_what_stays(supervisor: Supervisor, environ: Mapping[str, str], stack: contextlib.ExitStack) -> None:
+    """CMD has ended: keeps the run directory, and says so, where it is still needed."""
+    if supervisor.beside is None:
+        return
+    directory = shlex.quote(supervisor.beside.directory)
+    if supervisor.left_behind:
+        stack.pop_all()
+        pids = ", ".join(map(str, supervisor.left_behind))
+        what = f"CMD has ended, processes that it started live on ({pids}); the sidecar watches them until they end"
+        say(f"{what}: lifesign status --dir {directory}")
+    elif supervisor.unread and is_configured(environ):
+        stack.pop_all()
+        say(f"not all that CMD wrote was exported: lifesign watch --dir {directory} exports the rest")

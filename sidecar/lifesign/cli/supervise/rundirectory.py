@@ -56,6 +56,12 @@ def find(path: str | None) -> str:
     return found[0]
 
 
+def discard(path: str) -> None:
+    """Removes a private run directory that nobody uses any more; leaves any other alone."""
+    if path in _private() and not _is_in_use(path):
+        _remove(path)
+
+
 def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
 

@@ -86,6 +86,12 @@ class SidecarProcess:
         self._send(signal.SIGTERM)
         self._kill_at = time.monotonic() + self._patience
 
+    def leave(self) -> None:
+        """Lets it go on by itself: it watches until nobody of ours lives, as it does without a supervisor."""
+        if self._due is not None:
+            self._start(time.monotonic())
+        self.close()
+
     def close(self) -> None:
         """Lets go of the pipe."""
         os.close(self._stdin)

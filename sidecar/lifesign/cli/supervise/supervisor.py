@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import Iterator, Mapping, NamedTuple
+import time
+from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from lifesign.cli.output.terminal import say
 from lifesign.cli.supervise.sidecar_process import IGNORED_BY_PYTHON, SidecarProcess
@@ -16,17 +17,22 @@ from lifesign.cli.supervise.signals import ENDING, Signals, Taken
 from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_OK, EXIT_SIGNAL_BASE, CommandError
 from lifesign.wire.runfile import RunFile
 
+_STRAGGLERS = 0.5  # seconds
+_LOOK = 0.02  # seconds between two looks for them
+
 
 class Beside(NamedTuple):
     """The run directory, and the sidecar to run beside CMD, None to go without one.
 
-    `patience` is how many seconds it may take to end.
+    `patience` is how many seconds it may take to end. `left_behind` says who lives on that was started under CMD:
+    the sidecar stays with them.
     """
 
     command: list[str] | None
     environ: Mapping[str, str]
     directory: str
     patience: float
+    left_behind: Callable[[], Sequence[int]] = tuple
 
 
 class Supervisor:
@@ -38,10 +44,12 @@ class Supervisor:
         beside: the run directory and the sidecar, None to go without either.
 
     Attributes:
+        beside: as it was given.
         pid: of CMD.
         code: how CMD ended, below 0 by a signal; None while it runs.
         asked: the newest terminating signal that came from outside.
         unread: whether the sidecar ended without having exported all that CMD wrote.
+        left_behind: the processes that live on, with which the sidecar stays.
     """
 
     def __init__(self, command: list[str], environ: Mapping[str, str], beside: Beside | None) -> None:
@@ -49,9 +57,10 @@ class Supervisor:
         self.code: int | None = None
         self.asked: signal.Signals | None = None
         self.unread = False
+        self.left_behind: Sequence[int] = ()
         self._command = command
         self._environ = environ
-        self._beside = beside
+        self.beside = beside
         self._signals = Signals()
         self._run_file: RunFile | None = None
         self._sidecar: SidecarProcess | None = None
@@ -100,16 +109,28 @@ class Supervisor:
                 self._run_file.ended(self.code)
 
     def finish(self) -> None:
-        """CMD has ended: so does its sidecar, as soon as it has flushed."""
+        """CMD has ended: so does its sidecar, as soon as it has flushed, unless somebody else lives on."""
         self.note_end()
         with _spared("the sidecar is left alone"):
-            if self._sidecar is None:
+            if self._sidecar is None or self.beside is None:
+                return
+            self.left_behind = self._wait_for_stragglers(self.beside.left_behind)
+            if self.left_behind:
+                self._sidecar.leave()
                 return
             self._sidecar.end()
             while self._sidecar.pid is not None:
                 self._signals.take(self._sidecar.tend())
                 self._reap()
             self._sidecar.close()
+
+    def _wait_for_stragglers(self, left_behind: Callable[[], Sequence[int]]) -> Sequence[int]:
+        """Who lives on; helpers of CMD that end with it, such as multiprocessing's, need a moment for that."""
+        until = time.monotonic() + _STRAGGLERS
+        while (found := left_behind()) and time.monotonic() < until:
+            self._signals.take(_LOOK)
+            self._reap()
+        return found
 
     def _spawn(self) -> int:
         program = self._command[0]
@@ -124,9 +145,9 @@ class Supervisor:
             raise CommandError(f"{program}: {error.strerror}", hint, EXIT_CANNOT_EXECUTE) from None
 
     def _start_sidecar(self) -> None:
-        if self._beside is None:
+        if self.beside is None:
             return
-        command, environ, directory, patience = self._beside
+        command, environ, directory, patience, _ = self.beside
         self._run_file = RunFile(directory, self.pid)
         if command is not None:
             self._sidecar = SidecarProcess(command, environ, self._signals.mask, patience)

@@ -1,0 +1,48 @@
+"""Who lives on when CMD has ended: daemons that forked twice, a new gunicorn, what a shell left in the background.
+
+A process counts that carries the id of this run in the environment it was started with, or that lives in the run
+directory. The kernel shows the environment of another process on Linux only, and a program may write over its own (to
+change its title): the run directory knows those who run a loop whatever they do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from lifesign.errors import RunDirectoryError
+
+VARIABLE = "LIFESIGN_RUN_ID"
+_PROC = "/proc"
+
+
+def new_id() -> str:
+    """An id for one run of CMD."""
+    return os.urandom(8).hex()
+
+
+def started_under(run_id: str) -> list[int]:
+    """The living processes that carry this id in their environment; none where the platform does not show it."""
+    entry = f"{VARIABLE}={run_id}".encode()
+    try:
+        processes = [int(name) for name in os.listdir(_PROC) if name.isdigit()]
+    except OSError:
+        return []
+    return sorted(pid for pid in processes if entry in _environ(pid))
+
+
+def living_in(directory: str) -> list[int]:
+    """The processes that live in a run directory, by the locks that they hold."""
+    from lifesign.judge.rundir import RunDirectory  # only this end needs it
+
+    with contextlib.suppress(RunDirectoryError), contextlib.closing(RunDirectory(directory)) as run:
+        return sorted(int(key.partition("-")[0]) for key in run.living())
+    return []
+
+
+def _environ(pid: int) -> list[bytes]:
+    try:
+        with open(f"{_PROC}/{pid}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:  # it is gone, or somebody else's
+        return []
