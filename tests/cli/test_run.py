@@ -50,7 +50,6 @@ def test_the_sidecar_gets_every_setting_and_no_agent() -> None:
         "LIFESIGN_BOOT_TIMEOUT": "2",
         "LIFESIGN_SPOOL_DIR": "/spool",
         "PYTHONPATH": "/app",
-        "PYTHONSAFEPATH": "1",
     }
 
 

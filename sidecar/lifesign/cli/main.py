@@ -17,6 +17,7 @@ from typing import NoReturn, Sequence
 
 from lifesign import semconv
 from lifesign.cli.output.terminal import complain
+from lifesign.cli.supervise import interpreter
 from lifesign.errors import EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
 
 COMMANDS = {
@@ -32,6 +33,7 @@ COMMANDS = {
     "doctor": "show the effective settings and what is wrong with them",
 }
 _TAKE_CMD = ("run", "smoke")  # with `-- CMD`
+_START_CMD = (*_TAKE_CMD, "demo")
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,6 +46,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line (``sys.argv`` by default); returns the exit code, see `lifesign.errors`."""
     try:
+        if argv is None and sys.argv[1:2] and sys.argv[1] in _START_CMD:
+            interpreter.begin_anew(sys.argv[1:], os.environ)
         status = _run(sys.argv[1:] if argv is None else list(argv))
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -151,3 +151,16 @@ def test_those_of_another_user_are_not_ours(places: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
         with pytest.raises(RunDirectoryError, match="no run directory of yours"):
             rundirectory.find(None)
+
+
+def test_a_sidecar_that_stayed_removes_a_private_one_and_no_other(places: Path, keeper: Keeper) -> None:
+    private, used, named = (places / name for name in ("lifesign-a", "lifesign-b", "named"))
+    for path in (private, used, named):
+        path.mkdir()
+    keeper("hold", used / "sidecar.lock")
+
+    for path in (private, used, named):
+        rundirectory.discard(str(path))
+
+    assert sorted(places.iterdir()) == [used, named]
+    keeper("free", used / "sidecar.lock")

@@ -189,17 +189,35 @@ def test_cmd_runs_whatever_is_wrong_with_our_settings(options: list[str], variab
     assert len(ended.stderr.splitlines()) == 2
 
 
-def test_cmd_runs_where_the_extra_is_not_installed(tmp_path: Path) -> None:
-    blocker = "import sys\nfor name in ('msgspec', 'uvicorn'): sys.modules[name] = None\n"
-    (tmp_path / "sitecustomize.py").write_text(blocker)
+def test_cmd_runs_where_the_extra_is_not_installed() -> None:
+    blocked = "import sys; sys.modules.update(msgspec=None, uvicorn=None); from lifesign.cli.main import main; "
+    command = [sys.executable, "-c", blocked + "sys.exit(main(['run', '--', 'sh', '-c', 'exit 9']))"]
 
-    ended = run(["sh", "-c", "exit 9"], env=environment(PYTHONPATH=str(tmp_path)))
+    ended = subprocess.run(command, env=environment(), capture_output=True, text=True)
 
     assert ended.returncode == 9
-    assert ended.stderr.decode().splitlines() == [
+    assert ended.stderr.splitlines() == [
         "lifesign: CMD runs without a sidecar: not installed: msgspec, uvicorn",
         "  try: pip install 'lifesign[sidecar]'",
     ]
+
+
+CUSTOM = """\
+import os, sys, threading
+print("customized", len(sys.argv), flush=True)
+threading.Thread(target=threading.Event().wait, daemon=True, name="theirs").start()
+"""
+
+
+def test_a_sitecustomize_of_the_program_is_run_in_the_program_and_not_in_the_sidecar(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CUSTOM)
+    threads = "import os; print(len(os.listdir(f'/proc/{os.getppid()}/task')))"
+
+    ended = run([sys.executable, "-c", threads], env=environment(PYTHONPATH=str(tmp_path)))
+
+    # The first is of the Python that begins `lifesign run`, which no one can prevent; its thread is gone.
+    first, second, of_supervisor = ended.stdout.decode().splitlines()
+    assert (first.split()[0], second.split()[0], of_supervisor) == ("customized", "customized", "1")
 
 
 def test_a_private_run_directory_is_on_memory_and_goes_with_cmd() -> None:

@@ -23,7 +23,7 @@ def test_a_killed_sidecar_comes_back_and_the_service_never_notices() -> None:
         first = service.sidecar()
         os.kill(first, signal.SIGKILL)
         second = eventually(lambda: other_sidecar(service, first))
-        assert cmdline(second)[1:5] == ["-m", "lifesign", "watch", "--supervised"]
+        assert cmdline(second)[-4:-1] == ["watch", "--supervised", "--run-id"]
         os.kill(service.pid, signal.SIGTERM)
 
         assert service.line() == "SIGTERM"

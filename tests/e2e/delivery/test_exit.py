@@ -160,7 +160,7 @@ def test_what_the_sidecar_of_run_could_not_tell_in_time_is_kept_for_the_next_one
         eventually(lambda: int((scene.ledger / "unread-0").read_text() or 0) > SOME)
         os.kill(service.pid, signal.SIGTERM)
         assert service.end() == 128 + signal.SIGTERM
-    found = re.search(r"lifesign watch --dir (\S+) tells the rest", scene.said.read_text())
+    found = re.search(r"lifesign watch --dir (\S+) exports the rest", scene.said.read_text())
     assert found is not None, scene.said.read_text()
     try:
         scene.sidecar(Path(found[1]))

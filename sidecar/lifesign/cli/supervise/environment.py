@@ -51,6 +51,5 @@ def environments(given: Given, environ: Mapping[str, str], directory: str, run_i
     # The sidecar must not load the agent, nor modules that lie in the folder where CMD happens to start.
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", _INJECT)]
     sidecar["PYTHONPATH"] = os.pathsep.join(paths)  # empty counts as unset
-    sidecar["PYTHONSAFEPATH"] = "1"
     sidecar.pop(survivors.VARIABLE, None)  # one run inside another: the sidecar is nobody who is left behind
     return Environments(command, sidecar)

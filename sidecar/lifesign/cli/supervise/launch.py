@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shlex
-import sys
 from typing import Mapping, NamedTuple, Sequence
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import complain, say
-from lifesign.cli.supervise import extra, rundirectory, survivors
+from lifesign.cli.supervise import extra, interpreter, rundirectory, survivors
 from lifesign.cli.supervise.environment import environments
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.errors import LifesignError
@@ -54,7 +53,7 @@ def prepare(
     """CMD with the agent inside, and where `watched` a sidecar beside it."""
     run_id = survivors.new_id()
     inside, around = environments(given, environ, directory, run_id)
-    command = [sys.executable, "-m", "lifesign", "watch", "--supervised", "--run-id", run_id]
+    command = [*interpreter.command(environ), "watch", "--supervised", "--run-id", run_id]
     is_private = settings.dir is None
 
     def left_behind() -> Sequence[int]:
