@@ -26,7 +26,7 @@ WORDS = {
     r"settle|settled|settles|unsettled": "flush, durable",
     r"roomy": "has_room",
     r"keepers?": "cursor store",
-    r"tenancy|tenant|lease": "lock",
+    r"tenancy|tenant": "lock",
     r"tally|tallies": "offsets, totals",
     r"witness|witnesses": "evidence",
     r"vouch|vouches|vouched": "say what it guarantees",
@@ -38,7 +38,7 @@ WORDS = {
     r"is no verb": "unknown command",
     r"one in so many": "sampled",
 }
-PLAIN = tuple(str(ROOT / name) for name in ("collector-config", "helm", "sidecar/lifesign/serve"))
+PLAIN = tuple(str(ROOT / name) for name in ("collector-config", "helm", "sidecar"))
 SPOKEN = re.compile("|".join(rf"\b(?:{word})\b" for word in WORDS), re.IGNORECASE)
 TEXTS = (".py", ".js", ".html", ".css", ".md", ".yaml", ".yml", ".tpl", ".json", ".toml", ".txt", ".sh")
 

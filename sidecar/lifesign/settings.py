@@ -186,7 +186,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("dry_run_rate", "1.0", _rate, "synthetic events a second", "DRY_RUN_RATE"),
     Setting("dry_run_seed", "42", _whole, "the same seed makes the same events", "DRY_RUN_SEED"),
     Setting("dry_run_account", "DRY-RUN", _text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
-    Setting("poll_interval", "0.25", _seconds, "seconds between two looks of the sidecar at a pulse"),
+    Setting("poll_interval", "0.25", _seconds, "seconds between two polls of a pulse by the sidecar"),
     Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
     Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
     Setting("spool_size", "256MiB", _size, "most that the spool may hold; the oldest goes first, counted"),

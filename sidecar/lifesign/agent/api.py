@@ -52,7 +52,7 @@ def event(name: str = "event") -> None:
     counts as synthetic traffic.
 
     Args:
-        name: what was done. Up to 63 names are told apart, by their first 64 bytes; all further ones count as
+        name: what was done. Up to 63 names are distinguished, by their first 64 bytes; all further ones count as
             ``other``.
     """
     # `with harmless` would cost as much again as the rest.
@@ -110,8 +110,8 @@ class CheckpointBlock:
     ) -> None:
         if self._agent is not None:
             with harmless:
-                told = None if error is None else failure(error)
-                self._agent.boot.checkpoints.close_block(self._name, self._start, self._id, told)
+                failed = None if error is None else failure(error)
+                self._agent.boot.checkpoints.close_block(self._name, self._start, self._id, failed)
 
     async def __aenter__(self) -> None:
         self.__enter__()

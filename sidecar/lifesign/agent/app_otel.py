@@ -33,7 +33,7 @@ def attach(span: SyntheticSpan | None) -> Any:
             context = baggage.set_baggage(semconv.SYNTHETIC_TYPE, semconv.SYNTHETIC_TEST, context)
         trace = sys.modules.get("opentelemetry.trace")
         if trace is not None and span is not None:
-            # Not sampled: then the app's own sampler leaves its spans out too, unless it was told otherwise.
+            # Not sampled: then the app's own sampler leaves its spans out too, unless it is configured otherwise.
             flags = trace.TraceFlags(1 if span.stands_for else 0)
             # Remote, for it is not in the hands of the app's SDK.
             parent = trace.SpanContext(int(span.trace, 16), int(span.span, 16), is_remote=True, trace_flags=flags)

@@ -115,7 +115,7 @@ class Watchdog:
             overdue = age >= self._timeout
             if overdue:
                 self.dump("blocked")
-            # The first look comes early, the second as the timeout passes, the others now and then.
+            # The first stack is taken early, the second as the timeout passes, the others now and then.
             pause = STALL_SECONDS if overdue else self._timeout - age
             self._stalled[slot] = (beating.mono_ns, now + pause)
 

@@ -1,4 +1,4 @@
-"""``lifesign probe``: asks after the watched processes, as the health endpoints of the sidecar would answer."""
+"""``lifesign probe``: an exec probe for the watched processes; it answers as the health endpoints of the sidecar do."""
 
 from __future__ import annotations
 

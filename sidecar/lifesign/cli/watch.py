@@ -24,7 +24,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Watches until SIGTERM, SIGINT or the supervisor's end; returns 0, or 1 to a supervisor where not all was told.
+    """Watches until SIGTERM, SIGINT or the supervisor's end; returns 0, or 1 to a supervisor if not all was exported.
 
     Raises:
         LifesignError: a setting, the run directory or the spool cannot be used.
@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
     from lifesign.cli.sidecar.observer import Observer
 
     unfinished = EXIT_FAILED if args.supervised else EXIT_OK
-    # Nothing is lost by it: what is not on disk by then counts as not told, and its pulse is still there.
+    # Nothing is lost by it: what is not on disk by then is not acknowledged, and its pulse is still there.
     deadline = Deadline(settings.shutdown_timeout, partial(os._exit, unfinished))
     observer = Observer(settings.dir, settings, environ, deadline, supervised=args.supervised, run_id=args.run_id)
     return EXIT_OK if asyncio.run(observer.run()) else unfinished

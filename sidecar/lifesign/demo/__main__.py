@@ -20,14 +20,14 @@ def say(text: str) -> None:
 
 
 async def serve(descriptor: int, pace: float = 0.2) -> None:
-    """Run an order desk until it is told to end.
+    """Run an order desk until it is asked to end.
 
     Args:
         descriptor: where the commands come from.
         pace: seconds between two orders.
 
     Raises:
-        RuntimeError: it was told to crash.
+        RuntimeError: it was asked to crash.
     """
     desk = OrderDesk(pace)
     loop = asyncio.get_running_loop()

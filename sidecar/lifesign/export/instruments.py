@@ -22,7 +22,7 @@ Points = Iterator[Observation]
 
 
 class ExportStats(NamedTuple):
-    """What the sidecar says of itself; it stands beside the metrics of every process, whose telemetry it vouches for.
+    """The health of the export itself, which goes with the metrics of every process.
 
     `dropped` counts by reason (``spool``, ``invalid``), `rejected` in records, `spool_size` in bytes, `retries` in
     failed attempts, `age` in seconds since the Collector last took something that it does not take now, else 0.

@@ -141,7 +141,7 @@ class _Process:
         ]
 
     def _since_start(self, metric: Metric) -> Metric:
-        """The SDK counts from its first look; the main process counted from its own start."""
+        """The SDK counts from its first collection; the main process counted from its own start."""
         data: Any = metric.data
         if isinstance(data, Gauge):
             return metric

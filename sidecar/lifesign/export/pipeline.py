@@ -1,4 +1,4 @@
-"""The room's face: signals and snapshots in, OpenTelemetry out."""
+"""The export as the rest of the sidecar sees it: telemetry and snapshots in, OpenTelemetry out."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class Pipeline:
         left = max(_LAST_WRITE, until - time.monotonic())
         if closing and (await asyncio.wait(closing, timeout=left))[1]:
             _logger.warning(
-                "lifesign: the spool's disk does not answer: what it did not take is told again by the next sidecar, "
+                "lifesign: the spool's disk does not answer: what it did not take is exported by the next sidecar, "
                 "where the run directory is still there"
             )
         elif self._lock is not None:

@@ -115,6 +115,6 @@ async def test_a_disk_that_stands_still_is_a_problem_and_holds_up_no_end(
         assert pipeline.status().errors == ("the spool's disk has not answered for 0 s",)
         pipeline.publish([])
         assert "has not answered" in caplog.text
-    assert "told again by the next sidecar" in caplog.text
+    assert "exported by the next sidecar" in caplog.text
     still.set()
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)

@@ -139,7 +139,7 @@ async def _in_thread(check: Postcondition, work: _Work) -> Any:
     answer: asyncio.Future[Any] = loop.create_future()
     context = contextvars.copy_context()
 
-    def settle(method: Callable[[Any], None], value: Any) -> None:
+    def resolve(method: Callable[[Any], None], value: Any) -> None:
         if not answer.done():
             method(value)
 
@@ -152,7 +152,7 @@ async def _in_thread(check: Postcondition, work: _Work) -> Any:
             # No future takes a StopIteration.
             value = RuntimeError(f"StopIteration: {error}") if isinstance(error, StopIteration) else error
         with contextlib.suppress(RuntimeError):  # the loop closed while we worked: nobody waits any more
-            loop.call_soon_threadsafe(settle, method, value)
+            loop.call_soon_threadsafe(resolve, method, value)
 
     work.thread = threading.Thread(target=run, name=f"lifesign-check-{check.name[:40]}", daemon=True)
     work.thread.start()

@@ -28,7 +28,7 @@ class Reporter:
     """Reports one run that is to make `rate` events a second."""
 
     def __init__(self, rate: float) -> None:
-        self._every = max(1, math.ceil(rate / EVENTS_A_SECOND))  # one in so many events is sampled
+        self._every = max(1, math.ceil(rate / EVENTS_A_SECOND))  # one of this many events is sampled
         self._made = 0  # in this second
         self._failures = 0  # in this second, that were written though they were not sampled
         self._skipped = 0  # reported so far

@@ -255,6 +255,6 @@ def effective_settings() -> Settings:
 
 
 def _is_cancelled() -> bool:
-    """Whether it is this task that was cancelled; before 3.11 that cannot be told from the outside, so yes."""
+    """Whether it is this task that was cancelled; before 3.11 that cannot be seen from outside, so yes."""
     cancelling = getattr(asyncio.current_task(), "cancelling", None)
     return cancelling is None or bool(cancelling())

@@ -15,5 +15,5 @@ class Problem(NamedTuple):
 
     @classmethod
     def of(cls, error: LifesignError) -> Problem:
-        """The problem that an error speaks of."""
+        """The problem that an error reports."""
         return cls(error.what, error.hint)

@@ -11,7 +11,7 @@ from lifesign.cli.output.terminal import say
 from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.watch.telemetry import Snapshot
 
-_LOOK = 0.05  # seconds between two looks
+_POLL = 0.05  # seconds between two polls
 _PATIENCE = 10.0  # seconds that CMD has to end after SIGTERM
 _PATIENCE_STALLED = 2.0  # ... when its loop may be what hangs, so that nobody answers the signal
 
@@ -70,8 +70,8 @@ class Gate:
     def _follow(self) -> None:
         while self.outcome is None:
             if self._supervisor.code is None:
-                self._supervisor.attend(_LOOK)
-            self._supervisor.note_end()  # before the look that is to know it
+                self._supervisor.attend(_POLL)
+            self._supervisor.note_end()  # before the poll that must know it
             processes = self._look()
             outcome = judge(self._seen(processes))
             self._show(processes, outcome)
@@ -88,7 +88,7 @@ class Gate:
         deadline = time.monotonic() + patience
         self._supervisor.end(signal.SIGTERM)
         while self._supervisor.code is None:
-            self._supervisor.attend(_LOOK)
+            self._supervisor.attend(_POLL)
             if self._supervisor.code is None and time.monotonic() >= deadline:
                 say(f"CMD did not end within {patience:g} s of SIGTERM and was killed")
                 self._supervisor.end(signal.SIGKILL)

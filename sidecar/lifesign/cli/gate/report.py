@@ -91,7 +91,7 @@ def _junit(outcome: Outcome) -> str:
         if one.name not in (semconv.CHECKPOINT_TIMED_OUT, semconv.CHECKPOINT_COMPLETE):
             _case(suite, f"checkpoint {one.name}", _seconds(one), _fault(one))
     for check in process.postconditions if process is not None else ():
-        # A warning is told, and fails nothing.
+        # A warning is reported, and fails nothing.
         _case(suite, f"post-condition {check.name}", 0.0, check.reason if check.critical and not check.passed else None)
     kind = "error" if outcome.verdict == STALLED else "failure"
     duration = (process.boot_duration if process is not None else None) or 0.0

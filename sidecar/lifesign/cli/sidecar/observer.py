@@ -79,7 +79,7 @@ class Observer:
         self._deadline = deadline
 
     async def run(self) -> bool:
-        """Watches until told to stop, then flushes within the shutdown timeout.
+        """Watches until asked to stop, then flushes within the shutdown timeout.
 
         Returns whether nothing that is to be exported is in the pulses alone.
         """
@@ -103,7 +103,7 @@ class Observer:
         return complete
 
     async def _wait_for(self, lock: RunDirectoryLock) -> bool:
-        """Waits while another sidecar watches; False when told to stop, or when the supervisor is gone."""
+        """Waits while another sidecar watches; False when asked to stop, or when the supervisor is gone."""
         if lock.take():
             return True
         say(f"another sidecar watches {self._directory.path}: waiting until it ends")
@@ -238,7 +238,7 @@ class Observer:
             _let_go_of_output()
 
     def _terminate(self) -> None:
-        """SIGTERM: at once, or after those who were told at the same time and may still have something to say."""
+        """SIGTERM: at once, or after the watched processes, which got it too and may still write records."""
         delay = self._settings.sigterm_delay
         if delay is None:
             self._stop()

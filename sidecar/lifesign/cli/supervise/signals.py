@@ -23,7 +23,7 @@ FORWARDED = frozenset(
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 _HELD = FORWARDED | {signal.SIGCHLD}
-_TICK = 0.05  # seconds between two looks where the platform cannot wait with a timeout
+_TICK = 0.05  # seconds between two polls where the platform cannot wait with a timeout
 
 
 class Taken(NamedTuple):

@@ -18,7 +18,7 @@ from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_OK, EXIT_S
 from lifesign.wire.runfile import RunFile
 
 _STRAGGLERS = 0.5  # seconds
-_LOOK = 0.02  # seconds between two looks for them
+_LOOK = 0.02  # seconds between two polls for them
 
 
 class Beside(NamedTuple):

@@ -91,7 +91,7 @@ class ReadingSession(requests.Session):
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         if isinstance(self.verify, str):
-            # Said for each request: REQUESTS_CA_BUNDLE in the environment goes before what a session was told.
+            # Given with each request: REQUESTS_CA_BUNDLE in the environment takes precedence over what a session has.
             kwargs["verify"] = self.verify
         try:
             response = super().request(*args, **{**kwargs, "stream": True})

@@ -94,7 +94,7 @@ def default_directory(environ: Mapping[str, str]) -> Path:
 def first_free(directory: Path, run: str) -> SpoolLock:
     """Takes a numbered spool in `directory` that nobody holds.
 
-    The one that served the run directory `run` last comes first: it knows what was told of it. Then come those with
+    The one that served the run directory `run` last comes first: it knows what was exported of it. Then come those with
     something left to deliver, which nobody else may ever look into again.
 
     Raises:
