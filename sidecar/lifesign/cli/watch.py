@@ -21,6 +21,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="standard input ends with the supervisor; serve the page where no Collector is set",
     )
     parser.add_argument("--run-id", metavar="ID", help=argparse.SUPPRESS)  # between `lifesign run` and us
+    parser.add_argument("--service", metavar="NAME", default="", help=argparse.SUPPRESS)  # this too
 
 
 def main(args: argparse.Namespace) -> int:
@@ -45,5 +46,13 @@ def main(args: argparse.Namespace) -> int:
     unfinished = EXIT_FAILED if args.supervised else EXIT_OK
     # Nothing is lost by it: what is not on disk by then is not acknowledged, and its pulse is still there.
     deadline = Deadline(settings.shutdown_timeout, partial(os._exit, unfinished))
-    observer = Observer(settings.dir, settings, environ, deadline, supervised=args.supervised, run_id=args.run_id)
+    observer = Observer(
+        settings.dir,
+        settings,
+        environ,
+        deadline,
+        supervised=args.supervised,
+        run_id=args.run_id,
+        service=args.service,
+    )
     return EXIT_OK if asyncio.run(observer.run()) else unfinished

@@ -19,9 +19,10 @@ from lifesign.export.metric_push import MetricPush
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
-from lifesign.export.otlp.targets import LOGS, METRICS, TRACES
+from lifesign.export.otlp.targets import LOGS, METRICS, TRACES, find, service_name
+from lifesign.export.queue import places
 from lifesign.export.queue.spool import Spool
-from lifesign.export.queue.spool_lock import SpoolLock, default_directory, first_free, refusal
+from lifesign.export.queue.spool_lock import SpoolLock, refusal
 from lifesign.judge.states import ENDED
 from lifesign.off_loop import off_loop
 from lifesign.settings import Settings
@@ -63,13 +64,15 @@ class Pipeline:
     Args:
         settings: of the sidecar.
         environ: the environment of this process, for the standard ``OTEL_*`` variables.
+        service: what is watched, where the environment does not name it.
 
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], service: str = "") -> None:
         self._settings = settings
+        self._service = service
         self._environ = environ
         self._exporters = open_exporters(environ)
         self._resources: dict[str, Resource] = {}
@@ -114,13 +117,24 @@ class Pipeline:
         if self._settings.spool_dir is not None:
             return SpoolLock(Path(self._settings.spool_dir))
         try:
-            return first_free(default_directory(self._environ), os.path.abspath(self._settings.dir or ""))
+            return places.take(places.default_directory(self._environ), self._owner())
         except SpoolError as error:
             _logger.warning(
                 "lifesign: %s; until then records wait in memory only and are lost when the sidecar ends",
                 "; ".join(filter(None, (error.what, error.hint))),
             )
             return None
+
+    def _owner(self) -> places.Owner:
+        targets = [exporter.target for exporter in self._exporters.values() if exporter.target.kind in (TRACES, LOGS)]
+        sent = [(target.kind, target.url, find(target.kind, "HEADERS", self._environ)[1]) for target in targets]
+        run = os.path.abspath(self._settings.dir or "")
+        return places.Owner(
+            destination=places.destination(part for parts in sent for part in parts),
+            service=service_name(self._environ) or self._service or run,
+            run=run,
+            shown=tuple(sorted({target.base for target in targets})),
+        )
 
     def emit(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
         """Takes signals on their way; they wait in memory until the disk has them (see `flush`).
@@ -203,7 +217,18 @@ class Pipeline:
                 "where the run directory is still there"
             )
         elif self._lock is not None:
-            self._lock.end()
+            self._say_what_waits(self._lock.directory)
+            self._lock.close()
+
+    def _say_what_waits(self, directory: Path) -> None:
+        size = sum(spool.size for spool in self._spools.values())
+        if size:
+            _logger.warning(
+                "lifesign: %d bytes did not reach the Collector and wait in %s%s",
+                size,
+                directory,
+                "" if self._settings.spool_dir else " for the next run of this service with the same OTEL_*",
+            )
 
     def _standstill(self) -> str | None:
         seconds = max((spool.standstill for spool in self._spools.values()), default=0.0)

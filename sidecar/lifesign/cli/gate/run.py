@@ -42,7 +42,7 @@ def pass_through(args: argparse.Namespace) -> int:
     settings = given.settings(environ)
     with contextlib.ExitStack() as stack:
         directory = rundirectory.make(settings.dir, stack)
-        prepared = prepare(given, environ, directory, settings, watched=is_configured(environ))
+        prepared = prepare(args.command, given, environ, directory, settings, watched=is_configured(environ))
         supervisor = Supervisor(args.command, *prepared)
         view = _BootView(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
         terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)

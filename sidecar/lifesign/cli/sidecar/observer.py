@@ -48,6 +48,7 @@ class Observer:
         supervised: whether `lifesign run` started us: standard input ends with it, and the page is
             served where no Collector is set.
         run_id: of the CMD beside us; see `cli.supervise.survivors`.
+        service: what is run, where the environment does not name the service.
 
     Raises:
         RunDirectoryError, SettingError: the directory or a setting cannot be used.
@@ -62,6 +63,7 @@ class Observer:
         *,
         supervised: bool,
         run_id: str | None = None,
+        service: str = "",
     ) -> None:
         _log_to_standard_error(settings.log_level)
         _may_open(_DESCRIPTORS)
@@ -71,7 +73,7 @@ class Observer:
         self._alone_since: float | None = None  # without a supervisor
         self._directory = RunDirectory(directory)
         self._board = Board()
-        self._pipeline = Pipeline(settings, environ) if is_configured(environ) else None
+        self._pipeline = Pipeline(settings, environ, service) if is_configured(environ) else None
         self._environ = environ
         self._stopping = asyncio.Event()
         self._leaving = False  # as soon as nothing is left to watch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
 from typing import Mapping, NamedTuple, Sequence
 
@@ -30,7 +31,7 @@ def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str
             if settings.dir is None:
                 extra.require()
             directory = rundirectory.make(settings.dir, stack)
-            prepared = prepare(given, environ, directory, settings, watched=not extra.missing())
+            prepared = prepare(command, given, environ, directory, settings, watched=not extra.missing())
             extra.require()
         except LifesignError as error:
             complain(error, "CMD runs without a sidecar: ")
@@ -48,12 +49,19 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    given: arguments.Given, environ: Mapping[str, str], directory: str, settings: Settings, *, watched: bool
+    command: Sequence[str],
+    given: arguments.Given,
+    environ: Mapping[str, str],
+    directory: str,
+    settings: Settings,
+    *,
+    watched: bool,
 ) -> Prepared:
     """CMD with the agent inside, and where `watched` a sidecar beside it."""
     run_id = survivors.new_id()
     inside, around = environments(given, environ, directory, run_id)
-    command = [*interpreter.command(environ), "watch", "--supervised", "--run-id", run_id]
+    watch = [*interpreter.command(environ), "watch", "--supervised", "--run-id", run_id]
+    watch.append(f"--service={_program(command)}")
     is_private = settings.dir is None
 
     def left_behind() -> Sequence[int]:
@@ -62,7 +70,17 @@ def prepare(
         return sorted({*survivors.started_under(run_id), *living})
 
     patience = settings.shutdown_timeout + _FLUSH_GRACE
-    return Prepared(inside, Beside(command if watched else None, around, directory, patience, left_behind))
+    return Prepared(inside, Beside(watch if watched else None, around, directory, patience, left_behind))
+
+
+def _program(command: Sequence[str]) -> str:
+    """What a person would call CMD, the same from run to run; its arguments may differ, and be secret."""
+    words = [word for word in command[1:] if not word.startswith("-")]
+    is_python = os.path.basename(command[0]).startswith("python")
+    program = os.path.basename(words[0] if is_python and words and "-c" not in command else command[0])
+    with contextlib.suppress(OSError):  # the working directory is gone
+        return f"{program} in {os.getcwd()}"
+    return program
 
 
 def say_what_stays(supervisor: Supervisor, environ: Mapping[str, str], stack: contextlib.ExitStack) -> None:

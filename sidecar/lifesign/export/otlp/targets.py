@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from typing import Mapping, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from lifesign import semconv
 from lifesign.errors import SettingError
 
 TRACES = "traces"
@@ -36,9 +37,24 @@ class Target(NamedTuple):
         return self.url.startswith("https:")
 
     @property
+    def base(self) -> str:
+        """Like `shown`, without the path that each kind of telemetry has over HTTP by default."""
+        return self.shown.removesuffix(f"/v1/{self.kind}")
+
+    @property
     def shown(self) -> str:
         """The URL without what may be secret in it."""
         return without_secrets(self.url)
+
+
+def service_name(environ: Mapping[str, str]) -> str:
+    """What the environment says the service is called; empty where it does not."""
+    name = environ.get("OTEL_SERVICE_NAME", "").strip()
+    for part in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = part.partition("=")
+        if key.strip() == semconv.SERVICE_NAME:
+            name = name or unquote(value.strip())
+    return name
 
 
 def is_configured(environ: Mapping[str, str]) -> bool:

@@ -1,21 +1,16 @@
-"""One sidecar, one spool: which directory it is, and the lock that keeps a second one out."""
+"""One sidecar, one spool: the lock that keeps a second one out."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 from pathlib import Path
-from typing import Mapping
 
 from lifesign.errors import SpoolError, SpoolFailedError, SpoolHeldError
 
 LOCK_NAME = "lock"
-RUN_NAME = "run"  # a file with the path of the run directory that it served last
-_NEW = 2  # the rank of a spool that is as good as a new one
 _PASSING = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
-PLACES = 1024  # sidecars of one user on one machine that find a spool of their own by default
 
 
 class SpoolLock:
@@ -40,7 +35,7 @@ class SpoolLock:
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            self.end()
+            self.close()
             if error.errno in _PASSING:
                 raise refusal(directory, error) from None
             if error.errno not in (errno.EACCES, errno.EAGAIN):
@@ -66,7 +61,7 @@ class SpoolLock:
             raise refusal(path, error) from None
         return path
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Lets another sidecar in."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
@@ -81,41 +76,3 @@ def refusal(path: Path, error: OSError) -> SpoolError:
         f"the spool {path} cannot be written: {error.strerror}",
         "set LIFESIGN_SPOOL_DIR to a writable directory on disk",
     )
-
-
-def default_directory(environ: Mapping[str, str]) -> Path:
-    """The folder of the default spools; they are named 0, 1 and so on."""
-    state = environ.get("XDG_STATE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    home = Path(state) if state.startswith("/") else Path(os.path.expanduser("~")) / ".local" / "state"
-    return home / "lifesign" / "spool"
-
-
-def first_free(directory: Path, run: str) -> SpoolLock:
-    """Takes a numbered spool in `directory` that nobody holds.
-
-    The one that served the run directory `run` last comes first: it knows what was exported of it. Then come those with
-    something left to deliver, which nobody else may ever look into again.
-
-    Raises:
-        SpoolError: none can be had.
-    """
-    there = set[str]()
-    with contextlib.suppress(OSError):  # then the first place says what is wrong
-        there.update(os.listdir(directory))
-    for _, number in sorted((_rank(directory / str(n), run) if str(n) in there else _NEW, n) for n in range(PLACES)):
-        try:
-            lock = SpoolLock(directory / str(number))
-        except SpoolHeldError:
-            continue
-        with contextlib.suppress(OSError):  # then it is the next best one, next time
-            (lock.directory / RUN_NAME).write_bytes(os.fsencode(run))
-        return lock
-    raise SpoolError(f"all {PLACES} spools in {directory} are in use", "set LIFESIGN_SPOOL_DIR")
-
-
-def _rank(spool: Path, run: str) -> int:
-    with contextlib.suppress(OSError):
-        if (spool / RUN_NAME).read_bytes() == os.fsencode(run):
-            return 0
-    return 1 if any(spool.glob("*/0*.jsonl")) else _NEW
