@@ -15,7 +15,7 @@ from lifesign import probe
 from lifesign.cli.main import main as command
 from lifesign.judge import health
 from lifesign.judge.glance import glance
-from lifesign.judge.health import Verdict
+from lifesign.judge.health import Health
 from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import sidecar_health as endpoints
 from lifesign.settings import Settings
@@ -199,7 +199,7 @@ def test_the_probe_answers_as_the_endpoints_do(
         assert without_digits(probed) == without_digits(answered)  # why, but for the ages
 
 
-def without_digits(verdict: Verdict) -> list[str]:
+def without_digits(verdict: Health) -> list[str]:
     return ["".join(c for c in line if not c.isdigit()) for line in verdict.lines]
 
 

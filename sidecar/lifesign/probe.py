@@ -14,13 +14,13 @@ from typing import Callable, Mapping, Sequence
 
 from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, LifesignError, RunDirectoryError
 from lifesign.judge.glance import glance
-from lifesign.judge.health import Facts, Verdict, livez, readyz, startupz
+from lifesign.judge.health import Facts, Health, livez, readyz, startupz
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import BY_NAME, Settings
 
 SETTINGS = ("dir", "heartbeat_timeout")
 
-_QUESTIONS: dict[str, Callable[[Sequence[Facts]], Verdict]] = {"live": livez, "ready": readyz, "startup": startupz}
+_QUESTIONS: dict[str, Callable[[Sequence[Facts]], Health]] = {"live": livez, "ready": readyz, "startup": startupz}
 _HELP = {
     "live": "does the event loop turn? The default",
     "ready": "does it turn, is the boot over, do the critical post-conditions hold, are promised events on time?",

@@ -15,7 +15,7 @@ _KILLS = (states.BLOCKED, states.FROZEN, states.DEAD)
 _NOT_READY = (*_KILLS, states.STARTING, states.SILENT, states.DEGRADED, states.STOPPED)
 
 
-class Verdict(NamedTuple):
+class Health(NamedTuple):
     """Whether all is well, and one line a process (or a part of the sidecar) that says why."""
 
     ok: bool
@@ -35,21 +35,21 @@ class Facts(NamedTuple):
     reasons: tuple[tuple[str, str], ...] = ()
 
 
-def livez(processes: Sequence[Facts]) -> Verdict:
+def livez(processes: Sequence[Facts]) -> Health:
     """Fails for a process that is blocked, frozen or dead; nothing to kill is fine."""
-    return _verdict([(one, one.state not in _KILLS) for one in _current(processes)], nothing_is_ok=True)
+    return _health([(one, one.state not in _KILLS) for one in _current(processes)], nothing_is_ok=True)
 
 
-def readyz(processes: Sequence[Facts]) -> Verdict:
+def readyz(processes: Sequence[Facts]) -> Health:
     """Fails as `livez`, while starting, silent or degraded, after the end, or if a critical post-condition fails."""
     judged = [(one, one.state not in _NOT_READY and not one.failing) for one in _current(processes)]
-    return _verdict(judged, nothing_is_ok=False)
+    return _health(judged, nothing_is_ok=False)
 
 
-def startupz(processes: Sequence[Facts]) -> Verdict:
+def startupz(processes: Sequence[Facts]) -> Health:
     """Succeeds once every living process has booted."""
     judged = [(one, one.alive and one.boot == "complete") for one in _current(processes)]
-    return _verdict(judged, nothing_is_ok=False)
+    return _health(judged, nothing_is_ok=False)
 
 
 def line(ok: bool, name: str, text: str) -> str:
@@ -63,10 +63,10 @@ def _current(processes: Sequence[Facts]) -> Sequence[Facts]:
     return [one for one in processes if one.alive] or processes
 
 
-def _verdict(judged: Sequence[tuple[Facts, bool]], *, nothing_is_ok: bool) -> Verdict:
+def _health(judged: Sequence[tuple[Facts, bool]], *, nothing_is_ok: bool) -> Health:
     if not judged:
-        return Verdict(nothing_is_ok, (line(nothing_is_ok, "app", "no process is watched yet"),))
-    return Verdict(all(ok for _, ok in judged), tuple(line(ok, one.key, _why(one)) for one, ok in judged))
+        return Health(nothing_is_ok, (line(nothing_is_ok, "app", "no process is watched yet"),))
+    return Health(all(ok for _, ok in judged), tuple(line(ok, one.key, _why(one)) for one, ok in judged))
 
 
 def _why(one: Facts) -> str:

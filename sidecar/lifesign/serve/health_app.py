@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from lifesign.judge.health import Verdict
+from lifesign.judge.health import Health
 from lifesign.serve import sidecar_health
 from lifesign.serve.board import Board
 from lifesign.serve.guard import SmallRequests
@@ -29,7 +29,7 @@ def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Ca
         sidecar: returns the health of the sidecar, called at every request.
         end_asked: called when the main container is about to be stopped.
     """
-    judges: dict[str, Callable[[], Verdict]] = {
+    judges: dict[str, Callable[[], Health]] = {
         "/livez": lambda: sidecar_health.sidecar_livez(sidecar()),
         "/readyz": lambda: sidecar_health.sidecar_readyz(sidecar()),
         "/app/livez": lambda: sidecar_health.app_livez(sidecar(), board.watched()),
@@ -37,16 +37,16 @@ def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Ca
         "/app/startupz": lambda: sidecar_health.app_startupz(board.watched()),
     }
 
-    def stopping() -> Verdict:
+    def stopping() -> Health:
         end_asked()
-        return Verdict(True, ())
+        return Health(True, ())
 
     judges["/app/stopping"] = stopping
     routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
     return Starlette(routes=routes, middleware=[Middleware(SmallRequests)])
 
 
-def _endpoint(judge: Callable[[], Verdict]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(judge: Callable[[], Health]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         verdict = judge()
         word = "ok" if verdict.ok else "failed"

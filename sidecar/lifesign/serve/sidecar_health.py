@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lifesign.judge import health
-from lifesign.judge.health import Facts, Verdict, line
+from lifesign.judge.health import Facts, Health, line
 from lifesign.watch.telemetry import Snapshot
 
 STALE_POLL_S = 5.0  # a poll older than this says nothing about now
@@ -29,34 +29,34 @@ class SidecarHealth(NamedTuple):
     export: str | None = None
 
 
-def sidecar_livez(sidecar: SidecarHealth) -> Verdict:
+def sidecar_livez(sidecar: SidecarHealth) -> Health:
     """Fails when the watcher has stopped polling. That anything is answered shows that the sidecar's loop runs."""
     watcher = _watcher(sidecar)
-    return watcher if sidecar.poll_age is not None else Verdict(True, watcher.lines)
+    return watcher if sidecar.poll_age is not None else Health(True, watcher.lines)
 
 
-def sidecar_readyz(sidecar: SidecarHealth) -> Verdict:
+def sidecar_readyz(sidecar: SidecarHealth) -> Health:
     """Ready while the watcher polls and nothing keeps the sidecar from working."""
     watcher = _watcher(sidecar)
     lines = [line(False, "sidecar", problem) for problem in sidecar.problems]
     if sidecar.export is not None:
         lines.append(line(not sidecar.problems, "export", sidecar.export))
-    return Verdict(watcher.ok and not sidecar.problems, (*watcher.lines, *lines))
+    return Health(watcher.ok and not sidecar.problems, (*watcher.lines, *lines))
 
 
-def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Verdict:
+def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Health:
     """See `health.livez`. Passes when the snapshots are stale: a stuck sidecar must not have the service restarted."""
     if sidecar.poll_age is not None and not _watcher(sidecar).ok:
-        return Verdict(True, ("[+] app ok: not known, " + _last_poll(sidecar),))
+        return Health(True, ("[+] app ok: not known, " + _last_poll(sidecar),))
     return health.livez(_facts(processes))
 
 
-def app_readyz(processes: Sequence[Snapshot]) -> Verdict:
+def app_readyz(processes: Sequence[Snapshot]) -> Health:
     """See `health.readyz`."""
     return health.readyz(_facts(processes))
 
 
-def app_startupz(processes: Sequence[Snapshot]) -> Verdict:
+def app_startupz(processes: Sequence[Snapshot]) -> Health:
     """See `health.startupz`."""
     return health.startupz(_facts(processes))
 
@@ -78,10 +78,10 @@ def _facts(processes: Sequence[Snapshot]) -> list[Facts]:
     ]
 
 
-def _watcher(sidecar: SidecarHealth) -> Verdict:
+def _watcher(sidecar: SidecarHealth) -> Health:
     limit = max(STALE_POLL_S, STALE_POLLS * sidecar.poll_interval)
     ok = sidecar.poll_age is not None and sidecar.poll_age <= limit
-    return Verdict(ok, (line(ok, "watcher", _last_poll(sidecar)),))
+    return Health(ok, (line(ok, "watcher", _last_poll(sidecar)),))
 
 
 def _last_poll(sidecar: SidecarHealth) -> str:
