@@ -11,7 +11,7 @@ import atexit
 import os
 import sys
 import threading
-from typing import Any
+from typing import Any, Callable
 
 from lifesign.agent import hook
 from lifesign.agent.harmless import complain
@@ -100,21 +100,21 @@ def _register() -> None:
     global _registered
     if not _registered:
         _registered = True
-        atexit.register(_at_exit)
+        atexit.register(_at_exit, uncaught_in_program)
     if "multiprocessing.util" in sys.modules:
         # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
         from multiprocessing.util import Finalize
 
-        Finalize(None, _at_exit, exitpriority=0)
+        Finalize(None, _at_exit, (uncaught_in_child,), exitpriority=0)
 
 
-def _at_exit() -> None:
+def _at_exit(ending: Callable[[], BaseException | None]) -> None:
     agent = _owner.agent
     if agent is not None:
         try:
-            agent.end()
+            agent.end(ending())
         except KeyboardInterrupt:
-            agent.end()  # an impatient second Ctrl-C; the traceback would look like the service's fault
+            agent.end(ending())  # an impatient second Ctrl-C; the traceback would look like the service's fault
         except Exception as error:  # noqa: BLE001
             complain("no tombstone could be written", error)
 
@@ -128,3 +128,27 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)  # before anybody holds the lock
+
+
+def uncaught_in_program() -> BaseException | None:
+    """The exception that a program ends of, asked for in its exit handlers.
+
+    Python leaves it in ``sys.last_exc`` before it runs them. Shells, notebooks and test runners put there what
+    they have shown and got over: then the program is interactive, or somebody was on the stack below the exception.
+    """
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if error is None or hasattr(sys, "ps1") or sys.flags.interactive or sys.flags.inspect:
+        return None
+    outermost = getattr(error, "__traceback__", None)
+    return error if outermost is None or outermost.tb_frame.f_back is None else None
+
+
+def uncaught_in_child() -> BaseException | None:
+    """The exception that a child of multiprocessing ends of, asked for in its finalizers: they run as it passes by.
+
+    `SystemExit` among them: nobody but the parent learns its code.
+    """
+    error = sys.exc_info()[1]
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return None
+    return error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -57,12 +56,14 @@ class Agent:
         folder.publish()
         self.ended = False
 
-    def end(self) -> None:
-        """Writes the tombstone, with totals; the lock goes with the process. Safe to call twice."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Writes the tombstone, with totals; the lock goes with the process. Safe to call twice.
+
+        Args:
+            error: the exception that the process ends of.
+        """
         if self.ended or os.getpid() != self.pid:
             return
-        # Python leaves the exception that ended the program here, before it runs atexit.
-        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         tombstone: Tombstone = {
             "how": "clean" if error is None else "exception",
             "error": None if error is None else failure(error),
