@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from support.mainprocess import Keeper, Main
+from support.mainprocess import LockHolder, Main
 
 _DAY_NS = 86_400_000_000_000
 
@@ -19,11 +19,11 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
-def keeper() -> Iterator[Keeper]:
+def holder() -> Iterator[LockHolder]:
     """Another process, which holds life tokens."""
-    keeper = Keeper()
-    yield keeper
-    keeper.close()
+    holder = LockHolder()
+    yield holder
+    holder.close()
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def up_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def main(run: Path, keeper: Keeper, up_for_a_day: None) -> Iterator[Callable[..., Main]]:
+def main(run: Path, holder: LockHolder, up_for_a_day: None) -> Iterator[Callable[..., Main]]:
     """Makes main processes in the run directory, each with the pid in its folder's name."""
     made: list[Main] = []
 
     def make(key: str = "4242-00000001", **changes: Any) -> Main:
-        made.append(Main(run, keeper, key, pid=int(key.partition("-")[0]), **changes))
+        made.append(Main(run, holder, key, pid=int(key.partition("-")[0]), **changes))
         return made[-1]
 
     yield make

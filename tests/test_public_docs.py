@@ -16,7 +16,7 @@ TYPES = (lifesign.Report, lifesign.Result)
 
 
 def calls() -> Iterator[Any]:
-    """All that can be called, with the docstring that speaks of it."""
+    """All that can be called, with its docstring."""
     for name, found in PUBLIC.items():
         if inspect.isfunction(found):
             yield pytest.param(found, found.__doc__, id=name)

@@ -30,12 +30,12 @@ async def test_the_event_is_the_current_span_and_the_tag_is_baggage(
         propagate.inject(carried[-1])
         assert carried[-1] == lifesign.synthetic_headers()  # the app's propagators and we say the same
 
-    async with lifesign.DryRun(handler, rate=200, limit=2, force=True) as run:  # one in two is told
+    async with lifesign.DryRun(handler, rate=200, limit=2, force=True) as run:  # one in two is exported
         await run.wait()
     assert run.failed == 0
-    (told,) = pulse.ring("dry_run")
+    (reported,) = pulse.ring("dry_run")
     first, second = seen
-    assert (f"{first[0].trace_id:032x}", f"{first[0].span_id:016x}") == (told["trace"], told["id"])
+    assert (f"{first[0].trace_id:032x}", f"{first[0].span_id:016x}") == (reported["trace"], reported["id"])
     assert (first[0].trace_flags.sampled, second[0].trace_flags.sampled) == (True, False)
     assert first[0].is_remote
     assert (first[1], second[1]) == ("test", "test")
@@ -53,11 +53,11 @@ async def test_without_a_sidecar_there_is_no_span_to_be_the_child_of() -> None:
 
 def test_what_the_app_carries_already_stays() -> None:
     contexts = sys.modules["opentelemetry.context"]
-    token = contexts.attach(baggage.set_baggage("tenant", "a"))
+    token = contexts.attach(baggage.set_baggage("customer", "a"))
     try:
         with lifesign.synthetic():
-            assert dict(baggage.get_all()) == {"tenant": "a", KEY: "test"}
-        assert dict(baggage.get_all()) == {"tenant": "a"}
+            assert dict(baggage.get_all()) == {"customer": "a", KEY: "test"}
+        assert dict(baggage.get_all()) == {"customer": "a"}
     finally:
         contexts.detach(token)
 

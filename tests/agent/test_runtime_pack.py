@@ -36,9 +36,9 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def verdict(process: dict[str, Any], **changes: Any) -> tuple[str, int]:
-    told = judge(Seen([snapshot(**process)], None, None, 1.0, 8.0, by_event=True)._replace(**changes))
-    assert told is not None
-    return told.verdict, told.exit_code
+    reported = judge(Seen([snapshot(**process)], None, None, 1.0, 8.0, by_event=True)._replace(**changes))
+    assert reported is not None
+    return reported.verdict, reported.exit_code
 
 
 # --- smoke test ------------------------------------------------------------------------------------

@@ -45,14 +45,14 @@ async def test_headers_name_the_event_that_the_work_is_for(
         return lifesign.synthetic_headers()
 
     assert lifesign.synthetic_headers() == {}
-    async with lifesign.DryRun(handler, rate=200, limit=2) as run:  # one in two is told
+    async with lifesign.DryRun(handler, rate=200, limit=2) as run:  # one in two is exported
         await run.wait()
-    (told,) = pulse.ring("dry_run")
+    (reported,) = pulse.ring("dry_run")
     assert seen[0] == {
         "baggage": "user_agent.synthetic.type=test",
-        "traceparent": f"00-{told['trace']}-{told['id']}-01",
+        "traceparent": f"00-{reported['trace']}-{reported['id']}-01",
     }
-    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", seen[1]["traceparent"])  # not told: not sampled
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", seen[1]["traceparent"])  # not exported: not sampled
     assert lifesign.synthetic_headers() == {}
 
 

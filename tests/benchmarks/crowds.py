@@ -82,9 +82,9 @@ class Crowd:
         self._victim.stdin.flush()
         return self._read()
 
-    def settle(self) -> int:
+    def measure(self) -> int:
         """Resident memory in bytes, when what is not needed has been given back."""
-        return int(self._ask("settle"))
+        return int(self._ask("measure"))
 
     def pauses(self) -> Series:
         """Of the loop, at every tick so far."""

@@ -26,7 +26,7 @@ EVENTS = {
     "SIGSTOP": "lifesign.process.frozen",
     "SIGKILL": "lifesign.process.died",
 }
-HEALTHY = 2.0  # seconds before it falls ill, and some more, so that it does so at any moment of a look
+HEALTHY = 2.0  # seconds before it falls ill, and some more, so that it does so at any moment of a poll
 GRACE = 0.5  # the aim on top of the heartbeat timeout
 PATIENCE = 20.0
 # The peer: a kubelet's liveness probe as it is by default, answered by the loop.

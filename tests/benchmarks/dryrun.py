@@ -13,8 +13,8 @@ from benchmarks import bench
 
 EVENTS = 50_000
 ROWS = {
-    "ours": "lifesign.DryRun, tagged, one event in so many told",
-    "told": "lifesign.DryRun, tagged, every event told",
+    "ours": "lifesign.DryRun, tagged, sampled",
+    "all": "lifesign.DryRun, tagged, every event exported",
     "sdk": "a loop, a span of the in-process SDK each",
     "both": "lifesign.DryRun in a process with that SDK",
     "bare": "a loop, nothing else",

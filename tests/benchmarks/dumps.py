@@ -36,13 +36,13 @@ def measure(python: str, tasks: int, method: str, dumps: int) -> Measured:
     found = Measured(*([] for _ in Measured._fields))
     with Crowd(python, tasks, method) as crowd:
         time.sleep(1.0)
-        before = crowd.settle()
+        before = crowd.measure()
         windows = []
         for _ in range(dumps):
             time.sleep(LEAD)
             windows.append(crowd.dump())
         time.sleep(LEAD)
-        found.added.append((crowd.settle() - before) / 1e6)
+        found.added.append((crowd.measure() - before) / 1e6)
         pauses, trips = crowd.pauses(), crowd.trips()
     lead = int(LEAD * 1e9)
     for start, end, used in windows:

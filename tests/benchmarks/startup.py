@@ -31,8 +31,10 @@ def once(python: str, side: str, program: str, run: Path) -> tuple[float, float,
     process.returncode = status
     assert status == 0
     # The kernel's figure for a child counts what its parent had: so it says itself, in a run of its own.
-    told = subprocess.run([python, "-c", program + TELL], env=environ, stdout=subprocess.PIPE, text=True, check=True)
-    found = re.search(r"^VmHWM:\s+(\d+)", told.stdout, re.MULTILINE)
+    reported = subprocess.run(
+        [python, "-c", program + TELL], env=environ, stdout=subprocess.PIPE, text=True, check=True
+    )
+    found = re.search(r"^VmHWM:\s+(\d+)", reported.stdout, re.MULTILINE)
     assert found is not None
     return took * 1000, (usage.ru_utime + usage.ru_stime) * 1000, int(found.group(1)) / 1024
 

@@ -1,4 +1,4 @@
-"""The order desk works, falls ill as told, and recovers; all of it without a sidecar."""
+"""The order desk works, falls ill as asked, and recovers; all of it without a sidecar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of this room share: signals, and a Collector that answers as it is told."""
+"""What the tests of this room share: telemetry, and a Collector that answers as scripted."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple
 
 from support.fuzzing.everything import Victims
-from support.mainprocess import Keeper
+from support.mainprocess import LockHolder
 
 WARM = 2_000  # inputs until all code is loaded and every cache is full
 _GROWTH_MAX = 16 << 20  # bytes after that
@@ -34,14 +34,14 @@ def run(first: int, end: int, seconds: float) -> Found:
     """The inputs from `first` to before `end`, or as many as there is time for."""
     logging.disable(logging.CRITICAL)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    keeper = Keeper()
+    holder = LockHolder()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as run:
-        victims = Victims(Path(run), keeper)
+        victims = Victims(Path(run), holder)
         try:
             return _suffer(victims, range(first, end), seconds)
         finally:
             victims.close()
-            keeper.close()
+            holder.close()
 
 
 def _suffer(victims: Victims, numbers: range, seconds: float) -> Found:

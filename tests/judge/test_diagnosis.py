@@ -169,9 +169,9 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("disk", both_stale("D", 0, 3), "frozen", "waiting for the disk, or paused"),
     ("C computes", both_stale("R", 2.9, 3, False), "frozen", "GIL held by C code that computes"),
     ("C computes in a thread", both_stale("S", 2.9, 3, False), "frozen", "GIL held by C code that computes"),
-    ("C computes, one look", both_stale("R"), "frozen", "GIL held by C code that computes"),
+    ("C computes, one poll", both_stale("R"), "frozen", "GIL held by C code that computes"),
     ("C waits", both_stale("S", 0.01, 3, False), "frozen", "GIL held by C code that waits"),
-    ("C waits, one look", both_stale("S"), "frozen", "GIL held by C code that waits"),
+    ("C waits, one poll", both_stale("S"), "frozen", "GIL held by C code that waits"),
     ("C waits, no quota to see", both_stale("S", 0.01, 3), "frozen", "GIL held by C code that waits"),
     ("the switch went off", both_stale(held=True), "frozen", "GIL held by C code"),
     ("throttled, it gets something", both_stale("S", 0.15, 3, True), "blocked", "it gets too little CPU time"),
@@ -282,7 +282,7 @@ def test_each_row(changes: dict[str, Any], state: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "over", "told", "verdict"),
+    ("state", "over", "found", "verdict"),
     [
         ("R", 0.0, "healthy", "healthy"),  # seen late for the first time: nothing to compare with
         ("S", 1.4, "blocked", "blocked"),  # less than half a timeout
@@ -293,6 +293,6 @@ def test_each_row(changes: dict[str, Any], state: str, why: str) -> None:
     ],
 )
 def test_a_freeze_is_not_told_before_it_can_be_told_from_want_of_cpu(
-    state: str, over: float, told: str | None, verdict: str
+    state: str, over: float, found: str | None, verdict: str
 ) -> None:
-    assert diagnose(reading(**both_stale(state, over=over), reported=told)).state == verdict
+    assert diagnose(reading(**both_stale(state, over=over), reported=found)).state == verdict

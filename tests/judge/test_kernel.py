@@ -37,7 +37,7 @@ def life(tmp_path: Path) -> Iterator[int]:
 
 @pytest.fixture
 def holder(tmp_path: Path, life: int) -> Iterator[subprocess.Popen[str]]:
-    """A process with the token; it computes when it is told so."""
+    """A process with the token; it computes on request."""
     command = [sys.executable, "-ISc", HOLDER, str(tmp_path / "life")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

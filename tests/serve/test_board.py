@@ -108,7 +108,7 @@ def test_a_process_that_is_gone_stays_for_a_while_and_is_not_watched() -> None:
     board.update([snapshot("2-b")])
     assert [(view.process.key, view.watched) for view in board.state().processes] == [("2-b", True), ("1-a", False)]
     assert [process.key for process in board.watched()] == ["2-b"]
-    assert board.state().counts["dead"] == 0, "the counts speak of the watched ones"
+    assert board.state().counts["dead"] == 0, "the counts are those of the watched ones"
     clock.now += 1
     board.update([snapshot("2-b")])
     assert keys(board) == ["2-b"]

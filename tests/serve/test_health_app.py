@@ -20,7 +20,7 @@ def board() -> Board:
 
 @pytest.fixture
 def asked() -> list[str]:
-    """Grows with each time that the sidecar was told of an end."""
+    """Grows with each time that the sidecar heard of an end."""
     return []
 
 

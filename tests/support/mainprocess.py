@@ -29,7 +29,7 @@ for line in sys.stdin:
 """
 
 
-class Keeper:
+class LockHolder:
     """Another process that holds life tokens: a process cannot see its own record locks."""
 
     def __init__(self) -> None:
@@ -103,12 +103,12 @@ def report(**changes: Any) -> dict[str, Any]:
 class Main:
     """A main process as its files show it."""
 
-    def __init__(self, run: Path, keeper: Keeper, key: str, **changes: Any) -> None:
+    def __init__(self, run: Path, holder: LockHolder, key: str, **changes: Any) -> None:
         self.key = key
         self.folder = run / key
         self.folder.mkdir()
-        self._keeper = keeper
-        keeper("hold", self.folder / "life")
+        self._holder = holder
+        holder("hold", self.folder / "life")
         self.pulse = PulseWriter(str(self.folder / "pulse.new"), identity(**changes), 65536)
         self.beats = 0
         self.beat()
@@ -133,4 +133,4 @@ class Main:
         self.pulse.watchdog.write(self.beats, wall, mono, tasks, phase, 0, 0, failing)
 
     def die(self) -> None:
-        self._keeper("free", self.folder / "life")
+        self._holder("free", self.folder / "life")

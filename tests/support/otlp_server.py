@@ -1,4 +1,4 @@
-"""A Collector that answers as it is told: the one fake of these tests.
+"""A Collector that answers as scripted: the one fake of these tests.
 
 It reads real OTLP from a real socket. Each kind of telemetry (``traces``, ``logs``, ``metrics``) has a
 script of answers; when the script is over, everything is accepted.

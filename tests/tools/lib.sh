@@ -99,7 +99,7 @@ go_ready() {
 }
 
 # go_source NAME MODULE VERSION: goes into a copy of the module's source. Built there, it has the dependencies
-# of its own go.mod, replaced ones too, and its own go.sum vouches for them. What is built belongs into $work/new.
+# of its own go.mod, replaced ones too, and its own go.sum has their checksums. What is built belongs into $work/new.
 # Wants kept.
 go_source() {
     workdir "$cache" "$1"

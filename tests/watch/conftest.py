@@ -21,7 +21,7 @@ class Sidecar:
     """A watcher, and what it emitted."""
 
     def __init__(self, run: Path, state: Path, **environ: str) -> None:
-        self.told: list[Telemetry] = []
+        self.reported: list[Telemetry] = []
         self.safe = True  # whether what was emitted would outlive a kill
         self.has_room = True
         self.disk: asyncio.Event | None = None  # set when a disk that stood still comes back
@@ -41,7 +41,7 @@ class Sidecar:
 
     def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
         self.resources.update({resource.key: resource for resource in resources})
-        self.told += telemetry
+        self.reported += telemetry
 
     async def _flush(self) -> bool:
         if self.disk is not None:
@@ -53,9 +53,9 @@ class Sidecar:
 
     async def poll(self) -> list[Telemetry]:
         """One poll; returns what was new."""
-        before = len(self.told)
+        before = len(self.reported)
         await self.watcher.poll()
-        return self.told[before:]
+        return self.reported[before:]
 
     def close(self) -> None:
         self.watcher.close()

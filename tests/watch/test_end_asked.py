@@ -25,8 +25,8 @@ async def test_who_dies_after_it_was_asked_to_has_stopped(main: Make, sidecar: M
     watching.watcher.end_asked()
     service.die()
 
-    told = [signal for signal in await watching.poll() if isinstance(signal, Log)]
-    assert ("lifesign.process.stopped", "ended by SIGTERM, as asked") in [(log.event, log.body) for log in told]
+    reported = [signal for signal in await watching.poll() if isinstance(signal, Log)]
+    assert ("lifesign.process.stopped", "ended by SIGTERM, as asked") in [(log.event, log.body) for log in reported]
 
 
 async def test_who_dies_without_that_is_dead(main: Make, sidecar: Make) -> None:

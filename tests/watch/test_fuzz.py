@@ -16,7 +16,7 @@ from lifesign.watch.observe import lastwords
 from lifesign.wire import layout
 from lifesign.wire.lane import parse
 from support.fuzzing.everything import Victims
-from support.mainprocess import Keeper
+from support.mainprocess import LockHolder
 
 few = settings(max_examples=60, deadline=None)
 words = st.sampled_from(["kind", "checkpoint", "dry_run", "span", "type", "end", "\x1b[2J", "\ud800", "<b>"])
@@ -25,8 +25,8 @@ json_values = scalars | st.dictionaries(words, scalars | st.lists(scalars, max_s
 
 
 @pytest.fixture(scope="module")
-def victims(keeper: Keeper, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
-    victims = Victims(tmp_path_factory.mktemp("run"), keeper)
+def victims(holder: LockHolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    victims = Victims(tmp_path_factory.mktemp("run"), holder)
     yield victims
     victims.close()
 

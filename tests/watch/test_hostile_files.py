@@ -144,8 +144,8 @@ async def test_files_of_a_terabyte_cost_nothing(
         except OSError:  # a file system that has no such files
             os.truncate(path, 1 << 33)
     watching = sidecar()
-    told = await watching.poll()
-    assert [signal.event for signal in told if hasattr(signal, "event")]
+    reported = await watching.poll()
+    assert [signal.event for signal in reported if hasattr(signal, "event")]
     assert [snapshot.state for snapshot in watching.snapshots] == ["dead"]
 
 

@@ -13,7 +13,7 @@ from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
-from support.made.told import DRY_RUN, events, names
+from support.made.reported import DRY_RUN, events, names
 from support.mainprocess import report
 
 
@@ -50,10 +50,10 @@ async def test_death_is_told_once_and_its_boot_and_last_records_with_it(
     service.pulse.ring.append(DRY_RUN)
     (run / "run.json").write_text(json.dumps({"pid": 4242, "asked": None, "exit_code": None, "signal": "SIGKILL"}))
     service.die()
-    told = await watching.poll()
-    assert sorted(names(told)) == ["boot", "dry_run order"]
-    assert sorted(events(told)) == ["lifesign.boot.failed", "lifesign.process.died"]
-    died = next(signal for signal in told if isinstance(signal, Log) and signal.event == "lifesign.process.died")
+    reported = await watching.poll()
+    assert sorted(names(reported)) == ["boot", "dry_run order"]
+    assert sorted(events(reported)) == ["lifesign.boot.failed", "lifesign.process.died"]
+    died = next(signal for signal in reported if isinstance(signal, Log) and signal.event == "lifesign.process.died")
     assert (died.severity, died.body) == (21, "killed by SIGKILL")
     assert died.attributes["lifesign.process.exit.signal"] == "SIGKILL"
     assert await watching.poll() == []
@@ -102,8 +102,8 @@ async def test_an_uncaught_exception_is_in_the_record(main: Callable[..., Any], 
     error = {"type": "KeyError", "message": "'x'", "stack": "File ..."}
     service.pulse.write_tombstone({"how": "exception", "error": error, "ended": 77, "beats": 1, "events": 0})
     service.die()
-    told = await sidecar().poll()
-    died = next(signal for signal in told if isinstance(signal, Log) and signal.event == "lifesign.process.died")
+    reported = await sidecar().poll()
+    died = next(signal for signal in reported if isinstance(signal, Log) and signal.event == "lifesign.process.died")
     assert died.attributes["exception.type"] == "KeyError"
 
 
@@ -163,8 +163,8 @@ async def test_a_loop_that_stays_blocked_after_a_thaw_is_told(
     await watching.poll()
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
     assert await watching.poll() == []
-    told = await watching.poll()
-    assert (names(told), events(told)) == (["process frozen"], ["lifesign.eventloop.blocked"])
+    reported = await watching.poll()
+    assert (names(reported), events(reported)) == (["process frozen"], ["lifesign.eventloop.blocked"])
 
 
 async def test_after_a_gap_of_our_own_old_beats_prove_nothing(

@@ -13,7 +13,7 @@ import pytest
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch.lock import RunDirectoryLock
 from lifesign.wire.folder import SIDECAR_LOCK as LOCK
-from support.mainprocess import Keeper
+from support.mainprocess import LockHolder
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def directory(run: Path) -> Iterator[RunDirectory]:
     directory.close()
 
 
-def test_the_second_waits_until_the_first_is_gone(run: Path, directory: RunDirectory, keeper: Keeper) -> None:
-    keeper("hold", run / LOCK)
+def test_the_second_waits_until_the_first_is_gone(run: Path, directory: RunDirectory, holder: LockHolder) -> None:
+    holder("hold", run / LOCK)
     lease = RunDirectoryLock(directory)
     assert [lease.take(), lease.take()] == [False, False]
-    keeper("free", run / LOCK)
+    holder("free", run / LOCK)
     assert lease.take()
     assert (run / LOCK).stat().st_mode & 0o777 == 0o600
     lease.end()

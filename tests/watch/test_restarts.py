@@ -1,4 +1,4 @@
-"""What a killed sidecar had told is told again with the same ids, or not at all; nothing falls between two lives."""
+"""What a killed sidecar had emitted comes again with the same ids, or not at all; nothing falls between two lives."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import watcher as watcher_module
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.telemetry import Log, Span
-from support.made.told import DRY_RUN
+from support.made.reported import DRY_RUN
 
 
-def dropped(told: list[Any]) -> list[tuple[str, int]]:
+def dropped(reported: list[Any]) -> list[tuple[str, int]]:
     """The uid and the count of each report of lost records."""
     return [
         (signal.uid, signal.attributes["lifesign.records.dropped.count"])
-        for signal in told
+        for signal in reported
         if isinstance(signal, Log) and signal.event == "lifesign.records.dropped"
     ]
 
@@ -35,10 +35,10 @@ async def test_what_would_not_outlive_a_kill_is_told_again(
     await watching.poll()
     watching.safe = False
     service.pulse.ring.append(DRY_RUN)
-    (told,) = await watching.poll()
+    (reported,) = await watching.poll()
     assert await watching.poll() == [], "once in a life"
     again = sidecar()
-    assert [span.id for span in await again.poll() if isinstance(span, Span)] == [told.id]
+    assert [span.id for span in await again.poll() if isinstance(span, Span)] == [reported.id]
     assert await sidecar().poll() == []
 
 
@@ -123,7 +123,7 @@ async def test_a_look_that_broke_off_is_made_good(
     assert len(await watching.poll()) == 1
     service.pulse.ring.append(DRY_RUN)
     with monkeypatch.context() as patched:
-        # The ring has been read by then: what is in it must not be lost with the look.
+        # The ring has been read by then: what is in it must not be lost with the poll.
         patched.setattr(Emitter, "_report_dropped", refuse(errno.EIO))
         assert await watching.poll() == []
         assert await watching.poll() == []
@@ -143,7 +143,7 @@ async def test_a_folder_that_could_not_be_opened_is_tried_again(
     with monkeypatch.context() as patched:
         patched.setattr(RunDirectory, "open", refuse(errno.EIO))
         assert await watching.poll() == []
-    assert await watching.poll() == [], "not at each look"
+    assert await watching.poll() == [], "not at each poll"
     later = time.monotonic() + 10.0
     monkeypatch.setattr(watcher_module.time, "monotonic", lambda: later)
     assert len(await watching.poll()) == 1, "from where the life before had come to"
@@ -161,7 +161,7 @@ async def test_an_ended_process_is_read_to_its_end_before_its_folder_goes(
     watching = sidecar()
     for _ in range(5):
         await watching.poll()
-    assert sum(isinstance(signal, Span) and signal.name.startswith("dry_run") for signal in watching.told) == 25
+    assert sum(isinstance(signal, Span) and signal.name.startswith("dry_run") for signal in watching.reported) == 25
     assert not service.folder.exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lifesign.watch import watcher
 from lifesign.watch.telemetry import Span
-from support.made.told import DRY_RUN, names
+from support.made.reported import DRY_RUN, names
 from support.waiting import eventually
 
 
@@ -46,10 +46,10 @@ async def test_what_the_disk_does_not_have_is_emitted_again_and_what_it_has_is_n
     watching = sidecar()
     disk = still(watching)
     service.pulse.ring.append(DRY_RUN)
-    (told,) = await watching.poll()
+    (reported,) = await watching.poll()
     service.pulse.ring.append({**DRY_RUN, "id": "e" * 16})
     await watching.poll()
-    assert [span.id for span in await sidecar().poll() if isinstance(span, Span)] == [told.id, "e" * 16]
+    assert [span.id for span in await sidecar().poll() if isinstance(span, Span)] == [reported.id, "e" * 16]
     disk.set()
     await watching.cursors.wait(60)
     assert await sidecar().poll() == []

@@ -13,7 +13,7 @@ from lifesign.errors import RunDirectoryError
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
-from support.made.told import DRY_RUN, events, names
+from support.made.reported import DRY_RUN, events, names
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ async def test_a_record_that_cannot_be_read_is_counted_kept_reported_and_the_nex
     watching = sidecar()
     service.pulse.ring._append(payload)
     service.pulse.ring.append(DRY_RUN)
-    told = await watching.poll()
-    assert names(told) == ["dry_run order"]
-    assert events(told) == ["lifesign.records.dropped"]
+    reported = await watching.poll()
+    assert names(reported) == ["dry_run order"]
+    assert events(reported) == ["lifesign.records.dropped"]
     assert watching.snapshots[0].dropped == {"ring": 0, "invalid": 1}
     (line,) = (tmp_path / "rejected.jsonl").read_bytes().splitlines()
     kept = json.loads(line)
@@ -77,10 +77,10 @@ async def test_overwritten_records_are_counted_as_dropped(
     watching = sidecar()
     for _ in range(1000):
         service.pulse.ring.append(DRY_RUN)
-    told = await watching.poll()
-    dropped = next(signal for signal in told if isinstance(signal, Log))
+    reported = await watching.poll()
+    dropped = next(signal for signal in reported if isinstance(signal, Log))
     assert dropped.attributes["lifesign.reason"] == "ring"
-    assert dropped.attributes["lifesign.records.dropped.count"] == 1000 - len(names(told))
+    assert dropped.attributes["lifesign.records.dropped.count"] == 1000 - len(names(reported))
     assert await watching.poll() == []
 
 

@@ -18,7 +18,7 @@ from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.once import poll_once
 from lifesign.watch.telemetry import Log
 from lifesign.wire import layout
-from support.made.told import DRY_RUN, names
+from support.made.reported import DRY_RUN, names
 from support.mainprocess import report
 
 
@@ -133,7 +133,7 @@ async def test_it_looks_until_it_is_stopped_and_once_more(
     service.pulse.ring.append(DRY_RUN)
     stopping.set()
     await running
-    assert names(watching.told) == ["dry_run order"]
+    assert names(watching.reported) == ["dry_run order"]
 
 
 async def test_at_the_end_it_reads_on_behind_what_tells_nothing(
@@ -148,7 +148,7 @@ async def test_at_the_end_it_reads_on_behind_what_tells_nothing(
     stopping = asyncio.Event()
     stopping.set()
     await watching.watcher.run(stopping)
-    assert "dry_run order" in names(watching.told)
+    assert "dry_run order" in names(watching.reported)
 
 
 async def test_the_tasks_of_a_second_look_at_postconditions(
@@ -163,10 +163,10 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
     ]
     assert recoveries(watching) == []
 
-    again = sidecar()  # restarted: it knows what was told of, and does not tell it twice
+    again = sidecar()  # restarted: it knows what was emitted, and does not emit it twice
     await again.poll()
     assert [(one.name, one.passed) for one in again.snapshots[0].postconditions] == [("db", False)]
-    assert again.told == []
+    assert again.reported == []
 
     service.pulse.ring.append(report(id="2" * 16, passed=True, reason="", end=9))
     service.pulse.ring.append(report(id="3" * 16, passed=True, reason="", end=10))
@@ -179,7 +179,9 @@ async def test_the_tasks_of_a_second_look_at_postconditions(
 
 
 def recoveries(watching: Any) -> list[Log]:
-    return [one for one in watching.told if isinstance(one, Log) and one.event == "lifesign.postcondition.recovered"]
+    return [
+        one for one in watching.reported if isinstance(one, Log) and one.event == "lifesign.postcondition.recovered"
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b'{"4242-00000001": 5}', b"\xff"])

@@ -10,7 +10,7 @@ import pytest
 
 from lifesign.wire import folder
 from lifesign.wire.folder import LAST_WORDS, Folder, OwnFolder, PulseError
-from support.mainprocess import Keeper
+from support.mainprocess import LockHolder
 
 
 def write_pulse(own: OwnFolder) -> None:
@@ -63,15 +63,15 @@ def test_what_could_not_be_completed_leaves_nothing(run: Path, monkeypatch: pyte
     assert not before or len(os.listdir("/proc/self/fd")) == len(before)
 
 
-def test_a_folder_is_alive_as_long_as_its_life_token_is_locked(run: Path, keeper: Keeper) -> None:
+def test_a_folder_is_alive_as_long_as_its_life_token_is_locked(run: Path, holder: LockHolder) -> None:
     (run / "7-00000007").mkdir()
-    keeper("hold", run / "7-00000007" / folder.LIFE)
+    holder("hold", run / "7-00000007" / folder.LIFE)
     directory = folder.open_directory(str(run))
     try:
         assert folder.keys(directory, 10) == ["7-00000007"]
         opened = Folder(directory, "7-00000007")
         assert opened.is_alive()
-        keeper("free", run / "7-00000007" / folder.LIFE)
+        holder("free", run / "7-00000007" / folder.LIFE)
         assert not opened.is_alive()
         opened.close()
         folder.remove(directory, "7-00000007")

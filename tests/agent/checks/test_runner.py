@@ -69,7 +69,7 @@ async def test_a_coroutine_that_will_not_be_cancelled_is_not_run_beside_itself()
     assert reasons(await lifesign.check_postconditions()) == ["OSError: too late for anybody"]
     gc.collect()
     await asyncio.sleep(0)
-    assert complaints == []  # nobody is told of an exception that nobody waited for
+    assert complaints == []  # an exception that nobody waited for is reported nowhere
 
 
 async def test_a_run_that_is_cancelled_reports_nothing_and_cancels_its_checks(started: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is told of a dry run: some events one by one, all of them in exact counts."""
+"""What is reported of a dry run: some events one by one, all of them in exact counts."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ async def test_at_a_high_rate_one_in_so_many_is_told_and_all_are_counted(
 
     async with lifesign.DryRun(handler, events=[of("a"), of("b")], rate=1000, limit=200) as run:
         await run.wait()
-    told = pulse.ring("dry_run")
-    in_turn = [one for one in told if one["adjusted_count"]]
+    reported = pulse.ring("dry_run")
+    in_turn = [one for one in reported if one["adjusted_count"]]
     assert [one["index"] for one in in_turn] == list(range(0, 200, 10))
     assert {one["adjusted_count"] for one in in_turn} == {10}
-    # A failure is told out of turn too, a few a second, and then stands for nothing but itself.
-    more = [one for one in told if not one["adjusted_count"]]
+    # A failure is exported out of turn too, a few a second, and then stands for nothing but itself.
+    more = [one for one in reported if not one["adjusted_count"]]
     assert more
     assert {one["error"]["type"] for one in more} == {"ValueError"}
     totals = pulse.ring("dry_run_totals")[-1]
@@ -62,7 +62,7 @@ async def test_a_handler_that_hangs_is_seen_as_lag_while_it_does(
             break
         await asyncio.sleep(0.005)
     else:
-        raise AssertionError("no lag was told")
+        raise AssertionError("no lag was reported")
     assert run.lag > 0.05
     await run.stop()
     assert pulse.ring("dry_run_totals")[-1]["lag"] == 0  # it is over
@@ -100,10 +100,10 @@ async def test_what_was_skipped_is_told_once_in_several_tellings(
             if len(asked) > 8:
                 break
             await asyncio.sleep(0.005)
-    told = pulse.ring("dry_run_totals")
-    assert [one["skipped"] for one in told] == asked
-    assert told[-1]["skipped"] == 10
-    assert [one["lag"] for one in told] == [0.25] * (len(told) - 1) + [0.0]  # it is over
+    reported = pulse.ring("dry_run_totals")
+    assert [one["skipped"] for one in reported] == asked
+    assert reported[-1]["skipped"] == 10
+    assert [one["lag"] for one in reported] == [0.25] * (len(reported) - 1) + [0.0]  # it is over
 
 
 class Clock:
@@ -124,11 +124,11 @@ async def test_the_share_that_is_told_follows_what_is_made(
     agent = lifecycle.running()
     assert agent is not None
     monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.01)
-    told = reporter.Reporter(20_000)
-    assert [told.stands_for(index) for index in (0, 1, 200)] == [200, 0, 200]
-    with told.every_second(asyncio.get_running_loop(), lambda: (0.0, 0)):
+    reported = reporter.Reporter(20_000)
+    assert [reported.stands_for(index) for index in (0, 1, 200)] == [200, 0, 200]
+    with reported.every_second(asyncio.get_running_loop(), lambda: (0.0, 0)):
         await asyncio.sleep(0.05)
-    assert told.stands_for(7) == 1  # nothing was made: the next one is told
+    assert reported.stands_for(7) == 1  # nothing was made: the next one is exported
 
 
 def test_endless_types_do_not_grow_the_totals() -> None:

@@ -225,9 +225,9 @@ async def test_it_refuses_where_dry_run_is_off_and_says_so(
     assert not await run.start()
     assert run.count == 0
     assert "DRY_RUN=1" in caplog.text
-    async with lifesign.DryRun(lambda _: None, limit=1, force=True) as told:
-        await told.wait()
-    assert told.count == 1
+    async with lifesign.DryRun(lambda _: None, limit=1, force=True) as reported:
+        await reported.wait()
+    assert reported.count == 1
 
 
 @pytest.mark.parametrize(

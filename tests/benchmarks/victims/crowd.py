@@ -3,7 +3,7 @@
 usage: crowd.py TASKS METHOD FILE, where METHOD is who takes the dumps: lifesign, naive or aiomonitor.
 
 Says ``ready PORT``. Commands on standard input, each answered with one line:
-``settle`` the resident memory in bytes; ``dump`` its start and end on the wall clock, and what it used of the
+``measure`` the resident memory in bytes; ``dump`` its start and end on the wall clock, and what it used of the
 processor, in nanoseconds; ``pauses`` writes to FILE as many words of wall clock as of pauses, in nanoseconds.
 """
 
@@ -99,7 +99,7 @@ def timed(dump: Callable[[list[asyncio.Task[Any]]], int], tasks: Callable[[], An
     print(started, time.time_ns(), time.thread_time_ns() - used, flush=True)
 
 
-def settle() -> None:
+def measure() -> None:
     gc.collect()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
@@ -119,8 +119,8 @@ async def main(count: int, method: str) -> None:
 
     def command() -> None:
         line = os.read(0, 4096).decode().strip()
-        if line == "settle":
-            settle()
+        if line == "measure":
+            measure()
         elif line == "pauses":
             with open(sys.argv[3], "wb") as file:
                 stamps.tofile(file)

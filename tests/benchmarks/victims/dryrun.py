@@ -3,7 +3,7 @@
 usage: dryrun.py EVENTS
 
 Events a second of processor time, of the whole process, by who made them: ``bare`` a loop with nothing, ``ours`` as it
-comes, ``told`` with every event told one by one, ``sdk`` a loop with an in-process OpenTelemetry span each. That loads
+comes, ``all`` with every event exported, ``sdk`` a loop with an in-process OpenTelemetry span each. That loads
 the SDK; ``both`` is ours once more in such a process, where the tag goes into the SDK's context too.
 """
 
@@ -18,21 +18,21 @@ from typing import Any, Awaitable
 
 import lifesign
 from lifesign.agent import lifecycle
-from lifesign.agent.dryrun import report
+from lifesign.agent.dryrun import reporter
 from lifesign.agent.dryrun.samples import sample_events
 
 EVENTS = int(sys.argv[1])
 
 
-as_it_comes = report.EVENTS_A_SECOND
+as_it_comes = reporter.EVENTS_A_SECOND
 
 
 async def handler(event: Any) -> None:
     pass
 
 
-async def ours(told: int = as_it_comes) -> None:
-    report.EVENTS_A_SECOND = told
+async def ours(reported: int = as_it_comes) -> None:
+    reporter.EVENTS_A_SECOND = reported
     async with lifesign.DryRun(handler, rate=1e9, limit=EVENTS, force=True) as run:
         await run.wait()
     assert (run.count, run.failed) == (EVENTS, 0)
@@ -79,7 +79,7 @@ async def rate(run: Awaitable[None]) -> float:
 
 async def main() -> None:
     assert lifecycle.running() is not None
-    found = {"bare": await rate(bare()), "ours": await rate(ours()), "told": await rate(ours(10**9))}
+    found = {"bare": await rate(bare()), "ours": await rate(ours()), "all": await rate(ours(10**9))}
     assert "opentelemetry" not in sys.modules
     found["sdk"] = await rate(sdk(app_tracer()))
     found["both"] = await rate(ours())

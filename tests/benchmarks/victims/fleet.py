@@ -2,7 +2,7 @@
 
 One snapshot goes through the real instruments and the real encoder. For each sidecar and each push its bytes
 are copied with another instance, time, age and count of beats, all of which have the same length. Prints one
-line of JSON when it is told to end.
+line of JSON when it is asked to end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A service that falls ill when told so, and answers a liveness probe from its loop. usage: ill.py ILLNESS.
+"""A service that falls ill on request, and answers a liveness probe from its loop. usage: ill.py ILLNESS.
 
 Says ``ready PID PORT``; a line on standard input starts the illness, whose wall clock it says first.
 """
@@ -28,10 +28,10 @@ async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 async def main() -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_reader(0, told.set)
+    reported = asyncio.Event()
+    asyncio.get_running_loop().add_reader(0, reported.set)
     print("ready", os.getpid(), server.sockets[0].getsockname()[1], flush=True)
-    await told.wait()
+    await reported.wait()
     print(time.time_ns(), flush=True)
     ILLNESSES[sys.argv[1]]()
 

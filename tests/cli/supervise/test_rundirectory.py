@@ -12,7 +12,7 @@ import pytest
 
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import RunDirectoryError
-from support.mainprocess import Keeper
+from support.mainprocess import LockHolder
 
 
 @contextlib.contextmanager
@@ -93,49 +93,49 @@ def test_several_are_listed(places: Path) -> None:
         assert raised.value.hint == f"--dir with one of {', '.join(sorted([one, two]))}"
 
 
-def test_of_several_the_one_in_use_is_found(places: Path, keeper: Keeper) -> None:
+def test_of_several_the_one_in_use_is_found(places: Path, holder: LockHolder) -> None:
     with made(None), made(None) as lived_in, made(None) as watched:
         folder = Path(lived_in) / "4242-0000abcd"
         folder.mkdir()
-        keeper("hold", folder / "life")
+        holder("hold", folder / "life")
         assert rundirectory.find(None) == lived_in
 
-        keeper("hold", Path(watched) / "sidecar.lock")
+        holder("hold", Path(watched) / "sidecar.lock")
         with pytest.raises(RunDirectoryError, match="there are 2 run directories"):
             rundirectory.find(None)
-        keeper("free", folder / "life")
+        holder("free", folder / "life")
         assert rundirectory.find(None) == watched
-        keeper("free", Path(watched) / "sidecar.lock")
+        holder("free", Path(watched) / "sidecar.lock")
         with pytest.raises(RunDirectoryError, match="there are 3 run directories"):
             rundirectory.find(None)
 
 
 def test_nothing_outside_is_asked_whether_it_is_in_use(
-    places: Path, tmp_path_factory: pytest.TempPathFactory, keeper: Keeper
+    places: Path, tmp_path_factory: pytest.TempPathFactory, holder: LockHolder
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    keeper("hold", elsewhere / "life")
+    holder("hold", elsewhere / "life")
     with made(None) as hostile, made(None):
         (Path(hostile) / "4242-0000abcd").symlink_to(elsewhere)
         (Path(hostile) / "sidecar.lock").symlink_to(elsewhere / "life")
         os.mkfifo(os.path.join(hostile, "4243-0000abcd"))
         with pytest.raises(RunDirectoryError, match="there are 2 run directories"):
             rundirectory.find(None)
-    keeper("free", elsewhere / "life")
+    holder("free", elsewhere / "life")
 
 
-def test_what_was_left_behind_goes_after_a_day_unless_it_is_in_use(places: Path, keeper: Keeper) -> None:
+def test_what_was_left_behind_goes_after_a_day_unless_it_is_in_use(places: Path, holder: LockHolder) -> None:
     left_alone = contextlib.ExitStack()
     left, fresh, used = (Path(rundirectory.make(None, left_alone)) for _ in range(3))
     other = places / "other-old"
     other.mkdir()
     (left / "4242-0000abcd").mkdir()
-    keeper("hold", used / "sidecar.lock")
+    holder("hold", used / "sidecar.lock")
     for path in (left, used, other):
         os.utime(path, (time.time() - 90_000,) * 2)
     with made(None) as new:
         assert sorted(places.iterdir()) == sorted([fresh, used, other, Path(new)])
-    keeper("free", used / "sidecar.lock")
+    holder("free", used / "sidecar.lock")
 
 
 @pytest.mark.usefixtures("places")
@@ -153,14 +153,14 @@ def test_those_of_another_user_are_not_ours(places: Path, monkeypatch: pytest.Mo
             rundirectory.find(None)
 
 
-def test_a_sidecar_that_stayed_removes_a_private_one_and_no_other(places: Path, keeper: Keeper) -> None:
+def test_a_sidecar_that_stayed_removes_a_private_one_and_no_other(places: Path, holder: LockHolder) -> None:
     private, used, named = (places / name for name in ("lifesign-a", "lifesign-b", "named"))
     for path in (private, used, named):
         path.mkdir()
-    keeper("hold", used / "sidecar.lock")
+    holder("hold", used / "sidecar.lock")
 
     for path in (private, used, named):
         rundirectory.discard(str(path))
 
     assert sorted(places.iterdir()) == [used, named]
-    keeper("free", used / "sidecar.lock")
+    holder("free", used / "sidecar.lock")

@@ -24,7 +24,7 @@ from support.waiting import eventually
 STAND_IN = """\
 import os, signal, sys
 def end(*_):
-    print("told to end", file=sys.stderr); sys.exit(0)
+    print("asked to end", file=sys.stderr); sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 sys.stdin.read()
@@ -49,7 +49,7 @@ def test_a_sidecar_that_is_not_ready_yet_is_still_told_to_end(
     assert (
         Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, sys.executable, "-S", "-c", STAND_IN)).run() == 6
     )
-    assert capfd.readouterr().err == "told to end\n"
+    assert capfd.readouterr().err == "asked to end\n"
 
 
 def test_a_sidecar_that_stays_is_killed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -127,7 +127,7 @@ def test_without_a_pipeline_only_that_is_told(alertmanager: Alertmanager, inbox:
     alertmanager.take({"alertname": "SidecarPipelineDown", "severity": "critical"})
     eventually(lambda: inbox.messages, seconds=60)
     alertmanager.take(alert("HeartbeatLost"), alert("ProcessDied"))
-    # Another trouble without a service is told all the same, and later than those would have been.
+    # Another trouble without a service is reported all the same, and later than those would have been.
     alertmanager.take({"alertname": "PrometheusDiskFull", "severity": "critical"})
     eventually(lambda: len(inbox.messages) == 2, seconds=60)
     assert inbox.names() == ["PrometheusDiskFull", "SidecarPipelineDown"]

@@ -36,7 +36,7 @@ EXPECTED: dict[str, set[str]] = {
     # What wakes nobody.
     "healthy": set(),
     "exit 0": set(),
-    "pause": set(),  # blocked, and over before anybody need be told
+    "pause": set(),  # blocked, and over before anybody need know
     "rest": set(),
     "deadlock": set(),
     "dry run": set(),

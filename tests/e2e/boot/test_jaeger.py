@@ -110,7 +110,7 @@ def test_a_stall_is_a_span_of_its_length(jaeger: Jaeger, environ: Callable) -> N
     assert stall.tags["lifesign.state"] == "blocked"
     assert stall.start < ended
     assert began < stall.start + stall.duration
-    assert stall.duration > 1_000_000  # longer than the timeout that it is told by
+    assert stall.duration > 1_000_000  # longer than the timeout that it is reported by
 
 
 def microseconds(line: str) -> int:

@@ -1,4 +1,4 @@
-"""`lifesign run` passes on what CMD says and what it is told, exactly."""
+"""`lifesign run` passes on what CMD reads and writes, exactly."""
 
 from __future__ import annotations
 
@@ -124,13 +124,15 @@ def test_the_status_is_not_lost_where_our_parent_ignored_its_children() -> None:
 
 def test_cmd_inherits_descriptors_that_the_sidecar_does_not(tmp_path: Path) -> None:
     inherited = os.open(tmp_path / "socket", os.O_RDWR | os.O_CREAT)
-    script = f"import os, time; os.write({inherited}, b'told'); print('ready', os.getpid(), flush=True); time.sleep(99)"
+    script = (
+        f"import os, time; os.write({inherited}, b'heard'); print('ready', os.getpid(), flush=True); time.sleep(99)"
+    )
     with supervised([sys.executable, "-c", script], pass_fds=[inherited]) as service:
         service.victim()
         held = [os.path.realpath(entry) for entry in Path(f"/proc/{service.sidecar()}/fd").iterdir()]
     os.close(inherited)
 
-    assert (tmp_path / "socket").read_text() == "told"
+    assert (tmp_path / "socket").read_text() == "heard"
     assert str(tmp_path / "socket") not in held
 
 

@@ -23,7 +23,7 @@ from support.faults.scene import FULL, KILLS, OUTAGE, PATIENCE, RATE, SOME, Scen
 from support.faults.slowdisk import SlowDisk, slow_disk
 
 SLOW = 0.1  # seconds a call
-LIMIT = 5  # seconds that the sidecar may go without a look, to be alive
+LIMIT = 5  # seconds that the sidecar may go without a poll, to be alive
 STILLNESS = 20.0 if FULL else LIMIT + 1.0  # seconds
 
 

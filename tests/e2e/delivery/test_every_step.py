@@ -42,7 +42,7 @@ class Part(NamedTuple):
     environ: Mapping[str, str] = MappingProxyType({})
     program: Sequence[str] = ("-m", "lifesign")
     before: bool = False  # an earlier life left everything in the spool
-    # Most that may be counted beyond what is missing: a torn line; what a look had told that was dropped or refused
+    # Most that may be counted beyond what is missing: a torn line; what a poll had emitted that was dropped or refused
     # before the cursors into the pulses were saved, since the next life tells that again.
     over: int = 1
 

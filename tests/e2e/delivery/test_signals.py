@@ -107,7 +107,7 @@ def test_all_five_signals_arrive(start: Any, protocol: str, collector: Collector
     assert_dry_run(spans)
     assert_task_dump(logs)
     assert_metrics(points)
-    # Each thing is told once: the ids of a boot's spans, the uids of the log records.
+    # Each thing is exported once: the ids of a boot's spans, the uids of the log records.
     assert len({span.id for span in spans}) == len(spans)
     assert len({log.attributes["log.record.uid"] for log in logs}) == len(logs)
     assert not any(log.event.endswith((".blocked", ".frozen", ".died", ".silence")) for log in logs)

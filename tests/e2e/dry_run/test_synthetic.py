@@ -82,7 +82,7 @@ def test_a_mixed_run_has_every_synthetic_record_tagged_and_no_real_one(
     assert counted["order",] == counted["synthetic order",] == sum(made.values()) >= 40
     assert made["order", "handled"] == made["trade", "failed"] == 0
     assert newest(real.points(), "lifesign.events", "lifesign.event.name")["synthetic order",] == 0
-    # In a dry run synthetic events have an age too; with the name of a real one it is told of the real one alone.
+    # In a dry run synthetic events have an age too; with the name of a real one it is exported for the real one alone.
     ages = {point.attributes["lifesign.event.name"] for point in synthetic.points() if point.metric == AGE}
     assert ages == {"synthetic order"}
     assert set(newest(real.points(), AGE, "lifesign.event.name")) >= {("order",), ("real order",)}
@@ -166,11 +166,11 @@ def test_the_apps_own_spans_and_calls_belong_to_the_event(tmp_path: Path) -> Non
     (folder,) = victims.folders(run)
     records = [json.loads(one.payload) for one in PulseReader(os.open(folder, os.O_RDONLY)).ring().records]
     (event,) = (record for record in records if record["kind"] == "dry_run")
-    (book,) = json.loads(out)  # the event that is not told is not sampled: the app's SDK leaves it out too
+    (book,) = json.loads(out)  # the event that is not exported is not sampled: the app's SDK leaves it out too
     assert (book["trace"], book["parent"]) == (event["trace"], event["id"])
-    before, told, untold, after = requests
-    assert (told["trace"], told["parent"]) == (event["trace"], book["span"])
-    assert told["baggage"] == untold["baggage"] == TAG
-    assert (told["recorded"], untold["recorded"]) == (True, False)
+    before, reported, unsampled, after = requests
+    assert (reported["trace"], reported["parent"]) == (event["trace"], book["span"])
+    assert reported["baggage"] == unsampled["baggage"] == TAG
+    assert (reported["recorded"], unsampled["recorded"]) == (True, False)
     assert before["baggage"] == after["baggage"] == {}
-    assert event["trace"] not in (before["trace"], after["trace"], untold["trace"])
+    assert event["trace"] not in (before["trace"], after["trace"], unsampled["trace"])

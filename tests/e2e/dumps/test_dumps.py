@@ -104,8 +104,8 @@ def test_nothing_secret_leaves_the_process(collector: Collector, tmp_path: Path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     summary, _ = dumped(run)
-    told = "".join(f"{one['function']} {one['outcome']} {one['message']}\n" for one in summary["finished"])
-    assert "raises_it raised LookupError no such account" in told
+    reported = "".join(f"{one['function']} {one['outcome']} {one['message']}\n" for one in summary["finished"])
+    assert "raises_it raised LookupError no such account" in reported
     kept = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGABRT

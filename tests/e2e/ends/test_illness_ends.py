@@ -18,7 +18,7 @@ MEMORY = str(64 << 20)
 
 
 class End(NamedTuple):
-    """A row: what is done, and what is told of it; `status` is the exit status of `lifesign run`."""
+    """A row: what is done, and what is reported; `status` is the exit status of `lifesign run`."""
 
     cause: Callable[[Patient], None]
     state: str
@@ -118,10 +118,12 @@ def test_an_end(name: str, rooms: Rooms) -> None:
     entry = patient.reports(EVENTS[end.state])
     why, _, _ = entry.body.partition("; in ")  # last words may say where
     assert why == end.why
-    told = {key: value for key, value in entry.attributes.items() if key.startswith(("process.", "lifesign.process."))}
+    reported = {
+        key: value for key, value in entry.attributes.items() if key.startswith(("process.", "lifesign.process."))
+    }
     if name not in CRASHES:
-        told.update({key: value for key, value in entry.attributes.items() if key in THROWN})
-    assert told == end.attributes
+        reported.update({key: value for key, value in entry.attributes.items() if key in THROWN})
+    assert reported == end.attributes
     patient.comes_to(end.state)
     patient.shows(end.state)
     # Without a loop it goes on for a moment, until it has ended.

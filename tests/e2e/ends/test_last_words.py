@@ -1,4 +1,4 @@
-"""What is told of real processes that crash, hold the GIL or are stopped, with what they left behind."""
+"""What is reported of real processes that crash, hold the GIL or are stopped, with what they left behind."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Observed:
         self._run = folder / "run"
         self._run.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
-        self.told: list[Telemetry] = []
+        self.reported: list[Telemetry] = []
         self.snapshot: Snapshot | None = None
         self._directory = RunDirectory(str(self._run))
         settings = Settings(environ={"LIFESIGN_HEARTBEAT_TIMEOUT": "1"})
@@ -62,7 +62,7 @@ class Observed:
         )
 
     def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
-        self.told += telemetry
+        self.reported += telemetry
 
     def _publish(self, snapshots: Sequence[Snapshot]) -> None:
         self.snapshot = snapshots[0] if snapshots else None
@@ -96,10 +96,10 @@ class Observed:
 
     @property
     def events(self) -> list[str]:
-        return [one.event for one in self.told if isinstance(one, Log) and "boot" not in one.event]
+        return [one.event for one in self.reported if isinstance(one, Log) and "boot" not in one.event]
 
     def log(self, event: str) -> Log:
-        (found,) = (one for one in self.told if isinstance(one, Log) and one.event == event)
+        (found,) = (one for one in self.reported if isinstance(one, Log) and one.event == event)
         return found
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ def test_a_held_gil_is_seen_with_its_stack(version: str, observed: Observed) -> 
     assert words.body.startswith("GIL held by C code, no beat for 0:00:06; its main thread is in suffer (<string>:")
     main = str(words.attributes["exception.stacktrace"]).partition("\n\n")[0]
     assert [line.rpartition(" ")[2] for line in main.splitlines()[-2:]] == ["main", "suffer"]
-    assert [one.name for one in observed.told if isinstance(one, Span)][-1:] == ["process frozen"]
+    assert [one.name for one in observed.reported if isinstance(one, Span)][-1:] == ["process frozen"]
     assert observed.process.poll() is None
 
 

@@ -1,4 +1,4 @@
-"""The local page in a real browser: hostile text stays text, changes appear, the button asks, losses are told."""
+"""The local page in a real browser: hostile text stays text, changes appear, the button asks, losses are shown."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Deployed:
     def ready(self) -> None:
         answers(self.main["startupProbe"], 200)
 
-    def told(self, event: str) -> LogSeen:
+    def reported(self, event: str) -> LogSeen:
         """Waits for a log record at the Collector."""
         return eventually(
             lambda: next((log for log in self.collector.logs() if log.event == event), None),
@@ -135,14 +135,14 @@ def test_a_blocked_loop_is_told_before_the_container_is_killed_and_the_next_one_
     desk.pod.signal("desk", signal.SIGUSR2)
 
     answers(desk.main["livenessProbe"], 503)
-    blocked = desk.told("lifesign.eventloop.blocked")
+    blocked = desk.reported("lifesign.eventloop.blocked")
     assert "ask_the_printer" in blocked.attributes["code.stacktrace"]
 
     # What a kubelet does when the probe has failed for long enough: the hook, too, before the signals.
     assert ask(desk.main["lifecycle"]["preStop"]) == 200
     desk.pod.signal("desk", signal.SIGKILL)
     desk.pod.restarted("desk", before)
-    assert desk.told("lifesign.process.died").resource == blocked.resource
+    assert desk.reported("lifesign.process.died").resource == blocked.resource
     desk.ready()
     answers(desk.main["livenessProbe"], 200)
 
@@ -152,7 +152,7 @@ def test_a_kill_for_want_of_memory_is_told_and_the_next_one_is_watched(desk: Dep
     desk.pod.signal("desk", signal.SIGUSR1)
     desk.pod.restarted("desk", before)
 
-    died = desk.told("lifesign.process.died")
+    died = desk.reported("lifesign.process.died")
     assert died.attributes["lifesign.state"] == "dead"
     desk.ready()
     eventually(lambda: len(desk.values("lifesign.heartbeats")) == 2, seconds=PATIENCE, every=0.1)
@@ -178,7 +178,7 @@ def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
     assert desk.pod.stop("desk", grace=1) == 137, "it does not hear SIGTERM, and is killed"
     assert desk.pod.stop("lifesign", grace=60) == 0
 
-    stopped = desk.told("lifesign.process.stopped")
+    stopped = desk.reported("lifesign.process.stopped")
     assert stopped.body == "ended by SIGTERM, as asked"
     assert [log for log in desk.collector.logs() if log.event == "lifesign.process.died"] == []
     eventually(lambda: desk.values("lifesign.heartbeat.expected") == {instance: 0.0}, seconds=PATIENCE, every=0.1)
@@ -192,7 +192,7 @@ def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(de
     desk.pod.stop("desk", grace=1)
 
     assert desk.pod.wait("lifesign") == 0
-    assert desk.told("lifesign.process.stopped").body == "ended by SIGTERM, as asked"
+    assert desk.reported("lifesign.process.stopped").body == "ended by SIGTERM, as asked"
 
 
 def test_the_demo_is_watched(images: tuple[str, str], render: Any, collector: Collector, tmp_path: Path) -> None:

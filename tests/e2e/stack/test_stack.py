@@ -45,10 +45,10 @@ def test_the_demo_is_seen_in_every_part_and_ctrl_c_ends_them_all(programs: Progr
         )
         rules = get(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
         assert "HeartbeatMissed" in {rule["name"] for group in rules for rule in group["rules"]}
-        told = eventually(
+        reported = eventually(
             lambda: get(f"{stack.prometheus}/api/v1/alertmanagers")["data"]["activeAlertmanagers"], PATIENCE, 0.1
         )
-        assert [one["url"] for one in told] == [f"{stack.alertmanager}/api/v2/alerts"]
+        assert [one["url"] for one in reported] == [f"{stack.alertmanager}/api/v2/alerts"]
         with urllib.request.urlopen(stack.page, timeout=PATIENCE) as page:
             assert page.status == 200
 

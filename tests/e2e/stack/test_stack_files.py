@@ -1,4 +1,4 @@
-"""The shipped files of Prometheus, Jaeger, Grafana and Docker, as far as can be told without a container engine."""
+"""The shipped files of Prometheus, Jaeger, Grafana and Docker, as far as can be checked without a container engine."""
 
 from __future__ import annotations
 

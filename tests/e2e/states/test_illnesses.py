@@ -68,7 +68,7 @@ def beds(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed
 
 
 def assert_passed(patient: Patient, illness: tuple[str, str, str], ill: int, well: int) -> None:
-    """It came, was told of once, and went, and its span holds it from the last sign of life to the next."""
+    """It came, was reported once, and went, and its span holds it from the last sign of life to the next."""
     state, event, span = illness
     patient.comes_to("healthy")
     wait_for(lambda: patient.chart.illnesses, lambda: span)
@@ -89,7 +89,7 @@ def test_what_holds_the_loop(illness: str, beds: Beds) -> None:
     patient.tell(illness)
     ill = patient.hear("ill")
     entry = patient.reports(HELD[illness][1])
-    print(f"told after {(entry.arrived - ill) / 1e9:.2f} s")
+    print(f"reported after {(entry.arrived - ill) / 1e9:.2f} s")
     patient.shows(HELD[illness][0])
     patient.comes_to(HELD[illness][0])
     if illness != "add":  # nothing gets into that one, it ends by itself
@@ -103,7 +103,7 @@ def test_stopped_and_continued(beds: Beds) -> None:
     wait_for(lambda: state(patient.watched) == "T", lambda: "SIGSTOP")
     ill = time.time_ns()
     entry = patient.reports("lifesign.process.frozen")
-    print(f"told after {(entry.arrived - ill) / 1e9:.2f} s")
+    print(f"reported after {(entry.arrived - ill) / 1e9:.2f} s")
     patient.shows("frozen")
     patient.comes_to("frozen")
     well = time.time_ns()
@@ -148,7 +148,7 @@ def test_killed(beds: Beds) -> None:
     patient.signal(signal.SIGKILL)
     ill = time.time_ns()
     assert_ended(patient, *ENDINGS["leave"])
-    print(f"told after {(patient.chart.entry('lifesign.process.died').arrived - ill) / 1e9:.2f} s")
+    print(f"reported after {(patient.chart.entry('lifesign.process.died').arrived - ill) / 1e9:.2f} s")
 
 
 def assert_ended(patient: Patient, end: str, event: str, why: str) -> None:
@@ -228,7 +228,7 @@ def test_throttled_is_not_frozen(beds: Beds) -> None:
 @pytest.mark.parametrize("also", [False, True], ids=["sidecar", "machine"])
 def test_what_a_sidecar_slept_through_is_no_illness(also: bool, beds: Beds) -> None:
     sibling = beds.healthy("sibling 18")
-    # What a quota does to "labour" is told in its own row, and may be on its way still.
+    # What a quota does to "labour" is checked in its own row, and may be on its way still.
     others = [patient for name, patient in beds.patients.items() if name not in {*PROMISING, "labour"}]
     alarms = [list(patient.chart.events) for patient in others]
     asleep = [beds.sidecar.pid, sibling.watched] if also else [beds.sidecar.pid]

@@ -1,4 +1,4 @@
-"""A real service asked after in both ways: the sidecar's endpoints, and the probe of an injected copy."""
+"""A real service probed in both ways: the sidecar's endpoints, and the probe of an injected copy."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import lifesign
-from lifesign.agent.dryrun import report
+from lifesign.agent.dryrun import reporter
 
-report.TELL_SECONDS = 3600.0  # two events in one second, however slow this machine is
+reporter.TOTALS_SECONDS = 3600.0  # two events in one second, however slow this machine is
 
 finished = InMemorySpanExporter()
 provider = TracerProvider()
@@ -68,7 +68,7 @@ async def call(url: str) -> None:
         urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30).close()
 
     get()  # a real one
-    async with lifesign.DryRun(handle, rate=200, limit=2) as run:  # one in two is told
+    async with lifesign.DryRun(handle, rate=200, limit=2) as run:  # one in two is exported
         await run.wait()
     get()
     print(json.dumps([ids(span) for span in finished.get_finished_spans()]), flush=True)

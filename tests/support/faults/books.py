@@ -39,7 +39,7 @@ class Account(NamedTuple):
 
 
 class Books:
-    """What arrived at a Collector's `file`, or at a scripted server, read on from where the last look stopped."""
+    """What arrived at a Collector's `file`, or at a scripted server, read on from where the last read stopped."""
 
     def __init__(self, source: Path | HttpServer) -> None:
         self._source = source
@@ -95,7 +95,7 @@ class Books:
             for record in (record for scope in of_resource["scopeLogs"] for record in scope["logRecords"]):
                 found = _attributes(record)
                 if record.get("eventName") == _REPORT:
-                    # The same loss, told again, has the same uid and a count that is not smaller.
+                    # The same loss, reported again, has the same uid and a count that is not smaller.
                     reported = self._reported[_service(of_resource)]
                     uid, count = found["log.record.uid"], int(found["lifesign.records.dropped.count"])
                     reported[uid] = max(count, reported.get(uid, 0))
@@ -110,9 +110,9 @@ class Books:
         counted = self._counted[service]
         if metric["name"] == _REPORT:
             # Of the spool's own reasons: lines that cannot be read are counted with the pulse's, which logs tell of.
-            told = sum(self._reported[service].values())
+            emitted = sum(self._reported[service].values())
             counted["spool"] = max(counted["spool"], values["spool"])
-            counted["invalid"] = max(counted["invalid"], values["invalid"] - told)
+            counted["invalid"] = max(counted["invalid"], values["invalid"] - emitted)
         elif metric["name"] == "lifesign.export.rejected":
             counted["rejected"] = max(counted["rejected"], values[""])
         elif metric["name"] == "lifesign.heartbeats":

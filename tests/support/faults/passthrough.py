@@ -3,7 +3,7 @@
 PACE is a file with the seconds that each call takes. It is read again while a call waits, so that a disk which
 stands still goes on as soon as the file says so. Nothing of names and metadata is cached by the kernel; pages are,
 as on any disk, or there would be no shared mappings. Whoever is killed need not wait for its call, and to close a
-file costs nothing: else the end of a process could not be told from that of the disk.
+file costs nothing: else the end of a process could not be distinguished from that of the disk.
 """
 
 from __future__ import annotations

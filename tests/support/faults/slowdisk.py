@@ -20,7 +20,7 @@ _PROGRAM = Path(__file__).parent / "passthrough.py"
 
 
 class SlowDisk:
-    """A mounted disk; quick until told otherwise.
+    """A mounted disk; quick until set otherwise.
 
     Args:
         behind: a folder for what is on it.

@@ -1,4 +1,4 @@
-"""Charts of watched processes: what the real Collector was told of each, read as it is written."""
+"""Charts of watched processes: what the real Collector received of each, read as it is written."""
 
 from __future__ import annotations
 

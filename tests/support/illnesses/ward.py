@@ -30,7 +30,7 @@ SETTINGS = {
 
 
 class Patient(Supervised):
-    """A watched process that falls ill when it is told to, alone or as the CMD of `lifesign run`."""
+    """A watched process that falls ill when it is asked to, alone or as the CMD of `lifesign run`."""
 
     def __init__(self, process: subprocess.Popen[bytes], charts: Charts, directory: Path) -> None:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""The boot trace: complete, failed, cut short, or told in two lives of the sidecar, always the same trace."""
+"""The boot trace: complete, failed, cut short, or exported by two sidecars, always the same trace."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def test_a_boot_that_failed_is_an_error_with_a_log_record_for_each_cause() -> No
     assert (child.error, child.attributes["error.type"]) == ("'x'", "KeyError")
     by_event = {log.event: log for log in logs(made)}
     assert set(by_event) == {"lifesign.checkpoint.failed", "lifesign.boot.failed"}
-    told = by_event["lifesign.checkpoint.failed"]
-    assert (told.span, told.trace, told.observed) == (child.id, TRACE, 77)
-    assert told.attributes["exception.type"] == "KeyError"
+    reported = by_event["lifesign.checkpoint.failed"]
+    assert (reported.span, reported.trace, reported.observed) == (child.id, TRACE, 77)
+    assert reported.attributes["exception.type"] == "KeyError"
     assert by_event["lifesign.boot.failed"].span == root.id
 
 

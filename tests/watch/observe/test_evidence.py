@@ -1,4 +1,4 @@
-"""Last words in what is told: with the record of an end, or after the one of a freeze."""
+"""Last words in what is exported: with the record of an end, or after the one of a freeze."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def frozen(service: Any, watching: Any, age: float = 10.0) -> None:
     service.beat(age=age)
 
 
-def logs(told: list[Any], event: str) -> list[Log]:
-    return [one for one in told if isinstance(one, Log) and one.event == event]
+def logs(reported: list[Any], event: str) -> list[Log]:
+    return [one for one in reported if isinstance(one, Log) and one.event == event]
 
 
 async def test_last_words_that_come_after_the_record_are_one_of_their_own(
@@ -113,8 +113,8 @@ async def test_a_beat_that_comes_in_late_shows_that_something_runs(
     kernel = watching.folders.get(service.key)._evidence._kernel
     assert kernel._first is not None
     kernel._first = kernel._first._replace(now=kernel._first.now - 2_000_000_000)  # it is late for two seconds
-    told = await watching.poll()
-    assert [one.event for one in told if isinstance(one, Log)] == ["lifesign.process.frozen"]
+    reported = await watching.poll()
+    assert [one.event for one in reported if isinstance(one, Log)] == ["lifesign.process.frozen"]
 
 
 async def test_a_crash_is_named_without_a_supervisor(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:

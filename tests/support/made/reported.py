@@ -1,4 +1,4 @@
-"""A record to tell of, and what was told."""
+"""A record to report, and what was reported."""
 
 from __future__ import annotations
 
