@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Iterator
 
 import pytest
 
+import lifesign
 from support.paths import ROOT
 
 CODE = (".py", ".js", ".sh")
@@ -61,6 +63,15 @@ def test_no_folder_is_a_heap(where: str) -> None:
     assert {folder: len(names) for folder, names in files.items() if len(names) > FILES_MAX} == {}
 
 
+def test_one_class_name_is_one_thing() -> None:
+    where = defaultdict(list)
+    for file in MODULES:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                where[node.name].append(str(file.relative_to(PACKAGE)))
+    assert {name: files for name, files in where.items() if len(files) > 1} == {}
+
+
 def test_no_module_only_forwards() -> None:
     forwarding = []
     for file in MODULES:
@@ -91,6 +102,37 @@ def _forwards(node: ast.stmt) -> bool:
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     names = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
     return all(isinstance(value, ast.Name) and value.id in names for value in given)
+
+
+def test_what_is_imported_from_the_package_is_there() -> None:
+    """Also by programs that no unit test runs: victims, benchmarks, code in strings."""
+    package = {".".join(("lifesign", *file.relative_to(PACKAGE).with_suffix("").parts)): file for file in MODULES}
+    package = {name.removesuffix(".__init__"): file for name, file in package.items()}
+    written = re.compile(r"from (lifesign(?:\.\w+)*) import (\w+(?: as \w+)?(?:, \w+(?: as \w+)?)*|\([^)]*\))")
+    missing = []
+    for file in (*sources("tests", "docs", "helm", "collector-config"), *MODULES):
+        for module, names in written.findall(file.read_text()):
+            for name in re.findall(r"(\w+)(?: as \w+)?", re.sub(r"#.*|[()]", "", names)):
+                there = module in package and (f"{module}.{name}" in package or name in _defined(package[module]))
+                if not there:
+                    missing.append(f"{file.relative_to(ROOT)}: {module} {name}")
+    assert missing == []
+
+
+@functools.cache
+def _defined(file: Path) -> set[str]:
+    """The names of a module; those of the package itself are imported when they are used."""
+    if file == PACKAGE / "__init__.py":
+        return set(dir(lifesign))
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return names
 
 
 def texts() -> list[Path]:
