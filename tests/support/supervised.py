@@ -112,8 +112,8 @@ def put_down(process: subprocess.Popen[bytes], mark: str) -> None:
     while kill_marked(mark, directories):
         time.sleep(0.01)
     for directory in directories:
-        if directory.startswith("/dev/shm/lifesign-"):
-            shutil.rmtree(directory, ignore_errors=True)
+        if directory.startswith("/dev/shm/lifesign-"):  # root's run directories are below that
+            shutil.rmtree(os.sep.join(directory.split(os.sep)[:4]), ignore_errors=True)
 
 
 def kill_marked(mark: str, directories: set[str], spared: int = 0) -> bool:

@@ -1,11 +1,12 @@
-"""``run.json``: what the supervisor tells the sidecar about CMD.
+"""``run.json``: what the supervisor writes about CMD for the sidecar.
 
 One object in the run directory, replaced as a whole::
 
-    {"pid": 4242, "asked": "SIGTERM" | null, "exit_code": 0 | null, "signal": "SIGKILL" | null}
+    {"pid": 4242, "asked": "SIGTERM" | null, "asked_ns": 17... | null,
+     "exit_code": 0 | null, "signal": "SIGKILL" | null, "ended_ns": 17... | null}
 
 ``asked`` is the newest terminating signal that came from outside, written before CMD gets to see it
-wherever we are the one to pass it on; ``exit_code`` or ``signal`` says how CMD ended.
+wherever we are the one to pass it on; ``exit_code`` or ``signal`` says how CMD ended. Both times are of the wall clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
+import time
 
 from lifesign.wire.folder import RUN_FILE
 
@@ -25,28 +28,45 @@ class RunFile:
     """
 
     def __init__(self, directory: str, pid: int) -> None:
-        self._path = os.path.join(directory, RUN_FILE)
-        self._content: dict[str, int | str | None] = {"pid": pid, "asked": None, "exit_code": None, "signal": None}
+        self._directory = directory
+        self._content: dict[str, int | str | None] = {
+            "pid": pid,
+            "asked": None,
+            "asked_ns": None,
+            "exit_code": None,
+            "signal": None,
+            "ended_ns": None,
+        }
         self._write()
 
     def asked(self, number: signal.Signals) -> None:
-        """The end of CMD was asked for."""
-        self._content["asked"] = number.name
-        self._write()
+        """The end of CMD was asked for. Of one signal that comes again, the first counts."""
+        if self._content["asked"] != number.name:
+            self._content["asked"] = number.name
+            self._content["asked_ns"] = time.time_ns()
+            self._write()
 
     def ended(self, code: int) -> None:
-        """CMD ended, with an exit code or, below 0, by a signal."""
+        """CMD ended, with an exit code or, below 0, by a signal; safe to call twice."""
+        if self._content["ended_ns"] is not None:
+            return
         if code < 0:
             self._content["signal"] = signal_name(-code)
         else:
             self._content["exit_code"] = code
+        self._content["ended_ns"] = time.time_ns()
         self._write()
 
     def _write(self) -> None:
-        new = f"{self._path}.{os.getpid()}"
-        with open(new, "w", encoding="ascii") as file:
+        path = os.path.join(self._directory, RUN_FILE)
+        # Under a name that nobody knows: others may be allowed to put links into this directory.
+        new = f"{path}.{os.urandom(8).hex()}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
+            # Who may read the directory may read this, whatever the umask.
+            os.fchmod(descriptor, 0o600 | stat.S_IMODE(os.stat(self._directory).st_mode) & 0o044)
             json.dump(self._content, file)
-        os.replace(new, self._path)
+        os.replace(new, path)
 
 
 def signal_name(number: int) -> str:

@@ -266,7 +266,7 @@ async def test_an_orphan_waits_for_those_who_are_still_coming(
 ) -> None:
     coming = [4711]
     monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    monkeypatch.setattr(observer_module.survivors, "started_under", lambda _id: coming)
+    monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: coming)
     async with observe(supervised=True, run_id="a") as sidecar:
         supervisor.close()
         await sidecar.is_leaving()
@@ -285,7 +285,7 @@ async def test_an_orphan_waits_for_them_no_longer_than_for_a_boot(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO
 ) -> None:
     monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    monkeypatch.setattr(observer_module.survivors, "started_under", lambda _id: [4711])
+    monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: [4711])
     async with observe(supervised=True, run_id="a", LIFESIGN_BOOT_TIMEOUT="0.05") as sidecar:
         supervisor.close()
         await sidecar.ends()

@@ -27,6 +27,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One empty place where private run directories are."""
     monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path))
     monkeypatch.setattr(rundirectory.tempfile, "gettempdir", lambda: "/no/such/place")
+    monkeypatch.setattr(rundirectory, "_may_change_user", lambda: False)
     return tmp_path
 
 
@@ -42,6 +43,7 @@ def test_without_memory_it_is_where_temporary_files_go(tmp_path: Path, monkeypat
     monkeypatch.setattr(rundirectory, "_MEMORY", str(tmp_path / "none"))
     monkeypatch.setattr(rundirectory.tempfile, "tempdir", str(tmp_path))
 
+    monkeypatch.setattr(rundirectory, "_may_change_user", lambda: False)
     with made(None) as path:
         assert os.path.dirname(path) == str(tmp_path)
 
@@ -164,3 +166,22 @@ def test_a_sidecar_that_stayed_removes_a_private_one_and_no_other(places: Path, 
 
     assert sorted(places.iterdir()) == [used, named]
     holder("free", used / "sidecar.lock")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_a_cmd_that_gives_up_being_root_may_use_a_private_one(
+    places: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    monkeypatch.setattr(rundirectory, "_may_change_user", lambda: True)
+    before = os.umask(umask)
+    try:
+        with made(None) as path:
+            (outer,) = places.iterdir()
+            assert os.path.dirname(path) == str(outer)
+            assert len(os.path.basename(path)) == 32  # which only CMD knows: nobody else may list the outer one
+            assert (os.stat(outer).st_mode & 0o7777, os.stat(path).st_mode & 0o7777) == (0o711, 0o1777)
+            assert rundirectory.find(None) == path
+            rundirectory.discard(path)
+            assert list(places.iterdir()) == []
+    finally:
+        os.umask(before)

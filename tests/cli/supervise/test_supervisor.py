@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -17,7 +16,6 @@ from lifesign.cli.supervise import supervisor as supervisor_module
 from lifesign.cli.supervise.sidecar_process import SidecarProcess
 from lifesign.cli.supervise.signals import Signals
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
-from lifesign.wire.runfile import RunFile, signal_name
 from support.waiting import eventually
 
 # Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it.
@@ -166,18 +164,6 @@ def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
         "lifesign: the sidecar ended with exit code 1; CMD goes on; the sidecar starts again in 30 s",
         "lifesign: the sidecar was ended by SIGKILL; CMD goes on; the sidecar starts again in 0.5 s",
     ]
-
-
-def test_the_run_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    run_file = RunFile(str(tmp_path), 42)
-    run_file.asked(signal.SIGTERM)
-    with open(tmp_path / "run.json") as before:
-        run_file.ended(-9)
-        assert json.load(before) == {"pid": 42, "asked": "SIGTERM", "exit_code": None, "signal": None}
-
-    assert json.loads((tmp_path / "run.json").read_text())["signal"] == "SIGKILL"
-    assert os.listdir(tmp_path) == ["run.json"]
-    assert signal_name(signal.SIGRTMIN + 1) == "SIG35"
 
 
 def test_a_signal_that_comes_too_late_ends_nobody() -> None:

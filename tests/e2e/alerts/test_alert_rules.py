@@ -37,8 +37,8 @@ def test_without_any_clause_of_a_rule_some_history_goes_wrong(prometheus_binarie
     (tmp_path / "collector-config").mkdir()
     all_of_them = list(mutants(yaml.safe_load(RULES.read_text())))
     assert len({mutant.rule for mutant in all_of_them}) == 12
-    survivors = [mutant for mutant in all_of_them if survives(mutant, prometheus_binaries, tmp_path)]
-    assert [(mutant.rule, mutant.lost) for mutant in survivors] == []
+    descendants = [mutant for mutant in all_of_them if survives(mutant, prometheus_binaries, tmp_path)]
+    assert [(mutant.rule, mutant.lost) for mutant in descendants] == []
 
 
 def survives(mutant: Mutant, binaries: Path, folder: Path) -> bool:

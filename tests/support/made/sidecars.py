@@ -59,7 +59,7 @@ class Running:
 
     def remark(self) -> None:
         """As the timer does that says so where nobody comes."""
-        self._observer._remark_if_alone()
+        self._observer._remark_who_is_missing()
 
     def stop(self) -> None:
         self._observer._stopping.set()

@@ -15,7 +15,7 @@ from typing import Mapping, Sequence
 
 from lifesign.cli.output.terminal import printable, say
 from lifesign.cli.sidecar.deadline import Deadline
-from lifesign.cli.supervise import rundirectory, survivors
+from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
@@ -47,7 +47,7 @@ class Observer:
         deadline: begins when the end is asked for.
         supervised: whether `lifesign run` started us: standard input ends with it, and the page is
             served where no Collector is set.
-        run_id: of the CMD beside us; see `cli.supervise.survivors`.
+        run_id: of the CMD beside us; see `cli.supervise.descendants`.
         service: what is run, where the environment does not name the service.
 
     Raises:
@@ -121,7 +121,7 @@ class Observer:
         try:
             self._watcher = await self._ready()
             self._introduce(servers)
-            asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_if_alone)
+            asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_who_is_missing)
             await self._watcher.run(self._stopping)
         finally:
             if self._pipeline is not None:
@@ -165,7 +165,7 @@ class Observer:
         if self._run_id is None or self._alone_since is None:
             return False
         alone = time.monotonic() - self._alone_since
-        return alone < self._settings.boot_timeout and bool(survivors.started_under(self._run_id))
+        return alone < self._settings.boot_timeout and bool(descendants.started_under(self._run_id))
 
     async def _serve(self) -> dict[str, Server]:
         servers: dict[str, Server] = {}
@@ -248,11 +248,18 @@ class Observer:
             self._leaving = True
             asyncio.get_running_loop().call_later(delay, self._stop)
 
-    def _remark_if_alone(self) -> None:
+    def _remark_who_is_missing(self) -> None:
         if not self._board.watched():
             say(
                 f"no process to watch has appeared in {self._directory.path}; a program is seen when it is Python, "
                 "runs an asyncio event loop, and was not started with -I, -E or -S"
+            )
+        path = self._directory.path
+        out = descendants.locked_out(self._run_id, path) if self._run_id is not None else []
+        if out:
+            say(
+                f"process {out[0]} cannot be watched, as the user that it has become may not write to {path}: "
+                f"chown it to that user, or leave out --dir, and CMD gets a run directory for every user"
             )
 
 

@@ -8,7 +8,7 @@ from typing import Mapping, NamedTuple
 import lifesign
 from lifesign.cli.options import dry_run
 from lifesign.cli.options.arguments import Given
-from lifesign.cli.supervise import survivors
+from lifesign.cli.supervise import descendants
 from lifesign.settings import BY_NAME
 
 # What the agent reads; the sidecar gets every setting.
@@ -44,12 +44,12 @@ class Environments(NamedTuple):
 def environments(given: Given, environ: Mapping[str, str], directory: str, run_id: str) -> Environments:
     """What CMD gets on top of `environ`: the run directory, its settings, and the way in; and the sidecar."""
     shared = BY_NAME["dir"].env
-    command = {**environ, **given.variables(environ, _AGENT_SETTINGS), shared: directory, survivors.VARIABLE: run_id}
+    command = {**environ, **given.variables(environ, _AGENT_SETTINGS), shared: directory, descendants.VARIABLE: run_id}
     command.update(dry_run.variables(given.settings(environ)))
     command["PYTHONPATH"] = os.pathsep.join(filter(None, (_INJECT, environ.get("PYTHONPATH"))))
     sidecar = {**environ, **given.variables(environ, BY_NAME), shared: directory}
     # The sidecar must not load the agent, nor modules that lie in the folder where CMD happens to start.
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", _INJECT)]
     sidecar["PYTHONPATH"] = os.pathsep.join(paths)  # empty counts as unset
-    sidecar.pop(survivors.VARIABLE, None)  # one run inside another: the sidecar is nobody who is left behind
+    sidecar.pop(descendants.VARIABLE, None)  # one run inside another: the sidecar is nobody who is left behind
     return Environments(command, sidecar)

@@ -10,7 +10,7 @@ from typing import Mapping, NamedTuple, Sequence
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import complain, say
-from lifesign.cli.supervise import extra, interpreter, rundirectory, survivors
+from lifesign.cli.supervise import descendants, extra, interpreter, rundirectory
 from lifesign.cli.supervise.environment import environments
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.errors import LifesignError
@@ -58,7 +58,7 @@ def prepare(
     watched: bool,
 ) -> Prepared:
     """CMD with the agent inside, and where `watched` a sidecar beside it."""
-    run_id = survivors.new_id()
+    run_id = descendants.new_id()
     inside, around = environments(given, environ, directory, run_id)
     watch = [*interpreter.command(environ), "watch", "--supervised", "--run-id", run_id]
     watch.append(f"--service={_program(command)}")
@@ -66,8 +66,8 @@ def prepare(
 
     def left_behind() -> Sequence[int]:
         # In a run directory that was named others may live who have nothing to do with us.
-        living = survivors.living_in(directory) if is_private else ()
-        return sorted({*survivors.started_under(run_id), *living})
+        living = descendants.living_in(directory) if is_private else ()
+        return sorted({*descendants.started_under(run_id), *living})
 
     patience = settings.shutdown_timeout + _FLUSH_GRACE
     return Prepared(inside, Beside(watch if watched else None, around, directory, patience, left_behind))

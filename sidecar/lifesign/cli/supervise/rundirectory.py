@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
+import secrets
 import shutil
 import stat
 import tempfile
@@ -14,6 +16,7 @@ from lifesign.errors import RunDirectoryError
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
 _PREFIX = "lifesign-"
+_SECRET = re.compile(r"[0-9a-f]{32}")
 _KEPT = 86400.0  # seconds for which one that nobody uses any more is kept
 
 
@@ -32,7 +35,7 @@ def make(path: str | None, stack: contextlib.ExitStack) -> str:
         return _make(os.path.abspath(path))
     directory = _make_private()
     stack.callback(_remove, directory)
-    return directory
+    return _for_every_user(directory) if _may_change_user() else directory
 
 
 def find(path: str | None) -> str:
@@ -45,7 +48,7 @@ def find(path: str | None) -> str:
         if not os.path.isdir(path):
             raise RunDirectoryError(f"there is no run directory {path}", "--dir with the LIFESIGN_DIR of the service")
         return path
-    found = _private()
+    found = list(map(_inner, _private()))
     if not found:
         raise RunDirectoryError("no run directory of yours is here", "lifesign run -- CMD, or --dir DIR")
     found = [entry for entry in found if _is_in_use(entry)] or found
@@ -58,8 +61,9 @@ def find(path: str | None) -> str:
 
 def discard(path: str) -> None:
     """Removes a private run directory that nobody uses any more; leaves any other alone."""
-    if path in _private() and not _is_in_use(path):
-        _remove(path)
+    for outer in _private():
+        if path == _inner(outer) and not _is_in_use(path):
+            _remove(outer)
 
 
 def _remove(path: str) -> None:
@@ -71,7 +75,8 @@ def _sweep() -> None:
     before = time.time() - _KEPT
     for path in _private():
         with contextlib.suppress(OSError):
-            if os.lstat(path).st_mtime < before and not _is_in_use(path):
+            inner = _inner(path)
+            if os.lstat(inner).st_mtime < before and not _is_in_use(inner):
                 _remove(path)
 
 
@@ -104,6 +109,32 @@ def _is_ours(path: str) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _may_change_user() -> bool:
+    return os.geteuid() == 0
+
+
+def _for_every_user(directory: str) -> str:
+    """A run directory below a private one, for a CMD that gives up being root before its loop starts.
+
+    Any user may make a process folder there who knows its name, and only CMD and the sidecar do: nobody else can list
+    `directory`.
+    """
+    inner = os.path.join(directory, secrets.token_hex(16))
+    os.mkdir(inner)
+    os.chmod(inner, 0o1777)  # noqa: S103 - see above; `mkdir` heeds the umask
+    os.chmod(directory, 0o711)  # noqa: S103 - to pass through, not to read
+    return inner
+
+
+def _inner(directory: str) -> str:
+    """The run directory that a private one of ours holds, or is."""
+    with contextlib.suppress(OSError):
+        names = os.listdir(directory)
+        if len(names) == 1 and _SECRET.fullmatch(names[0]):
+            return os.path.join(directory, names[0])
+    return directory
 
 
 def _make_private() -> str:

@@ -1,4 +1,4 @@
-"""Who lives on when CMD has ended: daemons that forked twice, a new gunicorn, what a shell left in the background.
+"""What was started under CMD, some of which lives on when CMD has ended: daemons, a new gunicorn, background jobs.
 
 A process counts that carries the id of this run in the environment it was started with, or that lives in the run
 directory. The kernel shows the environment of another process on Linux only, and a program may write over its own (to
@@ -38,6 +38,26 @@ def living_in(directory: str) -> list[int]:
     with contextlib.suppress(RunDirectoryError), contextlib.closing(RunDirectory(directory)) as run:
         return sorted(int(key.partition("-")[0]) for key in run.living())
     return []
+
+
+def locked_out(run_id: str, directory: str) -> list[int]:
+    """Those of `started_under` who may not make a folder in the run directory as the user that they have become."""
+    return [pid for pid in started_under(run_id) if not _may_write(pid, directory)]
+
+
+def _may_write(pid: int, directory: str) -> bool:
+    try:
+        user, there = os.stat(f"{_PROC}/{pid}"), os.stat(directory)
+    except OSError:
+        return True  # it is gone
+    if user.st_uid == 0:
+        return True
+    wanted = 0o3
+    if user.st_uid == there.st_uid:
+        wanted = 0o300
+    elif user.st_gid == there.st_gid:
+        wanted = 0o030
+    return there.st_mode & wanted == wanted
 
 
 def _environ(pid: int) -> list[bytes]:

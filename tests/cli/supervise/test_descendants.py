@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lifesign.cli.supervise import descendants
 from lifesign.cli.supervise import supervisor as supervisor_module
-from lifesign.cli.supervise import survivors
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from support.mainprocess import Main
 from support.waiting import eventually
@@ -26,12 +26,12 @@ print("alone", file=sys.stderr)
 
 
 @pytest.fixture
-def child() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+def child() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts a process that carries a run id, and waits for it to be what it is to be."""
     started = []
 
-    def start(run_id: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(["sleep", "60"], env={survivors.VARIABLE: run_id})
+    def start(run_id: str, **user: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["sleep", "60"], env={descendants.VARIABLE: run_id}, **user)  # type: ignore[call-overload]
         started.append(process)
         return process
 
@@ -42,23 +42,23 @@ def child() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
 
 
 def test_a_run_id_in_the_environment_says_who_was_started_under_it(child: Callable) -> None:
-    one, other = survivors.new_id(), survivors.new_id()
+    one, other = descendants.new_id(), descendants.new_id()
     mine, _ = child(one), child(other)
 
-    eventually(lambda: survivors.started_under(one) == [mine.pid])
+    eventually(lambda: descendants.started_under(one) == [mine.pid])
     mine.kill()
     mine.wait()
-    assert survivors.started_under(one) == []
+    assert descendants.started_under(one) == []
 
 
 def test_a_lock_in_the_run_directory_says_it_too(main: Callable[..., Main], run: Path) -> None:
     one = main()
     main("4343-00000002").die()
 
-    assert survivors.living_in(str(run)) == [4242]
+    assert descendants.living_in(str(run)) == [4242]
     one.die()
-    assert survivors.living_in(str(run)) == []
-    assert survivors.living_in("/no/such") == []
+    assert descendants.living_in(str(run)) == []
+    assert descendants.living_in("/no/such") == []
 
 
 def test_the_sidecar_stays_and_is_not_told_to_end(
@@ -90,3 +90,14 @@ def test_helpers_that_end_with_cmd_are_nobody_who_lives_on(tmp_path: Path, capfd
     assert supervisor.run() == 6
     assert supervisor.left_behind == []
     assert capfd.readouterr().err == "asked to end\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("mode", "is_out"), [(0o700, True), (0o755, True), (0o1777, False)])
+def test_who_has_become_another_user_may_be_locked_out(run: Path, child: Callable, mode: int, is_out: bool) -> None:
+    run.chmod(mode)
+    run_id = descendants.new_id()
+    nobody = child(run_id, user=65534, group=65534)
+    eventually(lambda: descendants.started_under(run_id) == [nobody.pid])
+
+    assert descendants.locked_out(run_id, str(run)) == ([nobody.pid] if is_out else [])
