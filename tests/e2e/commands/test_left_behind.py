@@ -31,9 +31,9 @@ asyncio.run(main())
 def sidecar_of(directory: str) -> int | None:
     """The sidecar that watches a run directory."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and "--supervised" in cmdline(int(entry.name)):
-            if environment_of(int(entry.name)).get("LIFESIGN_DIR") == directory:
-                return int(entry.name)
+        pid = int(entry.name) if entry.name.isdigit() else 0
+        if "--supervised" in cmdline(pid) and environment_of(pid).get("LIFESIGN_DIR") == directory:
+            return pid
     return None
 
 
