@@ -59,6 +59,7 @@ def test_what_is_well_formed(variable: str, raw: str, name: str, value: object) 
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "-1"),
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "nan"),
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "inf"),
+        ("LIFESIGN_BOOT_TIMEOUT", "1e10"),
         ("LIFESIGN_RING_SIZE", "1 furlong"),
         ("LIFESIGN_RING_SIZE", "0"),
         ("LIFESIGN_RING_SIZE", "MiB"),

@@ -48,7 +48,7 @@ def parse(text: str) -> Spec:
     Raises:
         MalformedError: what is to be written instead.
     """
-    kind, colon, rest = text.strip().partition(":")
+    kind, colon, rest = text.strip().partition(":") if isinstance(text, str) else ("", "", "")
     if not colon or kind not in _FORMS:
         raise MalformedError(_KINDS)
     if kind == "http" and rest.startswith(("http://", "https://")):

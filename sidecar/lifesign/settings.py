@@ -47,8 +47,14 @@ def _flag(raw: str) -> bool:
     raise MalformedError("1 or 0")
 
 
+_SECONDS_MAX = 1e9  # what the sidecar believes of a pulse
+
+
 def _seconds(raw: str) -> float:
-    return _number(raw.strip().removesuffix("s"), "a number of seconds above 0")
+    seconds = _number(raw.strip().removesuffix("s"), "a number of seconds above 0")
+    if seconds > _SECONDS_MAX:
+        raise MalformedError("a number of seconds above 0, of no more than 31 years")
+    return seconds
 
 
 _SIZE_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}

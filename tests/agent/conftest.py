@@ -10,8 +10,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from lifesign.agent import harmless, lifecycle
+from lifesign.agent import harmless, lifecycle, loops
 from lifesign.agent.checks.registry import Registry, registry
+from lifesign.agent.dryrun import registration
 from lifesign.agent.loops import LoopBeats
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
@@ -49,6 +50,9 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(lifecycle, "_owner", lifecycle._Owner())
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
     monkeypatch.setattr(registry, "__dict__", vars(Registry()))
+    monkeypatch.setattr(registry, "pause", 0.003)
+    monkeypatch.setattr(registration, "_global", registration._Global())
+    monkeypatch.setattr(loops, "in_dry_runs", [])
     monkeypatch.setattr(lifecycle, "_beats", LoopBeats(lifecycle.running))
     for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
         monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)

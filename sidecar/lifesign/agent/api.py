@@ -9,7 +9,7 @@ from types import TracebackType
 from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.results import Report
-from lifesign.agent.checks.runner import Check, Postcondition
+from lifesign.agent.checks.runner import TIMEOUT_SECONDS, Check, Postcondition
 from lifesign.agent.harmless import complain, failure, harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.process import Agent
@@ -20,8 +20,8 @@ from lifesign.errors import PostconditionError
 def start(directory: str | None = None) -> bool:
     """Starts the agent in this process; the one line for programs that are not started by ``lifesign run``.
 
-    Call it before the event loop starts, or inside the loop that is to be watched. Any other call of this package
-    starts the agent too, where ``LIFESIGN_DIR`` is set.
+    Call it before the event loop starts, or inside the loop that is to be watched. `event`, `checkpoint` and
+    `promise` start the agent too, where ``LIFESIGN_DIR`` is set.
 
     Args:
         directory: the run directory, which the sidecar sees too; ``LIFESIGN_DIR`` by default.
@@ -161,7 +161,7 @@ async def check_postconditions(*more: Check) -> Report:
     Returns:
         A `Report`: whether all critical ones hold, a diagnostic in one line, and a `Result` for each.
     """
-    extra = [Postcondition(getattr(check, "__name__", "check"), check) for check in more]
+    extra = [Postcondition.of("", check, TIMEOUT_SECONDS, None, critical=True) for check in more]
     agent = lifecycle.running()
     return await registry.run([*registry.registered(), *extra], agent.pulse.ring if agent is not None else None)
 

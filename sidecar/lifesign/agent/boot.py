@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
-from lifesign.agent import synthetic
+from lifesign.agent import own_tasks, synthetic
 from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Postcondition
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lifesign.checkspec import Spec
     from lifesign.wire.records import BootEnded, Failure, Identity
 
-_CHECK_PAUSE = 0.1  # seconds between two runs of checks that are awaited
 _LAST_RUN = 1.0  # seconds of the boot's time that are left for the run that counts
 _OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {
     layout.BOOT_COMPLETE: "complete",
@@ -97,7 +96,7 @@ class Boot:
                 self.checkpoints.mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
         if registry.registered():
             self._stage = Stage.CHECKING
-            self._checks = loop.create_task(self._conclude_after_checks(), name="lifesign-postconditions")
+            self._checks = own_tasks.create(loop, self._conclude_after_checks(), "lifesign-postconditions")
         else:
             self._conclude("")
 
@@ -111,22 +110,23 @@ class Boot:
         due = registry.due()
         if due:
             run = registry.run(due, self._pulse.ring)
-            self._checks = loop.create_task(run, name="lifesign-postconditions")
+            self._checks = own_tasks.create(loop, run, "lifesign-postconditions")
 
     async def _conclude_after_checks(self) -> None:
         with harmless:
             await self._await_checks()
-            report = await registry.run(registry.registered(), self._pulse.ring)
+            report = await registry.run(registry.registered(), self._pulse.ring, again=False)
             self._conclude("" if report.passed else report.diagnostic)
 
     async def _await_checks(self) -> None:
         """Until those that need time hold, or enough is left of the boot's to say which do not."""
         awaited = [check for check in registry.registered() if check.awaited]
         until = self._deadline_ns - int(min(_LAST_RUN, self._timeout / 4) * 1e9)
-        while awaited and time.monotonic_ns() < until:
-            if (await registry.run(awaited, None)).passed:
-                return
-            await asyncio.sleep(_CHECK_PAUSE)
+        while awaited and (left := (until - time.monotonic_ns()) / 1e9) > 0:
+            said = await registry.run(awaited, None, again=False)
+            awaited = [check for check, result in zip(awaited, said.results) if not result.passed]
+            if awaited:
+                await asyncio.sleep(min(registry.pause, left))
 
     def _conclude(self, diagnostic: str) -> None:
         error: Failure | None = None
@@ -189,6 +189,7 @@ class _Proof:
         self._held = False
         self._why = ""
         self._trying: asyncio.Task[None] | None = None
+        self._next = 0.0
 
     def found(self) -> bool:
         """Whether it is there."""
@@ -202,8 +203,10 @@ class _Proof:
 
     def look_for(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tries once more, where that takes more than waiting and no try is under way."""
-        if self._spec is not None and (self._trying is None or self._trying.done()):
-            self._trying = loop.create_task(self._try(self._spec), name="lifesign-until")
+        now = time.monotonic()
+        if self._spec is not None and now >= self._next and (self._trying is None or self._trying.done()):
+            self._next = now + registry.pause
+            self._trying = own_tasks.create(loop, self._try(self._spec), "lifesign-until")
 
     async def _try(self, spec: Spec) -> None:
         with harmless:

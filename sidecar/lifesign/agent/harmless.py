@@ -59,7 +59,7 @@ def failure(error: BaseException) -> Failure:
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001 - the user's __str__
+    except BaseException:  # noqa: BLE001 - the user's __str__
         message = "<its message cannot be read>"
     # Formatted without the exception itself: its __str__ was asked once, that is enough.
     stack = "".join(traceback.format_tb(error.__traceback__))

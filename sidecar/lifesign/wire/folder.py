@@ -7,6 +7,7 @@
                                   last-words   what faulthandler wrote
                     run.json                   see `wire.runfile`
                     sidecar.lock               locked by the sidecar that watches
+                    dry-run.lock               locked by the processes of a dry run, see `agent.dryrun.worker`
 
 Each process makes its own folder (`OwnFolder`) and is the only one that writes there, but for the request
 words of the pulse. Everybody else opens it as a `Folder`, and trusts nothing that is in it.
@@ -27,6 +28,7 @@ LIFE = "life"
 LAST_WORDS = "last-words"
 RUN_FILE = "run.json"
 SIDECAR_LOCK = "sidecar.lock"
+DRY_RUN_LOCK = "dry-run.lock"
 
 _UNFINISHED = "pulse.new"
 _FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS)

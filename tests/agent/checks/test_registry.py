@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -142,7 +144,7 @@ async def test_stop_iteration_from_a_plain_function_is_a_failure_like_any_other(
         next(iter(()))
 
     report = await lifesign.check_postconditions()
-    assert report.results[0].reason == "RuntimeError: StopIteration: "
+    assert report.results[0].reason == "StopIteration: "
 
 
 async def test_the_asserting_variant_raises_the_diagnostic() -> None:
@@ -180,7 +182,7 @@ async def test_checks_with_a_period_run_by_themselves_once_the_boot_is_over(star
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     runs: list[float] = []
 
-    @lifesign.postcondition("periodic", every=0.01)
+    @lifesign.postcondition("periodic", every=0.001)
     async def periodic() -> None:
         runs.append(time.monotonic())
 
@@ -204,3 +206,89 @@ def test_registering_again_takes_the_place_of_the_first() -> None:
     lifesign.postcondition("same")(lambda: True)
     assert len(registry.registered()) == 1
     assert asyncio.run(lifesign.check_postconditions()).passed
+
+
+class Elsewhere(BaseException):
+    """As func_timeout, pytest and trio have: no Exception."""
+
+
+async def raises_elsewhere() -> None:
+    raise Elsewhere("too late")
+
+
+def raises_it() -> None:
+    raise Elsewhere("too late")
+
+
+def interrupts() -> None:
+    raise KeyboardInterrupt("mine")
+
+
+class Unreadable:
+    """Nothing of it can be read."""
+
+    def __str__(self) -> str:
+        raise KeyError("str")
+
+    def __bool__(self) -> bool:
+        raise ValueError("bool")
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        (raises_elsewhere, f"{__name__}.Elsewhere: too late"),
+        (raises_it, f"{__name__}.Elsewhere: too late"),
+        (interrupts, "KeyboardInterrupt: mine"),
+        (Unreadable, "ValueError: bool"),
+        (lambda: (False, Unreadable()), "KeyError: 'str'"),
+        (5, "TypeError: 'int' object is not callable"),
+    ],
+)
+async def test_whatever_a_check_raises_is_its_own_failure(check: Any, reason: str) -> None:
+    lifesign.postcondition("odd")(check)
+    lifesign.postcondition("fine")(lambda: True)
+    report = await lifesign.check_postconditions()
+    assert [(result.passed, result.reason) for result in report.results] == [(False, reason), (True, "")]
+
+
+async def test_a_sync_check_whose_wait_was_cancelled_says_nothing() -> None:
+    def waits() -> None:
+        raise asyncio.CancelledError
+
+    lifesign.postcondition("waits")(waits)
+    report = await lifesign.check_postconditions()
+    assert (report.passed, report.results[0].reason) == (True, "cancelled")
+
+
+async def test_a_check_that_failed_is_run_again_alone_until_it_holds(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    present, late = tmp_path / "present", tmp_path / "late"
+    present.touch()
+    runs: list[str] = []
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **options: runs.append(str(path)) or stat(path, **options))
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKS=f"present=file:{present},late=file:{late}")
+    monkeypatch.setattr(registry, "pause", 0.05)
+    lifesign.start()
+    while runs.count(str(late)) < 3:
+        await asyncio.sleep(0.003)
+    assert runs.count(str(present)) == 1
+    late.touch()
+    while "complete" not in pulse.checkpoints():
+        await asyncio.sleep(0.003)
+    (record,) = pulse.ring("postconditions")
+    assert [(result["name"], result["passed"]) for result in record["results"]] == [("present", True), ("late", True)]
+
+
+async def test_what_was_said_a_moment_ago_is_said_again_without_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[float] = []
+    lifesign.postcondition("counted")(lambda: runs.append(0.0))
+    monkeypatch.setattr(registry, "pause", 60.0)
+    await lifesign.check_postconditions()
+    first = await registry.run(registry.registered(), None, again=False)
+    assert (first.passed, len(runs)) == (True, 1)
+    monkeypatch.setattr(registry, "pause", 0.0)
+    await registry.run(registry.registered(), None, again=False)
+    assert len(runs) == 2

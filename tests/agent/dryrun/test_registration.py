@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 import lifesign
 from lifesign.agent.dryrun import registration
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration, "_global", registration._Global())
 
 
 @pytest.fixture
@@ -150,3 +148,69 @@ def test_the_handler_that_is_registered_last_counts(monkeypatch: pytest.MonkeyPa
     first = lifesign.dry_run()
     lifesign.dry_run_handler(repr)
     assert lifesign.dry_run() is not first
+
+
+@pytest.mark.parametrize("events", [5, [5], [], "ab"])
+def test_factories_that_are_none_are_a_warning_and_no_run(
+    events: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+    lifesign.dry_run_handler(print, events=events)  # type: ignore[call-overload]
+    assert lifesign.dry_run() is None
+    assert "there is no dry run: ValueError: events" in caplog.text
+    lifesign.dry_run_handler(print)
+    assert lifesign.dry_run() is not None
+
+
+def test_an_iterator_of_factories_serves_the_next_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+    lifesign.dry_run_handler(print, events=iter([lambda rng, index: index]))  # type: ignore[call-overload]
+    for _ in range(2):
+        assert lifesign.dry_run() is not None
+        registration._global.run = None
+
+
+WORKERS = """
+import asyncio, os, sys
+import lifesign
+
+made = []
+
+@lifesign.dry_run_handler
+def handle(event): made.append((event["id"], event["price"]))
+
+async def main():
+    lifesign.start()
+    while len(made) < 3: await asyncio.sleep(0.003)
+
+def work(number):
+    made.clear()
+    asyncio.run(main())
+    print(number, made[:3], flush=True)
+
+turn, go = os.pipe()
+if (child := os.fork()) == 0:
+    os.read(turn, 1)  # the first of them is number 0
+    work("second")
+    os._exit(0)
+work("first")
+os.write(go, b".")
+os.waitpid(child, 0)
+"""
+
+
+def events_of_two_workers(directory: Path) -> dict[str, str]:
+    directory.mkdir()
+    environ = {"LIFESIGN_DIR": str(directory), "DRY_RUN": "1", "DRY_RUN_RATE": "500", "PYTHONPATH": ":".join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", WORKERS], env=environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    return dict(line.split(" ", 1) for line in ended.stdout.splitlines())
+
+
+def test_two_workers_make_different_events_and_the_same_ones_every_time(tmp_path: Path) -> None:
+    made = events_of_two_workers(tmp_path / "one")
+    assert made == events_of_two_workers(tmp_path / "two")
+    # As `random.Random(42)` and `random.Random(43)` draw them.
+    assert made["first"] == "[('trade-0', 173.76), ('order-1', 451.48), ('position-2', 277.41)]"
+    assert made["second"] == "[('trade-1-0', 114.77), ('order-1-1', 253.94), ('position-1-2', 433.53)]"

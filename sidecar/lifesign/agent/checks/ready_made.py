@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from lifesign import semconv
+from lifesign.agent.arguments import text
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Check, Outcome, Postcondition
 from lifesign.agent.harmless import harmless
@@ -44,13 +45,14 @@ def check(
         critical: whether its failure makes the whole report fail, or is only a warning.
     """
     with harmless:
+        given = "" if name is None else text(name)
         try:
             parsed = parse(spec)
         except ValueError as error:
             why = str(error)
-            registry.register(Postcondition(name or "check", lambda: (False, why), timeout, every, critical))
+            registry.register(Postcondition.of(given or "check", lambda: (False, why), timeout, every, critical))
         else:
-            registry.register(Postcondition(name or parsed.label, made(parsed), timeout, every, critical))
+            registry.register(Postcondition.of(given or parsed.label, made(parsed), timeout, every, critical))
 
 
 def register_all(checks: dict[str, Spec]) -> None:

@@ -9,16 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Callable, Iterable, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, TypeVar
 
+from lifesign.agent import own_tasks
 from lifesign.agent.checks import results
 from lifesign.agent.checks.results import Report
 from lifesign.agent.checks.runner import Check, Postcondition, run_one
 from lifesign.agent.harmless import harmless
+from lifesign.agent.identity import new_span_id
 from lifesign.wire import layout
 from lifesign.wire.writer import LaneWriter, PulseWriter
 
+if TYPE_CHECKING:
+    from lifesign.wire.records import PostconditionResult
+
 CheckT = TypeVar("CheckT", bound=Check)
+
+PAUSE_SECONDS = 1.0  # between two runs of a check, unless the service's own code asks for it
+
+
+class _Run(NamedTuple):
+    """One run of a check, and when it ended, in monotonic seconds."""
+
+    check: Postcondition
+    row: PostconditionResult
+    at: float
 
 
 class Registry:
@@ -28,13 +43,14 @@ class Registry:
         self._checks: dict[str, Postcondition] = {}
         self._due: dict[str, float] = {}  # monotonic time of the next run of those with `every`
         self._under_way: set[str] = set()
-        self._held: dict[str, bool] = {}  # the newest outcome of each
+        self._last: dict[str, _Run] = {}  # the newest run of each
+        self.pause = PAUSE_SECONDS
 
     def register(self, check: Postcondition) -> None:
         """Registers a check in the place of an earlier one of its name."""
         self._checks[check.name] = check
         if check.every is not None:
-            self._due[check.name] = time.monotonic() + check.every
+            self._due[check.name] = time.monotonic() + max(self.pause, check.every)
 
     def registered(self) -> tuple[Postcondition, ...]:
         """All registered checks, in the order of their registration."""
@@ -49,36 +65,49 @@ class Registry:
             if check.every is not None and self._due[check.name] <= now and check.name not in self._under_way
         ]
         for check in found:
-            self._due[check.name] = now + (check.every or 0.0)
+            self._due[check.name] = now + max(self.pause, check.every or 0.0)
         return tuple(found)
 
     def failing(self) -> int:
         """How many critical checks did not hold when they ran last."""
-        return sum(
-            1 for check in list(self._checks.values()) if check.critical and not self._held.get(check.name, True)
-        )
+        last = [self._last.get(check.name) for check in list(self._checks.values()) if check.critical]
+        return sum(run is not None and not run.row["passed"] for run in last)
 
-    async def run(self, checks: Iterable[Postcondition], ring: LaneWriter | None, request: int = 0) -> Report:
+    async def run(
+        self, checks: Iterable[Postcondition], ring: LaneWriter | None, request: int = 0, *, again: bool = True
+    ) -> Report:
         """Runs the checks side by side and writes the report to `ring` where there is one.
 
         Args:
             request: the count of the sidecar's request that the report answers; 0 for none.
+            again: also those that ran less than `pause` seconds ago; else what they said then counts.
         """
         start = time.time_ns()
         checks = tuple(checks)
         names = {check.name for check in checks}
+        loop = asyncio.get_running_loop()
         self._under_way.update(names)
         try:
-            rows = await asyncio.gather(*(run_one(check) for check in checks))
+            rows = await asyncio.gather(
+                *(own_tasks.create(loop, self._row(check, again), "lifesign-postcondition") for check in checks)
+            )
         finally:
             self._under_way.difference_update(names)
         report = results.report(checks, rows)
-        answered = [(check.name, row) for check, row in zip(checks, rows) if row is not None]
-        self._held.update((name, row["passed"]) for name, row in answered if name in self._checks)
+        answered = [row for row in rows if row is not None]
         if ring is not None and (answered or request):
             with harmless:  # the agent may have been stopped meanwhile
-                ring.append(results.record(report, [row for _, row in answered], start, request))
+                ring.append(results.record(report, answered, start, request))
         return report
+
+    async def _row(self, check: Postcondition, again: bool) -> PostconditionResult | None:
+        last = self._last.get(check.name)
+        if not again and last is not None and last.check is check and time.monotonic() - last.at < self.pause:
+            return {**last.row, "id": new_span_id()}
+        row = await run_one(check)
+        if row is not None and self._checks.get(check.name) is check:
+            self._last[check.name] = _Run(check, row, time.monotonic())
+        return row
 
 
 registry = Registry()  # of this process: checks are registered before the agent starts
@@ -97,8 +126,8 @@ class CheckRequests:
         request = self._pulse.requests(layout.REQUEST_CHECKS)
         if request != self._answered:
             self._answered = request
-            run = registry.run(registry.registered(), self._pulse.ring, request)
-            self._run = loop.create_task(run, name="lifesign-postconditions")
+            run = registry.run(registry.registered(), self._pulse.ring, request, again=False)
+            self._run = own_tasks.create(loop, run, "lifesign-postconditions")
 
 
 def postcondition(
@@ -127,8 +156,12 @@ def postcondition(
         A decorator, which gives the check back as it is.
     """
 
+    if callable(name):  # used without brackets: @lifesign.postcondition
+        registry.register(Postcondition.of("", name, timeout, every, critical))
+        return name
+
     def decorate(check: CheckT) -> CheckT:
-        registry.register(Postcondition(name, check, timeout, every, critical))
+        registry.register(Postcondition.of(name, check, timeout, every, critical))
         return check
 
     return decorate

@@ -14,6 +14,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, NamedTuple, Union
 
+from lifesign.agent import own_tasks
+from lifesign.agent.arguments import name_of, seconds, text, truth
 from lifesign.agent.harmless import failure
 from lifesign.agent.identity import new_span_id
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Outcome = Union[None, bool, "tuple[bool, str]"]
 Check = Callable[[], Union[Outcome, Awaitable[Outcome]]]
 
+TIMEOUT_SECONDS = 5.0
 _TEXT_CHARACTERS = 500
 _STACK_CHARACTERS = 2000
 
@@ -35,10 +38,32 @@ class Postcondition(NamedTuple):
 
     name: str
     check: Check
-    timeout: float = 5.0
+    timeout: float = TIMEOUT_SECONDS
     every: float | None = None
     critical: bool = True
     awaited: bool = False
+
+    @classmethod
+    def of(cls, name: object, check: Check, timeout: object, every: object, critical: object) -> Postcondition:
+        """One from the user's arguments, whatever they are; what cannot be used is complained of, and left out."""
+        return cls(
+            text(name) or name_of(check) or "check",
+            check,
+            seconds("timeout", timeout, TIMEOUT_SECONDS),
+            None if every is None else seconds("every", every, None),
+            truth("critical", critical),
+        )
+
+
+class _Answer(NamedTuple):
+    """What a check said; `error` is what it raised."""
+
+    passed: bool
+    reason: str
+    error: Failure | None
+
+
+_CANCELLED = object()  # in place of what a check hands back from its thread
 
 
 class _Work:
@@ -47,7 +72,7 @@ class _Work:
     def __init__(self, check: Check) -> None:
         self.check = check
         self.thread: threading.Thread | None = None
-        self.task: asyncio.Task[Outcome] | None = None
+        self.task: asyncio.Task[_Answer] | None = None
 
     def goes_on(self) -> bool:
         if self.thread is not None and self.thread.is_alive():
@@ -92,76 +117,82 @@ def _goes_on(check: Check) -> bool:
     return id(check) in _cut
 
 
-async def _answer(check: Postcondition) -> tuple[bool, str, Failure | None] | None:
+async def _answer(check: Postcondition) -> _Answer | None:
     work = _Work(check.check)
-    task = work.task = asyncio.ensure_future(_call(check, work))
+    task = work.task = own_tasks.create(asyncio.get_running_loop(), _call(check, work), "lifesign-check")
     try:
         # Not wait_for: it would wait for a check that will not be cancelled.
         done, _ = await asyncio.wait({task}, timeout=check.timeout)
         if task.cancelled():
             return None
         if done:
-            return (*_verdict(task.result()), None)
+            return task.result()
         late = f"timed out after {check.timeout:g} s"
-        return False, late, {"type": "TimeoutError", "message": late, "stack": ""}
-    except Exception as raised:  # noqa: BLE001 - whatever a check raises is its answer
-        error = failure(raised)
-        return False, f"{error['type']}: {error['message']}", error
+        return _Answer(False, late, {"type": "TimeoutError", "message": late, "stack": ""})
     finally:
         if not task.done():
             _cut[id(check.check)] = work
-            task.add_done_callback(_look_at)
             task.cancel()
 
 
-def _look_at(task: asyncio.Task[Outcome]) -> None:
-    """Nobody waits for it any more; asyncio would complain of an exception that nobody looked at."""
-    if not task.cancelled():
-        task.exception()
-
-
-async def _call(check: Postcondition, work: _Work) -> Outcome:
+async def _call(check: Postcondition, work: _Work) -> _Answer:
     try:
         if inspect.iscoroutinefunction(check.check):
             outcome: Any = check.check()
         else:
             outcome = await _in_thread(check, work)
+            if isinstance(outcome, _Answer):
+                return outcome
         # A plain function may hand back an awaitable too: a partial, a lambda around a coroutine function.
-        answer: Outcome = await outcome if inspect.isawaitable(outcome) else outcome
-    except SystemExit as error:  # it would end the service's loop
-        raise RuntimeError(f"SystemExit: {error}") from error
-    return answer
+        return _judged(await outcome if inspect.isawaitable(outcome) else outcome)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise  # not of the check's own: its loop ends, or somebody pressed Ctrl-C while it ran
+    except BaseException as error:  # noqa: BLE001 - whatever a check raises is its answer; SystemExit would end the loop
+        return _raised(error)
 
 
 async def _in_thread(check: Postcondition, work: _Work) -> Any:
-    """Runs a sync check in a daemon thread: a pool's threads would be waited for at exit."""
+    """Runs a sync check in a daemon thread: a pool's threads would be waited for at exit.
+
+    Returns:
+        What it hands back; an `_Answer` where it raised.
+    """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Any] = loop.create_future()
     context = contextvars.copy_context()
 
-    def resolve(method: Callable[[Any], None], value: Any) -> None:
-        if not answer.done():
-            method(value)
+    def resolve(value: Any) -> None:
+        if answer.done():
+            return
+        if value is _CANCELLED:
+            answer.cancel()
+        else:
+            answer.set_result(value)
 
     def run() -> None:
-        method: Callable[[Any], None] = answer.set_result
         try:
             value: Any = context.run(check.check)
-        except BaseException as error:  # noqa: BLE001 - raised again where the check is awaited
-            method = answer.set_exception
-            # No future takes a StopIteration.
-            value = RuntimeError(f"StopIteration: {error}") if isinstance(error, StopIteration) else error
+        except asyncio.CancelledError:
+            value = _CANCELLED
+        except BaseException as error:  # noqa: BLE001 - no signal comes to this thread: it is the check's answer
+            value = _raised(error)
         with contextlib.suppress(RuntimeError):  # the loop closed while we worked: nobody waits any more
-            loop.call_soon_threadsafe(resolve, method, value)
+            loop.call_soon_threadsafe(resolve, value)
 
     work.thread = threading.Thread(target=run, name=f"lifesign-check-{check.name[:40]}", daemon=True)
     work.thread.start()
     return await answer
 
 
-def _verdict(outcome: Outcome) -> tuple[bool, str]:
+def _judged(outcome: object) -> _Answer:
     if outcome is None or outcome is True:
-        return True, ""
+        return _Answer(True, "", None)
     if isinstance(outcome, tuple) and len(outcome) == 2:
-        return bool(outcome[0]), str(outcome[1])
-    return bool(outcome), "" if outcome else "it does not hold"
+        holds = bool(outcome[0])
+        return _Answer(holds, "" if holds and outcome[1] is None else str(outcome[1]), None)
+    return _Answer(bool(outcome), "" if outcome else "it does not hold", None)
+
+
+def _raised(error: BaseException) -> _Answer:
+    found = failure(error)
+    return _Answer(False, f"{found['type']}: {found['message']}", found)

@@ -28,7 +28,7 @@ class Burst:
     """From `fewest` to `most` events at once, each of any factory."""
 
     def __init__(self, fewest: int = 3, most: int = 10) -> None:
-        if not 1 <= fewest <= most:
+        if not (isinstance(fewest, int) and isinstance(most, int) and 1 <= fewest <= most):
             raise ValueError(f"a burst has from 1 event up, the fewest first, not {fewest!r} to {most!r}")
         self._fewest = fewest
         self._sizes = most - fewest + 1
@@ -44,7 +44,11 @@ def pattern(name: str, burst: tuple[int, int]) -> Pattern:
     Raises:
         ValueError: there is none of this name, or a burst cannot have this size.
     """
-    known: dict[str, Pattern] = {"sequential": sequential, "random": random, "burst": Burst(*burst)}
-    if name not in known:
+    try:
+        fewest, most = burst
+    except (TypeError, ValueError):
+        raise ValueError(f"burst is from how many to how many events, not {burst!r}") from None
+    known: dict[str, Pattern] = {"sequential": sequential, "random": random, "burst": Burst(fewest, most)}
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"pattern {name!r} is not one of: {', '.join(known)}")
     return known[name]

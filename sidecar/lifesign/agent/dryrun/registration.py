@@ -6,8 +6,11 @@ import asyncio
 import os
 from typing import Callable, Sequence, TypeVar, overload
 
-from lifesign.agent import loops
+from lifesign.agent import lifecycle, loops
 from lifesign.agent.dryrun.run import DryRun, EventFactory, Handler, effective_settings
+from lifesign.agent.dryrun.samples import sample_events
+from lifesign.agent.dryrun.worker import worker
+from lifesign.agent.harmless import complain
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
@@ -19,6 +22,7 @@ class _Global:
         self.handler: Handler | None = None
         self.events: EventFactory | Sequence[EventFactory] | None = None
         self.run: DryRun | None = None
+        self.refused = False  # it cannot be made of these
         self.begun: tuple[int, asyncio.AbstractEventLoop] | None = None  # in which process and loop
 
 
@@ -39,8 +43,9 @@ def dry_run_handler(
     """Registers the handler that a dry run of ``DRY_RUN=1`` feeds; does nothing else where that is not set.
 
     As a decorator, bare or with `events`, or as a plain call. Under a sidecar the run starts at the next beat of
-    the event loop: register when the handler can work. The one that is registered last counts. Rate, pattern and
-    seed are those of ``DRY_RUN_RATE``, ``DRY_RUN_PATTERN`` and ``DRY_RUN_SEED``.
+    the event loop: register when the handler can work. The one that is registered last counts. Rate and pattern are
+    those of ``DRY_RUN_RATE`` and ``DRY_RUN_PATTERN``. The seed is ``DRY_RUN_SEED`` in the first process of a run
+    directory, one more in the second, and so on: no two workers make the same events.
 
     Args:
         handler: called with one event at a time, sync or async, as in `DryRun`.
@@ -51,7 +56,7 @@ def dry_run_handler(
     """
 
     def register(handler: HandlerT) -> HandlerT:
-        _global.handler, _global.events = handler, events
+        _global.handler, _global.events, _global.refused = handler, _kept(events), False
         if _global.run is not None and not _global.run.running:
             _global.run = None
         if beat not in loops.in_dry_runs:
@@ -67,23 +72,38 @@ def dry_run() -> DryRun | None:
     Under a sidecar it has started by itself. Without one, ``await lifesign.dry_run().start()`` does.
 
     Returns:
-        The `DryRun` of the registered handler; None where ``DRY_RUN`` is not on or no handler is registered.
-
-    Raises:
-        ValueError: the factories that were registered with the handler cannot be used, as for `DryRun`.
+        The `DryRun` of the registered handler; None where ``DRY_RUN`` is not on, no handler is registered, or what
+        was registered cannot be used, as the log then says.
     """
     settings = effective_settings()
-    if not settings.dry_run or _global.handler is None:
+    if not settings.dry_run or _global.handler is None or _global.refused:
         return None
     if _global.run is None:
-        _global.run = DryRun(
-            _global.handler,
-            events=_global.events,
-            pattern=settings.dry_run_pattern,
-            rate=settings.dry_run_rate,
-            seed=settings.dry_run_seed,
-        )
+        agent = lifecycle.peek()
+        number = 0 if agent is None else worker.number(os.path.dirname(agent.folder))
+        events = _global.events
+        try:
+            _global.run = DryRun(
+                _global.handler,
+                events=sample_events(settings.dry_run_account, number) if events is None else events,
+                pattern=settings.dry_run_pattern,
+                rate=settings.dry_run_rate,
+                seed=settings.dry_run_seed + number,
+            )
+        except ValueError as error:
+            _global.refused = True
+            complain("there is no dry run", error)
     return _global.run
+
+
+def _kept(events: EventFactory | Sequence[EventFactory] | None) -> EventFactory | Sequence[EventFactory] | None:
+    """The factories for more than one run: an iterator has them only once."""
+    if events is None or callable(events):
+        return events
+    try:
+        return tuple(events)
+    except Exception:  # noqa: BLE001 - whatever its __iter__ raises; without a factory there is no run
+        return ()
 
 
 def beat(loop: asyncio.AbstractEventLoop) -> None:

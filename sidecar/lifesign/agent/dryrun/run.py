@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import random
 import time
 from types import TracebackType
@@ -58,7 +59,7 @@ class DryRun:
         lag: seconds by which the next event is late, 0.0 while it is not.
 
     Raises:
-        ValueError: an unknown pattern, an impossible burst, no factory, or a rate that is not above 0.
+        ValueError: an argument cannot be used, such as an unknown pattern, no factory, or a rate that is not above 0.
     """
 
     def __init__(
@@ -74,19 +75,18 @@ class DryRun:
         duration: float | None = None,
         force: bool = False,
     ) -> None:
-        if not rate > 0:
-            raise ValueError(f"rate is events a second, above 0, not {rate!r}")
+        if not callable(handler):
+            raise ValueError(f"handler is called with each event; a {type(handler).__name__} cannot be")
         if events is None:
             events = sample_events(effective_settings().dry_run_account)
-        self._factories = (events,) if callable(events) else tuple(events)
-        if not self._factories:
-            raise ValueError("events has no factory in it")
+        rate = _number("rate, in events a second,", rate)
         self._handler = handler
+        self._factories = _factories(events)
         self._pattern = pattern if callable(pattern) else pattern_named(pattern, burst)
         self._rate = rate
-        self._random = random.Random(seed)  # noqa: S311 - reproducible is the point
-        self._limit = limit
-        self._duration = duration
+        self._random = random.Random(_seed(seed))  # noqa: S311 - reproducible is the point
+        self._limit = None if limit is None else _number("limit, a number of events,", limit, zero=True)
+        self._duration = None if duration is None else _number("duration, in seconds,", duration, zero=True)
         self._force = force
         self._task: asyncio.Task[None] | None = None
         self._reporter = Reporter(rate)
@@ -229,7 +229,9 @@ class DryRun:
             if _is_cancelled():
                 raise
             raised = error  # of something that the handler waited for
-        except Exception as error:  # noqa: BLE001 - it is this event's error, and the run goes on
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is this event's error, and the run goes on
             raised = error
         finally:
             leave(entered)
@@ -246,6 +248,32 @@ class DryRun:
 def _type_of(event: Any) -> str:
     kind = event.get("type") if isinstance(event, Mapping) else None
     return str(kind or type(event).__name__)[:_TYPE_CHARACTERS]
+
+
+def _number(what: str, value: Any, *, zero: bool = False) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise ValueError(f"{what} is a number {'from 0 up' if zero else 'above 0'}, not {value!r}")
+    return number
+
+
+def _factories(events: EventFactory | Sequence[EventFactory]) -> tuple[EventFactory, ...]:
+    try:
+        factories = (events,) if callable(events) else tuple(events)
+    except Exception:  # noqa: BLE001 - whatever its __iter__ raises
+        factories = ()
+    if not factories or not all(map(callable, factories)):
+        raise ValueError("events has no factory in it, or something else: factory(rng, index) makes one")
+    return factories
+
+
+def _seed(seed: object) -> int:
+    if not isinstance(seed, int):
+        raise ValueError(f"seed is a whole number, not {seed!r}")
+    return seed
 
 
 def effective_settings() -> Settings:
