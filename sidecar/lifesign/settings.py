@@ -21,12 +21,12 @@ def _text(raw: str) -> str:
     return raw
 
 
-def _number(raw: str, wanted: str) -> float:
+def _number(raw: str, wanted: str, most: float = math.inf) -> float:
     try:
         value = float(raw)
     except ValueError:
         raise MalformedError("a number") from None
-    if not math.isfinite(value) or value <= 0:
+    if not math.isfinite(value) or not 0 < value <= most:
         raise MalformedError(wanted)
     return value
 
@@ -47,14 +47,9 @@ def _flag(raw: str) -> bool:
     raise MalformedError("1 or 0")
 
 
-_SECONDS_MAX = 1e9  # what the sidecar believes of a pulse
-
-
 def _seconds(raw: str) -> float:
-    seconds = _number(raw.strip().removesuffix("s"), "a number of seconds above 0")
-    if seconds > _SECONDS_MAX:
-        raise MalformedError("a number of seconds above 0, of no more than 31 years")
-    return seconds
+    # The bound is what the sidecar believes of a pulse: 31 years.
+    return _number(raw.strip().removesuffix("s"), "a number of seconds above 0", most=1e9)
 
 
 _SIZE_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}

@@ -14,11 +14,12 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
-from lifesign.agent import own_tasks, synthetic
+from lifesign.agent import synthetic
 from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.harmless import harmless
+from lifesign.agent.tasks import own as own_tasks
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.writer import EventTable, PulseWriter

@@ -13,10 +13,9 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from lifesign import semconv
-from lifesign.agent.arguments import text
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Check, Outcome, Postcondition
-from lifesign.agent.harmless import harmless
+from lifesign.agent.harmless import harmless, text
 from lifesign.checkspec import Spec, parse
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, TypeVar
 
-from lifesign.agent import own_tasks
 from lifesign.agent.checks import results
 from lifesign.agent.checks.results import Report
 from lifesign.agent.checks.runner import Check, Postcondition, run_one
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
+from lifesign.agent.tasks import own as own_tasks
 from lifesign.wire import layout
 from lifesign.wire.writer import LaneWriter, PulseWriter
 

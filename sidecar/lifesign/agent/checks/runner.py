@@ -14,10 +14,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, NamedTuple, Union
 
-from lifesign.agent import own_tasks
-from lifesign.agent.arguments import name_of, seconds, text, truth
-from lifesign.agent.harmless import failure
+from lifesign.agent.harmless import failure, name_of, seconds, text, truth
 from lifesign.agent.identity import new_span_id
+from lifesign.agent.tasks import own as own_tasks
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure, PostconditionResult
