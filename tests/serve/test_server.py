@@ -14,9 +14,10 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from lifesign.errors import EXIT_USAGE, SettingError
+from lifesign.serve import connections as connections_module
 from lifesign.serve import server as server_module
 from lifesign.serve.guard import SmallRequests
-from lifesign.serve.server import CONNECTIONS, Server
+from lifesign.serve.server import Server
 from support.made.client import Stage, ask, exchange, hang_up, parse, serving
 
 on_stage = pytest.mark.asyncio(loop_scope="module")
@@ -127,7 +128,7 @@ async def test_what_is_no_http_is_refused(stage: Stage) -> None:
 async def test_a_request_that_never_arrives_is_not_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(connections_module, "REQUEST_TIMEOUT_S", 0.02)
     stage.app, port = hello, stage.port
     begin = time.monotonic()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -142,16 +143,16 @@ async def test_a_request_that_never_arrives_is_not_waited_for(
 async def test_a_connection_is_kept_for_the_next_request_and_not_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connections_module, "REQUEST_TIMEOUT_S", 0.1)
     request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
     stage.app, port = hello, stage.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for timeout in (0.1, 0.1, 60.0):
-        monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", timeout)
+        monkeypatch.setattr(connections_module, "REQUEST_TIMEOUT_S", timeout)
         writer.write(request)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
     await asyncio.sleep(0.12)  # longer than the timeout before each of the requests, which ended with it
-    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(connections_module, "REQUEST_TIMEOUT_S", 0.02)
     writer.write(request * 2)
     assert await reader.readuntil(b"hello")
     assert await reader.readuntil(b"hello")
@@ -160,19 +161,8 @@ async def test_a_connection_is_kept_for_the_next_request_and_not_for_ever(
     await hang_up(writer)
 
 
-@on_stage
-async def test_too_many_connections_are_told_so(stage: Stage) -> None:
-    stage.app, port = hello, stage.port
-    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
-    assert (await ask(port, "/")).status == 503
-    await hang_up(*(writer for _, writer in idle))
-    while (status := (await ask(port, "/")).status) == 503:  # until it has seen that they left
-        await asyncio.sleep(0.002)
-    assert status == 200
-
-
 async def test_an_endless_answer_does_not_keep_the_server_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "GRACE_S", 0.02)
+    monkeypatch.setattr(connections_module, "GRACE_S", 0.02)
     ended = asyncio.Event()
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,6 +16,9 @@ from lifesign.serve.board import Board
 from lifesign.serve.guard import SmallRequests
 from lifesign.serve.sidecar_health import SidecarHealth
 
+# One request a connection, as the kubelet does it: nobody can queue requests ahead of a probe.
+_HEADERS = {"cache-control": "no-store", "connection": "close"}
+
 
 def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Callable[[], None]) -> Starlette:
     """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
@@ -51,6 +54,6 @@ def _endpoint(judge: Callable[[], Health]) -> Callable[[Request], Awaitable[Resp
         verdict = judge()
         word = "ok" if verdict.ok else "failed"
         lines = (*verdict.lines, word) if "verbose" in request.query_params else (word,)
-        return PlainTextResponse("\n".join(lines) + "\n", 200 if verdict.ok else 503, {"cache-control": "no-store"})
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if verdict.ok else 503, _HEADERS)
 
     return answer

@@ -11,14 +11,13 @@ from collections.abc import Generator
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lifesign.errors import SettingError
+from lifesign.serve.connections import REQUEST_TIMEOUT_S, Connections, TimedProtocol
 
 REQUEST_BYTES = 16 << 10  # of a request that is still arriving; see `serve.guard` for whole ones
-CONNECTIONS = 64
-REQUEST_TIMEOUT_S = 5.0  # for a request to arrive completely, and between two requests
-GRACE_S = 0.2  # for responses in flight when the server closes
+BACKLOG = 1024  # connections that the kernel keeps until they are accepted
+ACCEPTED = 16  # of them at a time: what was accepted before is read before it has to give way to them
 CLOSE_S = 2.0
 
 
@@ -51,7 +50,7 @@ class Server:
         self._server = _Uvicorn(
             uvicorn.Config(
                 self._app,
-                http=_TimedProtocol,
+                http=TimedProtocol.of(Connections()),  # type: ignore[arg-type]  # any factory will do
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -61,7 +60,7 @@ class Server:
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                limit_concurrency=CONNECTIONS,
+                backlog=ACCEPTED,
                 timeout_keep_alive=int(REQUEST_TIMEOUT_S),
                 timeout_graceful_shutdown=1,
                 h11_max_incomplete_event_size=REQUEST_BYTES,
@@ -120,7 +119,7 @@ def _listen(
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
         # Listen before the URL is known to anybody: clients may connect at once.
-        listener.listen(CONNECTIONS)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -139,6 +138,11 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio takes the number that it accepts at a time for the backlog, too
+
     async def main_loop(self) -> None:
         # uvicorn wakes up ten times a second to check whether it should exit.
         await self.on_tick(0)
@@ -151,44 +155,3 @@ class _Uvicorn(uvicorn.Server):
         # uvicorn sleeps for a while here, whether there is anybody to wait for or not.
         for closing in (*self.servers, *(sockets or ())):
             closing.close()
-
-
-class _TimedProtocol(H11Protocol):
-    """Closes connections whose request does not arrive in time."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._expect_request()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self._answering():
-            self._stop_waiting()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing() and not self._answering():
-            self._expect_request()
-
-    def shutdown(self) -> None:
-        # A stream of events has no end of its own: it ends with its connection.
-        super().shutdown()
-        self.loop.call_later(GRACE_S, self.transport.abort)
-
-    def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _expect_request(self) -> None:
-        self._stop_waiting()
-        self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.abort)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
