@@ -35,7 +35,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         questions.add_argument(
             f"--{name}", dest="question", action="store_const", const=name, default="live", help=text
         )
-    parser.add_argument("--verbose", action="store_true", help="say why, a line a process")
+    parser.add_argument("--verbose", action="store_true", help="give the reason, one line per process")
 
 
 def settings(flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, str]) -> Settings:

@@ -163,24 +163,24 @@ class Setting(NamedTuple):
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("dir", None, _text, "the run directory that main process and sidecar share; best on memory"),
-    Setting("heartbeat_interval", "0.1", _seconds, "seconds between two beats in the event loop"),
-    Setting("heartbeat_timeout", "3", _seconds, "a beat older than this many seconds is stale"),
+    Setting("dir", None, _text, "the run directory, shared by main process and sidecar; best in memory"),
+    Setting("heartbeat_interval", "0.1", _seconds, "seconds between two heartbeats of the event loop"),
+    Setting("heartbeat_timeout", "3", _seconds, "seconds after which a heartbeat is stale"),
     Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
     Setting("until", "", _until, "the proof of life a boot waits for: event, or a check such as tcp:8000", secret=True),
-    Setting("checkpoints", "", _names, "own checkpoints that a boot must reach, in order: config loaded,rules loaded"),
+    Setting("checkpoints", "", _names, "checkpoints that a boot must reach, in order: config loaded,rules loaded"),
     Setting("checks", "", _checks, "ready-made post-conditions: tcp:5432,web=http://localhost/health", secret=True),
     Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
-    Setting("task_origin", "0", _flag, "note where each task is created and how it ends; some microseconds a task"),
+    Setting("task_origin", "0", _flag, "record where each task is created and how it ends; some microseconds per task"),
     Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
     Setting("dump_interval", "10", _seconds, "seconds between two periodic task dumps"),
-    Setting("last_words", "signals", _last_words, "stacks at the end: signals, on (a switch for a held GIL too), off"),
+    Setting("last_words", "signals", _last_words, "faulthandler: signals (a crash), on (C holds the GIL, too), off"),
     Setting(
         "dry_run",
         "0",
         _flag,
-        "synthetic events through the service's own handler: 1; a flag also PATTERN:RATE",
+        "1: synthetic events through the service's own handler; the flag also takes PATTERN:RATE",
         "DRY_RUN",
     ),
     Setting("dry_run_pattern", "sequential", _pattern, "sequential, random or burst", "DRY_RUN_PATTERN"),
@@ -190,12 +190,12 @@ TABLE: tuple[Setting, ...] = (
     Setting("poll_interval", "0.25", _seconds, "seconds between two polls of a pulse by the sidecar"),
     Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
     Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
-    Setting("spool_size", "256MiB", _size, "most that the spool may hold; the oldest goes first, counted"),
-    Setting("shutdown_timeout", "5", _seconds, "seconds the sidecar may flush for when it ends"),
-    Setting("sigterm_delay", None, _seconds, "most seconds that SIGTERM waits for the watched processes to end"),
+    Setting("spool_size", "256MiB", _size, "maximum size of the spool; the oldest records are dropped first, counted"),
+    Setting("shutdown_timeout", "5", _seconds, "seconds that the sidecar may spend on flushing when it exits"),
+    Setting("sigterm_delay", None, _seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"),
     Setting("page_addr", None, _address, "HOST:PORT of the local page"),
     Setting("health_addr", None, _address, "HOST:PORT of the health endpoints"),
-    Setting("log_level", "warning", _level, "what the sidecar says on standard error"),
+    Setting("log_level", "warning", _level, "log level of the sidecar on standard error"),
 )
 
 BY_NAME = {setting.name: setting for setting in TABLE}

@@ -127,7 +127,7 @@ def test_a_run_directory_that_cannot_be_used_is_one_warning_and_no_agent(
         lifesign.checkpoint("config loaded")
     assert len(caplog.records) == 1
     assert f"cannot watch this process in {path}" in caplog.text
-    assert "the service goes on without" in caplog.text
+    assert "the service continues without it" in caplog.text
 
 
 def test_a_malformed_setting_is_a_warning_and_the_default(

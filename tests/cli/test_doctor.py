@@ -144,7 +144,7 @@ def test_the_table_ends_with_what_to_try(cli: Callable) -> None:
     assert code == 3
     assert out.split()[:3] == ["SETTING", "VALUE", "FROM"]
     assert "✗ --heartbeat-timeout='often' cannot be used: it wants a number\n  try: " in out
-    assert cli("doctor").out.endswith("✓ all is sound\n")
+    assert cli("doctor").out.endswith("✓ no problems found\n")
 
 
 def test_a_malformed_header_and_a_token_in_a_url_are_not_shown_either(

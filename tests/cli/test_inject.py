@@ -86,7 +86,7 @@ def test_a_failure_leaves_the_first_in_place(directory: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("directory", "what"),
     [
-        ("/tmp/a:b", "cannot stand on a PYTHONPATH"),
+        ("/tmp/a:b", "cannot be on a PYTHONPATH"),
         ("/proc/no", "/proc/no cannot be written: No such file or directory"),
         (str(Path(lifesign.__file__).parents[1]), "is a full lifesign"),
     ],

@@ -37,7 +37,7 @@ def complain(what: str, error: BaseException | None = None) -> None:
     _next_warning = now + _QUIET_SECONDS
     try:
         reason = "" if error is None else f": {type(error).__name__}: {error}"
-        logger.warning("lifesign: %s%s; the service goes on without", what, reason)
+        logger.warning("lifesign: %s%s; the service continues without it", what, reason)
     except Exception:  # noqa: BLE001, S110 - a log handler of the user's may be what is broken
         pass
 

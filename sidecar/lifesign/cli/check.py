@@ -24,7 +24,7 @@ def main(args: argparse.Namespace) -> int:
     extra.require()
     from lifesign.cli.query.request import answered, ask_checks
 
-    hint = "lifesign status; post-conditions run in the event loop, and cannot where it is blocked or over"
+    hint = "lifesign status; post-conditions run in the event loop: not while it is blocked, nor after it has ended"
     pid, report = answered(args, ask_checks, hint)
     if args.json:
         print_json({"pid": pid, "report": report})

@@ -24,7 +24,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Returns 0 when all is sound, 3 otherwise."""
+    """Returns 0 when no problems found, 3 otherwise."""
     problems: list[Problem] = []
     try:
         given = arguments.given(args, os.environ)
@@ -71,5 +71,5 @@ def render(effective: list[values.Value], problems: list[Problem]) -> Group:
         if problem.hint:
             lines.append(Text(f"  try: {printable(problem.hint)}", "dim"))
     if not problems:
-        lines.append(Text("✓ all is sound", "green"))
+        lines.append(Text("✓ no problems found", "green"))
     return Group(*lines)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--tree", action="store_true", help="print who waits for whom, a line a group")
+    form.add_argument("--tree", action="store_true", help="print who awaits whom, one line per group")
     form.add_argument("--json", action="store_true", help="print JSON")
     arguments.add_question(parser, timeout=5.0)
 
@@ -26,7 +26,7 @@ def main(args: argparse.Namespace) -> int:
     extra.require()
     from lifesign.cli.query.request import answered, ask
 
-    hint = "lifesign status; a frozen process runs no Python to answer with: read its last words instead"
+    hint = "lifesign status; a frozen process runs no Python and cannot answer: read its last words instead"
     pid, answer = answered(args, ask, hint)
     if args.json:
         print_json({"pid": pid, "dump": answer.dump, "groups": answer.groups})

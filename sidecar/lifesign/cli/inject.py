@@ -43,7 +43,7 @@ def inject(directory: str) -> str:
     directory = os.path.abspath(directory)
     target = os.path.join(directory, "lifesign")
     if os.pathsep in directory:
-        raise UsageError(f"{directory} cannot stand on a PYTHONPATH: it has a {os.pathsep!r} in it", "another folder")
+        raise UsageError(f"{directory} cannot be on a PYTHONPATH: it contains {os.pathsep!r}", "another folder")
     if os.path.isdir(os.path.join(target, "cli")):
         raise UsageError(f"{target} is a full lifesign, not an earlier copy of the agent", "a folder of its own")
     try:
@@ -53,7 +53,7 @@ def inject(directory: str) -> str:
             _swap(os.path.join(staging, "new"), target, os.path.join(staging, "old"))
     except OSError as error:
         where = error.filename or directory
-        hint = "mount it writable for the user that runs this"
+        hint = "make it writable for the user that runs this"
         raise RunDirectoryError(f"{where} cannot be written: {error.strerror}", hint) from None
     return os.path.join(target, "agent", "inject")
 

@@ -22,14 +22,14 @@ from lifesign.errors import EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
 
 COMMANDS = {
     "run": "run a service with the agent inside and a sidecar beside it",
-    "watch": "be the sidecar: watch every process in the run directory, export what is seen",
-    "smoke": "boot a service, wait for its proof of life, check it, and say with the exit code whether it is alive",
-    "status": "show the vital signs of the watched processes",
+    "watch": "run the sidecar alone: watch every process in the run directory and export telemetry",
+    "smoke": "boot a service, wait for its proof of life, run its post-conditions: is it alive? Answers by exit code",
+    "status": "show state and vital signs of the watched processes",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
-    "check": "have a watched process run its post-conditions now, and show the results",
-    "probe": "say with the exit code whether the watched processes live, are ready, have started",
+    "check": "run the post-conditions of a watched process now and show the results",
+    "probe": "liveness, readiness or startup probe of the watched processes; answers by exit code",
     "inject": "copy the agent to a folder that another container puts on its PYTHONPATH",
-    "demo": "run a sample service with failures to trigger",
+    "demo": "run the sample service, with failures to trigger",
     "doctor": "show the effective settings and what is wrong with them",
 }
 _TAKE_CMD = ("run", "smoke")  # with `-- CMD`
@@ -71,7 +71,7 @@ def _run(argv: list[str]) -> int:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         raise UsageError(f"unknown command {name}", f"lifesign {close[0]}" if close else "lifesign --help")
     top = Parser(prog="lifesign", description="Proof of life for asyncio services.", allow_abbrev=False)
-    top.epilog = "lifesign COMMAND --help says more."
+    top.epilog = "lifesign COMMAND --help shows its options."
     top.add_argument("-V", "--version", action="version", version=f"lifesign {semconv.VERSION}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     parsers = {

@@ -12,9 +12,12 @@ from lifesign.errors import UsageError
 def register(parser: argparse.ArgumentParser) -> None:
     parser.usage = "lifesign smoke [options] -- CMD [ARG ...]"
     parser.add_argument(
-        "--timeout", metavar="S", dest="boot_timeout", help="seconds to the proof of life; the same as --boot-timeout"
+        "--timeout",
+        metavar="S",
+        dest="boot_timeout",
+        help="seconds until the proof of life; the same as --boot-timeout",
     )
-    parser.add_argument("--keep", action="store_true", help="let CMD go on afterwards, whatever the verdict")
+    parser.add_argument("--keep", action="store_true", help="leave CMD running afterwards, whatever the verdict")
     parser.add_argument(
         "--report",
         metavar="FILE",

@@ -89,7 +89,7 @@ async def test_a_signal_ends_it_however_little_there_is_to_do(observe: Callable,
         os.kill(os.getpid(), number)
 
         said = await sidecar.ends()
-    assert said == "lifesign: watching; neither a Collector nor a page is set (lifesign doctor)\n"
+    assert said == "lifesign: watching, but neither a Collector nor a page is set (see lifesign doctor)\n"
 
 
 @pytest.mark.usefixtures("supervisor")
@@ -205,7 +205,7 @@ async def test_a_collector_for_nothing_is_said(observe: Callable, tmp_path: Path
     nothing = {f"OTEL_{kind}_EXPORTER": "none" for kind in ("TRACES", "METRICS", "LOGS")}
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "LIFESIGN_SPOOL_DIR": str(tmp_path / "spool")}
     async with observe(supervised=True, **environ, **nothing) as sidecar:
-        await sidecar.says("^lifesign: exporting nothing, as OTEL_\\* says\n$")
+        await sidecar.says("^lifesign: exporting nothing, as the OTEL_\\* variables say\n$")
 
 
 async def test_an_orphan_watches_until_the_last_process_has_ended(

@@ -72,7 +72,7 @@ def test_an_error_of_ours_leaves_cmd_alone(
     monkeypatch.setattr(supervisor_module, broken, fail)
 
     assert Supervisor(["/bin/sh", "-c", "sleep 0.03; exit 6"], {}, beside(tmp_path, "/bin/true")).run() == 6
-    assert capfd.readouterr().err == "lifesign: RuntimeError: a mistake; the sidecar is gone, CMD goes on\n"
+    assert capfd.readouterr().err == "lifesign: RuntimeError: a mistake; the sidecar is gone, CMD continues\n"
 
 
 def test_a_signal_that_may_not_be_passed_on_is_said(
@@ -122,7 +122,7 @@ def test_a_sidecar_that_is_set_up_wrong_is_not_started_again(
     assert kept.tend() is None
     assert kept.pid is None
     kept.close()
-    assert capfd.readouterr().err == "lifesign: the sidecar cannot be used as it is set up; CMD goes on without\n"
+    assert capfd.readouterr().err == "lifesign: the settings of the sidecar cannot be used; CMD continues without it\n"
 
 
 def test_a_sidecar_that_fell_is_started_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +160,9 @@ def test_back_off_doubles_to_half_a_minute_and_is_said_once_a_minute(
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     assert capfd.readouterr().err.splitlines() == [
-        "lifesign: the sidecar ended with exit code 1; CMD goes on; the sidecar starts again in 0.5 s",
-        "lifesign: the sidecar ended with exit code 1; CMD goes on; the sidecar starts again in 30 s",
-        "lifesign: the sidecar was ended by SIGKILL; CMD goes on; the sidecar starts again in 0.5 s",
+        "lifesign: the sidecar ended with exit code 1; CMD continues; restarting the sidecar in 0.5 s",
+        "lifesign: the sidecar ended with exit code 1; CMD continues; restarting the sidecar in 30 s",
+        "lifesign: the sidecar was ended by SIGKILL; CMD continues; restarting the sidecar in 0.5 s",
     ]
 
 

@@ -118,8 +118,8 @@ def _state(process: Snapshot) -> str:
 
 def _hint(seen: Seen) -> str:
     if not seen.by_event:
-        return "look whether the service answers there by now, or give it longer with --timeout"
+        return "check whether the service answers there by now, or allow more time with --timeout"
     return (
-        'call lifesign.event("NAME") where the first unit of real work is done, or prove its life from outside: '
+        'call lifesign.event("NAME") where the first unit of real work is done, or use an external check: '
         "--until tcp:PORT, --until http://HOST:PORT/PATH"
     )

@@ -37,7 +37,7 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
     """Adds ``--config`` and a flag for each of the settings `names`."""
     group = parser.add_argument_group("settings")
     group.add_argument(
-        "--config", metavar="FILE", help=f"settings in TOML, one `name = value` a line [{config_file.VARIABLE}]"
+        "--config", metavar="FILE", help=f"settings in TOML, one `name = value` per line [{config_file.VARIABLE}]"
     )
     for setting in (settings.BY_NAME[name] for name in names):
         default = f"; default {setting.default}" if setting.default else ""
@@ -48,7 +48,7 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
 
 def add_question(parser: argparse.ArgumentParser, timeout: float) -> None:
     """Adds what a question to one process wants: which one, how long to wait, and where it is."""
-    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, where there are several")
+    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, if there are several")
     parser.add_argument(
         "--timeout",
         metavar="S",

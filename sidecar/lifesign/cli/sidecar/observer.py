@@ -202,11 +202,11 @@ class Observer:
         if self._pipeline is not None:
             urls = self._pipeline.status().endpoints.values()
             to = sorted({re.sub(r"/v1/(traces|metrics|logs)$", "", url) for url in urls})
-            parts.append(f"exporting to {', '.join(to)}" if to else "exporting nothing, as OTEL_* says")
+            parts.append(f"exporting to {', '.join(to)}" if to else "exporting nothing, as the OTEL_* variables say")
         elif "page" in servers:
             parts.append("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT)")
         parts += [f"{name} at {server.url}/" for name, server in servers.items()]
-        say("; ".join(parts) if parts else "watching; neither a Collector nor a page is set (lifesign doctor)")
+        say("; ".join(parts) if parts else "watching, but neither a Collector nor a page is set (see lifesign doctor)")
 
     def _health(self) -> SidecarHealth:
         poll_age, interval = self._board.poll_age(), self._settings.poll_interval

@@ -91,7 +91,9 @@ def say_what_stays(supervisor: Supervisor, environ: Mapping[str, str], stack: co
     if supervisor.left_behind:
         stack.pop_all()
         pids = ", ".join(map(str, supervisor.left_behind))
-        what = f"CMD has ended, processes that it started live on ({pids}); the sidecar watches them until they end"
+        what = (
+            f"CMD has ended, but processes that it started still run ({pids}); the sidecar watches them until they end"
+        )
         say(f"{what}: lifesign status --dir {directory}")
     elif supervisor.unread and is_configured(environ):
         stack.pop_all()

@@ -66,10 +66,10 @@ class SidecarProcess:
         """It ended while CMD goes on, with an exit code or, below 0, by a signal."""
         self.pid = None
         if code == EXIT_USAGE:
-            say("the sidecar cannot be used as it is set up; CMD goes on without")
+            say("the settings of the sidecar cannot be used; CMD continues without it")
             return
         how = f"was ended by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        self._again(f"the sidecar {how}; CMD goes on")
+        self._again(f"the sidecar {how}; CMD continues")
 
     def ended(self) -> None:
         """It ended when it was to end."""
@@ -112,7 +112,7 @@ class SidecarProcess:
         self._due = now + self._back_off
         if now - self._complained >= _QUIET:
             self._complained = now
-            say(f"{what}; the sidecar starts again in {self._back_off:g} s")
+            say(f"{what}; restarting the sidecar in {self._back_off:g} s")
         self._back_off = min(2 * self._back_off, _BACK_OFF_MAX)
 
     def _spawn(self) -> int:

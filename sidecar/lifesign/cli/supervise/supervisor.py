@@ -207,7 +207,7 @@ def _spared(consequence: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, CMD must not pay for it
-        say(f"{type(error).__name__}: {error}; {consequence}, CMD goes on")
+        say(f"{type(error).__name__}: {error}; {consequence}, CMD continues")
 
 
 def _fill_standard_descriptors() -> None:
