@@ -16,6 +16,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 
 from lifesign.export.otlp import proxy, tls
 from lifesign.export.otlp.outcome import (
+    ANSWER_MAX,
     NOT_SENT,
     RETRY_AFTER_MAX,
     Outcome,
@@ -28,6 +29,12 @@ from lifesign.export.otlp.outcome import (
 from lifesign.export.otlp.targets import Target
 
 _STATUS_DETAILS = "grpc-status-details-bin"
+_OF_THE_ANSWER = ("CLIENT:", "Decompressed")  # how our side of gRPC says that the answer is too large
+_OPTIONS = (
+    ("grpc.max_receive_message_length", ANSWER_MAX),
+    # By itself a channel shares its connection with others of the process: after `abort` it is to be a new one.
+    ("grpc.use_local_subchannel_pool", 1),
+)
 _HINTS = {
     StatusCode.UNIMPLEMENTED: "has the Collector such a pipeline?",
     StatusCode.UNAUTHENTICATED: "see OTEL_EXPORTER_OTLP_HEADERS",
@@ -106,7 +113,7 @@ class GrpcExporter:
         self._answer = CallOutcome()
         # No error has the code OK, so that the exporter never tries again inside: that is our part.
         self._exporter = _reading(_EXPORTERS[self.target.kind], self._answer, self._tls)(
-            endpoint=self.target.url, retryable_error_codes=[StatusCode.OK]
+            endpoint=self.target.url, retryable_error_codes=[StatusCode.OK], channel_options=_OPTIONS
         )
 
     def export(self, items: Any) -> Outcome:
@@ -152,7 +159,11 @@ def judge_error(error: Any) -> Outcome:
     if code is StatusCode.INVALID_ARGUMENT:
         return Refused(why)
     if code is StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+        if any(words in details for words in _OF_THE_ANSWER):
+            return Retry(f"{why}: does a Collector listen there?")
         return Refused(why, divisible=True)  # the receiver's limit for one message, which waiting does not lift
+    if code is StatusCode.UNAVAILABLE and "HTTP/2" in details:
+        why = f"{why}; does OTLP over HTTP listen there? see OTEL_EXPORTER_OTLP_PROTOCOL"
     if code in _HINTS:
         why = f"{why}; {_HINTS[code]}"
     return Retry(why, _retry_delay(error.trailing_metadata()))
@@ -165,8 +176,8 @@ def _retry_delay(metadata: Any) -> float | None:
     try:
         for detail in Status.FromString(raw).details if raw else ():
             if detail.Unpack(info):
-                seconds: float = info.retry_delay.ToTimedelta().total_seconds()
+                seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
                 return min(max(seconds, 0.0), RETRY_AFTER_MAX)
-    except (DecodeError, OverflowError, ValueError):
+    except DecodeError:
         return None
     return None

@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 import threading
+from http.client import BadStatusLine, RemoteDisconnected
 from typing import Any
 
 import requests
@@ -24,8 +25,8 @@ from requests.utils import get_auth_from_url, get_netrc_auth
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from lifesign.export.otlp import http_answer, proxy, tls
-from lifesign.export.otlp.http_answer import ANSWER_MAX, HttpAnswer
-from lifesign.export.otlp.outcome import NOT_SENT, Delivered, Outcome, Retry, one_line, unexpected
+from lifesign.export.otlp.http_answer import HttpAnswer
+from lifesign.export.otlp.outcome import ANSWER_MAX, NOT_SENT, Delivered, Outcome, Retry, one_line, unexpected
 from lifesign.export.otlp.targets import Target
 
 _EXPORTERS = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
@@ -212,6 +213,10 @@ def _reason(error: Exception) -> str:
         if isinstance(cause, ssl.SSLError):
             said = getattr(cause, "verify_message", "") or (cause.reason or "").replace("_", " ").lower()
             return f"TLS: {one_line(said or str(cause.args[-1]))}"
+        if isinstance(cause, RemoteDisconnected):
+            return "the connection was closed without an answer"
+        if isinstance(cause, BadStatusLine):
+            return "the answer is no HTTP/1.1: does gRPC listen there? see OTEL_EXPORTER_OTLP_PROTOCOL"
         # urllib3 keeps the errno in one of: the context, `reason`, the arguments.
         if isinstance(cause, OSError) and cause.strerror:
             return one_line(cause.strerror)

@@ -13,10 +13,17 @@ from typing import Any, Mapping, NamedTuple
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # it has no stubs
 
-from lifesign.export.otlp.outcome import RESPONSES, RETRY_AFTER_MAX, Outcome, Refused, Retry, judge_response, one_line
+from lifesign.export.otlp.outcome import (
+    ANSWER_MAX,
+    RESPONSES,
+    RETRY_AFTER_MAX,
+    Outcome,
+    Refused,
+    Retry,
+    judge_response,
+    one_line,
+)
 from lifesign.export.otlp.targets import without_secrets
-
-ANSWER_MAX = 1 << 20  # bytes, as sent and decoded; a Collector's has some hundred
 
 _REFUSALS = (400, 415, 422)  # the same request will never be accepted
 _TOO_LARGE = 413

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lifesign.export.complaint import Complaint
 
+ANSWER_MAX = 1 << 20  # bytes of an answer, as sent and decoded; a Collector's has some hundred
 RETRY_AFTER_MAX = 600.0  # seconds; one wrong header must not silence us for a day
 RESPONSES: dict[str, Any] = {
     "traces": ExportTraceServiceResponse,
