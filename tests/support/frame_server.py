@@ -1,4 +1,4 @@
-"""A server of HTTP/2 that answers with the very frames it is told, right or wrong: what no gRPC library would send."""
+"""A server of HTTP/2 that answers with scripted frames, right or wrong: what no gRPC library would send."""
 
 from __future__ import annotations
 
