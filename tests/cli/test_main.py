@@ -42,8 +42,9 @@ def test_the_version(cli: Callable) -> None:
         (["xyzzy"], "unknown command xyzzy", "lifesign --help"),
         (["run"], "no command to run", "lifesign run -- python app.py"),
         (["run", "--"], "no command to run", "lifesign run -- python app.py"),
-        (["run", "python", "app.py"], "unknown argument python", "lifesign run -- python app.py"),
-        (["run", "--heartbeat-timout=3", "--", "ls"], "unknown argument --heartbeat-timout=3", "--heartbeat-timeout"),
+        (["run", "python", "app.py", "secret"], "unknown argument python", "lifesign run -- python ...\n"),
+        (["run", "--pass=secret", "--", "ls"], "unknown argument --pass\n", "lifesign run --help"),
+        (["run", "--heartbeat-timout=3", "--", "ls"], "unknown argument --heartbeat-timout", "--heartbeat-timeout"),
         (["dump", "--qqq"], "unknown argument --qqq", "lifesign dump --help"),
         (["status", "1", "2"], "unknown argument 2", "lifesign status --help"),
         (["dump", "me"], "invalid int value: 'me'", "lifesign dump --help"),
@@ -57,8 +58,9 @@ def test_a_usage_error_ends_with_3_and_says_what_to_type(cli: Callable, argv: li
     assert (code, out) == (3, "")
     said, tried = err.splitlines()
     assert said.startswith("lifesign: ")
-    assert what in said
-    assert tried.startswith(f"  try: {hint}")
+    assert what in f"{said}\n"
+    assert f"{tried}\n".startswith(f"  try: {hint}")
+    assert "secret" not in err
 
 
 def command_that(raises: BaseException) -> ModuleType:

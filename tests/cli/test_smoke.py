@@ -172,8 +172,11 @@ def test_a_gate_that_breaks_leaves_nothing_behind(tmp_path: Path, capfd: pytest.
 
 
 def test_a_service_that_works_is_alive(cli: Cli, tmp_path: Path) -> None:
-    ended = cli("smoke", "--timeout", "20", "--report", "r.json", "--", sys.executable, "-c", SERVICE, "event")
+    ended = cli(
+        "smoke", "--timeout", "20", "--report", "r.json", "--", sys.executable, "-c", SERVICE, "event", "secret"
+    )
     assert ended.code == 0
+    assert "secret" not in ended.err + (tmp_path / "r.json").read_text()
     assert "config loaded" in ended.err
     assert "8/8  complete" in ended.err
     report = json.loads((tmp_path / "r.json").read_text())

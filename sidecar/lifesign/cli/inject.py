@@ -12,6 +12,7 @@ from py_compile import PycInvalidationMode
 from typing import Iterator
 
 import lifesign
+from lifesign.cli.output.permissions import closed_to_others
 from lifesign.errors import EXIT_OK, RunDirectoryError, UsageError
 
 # The rooms that need the standard library alone; of the package's own modules the main process gets all.
@@ -47,7 +48,8 @@ def inject(directory: str) -> str:
     if os.path.isdir(os.path.join(target, "cli")):
         raise UsageError(f"{target} is a full lifesign, not an earlier copy of the agent", "a folder of its own")
     try:
-        os.makedirs(directory, exist_ok=True)
+        with closed_to_others():
+            os.makedirs(directory, exist_ok=True)
         with _staging(directory) as staging:
             _copy(os.path.join(staging, "new"))
             _swap(os.path.join(staging, "new"), target, os.path.join(staging, "old"))

@@ -106,6 +106,6 @@ def _parse(top: Parser, parser: Parser, argv: list[str]) -> argparse.Namespace:
             flags = [flag for action in parser._actions for flag in action.option_strings]
             hint = "".join(difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1)) or hint
         elif takes_cmd:
-            hint = f"{parser.prog} -- {' '.join(unknown)}"
-        raise UsageError(f"unknown argument {unknown[0]}", hint)
+            hint = f"{parser.prog} -- {unknown[0]} ..."
+        raise UsageError(f"unknown argument {unknown[0].partition('=')[0]}", hint)
     return args

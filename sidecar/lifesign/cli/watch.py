@@ -7,6 +7,7 @@ import os
 from functools import partial
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.permissions import closed_to_others
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_FAILED, EXIT_OK, RunDirectoryError
@@ -46,13 +47,14 @@ def main(args: argparse.Namespace) -> int:
     unfinished = EXIT_FAILED if args.supervised else EXIT_OK
     # Nothing is lost by it: what is not on disk by then is not acknowledged, and its pulse is still there.
     deadline = Deadline(settings.shutdown_timeout, partial(os._exit, unfinished))
-    observer = Observer(
-        settings.dir,
-        settings,
-        environ,
-        deadline,
-        supervised=args.supervised,
-        run_id=args.run_id,
-        service=args.service,
-    )
-    return EXIT_OK if asyncio.run(observer.run()) else unfinished
+    with closed_to_others():
+        observer = Observer(
+            settings.dir,
+            settings,
+            environ,
+            deadline,
+            supervised=args.supervised,
+            run_id=args.run_id,
+            service=args.service,
+        )
+        return EXIT_OK if asyncio.run(observer.run()) else unfinished

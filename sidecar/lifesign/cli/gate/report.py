@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 from lifesign import semconv
 from lifesign.cli.gate.verdict import ALIVE, STALLED, Outcome
+from lifesign.cli.output import program
+from lifesign.cli.output.permissions import closed_to_others
 from lifesign.cli.output.terminal import printable
 from lifesign.errors import LifesignError, UsageError
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
@@ -40,7 +42,8 @@ def write(path: str, command: Sequence[str], outcome: Outcome, groups: Sequence[
     """
     text = _json(command, outcome, groups) if path.endswith(".json") else _junit(outcome)
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        with closed_to_others():
+            Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise LifesignError(f"the report {path} cannot be written: {error.strerror}", "another --report") from None
 
@@ -52,7 +55,7 @@ def _json(command: Sequence[str], outcome: Outcome, groups: Sequence[TaskGroup])
         "verdict": outcome.verdict,
         "exit_code": outcome.exit_code,
         "why": outcome.why,
-        "command": list(command),
+        "command": program.shown(command),
         "service": process.service if process is not None else None,
         "trace": process.boot_trace if process is not None else None,
         "stopped_at": at.name if at is not None else None,

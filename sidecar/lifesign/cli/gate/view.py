@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lifesign.cli.gate.verdict import ALIVE, FAILED, INTERRUPTED, STALLED, Outcome
+from lifesign.cli.output import program
 from lifesign.cli.output.terminal import printable
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
 
@@ -30,7 +31,7 @@ class Drawing:
         self._to = to
         self._drawn: set[tuple[str, str, int]] = set()
         self._processes: set[str] = set()
-        self._line(f"boot of {' '.join(command)} (timeout {timeout:g} s)", "bold")
+        self._line(f"boot of {' '.join(program.shown(command))} (timeout {timeout:g} s)", "bold")
 
     def show(self, processes: Sequence[Snapshot], outcome: Outcome | None) -> None:
         """The checkpoints that are new, and the outcome where there is one."""

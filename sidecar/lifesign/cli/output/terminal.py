@@ -58,7 +58,16 @@ def console(*, stderr: bool = False) -> Console:
     with contextlib.suppress(AttributeError):  # a replaced stream may not know how
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+
+    class Reliable(Console):
+        """rich would end this process by its own exit code."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            if not stderr:  # what nobody reads on standard error costs nothing
+                raise BrokenPipeError
+
+    return Reliable(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
 
 
 def print_json(content: Any) -> None:

@@ -9,6 +9,7 @@ import shlex
 from typing import Mapping, NamedTuple, Sequence
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output import program
 from lifesign.cli.output.terminal import complain, say
 from lifesign.cli.supervise import descendants, extra, interpreter, rundirectory
 from lifesign.cli.supervise.environment import environments
@@ -61,7 +62,7 @@ def prepare(
     run_id = descendants.new_id()
     inside, around = environments(given, environ, directory, run_id)
     watch = [*interpreter.command(environ), "watch", "--supervised", "--run-id", run_id]
-    watch.append(f"--service={_program(command)}")
+    watch.append(f"--service={_service(command)}")
     is_private = settings.dir is None
 
     def left_behind() -> Sequence[int]:
@@ -73,14 +74,11 @@ def prepare(
     return Prepared(inside, Beside(watch if watched else None, around, directory, patience, left_behind))
 
 
-def _program(command: Sequence[str]) -> str:
-    """What a person would call CMD, the same from run to run; its arguments may differ, and be secret."""
-    words = [word for word in command[1:] if not word.startswith("-")]
-    is_python = os.path.basename(command[0]).startswith("python")
-    program = os.path.basename(words[0] if is_python and words and "-c" not in command else command[0])
+def _service(command: Sequence[str]) -> str:
+    """The same from run to run of one program in one place."""
     with contextlib.suppress(OSError):  # the working directory is gone
-        return f"{program} in {os.getcwd()}"
-    return program
+        return f"{program.name(command)} in {os.getcwd()}"
+    return program.name(command)
 
 
 def say_what_stays(supervisor: Supervisor, environ: Mapping[str, str], stack: contextlib.ExitStack) -> None:

@@ -12,6 +12,7 @@ import stat
 import tempfile
 import time
 
+from lifesign.cli.output.permissions import closed_to_others
 from lifesign.errors import RunDirectoryError
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
@@ -148,7 +149,8 @@ def _make_private() -> str:
 
 def _make(path: str) -> str:
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        with closed_to_others():  # the folders above it too
+            os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError as error:
         raise RunDirectoryError(
             f"the run directory {path} cannot be made: {error.strerror}", "--dir with another one"
