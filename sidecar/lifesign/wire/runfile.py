@@ -2,11 +2,11 @@
 
 One object in the run directory, replaced as a whole::
 
-    {"pid": 4242, "asked": "SIGTERM" | null, "asked_ns": 17... | null,
-     "exit_code": 0 | null, "signal": "SIGKILL" | null, "ended_ns": 17... | null}
+    {"pid": 4242, "asked": "SIGTERM" | null, "asked_at": 1234 | null, "exit_code": 0 | null, "signal": "SIGKILL" | null}
 
 ``asked`` is the newest terminating signal that came from outside, written before CMD gets to see it
-wherever we are the one to pass it on; ``exit_code`` or ``signal`` says how CMD ended. Both times are of the wall clock.
+wherever we are the one to pass it on, and ``asked_at`` when it came first, in monotonic nanoseconds;
+``exit_code`` or ``signal`` says how CMD ended.
 """
 
 from __future__ import annotations
@@ -32,29 +32,25 @@ class RunFile:
         self._content: dict[str, int | str | None] = {
             "pid": pid,
             "asked": None,
-            "asked_ns": None,
+            "asked_at": None,
             "exit_code": None,
             "signal": None,
-            "ended_ns": None,
         }
         self._write()
 
     def asked(self, number: signal.Signals) -> None:
-        """The end of CMD was asked for. Of one signal that comes again, the first counts."""
-        if self._content["asked"] != number.name:
-            self._content["asked"] = number.name
-            self._content["asked_ns"] = time.time_ns()
-            self._write()
+        """The end of CMD was asked for."""
+        if number.name != self._content["asked"] or number == signal.SIGHUP:  # a reload is asked for anew each time
+            self._content["asked_at"] = time.monotonic_ns()
+        self._content["asked"] = number.name
+        self._write()
 
     def ended(self, code: int) -> None:
-        """CMD ended, with an exit code or, below 0, by a signal; safe to call twice."""
-        if self._content["ended_ns"] is not None:
-            return
+        """CMD ended, with an exit code or, below 0, by a signal."""
         if code < 0:
             self._content["signal"] = signal_name(-code)
         else:
             self._content["exit_code"] = code
-        self._content["ended_ns"] = time.time_ns()
         self._write()
 
     def _write(self) -> None:
