@@ -147,7 +147,8 @@ class TaskDump(TypedDict):
     omitted: int  # groups that are not in the dump
     same_as: str | None
     counts: list[int]
-    cycles: list[list[str]]  # names of tasks that wait for each other in a ring
+    cycles: list[list[str]]  # names of tasks that wait for each other in a ring and can never go on
+    rings: list[list[RingStep]]  # the same rings with what is waited for
     finished: list[FinishedTasks]
 
 
@@ -165,6 +166,7 @@ class TaskGroup(TypedDict):
     dump: str
     index: int
     count: int
+    looked: int  # at how many of them; the others stand for the same lines
     stack: list[Frame]
     names: list[str]
     states: dict[str, int]  # how many are "waiting", "ready" and "running"
@@ -176,6 +178,41 @@ class TaskGroup(TypedDict):
     trace: str | None  # of the app's own span that a sample runs under
     span: str | None
     at: int
+
+
+class RingStep(TypedDict):
+    """A task of a deadlock: it waits at `at` for the next one, or for what that one holds (`resource`, an index)."""
+
+    task: str
+    resource: int | None
+    at: Frame | None
+
+
+class ResourceHolder(TypedDict):
+    """Who holds a primitive: a task, or (None) a suspended async generator. `place` has the block; it waits at `at`."""
+
+    task: str | None
+    place: Frame
+    at: Frame | None
+
+
+class TaskResource(TypedDict):
+    """A primitive that tasks of a dump wait for, such as a lock, a queue or a pool.
+
+    `held` is by how many it is held, where the primitive knows; `holders` are those that were found.
+    """
+
+    kind: Literal["task_resource"]
+    dump: str
+    index: int
+    type: str  # such as "Lock", "Queue", "asyncpg pool"
+    name: str  # what the user's code calls it, such as "OrderDesk._ledger"; empty where that is not known
+    state: str  # such as "locked", "full, 100 of 100", "10 of 10 connections in use"
+    how: str  # the method that is waited in, such as "acquire" or "get"; empty where nobody waits
+    place: Frame | None  # in the user's own code, where somebody waits for it
+    waiting: list[GroupEdge]  # how many of which groups wait for it
+    holders: list[ResourceHolder]
+    held: int | None
 
 
 class Stall(TypedDict):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
+import weakref
 from typing import Any, Callable
 
 import pytest
@@ -199,27 +201,29 @@ async def test_a_dump_that_nobody_asked_for_and_that_shows_nothing_new_is_a_coun
 
     tasks = Tasks(lambda: [loop])
 
-    async def dump(*, whole: bool) -> dict[str, Any]:
+    async def dump(*, whole: bool) -> None:
         def once_this_task_waits() -> None:
             eventually(lambda: asyncio.current_task(loop) is None)
             tasks.dump(Ring(), "periodic", 0, lambda: None, whole=whole)  # type: ignore[arg-type]
 
         records.clear()
         await asyncio.to_thread(once_this_task_waits)
-        return records[-1]
 
-    first = await dump(whole=False)
-    assert first["same_as"] is None
-    groups = {tuple(group["names"]): group["index"] for group in records[:-1]}
-    workers.append(asyncio.create_task(work(event)))
-    await asyncio.sleep(0)
-    second = await dump(whole=False)
-    assert (second["same_as"], len(records)) == (first["id"], 1)
+    written: list[list[dict[str, Any]]] = []
+    for whole in (False, False, True):  # all from one line: this task is in the dumps too
+        await dump(whole=whole)
+        written.append(list(records))
+        if len(workers) == 3:
+            workers.append(asyncio.create_task(work(event)))
+            await asyncio.sleep(0)
+    first, second, third = written
+    assert first[-1]["same_as"] is None
+    groups = {tuple(one["names"]): one["index"] for one in first if one["kind"] == "task_group"}
+    assert (second[-1]["same_as"], len(second)) == (first[-1]["id"], 1)
     worker_index = next(index for names, index in groups.items() if len(names) == 3)
-    assert second["counts"][worker_index] == 4
-    third = await dump(whole=True)
-    assert third["same_as"] is None
-    assert len(records) > 1
+    assert second[-1]["counts"][worker_index] == 4
+    assert third[-1]["same_as"] is None
+    assert len(third) > 1
     event.set()
     await asyncio.gather(*workers)
 
@@ -236,9 +240,13 @@ async def test_a_dump_keeps_no_task_alive() -> None:
 
     tasks = Tasks(lambda: [loop])
     await asyncio.to_thread(tasks.dump, Ring(), "call", 0, lambda: None, whole=True)  # type: ignore[arg-type]
-    assert all(group.sample is None for group in tasks._last.values())
+    seen = weakref.ref(task)
     event.set()
     await task
+    del task
+    await asyncio.sleep(0)  # the loop still has it in hand
+    assert seen() is None
+    assert sys.getrefcount(event) == 2  # ours, and that of the call
 
 
 def test_many_threads_with_loops_are_all_in_the_dump(started: Callable[..., Any]) -> None:

@@ -84,7 +84,7 @@ async def test_groups_come_biggest_first_with_the_stack_down_to_the_innermost_aw
     assert sorted(groups[0]["names"]) == sorted(set(groups[0]["names"]))
     assert all(name.startswith("middle ") for name in groups[0]["names"])
     assert len(groups[0]["names"]) == 5
-    assert groups[0]["waits_for"] == "Future"
+    assert groups[0]["waits_for"] == "Event (not set)"
     inner = groups[0]["stack"][1]
     assert inner["file"].endswith("test_walk.py")
     with open(__file__) as source:
@@ -194,4 +194,4 @@ def test_a_generator_is_walked_too() -> None:
             return self.generator
 
     next(Task.generator)
-    assert [code.co_name for code, _ in walk.chain(Task())] == ["coroutine", "inner"]
+    assert [link.code.co_name for link in walk.links(Task())] == ["coroutine", "inner"]

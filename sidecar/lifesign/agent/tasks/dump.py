@@ -1,76 +1,67 @@
-"""Task dumps: all tasks, grouped by identical await stack, taken from the watchdog's thread.
+"""Task dumps: all tasks, grouped by the lines they wait at, taken from the watchdog's thread.
 
-Grouping goes by code objects alone; only a sample of each group has its frames touched. No local,
-argument or repr of a user's object is read.
+No local, argument or repr of a user's object is written: names of types and functions, places in code, and counts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from types import CodeType
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import creation
-from lifesign.agent.tasks.appspan import app_span
-from lifesign.agent.tasks.edges import Edges
+from lifesign.agent.tasks.deadlock import Node
 from lifesign.agent.tasks.finished import ended
+from lifesign.agent.tasks.groups import Codes, Group, Lines, ranked
 from lifesign.agent.tasks.pace import Pace
-from lifesign.agent.tasks.walk import await_stack, chain, key, name, waits_for
+from lifesign.agent.tasks.population import Population
+from lifesign.agent.tasks.resources import Resource, Resources, own_place, record, shape_of
+from lifesign.agent.tasks.survey import Survey
+from lifesign.agent.tasks.waits import waits_for_executor
+from lifesign.agent.tasks.walk import await_stack, links, name
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import TaskDump, TaskGroup
+    from lifesign.wire.records import RingStep, TaskDump, TaskGroup
 
 GROUPS_MAX = 50
-NAMES_MAX = 5
-SPANS_MAX = 20  # tasks of a group that are asked for a span before it is said to have none
-
-Key = tuple[int, ...]  # ids of the code objects of an await stack
+RING_MAX = 20  # steps of a ring that are written
 
 
-class _Group:
-    """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused."""
+class Shape(NamedTuple):
+    """What two dumps have in common that show the same: groups, by code and lines, each with its
+    index and count, and the primitives with their holders.
 
-    def __init__(self, codes: tuple[CodeType, ...], sample: Any) -> None:
-        self.codes = codes
-        self.sample = sample
-        self.count = 0
-        self.index = 0
-        self.names: list[str] = []
-        self.states: dict[str, int] = {}
-        self.oldest: float | None = None
-        self.newest: float | None = None
-        self.span: tuple[str, str] | None = None
-        self.awaits: dict[Key, int] = {}
+    `codes` keeps the ids in it from being reused.
+    """
+
+    groups: dict[tuple[Codes, Lines], tuple[int, int]]
+    resources: frozenset[Any]
+    codes: list[Any]
+
+    def shows_the_same_as(self, other: Shape) -> bool:
+        return self.groups.keys() == other.groups.keys() and self.resources == other.resources
+
+    def counts_in_the_order_of(self, other: Shape) -> list[int]:
+        """How many tasks there are now in each group of the other one, by its index there."""
+        return [self.groups[key][1] for key, _ in sorted(other.groups.items(), key=lambda item: item[1])]
 
 
 class Tasks:
-    """The tasks of some event loops, seen from outside their threads.
-
-    Args:
-        loops: gives the loops that run now.
-    """
+    """The task dumps of this process."""
 
     def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
-        self._loops = loops
-        self._next_count = 0.0
-        self._count = 0
-        self._last: dict[Key, _Group] = {}  # the newest dump that was written in full
+        self._population = Population(loops)
+        self._last = Shape({}, frozenset(), [])  # of the newest dump that was written in full
         self._last_id = ""
 
     def count(self) -> int:
-        """How many there are; asked at every beat, so counted no oftener than it is cheap."""
-        started = time.monotonic()
-        if started >= self._next_count:
-            self._count = self._quick_count()
-            self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
-        return self._count
+        """How many tasks there are."""
+        return self._population.count()
 
     def dump(self, ring: LaneWriter, reason: str, request: int, beat: Callable[[], None], *, whole: bool) -> None:
-        """Writes one record a group, biggest first, and a summary to `ring`.
+        """Writes one record a group, biggest first, one for each primitive, and a summary to `ring`.
 
         Args:
             reason: why, in a word or two.
@@ -80,19 +71,24 @@ class Tasks:
         """
         started = time.time_ns()
         pace = Pace(beat, self.count())
-        edges = Edges()
-        groups, total, done = self._walk(pace, edges)
-        ranked = sorted(groups.values(), key=lambda group: -group.count)
-        same = not whole and bool(ranked) and groups.keys() == self._last.keys()
+        survey = Survey(self._population, pace)
+        groups = ranked(survey.families)
+        resources = survey.resources.ranked(
+            [node.resource for nodes in survey.rings for node in nodes if node.resource is not None]
+        )
+        shape = _shape(survey, resources)
+        same = not whole and bool(groups) and shape.shows_the_same_as(self._last)
         identifier = new_span_id()
         if not same:
-            for index, group in enumerate(ranked):
-                group.index = index
-            self._connect(groups, edges, pace)
             # The groups first: whoever sees the summary has the whole dump.
-            for group in ranked[:GROUPS_MAX]:
+            indexes = {id(group): group.index for group in groups[:GROUPS_MAX]}
+            for group in groups[:GROUPS_MAX]:
                 pace.step()
-                ring.append(_record(identifier, group, groups))
+                ring.append(_group(identifier, group, indexes, survey.resources))
+            for resource in resources:
+                pace.step()
+                ring.append(record(identifier, resource, indexes))
+        numbers = {id(resource.thing): resource.index for resource in resources}
         summary: TaskDump = {
             "kind": "task_dump",
             "id": identifier,
@@ -100,116 +96,53 @@ class Tasks:
             "request": request,
             "start": started,
             "end": time.time_ns(),
-            "tasks": total,
-            "groups": len(ranked),
-            "omitted": max(0, len(ranked) - GROUPS_MAX),
+            "tasks": survey.total,
+            "groups": len(groups),
+            "omitted": max(0, len(groups) - GROUPS_MAX),
             "same_as": self._last_id if same else None,
-            "counts": self._counts_like_last(groups) if same else [],
-            "cycles": edges.cycles(pace),
-            "finished": ended({id(task): task for task in (*done, *list(creation.finished))}.values()),
+            "counts": shape.counts_in_the_order_of(self._last)[:GROUPS_MAX] if same else [],
+            "cycles": [[name(node.task) for node in nodes[:RING_MAX]] for nodes in survey.rings],
+            "rings": [[_step(node, numbers) for node in nodes[:RING_MAX]] for nodes in survey.rings],
+            "finished": ended({id(task): task for task in (*survey.done, *list(creation.finished))}.values()),
         }
         ring.append(summary)
         if not same:
-            self._last, self._last_id = groups, identifier
-            for group in ranked:
-                group.sample = None  # we must not be what keeps a task alive
-
-    def _walk(self, pace: Pace, edges: Edges) -> tuple[dict[Key, _Group], int, list[Any]]:
-        groups: dict[Key, _Group] = {}
-        total = 0
-        done: list[Any] = []
-        running = {id(task) for task in self._running()}
-        now = time.monotonic()
-        for task in self._each():
-            pace.step()
-            if task.done():
-                if len(done) < creation.FINISHED_MAX:
-                    done.append(task)
-                continue
-            total += 1
-            stack = key(task)
-            group = groups.get(stack)
-            if group is None:
-                group = groups[stack] = _Group(tuple(code for code, _ in chain(task)), task)
-            _count_in(group, task, now, is_running=id(task) in running)
-            edges.look(task)
-        return groups, total, done
-
-    def _connect(self, groups: dict[Key, _Group], edges: Edges, pace: Pace) -> None:
-        """Edges between tasks become edges between their groups."""
-        for awaiter, others in edges.by_awaiter.values():
-            group = groups.get(key(awaiter))
-            for other in others:
-                pace.step()
-                stack = key(other)
-                if group is not None and stack in groups:
-                    group.awaits[stack] = group.awaits.get(stack, 0) + 1
-
-    def _counts_like_last(self, groups: dict[Key, _Group]) -> list[int]:
-        by_index = sorted(self._last.items(), key=lambda item: item[1].index)
-        return [groups[key].count for key, _ in by_index[:GROUPS_MAX]]
-
-    def _running(self) -> list[Any]:
-        return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
-
-    def _quick_count(self) -> int:
-        if _KNOWN_BY_LOOP:
-            return sum(len(asyncio.all_tasks(loop)) for loop in self._loops())
-        return len(_registry().data) + len(_eager())
-
-    def _each(self) -> Iterator[Any]:
-        """Every task; below 3.14 done ones that somebody still refers to may be among them."""
-        if _KNOWN_BY_LOOP:
-            for loop in self._loops():
-                yield from asyncio.all_tasks(loop)
-            return
-        # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
-        for reference in list(_registry().data):
-            task = reference()
-            if task is not None:
-                yield task
-        yield from list(_eager())
+            self._last, self._last_id = shape, identifier
 
 
-_KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
+def _shape(survey: Survey, resources: list[Resource]) -> Shape:
+    groups = {
+        (codes, lines): (group.index, group.count)
+        for codes, family in survey.families.items()
+        for lines, group in family.groups.items()
+    }
+    return Shape(groups, frozenset(map(shape_of, resources)), [family.codes for family in survey.families.values()])
 
 
-def _registry() -> Any:
-    scheduled = getattr(asyncio.tasks, "_scheduled_tasks", None)  # 3.12 and 3.13
-    return asyncio.tasks._all_tasks if scheduled is None else scheduled  # type: ignore[attr-defined]
+def _step(node: Node, numbers: dict[int, int]) -> RingStep:
+    stack = links(node.task)
+    return {
+        "task": name(node.task),
+        "resource": None if node.resource is None else numbers.get(node.resource),
+        "at": own_place(stack),
+    }
 
 
-def _eager() -> Any:
-    return getattr(asyncio.tasks, "_eager_tasks", ())
-
-
-def _count_in(group: _Group, task: Any, now: float, *, is_running: bool) -> None:
-    group.count += 1
-    if len(group.names) < NAMES_MAX:
-        group.names.append(name(task))
-    idle = "ready" if getattr(task, "_fut_waiter", None) is None else "waiting"
-    state = "running" if is_running else idle
-    group.states[state] = group.states.get(state, 0) + 1
-    age = creation.age(task, now)
-    if age is not None:
-        group.oldest = age if group.oldest is None else max(group.oldest, age)
-        group.newest = age if group.newest is None else min(group.newest, age)
-    if group.span is None and group.count <= SPANS_MAX:
-        group.span = app_span(task)
-
-
-def _record(identifier: str, group: _Group, groups: dict[Key, _Group]) -> TaskGroup:
+def _group(identifier: str, group: Group, indexes: dict[int, int], resources: Resources) -> TaskGroup:
     trace, span = group.span or (None, None)
     return {
         "kind": "task_group",
         "dump": identifier,
         "index": group.index,
         "count": group.count,
+        "looked": group.looked,
         "stack": await_stack(group.sample),
         "names": group.names,
         "states": group.states,
-        "waits_for": waits_for(group.sample),
-        "awaits": [{"group": groups[key].index, "count": count} for key, count in group.awaits.items()],
+        "waits_for": _waits_for(group, resources),
+        "awaits": [
+            {"group": indexes[other], "count": count} for other, count in group.awaits.items() if other in indexes
+        ],
         "oldest": group.oldest,
         "newest": group.newest,
         "origin": creation.origin_stack(group.sample),
@@ -217,3 +150,25 @@ def _record(identifier: str, group: _Group, groups: dict[Key, _Group]) -> TaskGr
         "span": span,
         "at": time.time_ns(),
     }
+
+
+def _waits_for(group: Group, resources: Resources) -> str:
+    """What the tasks of a group wait for, as one says it: a noun with its state."""
+    if "running" in group.states:
+        return "nothing: it runs"
+    waiter = getattr(group.sample, "_fut_waiter", None)
+    if group.waits:
+        (how, thing), _ = max(group.waits.items(), key=lambda item: item[1])
+        return resources.described(thing, how, len(group.waits))
+    if waiter is None:
+        return "its turn"
+    if isinstance(waiter, asyncio.Task):
+        return f"task {name(waiter)}"
+    if type(waiter).__name__ == "_GatheringFuture":
+        return "gather"
+    if waits_for_executor(waiter):
+        return "a job in an executor"
+    stack = links(group.sample)
+    if stack and stack[-1].in_library and stack[-1].code.co_name != "__await__":
+        return stack[-1].code.co_name
+    return type(waiter).__name__

@@ -1,4 +1,4 @@
-"""Who waits for whom: edges between tasks, and the rings among them that nobody will ever leave."""
+"""Who waits for whom among tasks, as asyncio knows it: directly, through ``gather`` and, from 3.14 on, all else."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import asyncio
 import sys
 from typing import Any, Iterator
 
-from lifesign.agent.tasks.pace import Pace
-from lifesign.agent.tasks.walk import name
-
-CYCLES_MAX = 5
-CYCLE_NAMES_MAX = 20
 _KNOWS_AWAITERS = sys.version_info >= (3, 14)
+_WAITS = frozenset(("wait", "_wait", "__aexit__", "_aexit", "wait_for"))  # in asyncio, for tasks that they refer to
 EDGES_MAX = 200_000  # what a walk holds of them
 
 
@@ -44,7 +40,7 @@ class Edges:
         self.by_awaiter: dict[int, tuple[Any, list[Any]]] = {}  # by id: the awaiter and whom it waits for
         self._count = 0
 
-    def look(self, task: Any) -> None:
+    def add_all_of(self, task: Any) -> None:
         """Notes the edges of one task."""
         if not _KNOWS_AWAITERS:
             waiter = getattr(task, "_fut_waiter", None)
@@ -62,35 +58,17 @@ class Edges:
             self._count += 1
             self.by_awaiter.setdefault(id(awaiter), (awaiter, []))[1].append(task)
 
-    def cycles(self, pace: Pace) -> list[list[str]]:
-        """Names of tasks that wait for each other in a ring, one list a ring."""
-        found: list[list[str]] = []
-        finished: set[int] = set()
-        for start in self.by_awaiter:
-            pace.step()
-            if start not in finished and len(found) < CYCLES_MAX:
-                self._search(start, finished, found, pace)
-        return found
 
-    def _search(self, start: int, finished: set[int], found: list[list[str]], pace: Pace) -> None:
-        # Depth first without recursion: a chain of awaits may be longer than Python's stack.
-        path: list[int] = [start]
-        on_path = {start}
-        pending = [list(self.by_awaiter[start][1])]
-        while path:
-            pace.step()
-            if not pending[-1]:
-                pending.pop()
-                on_path.discard(path[-1])
-                finished.add(path.pop())
-                continue
-            following = id(pending[-1].pop())
-            if following in on_path:
-                ring = path[path.index(following) :]
-                if len(found) < CYCLES_MAX:
-                    names = [name(self.by_awaiter[one][0]) for one in ring[:CYCLE_NAMES_MAX]]
-                    found.append([*names, "..."] if len(ring) > CYCLE_NAMES_MAX else names)
-            elif following not in finished and following in self.by_awaiter:
-                path.append(following)
-                on_path.add(following)
-                pending.append(list(self.by_awaiter[following][1]))
+def waits_now(awaiter: Any, task: Any, innermost: str) -> bool:
+    """Whether an edge is still true: 3.14 keeps some of waits that are over (gh-157213).
+
+    Args:
+        innermost: the name of the innermost function of the awaiter's stack.
+    """
+    waiter = getattr(awaiter, "_fut_waiter", None)
+    if waiter is None:
+        return False
+    if waiter is task or innermost in _WAITS:
+        return True
+    children = getattr(waiter, "_children", None) or ()
+    return any(child is task for child in children) or waiter in (getattr(task, "_asyncio_awaited_by", None) or ())

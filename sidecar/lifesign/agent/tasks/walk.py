@@ -6,11 +6,11 @@ out a way to each frame instead.
 
 from __future__ import annotations
 
-import asyncio
 import gc
-from functools import partial
 from types import CodeType, CoroutineType, FrameType, GeneratorType
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
+
+from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame
@@ -31,23 +31,46 @@ _KINDS = (
 _BRIDGES = frozenset(("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"))
 
 
-def chain(task: Any) -> Iterator[tuple[CodeType, Callable[[], FrameType | None]]]:
-    """The code objects of a task's await stack, outermost first, each with a way to its frame."""
-    get = getattr(task, "get_coro", None)
-    awaitable = get() if get is not None else None
+class Link(NamedTuple):
+    """One coroutine, generator or async generator of an await stack."""
+
+    awaitable: Any
+    code: CodeType
+    frame_attribute: str
+
+    @property
+    def frame(self) -> FrameType | None:
+        """Its frame, which exists from now on where it did not."""
+        found: FrameType | None = getattr(self.awaitable, self.frame_attribute, None)
+        return found
+
+    @property
+    def in_library(self) -> bool:
+        """Whether its code belongs to the standard library or to an installed package, and not to the user's own."""
+        return is_library(self.code.co_filename)
+
+
+def chain(awaitable: Any) -> Iterator[Link]:
+    """The await stack of a coroutine or generator, outermost first."""
     for _ in range(DEPTH_MAX):
         found = _parts(awaitable)
         if found is None:
             return
-        code, frame, awaitable = found
-        yield code, frame
+        link, awaitable = found
+        yield link
 
 
-def _parts(awaitable: Any) -> tuple[CodeType, Callable[[], FrameType | None], Any] | None:
+def links(task: Any) -> list[Link]:
+    """The await stack of a task, outermost first."""
+    get = getattr(task, "get_coro", None)
+    return list(chain(get())) if get is not None else []
+
+
+def _parts(awaitable: Any) -> tuple[Link, Any] | None:
     for code, frame, inner in _KINDS:
         found = getattr(awaitable, code, None)
         if isinstance(found, CodeType):
-            return found, partial(getattr, awaitable, frame, None), getattr(awaitable, inner, None)
+            return Link(awaitable, found, frame), getattr(awaitable, inner, None)
     if type(awaitable).__name__ in _BRIDGES and type(awaitable).__module__ == "builtins":
         # These C types say nothing of what they drive; the collector knows what they refer to.
         for referent in gc.get_referents(awaitable):
@@ -81,17 +104,17 @@ def key(task: Any) -> tuple[int, ...]:
                 if len(_opaque) < _OPAQUE_MAX:
                     _opaque.add(kind)
                 break
-            ids.append(id(found[0]))
-            awaitable = found[2]
+            ids.append(id(found[0].code))
+            awaitable = found[1]
     return tuple(ids)
 
 
 def await_stack(task: Any) -> list[Frame]:
     """The await stack of one task as it is written, outermost first."""
     stack: list[Frame] = []
-    for code, get_frame in chain(task):
-        frame = get_frame()
-        stack.append(place(code, frame.f_lineno if frame is not None else None))
+    for link in links(task):
+        frame = link.frame
+        stack.append(place(link.code, frame.f_lineno if frame is not None else None))
     return both_ends(stack)
 
 
@@ -126,13 +149,3 @@ def both_ends(stack: list[Frame]) -> list[Frame]:
 def name(task: Any) -> str:
     get = getattr(task, "get_name", None)
     return str(get())[:TEXT_CHARACTERS] if get is not None else type(task).__name__
-
-
-def waits_for(task: Any) -> str:
-    """The kind of thing that the task waits for, by the name of its type; "its turn" where it waits for none."""
-    waiter = getattr(task, "_fut_waiter", None)
-    if waiter is None:
-        return "its turn"
-    if isinstance(waiter, asyncio.Task):
-        return f"task {name(waiter)}"
-    return "gather" if type(waiter).__name__ == "_GatheringFuture" else type(waiter).__name__

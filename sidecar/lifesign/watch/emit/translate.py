@@ -30,7 +30,7 @@ def translate(
         return [task_group(record, resource, uid, observed, source)]
     if record["kind"] == "task_dump":
         return [task_dump(record, resource, uid, observed)]
-    return []  # a stall is evidence for a verdict, totals are metrics: no news of their own
+    return []  # stalls and primitives are evidence, totals are metrics: no news of their own
 
 
 def recovered(result: PostconditionResult, record: PostconditionReport, resource: str, uid: str, observed: int) -> Log:

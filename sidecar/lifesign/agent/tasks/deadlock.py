@@ -1,0 +1,104 @@
+"""Who waits for whom, over tasks and over what they hold; and who can never go on.
+
+A ring alone proves nothing: a semaphore has several holders, a timeout ends a wait by itself, and a dump is read while
+the loop goes on. So a task counts as stuck only where
+
+- it waits for a primitive of which every holder is known and stuck, or for tasks that are all stuck;
+- no timeout is around it, nor around whoever waits for it and would cancel it;
+- it is still in the very same wait after everything was read: then all of them were at one moment.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Callable, NamedTuple
+
+from lifesign.agent.tasks.pace import Pace
+
+RINGS_MAX = 5
+NODES_MAX = 50_000
+
+
+class Node(NamedTuple):
+    """A task that waits for other tasks, or for the holders of a primitive (`resource`, its id).
+
+    `waiter` is the future that it is suspended at; `clock` says that something will end this wait by itself.
+    """
+
+    task: Any
+    waiter: Any
+    resource: int | None
+    awaits: tuple[Any, ...]
+    clock: bool
+
+
+class Graph:
+    """The waits found on one walk."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, Node] = {}  # by the id of the task, which the node keeps alive
+
+    def add(self, node: Node) -> None:
+        if len(self._nodes) < NODES_MAX:
+            self._nodes[id(node.task)] = node
+
+    def rings(self, holders: Callable[[int], list[Any] | None], pace: Pace) -> list[list[Node]]:
+        """Rings of tasks that can never go on, each in the order in which one waits for the next.
+
+        Args:
+            holders: gives the tasks that hold a primitive, by its id; None where they are not all known.
+        """
+        edges = {key: self._needs(node, holders) for key, node in self._nodes.items()}
+        stuck = self._stuck(edges, pace)
+        found: list[list[Node]] = []
+        seen: set[int] = set()
+        for start in stuck:
+            path: list[int] = []
+            here = start
+            while here not in seen:
+                pace.step()
+                seen.add(here)
+                path.append(here)
+                here = id((edges[here] or [None])[0])
+            if here in path and len(found) < RINGS_MAX:
+                found.append([self._nodes[key] for key in path[path.index(here) :]])
+        return found
+
+    def _needs(self, node: Node, holders: Callable[[int], list[Any] | None]) -> list[Any] | None:
+        """The tasks of which one must go on for this one to go on; None where that cannot be said."""
+        if node.clock:
+            return None
+        if node.resource is not None:
+            return holders(node.resource)
+        return list(node.awaits)
+
+    def _stuck(self, edges: dict[int, list[Any] | None], pace: Pace) -> list[int]:
+        """The largest set of tasks that need only each other: who can go on is taken out until nobody is left to."""
+        needed_by: dict[int, list[int]] = {}
+        free: deque[int] = deque()
+        for key, needs in edges.items():
+            pace.step()
+            for task in needs or ():
+                needed_by.setdefault(id(task), []).append(key)
+            if not needs or any(id(task) not in edges for task in needs) or self._moved(key):
+                free.append(key)
+        for node in self._nodes.values():
+            if node.clock:  # the timeout will cancel whom it waits for as well
+                free.extend(id(task) for task in node.awaits)
+        gone: set[int] = set()
+        while free:
+            pace.step()
+            key = free.popleft()
+            if key not in gone:
+                gone.add(key)
+                free.extend(needed_by.get(key, ()))
+                cancelled = self._nodes[key].awaits if key in self._nodes and self._nodes[key].clock else ()
+                free.extend(id(task) for task in cancelled)
+        return [key for key in edges if key not in gone]
+
+    def _moved(self, key: int) -> bool:
+        node = self._nodes[key]
+        try:
+            return node.task._fut_waiter is not node.waiter or node.waiter.done()
+        except Exception:  # noqa: BLE001 - a task class of the user's
+            return True

@@ -1,0 +1,119 @@
+"""Tasks that wait at the same lines are one group.
+
+Code objects tell tasks apart at next to no cost; lines need frames, and a frame that is touched costs memory for good
+on 3.11 and newer. So a few hundred tasks of each chain of code are looked at, spread over all of them, and the
+others are counted as if they stood where those stand: such a group says how many were looked at.
+"""
+
+from __future__ import annotations
+
+import opcode
+from types import CodeType
+from typing import Any, Iterator
+
+from lifesign.agent.tasks.appspan import app_span
+from lifesign.agent.tasks.creation import age
+from lifesign.agent.tasks.walk import Link, links, name
+
+NAMES_MAX = 5
+SPANS_MAX = 20  # tasks of a group that are asked for a span before it is said to have none
+EACH_MAX = 100  # tasks of a family that are looked at before it is every hundredth of what there are more
+LOOKS_MAX = 3_000  # in one dump
+
+Codes = tuple[int, ...]  # ids of the code objects of an await stack
+Lines = tuple[int, ...]  # of the user's own frames in it
+
+
+class Group:
+    """Tasks with one chain of code objects, at the same lines of the user's own code."""
+
+    def __init__(self, sample: Any) -> None:
+        self.sample = sample
+        self.count = 0
+        self.looked = 0
+        self.index = -1
+        self.names: list[str] = []
+        self.states: dict[str, int] = {}
+        self.waits: dict[tuple[str, int], int] = {}  # how and the id of the primitive, in those looked at
+        self.oldest: float | None = None
+        self.newest: float | None = None
+        self.span: tuple[str, str] | None = None
+        self.awaits: dict[int, int] = {}  # by the id of a group
+
+    def count_in(self, task: Any, now: float, *, is_running: bool) -> None:
+        self.count += 1
+        if len(self.names) < NAMES_MAX:
+            self.names.append(name(task))
+        idle = "ready" if getattr(task, "_fut_waiter", None) is None else "waiting"
+        state = "running" if is_running else idle
+        self.states[state] = self.states.get(state, 0) + 1
+        seconds = age(task, now)
+        if seconds is not None:
+            self.oldest = seconds if self.oldest is None else max(self.oldest, seconds)
+            self.newest = seconds if self.newest is None else min(self.newest, seconds)
+        if self.span is None and self.count <= SPANS_MAX:
+            self.span = app_span(task)
+
+
+class Family:
+    """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused."""
+
+    def __init__(self, task: Any) -> None:
+        self.codes = tuple(link.code for link in links(task))
+        self.may_hold = any(_has_with(code) for code in self.codes)
+        self.groups: dict[Lines, Group] = {}
+        self._count = 0
+        self._next = 0
+        self._looked: list[Group] = []  # the group of each task that was looked at
+
+    def wants_look(self) -> bool:
+        """Whether the task that comes next is one of the sample."""
+        return self._count >= self._next
+
+    def looked_at(self, task: Any, stack: list[Link]) -> Group:
+        """The group of a task whose frames are touched for it."""
+        self._next = self._count + max(1, self._count // EACH_MAX)
+        lines = tuple(line for link in stack if (line := _line(link)) is not None)
+        group = self.groups.get(lines)
+        if group is None:
+            group = self.groups[lines] = Group(task)
+        group.looked += 1
+        self._looked.append(group)
+        self._count += 1
+        return group
+
+    def others(self, task: Any) -> Group:
+        """The group that a task is counted in without a look."""
+        if not self._looked:
+            self._looked.append(self.groups.setdefault((), Group(task)))
+        self._count += 1
+        return self._looked[self._count % len(self._looked)]
+
+
+def _line(link: Link) -> int | None:
+    frame = None if link.in_library else link.frame
+    return None if frame is None else frame.f_lineno
+
+
+_WITH = frozenset(
+    opcode.opmap[name]
+    for name in ("SETUP_WITH", "SETUP_ASYNC_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL")
+    if name in opcode.opmap
+)
+
+
+def _has_with(code: CodeType) -> bool:
+    return not _WITH.isdisjoint(code.co_code[::2])
+
+
+def ranked(families: dict[Codes, Family]) -> list[Group]:
+    """All groups, biggest first, numbered."""
+    found = sorted(_each(families), key=lambda group: -group.count)
+    for index, group in enumerate(found):
+        group.index = index
+    return found
+
+
+def _each(families: dict[Codes, Family]) -> Iterator[Group]:
+    for family in families.values():
+        yield from family.groups.values()

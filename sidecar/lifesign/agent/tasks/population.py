@@ -1,0 +1,71 @@
+"""Which tasks there are: those of all loops of this process, seen from outside their threads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import Any, Callable, Iterator
+
+_KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
+
+
+class Population:
+    """The tasks of some event loops.
+
+    Args:
+        loops: gives the loops that run now.
+    """
+
+    def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
+        self._loops = loops
+        self._next_count = 0.0
+        self._count = 0
+
+    def count(self) -> int:
+        """How many there are; asked at every beat, so counted no oftener than it is cheap."""
+        started = time.monotonic()
+        if started >= self._next_count:
+            self._count = self._quick_count()
+            self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
+        return self._count
+
+    def running(self) -> list[Any]:
+        """The tasks whose step goes on now, one a loop at most."""
+        return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
+
+    def each(self) -> Iterator[Any]:
+        """Every task; below 3.14 done ones that somebody still refers to may be among them."""
+        if _KNOWN_BY_LOOP:
+            for loop in self._loops():
+                yield from asyncio.all_tasks(loop)
+            return
+        # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
+        for reference in list(_registry().data):
+            task = reference()
+            if task is not None:
+                yield task
+        yield from list(_eager())
+
+    def generators(self) -> Iterator[Any]:
+        """The async generators that were begun and are not finished, as far as the loops know them."""
+        for loop in self._loops():
+            known = getattr(loop, "_asyncgens", None)
+            for reference in list(getattr(known, "data", ())):
+                generator = reference()
+                if generator is not None and not getattr(generator, "ag_running", True):
+                    yield generator
+
+    def _quick_count(self) -> int:
+        if _KNOWN_BY_LOOP:
+            return sum(len(asyncio.all_tasks(loop)) for loop in self._loops())
+        return len(_registry().data) + len(_eager())
+
+
+def _registry() -> Any:
+    scheduled = getattr(asyncio.tasks, "_scheduled_tasks", None)  # 3.12 and 3.13
+    return asyncio.tasks._all_tasks if scheduled is None else scheduled  # type: ignore[attr-defined]
+
+
+def _eager() -> Any:
+    return getattr(asyncio.tasks, "_eager_tasks", ())

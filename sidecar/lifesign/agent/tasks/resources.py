@@ -1,0 +1,162 @@
+"""The primitives of one dump: what each is, who waits for it, and who holds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lifesign.agent.tasks.naming import name_of
+from lifesign.agent.tasks.primitives import Kind, kind, read
+from lifesign.agent.tasks.waits import Wait
+from lifesign.agent.tasks.walk import Link, name, place
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame, ResourceHolder, TaskResource
+
+RESOURCES_MAX = 50  # that a dump has
+KEPT_MAX = 20_000  # that a walk holds
+HOLDERS_MAX = 10  # of one primitive that are written
+GROUPS_MAX = 20  # of one primitive's waiters that are written
+
+
+_HOW = {
+    "get": "an item from",
+    "put": "room in",
+    "receive": "an item from",
+    "send": "room in",
+    "join": "the end of all in",
+}
+
+
+class Holder(NamedTuple):
+    """A task, or a suspended generator, that is inside a ``with`` block of a primitive; `at` is the link with it."""
+
+    who: Any
+    links: list[Link]
+    at: int
+    is_task: bool
+
+
+class Resource:
+    """One primitive. It is kept alive for as long as the dump is made, and so are those who hold it."""
+
+    def __init__(self, thing: Any, what: Kind) -> None:
+        self.thing = thing
+        self.kind = what
+        self.index = -1
+        self.how = ""
+        self.waiting: dict[int, int] = {}  # by the id of a group
+        self.sample: list[Link] = []  # of one who waits
+        self.holders: list[Holder] = []
+
+    @property
+    def waiters(self) -> int:
+        return sum(self.waiting.values())
+
+
+class Resources:
+    """All that the tasks of one dump wait for or hold, as far as there is room."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Resource] = {}
+
+    def waited(self, wait: Wait, links: list[Link], group: int) -> Resource | None:
+        """Notes a task of the group that waits."""
+        found = self._find(wait.thing)
+        if found is not None:
+            found.how = wait.how
+            found.sample = found.sample or links
+            found.waiting[group] = found.waiting.get(group, 0) + 1
+        return found
+
+    def held(self, thing: Any, holder: Holder) -> None:
+        """Notes somebody who holds it, where it is a primitive at all.
+
+        A generator behind a task's context manager is in the task's name already.
+        """
+        found = self._find(thing)
+        if found is None or any(one.who is holder.who for one in found.holders):
+            return
+        if holder.is_task or len(found.holders) < (found.kind.holders(found.thing) or 0):
+            found.holders.append(holder)
+
+    def _find(self, thing: Any) -> Resource | None:
+        found = self._by_id.get(id(thing))
+        if found is None and len(self._by_id) < KEPT_MAX:
+            what = kind(thing)
+            if what is not None:
+                found = self._by_id[id(thing)] = Resource(thing, what)
+        return found
+
+    def holders(self, identity: int) -> list[Any] | None:
+        """The tasks that hold it, where these are all of its holders; None where that is not certain."""
+        found = self._by_id[identity]
+        there_are = found.kind.holders(found.thing)
+        if not there_are or there_are != len(found.holders) or not all(one.is_task for one in found.holders):
+            return None
+        return [one.who for one in found.holders]
+
+    def described(self, identity: int, how: str, different: int) -> str:
+        """What somebody waits for who waits in this primitive, or in one of several like it."""
+        found = self._by_id[identity]
+        state = found.kind.state(found.thing)
+        more = f" ({state})" if state else ""
+        if different > 1:
+            return f"{different} different {found.kind.label}s"
+        text = f"{found.kind.label} {name_of(found.thing, found.sample)}".rstrip()
+        return f"{_HOW[how]} {text}{more}" if how in _HOW else f"{text}{more}"
+
+    def ranked(self, first: list[int]) -> list[Resource]:
+        """Those that are worth a record, numbered: the given ones, then by how many wait."""
+        wanted = [self._by_id[identity] for identity in first]
+        others = sorted((one for one in self._by_id.values() if one.waiting), key=lambda one: -one.waiters)
+        chosen = list({id(one): one for one in (*wanted, *others)}.values())[:RESOURCES_MAX]
+        for index, one in enumerate(chosen):
+            one.index = index
+        return chosen
+
+
+def record(dump: str, resource: Resource, groups: dict[int, int]) -> TaskResource:
+    """The primitive as it is written; `groups` gives the index of a group by its id."""
+    links = resource.sample or next((holder.links for holder in resource.holders), [])
+    waiting = sorted(resource.waiting.items(), key=lambda item: -item[1])[:GROUPS_MAX]
+    return {
+        "kind": "task_resource",
+        "dump": dump,
+        "index": resource.index,
+        "type": resource.kind.label,
+        "name": name_of(resource.thing, links),
+        "state": resource.kind.state(resource.thing),
+        "how": resource.how,
+        "place": own_place(resource.sample),
+        "waiting": [{"group": groups[group], "count": count} for group, count in waiting if group in groups],
+        "holders": [_holder(one) for one in resource.holders[:HOLDERS_MAX]],
+        "held": resource.kind.holders(resource.thing),
+    }
+
+
+def shape_of(resource: Resource) -> tuple[Any, ...]:
+    """What makes a primitive look the same in two dumps: its kind, and the code that waits for it and holds it."""
+    waiting = tuple(link.code.co_firstlineno for link in resource.sample)
+    holders = frozenset(
+        (id(one.links[one.at].code), read(one.links[one.at].frame, "f_lineno")) for one in resource.holders
+    )
+    return resource.kind.label, resource.how, waiting, holders
+
+
+def _holder(holder: Holder) -> ResourceHolder:
+    link = holder.links[holder.at]
+    return {
+        "task": name(holder.who) if holder.is_task else None,
+        "place": _place(link),
+        "at": own_place(holder.links),
+    }
+
+
+def own_place(links: list[Link]) -> Frame | None:
+    """The innermost place of an await stack in the user's own code; the innermost of all where there is none."""
+    own = [link for link in links if not link.in_library] or links
+    return _place(own[-1]) if own else None
+
+
+def _place(link: Link) -> Frame:
+    return place(link.code, read(link.frame, "f_lineno"))

@@ -1,0 +1,108 @@
+"""One walk over all tasks: their groups, the primitives they wait for and hold, and who waits for whom."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lifesign.agent.tasks import waits
+from lifesign.agent.tasks.creation import FINISHED_MAX
+from lifesign.agent.tasks.deadlock import Graph, Node
+from lifesign.agent.tasks.edges import Edges, waits_now
+from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, Group
+from lifesign.agent.tasks.pace import Pace
+from lifesign.agent.tasks.population import Population
+from lifesign.agent.tasks.resources import Holder, Resources
+from lifesign.agent.tasks.walk import Link, chain, key, links
+
+STACKS_MAX = 20_000  # that are walked for what they wait for and hold
+
+
+class Survey:
+    """What one walk found. It keeps what it found alive, so it is not to be kept itself."""
+
+    def __init__(self, population: Population, pace: Pace) -> None:
+        self.families: dict[Codes, Family] = {}
+        self.total = 0
+        self.done: list[Any] = []
+        self.resources = Resources()
+        self.rings: list[list[Node]] = []
+        self._population = population
+        self._pace = pace
+        self._edges = Edges()
+        self._graph = Graph()
+        self._groups: dict[int, Group] = {}  # by the id of a task, of those that edges lead to or from
+        self._looks = 0
+        self._stacks = 0
+        self._walk()
+        self._hold_by_generators()
+        self._connect()
+        self.rings = self._graph.rings(self.resources.holders, pace)
+
+    def _walk(self) -> None:
+        running = {id(task) for task in self._population.running()}
+        now = time.monotonic()
+        for task in self._population.each():
+            self._pace.step()
+            if task.done():
+                if len(self.done) < FINISHED_MAX:
+                    self.done.append(task)
+                continue
+            self.total += 1
+            group = self._place(task)
+            group.count_in(task, now, is_running=id(task) in running)
+            self._groups[id(task)] = group
+            self._edges.add_all_of(task)
+
+    def _place(self, task: Any) -> Group:
+        """The group of the task; what it waits for and holds is noted where its stack is walked."""
+        codes = key(task)
+        family = self.families.get(codes)
+        if family is None:
+            family = self.families[codes] = Family(task)
+        look = family.wants_look() and self._looks < LOOKS_MAX
+        stack = links(task) if look or (family.may_hold and self._stacks < STACKS_MAX) else []
+        if look:
+            self._looks += 1
+        group = family.looked_at(task, stack) if look else family.others(task)
+        if stack:
+            self._stacks += 1
+            self._note(task, stack, group)
+        return group
+
+    def _note(self, task: Any, stack: list[Link], group: Group) -> None:
+        waiter = getattr(task, "_fut_waiter", None)
+        for thing, index in waits.held(stack):
+            self.resources.held(thing, Holder(task, stack, index, is_task=True))
+        wait = waits.wait(stack) if waiter is not None else None
+        if wait is None:
+            return
+        resource = self.resources.waited(wait, stack, id(group))
+        if resource is not None:
+            group.waits[wait.how, id(wait.thing)] = group.waits.get((wait.how, id(wait.thing)), 0) + 1
+            self._graph.add(Node(task, waiter, id(wait.thing), (), waits.has_clock(stack)))
+
+    def _hold_by_generators(self) -> None:
+        """An async generator that is suspended at a ``yield`` is in no task's stack, and holds all the same."""
+        for generator in self._population.generators():
+            self._pace.step()
+            stack = list(chain(generator))
+            for thing, index in waits.held(stack):
+                self.resources.held(thing, Holder(generator, stack, index, is_task=False))
+
+    def _connect(self) -> None:
+        """Edges between tasks become nodes of the graph, and edges between their groups."""
+        for awaiter, others in self._edges.by_awaiter.values():
+            self._pace.step()
+            stack = links(awaiter)
+            innermost = stack[-1].code.co_name if stack else ""
+            true = [other for other in others if waits_now(awaiter, other, innermost)]
+            group = self._groups.get(id(awaiter))
+            for other in true:
+                self._pace.step()
+                of_other = self._groups.get(id(other))
+                if group is not None and of_other is not None:
+                    group.awaits[id(of_other)] = group.awaits.get(id(of_other), 0) + 1
+            if true:
+                waiter = getattr(awaiter, "_fut_waiter", None)
+                self._graph.add(Node(awaiter, waiter, None, tuple(true), waits.has_clock(stack)))
