@@ -1,0 +1,262 @@
+"""Why a process is ill: one sentence that names the user's own code, as a pure function of what the agent brought.
+
+Each row of `_ROWS` knows one cause, the certain ones first. What was seen is said as a fact ("holds", "waits"); what
+only follows from it is said to be probable. A row that does not find its cause says nothing: a wrong cause is worse
+than none.
+
+===================  =============================================================  ==========
+word                 what was seen                                                  certain
+===================  =============================================================  ==========
+``deadlock``         a ring of tasks that wait for each other, or for what they     yes
+                     hold, with every holder known and no timeout around them
+``nested-acquire``   a ring of one task: it waits for what it holds itself          yes
+``blocking-call``    the loop's thread is inside one call and does not come back    yes
+``pool-exhausted``   all of a pool or semaphore is in use and tasks wait for it     yes
+``lock-held``        tasks wait for a lock, and its holder waits for something else yes
+``consumer-died``    a queue is full, nobody takes, and a task ended by an error    probably
+``queue-full``       tasks wait for room in a queue, and nobody takes from it       yes
+``queue-empty``      tasks wait for items of a queue that nobody puts in            probably
+===================  =============================================================  ==========
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+from lifesign.judge import states
+from lifesign.wire.frames import is_library
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame, RingStep, Stall, TaskDump, TaskGroup, TaskResource
+
+BEHIND_MAX = 3  # of groups that wait behind what is said
+
+
+class Dump(NamedTuple):
+    """A task dump with all its records."""
+
+    summary: TaskDump
+    groups: tuple[TaskGroup, ...] = ()
+    resources: tuple[TaskResource, ...] = ()
+
+
+class Facts(NamedTuple):
+    """What is known of a process: its state, the newest task dump, and what the threads of blocked loops do."""
+
+    state: str
+    dump: Dump | None = None
+    stalls: tuple[Stall, ...] = ()
+
+
+class Cause(NamedTuple):
+    """A cause: a short stable word, the sentence, the place in the user's own code, and what else was seen."""
+
+    word: str
+    sentence: str
+    place: Frame | None = None
+    evidence: tuple[str, ...] = ()
+
+
+def causes(facts: Facts) -> list[Cause]:
+    """The causes that can be shown, the one that explains most first; empty where there is none."""
+    return [cause for row in _ROWS for cause in row(facts)]
+
+
+def place_text(frame: Frame) -> str:
+    """A place as one says it: ``service.py:158``."""
+    return f"{os.path.basename(frame['file'])}:{frame['line']}"
+
+
+def own_frame(stack: list[Frame]) -> Frame | None:
+    """The innermost frame of the user's own code in a stack; the innermost of all where there is none."""
+    own = [frame for frame in stack if frame["file"] and not is_library(frame["file"])]
+    return own[-1] if own else stack[-1] if stack else None
+
+
+def _deadlocks(facts: Facts) -> list[Cause]:
+    dump = facts.dump
+    return [] if dump is None else [_deadlock(ring, dump) for ring in dump.summary["rings"] if ring]
+
+
+def _deadlock(ring: list[RingStep], dump: Dump) -> Cause:
+    before = [*ring[-1:], *ring[:-1]]  # a step holds what the one before it waits for
+    said = [_step(holds, step, following, dump) for holds, step, following in zip(before, ring, [*ring[1:], *ring[:1]])]
+    behind = [
+        line
+        for step in ring
+        if (resource := _resource(step["resource"], dump)) is not None
+        for line in _waiters(resource, dump, less=_in_ring(resource, ring))
+    ]
+    word = "nested-acquire" if len(ring) == 1 and ring[0]["resource"] is not None else "deadlock"
+    first, *others = said
+    return Cause(word, f"deadlock: {first}", ring[0]["at"], (*others, *behind[:BEHIND_MAX]))
+
+
+def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> str:
+    held, wanted = _resource(before["resource"], dump), _resource(step["resource"], dump)
+    who = _task(step)
+    if wanted is None:
+        return f"{who} waits for {_task(following)}" + _at(step["at"])
+    if step is before:
+        return f"{who} holds {_name(wanted)} and waits for it once more" + _at(step["at"])
+    holds = f"holds {_name(held)} and " if held is not None else ""
+    return f"{who} {holds}waits for {_name(wanted)}{_at(step['at'])}, which {_task(following)} holds"
+
+
+def _in_ring(resource: TaskResource, ring: list[RingStep]) -> int:
+    return sum(1 for step in ring if step["resource"] == resource["index"])
+
+
+def _blocking_calls(facts: Facts) -> list[Cause]:
+    if facts.state != states.BLOCKED:
+        return []
+    return [_blocking_call(stall) for stall in facts.stalls if stall["stack"]]
+
+
+def _blocking_call(stall: Stall) -> Cause:
+    own, innermost = own_frame(stall["stack"]), stall["stack"][-1]
+    doing = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
+    where = f"{own['function']} ({place_text(own)})" if own is not None else "code without a Python frame"
+    into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
+    callers = [frame for frame in stall["stack"] if frame["file"] and not is_library(frame["file"])][:-1]
+    called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
+    return Cause("blocking-call", f"the event loop's thread {doing} in {where}{into}{called}", own)
+
+
+def _exhausted(facts: Facts) -> list[Cause]:
+    return [
+        Cause(
+            "pool-exhausted",
+            f"{_name(resource)} is used up ({resource['state']}): {_waiting(resource, dump)}",
+            resource["place"],
+            tuple(_holders(resource)),
+        )
+        for dump, resource in _waited_for(facts)
+        if resource["how"] not in ("get", "put") and _is_used_up(resource) and resource["type"] != "Lock"
+    ]
+
+
+def _is_used_up(resource: TaskResource) -> bool:
+    words = resource["state"].split()
+    if words[:2] == ["0", "of"] or words[:2] == ["0", "free"]:
+        return True
+    return len(words) > 3 and words[1] == "of" and words[0] == words[2] and "use" in words
+
+
+def _held(facts: Facts) -> list[Cause]:
+    return [
+        Cause(
+            "lock-held",
+            f"{_holders(resource)[0]}; {_waiting(resource, dump)} for {_name(resource)}",
+            resource["holders"][0]["at"],
+        )
+        for dump, resource in _waited_for(facts)
+        if resource["type"] == "Lock" and resource["holders"]
+    ]
+
+
+def _full_queues(facts: Facts) -> list[Cause]:
+    made = []
+    for dump, resource in _waited_for(facts):
+        if resource["how"] not in ("put", "send") or not resource["state"].startswith("full"):
+            continue
+        full = f"{_waiting(resource, dump)} for room in {_name(resource)}: {resource['state']}, nobody takes"
+        died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
+        if died:
+            error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
+            sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
+            made.append(Cause("consumer-died", sentence, resource["place"]))
+        else:
+            made.append(Cause("queue-full", full, resource["place"]))
+    return made
+
+
+def _empty_queues(facts: Facts) -> list[Cause]:
+    if facts.state != states.SILENT:
+        return []  # an idle service waits for its queues
+    return [
+        Cause(
+            "queue-empty",
+            f"probably nobody feeds {_name(resource)}: {_waiting(resource, dump)} for an item",
+            resource["place"],
+        )
+        for dump, resource in _waited_for(facts)
+        if resource["how"] in ("get", "receive") and resource["state"] == "empty"
+    ]
+
+
+def _waited_for(facts: Facts) -> list[tuple[Dump, TaskResource]]:
+    """Primitives that somebody waits for, outside of deadlocks, those with most waiters first."""
+    dump = facts.dump
+    if dump is None:
+        return []
+    in_rings = {step["resource"] for ring in dump.summary["rings"] for step in ring}
+    found = [one for one in dump.resources if one["waiting"] and one["index"] not in in_rings]
+    return [(dump, one) for one in sorted(found, key=lambda one: -_count(one))]
+
+
+def _count(resource: TaskResource) -> int:
+    return sum(edge["count"] for edge in resource["waiting"])
+
+
+def _waiting(resource: TaskResource, dump: Dump) -> str:
+    return " and ".join(_waiters(resource, dump)) or f"{_count(resource)} tasks wait"
+
+
+def _waiters(resource: TaskResource, dump: Dump, less: int = 0) -> list[str]:
+    """Who waits for it, a line a group; `less` of them have been named already."""
+    lines = []
+    by_index = {group["index"]: group for group in dump.groups}
+    for edge in sorted(resource["waiting"], key=lambda edge: -edge["count"]):
+        group = by_index.get(edge["group"])
+        count = edge["count"]
+        if less and count <= less:
+            less -= count
+            continue
+        frame = own_frame(group["stack"]) if group is not None else None
+        if frame is not None:
+            verb = "waits" if count == 1 else "wait"
+            lines.append(f"{count} x {frame['function']} {verb} ({place_text(frame)})")
+    return lines
+
+
+def _holders(resource: TaskResource) -> list[str]:
+    lines = []
+    for holder in resource["holders"]:
+        who = holder["task"] if holder["task"] is not None else "a suspended generator"
+        waits = f" and is at {place_text(holder['at'])}" if holder["at"] not in (None, holder["place"]) else ""
+        block = f"{holder['place']['function']} ({place_text(holder['place'])})"
+        lines.append(f"{who} holds {_name(resource)} in {block}{waits}")
+    return lines
+
+
+def _resource(index: int | None, dump: Dump) -> TaskResource | None:
+    return next((one for one in dump.resources if one["index"] == index), None)
+
+
+def _name(resource: TaskResource) -> str:
+    where = place_text(resource["place"]) if resource["place"] is not None else ""
+    if not resource["name"]:
+        return f"the {resource['type']} of {where}" if where else f"a {resource['type']}"
+    return f"the {resource['type']} {resource['name']}" + (f" ({where})" if where else "")
+
+
+def _task(step: RingStep) -> str:
+    if step["at"] is not None and step["task"].startswith("Task-"):
+        return f"{step['at']['function']} [{step['task']}]"
+    return step["task"]
+
+
+def _at(frame: Frame | None) -> str:
+    return f" at {place_text(frame)}" if frame is not None else ""
+
+
+_ROWS: tuple[Callable[[Facts], list[Cause]], ...] = (
+    _deadlocks,
+    _blocking_calls,
+    _exhausted,
+    _held,
+    _full_queues,
+    _empty_queues,
+)
