@@ -32,6 +32,7 @@ def group(dump: str, index: int, count: int, function: str, names: list[str], wa
         "names": names,
         "states": {"waiting": count},
         "waits_for": waits_for,
+        "looked": 1,
         "awaits": [],
         "oldest": None,
         "newest": None,
@@ -58,6 +59,7 @@ def records(request: int) -> list[dict[str, Any]]:
         "same_as": None,
         "counts": [],
         "cycles": [],
+        "rings": [],
         "finished": [],
     }
     return [

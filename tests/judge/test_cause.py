@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.judge.cause import Cause, Dump, Facts, causes, own_frame
+from lifesign.judge.cause import Cause, Dump, Findings, causes, own_frame
 
 SHOP = "/srv/shop/service.py"
 LIBRARY = "/usr/lib/python3.11/asyncio/locks.py"
@@ -20,7 +20,7 @@ def group(index: int, count: int, *stack: dict[str, Any]) -> dict[str, Any]:
     return {"index": index, "count": count, "stack": [*stack, at("Lock.acquire", 114, LIBRARY)]}
 
 
-def resource(index: int, type_: str, name: str, state: str, how: str, line: int, **more: Any) -> dict[str, Any]:
+def primitive(index: int, type_: str, name: str, state: str, how: str, line: int, **more: Any) -> dict[str, Any]:
     found = {"index": index, "type": type_, "name": name, "state": state, "how": how, "place": at("work", line)}
     return {**found, "waiting": [], "holders": [], "held": None, **more}
 
@@ -29,35 +29,35 @@ def holder(task: str | None, function: str, line: int, waits_at: int) -> dict[st
     return {"task": task, "place": at(function, line), "at": at(function, waits_at)}
 
 
-def step(task: str, resource: int | None, function: str, line: int) -> dict[str, Any]:
-    return {"task": task, "resource": resource, "at": at(function, line)}
+def step(task: str, primitive: int | None, function: str, line: int) -> dict[str, Any]:
+    return {"task": task, "primitive": primitive, "at": at(function, line)}
 
 
-def facts(
+def findings(
     state: str = "silent",
     *,
     groups: Any = (),
-    resources: Any = (),
+    primitives: Any = (),
     rings: Any = (),
     finished: Any = (),
     stalls: Any = (),
-) -> Facts:
+) -> Findings:
     summary: Any = {"rings": list(rings), "finished": list(finished)}
-    return Facts(state, Dump(summary, tuple(groups), tuple(resources)), tuple(stalls))
+    return Findings(state, Dump(summary, tuple(groups), tuple(primitives)), tuple(stalls))
 
 
-def found(facts: Facts) -> dict[str, Cause]:
-    return {cause.word: cause for cause in causes(facts)}
+def found(findings: Findings) -> dict[str, Cause]:
+    return {cause.word: cause for cause in causes(findings)}
 
 
 def test_a_deadlock_over_two_locks_with_those_that_queue_behind() -> None:
-    seen = facts(
+    seen = findings(
         groups=[group(0, 3, at("OrderDesk._work", 135)), group(1, 2, at("OrderDesk._settle", 160))],
-        resources=[
-            resource(0, "Lock", "OrderDesk._ledger", "locked", "acquire", 158, waiting=[
+        primitives=[
+            primitive(0, "Lock", "OrderDesk._ledger", "locked", "acquire", 158, waiting=[
                 {"group": 0, "count": 3}, {"group": 1, "count": 1},
             ]),
-            resource(1, "Lock", "OrderDesk._prices", "locked", "acquire", 164, waiting=[{"group": 1, "count": 1}]),
+            primitive(1, "Lock", "OrderDesk._prices", "locked", "acquire", 164, waiting=[{"group": 1, "count": 1}]),
         ],
         rings=[[step("settlement", 1, "OrderDesk._settle", 160), step("audit", 0, "OrderDesk._audit", 166)]],
     )  # fmt: skip
@@ -76,15 +76,15 @@ def test_a_deadlock_over_two_locks_with_those_that_queue_behind() -> None:
 
 
 def test_a_deadlock_of_tasks_alone() -> None:
-    seen = facts(rings=[[step("a", None, "first", 3), step("b", None, "second", 7)]])
+    seen = findings(rings=[[step("a", None, "first", 3), step("b", None, "second", 7)]])
     cause = found(seen)["deadlock"]
     assert cause.sentence == "deadlock: a waits for b at service.py:3"
     assert cause.evidence == ("b waits for a at service.py:7",)
 
 
 def test_a_task_that_acquires_what_it_holds() -> None:
-    seen = facts(
-        resources=[resource(0, "Semaphore", "Desk.seats", "0 of 1 free", "acquire", 9)],
+    seen = findings(
+        primitives=[primitive(0, "Semaphore", "Desk.seats", "0 of 1 free", "acquire", 9)],
         rings=[[step("Task-7", 0, "Desk.nested", 9)]],
     )
     assert found(seen)["nested-acquire"].sentence == (
@@ -118,15 +118,15 @@ def stall(busy: bool | None, *stack: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_a_call_that_blocks(stack: Any, busy: bool | None, sentence: str) -> None:
-    seen = found(facts("blocked", stalls=[stall(busy, *stack)]))
+    seen = found(findings("blocked", stalls=[stall(busy, *stack)]))
     assert seen["blocking-call"].sentence == sentence
-    assert "blocking-call" not in found(facts("healthy", stalls=[stall(busy, *stack)]))
+    assert "blocking-call" not in found(findings("healthy", stalls=[stall(busy, *stack)]))
 
 
 def test_a_pool_that_is_used_up() -> None:
-    pool = resource(0, "asyncpg pool", "Shop.pool", "10 of 10 connections in use", "get", 9)
+    pool = primitive(0, "asyncpg pool", "Shop.pool", "10 of 10 connections in use", "get", 9)
     pool.update(how="_acquire", waiting=[{"group": 0, "count": 30}], holders=[holder("Task-3", "handle", 9, 11)])
-    seen = found(facts(groups=[group(0, 30, at("handle", 9))], resources=[pool]))
+    seen = found(findings(groups=[group(0, 30, at("handle", 9))], primitives=[pool]))
     assert seen["pool-exhausted"].sentence == (
         "the asyncpg pool Shop.pool (service.py:9) is used up (10 of 10 connections in use): "
         "30 x handle wait (service.py:9)"
@@ -135,45 +135,45 @@ def test_a_pool_that_is_used_up() -> None:
         "Task-3 holds the asyncpg pool Shop.pool (service.py:9) in handle (service.py:9) and is at service.py:11",
     )
     pool["state"] = "9 of 10 connections in use"
-    assert "pool-exhausted" not in found(facts(groups=[group(0, 30, at("handle", 9))], resources=[pool]))
+    assert "pool-exhausted" not in found(findings(groups=[group(0, 30, at("handle", 9))], primitives=[pool]))
 
 
 def test_a_lock_whose_holder_does_not_let_go() -> None:
-    lock = resource(0, "Lock", "Desk.ledger", "locked", "acquire", 20, waiting=[{"group": 0, "count": 2}])
+    lock = primitive(0, "Lock", "Desk.ledger", "locked", "acquire", 20, waiting=[{"group": 0, "count": 2}])
     lock["holders"] = [holder("writer", "Desk.write", 30, 31)]
-    seen = found(facts(groups=[group(0, 2, at("Desk.read", 20))], resources=[lock]))
+    seen = found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[lock]))
     assert seen["lock-held"].sentence == (
         "writer holds the Lock Desk.ledger (service.py:20) in Desk.write (service.py:30) and is at service.py:31; "
         "2 x Desk.read wait (service.py:20) for the Lock Desk.ledger (service.py:20)"
     )
     lock["holders"] = []
-    assert "lock-held" not in found(facts(groups=[group(0, 2, at("Desk.read", 20))], resources=[lock]))
+    assert "lock-held" not in found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[lock]))
 
 
 def test_a_full_queue_and_the_consumer_that_died() -> None:
-    queue = resource(0, "Queue", "Shop.orders", "full, 100 of 100", "put", 121, waiting=[{"group": 0, "count": 1}])
-    seen = facts(groups=[group(0, 1, at("produce", 121))], resources=[queue])
+    queue = primitive(0, "Queue", "Shop.orders", "full, 100 of 100", "put", 121, waiting=[{"group": 0, "count": 1}])
+    seen = findings(groups=[group(0, 1, at("produce", 121))], primitives=[queue])
     assert found(seen)["queue-full"].sentence == (
         "1 x produce waits (service.py:121) for room in the Queue Shop.orders (service.py:121): full, 100 of 100, "
         "nobody takes"
     )
     died = [{"function": "consume", "outcome": "raised ValueError", "message": "order 7", "count": 1}]
-    seen = facts(groups=[group(0, 1, at("produce", 121))], resources=[queue], finished=died)
+    seen = findings(groups=[group(0, 1, at("produce", 121))], primitives=[queue], finished=died)
     assert found(seen)["consumer-died"].sentence.endswith("; probably because consume ended with ValueError: order 7")
 
 
 def test_an_empty_queue_is_a_cause_only_of_silence() -> None:
-    queue = resource(0, "Queue", "Shop.orders", "empty", "get", 40, waiting=[{"group": 0, "count": 3}])
+    queue = primitive(0, "Queue", "Shop.orders", "empty", "get", 40, waiting=[{"group": 0, "count": 3}])
     groups = [group(0, 3, at("consume", 40))]
-    assert found(facts("silent", groups=groups, resources=[queue]))["queue-empty"].sentence == (
+    assert found(findings("silent", groups=groups, primitives=[queue]))["queue-empty"].sentence == (
         "probably nobody feeds the Queue Shop.orders (service.py:40): 3 x consume wait (service.py:40) for an item"
     )
-    assert causes(facts("healthy", groups=groups, resources=[queue])) == []
+    assert causes(findings("healthy", groups=groups, primitives=[queue])) == []
 
 
 def test_nothing_known_is_no_cause() -> None:
-    assert causes(Facts("silent")) == []
-    assert causes(facts()) == []
+    assert causes(Findings("silent")) == []
+    assert causes(findings()) == []
 
 
 def test_the_users_own_frame() -> None:

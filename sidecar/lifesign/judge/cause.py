@@ -28,7 +28,7 @@ from lifesign.judge import states
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, RingStep, Stall, TaskDump, TaskGroup, TaskResource
+    from lifesign.wire.records import Frame, RingStep, Stall, TaskDump, TaskGroup, TaskPrimitive
 
 BEHIND_MAX = 3  # of groups that wait behind what is said
 
@@ -38,10 +38,10 @@ class Dump(NamedTuple):
 
     summary: TaskDump
     groups: tuple[TaskGroup, ...] = ()
-    resources: tuple[TaskResource, ...] = ()
+    primitives: tuple[TaskPrimitive, ...] = ()
 
 
-class Facts(NamedTuple):
+class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, and what the threads of blocked loops do."""
 
     state: str
@@ -58,9 +58,9 @@ class Cause(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
-def causes(facts: Facts) -> list[Cause]:
+def causes(findings: Findings) -> list[Cause]:
     """The causes that can be shown, the one that explains most first; empty where there is none."""
-    return [cause for row in _ROWS for cause in row(facts)]
+    return [cause for row in _ROWS for cause in row(findings)]
 
 
 def place_text(frame: Frame) -> str:
@@ -74,8 +74,8 @@ def own_frame(stack: list[Frame]) -> Frame | None:
     return own[-1] if own else stack[-1] if stack else None
 
 
-def _deadlocks(facts: Facts) -> list[Cause]:
-    dump = facts.dump
+def _deadlocks(findings: Findings) -> list[Cause]:
+    dump = findings.dump
     return [] if dump is None else [_deadlock(ring, dump) for ring in dump.summary["rings"] if ring]
 
 
@@ -85,16 +85,16 @@ def _deadlock(ring: list[RingStep], dump: Dump) -> Cause:
     behind = [
         line
         for step in ring
-        if (resource := _resource(step["resource"], dump)) is not None
-        for line in _waiters(resource, dump, less=_in_ring(resource, ring))
+        if (primitive := _primitive(step["primitive"], dump)) is not None
+        for line in _waiters(primitive, dump, less=_in_ring(primitive, ring))
     ]
-    word = "nested-acquire" if len(ring) == 1 and ring[0]["resource"] is not None else "deadlock"
+    word = "nested-acquire" if len(ring) == 1 and ring[0]["primitive"] is not None else "deadlock"
     first, *others = said
     return Cause(word, f"deadlock: {first}", ring[0]["at"], (*others, *behind[:BEHIND_MAX]))
 
 
 def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> str:
-    held, wanted = _resource(before["resource"], dump), _resource(step["resource"], dump)
+    held, wanted = _primitive(before["primitive"], dump), _primitive(step["primitive"], dump)
     who = _task(step)
     if wanted is None:
         return f"{who} waits for {_task(following)}" + _at(step["at"])
@@ -104,14 +104,14 @@ def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> 
     return f"{who} {holds}waits for {_name(wanted)}{_at(step['at'])}, which {_task(following)} holds"
 
 
-def _in_ring(resource: TaskResource, ring: list[RingStep]) -> int:
-    return sum(1 for step in ring if step["resource"] == resource["index"])
+def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
+    return sum(1 for step in ring if step["primitive"] == primitive["index"])
 
 
-def _blocking_calls(facts: Facts) -> list[Cause]:
-    if facts.state != states.BLOCKED:
+def _blocking_calls(findings: Findings) -> list[Cause]:
+    if findings.state != states.BLOCKED:
         return []
-    return [_blocking_call(stall) for stall in facts.stalls if stall["stack"]]
+    return [_blocking_call(stall) for stall in findings.stalls if stall["stack"]]
 
 
 def _blocking_call(stall: Stall) -> Cause:
@@ -124,91 +124,91 @@ def _blocking_call(stall: Stall) -> Cause:
     return Cause("blocking-call", f"the event loop's thread {doing} in {where}{into}{called}", own)
 
 
-def _exhausted(facts: Facts) -> list[Cause]:
+def _exhausted(findings: Findings) -> list[Cause]:
     return [
         Cause(
             "pool-exhausted",
-            f"{_name(resource)} is used up ({resource['state']}): {_waiting(resource, dump)}",
-            resource["place"],
-            tuple(_holders(resource)),
+            f"{_name(primitive)} is used up ({primitive['state']}): {_waiting(primitive, dump)}",
+            primitive["place"],
+            tuple(_holders(primitive)),
         )
-        for dump, resource in _waited_for(facts)
-        if resource["how"] not in ("get", "put") and _is_used_up(resource) and resource["type"] != "Lock"
+        for dump, primitive in _waited_for(findings)
+        if primitive["how"] not in ("get", "put") and _is_used_up(primitive) and primitive["type"] != "Lock"
     ]
 
 
-def _is_used_up(resource: TaskResource) -> bool:
-    words = resource["state"].split()
+def _is_used_up(primitive: TaskPrimitive) -> bool:
+    words = primitive["state"].split()
     if words[:2] == ["0", "of"] or words[:2] == ["0", "free"]:
         return True
     return len(words) > 3 and words[1] == "of" and words[0] == words[2] and "use" in words
 
 
-def _held(facts: Facts) -> list[Cause]:
+def _held(findings: Findings) -> list[Cause]:
     return [
         Cause(
             "lock-held",
-            f"{_holders(resource)[0]}; {_waiting(resource, dump)} for {_name(resource)}",
-            resource["holders"][0]["at"],
+            f"{_holders(primitive)[0]}; {_waiting(primitive, dump)} for {_name(primitive)}",
+            primitive["holders"][0]["at"],
         )
-        for dump, resource in _waited_for(facts)
-        if resource["type"] == "Lock" and resource["holders"]
+        for dump, primitive in _waited_for(findings)
+        if primitive["type"] == "Lock" and primitive["holders"]
     ]
 
 
-def _full_queues(facts: Facts) -> list[Cause]:
+def _full_queues(findings: Findings) -> list[Cause]:
     made = []
-    for dump, resource in _waited_for(facts):
-        if resource["how"] not in ("put", "send") or not resource["state"].startswith("full"):
+    for dump, primitive in _waited_for(findings):
+        if primitive["how"] not in ("put", "send") or not primitive["state"].startswith("full"):
             continue
-        full = f"{_waiting(resource, dump)} for room in {_name(resource)}: {resource['state']}, nobody takes"
+        full = f"{_waiting(primitive, dump)} for room in {_name(primitive)}: {primitive['state']}, nobody takes"
         died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
         if died:
             error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
             sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
-            made.append(Cause("consumer-died", sentence, resource["place"]))
+            made.append(Cause("consumer-died", sentence, primitive["place"]))
         else:
-            made.append(Cause("queue-full", full, resource["place"]))
+            made.append(Cause("queue-full", full, primitive["place"]))
     return made
 
 
-def _empty_queues(facts: Facts) -> list[Cause]:
-    if facts.state != states.SILENT:
+def _empty_queues(findings: Findings) -> list[Cause]:
+    if findings.state != states.SILENT:
         return []  # an idle service waits for its queues
     return [
         Cause(
             "queue-empty",
-            f"probably nobody feeds {_name(resource)}: {_waiting(resource, dump)} for an item",
-            resource["place"],
+            f"probably nobody feeds {_name(primitive)}: {_waiting(primitive, dump)} for an item",
+            primitive["place"],
         )
-        for dump, resource in _waited_for(facts)
-        if resource["how"] in ("get", "receive") and resource["state"] == "empty"
+        for dump, primitive in _waited_for(findings)
+        if primitive["how"] in ("get", "receive") and primitive["state"] == "empty"
     ]
 
 
-def _waited_for(facts: Facts) -> list[tuple[Dump, TaskResource]]:
+def _waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
     """Primitives that somebody waits for, outside of deadlocks, those with most waiters first."""
-    dump = facts.dump
+    dump = findings.dump
     if dump is None:
         return []
-    in_rings = {step["resource"] for ring in dump.summary["rings"] for step in ring}
-    found = [one for one in dump.resources if one["waiting"] and one["index"] not in in_rings]
+    in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
+    found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
     return [(dump, one) for one in sorted(found, key=lambda one: -_count(one))]
 
 
-def _count(resource: TaskResource) -> int:
-    return sum(edge["count"] for edge in resource["waiting"])
+def _count(primitive: TaskPrimitive) -> int:
+    return sum(edge["count"] for edge in primitive["waiting"])
 
 
-def _waiting(resource: TaskResource, dump: Dump) -> str:
-    return " and ".join(_waiters(resource, dump)) or f"{_count(resource)} tasks wait"
+def _waiting(primitive: TaskPrimitive, dump: Dump) -> str:
+    return " and ".join(_waiters(primitive, dump)) or f"{_count(primitive)} tasks wait"
 
 
-def _waiters(resource: TaskResource, dump: Dump, less: int = 0) -> list[str]:
+def _waiters(primitive: TaskPrimitive, dump: Dump, less: int = 0) -> list[str]:
     """Who waits for it, a line a group; `less` of them have been named already."""
     lines = []
     by_index = {group["index"]: group for group in dump.groups}
-    for edge in sorted(resource["waiting"], key=lambda edge: -edge["count"]):
+    for edge in sorted(primitive["waiting"], key=lambda edge: -edge["count"]):
         group = by_index.get(edge["group"])
         count = edge["count"]
         if less and count <= less:
@@ -221,25 +221,25 @@ def _waiters(resource: TaskResource, dump: Dump, less: int = 0) -> list[str]:
     return lines
 
 
-def _holders(resource: TaskResource) -> list[str]:
+def _holders(primitive: TaskPrimitive) -> list[str]:
     lines = []
-    for holder in resource["holders"]:
+    for holder in primitive["holders"]:
         who = holder["task"] if holder["task"] is not None else "a suspended generator"
         waits = f" and is at {place_text(holder['at'])}" if holder["at"] not in (None, holder["place"]) else ""
         block = f"{holder['place']['function']} ({place_text(holder['place'])})"
-        lines.append(f"{who} holds {_name(resource)} in {block}{waits}")
+        lines.append(f"{who} holds {_name(primitive)} in {block}{waits}")
     return lines
 
 
-def _resource(index: int | None, dump: Dump) -> TaskResource | None:
-    return next((one for one in dump.resources if one["index"] == index), None)
+def _primitive(index: int | None, dump: Dump) -> TaskPrimitive | None:
+    return next((one for one in dump.primitives if one["index"] == index), None)
 
 
-def _name(resource: TaskResource) -> str:
-    where = place_text(resource["place"]) if resource["place"] is not None else ""
-    if not resource["name"]:
-        return f"the {resource['type']} of {where}" if where else f"a {resource['type']}"
-    return f"the {resource['type']} {resource['name']}" + (f" ({where})" if where else "")
+def _name(primitive: TaskPrimitive) -> str:
+    where = place_text(primitive["place"]) if primitive["place"] is not None else ""
+    if not primitive["name"]:
+        return f"the {primitive['type']} of {where}" if where else f"a {primitive['type']}"
+    return f"the {primitive['type']} {primitive['name']}" + (f" ({where})" if where else "")
 
 
 def _task(step: RingStep) -> str:
@@ -252,7 +252,7 @@ def _at(frame: Frame | None) -> str:
     return f" at {place_text(frame)}" if frame is not None else ""
 
 
-_ROWS: tuple[Callable[[Facts], list[Cause]], ...] = (
+_ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     _deadlocks,
     _blocking_calls,
     _exhausted,

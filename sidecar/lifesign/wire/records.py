@@ -181,14 +181,14 @@ class TaskGroup(TypedDict):
 
 
 class RingStep(TypedDict):
-    """A task of a deadlock: it waits at `at` for the next one, or for what that one holds (`resource`, an index)."""
+    """A task of a deadlock: it waits at `at` for the next one, or for what that one holds (`primitive`, an index)."""
 
     task: str
-    resource: int | None
+    primitive: int | None
     at: Frame | None
 
 
-class ResourceHolder(TypedDict):
+class PrimitiveHolder(TypedDict):
     """Who holds a primitive: a task, or (None) a suspended async generator. `place` has the block; it waits at `at`."""
 
     task: str | None
@@ -196,13 +196,13 @@ class ResourceHolder(TypedDict):
     at: Frame | None
 
 
-class TaskResource(TypedDict):
+class TaskPrimitive(TypedDict):
     """A primitive that tasks of a dump wait for, such as a lock, a queue or a pool.
 
     `held` is by how many it is held, where the primitive knows; `holders` are those that were found.
     """
 
-    kind: Literal["task_resource"]
+    kind: Literal["task_primitive"]
     dump: str
     index: int
     type: str  # such as "Lock", "Queue", "asyncpg pool"
@@ -211,7 +211,7 @@ class TaskResource(TypedDict):
     how: str  # the method that is waited in, such as "acquire" or "get"; empty where nobody waits
     place: Frame | None  # in the user's own code, where somebody waits for it
     waiting: list[GroupEdge]  # how many of which groups wait for it
-    holders: list[ResourceHolder]
+    holders: list[PrimitiveHolder]
     held: int | None
 
 

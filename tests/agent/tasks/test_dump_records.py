@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -101,6 +102,9 @@ def test_tasks_that_wait_for_each_other_in_a_ring_are_named(started: Callable[..
     assert sorted(cycle) == ["a", "b", "c"]
     for task in ring.values():
         task._log_destroy_pending = False
+    del task
+    ring.clear()
+    gc.collect()  # they keep each other, and would be in the next test's dump
 
 
 async def test_with_tracking_groups_have_ages_and_origins(started: Callable[..., Any]) -> None:

@@ -23,7 +23,7 @@ def frame(function: str, line: int, file: str = "/nowhere/shop.py") -> dict[str,
 def group(index: int, count: int, function: str, *awaits: tuple[int, int], **more: Any) -> dict[str, Any]:
     """`awaits` are pairs of another group's index and a count."""
     return {
-        "kind": "task_group", "dump": "d", "index": index, "count": count,
+        "kind": "task_group", "dump": "d", "index": index, "count": count, "looked": count,
         "stack": [frame(function, 10 + index)], "names": [f"{function}-{n}" for n in range(min(count, 5))],
         "states": {"waiting": count}, "waits_for": "gather" if awaits else "Future",
         "awaits": [{"group": other, "count": times} for other, times in awaits],
@@ -36,7 +36,7 @@ def answer(*groups: Any, **more: Any) -> Answer:
     summary = {
         "kind": "task_dump", "id": "d", "reason": "request", "request": 1, "start": 1_000_000, "end": 13_400_000,
         "tasks": sum(one["count"] for one in groups), "groups": len(groups), "omitted": 0, "same_as": None,
-        "counts": [], "cycles": [], "finished": [], **more,
+        "counts": [], "cycles": [], "rings": [], "finished": [], **more,
     }  # fmt: skip
     return Answer(summary, list(groups))  # type: ignore[arg-type]
 

@@ -135,6 +135,7 @@ def group(**changes: Any) -> Any:
         "index": 0,
         "count": 7,
         "waits_for": "Future",
+        "looked": 1,
         "at": 50,
         "stack": [
             {"function": "main", "file": "/app/a.py", "line": 3},
@@ -195,6 +196,7 @@ def summary(**changes: Any) -> Any:
         "same_as": None,
         "counts": [],
         "cycles": [],
+        "rings": [],
         "finished": [],
         **changes,
     }

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import creation
-from lifesign.agent.tasks.deadlock import Node
 from lifesign.agent.tasks.finished import ended
-from lifesign.agent.tasks.groups import Codes, Group, Lines, ranked
+from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
-from lifesign.agent.tasks.resources import Resource, Resources, own_place, record, shape_of
 from lifesign.agent.tasks.survey import Survey
-from lifesign.agent.tasks.waits import waits_for_executor
+from lifesign.agent.tasks.waiting.deadlock import Node
+from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
+from lifesign.agent.tasks.waiting.waits import waits_for_executor
 from lifesign.agent.tasks.walk import await_stack, links, name
 from lifesign.wire.writer import LaneWriter
 
@@ -37,11 +37,11 @@ class Shape(NamedTuple):
     """
 
     groups: dict[tuple[Codes, Lines], tuple[int, int]]
-    resources: frozenset[Any]
+    primitives: frozenset[Any]
     codes: list[Any]
 
     def shows_the_same_as(self, other: Shape) -> bool:
-        return self.groups.keys() == other.groups.keys() and self.resources == other.resources
+        return self.groups.keys() == other.groups.keys() and self.primitives == other.primitives
 
     def counts_in_the_order_of(self, other: Shape) -> list[int]:
         """How many tasks there are now in each group of the other one, by its index there."""
@@ -73,10 +73,10 @@ class Tasks:
         pace = Pace(beat, self.count())
         survey = Survey(self._population, pace)
         groups = ranked(survey.families)
-        resources = survey.resources.ranked(
-            [node.resource for nodes in survey.rings for node in nodes if node.resource is not None]
+        primitives = survey.primitives.ranked(
+            [node.primitive for nodes in survey.rings for node in nodes if node.primitive is not None]
         )
-        shape = _shape(survey, resources)
+        shape = _shape(survey, primitives)
         same = not whole and bool(groups) and shape.shows_the_same_as(self._last)
         identifier = new_span_id()
         if not same:
@@ -84,11 +84,11 @@ class Tasks:
             indexes = {id(group): group.index for group in groups[:GROUPS_MAX]}
             for group in groups[:GROUPS_MAX]:
                 pace.step()
-                ring.append(_group(identifier, group, indexes, survey.resources))
-            for resource in resources:
+                ring.append(_group(identifier, group, indexes, survey.primitives))
+            for primitive in primitives:
                 pace.step()
-                ring.append(record(identifier, resource, indexes))
-        numbers = {id(resource.thing): resource.index for resource in resources}
+                ring.append(record(identifier, primitive, indexes))
+        numbers = {id(primitive.thing): primitive.index for primitive in primitives}
         summary: TaskDump = {
             "kind": "task_dump",
             "id": identifier,
@@ -110,25 +110,25 @@ class Tasks:
             self._last, self._last_id = shape, identifier
 
 
-def _shape(survey: Survey, resources: list[Resource]) -> Shape:
+def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:
     groups = {
         (codes, lines): (group.index, group.count)
         for codes, family in survey.families.items()
         for lines, group in family.groups.items()
     }
-    return Shape(groups, frozenset(map(shape_of, resources)), [family.codes for family in survey.families.values()])
+    return Shape(groups, frozenset(map(shape_of, primitives)), [family.codes for family in survey.families.values()])
 
 
 def _step(node: Node, numbers: dict[int, int]) -> RingStep:
     stack = links(node.task)
     return {
         "task": name(node.task),
-        "resource": None if node.resource is None else numbers.get(node.resource),
+        "primitive": None if node.primitive is None else numbers.get(node.primitive),
         "at": own_place(stack),
     }
 
 
-def _group(identifier: str, group: Group, indexes: dict[int, int], resources: Resources) -> TaskGroup:
+def _group(identifier: str, group: WaitGroup, indexes: dict[int, int], primitives: Primitives) -> TaskGroup:
     trace, span = group.span or (None, None)
     return {
         "kind": "task_group",
@@ -139,7 +139,7 @@ def _group(identifier: str, group: Group, indexes: dict[int, int], resources: Re
         "stack": await_stack(group.sample),
         "names": group.names,
         "states": group.states,
-        "waits_for": _waits_for(group, resources),
+        "waits_for": _waits_for(group, primitives),
         "awaits": [
             {"group": indexes[other], "count": count} for other, count in group.awaits.items() if other in indexes
         ],
@@ -152,14 +152,14 @@ def _group(identifier: str, group: Group, indexes: dict[int, int], resources: Re
     }
 
 
-def _waits_for(group: Group, resources: Resources) -> str:
+def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
     """What the tasks of a group wait for, as one says it: a noun with its state."""
     if "running" in group.states:
         return "nothing: it runs"
     waiter = getattr(group.sample, "_fut_waiter", None)
     if group.waits:
         (how, thing), _ = max(group.waits.items(), key=lambda item: item[1])
-        return resources.described(thing, how, len(group.waits))
+        return primitives.described(thing, how, len(group.waits))
     if waiter is None:
         return "its turn"
     if isinstance(waiter, asyncio.Task):

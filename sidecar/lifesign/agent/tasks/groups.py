@@ -24,7 +24,7 @@ Codes = tuple[int, ...]  # ids of the code objects of an await stack
 Lines = tuple[int, ...]  # of the user's own frames in it
 
 
-class Group:
+class WaitGroup:
     """Tasks with one chain of code objects, at the same lines of the user's own code."""
 
     def __init__(self, sample: Any) -> None:
@@ -61,31 +61,31 @@ class Family:
     def __init__(self, task: Any) -> None:
         self.codes = tuple(link.code for link in links(task))
         self.may_hold = any(_has_with(code) for code in self.codes)
-        self.groups: dict[Lines, Group] = {}
+        self.groups: dict[Lines, WaitGroup] = {}
         self._count = 0
         self._next = 0
-        self._looked: list[Group] = []  # the group of each task that was looked at
+        self._looked: list[WaitGroup] = []  # the group of each task that was looked at
 
     def wants_look(self) -> bool:
-        """Whether the task that comes next is one of the sample."""
+        """Whether the next task is one of the sample."""
         return self._count >= self._next
 
-    def looked_at(self, task: Any, stack: list[Link]) -> Group:
+    def looked_at(self, task: Any, stack: list[Link]) -> WaitGroup:
         """The group of a task whose frames are touched for it."""
         self._next = self._count + max(1, self._count // EACH_MAX)
         lines = tuple(line for link in stack if (line := _line(link)) is not None)
         group = self.groups.get(lines)
         if group is None:
-            group = self.groups[lines] = Group(task)
+            group = self.groups[lines] = WaitGroup(task)
         group.looked += 1
         self._looked.append(group)
         self._count += 1
         return group
 
-    def others(self, task: Any) -> Group:
-        """The group that a task is counted in without a look."""
+    def others(self, task: Any) -> WaitGroup:
+        """The group that a task is counted in without being looked at."""
         if not self._looked:
-            self._looked.append(self.groups.setdefault((), Group(task)))
+            self._looked.append(self.groups.setdefault((), WaitGroup(task)))
         self._count += 1
         return self._looked[self._count % len(self._looked)]
 
@@ -106,7 +106,7 @@ def _has_with(code: CodeType) -> bool:
     return not _WITH.isdisjoint(code.co_code[::2])
 
 
-def ranked(families: dict[Codes, Family]) -> list[Group]:
+def ranked(families: dict[Codes, Family]) -> list[WaitGroup]:
     """All groups, biggest first, numbered."""
     found = sorted(_each(families), key=lambda group: -group.count)
     for index, group in enumerate(found):
@@ -114,6 +114,6 @@ def ranked(families: dict[Codes, Family]) -> list[Group]:
     return found
 
 
-def _each(families: dict[Codes, Family]) -> Iterator[Group]:
+def _each(families: dict[Codes, Family]) -> Iterator[WaitGroup]:
     for family in families.values():
         yield from family.groups.values()

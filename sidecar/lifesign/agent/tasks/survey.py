@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from lifesign.agent.tasks import waits
 from lifesign.agent.tasks.creation import FINISHED_MAX
-from lifesign.agent.tasks.deadlock import Graph, Node
-from lifesign.agent.tasks.edges import Edges, waits_now
-from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, Group
+from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, WaitGroup
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
-from lifesign.agent.tasks.resources import Holder, Resources
+from lifesign.agent.tasks.waiting import waits
+from lifesign.agent.tasks.waiting.deadlock import Graph, Node
+from lifesign.agent.tasks.waiting.edges import Edges, waits_now
+from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
 from lifesign.agent.tasks.walk import Link, chain, key, links
 
 STACKS_MAX = 20_000  # that are walked for what they wait for and hold
@@ -25,19 +25,19 @@ class Survey:
         self.families: dict[Codes, Family] = {}
         self.total = 0
         self.done: list[Any] = []
-        self.resources = Resources()
+        self.primitives = Primitives()
         self.rings: list[list[Node]] = []
         self._population = population
         self._pace = pace
         self._edges = Edges()
         self._graph = Graph()
-        self._groups: dict[int, Group] = {}  # by the id of a task, of those that edges lead to or from
+        self._groups: dict[int, WaitGroup] = {}  # by the id of a task, of those that edges lead to or from
         self._looks = 0
         self._stacks = 0
         self._walk()
         self._hold_by_generators()
         self._connect()
-        self.rings = self._graph.rings(self.resources.holders, pace)
+        self.rings = self._graph.rings(self.primitives.holders, pace)
 
     def _walk(self) -> None:
         running = {id(task) for task in self._population.running()}
@@ -54,7 +54,7 @@ class Survey:
             self._groups[id(task)] = group
             self._edges.add_all_of(task)
 
-    def _place(self, task: Any) -> Group:
+    def _place(self, task: Any) -> WaitGroup:
         """The group of the task; what it waits for and holds is noted where its stack is walked."""
         codes = key(task)
         family = self.families.get(codes)
@@ -70,15 +70,15 @@ class Survey:
             self._note(task, stack, group)
         return group
 
-    def _note(self, task: Any, stack: list[Link], group: Group) -> None:
+    def _note(self, task: Any, stack: list[Link], group: WaitGroup) -> None:
         waiter = getattr(task, "_fut_waiter", None)
         for thing, index in waits.held(stack):
-            self.resources.held(thing, Holder(task, stack, index, is_task=True))
+            self.primitives.held(thing, Holder(task, stack, index, is_task=True))
         wait = waits.wait(stack) if waiter is not None else None
         if wait is None:
             return
-        resource = self.resources.waited(wait, stack, id(group))
-        if resource is not None:
+        primitive = self.primitives.waited(wait, stack, id(group))
+        if primitive is not None:
             group.waits[wait.how, id(wait.thing)] = group.waits.get((wait.how, id(wait.thing)), 0) + 1
             self._graph.add(Node(task, waiter, id(wait.thing), (), waits.has_clock(stack)))
 
@@ -88,7 +88,7 @@ class Survey:
             self._pace.step()
             stack = list(chain(generator))
             for thing, index in waits.held(stack):
-                self.resources.held(thing, Holder(generator, stack, index, is_task=False))
+                self.primitives.held(thing, Holder(generator, stack, index, is_task=False))
 
     def _connect(self) -> None:
         """Edges between tasks become nodes of the graph, and edges between their groups."""

@@ -14,7 +14,7 @@ from lifesign.watch.telemetry import Attributes, DryRunReading, PostconditionRea
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.records import DryRunTotals, PostconditionReport, PostconditionResult, Stall
 
-KINDS = frozenset(("postconditions", "task_dump", "task_group", "task_resource", "stall", "dry_run", "dry_run_totals"))
+KINDS = frozenset(("postconditions", "task_dump", "task_group", "task_primitive", "stall", "dry_run", "dry_run_totals"))
 _POSTCONDITIONS_MAX = 500
 _DRY_RUN_TYPES_MAX = 100
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.agent.tasks.deadlock import Graph, Node
 from lifesign.agent.tasks.pace import Pace
+from lifesign.agent.tasks.waiting.deadlock import Graph, Node
 
 
 class Future:
@@ -42,14 +42,14 @@ def rings(
     tasks = {name: Task(name) for name in names if name.islower()}
     graph = Graph()
     for name, others in waits.items():
-        resource = ord(others) if others.isupper() else None
+        primitive = ord(others) if others.isupper() else None
         awaited = () if others.isupper() else tuple(tasks[other] for other in others)
-        graph.add(Node(tasks[name], tasks[name]._fut_waiter, resource, awaited, name in clocks))
+        graph.add(Node(tasks[name], tasks[name]._fut_waiter, primitive, awaited, name in clocks))
     for name in moved:
         tasks[name]._fut_waiter = Future()
 
-    def all_holders(resource: int) -> list[Any] | None:
-        known = held.get(chr(resource), "?")
+    def all_holders(primitive: int) -> list[Any] | None:
+        known = held.get(chr(primitive), "?")
         return None if "?" in known else [tasks[name] for name in known]
 
     return sorted(sorted(node.task.name for node in ring) for ring in graph.rings(all_holders, Pace(lambda: None, 1)))

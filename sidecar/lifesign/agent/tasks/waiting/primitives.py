@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lifesign.agent.tasks.naming import name_of
-from lifesign.agent.tasks.primitives import Kind, kind, read
-from lifesign.agent.tasks.waits import Wait
+from lifesign.agent.tasks.waiting.kinds import Kind, kind, read
+from lifesign.agent.tasks.waiting.naming import name_of
+from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import Link, name, place
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, ResourceHolder, TaskResource
+    from lifesign.wire.records import Frame, PrimitiveHolder, TaskPrimitive
 
-RESOURCES_MAX = 50  # that a dump has
+PRIMITIVES_MAX = 50  # that a dump has
 KEPT_MAX = 20_000  # that a walk holds
 HOLDERS_MAX = 10  # of one primitive that are written
 GROUPS_MAX = 20  # of one primitive's waiters that are written
@@ -36,7 +36,7 @@ class Holder(NamedTuple):
     is_task: bool
 
 
-class Resource:
+class Primitive:
     """One primitive. It is kept alive for as long as the dump is made, and so are those who hold it."""
 
     def __init__(self, thing: Any, what: Kind) -> None:
@@ -53,13 +53,13 @@ class Resource:
         return sum(self.waiting.values())
 
 
-class Resources:
+class Primitives:
     """All that the tasks of one dump wait for or hold, as far as there is room."""
 
     def __init__(self) -> None:
-        self._by_id: dict[int, Resource] = {}
+        self._by_id: dict[int, Primitive] = {}
 
-    def waited(self, wait: Wait, links: list[Link], group: int) -> Resource | None:
+    def waited(self, wait: Wait, links: list[Link], group: int) -> Primitive | None:
         """Notes a task of the group that waits."""
         found = self._find(wait.thing)
         if found is not None:
@@ -79,12 +79,12 @@ class Resources:
         if holder.is_task or len(found.holders) < (found.kind.holders(found.thing) or 0):
             found.holders.append(holder)
 
-    def _find(self, thing: Any) -> Resource | None:
+    def _find(self, thing: Any) -> Primitive | None:
         found = self._by_id.get(id(thing))
         if found is None and len(self._by_id) < KEPT_MAX:
             what = kind(thing)
             if what is not None:
-                found = self._by_id[id(thing)] = Resource(thing, what)
+                found = self._by_id[id(thing)] = Primitive(thing, what)
         return found
 
     def holders(self, identity: int) -> list[Any] | None:
@@ -105,45 +105,45 @@ class Resources:
         text = f"{found.kind.label} {name_of(found.thing, found.sample)}".rstrip()
         return f"{_HOW[how]} {text}{more}" if how in _HOW else f"{text}{more}"
 
-    def ranked(self, first: list[int]) -> list[Resource]:
+    def ranked(self, first: list[int]) -> list[Primitive]:
         """Those that are worth a record, numbered: the given ones, then by how many wait."""
         wanted = [self._by_id[identity] for identity in first]
         others = sorted((one for one in self._by_id.values() if one.waiting), key=lambda one: -one.waiters)
-        chosen = list({id(one): one for one in (*wanted, *others)}.values())[:RESOURCES_MAX]
+        chosen = list({id(one): one for one in (*wanted, *others)}.values())[:PRIMITIVES_MAX]
         for index, one in enumerate(chosen):
             one.index = index
         return chosen
 
 
-def record(dump: str, resource: Resource, groups: dict[int, int]) -> TaskResource:
+def record(dump: str, primitive: Primitive, groups: dict[int, int]) -> TaskPrimitive:
     """The primitive as it is written; `groups` gives the index of a group by its id."""
-    links = resource.sample or next((holder.links for holder in resource.holders), [])
-    waiting = sorted(resource.waiting.items(), key=lambda item: -item[1])[:GROUPS_MAX]
+    links = primitive.sample or next((holder.links for holder in primitive.holders), [])
+    waiting = sorted(primitive.waiting.items(), key=lambda item: -item[1])[:GROUPS_MAX]
     return {
-        "kind": "task_resource",
+        "kind": "task_primitive",
         "dump": dump,
-        "index": resource.index,
-        "type": resource.kind.label,
-        "name": name_of(resource.thing, links),
-        "state": resource.kind.state(resource.thing),
-        "how": resource.how,
-        "place": own_place(resource.sample),
+        "index": primitive.index,
+        "type": primitive.kind.label,
+        "name": name_of(primitive.thing, links),
+        "state": primitive.kind.state(primitive.thing),
+        "how": primitive.how,
+        "place": own_place(primitive.sample),
         "waiting": [{"group": groups[group], "count": count} for group, count in waiting if group in groups],
-        "holders": [_holder(one) for one in resource.holders[:HOLDERS_MAX]],
-        "held": resource.kind.holders(resource.thing),
+        "holders": [_holder(one) for one in primitive.holders[:HOLDERS_MAX]],
+        "held": primitive.kind.holders(primitive.thing),
     }
 
 
-def shape_of(resource: Resource) -> tuple[Any, ...]:
+def shape_of(primitive: Primitive) -> tuple[Any, ...]:
     """What makes a primitive look the same in two dumps: its kind, and the code that waits for it and holds it."""
-    waiting = tuple(link.code.co_firstlineno for link in resource.sample)
+    waiting = tuple(link.code.co_firstlineno for link in primitive.sample)
     holders = frozenset(
-        (id(one.links[one.at].code), read(one.links[one.at].frame, "f_lineno")) for one in resource.holders
+        (id(one.links[one.at].code), read(one.links[one.at].frame, "f_lineno")) for one in primitive.holders
     )
-    return resource.kind.label, resource.how, waiting, holders
+    return primitive.kind.label, primitive.how, waiting, holders
 
 
-def _holder(holder: Holder) -> ResourceHolder:
+def _holder(holder: Holder) -> PrimitiveHolder:
     link = holder.links[holder.at]
     return {
         "task": name(holder.who) if holder.is_task else None,

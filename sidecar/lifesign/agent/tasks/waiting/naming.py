@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import FunctionType, ModuleType
 from typing import Any
 
-from lifesign.agent.tasks.primitives import read
-from lifesign.agent.tasks.waits import objects
+from lifesign.agent.tasks.waiting.kinds import read
+from lifesign.agent.tasks.waiting.waits import objects
 from lifesign.agent.tasks.walk import Link
 
 _ITEMS_MAX = 10_000  # of one attribute or global that is searched

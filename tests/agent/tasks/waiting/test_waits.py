@@ -37,11 +37,11 @@ class Records:
         return [record for record in self.all if record["kind"] == "task_group"]
 
     @property
-    def resources(self) -> list[Any]:
-        return [record for record in self.all if record["kind"] == "task_resource"]
+    def primitives(self) -> list[Any]:
+        return [record for record in self.all if record["kind"] == "task_primitive"]
 
-    def resource(self, name: str) -> Any:
-        return next(one for one in self.resources if one["name"] == name)
+    def primitive(self, name: str) -> Any:
+        return next(one for one in self.primitives if one["name"] == name)
 
 
 async def dumped() -> Records:
@@ -115,7 +115,7 @@ async def test_the_primitive_its_state_and_what_the_code_calls_it() -> None:
         "hear": "Event Desk.news (not set)",
         "notice": "Condition Desk.changed (1 waiting for a notification)",
     }
-    seats = dump.resource("Desk.seats")
+    seats = dump.primitive("Desk.seats")
     assert (seats["type"], seats["state"], seats["how"], seats["held"]) == ("Semaphore", "0 of 2 free", "acquire", 2)
     assert [holder["task"] for holder in seats["holders"]] == ["sit", "sit"]
     assert sum(waiting["count"] for waiting in seats["waiting"]) == 1
@@ -154,7 +154,7 @@ async def test_the_holder_of_a_lock_and_not_who_is_only_coming_in() -> None:
     desk = Desk()
     async with running(desk.write(), desk.write()):
         dump = await dumped()
-    ledger = dump.resource("Desk.ledger")
+    ledger = dump.primitive("Desk.ledger")
     assert (ledger["type"], ledger["state"], ledger["held"]) == ("Lock", "locked", 1)
     (holder,) = ledger["holders"]
     assert holder["place"]["function"].endswith("write")
@@ -172,7 +172,7 @@ async def test_a_lock_that_was_acquired_by_hand_has_no_holder_that_is_known() ->
 
     async with running(by_hand(), desk.write()):
         dump = await dumped()
-    assert [(one["holders"], one["held"]) for one in dump.resources if one["type"] == "Lock"] == [([], 1)]
+    assert [(one["holders"], one["held"]) for one in dump.primitives if one["type"] == "Lock"] == [([], 1)]
 
 
 async def test_a_lock_behind_a_context_manager_of_ones_own() -> None:
@@ -189,7 +189,7 @@ async def test_a_lock_behind_a_context_manager_of_ones_own() -> None:
 
     async with running(user(), desk.write()):
         dump = await dumped()
-    (holder,) = dump.resource("Desk.ledger")["holders"]
+    (holder,) = dump.primitive("Desk.ledger")["holders"]
     assert holder["task"] == "user"
 
 
@@ -209,7 +209,7 @@ async def test_a_suspended_generator_holds_what_it_is_inside_of() -> None:
     async with running(desk.write()):
         dump = await dumped()
     await kept[0].aclose()
-    (holder,) = dump.resource("Desk.ledger")["holders"]
+    (holder,) = dump.primitive("Desk.ledger")["holders"]
     assert (holder["task"], holder["place"]["function"].split(".")[-1]) == (None, "stream")
 
 
@@ -239,9 +239,9 @@ async def test_two_locks_in_two_orders_are_a_deadlock_and_who_queues_behind_is_n
     (ring,) = dump.summary["rings"]
     assert len(ring) == 2
     assert {step["at"]["line"] for step in ring} == {transfer.__code__.co_firstlineno + 3}
-    assert {step["resource"] for step in ring} == {0, 1}
+    assert {step["primitive"] for step in ring} == {0, 1}
     assert [len(cycle) for cycle in dump.summary["cycles"]] == [2]
-    assert {one["name"] for one in dump.resources if one["index"] in (0, 1)} == {"LOCKS[...]"}
+    assert {one["name"] for one in dump.primitives if one["index"] in (0, 1)} == {"LOCKS[...]"}
 
 
 async def test_two_locks_in_one_order_are_none() -> None:
@@ -280,4 +280,4 @@ async def test_a_nested_acquire_uses_a_semaphore_up() -> None:
         dump = await dumped()
     (ring,) = dump.summary["rings"]
     assert len(ring) in (1, 2)
-    assert all(step["resource"] is not None for step in ring)
+    assert all(step["primitive"] is not None for step in ring)

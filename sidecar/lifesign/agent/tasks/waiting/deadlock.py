@@ -20,14 +20,14 @@ NODES_MAX = 50_000
 
 
 class Node(NamedTuple):
-    """A task that waits for other tasks, or for the holders of a primitive (`resource`, its id).
+    """A task that waits for other tasks, or for the holders of a primitive (`primitive`, its id).
 
     `waiter` is the future that it is suspended at; `clock` says that something will end this wait by itself.
     """
 
     task: Any
     waiter: Any
-    resource: int | None
+    primitive: int | None
     awaits: tuple[Any, ...]
     clock: bool
 
@@ -68,8 +68,8 @@ class Graph:
         """The tasks of which one must go on for this one to go on; None where that cannot be said."""
         if node.clock:
             return None
-        if node.resource is not None:
-            return holders(node.resource)
+        if node.primitive is not None:
+            return holders(node.primitive)
         return list(node.awaits)
 
     def _stuck(self, edges: dict[int, list[Any] | None], pace: Pace) -> list[int]:

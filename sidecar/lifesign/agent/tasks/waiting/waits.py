@@ -12,7 +12,7 @@ import sys
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any, Iterator, NamedTuple
 
-from lifesign.agent.tasks.primitives import kind, read
+from lifesign.agent.tasks.waiting.kinds import kind, read
 from lifesign.agent.tasks.walk import Link
 
 _EXITS = frozenset(("__aexit__", "__exit__"))

@@ -1,0 +1,1 @@
+"""What tasks wait for, who holds it, and who can never go on."""
