@@ -1,4 +1,4 @@
-"""Why a process is not healthy although its loop runs: what the service itself calls necessary does not hold.
+"""Why a process is not healthy although its loop runs: something that the service itself requires does not hold.
 
 A boot that failed or timed out counts only while what it lacked is still lacking: a service whose check passes at
 a later run, or whose first event comes after the timeout, has recovered.

@@ -43,12 +43,12 @@ _ENOUGH = 0.25  # of the heartbeat timeout, in CPU time: Python would have run
 
 
 class Circumstances(NamedTuple):
-    """What others than the beats tell.
+    """What is known from other sources than the beats.
 
     `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
     in this silence: Python could not run, C could. `moved` says that a beat came in since the poll before
     that is older than that poll: something runs, slowly. `crash` is what the last words of an ended process
-    name, a signal where it was one.
+    name, usually a signal.
     """
 
     outside: Outside | None = None
@@ -58,7 +58,7 @@ class Circumstances(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """All that a diagnosis rests on.
+    """Everything that a diagnosis is based on.
 
     Times are nanoseconds on the monotonic clock, but for `wall`. `watching_since` is when the sidecar began to
     watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
@@ -98,7 +98,7 @@ class _Seen(NamedTuple):
 
 
 def diagnose(reading: Reading) -> Verdict:
-    """Tells the state of a main process."""
+    """The state of a main process."""
     if not reading.alive:
         return judge_end(reading.tombstone, reading.ending, reading.circumstances and reading.circumstances.crash)
     seen = _see(reading)
@@ -187,7 +187,7 @@ def _outlived(reading: Reading, last_turn: int) -> bool:
 
 
 def _slow(reading: Reading) -> bool:
-    """Whether both may be late only because the process gets so little CPU time."""
+    """Whether both may be late only because the process gets too little CPU time."""
     seen = reading.circumstances
     if seen is None or seen.moved:
         return seen is not None

@@ -25,7 +25,7 @@ class Ending(NamedTuple):
 
 
 def judge_end(tombstone: Tombstone | None, ending: Ending, crash: str | None) -> Verdict:
-    """Tells whether a process that is gone stopped or died.
+    """Whether a process that is gone stopped or died.
 
     Args:
         crash: the fatal signal, or whatever else its last words name.

@@ -1,7 +1,7 @@
-"""One poll of the processes of a run directory, with the standard library alone: what `lifesign probe` judges by.
+"""One poll of the processes of a run directory, standard library only: the basis of `lifesign probe`.
 
-The same diagnosis as the sidecar's, of the same files. It remembers nothing from one poll to the next, so
-that it says at once what the sidecar may hold back for a moment while it tells illness from slowness.
+The same diagnosis as the sidecar's, of the same files. It remembers nothing from one poll to the next, so it answers
+at once where the sidecar may wait a moment to distinguish illness from slowness.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is answered to whoever probes the main process: the health endpoints and ``lifesign probe`` alike.
+"""What the health endpoints and ``lifesign probe`` answer about the main process.
 
 Pure functions of a few facts, standard library only. *livez* fails only where a restart helps: the loop is
 blocked, no Python runs, or nothing is left alive. *readyz* keeps traffic away from a service that would not
@@ -16,7 +16,7 @@ _NOT_READY = (*_KILLS, states.STARTING, states.SILENT, states.DEGRADED, states.S
 
 
 class Health(NamedTuple):
-    """Whether all is well, and one line a process (or a part of the sidecar) that says why."""
+    """Whether all is well, and one line per process (or part of the sidecar) with the reason."""
 
     ok: bool
     lines: tuple[str, ...]
@@ -59,7 +59,7 @@ def line(ok: bool, name: str, text: str) -> str:
 
 
 def _current(processes: Sequence[Facts]) -> Sequence[Facts]:
-    """A worker that ended and was replaced is history; only when nothing lives do the ended ones count."""
+    """A worker that ended and was replaced is history; ended processes count only when none is alive."""
     return [one for one in processes if one.alive] or processes
 
 

@@ -1,8 +1,7 @@
-"""How the kernel sees a process whose watchdog thread is late. Linux only; where it cannot be seen, nothing is said.
+"""How the kernel sees a process whose watchdog thread is late. Linux only; elsewhere there is no answer.
 
 The process is found by its life token: the kernel says who holds the lock, as a process id of our own
-namespace, and says 0 for a process that is not in it. A process id that is written down somewhere could
-be anybody's here.
+namespace, and says 0 for a process that is not in it. A process id from a file could be another process here.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class Outside(NamedTuple):
     """What is seen from outside.
 
     `state` is the letter of ``/proc/PID/stat``. `cpu` is the processor time that it used since the first late
-    look and `over` the time that has gone by since then, both in nanoseconds and 0 at the first. `throttled`
+    poll and `over` the time that has gone by since then, both in nanoseconds and 0 at the first. `throttled`
     says whether its CPU quota ran out meanwhile, None where that cannot be read.
     """
 
@@ -50,7 +49,7 @@ class Kernel:
         self._first: _Sample | None = None
 
     def look(self, now: int) -> Outside | None:
-        """One look at a process that is late, monotonic nanoseconds; the first of them is what `cpu` counts from."""
+        """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first of them."""
         try:
             pid = _holder(self._life)
             if not pid:
@@ -66,7 +65,7 @@ class Kernel:
         return Outside(state, max(0, cpu - first.cpu), now - first.now, throttled)
 
     def forget(self) -> None:
-        """It is late no longer."""
+        """It is no longer late."""
         self._first = None
 
 

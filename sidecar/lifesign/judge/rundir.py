@@ -1,4 +1,4 @@
-"""The run directory: which processes are there, and what the supervisor wrote. Nothing is trusted."""
+"""The run directory: its process folders, and what the supervisor wrote. Nothing in it is trusted."""
 
 from __future__ import annotations
 

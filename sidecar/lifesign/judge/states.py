@@ -17,7 +17,7 @@ STOPPED = "stopped"
 STATES = (STARTING, HEALTHY, SILENT, DEGRADED, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
 ENDED = (DEAD, STOPPED)
 
-# The main process says all but the last: there it was gone before it said anything else.
+# The main process reports all but the last: then it was gone before it reported another one.
 BOOT_STARTING, BOOT_DIED = "starting", "died"
 BOOT_OUTCOMES = (BOOT_STARTING, "complete", "failed", "timed_out", BOOT_DIED)
 

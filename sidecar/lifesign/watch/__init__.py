@@ -1,1 +1,1 @@
-"""The sidecar's eyes and its judgement: reads each pulse, tells the illness, makes signals of it."""
+"""Watches the processes of a run directory: polls each pulse, diagnoses the process, makes telemetry of what is new."""

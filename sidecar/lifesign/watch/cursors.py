@@ -1,7 +1,7 @@
-"""How far the sidecar has come with each process, kept over its own restarts.
+"""How far the sidecar has read each pulse, kept across its own restarts.
 
-A cursor is saved only when what lies before it is durable, and beside the polls: the disk may be slow or stand
-still, and no poll waits for it.
+A cursor is saved only when everything before it is durable, and in the background: the disk may be slow or hang, and
+no poll waits for it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _BYTES_MAX = 1 << 20
 
 
 class Cursor(msgspec.Struct):
-    """Where to go on with one process. What lies before has been handed on for export.
+    """Where to continue with one process. Everything before has been handed on for export.
 
-    `ring` counts what the ring has lost so far, `dropped` what was reported as lost, by reason.
+    `ring` counts the records that the ring has lost so far, `dropped` those reported as lost, by reason.
     """
 
     boot_sequence: int = 0
@@ -51,8 +51,8 @@ class CursorStore:
 
     Args:
         path: the file; None keeps them in memory only.
-        dead_letters: what could not be read; it is written down by the way.
-        flush: waits until what was emitted so far is on disk; whether it would outlive a kill.
+        dead_letters: what could not be read; it is written at the same time.
+        flush: waits until everything emitted so far is on disk; returns whether it would survive a kill.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CursorStore:
         self._taken = 0  # the number of the newest checkpoint, and the cursors as they were then
         self._content = b""
         self._saving: asyncio.Task[None] | None = None
-        self.durable = 0  # the newest checkpoint of which all would outlive a kill
+        self.durable = 0  # the newest checkpoint of which everything would survive a kill
         if path is not None:
             with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
                 with open(path, "rb") as file:
@@ -81,7 +81,7 @@ class CursorStore:
         self._by_key.pop(key, None)
 
     def keep(self, keys: AbstractSet[str]) -> None:
-        """Forgets all but these, so that what an earlier life left of processes long gone does not pile up."""
+        """Forgets all but these, so that cursors of processes that are long gone do not pile up."""
         for key in self._by_key.keys() - keys:
             del self._by_key[key]
 
@@ -92,11 +92,11 @@ class CursorStore:
 
     @property
     def all_durable(self) -> bool:
-        """Whether all that was emitted would outlive a kill."""
+        """Whether everything emitted would survive a kill."""
         return self.durable == self._taken
 
     def checkpoint(self) -> int:
-        """Takes the cursors as they are, once what lies before them was emitted; returns a number for `durable`."""
+        """Notes the cursors as they are, after everything before them was emitted; returns a number for `durable`."""
         self._taken += 1
         self._content = msgspec.json.encode({key: one for key, one in self._by_key.items() if one != _NEW})
         if not self.busy:
@@ -104,7 +104,7 @@ class CursorStore:
         return self._taken
 
     async def wait(self, seconds: float) -> None:
-        """Waits until it has saved what it can, at most so long."""
+        """Waits until it has saved what it can, but no longer than this."""
         if self._saving is not None:
             done, _ = await asyncio.wait([self._saving], timeout=seconds)
             for task in done:

@@ -1,4 +1,4 @@
-"""Where records go that cannot be read: kept for a person to look at, within bounds, and reported."""
+"""Records that cannot be read are set aside for a person to inspect, within limits, and reported."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _KEPT_MAX = 200  # records between two reports; a flood is counted, not written 
 
 
 class DeadLetters:
-    """Keeps them as lines of JSON in a file, the newest mebibyte or two.
+    """Keeps the newest one or two mebibytes of them as lines of JSON in a file.
 
     Args:
-        path: the file; the one before it has the ending ``.old``. None keeps nothing, but still reports.
+        path: the file; the previous one gets the suffix ``.old``. None keeps nothing, but still reports.
     """
 
     def __init__(self, path: str | None) -> None:
@@ -46,11 +46,11 @@ class DeadLetters:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to write down."""
+        """Whether there is something to write."""
         return bool(self._lines)
 
     def write(self) -> None:
-        """Writes down what was set aside. Blocks; what cannot be written is let go."""
+        """Writes what was set aside. Blocks; what cannot be written is dropped."""
         lines, self._lines = self._lines, []
         try:
             for line in lines:

@@ -28,7 +28,7 @@ _DROPPED = {
 
 
 class Emitter:
-    """Makes telemetry of one process, from where `cursor` says that an earlier life of the sidecar had come to.
+    """Makes the telemetry of one process, from where an earlier sidecar stopped according to `cursor`.
 
     Args:
         key: the name of the process's folder, and the key of its Resource.
@@ -65,11 +65,11 @@ class Emitter:
         return self._transitions.state
 
     def read(self, wall: int, *, ring: bool) -> list[Telemetry]:
-        """Reads on in the lanes; returns what the records there say.
+        """Reads on in the lanes; returns the telemetry of the records.
 
         Args:
             wall: wall clock nanoseconds.
-            ring: whether to read the ring on; without room for what lies there it is left where it is.
+            ring: whether to read the ring on; without room for its records they are left there.
         """
         before = self._boot_lane.position, self._ring_lane.position
         for sequence, record in self._boot_lane.records():
@@ -80,11 +80,11 @@ class Emitter:
         return made
 
     def unmet(self, reading: Reading) -> Unmet:
-        """What the service requires and does not have, as far as has been read."""
+        """The requirements of the service that are not met, as far as has been read."""
         return self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())
 
     def telemetry(self, verdict: Verdict, reading: Reading) -> list[Telemetry]:
-        """What a verdict brings besides: the boot's trace, coming into a state and leaving it, and what was lost."""
+        """The telemetry of a verdict: the boot's trace, entering and leaving a state, and what was lost."""
         wall = reading.wall
         ended = not reading.alive and verdict.state in states.ENDED
         made = self.boot.telemetry(verdict.why if ended else None, wall)
@@ -95,7 +95,7 @@ class Emitter:
         return made
 
     def acknowledge(self) -> None:
-        """All that was made so far has been handed on for good."""
+        """Everything made so far has been handed on for good."""
         cursor = self._cursor
         cursor.boot_sequence = self._boot_lane.sequence
         cursor.boot_exported = self.boot.exported
@@ -105,7 +105,7 @@ class Emitter:
         cursor.state_since = self._transitions.since
 
     def _details(self, state: str, began: int) -> Details:
-        """What is known of the state that the process comes into."""
+        """What is known about the state that the process enters."""
         if state == states.BLOCKED:
             return self.ring.stall(began)
         return self._evidence.details() if state in (states.FROZEN, states.DEAD) else NO_DETAILS
@@ -116,7 +116,7 @@ class Emitter:
         made: list[Telemetry] = [
             Log(
                 resource=self._key,
-                # The same when it is emitted again, be it with a higher count.
+                # The same id when it is emitted again, even with a higher count.
                 uid=f"{self._instance}-dropped-{reason}-{self.dropped[reason]}",
                 event=semconv.LOG_RECORDS_DROPPED,
                 time=wall,

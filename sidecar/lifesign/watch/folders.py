@@ -1,4 +1,4 @@
-"""The process folders of a run directory: found, opened, tried again, and removed when their time has come."""
+"""The process folders of a run directory: found, opened, retried, and removed some time after the end."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lifesign.wire.folder import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
 _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
-_AGAIN_SECONDS = 5.0  # until a folder that could not be opened is tried again
+_AGAIN_SECONDS = 5.0  # until a folder that could not be opened is retried
 _DESCRIPTORS = 3  # of one watched process
-_DESCRIPTORS_SPARE = 128  # for everything else that we do
-_NAMES_MAX = 100_000  # folders, of which most may be none of a process that can be watched
+_DESCRIPTORS_SPARE = 128  # for everything else in the sidecar
+_NAMES_MAX = 100_000  # folders, most of which may belong to no process that can be watched
 _SHORTAGE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
 
@@ -33,11 +33,11 @@ class _Folder:
         self.process: WatchedProcess | None = None
         self.retry_at = 0.0  # not to be opened before
         self.empty_since: float | None = None  # it has no pulse
-        self.failing = False  # its newest poll broke off, which was said
+        self.failing = False  # its newest poll failed, which was logged
 
 
 class Folders:
-    """The folders, each with the process in it where that can be watched.
+    """The folders, each with its process if that can be watched.
 
     Args:
         cursors: how far each process has been dealt with.
@@ -65,7 +65,7 @@ class Folders:
 
     def find(self, now: float) -> None:
         """Opens what is new in the directory, and forgets what is no longer there; monotonic seconds."""
-        with contextlib.suppress(OSError):  # then those that we know are all there is
+        with contextlib.suppress(OSError):  # then the known ones are all there are
             self._find(self._directory.listed(_NAMES_MAX), now)
 
     def processes(self) -> list[WatchedProcess]:
@@ -78,11 +78,11 @@ class Folders:
         return None if folder is None else folder.process
 
     def polled(self, process: WatchedProcess) -> None:
-        """A poll of it went well."""
+        """A poll of it succeeded."""
         self._folders[process.key].failing = False
 
     def reopen(self, process: WatchedProcess, error: OSError) -> None:
-        """A poll broke off; the process is opened anew and goes on from its cursor."""
+        """A poll failed; the process is opened again and read on from its cursor."""
         folder = self._folders[process.key]
         if not folder.failing:
             folder.failing = True
@@ -91,7 +91,7 @@ class Folders:
         folder.process = None
 
     def forget(self, process: WatchedProcess) -> None:
-        """It is over, or can never be read again."""
+        """It has ended, or can never be read again."""
         process.close()
         folder = self._folders[process.key]
         folder.process, folder.retry_at = None, math.inf
@@ -126,7 +126,7 @@ class Folders:
         self._crowded = crowded
 
     def _open(self, key: str, folder: _Folder, now: float) -> bool:
-        """Opens the process in a folder where there is one; False where that takes more than we have."""
+        """Opens the process in a folder if there is one; False if we are short of descriptors or memory."""
         try:
             folder.process = WatchedProcess(
                 self._directory,
@@ -149,13 +149,13 @@ class Folders:
             self._dead_letters.keep(key, f"its pulse cannot be read: {error}", b"")
         except OSError as error:
             if error.errno in _SHORTAGE:
-                return False  # that is our trouble, not this folder's
+                return False  # our shortage, not a fault of this folder
             folder.retry_at = now + _AGAIN_SECONDS
             self._dead_letters.keep(key, f"its pulse cannot be opened: {error}", b"")
         return True
 
 
 def _most_processes() -> int:
-    """How many can be watched at a time: fewer where we may not open that many files."""
+    """How many can be watched at a time: fewer if we may not open that many files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return PROCESSES_MAX if soft < 0 else max(1, min(PROCESSES_MAX, (soft - _DESCRIPTORS_SPARE) // _DESCRIPTORS))

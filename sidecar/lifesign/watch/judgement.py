@@ -1,4 +1,4 @@
-"""Verdicts on one process, poll by poll: what a single reading cannot decide."""
+"""Verdicts on one process over several polls: what a single reading cannot decide."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from lifesign.judge.diagnosis import Reading, diagnose
 from lifesign.judge.states import Verdict
 
 ILL = frozenset((states.BLOCKED, states.FROZEN))
-_SUPERVISOR_NS = 1_000_000_000  # more than it takes to write how a child ended
-_ASKED_NS = 600_000_000_000  # a process that lives on for so long after it was asked to end was not
+_SUPERVISOR_NS = 1_000_000_000  # longer than it takes to write how a child ended
+_ASKED_NS = 600_000_000_000  # after this long, a later end of the process is not the one that was asked for
 
 
 class Judge:

@@ -1,4 +1,4 @@
-"""One sidecar at a time watches a run directory: a lock in it that the kernel frees when the holder dies."""
+"""One sidecar at a time watches a run directory, by a lock in it that the kernel frees when the holder dies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _logger = logging.getLogger("lifesign.watch")
 class RunDirectoryLock:
     """The right to watch a run directory.
 
-    Where no lock can be had (the directory is read-only or belongs to somebody else, the file is no file) the
+    If no lock can be taken (the directory is read-only or somebody else's, the file is not a regular file), the
     sidecar watches without one: two of them would then emit everything twice, with the same ids.
     """
 

@@ -1,4 +1,4 @@
-"""One watched process: a poll of its pulse gives a snapshot and the telemetry that is new."""
+"""One watched process: a poll of its pulse gives a snapshot and new telemetry."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _logger = logging.getLogger("lifesign.watch")
 
 
 class Poll(NamedTuple):
-    """What one poll brought. `telemetry` is new; it counts as emitted once `WatchedProcess.acknowledge` is called."""
+    """The result of one poll. `telemetry` is new; it counts as emitted once `WatchedProcess.acknowledge` is called."""
 
     snapshot: Snapshot
     telemetry: list[Telemetry]
 
 
 class WatchedProcess:
-    """A process folder that is watched: read, judged, and made telemetry of.
+    """A watched process folder: read, judged, and turned into telemetry.
 
     Raises:
         PulseError: its pulse cannot be read, and never will be.
@@ -94,13 +94,13 @@ class WatchedProcess:
 
         Args:
             watching_since: monotonic nanoseconds; see `diagnosis.Reading`.
-            ask: ask for task dumps where there is a reason; not for those who only want to see.
-            read: read its ring on; without room for what lies there it is left where it is.
+            ask: request task dumps when there is a reason; False for commands that only read.
+            read: read its ring on; without room for its records they are left there.
 
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
         """
-        # What has been reported is not over because we were away: only a beat ends it.
+        # A reported illness is not over because we were away: only a beat ends it.
         reading, vitals = self._sensor.read(0 if self.ill else watching_since, self._emitter.state)
         reading = self._judge.complete(reading)
         reading = reading._replace(circumstances=self._evidence.circumstances(reading))
@@ -118,7 +118,7 @@ class WatchedProcess:
         return Poll(seen, telemetry)
 
     def acknowledge(self) -> None:
-        """All telemetry of the polls so far has been handed on for good."""
+        """All telemetry of the polls so far has been handed on for good; a cursor may pass it."""
         self._emitter.acknowledge()
 
     def _ask_for_dumps(self, verdict: Verdict, reading: Reading) -> None:

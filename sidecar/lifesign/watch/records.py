@@ -1,6 +1,6 @@
 """Records out of a pulse: untrusted JSON, decoded against the shapes in `wire.records`.
 
-What was lost on the way is counted, what cannot be read is set aside.
+Lost records are counted, unreadable ones set aside.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Record = Union[RingRecord, BootRecord]
 T = TypeVar("T")
 
 
-_COUNT_MAX = 1 << 61  # of records; whoever wrote the lane may claim any number
+_COUNT_MAX = 1 << 61  # of records; the writer of the lane may claim any number
 _SECONDS_MAX = 1e9  # 31 years; as nanoseconds it still fits 63 bits
 
 
@@ -107,7 +107,7 @@ def _check_numbers(value: object) -> None:
 
 
 class Lane:
-    """Reads on where it stopped, be it in an earlier life of the sidecar.
+    """Reads on where it stopped, or where an earlier sidecar stopped.
 
     Args:
         read: `PulseReader.boot` or `PulseReader.ring`.
@@ -144,7 +144,7 @@ class Lane:
         cursor.ring_refused = self._refused
 
     def records(self) -> Iterator[tuple[int, Record]]:
-        """What is new, each record with its sequence number."""
+        """The new records, each with its sequence number."""
         lane = self._read(self.position, self.sequence)
         self.position, self.sequence = lane.position, lane.sequence
         # A torn record leaves a gap in the sequence as an overwritten one does; it is counted once.

@@ -1,4 +1,4 @@
-"""From vital signs to a snapshot, the one thing that metrics, page, health and status speak from."""
+"""From vital signs to a snapshot, the source of metrics, page, health endpoints and `status`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Delays:
         self._seen = [0] * layout.LOOPS
 
     def new(self, vitals: Vitals) -> tuple[float, ...]:
-        """Seconds, one value a beat, of all loops; at most what the rings hold."""
+        """Seconds, one value per beat, of all loops; at most what the rings hold."""
         found: list[float] = []
         for slot, signs in enumerate(vitals.loops):
             if signs is None:

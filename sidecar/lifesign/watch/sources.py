@@ -15,7 +15,7 @@ _LINE_CHARACTERS = 200
 
 
 def no_source(file: str, line: int) -> str | None:
-    """For a sidecar that sees other files than the main process, or must not show them."""
+    """For a sidecar that sees different files than the main process, or must not show them."""
     return None
 
 

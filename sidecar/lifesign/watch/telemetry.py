@@ -1,7 +1,7 @@
-"""What the sidecar has to tell, ready to be exported and free of any protocol.
+"""Spans, log records and snapshots as the sidecar makes them, independent of any protocol.
 
-`watch` makes signals, `export` spools and sends them, `serve` shows them. Signals are final: ids and
-times are fixed when a signal is made, so that a replay is recognisable.
+`watch` makes them, `export` spools and sends them, `serve` shows them. Ids and times are fixed when telemetry is
+made, so that a replay is recognisable.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SEVERITY_FATAL = 21
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """Whose signal it is. `key` is the name of the process's folder in the run directory."""
+    """Whose telemetry it is. `key` is the name of the process's folder in the run directory."""
 
     key: str
     attributes: Attributes
@@ -106,7 +106,7 @@ class CheckpointReading(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """One process at one moment: what metrics, page, health and `lifesign status` all speak from.
+    """One process at one moment: the source of metrics, page, health and `lifesign status`.
 
     Ages and durations are seconds on the monotonic clock. `beats`, `events` and `dropped` are
     cumulative since the process began; `new_delays` are the event loop delays seen since the
@@ -143,6 +143,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     dry_run: DryRunReading | None = None
 
     def stopped_at(self) -> CheckpointReading | None:
-        """The checkpoint where a boot that did not complete stands: the one under way, else the last one reached."""
+        """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""
         own = [one for one in self.checkpoints if one.name not in _OUTCOMES]
         return next((one for one in reversed(own) if one.end is None), own[-1] if own else None)

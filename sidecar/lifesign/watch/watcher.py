@@ -1,4 +1,4 @@
-"""The watcher: polls every process of a run directory, over and over, and hands on what it sees."""
+"""The watcher: polls every process of a run directory periodically, and hands on snapshots and telemetry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lifesign.wire.folder import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
-_SAVE_SECONDS = 0.5  # that a poll waits for the disk; a disk that is slower is not waited for
+_SAVE_SECONDS = 0.5  # that a poll waits for the disk; it does not wait for a slower one
 
 Emit = Callable[[Sequence[Resource], Sequence[Telemetry]], None]
 Publish = Callable[[Sequence[Snapshot]], None]
@@ -31,11 +31,11 @@ class Watcher:
     """Watches a run directory.
 
     Args:
-        emit: is given what is new.
-        publish: is given the newest snapshot of every process after each poll.
-        cursors: how far each process has been dealt with. They are saved, and a pulse is removed, only when what
-            was emitted is durable, so that a next life of the sidecar emits it again where it is not.
-        has_room: whether more may be emitted. Where not, what the rings hold is left there.
+        emit: called with new telemetry.
+        publish: called with the newest snapshot of every process after each poll.
+        cursors: how far each process has been read. They are saved, and pulses removed, only when everything emitted
+            is durable; otherwise the next sidecar emits it again.
+        has_room: whether more may be emitted. If not, records are left in the rings.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Watcher:
         polled = await self._beside(self._poll, now, has_room)
         telemetry = [one for _, poll in polled for one in poll.telemetry]
         keys = {process.key for process, _ in polled}
-        if telemetry or keys - self._introduced:  # a Resource is handed on even while there is nothing to say
+        if telemetry or keys - self._introduced:  # a Resource is handed on even without telemetry
             self._emit([process.resource for process, _ in polled], telemetry)
         self._introduced = keys
         self._publish([poll.snapshot for _, poll in polled])
@@ -117,10 +117,10 @@ class Watcher:
             ) from None
 
     def end_asked(self) -> None:
-        """A pod is about to end its main container: whoever is gone after this was asked to go.
+        """A pod is about to end its main container: a process that ends after this was asked to.
 
-        Not where a process is blocked or frozen: a container that is ended because a liveness probe failed
-        is ended in the same way, and nobody asked for that illness.
+        Ignored while a process is blocked or frozen: a container that fails its liveness probe is ended in the same
+        way, and nobody asked for that illness.
         """
         living = [process for process in self._folders.processes() if not process.ended]
         if not any(process.ill for process in living):
@@ -129,7 +129,7 @@ class Watcher:
 
     @property
     def all_durable(self) -> bool:
-        """Whether all that the pulses hold was emitted, and would outlive a kill."""
+        """Whether everything in the pulses was emitted, and would survive a kill."""
         return self._drained() and self._cursors.all_durable
 
     def all_ended(self) -> bool:
@@ -151,7 +151,7 @@ class Watcher:
         return now
 
     async def _wait(self, what: asyncio.Future[Any], seconds: float = math.inf) -> None:
-        """Waits, and notes that we run: a poll or a pause may be long without our being stopped."""
+        """Waits, and notes that we run: a long poll or pause does not mean that we were stopped."""
         until = time.monotonic() + seconds
         while not what.done() and (left := until - time.monotonic()) > 0:
             await asyncio.wait([what], timeout=min(self._settings.poll_interval, left))

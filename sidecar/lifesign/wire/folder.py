@@ -35,7 +35,7 @@ _FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS)
 _KEY = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
 _ENTRIES_MAX = 100_000  # of a run directory that are looked at
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_UNTRUSTED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not hang us
+_UNTRUSTED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: opening a FIFO must not hang
 
 
 class PulseError(Exception):
@@ -67,7 +67,7 @@ class OwnFolder:
         os.mkdir(self.path, 0o700)
         try:
             self._share(self.path)
-            os.chmod(self.path, 0o700 | granted)  # `mkdir` heeds the umask and knows no set-group-id
+            os.chmod(self.path, 0o700 | granted)  # `mkdir` applies the umask and ignores set-group-id
             # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
             self._life = self.create(LIFE)
             fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +81,7 @@ class OwnFolder:
         return os.path.join(self.path, _UNFINISHED)
 
     def publish(self) -> None:
-        """Puts the pulse into its place: from now on the process is seen."""
+        """Moves the pulse into place: from now on the process is visible."""
         self._share(self.unfinished)
         os.rename(self.unfinished, os.path.join(self.path, PULSE))
 
@@ -94,11 +94,11 @@ class OwnFolder:
         return descriptor
 
     def abandon(self) -> None:
-        """In a forked child: lets go of what belongs to the parent. Record locks are not inherited: none is lost."""
+        """In a forked child: closes what belongs to the parent. Record locks are not inherited, so none is lost."""
         os.close(self._life)
 
     def discard(self) -> None:
-        """Takes everything back; nobody has seen it yet."""
+        """Removes everything again; nobody has seen it yet."""
         if self._life >= 0:
             os.close(self._life)
         for name in _FILES:

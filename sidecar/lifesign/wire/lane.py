@@ -1,4 +1,4 @@
-"""Records out of the bytes of a lane, each one checked before it is believed."""
+"""Records from the bytes of a lane, each one checked before it is used."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class LaneRead(NamedTuple):
     """What a read of a lane brought.
 
     `position` and `sequence` are where the next read goes on; `missed` counts records that were
-    overwritten before they were read or could not be made out, `torn` is what lay at places whose
-    checksum did not hold, `refused` counts all the records that the writer could not put in so far.
+    overwritten before they were read or could not be recognised, `torn` is the data at places whose
+    checksum does not match, `refused` counts all the records that the writer could not put in so far.
     """
 
     records: list[LaneRecord]
@@ -71,7 +71,7 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
             or number > _SEQUENCE_MAX
             or zlib.crc32(payload, zlib.crc32(raw[offset : offset + 24])) != checksum
         ):
-            # Without a header to trust there is no telling where the next one starts: look on word by word.
+            # Without a valid header nobody knows where the next one starts: search word by word.
             skip = len(raw) if len(torn) == _TORN_MAX else _next_header(raw, offset + _WORD, position + _WORD)
             torn.append(raw[offset : min(skip, offset + _TORN_BYTES)])
             position += skip - offset
@@ -89,7 +89,7 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
 def _next_header(raw: bytes, offset: int, position: int) -> int:
     """The offset of the next word that holds its own position, as the first word of a header does.
 
-    Behind more than one record of garbage nothing is looked for: that was no writer killed in the middle.
+    It searches no further than one record: more garbage than that was not left by a writer killed in the middle.
     """
     last = min(len(raw) - layout.RECORD_HEADER, offset + layout.RECORD_HEADER + layout.RECORD_BYTES_MAX)
     while offset <= last:

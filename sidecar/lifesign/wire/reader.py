@@ -1,8 +1,8 @@
-"""The sidecar's side of a pulse, with nothing taken on trust.
+"""The sidecar's side of a pulse, which trusts nothing.
 
 Whoever owns the main container may have written anything here. So the file is read with ``pread``
 and never mapped (a truncated map is a SIGBUS), never through a link, in pieces of bounded size,
-and each piece is checked before it is believed.
+and each piece is checked before it is used.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class PulseReader:
         if not tail <= position <= head:
             position = tail
         raw = self._unroll(data, size, position, head)
-        # What the writer overwrote while we copied is not to be believed, whatever its checksum says.
+        # What the writer overwrote while we copied is not used, whatever its checksum says.
         tail = struct.unpack("<Q", self._read(offset + _WORD, _WORD))[0]
         if tail > head:  # it went round while we read; the next read starts at the new tail
             return LaneRead([], tail, sequence, 0, [], refused)
