@@ -56,6 +56,7 @@ class CrashDump:
         self._next = 0.0
         self._closed = False
         self._descriptor = -1
+        self._file = (0, 0)
         self._end = 0
         for_signals, self._switching = _faulthandler.free(how)
         if not for_signals and not self._switching:
@@ -96,15 +97,20 @@ class CrashDump:
         self._closed = True
         _faulthandler.cancel_switch()
 
+    def resume(self) -> None:
+        """After `disarm`, where the agent is started again."""
+        self._closed = self._descriptor < 0
+        self._next = 0.0
+
     def rearm_soon(self) -> None:
-        """After a fork, in the parent: the next beat sets the switch again."""
+        """The next beat looks after the file, and sets the switch again."""
         self._next = 0.0
 
     def abandon(self) -> None:
         """In a forked child: what it writes must not go into its parent's file."""
         self._closed = True
         _faulthandler.disable()
-        if self._descriptor >= 0 and not _faulthandler.writes_for_us():
+        if self._is_our_file(_stat(self._descriptor)) and not _faulthandler.writes_for_us():
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
         self._descriptor = -1
@@ -112,7 +118,7 @@ class CrashDump:
     def _is_ours(self) -> bool:
         """Whether the descriptor is still that of our file, which is kept from growing without bound."""
         now = _stat(self._descriptor)
-        if now is None or (now.st_dev, now.st_ino) != self._file:
+        if now is None or not self._is_our_file(now):
             # The app closed every descriptor: the number may be anybody's by now.
             self._closed = True
             _faulthandler.cancel_switch()
@@ -122,6 +128,9 @@ class CrashDump:
             self.dumps += 1
             self._end = self._cut(now.st_size)
         return True
+
+    def _is_our_file(self, found: os.stat_result | None) -> bool:
+        return found is not None and (found.st_dev, found.st_ino) == self._file
 
     def _cut(self, size: int) -> int:
         """Of a file that got long keeps the newest dump; returns its new size."""

@@ -64,12 +64,14 @@ class OwnFolder:
         self.mode = 0o600 | granted & 0o066  # of each file
         self.path = os.path.join(directory, f"{pid}-{os.urandom(4).hex()}")
         self._life = -1
+        self._life_file = (0, 0)
         os.mkdir(self.path, 0o700)
         try:
             self._share(self.path)
             os.chmod(self.path, 0o700 | granted)  # `mkdir` applies the umask and ignores set-group-id
             # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
             self._life = self.create(LIFE)
+            self._life_file = _identity(os.fstat(self._life))
             fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException:
             self.discard()
@@ -93,9 +95,33 @@ class OwnFolder:
         os.fchmod(descriptor, self.mode)
         return descriptor
 
+    def is_held(self) -> bool:
+        """Whether the descriptor of the life token is still ours.
+
+        A program that closes all descriptors closes it too, and the number may then be anybody's.
+        """
+        try:
+            return _identity(os.fstat(self._life)) == self._life_file
+        except OSError:
+            return False
+
+    def hold_again(self) -> None:
+        """Opens and locks the life token anew, where its descriptor is gone.
+
+        Raises:
+            OSError: it is not there any more.
+        """
+        descriptor = os.open(os.path.join(self.path, LIFE), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if _identity(os.fstat(descriptor)) != self._life_file:
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, "another file is in its place", LIFE)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._life = descriptor
+
     def abandon(self) -> None:
         """In a forked child: closes what belongs to the parent. Record locks are not inherited, so none is lost."""
-        os.close(self._life)
+        if self.is_held():
+            os.close(self._life)
 
     def discard(self) -> None:
         """Removes everything again; nobody has seen it yet."""
@@ -208,6 +234,10 @@ def is_held(name: str, directory: int) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _demand_plain(found: os.stat_result, name: str) -> None:

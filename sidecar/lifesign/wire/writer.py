@@ -7,16 +7,14 @@ aligned store each, where `struct.pack_into` would write zeros first for a reade
 
 from __future__ import annotations
 
-import mmap
-import os
-import sys
-import threading
 import time
 import zlib
+from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
 from collections import deque
 from typing import Any, Mapping
 
 from lifesign.wire import layout
+from lifesign.wire.mapping import MappedFile
 from lifesign.wire.payload import encode
 
 _WORD = layout.WORD
@@ -40,16 +38,10 @@ class PulseWriter:
     def __init__(self, path: str, identity: Mapping[str, Any], ring_size: int, mode: int = 0o600) -> None:
         ring_size = max(layout.RING_SIZE_MIN, min(ring_size, layout.RING_SIZE_MAX)) & ~4095
         size = layout.file_size(ring_size)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            os.fchmod(descriptor, mode)
-            _allocate(descriptor, size)
-            self._map = mmap.mmap(descriptor, size)
-        finally:
-            os.close(descriptor)
-        self._bytes = memoryview(self._map)
+        self._file = MappedFile(path, size, mode)
+        self._bytes = self._file.content
         self._words = self._bytes.cast("Q")
-        self.lock = threading.RLock()  # reentrant: a signal handler may call in while we write
+        self.lock = RLock()  # reentrant: a signal handler may call in while we write
         self._write_header(size, ring_size)
         self._write_block(layout.IDENTITY_OFFSET, identity)
         self.watchdog = SlotWriter(self._words, layout.WATCHDOG_OFFSET)
@@ -92,6 +84,10 @@ class PulseWriter:
         """Says how the process ended (`wire.records.Tombstone`)."""
         self._write_block(layout.TOMBSTONE_OFFSET, content)
 
+    def take_tombstone_back(self) -> None:
+        """The process goes on to be watched."""
+        self._words[layout.TOMBSTONE_OFFSET // _WORD] = 0
+
     def close(self) -> None:
         """Unmaps; the file stays. Writing afterwards raises ValueError."""
         for slot in (self.watchdog, *self.loops):
@@ -100,8 +96,7 @@ class PulseWriter:
         self.boot.release()
         self.ring.release()
         self._words.release()
-        self._bytes.release()
-        self._map.close()
+        self._file.close()
 
 
 class SlotWriter:
@@ -129,7 +124,7 @@ class SlotWriter:
 class EventTable:
     """Named counters. The name past the last free place counts as ``other``."""
 
-    def __init__(self, content: memoryview, words: memoryview, lock: threading.RLock) -> None:
+    def __init__(self, content: memoryview, words: memoryview, lock: RLock) -> None:
         self._bytes = content[layout.EVENTS_OFFSET : layout.EVENTS_OFFSET + layout.EVENTS * layout.EVENT_SIZE]
         self._words = self._bytes.cast("Q")
         self._lock = lock
@@ -187,7 +182,7 @@ class EventTable:
 class LaneWriter:
     """A lane of records; see `wire.layout`."""
 
-    def __init__(self, content: memoryview, offset: int, size: int, lock: threading.RLock, *, wraps: bool) -> None:
+    def __init__(self, content: memoryview, offset: int, size: int, lock: RLock, *, wraps: bool) -> None:
         self._bytes = content[offset : offset + size]
         self._words = self._bytes.cast("Q")
         self._size = size - layout.LANE_HEADER
@@ -274,11 +269,3 @@ class LaneWriter:
     def release(self) -> None:
         self._words.release()
         self._bytes.release()
-
-
-def _allocate(descriptor: int, size: int) -> None:
-    # A sparse file on a volume that fills up later would be a SIGBUS in the host.
-    if sys.platform == "darwin":
-        os.ftruncate(descriptor, size)
-    else:
-        os.posix_fallocate(descriptor, 0, size)
