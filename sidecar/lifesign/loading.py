@@ -13,6 +13,7 @@ import sys
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every program that imports asyncio
 if TYPE_CHECKING:
+    from types import CodeType
     from typing import Any, Callable
 
 _importing: dict[int, int] = {}  # threads that import a part of the agent, and how deep they are in it
@@ -48,10 +49,35 @@ def load_or_stand_in(module: str, name: str) -> tuple[Any, bool]:
     """
     try:
         return load(module, name), True
-    except Exception:
-        if name[0].isupper():
+    except Exception as error:
+        if name[0].isupper() or from_signal_handler(error):
             raise
         return _StandIn(module, name), False
+
+
+def from_signal_handler(error: BaseException) -> bool:
+    """Whether a signal handler of the program's own raised this while it interrupted us: it is none of ours.
+
+    A timeout by ``signal.alarm`` is made that way, and must not be swallowed.
+    """
+    signal = sys.modules.get("signal")
+    if signal is None:
+        return False
+    codes = set()
+    trace = error.__traceback__
+    while trace is not None:
+        codes.add(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    return any(_code(signal.getsignal(number)) in codes for number in signal.valid_signals())
+
+
+def _code(handler: Any) -> CodeType | None:
+    while hasattr(handler, "func"):  # a functools.partial
+        handler = handler.func
+    handler = getattr(handler, "__func__", handler)
+    if not hasattr(handler, "__code__"):
+        handler = getattr(type(handler), "__call__", None)  # noqa: B004
+    return getattr(handler, "__code__", None)
 
 
 class _StandIn:
@@ -66,7 +92,9 @@ class _StandIn:
             return self._later(args, options)
         try:
             function = load(self._module, self._name)
-        except Exception:  # noqa: BLE001 - the host must not care
+        except Exception as error:
+            if from_signal_handler(error):
+                raise
             if self._name == "synthetic_headers":
                 return {}
             return None if self._name in _NONE else _ANSWERS.get(self._name, _Nothing())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -167,3 +170,100 @@ def test_a_hook_that_breaks_is_left_out() -> None:
     for _ in range(3):
         asyncio.run(asyncio.sleep(0))
     assert len(calls) == 1
+
+
+def test_a_loop_too_short_for_a_beat_has_turned_and_booted_the_service(started: Callable[..., Any]) -> None:
+    pulse = started()
+    asyncio.run(asyncio.sleep(0))
+    asyncio.run(asyncio.sleep(0))
+    (one,) = signs(pulse)
+    assert one.state == layout.LOOP_ENDED
+    assert one.beats >= 2  # one for each time that a loop ran: asyncio.run lets its own run again at the end
+    lifesign.stop()
+    assert [record["outcome"] for record in pulse.boot() if record["kind"] == "boot_ended"] == ["complete"]
+
+
+class LateError(Exception):
+    """What the program's own signal handler raises."""
+
+
+async def test_what_a_signal_handler_raises_in_a_beat_is_the_programs_and_the_beats_go_on(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started(**FAST)
+    await beats(pulse, 1)
+    agent = lifecycle.peek()
+    assert agent is not None
+    raised: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context.get("exception")))
+
+    def handler(*_: Any) -> None:
+        raise LateError
+
+    previous = signal.signal(signal.SIGUSR1, handler)
+    write = agent.pulse.write_delay
+
+    def interrupted(*arguments: int) -> None:
+        monkeypatch.setattr(agent.pulse, "write_delay", write)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        write(*arguments)
+
+    try:
+        monkeypatch.setattr(agent.pulse, "write_delay", interrupted)
+        (before,) = signs(pulse)
+        await beats(pulse, before.beats + 3)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert [type(error) for error in raised] == [LateError]
+
+
+async def test_a_loop_whose_beat_could_not_be_set_again_is_asked_for_another(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.2")
+    await beats(pulse, 1)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda *_: None)
+    failed: list[int] = []
+
+    def fails(*_: Any) -> None:
+        failed.append(1)
+        raise RecursionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "call_later", fails)
+        while len(failed) < 2:  # in the beat, and after it
+            await asyncio.sleep(0)
+    (before,) = signs(pulse)
+    await beats(pulse, before.beats + 3)
+
+
+async def test_after_a_stop_and_a_start_all_loops_beat_again_in_the_same_pulse(
+    started: Callable[..., Any], tmp_path: Path
+) -> None:
+    pulse = started(**FAST)
+    go_on = threading.Event()
+
+    async def until_told() -> None:
+        while not go_on.is_set():
+            await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=asyncio.run, args=(until_told(),))
+    thread.start()
+    await asyncio.to_thread(eventually, lambda: len([one for one in signs(pulse) if one.beats > 2]) == 2)
+    lifesign.stop()
+    assert pulse.reader.tombstone()
+    await asyncio.to_thread(eventually, lambda: {one.state for one in signs(pulse)} == {layout.LOOP_ENDED})
+    assert lifesign.start()
+    assert not pulse.reader.tombstone()
+    sofar = sum(one.beats for one in signs(pulse))
+    await asyncio.to_thread(
+        eventually,
+        lambda: (
+            [one.state for one in signs(pulse)] == [layout.LOOP_RUNNING] * 2
+            and sum(one.beats for one in signs(pulse)) > sofar + 6
+        ),
+    )
+    go_on.set()
+    await asyncio.to_thread(thread.join)
+    assert len(list(tmp_path.iterdir())) == 1

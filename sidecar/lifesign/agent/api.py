@@ -15,6 +15,7 @@ from lifesign.agent.identity import new_span_id
 from lifesign.agent.process import Agent
 from lifesign.agent.synthetic import tagged
 from lifesign.errors import PostconditionError
+from lifesign.loading import from_signal_handler
 
 
 def start(directory: str | None = None) -> bool:
@@ -60,7 +61,9 @@ def event(name: str = "event") -> None:
         agent = lifecycle.running()
         if agent is not None:
             agent.pulse.events.count(name, tagged())
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
+        if from_signal_handler(error):
+            raise
         complain("an event could not be counted", error)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import threading
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +18,7 @@ from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.harmless import harmless
+from lifesign.agent.native import RLock
 from lifesign.agent.tasks import own as own_tasks
 from lifesign.settings import Settings
 from lifesign.wire import layout
@@ -42,8 +42,9 @@ class Stage(enum.IntEnum):
     STARTED = 0  # no event loop yet
     BOOTING = 1
     WAITING = 2  # for the first event
-    CHECKING = 3  # the post-conditions run
-    ENDED = 4
+    ARRIVED = 3
+    CHECKING = 4  # the post-conditions run
+    ENDED = 5
 
 
 class Boot:
@@ -58,7 +59,9 @@ class Boot:
         since = identity["started_mono_ns"] if settings.until else time.monotonic_ns()
         self._deadline_ns = since + int(self._timeout * 1e9)
         self._stage = Stage.STARTED
-        self._lock = threading.RLock()
+        self._before_checks = Stage.STARTED
+        self._turned = False
+        self._lock = RLock()
         self._checks: asyncio.Task[object] | None = None  # the loop alone would not keep it
         self.trace = identity["trace"]
         self.phase = layout.BOOT_STARTING
@@ -85,20 +88,35 @@ class Boot:
             return
         if self._promised:
             self._reach(Stage.WAITING, semconv.CHECKPOINT_WAITING)
-        arrived = self._proof.found()
-        if not arrived:
+        if not self._proof.found():
             self._proof.look_for(loop)
+        if not self._is_over():
+            return
+        if registry.registered():
+            self._before_checks, self._stage = self._stage, Stage.CHECKING
+            self._checks = own_tasks.create(loop, self._conclude_after_checks(), "lifesign-postconditions")
+        else:
+            self._conclude("")
+
+    def _is_over(self) -> bool:
+        """Whether all is there that is waited for, but for the post-conditions."""
+        arrived = self._proof.found()
         waits = self._promised or self.checkpoints.open is not None
         if self.checkpoints.missing or (waits and not arrived):
-            return
+            return False
         if arrived:
             made = contextlib.nullcontext() if self._pulse.events.real() else synthetic.synthetic()
             with made:  # a first event that was generated is no sign of the upstream
-                self.checkpoints.mark_built_in(semconv.CHECKPOINT_FIRST_EVENT)
-        if registry.registered():
-            self._stage = Stage.CHECKING
-            self._checks = own_tasks.create(loop, self._conclude_after_checks(), "lifesign-postconditions")
-        else:
+                self._reach(Stage.ARRIVED, semconv.CHECKPOINT_FIRST_EVENT)
+        return True
+
+    def loop_ended(self) -> None:
+        """A loop has turned, be it for so short that it never beat."""
+        self._turned = True
+
+    def end(self) -> None:
+        """The agent ends. Short loops, or an event without any, are all that some programs ever have."""
+        if self._stage < Stage.CHECKING and (self._turned or self._proof.found()) and self._is_over():
             self._conclude("")
 
     def _reach(self, stage: Stage, checkpoint: str) -> None:
@@ -114,10 +132,14 @@ class Boot:
             self._checks = own_tasks.create(loop, run, "lifesign-postconditions")
 
     async def _conclude_after_checks(self) -> None:
-        with harmless:
-            await self._await_checks()
-            report = await registry.run(registry.registered(), self._pulse.ring, again=False)
-            self._conclude("" if report.passed else report.diagnostic)
+        try:
+            with harmless:
+                await self._await_checks()
+                report = await registry.run(registry.registered(), self._pulse.ring, again=False)
+                self._conclude("" if report.passed else report.diagnostic)
+        finally:
+            if self._stage is Stage.CHECKING:  # the loop ended meanwhile: another one runs them, if it comes to that
+                self._stage = self._before_checks
 
     async def _await_checks(self) -> None:
         """Until those that need time hold, or enough is left of the boot's to say which do not."""
@@ -143,6 +165,9 @@ class Boot:
 
     def time_out(self) -> None:
         """Ends a boot that took too long."""
+        self.end()
+        if self._stage is Stage.ENDED:
+            return
         diagnostic = f"timed out after {self._timeout:g} s {self._waited()}"
         error: Failure = {"type": "TimeoutError", "message": diagnostic, "stack": ""}
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_TIMED_OUT, error)

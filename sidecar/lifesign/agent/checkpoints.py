@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Iterable
 
 from lifesign import semconv
 from lifesign.agent import synthetic
 from lifesign.agent.identity import new_span_id
+from lifesign.agent.native import RLock
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Checkpoints:
     def __init__(self, lane: LaneWriter, started: int, expected: Iterable[str]) -> None:
         self._lane = lane
         self._last_mark = started
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._expected = tuple(expected)[:_EXPECTED_MAX]
         self._missing = dict.fromkeys(self._expected)
         self._open: dict[str, str] = {}  # timed blocks under way: id and name

@@ -12,11 +12,14 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lifesign.loading import from_signal_handler
+
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure
 
 
 logger = logging.getLogger("lifesign")
+logger.addHandler(logging.NullHandler())  # what a program prints is its own, so unless it logs this is not seen
 
 Default = TypeVar("Default", float, None)
 
@@ -51,7 +54,7 @@ class Harmless:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
     ) -> bool:
-        if error is None or not isinstance(error, Exception):
+        if error is None or not isinstance(error, Exception) or from_signal_handler(error):
             return False
         complain("the agent failed", error)
         return True

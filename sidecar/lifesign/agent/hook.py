@@ -10,9 +10,24 @@ from __future__ import annotations
 
 import sys
 
+from lifesign.loading import from_signal_handler
+
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every program that imports asyncio
 if TYPE_CHECKING:
     from typing import Any, Callable
+
+
+def in_main_interpreter() -> bool:
+    """Whether this is no subinterpreter: the end of one that has a thread of ours would end the process."""
+    for name in ("_interpreters", "_xxsubinterpreters"):  # since 3.13; before
+        try:
+            interpreters = __import__(name)
+            main = interpreters.get_main()
+            current = interpreters.get_current()
+        except Exception:  # noqa: BLE001, S112 - not this one; where there is none there are no subinterpreters
+            continue
+        return bool(main[0] == current[0] if isinstance(main, tuple) else main == current)
+    return True
 
 
 def observe(events: Any, changed: Callable[[Any], None]) -> None:
@@ -32,8 +47,10 @@ def observe(events: Any, changed: Callable[[Any], None]) -> None:
         if not broken:
             try:
                 changed(loop)
-            except Exception:  # noqa: BLE001 - whatever it is, it must not reach the host; once is enough
-                broken = True
+            except Exception as error:
+                if from_signal_handler(error):
+                    raise
+                broken = True  # whatever it is, it must not reach the host; once is enough
 
     _set_running_loop.lifesign_observes = True  # type: ignore[attr-defined]
     events._set_running_loop = _set_running_loop

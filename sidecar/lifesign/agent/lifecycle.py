@@ -10,14 +10,15 @@ import asyncio
 import atexit
 import os
 import sys
-import threading
 from typing import Any, Callable
 
 from lifesign.agent import hook
-from lifesign.agent.harmless import complain
+from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.identity import reseed
 from lifesign.agent.loops import LoopBeats
+from lifesign.agent.native import RLock, Ticker, get_ident
 from lifesign.agent.process import Agent
+from lifesign.loading import from_signal_handler
 from lifesign.settings import Settings
 
 
@@ -26,9 +27,11 @@ class _Owner:
 
     def __init__(self) -> None:
         self.agent: Agent | None = None
+        self.stopped: Agent | None = None  # by `stop`; to be started again it is the same
         self.off = False
         self.by_hand = False
-        self.lock = threading.RLock()
+        self.starting = False
+        self.lock = RLock()
 
 
 _owner = _Owner()
@@ -49,35 +52,59 @@ def peek() -> Agent | None:
 
 def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
     """Starts the agent in `directory`; None, with a warning, where that cannot be used."""
-    with _owner.lock:
-        if by_hand and _owner.agent is not None and _owner.by_hand:
+    owner = _owner
+    with owner.lock:
+        if owner.starting:
+            return None  # a signal handler, say, in the middle of this very start
+        if by_hand and owner.agent is not None and owner.by_hand:
             complain("start() was called, but the agent runs already")
-        _owner.by_hand = by_hand or _owner.by_hand
-        if _owner.agent is not None:
-            return _owner.agent
-        if not directory:
-            _owner.off = True
+        owner.by_hand = by_hand or owner.by_hand
+        if owner.agent is not None:
+            return owner.agent
+        owner.off = True
+        if not directory or not hook.in_main_interpreter():
             return None
+        owner.starting = True
         try:
-            _owner.agent = Agent(directory, Settings(strict=False))
-            _owner.off = False
-        except Exception as error:  # noqa: BLE001 - the host must not care
-            _owner.off = True
-            complain(f"cannot watch this process in {directory}", error)
+            owner.agent = _resumed(directory) or Agent(directory, Settings(strict=False))
+        except Exception as error:
+            if from_signal_handler(error):
+                owner.off = False
+                raise
+            complain(f"cannot watch this process in {directory}{_way_out(error)}", error)
             return None
+        finally:
+            owner.starting = False
+        owner.off = False
         _register()
     _see_loops()
-    return _owner.agent
+    return owner.agent
+
+
+def _resumed(directory: str) -> Agent | None:
+    """The agent that was stopped, if it is to go on where it was: it is one process, however often it starts."""
+    agent, _owner.stopped = _owner.stopped, None
+    if agent is None or agent.directory != directory:
+        return None
+    agent.resume()
+    return agent
+
+
+def _way_out(error: Exception) -> str:
+    if not isinstance(error, PermissionError):
+        return ""
+    return f": its user ({os.geteuid()}) may not write there; make the directory that user's before it is needed"
 
 
 def stop() -> bool:
     """Ends the agent with a tombstone; False when none was running. Calls are no-ops from then on."""
     with _owner.lock:
         agent, _owner.agent, _owner.off = _owner.agent, None, True
-    if agent is None:
-        return False
-    agent.end()
-    return True
+        if agent is None:
+            return False
+        agent.end()
+        _owner.stopped = agent
+        return True
 
 
 _beats = LoopBeats(running)
@@ -85,15 +112,17 @@ _beats = LoopBeats(running)
 
 def loop_changed(loop: Any) -> None:
     """A loop starts in this thread, or, with None, the one that ran here has ended."""
-    _beats.changed(loop)
+    with harmless:
+        _beats.changed(loop)
 
 
 def _see_loops() -> None:
-    """Watches the loops that start from now on, and the one that runs here already."""
+    """Watches the loops that start from now on, and those that run already."""
     hook.observe(asyncio.events, loop_changed)
     running = asyncio._get_running_loop()
     if running is not None:
         loop_changed(running)
+    _beats.watch_those_that_run()
 
 
 def _register() -> None:
@@ -112,22 +141,46 @@ def _at_exit(ending: Callable[[], BaseException | None]) -> None:
     agent = _owner.agent
     if agent is not None:
         try:
-            agent.end(ending())
+            agent.end(ending(), last=True)
         except KeyboardInterrupt:
-            agent.end(ending())  # an impatient second Ctrl-C; the traceback would look like the service's fault
+            agent.end(
+                ending(), last=True
+            )  # an impatient second Ctrl-C; the traceback would look like the service's fault
         except Exception as error:  # noqa: BLE001
             complain("no tombstone could be written", error)
 
 
-def _after_fork() -> None:
-    global _owner
-    agent, _owner = _owner.agent, _Owner()  # anew: a lock that another thread held would stay held for ever
-    reseed()
-    if agent is not None:
-        agent.abandon()
+_away: dict[int, Ticker] = {}  # by the thread that forks, the watchdog's that is away for it
 
 
-os.register_at_fork(after_in_child=_after_fork)  # before anybody holds the lock
+def _before_fork() -> None:
+    with harmless:
+        if _owner.agent is not None:
+            _away[get_ident()] = _owner.agent.watchdog.thread
+            _owner.agent.watchdog.thread.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    with harmless:
+        thread = _away.pop(get_ident(), None)
+        if thread is not None:
+            thread.after_fork()
+
+
+def _after_fork_in_child() -> None:
+    global _owner, _beats
+    _away.clear()
+    agent = _owner.agent or _owner.stopped
+    _owner = _Owner()  # anew: a lock that another thread held would stay held for ever
+    _beats = LoopBeats(running)
+    with harmless:
+        reseed()
+        if agent is not None:
+            agent.abandon()
+
+
+# Before anybody holds a lock of ours.
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def uncaught_in_program() -> BaseException | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import threading
 import time
 from typing import Any, Callable
 
-from lifesign.agent.harmless import complain
+from lifesign.agent.harmless import complain, harmless
+from lifesign.agent.native import get_ident, get_native_id
 from lifesign.agent.process import Agent
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks import creation
+from lifesign.loading import from_signal_handler
 from lifesign.wire import layout
 
 in_dry_runs: list[Callable[[asyncio.AbstractEventLoop], None]] = []  # called at each beat of a process that is one
@@ -41,35 +43,59 @@ class LoopBeat:
         self._changed = changed
         self._generation = LoopBeat._generation
         self._interval_ns = int(agent.settings.heartbeat_interval * 1e9)
-        self._thread = threading.get_ident()
-        self._native_thread = threading.get_native_id()
+        self._thread = get_ident()
+        self._native_thread = get_native_id()
         self._since_ns = time.monotonic_ns()
+        self._turned = False
+        self._pending = False  # a beat is to come
+        self._ended = False
         self._write(layout.LOOP_RUNNING, self._since_ns, 0)
         self._schedule()
 
     def _schedule(self) -> None:
         self._due_ns = time.monotonic_ns() + self._interval_ns
         self._timer = self.loop.call_later(self._interval_ns / 1e9, self._beat)
+        self._pending = True
 
     def _beat(self) -> None:
+        self._pending = False
         try:
             if self.agent.ended:
+                self._ended = True
                 self._changed(self.loop)  # it was stopped, or this is a forked child that took the loop along
                 return
-            now = time.monotonic_ns()
-            delay = max(0, now - self._due_ns)
-            beats = self.agent.slots.beats
-            self.agent.pulse.write_delay(self.slot, beats[self.slot], delay)
-            beats[self.slot] += 1
-            self._write(layout.LOOP_RUNNING, now, delay)
-            self._schedule()
-            self.agent.boot.beat(self.loop)
-            self.agent.check_requests.beat(self.loop)
-            if self.agent.settings.dry_run:
-                for beat in in_dry_runs:
-                    beat(self.loop)
-        except Exception as error:  # noqa: BLE001 - the loop's exception handler is the user's
+            self._turn()
+        except Exception as error:  # the loop's exception handler is the user's
+            if from_signal_handler(error):
+                raise
             complain("a beat failed", error)
+        finally:
+            # What raised may also be a signal handler's, in the middle of any line here.
+            self._go_on()
+
+    def _turn(self) -> None:
+        now = time.monotonic_ns()
+        delay = max(0, now - self._due_ns)
+        beats = self.agent.slots.beats
+        self.agent.pulse.write_delay(self.slot, beats[self.slot], delay)
+        beats[self.slot] += 1
+        self._turned = True
+        self._write(layout.LOOP_RUNNING, now, delay)
+        self._schedule()
+        self.agent.boot.beat(self.loop)
+        self.agent.check_requests.beat(self.loop)
+        if self.agent.settings.dry_run:
+            for beat in in_dry_runs:
+                beat(self.loop)
+
+    def _go_on(self) -> None:
+        if not self._pending and not self._ended:
+            self._schedule()
+
+    def _look_after(self) -> None:
+        """The watchdog finds this late: where a beat was the last one, the loop is asked for another."""
+        if not self._pending and not self._ended:
+            self.loop.call_soon_threadsafe(self._go_on)
 
     def _write(self, state: int, now: int, delay: int) -> None:
         wall = time.time_ns()
@@ -77,14 +103,23 @@ class LoopBeat:
         self.agent.pulse.loops[self.slot].write(
             state, self._generation, slots.beats[self.slot], wall, now, delay, self._native_thread, self._since_ns
         )
-        slots.beating[self.slot] = Beating(self.loop, self._thread, self._native_thread, now, wall)
+        slots.beating[self.slot] = Beating(self.loop, self._thread, self._native_thread, now, wall, self._look_after)
+
+    def is_for(self, agent: Agent | None, loop: Any) -> bool:
+        """Whether it beats for this agent in this loop."""
+        return self.loop is loop and self.agent is agent and not self._ended
 
     def end(self) -> None:
         """The loop ended, or runs on without us."""
+        self._ended = True
         self._timer.cancel()
-        if not self.agent.ended and self.agent.pid == os.getpid():
-            self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
-            self.agent.slots.give_back(self.slot)
+        if self.agent.pid != os.getpid():
+            return
+        if not self.agent.ended:
+            self.agent.slots.beats[self.slot] += not self._turned  # it has turned, if not for as long as a beat takes
+            self.agent.boot.loop_ended()
+        self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
+        self.agent.slots.give_back(self.slot)
 
 
 class LoopBeats:
@@ -97,6 +132,7 @@ class LoopBeats:
     def __init__(self, running: Callable[[], Agent | None]) -> None:
         self._running = running
         self._by_thread: dict[int, LoopBeat] = {}  # a thread runs one loop at a time
+        self._unwatched: dict[int, Any] = {}  # loops that run while no agent does
 
     def changed(self, loop: Any) -> None:
         """A loop starts in this thread, or, with None, the one that ran here has ended.
@@ -104,14 +140,18 @@ class LoopBeats:
         asyncio also says None in a forked child, before anything of the agent's could be put in order there.
         """
         agent = None if loop is None else self._running()  # starting it may bring us here once more, for the same loop
-        thread = threading.get_ident()
+        thread = get_ident()
+        self._unwatched.pop(thread, None)
         beat = self._by_thread.get(thread)
         if beat is not None:
-            if beat.loop is loop and beat.agent is agent:
+            if beat.is_for(agent, loop):
                 return
             del self._by_thread[thread]
             beat.end()
-        if loop is None or agent is None:
+        if loop is None:
+            return
+        if agent is None:
+            self._unwatched[thread] = loop
             return
         slot = agent.slots.take()
         if slot is None:
@@ -124,3 +164,14 @@ class LoopBeats:
             loop.set_debug(True)
             logging.getLogger("asyncio").setLevel(logging.DEBUG)
         self._by_thread[thread] = LoopBeat(agent, loop, slot, self.changed)
+
+    def watch_those_that_run(self) -> None:
+        """The agent was started: the loops that ran without it are to beat."""
+        for loop in list(self._unwatched.values()):
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        with harmless:
+            if asyncio._get_running_loop() is loop:
+                self.changed(loop)

@@ -30,40 +30,51 @@ class Agent:
     """A running agent.
 
     Raises:
-        OSError: the run directory cannot be used.
+        OSError: the run directory cannot be used. Nothing is left behind.
     """
 
     def __init__(self, directory: str, settings: Settings) -> None:
         self.settings = settings
         self.pid = os.getpid()
-        self._folder = folder = OwnFolder(directory, self.pid)
-        self.folder = folder.path
-        me = identity(settings, os.environ)
-        self.pulse = PulseWriter(folder.unfinished, me, settings.ring_size, folder.mode)
-        self.pulse.events.dry_run = settings.dry_run
-        for name, seconds in settings.events.items():
-            self.pulse.events.promise(name, int(seconds * 1e9))
-        if settings.checks:
-            from lifesign.agent.checks.ready_made import register_all
-
-            register_all(settings.checks)
-        self.boot = Boot(self.pulse, me, settings)
-        self.check_requests = CheckRequests(self.pulse)
-        self.slots = LoopSlots()
-        self.crash_dump = CrashDump(folder.path, folder.mode, settings.last_words, settings.heartbeat_interval)
-        self.watchdog = Watchdog(self.pulse, self.boot, self.slots, Tasks(self.slots.loops), settings, self.crash_dump)
-        self.watchdog.start()  # before anyone looks: a pulse without a beat of it reads as frozen
-        folder.publish()
+        self.directory = directory
         self.ended = False
+        with contextlib.ExitStack() as undone:
+            self._folder = folder = OwnFolder(directory, self.pid)
+            undone.callback(folder.discard)
+            self.folder = folder.path
+            me = identity(settings, os.environ)
+            self.pulse = PulseWriter(folder.unfinished, me, settings.ring_size, folder.mode)
+            undone.callback(self.pulse.close)
+            self.pulse.events.dry_run = settings.dry_run
+            for name, seconds in settings.events.items():
+                self.pulse.events.promise(name, int(seconds * 1e9))
+            if settings.checks:
+                from lifesign.agent.checks.ready_made import register_all
 
-    def end(self, error: BaseException | None = None) -> None:
+                register_all(settings.checks)
+            self.boot = Boot(self.pulse, me, settings)
+            self.check_requests = CheckRequests(self.pulse)
+            self.slots = LoopSlots()
+            self.crash_dump = CrashDump(folder.path, folder.mode, settings.last_words, settings.heartbeat_interval)
+            undone.callback(self.crash_dump.abandon)
+            tasks = Tasks(self.slots.loops)
+            self.watchdog = Watchdog(
+                self.pulse, self.boot, self.slots, tasks, settings, self.crash_dump, self._look_after_files
+            )
+            folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
+            self.watchdog.thread.start()
+            undone.pop_all()
+
+    def end(self, error: BaseException | None = None, *, last: bool = False) -> None:
         """Writes the tombstone, with totals; the lock goes with the process. Safe to call twice.
 
         Args:
             error: the exception that the process ends of.
+            last: the process ends. The watchdog beats on: others' exit handlers may work for long.
         """
         if self.ended or os.getpid() != self.pid:
             return
+        self.boot.end()
         tombstone: Tombstone = {
             "how": "clean" if error is None else "exception",
             "error": None if error is None else failure(error),
@@ -76,8 +87,16 @@ class Agent:
             tombstone["error"]["message"] = tombstone["error"]["message"][:500]
         self.pulse.write_tombstone(tombstone)
         self.ended = True
-        self.watchdog.stop()
+        if not last:
+            self.watchdog.thread.stop()
         self.crash_dump.disarm()
+
+    def resume(self) -> None:
+        """After `end`, where the program wants to be watched again: it is still the same process."""
+        self.ended = False
+        self.crash_dump.resume()
+        self.watchdog.start()
+        self.pulse.take_tombstone_back()
 
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
@@ -85,3 +104,9 @@ class Agent:
         self._folder.abandon()
         with contextlib.suppress(BufferError):  # another thread of the parent's was writing as it forked
             self.pulse.close()
+
+    def _look_after_files(self) -> None:
+        """Where the program has closed all descriptors it has let go of the life token too: takes it again."""
+        if self.pid == os.getpid() and not self._folder.is_held():
+            self.crash_dump.rearm_soon()
+            self._folder.hold_again()

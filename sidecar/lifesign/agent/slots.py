@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
+from lifesign.agent.native import RLock
 from lifesign.wire import layout
 
 
 class Beating(NamedTuple):
-    """A running loop: its thread, and its newest beat on both clocks."""
+    """A running loop: its thread, its newest beat on both clocks, and what sees to it that there is a next one."""
 
     loop: asyncio.AbstractEventLoop
     thread: int
     native_thread: int
     mono_ns: int
     wall_ns: int
+    look_after: Callable[[], None]
 
 
 class LoopSlots:
@@ -30,7 +31,7 @@ class LoopSlots:
         self.beats = [0] * layout.LOOPS
         self.beating: list[Beating | None] = [None] * layout.LOOPS
         self._free = list(range(layout.LOOPS))
-        self._lock = threading.Lock()
+        self._lock = RLock()  # reentrant: a signal handler may start a loop
 
     def take(self) -> int | None:
         """A free slot, or None when as many loops run as there are slots."""

@@ -6,13 +6,13 @@ gathers the evidence of a stall, takes task dumps, and notices a boot that takes
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.harmless import complain
+from lifesign.agent.native import Ticker
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.stall import stall
@@ -30,7 +30,11 @@ BY_HAND = ("request", "call")
 
 
 class Watchdog:
-    """The thread."""
+    """What the thread does.
+
+    Args:
+        look_after_files: called at each beat.
+    """
 
     def __init__(
         self,
@@ -40,13 +44,14 @@ class Watchdog:
         tasks: Tasks,
         settings: Settings,
         crash_dump: CrashDump,
+        look_after_files: Callable[[], None],
     ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
         self._crash_dump = crash_dump
-        self._interval = settings.heartbeat_interval
+        self._look_after_files = look_after_files
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
@@ -56,31 +61,28 @@ class Watchdog:
         self._next_unasked = 0.0
         self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
-        self._stopping = threading.Event()
-        # A daemon: it must never keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="lifesign-watchdog", daemon=True)
+        self.thread = Ticker(settings.heartbeat_interval, self._tick)
+        self._beat()
 
     def start(self) -> None:
+        """Beats at once, and from now on."""
+        self._last_look = time.monotonic()
         self._beat()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Asks the thread to end and does not wait for it."""
-        self._stopping.set()
+        self.thread.start()
 
     def dump(self, reason: str) -> None:
         """Wants a task dump at the next beat; several calls before it are one dump."""
         self._wanted.setdefault(reason, 0)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._interval):
-            try:
-                self._beat()
-                self._look_for_stalls()
-                self._look_for_reasons()
-                self._dump_what_is_wanted()
-            except Exception as error:  # noqa: BLE001 - a watchdog that dies of a surprise watches nothing
-                complain("the watchdog failed at a beat", error)
+    def _tick(self) -> None:
+        try:
+            self._beat()
+            self._look_after_files()
+            self._look_for_stalls()
+            self._look_for_reasons()
+            self._dump_what_is_wanted()
+        except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
+            complain("the watchdog failed at a beat", error)
 
     def _beat(self) -> None:
         self._beats += 1
@@ -106,6 +108,7 @@ class Watchdog:
             if beating is None or age < EVIDENCE * self._timeout:
                 self._stalled.pop(slot, None)
                 continue
+            beating.look_after()
             since, again = self._stalled.get(slot, (0, 0.0))
             if since == beating.mono_ns and now < again:
                 continue

@@ -33,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     monkeypatch.setattr(time, "thread_time", lambda: clock.used)
-    monkeypatch.setattr(time, "sleep", clock.sleep)
+    monkeypatch.setattr(pace, "sleep", clock.sleep)
     return clock
 
 

@@ -114,8 +114,8 @@ def test_after_a_freeze_the_loop_is_not_taken_for_blocked(
     monkeypatch.setattr(watchdog, "stall", lambda *_: looked.append("looked"))
 
     async def main() -> None:
-        agent.watchdog.stop()  # its thread must not look while this test does
-        agent.watchdog._thread.join()
+        agent.watchdog.thread.stop()  # it must not look while this test does
+        eventually(lambda: not agent.watchdog.thread.is_there())
         await asyncio.sleep(0.05)
         time.sleep(0.2)
         agent.watchdog._last_look = time.monotonic() - 0.2  # as if nothing had run at all

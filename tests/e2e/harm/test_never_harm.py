@@ -87,13 +87,11 @@ def test_with_the_run_directory_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["missing", "file"])
 def test_with_a_run_directory_that_is_none(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "file").touch()
-    (said,) = works(tmp_path / wrong)
-    assert "cannot watch this process" in said
+    assert works(tmp_path / wrong) == []
 
 
 def test_with_a_volume_too_small_for_the_pulse(little_volume: Callable[[str], Path]) -> None:
-    (said,) = works(little_volume("256k"))
-    assert "No space left on device" in said
+    assert works(little_volume("256k")) == []
 
 
 def test_with_a_volume_that_fills_up(little_volume: Callable[[str], Path]) -> None:

@@ -48,7 +48,8 @@ def _observe(events: Any) -> None:
     try:
         from lifesign.agent import hook
 
-        hook.observe(events, _changed)
+        if hook.in_main_interpreter():
+            hook.observe(events, _changed)
     except Exception:  # noqa: BLE001, S110 - a program that we cannot watch still runs
         pass
 
@@ -59,12 +60,14 @@ def _changed(loop: Any) -> None:
     if _loop_changed is None:
         if loop is None:
             return
-        from lifesign.loading import load
+        from lifesign.loading import from_signal_handler, load
 
         try:
             _loop_changed = load("lifesign.agent.lifecycle", "loop_changed")
-        except Exception:  # noqa: BLE001 - no descriptor left, say: the next loop tries again
-            return
+        except Exception as error:
+            if from_signal_handler(error):
+                raise
+            return  # no descriptor left, say: the next loop tries again
     _loop_changed(loop)
 
 

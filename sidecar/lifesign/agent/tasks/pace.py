@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from lifesign.agent.native import sleep
+
 SLICE_SECONDS = 0.0005  # of processor time between two pauses
 SHARE = 0.08  # of a core, as long as the walk ends in time
 END_SECONDS = 4.5  # the share rises so that it does
@@ -44,6 +46,6 @@ class Pace:
             self._beat()
             self._next_beat = now + BEAT_SECONDS
         slices_left = max(1.0, (self._expected - self._steps) / (self._steps - self._slice_from))
-        time.sleep(max(0.0, min(used * (1 / SHARE - 1), (self._end - now) / slices_left, PAUSE_MAX)))
+        sleep(max(0.0, min(used * (1 / SHARE - 1), (self._end - now) / slices_left, PAUSE_MAX)))
         self._slice_from = self._steps
         self._used = time.thread_time()

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from lifesign.agent.native import sleep
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks.walk import thread_stack
 
@@ -34,7 +35,7 @@ def stall(slot: int, beating: Beating) -> Stall | None:
 def _is_busy(native_thread: int) -> bool | None:
     before = _cpu_ns(native_thread)
     started = time.monotonic_ns()
-    time.sleep(_LOOK_SECONDS)
+    sleep(_LOOK_SECONDS)
     after = _cpu_ns(native_thread)
     if before is None or after is None:
         return None

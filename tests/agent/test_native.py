@@ -1,0 +1,119 @@
+"""The interpreter's own threads, whatever stands in their place."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+import lifesign
+from lifesign.agent import lifecycle
+from support.victims import INJECT
+from support.waiting import eventually
+
+
+def run(program: str, directory: Path, *options: str) -> str:
+    environ = {**os.environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(INJECT)}
+    line = [sys.executable, *options, "-c", textwrap.dedent(program)]
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_the_watchdog_is_no_green_thread(tmp_path: Path) -> None:
+    said = run(
+        """
+        import _thread, threading, time
+
+        def refused(*_, **__):
+            raise AssertionError("a patched primitive was used")
+
+        # As gevent and eventlet do, long before us; the patches stay.
+        allocate_lock = _thread.allocate_lock
+        patches = {"start_new_thread": refused, "allocate_lock": lambda: allocate_lock()}
+        vars(_thread).update(patches)
+        threading._start_new_thread = threading.Thread.start = time.sleep = refused
+
+        import lifesign
+        from lifesign.agent import lifecycle
+        assert lifesign.start()
+        watchdog = lifecycle.peek().watchdog
+        end = time.monotonic() + 20
+        while watchdog._beats < 4 and time.monotonic() < end:
+            pass  # busy
+        print(watchdog._beats >= 4, all(getattr(_thread, name) is patch for name, patch in patches.items()))
+        """,
+        tmp_path,
+    )
+    assert said == "True True"
+
+
+FORKS = """
+    import os, time
+    import lifesign
+    from lifesign.agent import lifecycle
+    assert lifesign.start()
+    for _ in range(3):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    ticker = lifecycle.peek().watchdog.thread
+    print(ticker.is_there())
+"""
+
+
+def test_it_is_away_while_the_process_forks(started: Callable[..., Any]) -> None:
+    started()
+    agent = lifecycle.peek()
+    assert agent is not None
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert agent.watchdog.thread.is_there()
+
+
+def test_no_fork_is_warned_of_because_of_it(tmp_path: Path) -> None:
+    assert run(FORKS, tmp_path, "-W", "error") == "True"
+
+
+def test_a_fork_that_finds_it_busy_does_not_wait_for_it(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
+    agent = lifecycle.peek()
+    assert agent is not None
+    ticker = agent.watchdog.thread
+    ticker.before_fork()
+    ticker.before_fork()  # another thread forks too
+    ticker.after_fork()
+    ticker.after_fork()
+    eventually(ticker.is_there)
+    lifesign.stop()
+    eventually(lambda: not ticker.is_there())
+    ticker.before_fork()
+    ticker.after_fork()
+    assert not ticker.is_there()
+
+
+SUBINTERPRETER = """
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    import os
+    one = interpreters.create()
+    interpreters.run_string(one, "import asyncio, lifesign; asyncio.run(asyncio.sleep(.01)); lifesign.event('x')")
+    interpreters.destroy(one)
+    print(os.listdir(os.environ["LIFESIGN_DIR"]))
+"""
+
+
+def test_a_subinterpreter_is_not_watched_and_ends_clean(tmp_path: Path) -> None:
+    assert run(SUBINTERPRETER, tmp_path) == "[]"
