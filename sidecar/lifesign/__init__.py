@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from lifesign.agent.checks.results import Report, Result
     from lifesign.agent.dryrun.registration import dry_run, dry_run_handler
     from lifesign.agent.dryrun.run import DryRun
-    from lifesign.agent.synthetic import is_synthetic, synthetic, synthetic_headers
+    from lifesign.agent.synthetic.context import is_synthetic, synthetic, synthetic_headers
     from lifesign.errors import PostconditionError
 
 _HOME = {
@@ -65,13 +65,13 @@ _HOME = {
     "dry_run_handler": "agent.dryrun.registration",
     "dump_tasks": "agent.api",
     "event": "agent.api",
-    "is_synthetic": "agent.synthetic",
+    "is_synthetic": "agent.synthetic.context",
     "postcondition": "agent.checks.registry",
     "promise": "agent.api",
     "start": "agent.api",
     "stop": "agent.api",
-    "synthetic": "agent.synthetic",
-    "synthetic_headers": "agent.synthetic",
+    "synthetic": "agent.synthetic.context",
+    "synthetic_headers": "agent.synthetic.context",
 }
 
 __all__ = [

@@ -13,7 +13,7 @@ from lifesign.agent.checks.runner import TIMEOUT_SECONDS, Check, Postcondition
 from lifesign.agent.harmless import complain, failure, harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.process import Agent
-from lifesign.agent.synthetic import tagged
+from lifesign.agent.synthetic.context import tagged
 from lifesign.errors import PostconditionError
 from lifesign.loading import from_signal_handler
 

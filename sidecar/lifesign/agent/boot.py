@@ -13,12 +13,12 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
-from lifesign.agent import synthetic
 from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.harmless import harmless
 from lifesign.agent.native import RLock
+from lifesign.agent.synthetic.context import synthetic
 from lifesign.agent.tasks import own as own_tasks
 from lifesign.settings import Settings
 from lifesign.wire import layout
@@ -105,7 +105,7 @@ class Boot:
         if self.checkpoints.missing or (waits and not arrived):
             return False
         if arrived:
-            made = contextlib.nullcontext() if self._pulse.events.real() else synthetic.synthetic()
+            made = contextlib.nullcontext() if self._pulse.events.real() else synthetic()
             with made:  # a first event that was generated is no sign of the upstream
                 self._reach(Stage.ARRIVED, semconv.CHECKPOINT_FIRST_EVENT)
         return True

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Iterable
 
 from lifesign import semconv
-from lifesign.agent import synthetic
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.native import RLock
+from lifesign.agent.synthetic.context import is_synthetic
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
@@ -108,6 +108,6 @@ class Checkpoints:
             "start": start if end is None else min(start, end),
             "end": end,
             "error": error,
-            "synthetic": synthetic.is_synthetic(),
+            "synthetic": is_synthetic(),
         }
         self._lane.append(record)

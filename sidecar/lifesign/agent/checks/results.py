@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.identity import new_span_id, new_trace_id
-from lifesign.agent.synthetic import is_synthetic
+from lifesign.agent.synthetic.context import is_synthetic
 
 if TYPE_CHECKING:
     from lifesign.wire.records import PostconditionReport, PostconditionResult

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Iterator
 
 from lifesign.agent import lifecycle
-from lifesign.agent.app_otel import SyntheticSpan
 from lifesign.agent.dryrun.totals import Totals
 from lifesign.agent.harmless import failure, harmless
+from lifesign.agent.synthetic.app_otel import SyntheticSpan
 
 if TYPE_CHECKING:
     from lifesign.agent.process import Agent

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Awaitable, Callable, Mapping, Sequence, Union
 
 from lifesign.agent import lifecycle
-from lifesign.agent.app_otel import SyntheticSpan
 from lifesign.agent.dryrun.patterns import Pattern
 from lifesign.agent.dryrun.patterns import pattern as pattern_named
 from lifesign.agent.dryrun.reporter import Reporter
@@ -19,7 +18,8 @@ from lifesign.agent.dryrun.samples import sample_events
 from lifesign.agent.dryrun.schedule import Schedule
 from lifesign.agent.harmless import complain, harmless, logger
 from lifesign.agent.identity import new_span_id, new_trace_id
-from lifesign.agent.synthetic import enter, leave
+from lifesign.agent.synthetic.app_otel import SyntheticSpan
+from lifesign.agent.synthetic.context import enter, leave
 from lifesign.settings import Settings
 
 Handler = Callable[[Any], Union[Awaitable[Any], Any]]

@@ -10,8 +10,8 @@ import pytest
 from opentelemetry import baggage, propagate, trace
 
 import lifesign
-from lifesign.agent import app_otel
 from lifesign.agent.dryrun import reporter
+from lifesign.agent.synthetic import app_otel
 
 KEY = "user_agent.synthetic.type"
 

@@ -7,9 +7,9 @@ from contextvars import ContextVar, Token
 from typing import Any, Iterator, NamedTuple
 
 from lifesign import semconv
-from lifesign.agent import app_otel
-from lifesign.agent.app_otel import SyntheticSpan
 from lifesign.agent.harmless import complain
+from lifesign.agent.synthetic import app_otel
+from lifesign.agent.synthetic.app_otel import SyntheticSpan
 
 
 class Entered(NamedTuple):

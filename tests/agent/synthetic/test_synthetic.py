@@ -10,8 +10,8 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import synthetic
 from lifesign.agent.dryrun import reporter
+from lifesign.agent.synthetic import context as synthetic
 
 
 async def test_it_reaches_tasks_and_threads_and_nothing_beside() -> None:
