@@ -108,6 +108,21 @@ async def test_an_ended_process_stays_for_a_while_and_its_folder_goes_after_that
     assert list(run.iterdir()) == []
 
 
+async def test_who_was_over_before_a_run_began_goes_at_once(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path
+) -> None:
+    earlier, ours = main(), main("4343-00000002")
+    earlier.die()
+    watching = sidecar(clears=True)
+    for _ in range(3):
+        await watching.poll()
+    ours.die()
+    for _ in range(3):
+        await watching.poll()
+    assert [snapshot.key for snapshot in watching.snapshots] == [ours.key]
+    assert [folder.name for folder in run.iterdir()] == [ours.key]
+
+
 async def test_a_dump_is_asked_for_in_the_pulse(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
     service = main()
     watching = sidecar()

@@ -36,6 +36,8 @@ class Watcher:
         cursors: how far each process has been read. They are saved, and pulses removed, only when everything emitted
             is durable; otherwise the next sidecar emits it again.
         has_room: whether more may be emitted. If not, records are left in the rings.
+        clears: whether processes of an earlier run, which were over before we began, are removed as soon as what
+            they left is durable.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Watcher:
         publish: Publish,
         cursors: CursorStore,
         has_room: Callable[[], bool] = lambda: True,
+        *,
+        clears: bool = False,
     ) -> None:
         self._folders = folders
         self._settings = settings
@@ -54,6 +58,7 @@ class Watcher:
         self._cursors = cursors
         self._has_room = has_room
         self._ended: dict[str, tuple[float, int]] = {}  # monotonic seconds, checkpoint of the cursors
+        self._earlier: set[str] | None = None if clears else set()  # who was over at our first poll
         self._introduced: set[str] = set()
         self._watching_since = time.monotonic_ns()
         self._worked = 0.0  # seconds of processor time that the newest poll took: to wait for a disk is no work
@@ -84,6 +89,8 @@ class Watcher:
         if telemetry or keys - self._introduced:  # a Resource is handed on even without telemetry
             self._emit([process.resource for process, _ in polled], telemetry)
         self._introduced = keys
+        if self._earlier is None:
+            self._earlier = {poll.snapshot.key for _, poll in polled if not poll.snapshot.alive}
         self._publish([poll.snapshot for _, poll in polled])
         for process, _ in polled:
             process.acknowledge()
@@ -185,6 +192,7 @@ class Watcher:
     async def _remove_ended(self, now: float) -> None:
         for key, (since, checkpoint) in list(self._ended.items()):
             process = self._folders.get(key)
-            if process is not None and now - since > _KEEP_SECONDS and checkpoint <= self._cursors.durable:
+            due = key in (self._earlier or ()) or now - since > _KEEP_SECONDS
+            if process is not None and due and checkpoint <= self._cursors.durable:
                 await self._beside(self._folders.remove, process)
                 del self._ended[key]

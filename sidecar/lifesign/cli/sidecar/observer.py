@@ -146,7 +146,7 @@ class Observer:
         # Beside CMD on one machine, as one user, the stacks' files are there to be read.
         source = Sources() if self._supervised else no_source
         folders = Folders(self._directory, self._settings, self._environ, cursors, dead_letters, source)
-        return Watcher(folders, self._settings, self._emit, self._publish, cursors, **room)
+        return Watcher(folders, self._settings, self._emit, self._publish, cursors, **room, clears=self._supervised)
 
     def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
         self._board.add(resources, telemetry)
