@@ -15,7 +15,7 @@ from lifesign.export.otlp.outcome import Delivered, Refused
 from lifesign.export.queue.spool import Batch, Spool
 from lifesign.watch.telemetry import Span, Telemetry
 
-BATCH = 512  # signals
+BATCH = 512  # records
 
 _logger = logging.getLogger("lifesign")
 
@@ -67,11 +67,11 @@ class Delivery:
         """Sees the whole batch through; False when it gave up because the sidecar ends."""
         resources = {key: encode.resource(resource) for key, resource in batch.resources.items()}
         items: list[tuple[Telemetry, Any]] = []
-        for signal in batch.signals:
+        for record in batch.records:
             try:
-                items.append((signal, _encoded(signal, resources)))
+                items.append((record, _encoded(record, resources)))
             except ValueError as error:
-                await self._reject([signal], 1, str(error))
+                await self._reject([record], 1, str(error))
         return not items or await self._send(items)
 
     async def _send(self, items: Sequence[tuple[Telemetry, Any]]) -> bool:
@@ -88,7 +88,7 @@ class Delivery:
                 why = f"{target.kind} refused by {target.shown}: {outcome.why}"
                 # No more than was sent, whatever the answer says.
                 count = len(items) if outcome.count is None else min(outcome.count, len(items))
-                await self._reject([signal for signal, _ in items], count, why)
+                await self._reject([record for record, _ in items], count, why)
                 return True
             channel.complaint.say(
                 "%s do not reach %s: %s; %d bytes wait in the spool, trying again",
@@ -101,9 +101,9 @@ class Delivery:
                 return False
             await self._pause(channel.backoff.next(outcome.after))
 
-    async def _reject(self, signals: Sequence[Telemetry], count: int, why: str) -> None:
-        self._undeliverable.say("%d of %d records cannot be delivered: %s", count, len(signals), why)
-        await self._spool.set_aside(signals, count, why)
+    async def _reject(self, records: Sequence[Telemetry], count: int, why: str) -> None:
+        self._undeliverable.say("%d of %d records cannot be delivered: %s", count, len(records), why)
+        await self._spool.set_aside(records, count, why)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -112,6 +112,6 @@ class Delivery:
             return
 
 
-def _encoded(signal: Telemetry, resources: Mapping[str, SdkResource]) -> Any:
-    resource = resources[signal.resource]
-    return encode.span(signal, resource) if isinstance(signal, Span) else encode.log(signal, resource)
+def _encoded(record: Telemetry, resources: Mapping[str, SdkResource]) -> Any:
+    resource = resources[record.resource]
+    return encode.span(record, resource) if isinstance(record, Span) else encode.log(record, resource)

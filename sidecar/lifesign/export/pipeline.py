@@ -136,13 +136,13 @@ class Pipeline:
             shown=tuple(sorted({target.base for target in targets})),
         )
 
-    def emit(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
-        """Takes signals on their way; they wait in memory until the disk has them (see `flush`).
+    def emit(self, resources: Iterable[Resource], records: Sequence[Telemetry]) -> None:
+        """Takes records on their way; they wait in memory until the disk has them (see `flush`).
 
         Args:
-            resources: at least those that `signals` refer to. The metrics of a process begin when its
-                resource was put, be it without signals.
-            signals: in their order.
+            resources: at least those that `records` refer to. The metrics of a process begin when its
+                resource was put, be it without records.
+            records: in their order.
         """
         resources = list(resources)
         for resource in resources:
@@ -151,7 +151,7 @@ class Pipeline:
         while len(self._resources) > RESOURCES_MAX:
             del self._resources[next(iter(self._resources))]
         for kind, spool in self._spools.items():
-            wanted = [s for s in signals if isinstance(s, Span) is (kind == TRACES)]
+            wanted = [s for s in records if isinstance(s, Span) is (kind == TRACES)]
             if wanted:
                 spool.put(resources, wanted)
 

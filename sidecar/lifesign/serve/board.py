@@ -109,12 +109,12 @@ class Board:
             del self._processes[key]
         self.version += 1
 
-    def add(self, resources: Iterable[Resource], signals: Iterable[Telemetry]) -> None:
-        """Keep what happened. Signals of a process that the next `update` does not know are dropped by it."""
+    def add(self, resources: Iterable[Resource], records: Iterable[Telemetry]) -> None:
+        """Keep what happened. Records of a process that the next `update` does not know are dropped by it."""
         for resource in resources:
             self._processes.setdefault(resource.key, _ShownProcess()).resource = resource.attributes
-        for signal in signals:
-            self._processes.setdefault(signal.resource, _ShownProcess()).history.add(signal)
+        for record in records:
+            self._processes.setdefault(record.resource, _ShownProcess()).history.add(record)
             self.version += 1
         self._shrink_to_fit()
 

@@ -74,16 +74,16 @@ class History:
         """Bytes kept."""
         return self._timeline_bytes + self._dump_bytes
 
-    def add(self, signal: Telemetry) -> None:
+    def add(self, record: Telemetry) -> None:
         """Add one log record or span; those that the page does not show are dropped."""
-        if isinstance(signal, Span):
-            if signal.name in _SHOWN_SPANS:
-                self._append(_from_span(signal))
+        if isinstance(record, Span):
+            if record.name in _SHOWN_SPANS:
+                self._append(_from_span(record))
             return
-        if signal.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
-            self._add_to_dump(signal)
-        if signal.event != semconv.LOG_TASK_GROUP:
-            self._append(_from_log(signal))
+        if record.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
+            self._add_to_dump(record)
+        if record.event != semconv.LOG_TASK_GROUP:
+            self._append(_from_log(record))
 
     def shrink(self) -> None:
         """Free about half of the memory: entries of the timeline first, then the dump."""

@@ -1,4 +1,4 @@
-"""A signal arrives as it was made: ids, times, parent, status, event name."""
+"""A record arrives as it was made: ids, times, parent, status, event name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signal that the spool took is delivered, or counted."""
+"""A record that the spool took is delivered, or counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_what_goes_in_comes_out_in_order(
 
     first = await spool.read(2)
     assert first is not None
-    assert first.signals == [full, log(2)]
+    assert first.records == [full, log(2)]
     assert first.resources == {"7-abc": resource}
     assert await spool.read(2) is first, "the same batch comes until it is committed"
     await spool.commit(first)
@@ -106,7 +106,7 @@ async def test_a_cursor_that_cannot_be_read_delivers_again(
         again = await opened(tmp_path)
         batch = await again.read(9)
         assert batch is not None
-        assert len(batch.signals) == 2
+        assert len(batch.records) == 2
         await again.close()
 
 

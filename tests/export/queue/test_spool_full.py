@@ -88,7 +88,7 @@ async def test_from_a_full_disk_they_are_delivered_out_of_memory(
         await append(spool, [resource], [span(n) for n in (1, 2, 3)])
         batch = await spool.read(2)
         assert batch is not None
-        assert [s.name for s in batch.signals if isinstance(s, Span)] == ["span 1", "span 2"]
+        assert [s.name for s in batch.records if isinstance(s, Span)] == ["span 1", "span 2"]
         assert batch.end is None
         assert spool.size > 0
         await spool.commit(batch)

@@ -116,7 +116,7 @@ async def test_what_is_refused_counts_when_the_batch_is_done_with(
     await append(spool, [resource], [span(1), span(2)])
     batch = await spool.read(9)
     assert batch is not None
-    await spool.set_aside(batch.signals[:1], 1, "no")
+    await spool.set_aside(batch.records[:1], 1, "no")
     killed = Killed(directory)
     again = await killed()
     assert again.rejected == 0
@@ -228,7 +228,7 @@ async def test_counts_that_cannot_be_read_at_first_are_not_forgotten(
     await append(spool, [resource], [span(1), span(2), span(3)])
     batch = await spool.read(1)
     assert batch is not None
-    await spool.set_aside(batch.signals, 1, "no")
+    await spool.set_aside(batch.records, 1, "no")
     await spool.commit(batch)
     await spool.close()
     with monkeypatch.context() as patched:

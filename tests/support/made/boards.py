@@ -1,4 +1,4 @@
-"""Snapshots and signals with everything filled in, so that a test names only what it is about."""
+"""Snapshots and records with everything filled in, so that a test names only what it is about."""
 
 from __future__ import annotations
 

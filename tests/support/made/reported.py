@@ -19,9 +19,9 @@ DRY_RUN = {
 }
 
 
-def events(signals: list[Any]) -> list[str]:
-    return [signal.event for signal in signals if isinstance(signal, Log)]
+def events(records: list[Any]) -> list[str]:
+    return [record.event for record in records if isinstance(record, Log)]
 
 
-def names(signals: list[Any]) -> list[str]:
-    return [signal.name for signal in signals if isinstance(signal, Span)]
+def names(records: list[Any]) -> list[str]:
+    return [record.name for record in records if isinstance(record, Span)]

@@ -30,9 +30,9 @@ async def opened(directory: Path, limit: int = MIB) -> Spool:
     return await Spool.open(directory, limit)
 
 
-async def append(spool: Spool, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> bool:
-    """Puts signals and sees them to disk; whether they are safe there."""
-    spool.put(resources, signals)
+async def append(spool: Spool, resources: Iterable[Resource], records: Sequence[Telemetry]) -> bool:
+    """Puts records and sees them to disk; whether they are safe there."""
+    spool.put(resources, records)
     return await spool.flush()
 
 
@@ -40,8 +40,8 @@ async def drained(spool: Spool, limit: int = 100) -> list[str]:
     """Names of the spans and bodies of the logs in the spool, in order, each committed."""
     seen = []
     while batch := await spool.read(limit):
-        seen += [s.name if isinstance(s, Span) else s.body for s in batch.signals]
-        assert {s.resource for s in batch.signals} == set(batch.resources)
+        seen += [s.name if isinstance(s, Span) else s.body for s in batch.records]
+        assert {s.resource for s in batch.records} == set(batch.resources)
         await spool.commit(batch)
     return seen
 

@@ -1,4 +1,4 @@
-"""Signals as the objects of the OpenTelemetry SDK, with ids and times as they were made."""
+"""Records as the objects of the OpenTelemetry SDK, with ids and times as they were made."""
 
 from __future__ import annotations
 

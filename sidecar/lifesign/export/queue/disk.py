@@ -15,7 +15,7 @@ from lifesign.watch.telemetry import Resource, Telemetry
 
 SEGMENT_SIZE = 1 << 20  # bytes; a segment is read in one piece
 SEGMENTS_MIN = 8  # so many fit a small spool, because whole segments are dropped
-_WRITE_COUNT = 4096  # signals looked at for one write
+_WRITE_COUNT = 4096  # records looked at for one write
 
 
 class DiskQueue:
@@ -51,7 +51,7 @@ class DiskQueue:
         )
 
     async def write(self, memory: MemoryQueue) -> int:
-        """Takes from `waiting` what it can write; returns how many old signals made room for it.
+        """Takes from `waiting` what it can write; returns how many old records made room for it.
 
         What comes while it writes is left for the next call: on a slow disk there would be no end.
         """
@@ -74,7 +74,7 @@ class DiskQueue:
         return dropped
 
     async def trim(self) -> int:
-        """Drops the oldest segments until the bound holds; returns how many signals were lost with them."""
+        """Drops the oldest segments until the bound holds; returns how many records were lost with them."""
         dropped = 0
         if self._offsets.counts.gone in self._segments.numbers:  # a kill came between its count and its end
             await self._segments.remove(self._offsets.counts.gone)
@@ -96,15 +96,15 @@ class DiskQueue:
         return next((number for number in self._segments.numbers[:-1] if number != on_its_way), None)
 
     async def read(self, limit: int) -> tuple[dict[str, Resource], list[Telemetry], Position]:
-        """The next signals, at most `limit`, their resources by key, and the position after them.
+        """The next records, at most `limit`, their resources by key, and the position after them.
 
         Raises:
             OSError: not now, see `SegmentReader.read`.
         """
-        resources, signals = await self._reader.read(limit)
-        if not signals:  # at the end, perhaps behind lines that brought nothing
+        resources, records = await self._reader.read(limit)
+        if not records:  # at the end, perhaps behind lines that brought nothing
             await self.move_cursor(self._reader.position)
-        return resources, signals, self._reader.position
+        return resources, records, self._reader.position
 
     async def move_cursor(self, position: Position) -> None:
         """Says that everything before `position` is done with."""

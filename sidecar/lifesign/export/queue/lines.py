@@ -12,7 +12,7 @@ RESOURCE_PREFIX = b'{"type":"resource"'  # the tag comes first in what msgspec w
 
 
 class LineError(ValueError):
-    """This line, or this signal, cannot stand in a spool; the message says why."""
+    """This line, or this record, cannot stand in a spool; the message says why."""
 
 
 class _ResourceLine(msgspec.Struct, tag="resource", frozen=True):
@@ -25,7 +25,7 @@ _decoder = msgspec.json.Decoder(Union[_ResourceLine, Span, Log])
 
 
 def encode(content: Resource | Telemetry) -> bytes:
-    """The line of a resource or signal.
+    """The line of a resource or record.
 
     Raises:
         LineError: a text in it is not Unicode, or a number does not fit JSON.
@@ -46,7 +46,7 @@ def decode(line: bytes) -> Resource | Telemetry:
     """What stands in a line.
 
     Raises:
-        LineError: it is torn, not JSON, or not of the shape of a signal.
+        LineError: it is torn, not JSON, or not of the shape of a record.
     """
     try:
         content = _decoder.decode(line)
@@ -54,5 +54,5 @@ def decode(line: bytes) -> Resource | Telemetry:
         raise LineError(str(error)) from None
     if isinstance(content, _ResourceLine):
         return Resource(content.key, content.attributes)
-    signal: Telemetry = content
-    return signal
+    record: Telemetry = content
+    return record

@@ -31,7 +31,7 @@ class Position(NamedTuple):
 
 
 class Counts(msgspec.Struct):
-    """Signals that were not delivered: dropped for want of room, not readable, refused by the Collector.
+    """Records that were not delivered: dropped for want of room, not readable, refused by the Collector.
 
     What lies before byte `offset` of segment number `segment` is delivered or counted, and so is all of segment
     number `gone`. `crc` is the checksum of them all in the file; one that an older version wrote has none.

@@ -25,7 +25,7 @@ class Chunk(NamedTuple):
     """Some lines of a segment: the records in them, the resources these refer to by key, and the unreadable lines."""
 
     resources: dict[str, Resource]
-    signals: list[Telemetry]
+    records: list[Telemetry]
     garbage: list[bytes]
 
 
@@ -67,10 +67,10 @@ class SegmentCursor:
     def take(self, limit: int) -> Chunk:
         """Moves on by at most `limit` records and `BATCH_BYTES`."""
         resources: dict[str, Resource] = {}
-        signals: list[Telemetry] = []
+        records: list[Telemetry] = []
         garbage: list[bytes] = []
         until = self.offset + BATCH_BYTES
-        while self._lines and len(signals) < limit and self.offset < until:
+        while self._lines and len(records) < limit and self.offset < until:
             line = self._lines.popleft()
             self.offset += len(line)
             try:
@@ -81,13 +81,13 @@ class SegmentCursor:
             if isinstance(content, Resource):
                 self._resources[content.key] = content
             elif content.resource in self._resources:
-                signals.append(content)
+                records.append(content)
             else:
                 garbage.append(line)
-        for signal in signals:
-            resources[signal.resource] = self._resources[signal.resource]
-        self.taken += len(signals)
-        return Chunk(resources, signals, garbage)
+        for record in records:
+            resources[record.resource] = self._resources[record.resource]
+        self.taken += len(records)
+        return Chunk(resources, records, garbage)
 
     def drop(self) -> None:
         """Forgets the lines that were fetched and not taken."""
@@ -129,8 +129,8 @@ class SegmentReader:
             if chunk.garbage:
                 self._invalid += len(chunk.garbage)
                 await self._dead_letters.add(chunk.garbage, "invalid")
-            if chunk.signals:
-                return chunk.resources, chunk.signals
+            if chunk.records:
+                return chunk.resources, chunk.records
         return {}, []
 
     async def _load(self) -> bool:

@@ -1,6 +1,6 @@
 """The files of a spool: numbered segments of lines, written at the end and removed from the front.
 
-A segment stands alone: the line of a resource comes before the first signal that refers to it. A
+A segment stands alone: the line of a resource comes before the first record that refers to it. A
 segment that another life of the sidecar wrote is never appended to, so that a line which was torn
 by a kill stays the last one of its file.
 """
@@ -26,9 +26,9 @@ _SEGMENT_NAME = re.compile(r"(\d{16})\.jsonl")
 
 
 class Entry(NamedTuple):
-    """One signal on its way into a segment, with the resource that it refers to, and the line of each."""
+    """One record on its way into a segment, with the resource that it refers to, and the line of each."""
 
-    signal: Telemetry
+    record: Telemetry
     line: bytes
     resource: Resource
     resource_line: bytes
@@ -59,7 +59,7 @@ class Segments:
         self._directory = directory
         self.segment_size = segment_size
         self._sizes: dict[int, int] = {}  # bytes of each segment, oldest first
-        self._counts: dict[int, int] = {}  # signals in each segment of this life
+        self._counts: dict[int, int] = {}  # records in each segment of this life
         for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
             match = _SEGMENT_NAME.fullmatch(entry.name)
             if match and entry.is_file(follow_symlinks=False):
@@ -82,7 +82,7 @@ class Segments:
         return self._sizes.get(number, 0)
 
     def count(self, number: int) -> int:
-        """Signals that were written to a segment in this life."""
+        """Records that were written to a segment in this life."""
         return self._counts.get(number, 0)
 
     def is_sealed(self, number: int) -> bool:

@@ -1,8 +1,8 @@
-"""The sidecar's durable queue: signals of one kind wait here until the Collector has them.
+"""The sidecar's durable queue: records of one kind wait here until the Collector has them.
 
 On disk it is a directory with numbered segments of JSON lines, ``rejected.jsonl``, and ``counts.json``:
 the cursor before which everything is done with, and what was lost up to there. While the disk takes
-nothing, signals wait in memory, bounded, and they can be delivered from there. Without a directory they
+nothing, records wait in memory, bounded, and they can be delivered from there. Without a directory they
 always do.
 """
 
@@ -26,19 +26,19 @@ from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Resource, Telemetry
 
 LINE_MAX = 1 << 20  # bytes
-MEMORY_MAX = 8 << 20  # bytes of signals that no disk takes
+MEMORY_MAX = 8 << 20  # bytes of records that no disk takes
 
 _logger = logging.getLogger("lifesign")
 
 
 class Batch(NamedTuple):
-    """Signals to deliver, the resources they refer to by key, and the place after them.
+    """Records to deliver, the resources they refer to by key, and the place after them.
 
-    `end` is None for signals that never were on disk.
+    `end` is None for records that never were on disk.
     """
 
     resources: dict[str, Resource]
-    signals: list[Telemetry]
+    records: list[Telemetry]
     end: Position | None
 
 
@@ -70,7 +70,7 @@ class Spool:
 
         Args:
             directory: an existing directory that this process holds; None for a spool in memory only.
-            limit: most bytes of signals; the oldest go first.
+            limit: most bytes of records; the oldest go first.
 
         Raises:
             OSError: it cannot be read.
@@ -88,12 +88,12 @@ class Spool:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Signals lost since the spool was made: ``spool`` for want of room, ``invalid`` as not readable."""
+        """Records lost since the spool was made: ``spool`` for want of room, ``invalid`` as not readable."""
         return {"spool": self._offsets.counts.spool, "invalid": self._offsets.counts.invalid}
 
     @property
     def rejected(self) -> int:
-        """Signals that the Collector refused since the spool was made."""
+        """Records that the Collector refused since the spool was made."""
         return self._offsets.counts.rejected
 
     @property
@@ -106,14 +106,14 @@ class Spool:
         """Seconds for which the disk has not come back from what it was asked for; 0 while it is asked for nothing."""
         return 0.0 if self._asked is None else time.monotonic() - self._asked
 
-    def put(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
-        """Takes signals, for now into memory.
+    def put(self, resources: Iterable[Resource], records: Sequence[Telemetry]) -> None:
+        """Takes records, for now into memory.
 
         Args:
-            resources: at least those that `signals` refer to.
-            signals: in the order in which they are to be delivered.
+            resources: at least those that `records` refer to.
+            records: in the order in which they are to be delivered.
         """
-        self._admit(resources, signals)
+        self._admit(resources, records)
         self.arrived.set()
 
     async def flush(self) -> bool:
@@ -140,25 +140,25 @@ class Spool:
             finally:
                 self._asked = None
 
-    def _admit(self, resources: Iterable[Resource], signals: Sequence[Telemetry]) -> None:
+    def _admit(self, resources: Iterable[Resource], records: Sequence[Telemetry]) -> None:
         encoded: dict[str, tuple[Resource, bytes]] = {}
         for resource in resources:
             try:
                 encoded[resource.key] = (resource, lines.encode(resource))
             except lines.LineError as error:
                 _logger.warning("lifesign: the resource %r %s", resource.key, error)
-        for signal in signals:
+        for record in records:
             try:
-                line = lines.encode(signal)
+                line = lines.encode(record)
                 if len(line) > LINE_MAX:
                     raise lines.LineError(f"is too long: {len(line)} bytes")
-                if signal.resource not in encoded:
-                    raise lines.LineError(f"belongs to {signal.resource!r}, of which there is no resource")
+                if record.resource not in encoded:
+                    raise lines.LineError(f"belongs to {record.resource!r}, of which there is no resource")
             except lines.LineError as error:
                 self._offsets.counts.add(invalid=1)
                 self._invalid_complaint.say("a record cannot be spooled: it %s", error)
             else:
-                self._memory.add(Entry(signal, line, *encoded[signal.resource]))
+                self._memory.add(Entry(record, line, *encoded[record.resource]))
 
     async def _write(self) -> None:
         lost, refused = 0, True
@@ -188,7 +188,7 @@ class Spool:
             )
 
     async def read(self, limit: int) -> Batch | None:
-        """The oldest signals, at most `limit`; None when there are none. The same until they are committed.
+        """The oldest records, at most `limit`; None when there are none. The same until they are committed.
 
         Raises:
             OSError: a file cannot be opened for now.
@@ -207,8 +207,8 @@ class Spool:
     async def _read_disk(self, limit: int) -> Batch | None:
         if self._disk is None:
             return None
-        resources, signals, end = await self._disk.read(limit)
-        return Batch(resources, signals, end) if signals else None
+        resources, records, end = await self._disk.read(limit)
+        return Batch(resources, records, end) if records else None
 
     def _read_memory(self, limit: int, there: int) -> Batch | None:
         """Of the first `there` records those that no disk took; what came meanwhile it has not been offered yet."""
@@ -216,7 +216,7 @@ class Spool:
         if not entries:
             return None
         return Batch(
-            {entry.resource.key: entry.resource for entry in entries}, [entry.signal for entry in entries], None
+            {entry.resource.key: entry.resource for entry in entries}, [entry.record for entry in entries], None
         )
 
     async def commit(self, batch: Batch) -> None:
@@ -235,15 +235,15 @@ class Spool:
             else:
                 await self._offsets.save()
 
-    async def set_aside(self, signals: Iterable[Telemetry], count: int, why: str) -> None:
-        """Keeps signals of the batch in flight in ``rejected.jsonl``, of which the Collector refused `count`.
+    async def set_aside(self, records: Iterable[Telemetry], count: int, why: str) -> None:
+        """Keeps records of the batch in flight in ``rejected.jsonl``, of which the Collector refused `count`.
 
         They count when the batch is done with: until then a next life would send them again.
         """
         if self._in_flight is not None:
             self._in_flight.refused += count
         if self._disk is not None:
-            await self._disk.dead_letters.add([lines.encode(signal) for signal in signals], why)
+            await self._disk.dead_letters.add([lines.encode(record) for record in records], why)
 
     async def close(self) -> None:
         """Writes what waits in memory, if it can."""
