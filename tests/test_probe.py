@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import time
 from collections.abc import Callable
@@ -239,6 +240,26 @@ def test_the_exit_code_is_the_answer(
     assert capfd.readouterr().out == "ok\nok\nfailed\nok\n"
     assert ask("--ready", "--verbose", *options) == 1
     assert capfd.readouterr().out == ("[-] 4242-00000001 failed: degraded: post-condition 'db' fails: gone\nfailed\n")
+
+
+def test_a_hook_announces_the_stop_of_its_container(
+    ask: Callable[..., int], main: Callable[..., Any], run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    healthy(main(), run)
+    assert ask("--stopping", "--dir", str(run)) == 0
+    assert (run / "stopping.json").exists()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_hook_that_cannot_announce_says_so(
+    ask: Callable[..., int], run: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(directory: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(probe, "announce", refuse)
+    assert ask("--stopping", "--dir", str(run)) == 3
+    assert f"the run directory {run} cannot be written: Permission denied" in capfd.readouterr().err
 
 
 def test_the_environment_says_where_and_a_slip_elsewhere_in_it_harms_nobody(

@@ -17,7 +17,9 @@ from lifesign.judge.glance import glance
 from lifesign.judge.health import Facts, Health, livez, readyz, startupz
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import BY_NAME, Settings
+from lifesign.wire.stopping import announce
 
+STOPPING = "stopping"
 SETTINGS = ("dir", "heartbeat_timeout")
 
 _QUESTIONS: dict[str, Callable[[Sequence[Facts]], Health]] = {"live": livez, "ready": readyz, "startup": startupz}
@@ -35,6 +37,13 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         questions.add_argument(
             f"--{name}", dest="question", action="store_const", const=name, default="live", help=text
         )
+    questions.add_argument(
+        "--stopping",
+        dest="question",
+        action="store_const",
+        const=STOPPING,
+        help="no probe: announces that the container is about to be stopped, for its preStop hook",
+    )
     parser.add_argument("--verbose", action="store_true", help="give the reason, one line per process")
 
 
@@ -53,11 +62,24 @@ def answer(question: str, directory: str, timeout: float, *, verbose: bool) -> i
     Raises:
         RunDirectoryError: the directory cannot be used.
     """
+    if question == STOPPING:
+        return _announce_stop(directory)
     with contextlib.closing(RunDirectory(directory)) as run:
         verdict = _QUESTIONS[question](glance(run, timeout))
     lines = (*verdict.lines, "") if verbose else ("",)
     sys.stdout.write("\n".join(lines) + ("ok\n" if verdict.ok else "failed\n"))
     return EXIT_OK if verdict.ok else EXIT_FAILED
+
+
+def _announce_stop(directory: str) -> int:
+    try:
+        announce(directory)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"the run directory {directory} cannot be written: {error.strerror}",
+            "run the hook as the user of the service, in its container",
+        ) from None
+    return EXIT_OK
 
 
 def main(argv: Sequence[str] | None = None) -> int:

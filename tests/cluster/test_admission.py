@@ -82,7 +82,7 @@ def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
     assert variables(main(pod)) == {"LIFESIGN_DIR": "/lifesign/run", "PYTHONPATH": AGENT}
     assert main(pod)["startupProbe"]["httpGet"]["path"] == "/app/startupz"
     assert main(pod)["livenessProbe"]["httpGet"]["path"] == "/app/livez"
-    assert main(pod)["lifecycle"]["preStop"]["httpGet"]["path"] == "/app/stopping"
+    assert main(pod)["lifecycle"]["preStop"]["exec"]["command"][-1] == "--stopping"
     assert variables(sidecar)["K8S_CONTAINER_NAME"] == variables(sidecar)["OTEL_SERVICE_NAME"] == "web"
     assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lifesign-collector:4318"
     volumes = {volume["name"]: volume["emptyDir"] for volume in pod["spec"]["volumes"]}

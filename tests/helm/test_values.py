@@ -80,7 +80,7 @@ def test_probes_by_a_python_of_the_main_container(render: Render) -> None:
         "liveness": [*command, "--live"],
         "readiness": [*command, "--ready"],
     }
-    assert demo["lifecycle"]["preStop"]["httpGet"]["path"] == "/app/stopping"
+    assert demo["lifecycle"]["preStop"]["exec"]["command"][-1] == "--stopping"
 
 
 def test_nothing_is_asked_of_the_main_container_where_nothing_is_wanted(render: Render) -> None:

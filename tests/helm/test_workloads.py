@@ -44,7 +44,7 @@ def test_each_kind_has_all_of_it(watched: dict[str, dict[str, Any]], name: str) 
     for container in (inject, sidecar, main):
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes.keys()
     assert main["startupProbe"]["httpGet"] == {"path": "/app/startupz", "port": 7318}
-    assert main["lifecycle"]["preStop"]["httpGet"] == {"path": "/app/stopping", "port": 7318}
+    assert main["lifecycle"]["preStop"]["exec"] == {"command": ["python3", "-m", "lifesign.probe", "--stopping"]}
 
 
 def test_what_a_container_has_of_its_own_is_kept(watched: dict[str, dict[str, Any]]) -> None:

@@ -85,7 +85,7 @@ async def flooded(app: ASGIApp, first: bytes, host: str = "127.0.0.1") -> AsyncI
 def health() -> ASGIApp:
     board = Board()
     board.update([snapshot()])
-    return health_app(board, lambda: SidecarHealth(0.1, 0.25), lambda: None)
+    return health_app(board, lambda: SidecarHealth(0.1, 0.25))
 
 
 def page() -> ASGIApp:

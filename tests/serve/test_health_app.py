@@ -19,14 +19,8 @@ def board() -> Board:
 
 
 @pytest.fixture
-def asked() -> list[str]:
-    """Grows with each time that the sidecar heard of an end."""
-    return []
-
-
-@pytest.fixture
-def port(stage: Stage, board: Board, asked: list[str]) -> int:
-    stage.app = health_app(board, lambda: SidecarHealth(board.poll_age(), 0.25), lambda: asked.append("end"))
+def port(stage: Stage, board: Board) -> int:
+    stage.app = health_app(board, lambda: SidecarHealth(board.poll_age(), 0.25))
     return stage.port
 
 
@@ -71,11 +65,8 @@ async def test_the_kubelet_connects_to_the_ip_address_of_the_pod(port: int) -> N
     assert (await ask(port, "/livez", host="10.42.0.7:8081")).status == 200
 
 
-async def test_a_pre_stop_hook_tells_that_the_end_was_asked_for(port: int, asked: list[str]) -> None:
-    assert (await ask(port, "/app/livez")).status == 200
-    assert asked == []
-    assert (await ask(port, "/app/stopping")).status == 200
-    assert asked == ["end"]
+async def test_nobody_can_announce_a_stop_over_the_network(port: int) -> None:
+    assert (await ask(port, "/app/stopping")).status == 404
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 405)])

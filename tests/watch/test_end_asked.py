@@ -1,4 +1,4 @@
-"""A pod's way of saying that an end was asked for: before the signal, and also where nobody asked."""
+"""A stop that a preStop hook announced in the run directory, before the signal, and also where nobody asked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log
+from lifesign.wire.stopping import announce
 
 Make = Callable[..., Any]
 
@@ -22,7 +23,7 @@ async def test_who_dies_after_it_was_asked_to_has_stopped(main: Make, sidecar: M
     service, watching = main(), sidecar()
     assert await state(watching) == "healthy"
 
-    watching.watcher.end_asked()
+    announce(watching.directory.path)
     service.die()
 
     reported = [signal for signal in await watching.poll() if isinstance(signal, Log)]
@@ -40,8 +41,8 @@ async def test_it_says_nothing_of_who_comes_afterwards(main: Make, sidecar: Make
     main().die()
     watching = sidecar()
     await watching.poll()
-    watching.watcher.end_asked()
-    restarted = main("4343-00000002")
+    announce(watching.directory.path)
+    restarted = main("4343-00000002", started_mono_ns=time.monotonic_ns())
     await watching.poll()
     restarted.die()
     assert await state(watching) == "dead"
@@ -58,7 +59,7 @@ async def test_a_container_that_is_ended_for_its_illness_was_not_asked(
         service.pulse.watchdog.write(2, time.time_ns(), time.monotonic_ns(), 3, 1, 0, 0)
     assert await state(watching) == ("blocked" if watchdog else "frozen")
 
-    watching.watcher.end_asked()
+    announce(watching.directory.path)
     service.die()
 
     assert await state(watching) == "dead"
@@ -68,6 +69,6 @@ async def test_who_lives_on_was_not_meant(main: Make, sidecar: Make, monkeypatch
     monkeypatch.setattr(judgement, "_ASKED_NS", 0)
     service, watching = main(), sidecar()
     await watching.poll()
-    watching.watcher.end_asked()
+    announce(watching.directory.path)
     service.die()
     assert await state(watching) == "dead"

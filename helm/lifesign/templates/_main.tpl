@@ -57,9 +57,8 @@ process that has no SIGTERM handler is reported as dead.
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- if $scope.values.preStop -}}
 preStop:
-  httpGet:
-    path: /app/stopping
-    port: {{ int $scope.values.sidecar.healthPort }}
+  exec:
+    command: [{{ $scope.values.probes.python | quote }}, -m, lifesign.probe, --stopping]
 {{- else -}}
 {}
 {{- end -}}

@@ -20,17 +20,15 @@ from lifesign.serve.sidecar_health import SidecarHealth
 _HEADERS = {"cache-control": "no-store", "connection": "close"}
 
 
-def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Callable[[], None]) -> Starlette:
+def health_app(board: Board, sidecar: Callable[[], SidecarHealth]) -> Starlette:
     """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
 
-    ``/app/stopping`` is for the preStop hook of the main container, where the kubelet can only send GET;
-    the most that a stranger can do with it is to have a death of the next minutes reported as a requested stop.
-    There is no Host check: the kubelet connects to the pod's IP address.
+    Nothing here changes anything: whoever reaches the pod reaches this port. There is no Host check, because the
+    kubelet connects to the pod's IP address.
 
     Args:
         board: the newest snapshots of the main processes.
         sidecar: returns the health of the sidecar, called at every request.
-        end_asked: called when the main container is about to be stopped.
     """
     judges: dict[str, Callable[[], Health]] = {
         "/livez": lambda: sidecar_health.sidecar_livez(sidecar()),
@@ -40,11 +38,6 @@ def health_app(board: Board, sidecar: Callable[[], SidecarHealth], end_asked: Ca
         "/app/startupz": lambda: sidecar_health.app_startupz(board.watched()),
     }
 
-    def stopping() -> Health:
-        end_asked()
-        return Health(True, ())
-
-    judges["/app/stopping"] = stopping
     routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
     return Starlette(routes=routes, middleware=[Middleware(SmallRequests)])
 

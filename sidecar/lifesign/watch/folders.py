@@ -16,6 +16,7 @@ from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.process import WatchedProcess
 from lifesign.watch.sources import Source, no_source
 from lifesign.wire.folder import PulseError
+from lifesign.wire.stopping import Announcements
 
 _logger = logging.getLogger("lifesign.watch")
 _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
@@ -55,6 +56,7 @@ class Folders:
         source: Source = no_source,
     ) -> None:
         self._directory = directory
+        self._announcements = Announcements(directory.descriptor)
         self._settings = settings
         self._environ = environ
         self._cursors = cursors
@@ -67,6 +69,10 @@ class Folders:
         """Opens what is new in the directory, and forgets what is no longer there; monotonic seconds."""
         with contextlib.suppress(OSError):  # then the known ones are all there are
             self._find(self._directory.listed(_NAMES_MAX), now)
+
+    def stop_announced(self) -> int | None:
+        """When a preStop hook announced the end of the processes, monotonic nanoseconds; once for each announcement."""
+        return self._announcements.new()
 
     def processes(self) -> list[WatchedProcess]:
         """Those that are watched."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Mapping, NamedTuple
 
 from lifesign.judge import states
@@ -77,9 +76,10 @@ class WatchedProcess:
         """Whether it is blocked or frozen, as far as has been reported."""
         return self._emitter.state in ILL
 
-    def end_asked(self) -> None:
-        """Its end was asked for, by somebody who does not write `run.json`."""
-        self._judge.end_asked(time.monotonic_ns())
+    def end_asked(self, at: int) -> None:
+        """Every process that had started by then, in monotonic nanoseconds, was asked to end."""
+        if self.identity["started_mono_ns"] <= at:
+            self._judge.end_asked(at)
 
     def request_dump(self) -> int:
         """Asks the process for a task dump; returns the count that its answer will carry.

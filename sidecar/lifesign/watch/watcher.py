@@ -123,16 +123,19 @@ class Watcher:
                 f"process {key} cannot be asked: {error}", "let the sidecar's user or group write to the run directory"
             ) from None
 
-    def end_asked(self) -> None:
-        """A pod is about to end its main container: a process that ends after this was asked to.
+    def _note_announced_stop(self) -> None:
+        """A pod is about to stop its main container: a process that ends after this was asked to.
 
-        Ignored while a process is blocked or frozen: a container that fails its liveness probe is ended in the same
-        way, and nobody asked for that illness.
+        Not if a process is blocked or frozen: the hook also runs before a container is restarted because its
+        liveness probe failed, and nobody asked for that illness.
         """
+        at = self._folders.stop_announced()
+        if at is None:
+            return
         living = [process for process in self._folders.processes() if not process.ended]
         if not any(process.ill for process in living):
             for process in living:
-                process.end_asked()
+                process.end_asked(at)
 
     @property
     def all_durable(self) -> bool:
@@ -175,6 +178,7 @@ class Watcher:
         self._folders.find(now)
         polled: list[tuple[WatchedProcess, Poll]] = []
         for process in self._folders.processes():
+            self._note_announced_stop()  # before each: it must not end between this and its poll
             try:
                 polled.append((process, process.poll(self._watching_since, read=read)))
             except PulseError as error:

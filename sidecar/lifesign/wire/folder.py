@@ -6,6 +6,7 @@
                                   pulse        see `wire.layout`; appears when all the rest is in place
                                   last-words   what faulthandler wrote
                     run.json                   see `wire.runfile`
+                    stopping.json              see `wire.stopping`
                     sidecar.lock               locked by the sidecar that watches
                     dry-run.lock               locked by the processes of a dry run, see `agent.dryrun.worker`
 
@@ -18,15 +19,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
 import stat
 from itertools import islice
+from typing import Mapping, Union
 
 PULSE = "pulse"
 LIFE = "life"
 LAST_WORDS = "last-words"
 RUN_FILE = "run.json"
+STOPPING_FILE = "stopping.json"
 SIDECAR_LOCK = "sidecar.lock"
 DRY_RUN_LOCK = "dry-run.lock"
 
@@ -195,6 +199,22 @@ def remove(directory: int, key: str) -> None:
         finally:
             os.close(folder)
         os.rmdir(key, dir_fd=directory)
+
+
+def replace_file(directory: str, name: str, content: Mapping[str, Union[int, str, None]]) -> None:
+    """Replaces a JSON file in a run directory as a whole; who may read the directory may read it.
+
+    Raises:
+        OSError: the run directory cannot be written.
+    """
+    path = os.path.join(directory, name)
+    # Under a name that nobody knows: others may be allowed to put links into this directory.
+    new = f"{path}.{os.urandom(8).hex()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        os.fchmod(descriptor, 0o600 | stat.S_IMODE(os.stat(directory).st_mode) & 0o044)  # whatever the umask
+        json.dump(content, file)
+    os.replace(new, path)
 
 
 def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:

@@ -11,13 +11,10 @@ wherever we are the one to pass it on, and ``asked_at`` when it came first, in m
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import stat
 import time
 
-from lifesign.wire.folder import RUN_FILE
+from lifesign.wire.folder import RUN_FILE, replace_file
 
 
 class RunFile:
@@ -54,15 +51,7 @@ class RunFile:
         self._write()
 
     def _write(self) -> None:
-        path = os.path.join(self._directory, RUN_FILE)
-        # Under a name that nobody knows: others may be allowed to put links into this directory.
-        new = f"{path}.{os.urandom(8).hex()}"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            # Who may read the directory may read this, whatever the umask.
-            os.fchmod(descriptor, 0o600 | stat.S_IMODE(os.stat(self._directory).st_mode) & 0o044)
-            json.dump(self._content, file)
-        os.replace(new, path)
+        replace_file(self._directory, RUN_FILE, self._content)
 
 
 def signal_name(number: int) -> str:

@@ -173,7 +173,7 @@ class Observer:
         if address is not None or (self._supervised and self._pipeline is None):
             servers["page"] = await self._serve_page(address)
         if self._settings.health_addr is not None:
-            health = health_app(self._board, self._health, self._end_asked)
+            health = health_app(self._board, self._health)
             servers["health"] = Server(health, self._settings.health_addr, setting=self._named("health_addr"))
             await servers["health"].start()
         return servers
@@ -214,10 +214,6 @@ class Observer:
             return SidecarHealth(poll_age, interval)
         status = self._pipeline.status()
         return SidecarHealth(poll_age, interval, status.errors, status.summary())
-
-    def _end_asked(self) -> None:
-        if self._watcher is not None:
-            self._watcher.end_asked()
 
     def _request_dump(self, key: str) -> int:
         if self._watcher is None:
