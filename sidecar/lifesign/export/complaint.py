@@ -1,4 +1,4 @@
-"""Saying on the log that something goes on being wrong, without saying it all the time."""
+"""Logs that something keeps failing, without repeating it all the time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERVAL = 60.0  # seconds
 
 
 class Complaint:
-    """One kind of trouble. It is said at most once in `INTERVAL` seconds, and its end once."""
+    """One kind of failure, logged at most once in `INTERVAL` seconds, and its end once."""
 
     def __init__(self) -> None:
         self._said_at: float | None = None
@@ -24,7 +24,7 @@ class Complaint:
             _logger.warning("lifesign: " + message, *args)
 
     def over(self, message: str, *args: object) -> None:
-        """Says that the trouble is over, if it was ever said."""
+        """Logs that the failure is over, if it was ever logged."""
         if self._said_at is not None:
             self._said_at = None
             _logger.info("lifesign: " + message, *args)

@@ -1,4 +1,4 @@
-"""The pump: from a spool to the Collector, batch by batch, until the Collector has said that it has each."""
+"""From a spool to the Collector, batch by batch, each retried until the Collector has confirmed it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Delivery:
         backoff = Backoff()
         while True:
             try:
-                # Both before it reads: what comes meanwhile, be it the end, is another reason to read.
+                # Both before it reads: whatever comes meanwhile, even the end, is another reason to read.
                 self._spool.arrived.clear()
                 closing = self._closing.is_set()
                 batch = await self._spool.read(BATCH)
@@ -57,14 +57,14 @@ class Delivery:
             except OSError as error:
                 self._unreadable.say("the spool cannot be read: %s; trying again", error.strerror)
             except Exception:
-                # Nothing is known to get here. A pump that stops in silence would be the worst of all failures.
+                # Nothing is known to get here. A delivery that stops silently would be the worst of all failures.
                 _logger.exception("lifesign: the delivery failed; it goes on")
             if self._closing.is_set():
                 return
             await self._pause(backoff.next(None))
 
     async def _deliver(self, batch: Batch) -> bool:
-        """Sees the whole batch through; False when it gave up because the sidecar ends."""
+        """Delivers the whole batch; False when it gave up because the sidecar ends."""
         resources = {key: encode.resource(resource) for key, resource in batch.resources.items()}
         items: list[tuple[Telemetry, Any]] = []
         for record in batch.records:

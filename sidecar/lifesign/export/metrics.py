@@ -36,7 +36,7 @@ class Metrics:
 
     Args:
         preferences: temporality and aggregation by kind of instrument, as the exporter wants them.
-        stats: what the sidecar says of itself.
+        stats: the health of the export.
     """
 
     def __init__(self, preferences: tuple[Any, Any], stats: Callable[[], ExportStats]) -> None:
@@ -72,7 +72,7 @@ class Metrics:
         return Collection(MetricsData(collected), gone)
 
     def forget(self, keys: frozenset[str]) -> None:
-        """Lets go of processes that are gone, once their last values were delivered."""
+        """Drops processes that are gone, once their last values were delivered."""
         for key in keys:
             process = self._processes.get(key)
             if process is not None and process.gone_since is not None:

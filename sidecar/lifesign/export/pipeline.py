@@ -29,14 +29,14 @@ from lifesign.settings import Settings
 from lifesign.watch.telemetry import Resource, Snapshot, Span, Telemetry
 
 RESOURCES_MAX = 4096  # of processes that came last
-_STANDSTILL = 5.0  # seconds: a disk that has not answered for so long stands still
+_STANDSTILL = 5.0  # seconds: a disk that has not answered for this long hangs
 _LAST_WRITE = 0.5  # seconds at least for what is still in memory at the end
 
 _logger = logging.getLogger("lifesign")
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How the export is doing.
+    """The state of the export.
 
     `endpoints` has no credentials; `spool_dir` is None where records wait in memory only; `last_success_age` is in
     seconds since the Collector last took anything, None if it never did; `errors` says why each kind of telemetry that
@@ -137,16 +137,16 @@ class Pipeline:
         )
 
     def emit(self, resources: Iterable[Resource], records: Sequence[Telemetry]) -> None:
-        """Takes records on their way; they wait in memory until the disk has them (see `flush`).
+        """Takes records to be exported; they wait in memory until the disk has them (see `flush`).
 
         Args:
             resources: at least those that `records` refer to. The metrics of a process begin when its
-                resource was put, be it without records.
+                resource was put, even without records.
             records: in their order.
         """
         resources = list(resources)
         for resource in resources:
-            self._resources.pop(resource.key, None)  # so that the one that came last stands last
+            self._resources.pop(resource.key, None)  # so that the newest one is last
             self._resources[resource.key] = resource
         while len(self._resources) > RESOURCES_MAX:
             del self._resources[next(iter(self._resources))]
@@ -156,7 +156,7 @@ class Pipeline:
                 spool.put(resources, wanted)
 
     async def flush(self) -> bool:
-        """Sees what was put so far to disk; whether a kill would lose nothing of it, or it was never to be there."""
+        """Writes what was put so far to disk; whether it would survive a kill, or was never meant to be on disk."""
         return all(await asyncio.gather(*(spool.flush() for spool in self._spools.values())))
 
     def has_room(self) -> bool:
@@ -179,7 +179,7 @@ class Pipeline:
         self._ended = ended
 
     def status(self) -> Status:
-        """How it is doing now."""
+        """The state of the export now."""
         successes = [channel.last_success for channel in self._channels.values() if channel.last_success is not None]
         return Status(
             endpoints={kind: exporter.target.shown for kind, exporter in self._exporters.items()},
@@ -193,9 +193,9 @@ class Pipeline:
         )
 
     async def close(self, timeout: float) -> None:
-        """Sends what there is within `timeout` seconds; the rest stays in the spool.
+        """Sends what it can within `timeout` seconds; the rest stays in the spool.
 
-        A disk that stands still is not waited for: then threads are left behind that Python would wait for.
+        It does not wait for a hanging disk: then threads are left behind that Python would wait for.
         """
         until = time.monotonic() + timeout
         for delivery in self._deliveries:

@@ -17,7 +17,7 @@ LONGEST = 30.0
 
 
 class Backoff:
-    """Waits that double up to `LONGEST`, each with jitter, so that sidecars do not come back in step."""
+    """Waits that double up to `LONGEST`, each with jitter, so that sidecars do not retry in step."""
 
     def __init__(self) -> None:
         self._attempts = 0
@@ -33,16 +33,16 @@ class Backoff:
 
 
 class Channel:
-    """The way of one kind of telemetry to the Collector."""
+    """Sends one kind of telemetry to the Collector."""
 
     def __init__(self, exporter: Exporter) -> None:
         self.exporter = exporter
         self.backoff = Backoff()
         self.complaint = Complaint()
         self.error: str | None = None  # why it fails, None while it works
-        self.retries = 0  # attempts that failed and were worth another one
+        self.retries = 0  # failed attempts that are retried
         self.last_success: float | None = None  # monotonic seconds
-        self._asked: float | None = None  # since when an attempt is on its way
+        self._asked: float | None = None  # since when an attempt is in progress
         self._opened = time.monotonic()
 
     @property

@@ -25,7 +25,7 @@ class Exporter(Protocol):
         """Temporality and aggregation by kind of instrument, for a metric reader."""
 
     def abort(self) -> None:
-        """Breaks off an `export` in another thread, and its connection; the next one begins with new ones."""
+        """Aborts an `export` in another thread, and its connection; the next one opens a new connection."""
 
     def shutdown(self) -> None:
         """Closes the connections."""

@@ -26,11 +26,11 @@ _logger = logging.getLogger("lifesign")
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """The Collector said that it has everything."""
+    """The Collector has accepted everything."""
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Not delivered, and worth another try.
+    """Not delivered, to be retried.
 
     `after` is how many seconds the Collector asked to wait, None when it did not say.
     """
@@ -40,9 +40,9 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """Never to be accepted; `count` records, None for all of them.
+    """Permanently rejected; `count` records, None for all of them.
 
-    `divisible` says that the request as a whole was the trouble, so that parts of it may go through.
+    `divisible` says that the request as a whole was the problem, so that parts of it may be accepted.
     """
 
     why: str

@@ -1,7 +1,7 @@
 """TLS towards the Collector: the files that the standard variables name, and what a failed handshake means.
 
-The exporters of OpenTelemetry pass over a file that they cannot read and try without it. Here that is said,
-and the files are looked at again before each attempt, so that a certificate that is put right is used.
+The exporters of OpenTelemetry ignore a file that they cannot read and try without it. Here that is an error, and
+the files are checked again before each attempt, so that a corrected certificate is used.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def files(kind: str, environ: Mapping[str, str]) -> Files:
 
 
 class Watched:
-    """Files that are looked at before each attempt, and examined when they changed."""
+    """Files that are checked before each attempt, and examined when they changed."""
 
     def __init__(self, watched: Files) -> None:
         self._files = watched
@@ -121,7 +121,7 @@ class Watched:
 
 
 def explain(outcome: Outcome) -> Outcome:
-    """An attempt over TLS, with what to try where it failed and that is known."""
+    """The outcome of an attempt over TLS, with a hint if it failed for a known reason."""
     if not isinstance(outcome, Retry):
         return outcome
     lower = outcome.why.lower()

@@ -19,7 +19,7 @@ _WRITE_COUNT = 4096  # records looked at for one write
 
 
 class DiskQueue:
-    """What an earlier life left in `directory`, and what comes now. Not for several tasks at a time.
+    """What an earlier sidecar left in `directory`, and what comes now. For one task at a time.
 
     Args:
         directory: a directory that nobody else writes to.
@@ -53,7 +53,7 @@ class DiskQueue:
     async def write(self, memory: MemoryQueue) -> int:
         """Takes from `waiting` what it can write; returns how many old records made room for it.
 
-        What comes while it writes is left for the next call: on a slow disk there would be no end.
+        What comes while it writes is left for the next call: on a slow disk it would never return.
         """
         dropped = 0
         there = memory.added
@@ -107,7 +107,7 @@ class DiskQueue:
         return resources, records, self._reader.position
 
     async def move_cursor(self, position: Position) -> None:
-        """Says that everything before `position` is done with."""
+        """Everything before `position` is delivered or counted."""
         segments = self._segments
         if position >= self._reader.position:
             self._offsets.counts.add(invalid=self._reader.take_invalid())

@@ -14,7 +14,7 @@ _OVERHEAD = 1000  # bytes that Python needs for an entry beside its line and the
 class MemoryQueue:
     """A queue bounded in bytes; the oldest entry goes first.
 
-    The entries at its front may be leased to a batch that is on its way: they stay until the batch is done with or a
+    The entries at its front may be leased to a batch that is on its way: they stay until the batch is delivered or a
     disk has taken them, whichever comes first. The bound is for the others.
 
     Args:

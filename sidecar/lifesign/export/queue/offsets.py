@@ -1,4 +1,4 @@
-"""How far a spool is delivered, and what was lost and refused on the way, over all its lives."""
+"""How far a spool is delivered, and how much was lost and refused, across restarts."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Counts(msgspec.Struct):
 class Offsets:
     """Counts and cursor that outlive the sidecar, in ``counts.json``.
 
-    They stand in one file because they change in one step: a kill finds what was lost behind the cursor and in the
-    counts, or in neither. They are saved before what they count is let go.
+    They share one file because they change in one step: after a kill, a loss is before the cursor and in the counts,
+    or in neither. They are saved before the records that they count are dropped.
 
     Args:
         directory: of the spool; None keeps them in memory.
@@ -87,7 +87,7 @@ class Offsets:
 
     @property
     def cursor(self) -> Position:
-        """Everything before it is done with."""
+        """Everything before it is delivered or counted."""
         return Position(self.counts.segment, self.counts.offset)
 
     @cursor.setter

@@ -1,4 +1,4 @@
-"""Walking through the segments line by line."""
+"""Reads the segments line by line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SegmentCursor:
 
     @property
     def has_lines(self) -> bool:
-        """Whether there is something to take without another look at the file."""
+        """Whether there is something to take without reading the file again."""
         return bool(self._lines)
 
     async def fetch(self, segments: Segments) -> None:
@@ -57,7 +57,7 @@ class SegmentCursor:
         """
         start = self.offset if self._entered else 0
         content = await segments.read(self.number, start)
-        known = self.offset - start  # what was delivered in another life: only its resources matter
+        known = self.offset - start  # what was delivered by an earlier sidecar: only its resources matter
         for line in BytesIO(content[:known]):
             if line.startswith(lines.RESOURCE_PREFIX):
                 self._remember(line)
@@ -134,7 +134,7 @@ class SegmentReader:
         return {}, []
 
     async def _load(self) -> bool:
-        """Sees to it that there are lines; False at the end of the spool."""
+        """Fetches lines if there are none; False at the end of the spool."""
         while not self._cursor.has_lines:
             number = next((n for n in self._segments.numbers if n >= self._cursor.number), None)
             if number is None:

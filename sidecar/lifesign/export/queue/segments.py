@@ -1,8 +1,8 @@
 """The files of a spool: numbered segments of lines, written at the end and removed from the front.
 
 A segment stands alone: the line of a resource comes before the first record that refers to it. A
-segment that another life of the sidecar wrote is never appended to, so that a line which was torn
-by a kill stays the last one of its file.
+segment that an earlier sidecar wrote is never appended to, so that a line which was torn by a kill
+stays the last one of its file.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Segments:
                 await active.file.close()
 
     async def read(self, number: int, start: int = 0) -> bytes:
-        """What stands in a segment from byte `start` on.
+        """The content of a segment from byte `start` on.
 
         Raises:
             OSError: the file cannot be read, or is shorter than it was.

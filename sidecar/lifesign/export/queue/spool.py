@@ -1,9 +1,9 @@
 """The sidecar's durable queue: records of one kind wait here until the Collector has them.
 
 On disk it is a directory with numbered segments of JSON lines, ``rejected.jsonl``, and ``counts.json``:
-the cursor before which everything is done with, and what was lost up to there. While the disk takes
-nothing, records wait in memory, bounded, and they can be delivered from there. Without a directory they
-always do.
+the cursor before which everything is delivered or counted, and what was lost up to there. While the disk takes
+nothing, records wait in memory, bounded, and can be delivered from there. Without a directory they
+always wait in memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 
 class InFlight:
-    """The batch that was read and is not done with; what of it no disk has stays leased from memory."""
+    """The batch that was read and is not yet delivered; records of it that are on no disk stay leased from memory."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -98,12 +98,12 @@ class Spool:
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room in memory for more: what comes faster than the disk takes it waits there."""
+        """Whether there is room in memory for more: records that come faster than the disk takes them wait there."""
         return self._memory.has_room
 
     @property
     def standstill(self) -> float:
-        """Seconds for which the disk has not come back from what it was asked for; 0 while it is asked for nothing."""
+        """Seconds for which the disk has not answered a call; 0 while none is pending."""
         return 0.0 if self._asked is None else time.monotonic() - self._asked
 
     def put(self, resources: Iterable[Resource], records: Sequence[Telemetry]) -> None:
@@ -220,7 +220,7 @@ class Spool:
         )
 
     async def commit(self, batch: Batch) -> None:
-        """Says that `batch`, the one read last, is done with."""
+        """`batch`, the one read last, is delivered or counted."""
         await asyncio.shield(self._commit(batch))
 
     async def _commit(self, batch: Batch) -> None:

@@ -1,8 +1,8 @@
-"""The boot as the sidecar sees it: checkpoints from the boot lane, one trace in the end.
+"""The boot as the sidecar sees it: checkpoints from the boot lane become one trace.
 
-The lane never wraps, so it is read from its start whenever the sidecar starts, and the trace that is
-made of it has the same ids each time. The trace goes out when the boot has ended: by the agent's own
-word, or because the process is gone, and then the spans still open are closed as errors.
+The lane never wraps, so it is read from its start whenever the sidecar starts, and its trace has the same ids
+each time. The trace is exported when the boot has ended: the agent said so, or the process is gone; then open
+spans are closed as errors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class BootView:
     """The boot of one process.
 
     Args:
-        exported: whether the trace was made before, in an earlier life of the sidecar.
+        exported: whether an earlier sidecar has made the trace already.
     """
 
     def __init__(self, identity: Identity, resource: str, exported: bool = False) -> None:
@@ -42,12 +42,12 @@ class BootView:
 
     @property
     def duration(self) -> float | None:
-        """Seconds the boot took; None while it lasts."""
+        """Seconds that the boot took; None while it lasts."""
         return max(0.0, (self._ended["end"] - self._identity["started"]) / 1e9) if self._ended else None
 
     @property
     def diagnostic(self) -> str:
-        """Why the boot ended otherwise than well, as the main process said it; empty before that."""
+        """Why the boot failed, in the words of the main process; empty before that."""
         return self._ended["diagnostic"] if self._ended else ""
 
     @property
@@ -56,7 +56,7 @@ class BootView:
         return self._identity["trace"]
 
     def unmet(self, failing: int, reasons: Sequence[tuple[str, str]]) -> Unmet:
-        """What the service requires and does not have; see `judge.degraded`."""
+        """The requirements of the service that are not met; see `judge.degraded`."""
         return unmet(self._expected, self._checkpoints.values(), failing, reasons)
 
     def missing(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class BootView:
         )
 
     def add(self, record: BootRecord, *, emitted: bool = False) -> None:
-        """Takes in one record of the boot lane, in its order; `emitted`: its span was made before a restart of ours."""
+        """Takes one record of the boot lane, in order; `emitted`: its span was made before a restart of the sidecar."""
         if emitted and record["kind"] == "checkpoint" and record["end"] is not None:
             self._emitted.add(record["id"])
         if record["kind"] == "boot_ended":
@@ -91,7 +91,7 @@ class BootView:
             self._checkpoints[record["id"]] = record
 
     def telemetry(self, died: str | None, now: int) -> list[Telemetry]:
-        """The spans and logs that are due and have not been made before.
+        """The spans and log records that are due and have not been made before.
 
         Args:
             died: why the process is gone; None while it lives.

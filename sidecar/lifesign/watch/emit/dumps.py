@@ -11,7 +11,7 @@ from lifesign.wire.records import FinishedTasks, Frame, TaskDump, TaskGroup
 
 
 def task_dump(record: TaskDump, resource: str, uid: str, observed: int) -> Log:
-    """The summary. Tasks that wait for each other in a ring make it a warning."""
+    """The summary. A deadlock, tasks that wait for each other in a ring, makes it a warning."""
     milliseconds = (record["end"] - record["start"]) / 1e6
     parts = [
         f"{record['tasks']} tasks in {record['groups']} groups, taken in {milliseconds:.0f} ms: {record['reason']}"
@@ -95,7 +95,7 @@ def stack_attributes(stack: list[Frame], source: Source) -> Attributes:
 
 
 def stack_text(stack: Iterable[Frame], source: Source) -> str:
-    """A stack as Python writes one, with the lines of source that can be had."""
+    """A stack as Python writes one, with the lines of source that are available."""
     lines: list[str] = []
     for frame in stack:
         if not frame["file"]:

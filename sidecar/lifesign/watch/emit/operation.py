@@ -1,4 +1,4 @@
-"""Pieces of work as spans: one that failed has a log record in its context that says why."""
+"""Operations as spans: one that failed has a log record in its context that says why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lifesign.wire.records import Failure
 
 
 class Failed(NamedTuple):
-    """Why a piece of work failed: the log record's event, uid, body, further attributes and severity.
+    """Why an operation failed: the log record's event, uid, body, further attributes and severity.
 
     `description` is the span's status, of which the first line is taken; `type` is its ``error.type``.
     """
@@ -27,7 +27,7 @@ class Failed(NamedTuple):
 
 
 def operation(span: Span, observed: int, failed: Failed | None) -> list[Telemetry]:
-    """The telemetry of a piece of work that ended.
+    """The telemetry of an operation that ended.
 
     Args:
         observed: when the sidecar saw it, wall clock nanoseconds.
@@ -67,5 +67,5 @@ def synthetic_attributes(synthetic: bool) -> Attributes:
 
 
 def first_line(text: str) -> str:
-    """What fits a span's status: one line."""
+    """What fits into a span's status: one line."""
     return text.strip().split("\n", 1)[0]

@@ -1,4 +1,4 @@
-"""The Resource of a main process: its own word first, then what the sidecar's environment adds."""
+"""The Resource of a main process: its own attributes first, then those of the sidecar's environment."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
     """Merges the identity with the sidecar's ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``.
 
     ``service.instance.id`` never comes from the sidecar's environment: one sidecar watches many. One from the main
-    process's own is kept by a program that was started with it; workers have it in common, and it must be unique:
-    theirs is that id with their pid.
+    process's own environment is kept by the program that was started with it; its workers share it, and it must be
+    unique: theirs is that id with their pid.
     """
     own = _parse(identity["otel_resource_attributes"])
     added = _parse(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
@@ -54,7 +54,7 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
 
 
 def _parse(raw: str) -> dict[str, str]:
-    """``key=value,key=value`` with percent-encoding, as the specification has it; what is malformed is left out."""
+    """``key=value,key=value`` with percent-encoding, as in the specification; malformed pairs are left out."""
     found: dict[str, str] = {}
     for part in raw.split(",")[:_ENTRIES_MAX]:
         key, equals, value = part.partition("=")

@@ -1,4 +1,4 @@
-"""The ring of one process as the sidecar sees it: telemetry to emit, and what later polls remember."""
+"""The ring of one process as the sidecar sees it: new telemetry, and what later polls need to know."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RingView:
         self.dry_run: DryRunReading | None = None
 
     def telemetry(self, now: int) -> list[Telemetry]:
-        """What is new; `now` in wall clock nanoseconds."""
+        """The new telemetry; `now` in wall clock nanoseconds."""
         made: list[Telemetry] = []
         for sequence, record in self._lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
@@ -61,7 +61,7 @@ class RingView:
         return [(check.name, check.reason) for check in known if check.critical and not check.passed]
 
     def recall(self, read: LaneRead, emitted: int) -> None:
-        """Takes in what an earlier life of the sidecar emitted: records before number `emitted`. Emits nothing."""
+        """Reads what an earlier sidecar emitted, records before number `emitted`, and emits nothing."""
         for sequence, payload in read.records:
             if sequence < emitted:
                 with contextlib.suppress(InvalidRecordError):
@@ -70,7 +70,7 @@ class RingView:
                         self._remember(record)
 
     def stall(self, since: int) -> Details:
-        """What the loop's thread does in the stall that began no earlier than `since`, wall clock nanoseconds."""
+        """What the loop's thread is doing in the stall that began no earlier than `since`, wall clock nanoseconds."""
         if self._stall is None or self._stall["since"] < since:
             return NO_DETAILS
         stack, busy = self._stall["stack"], self._stall["busy"]

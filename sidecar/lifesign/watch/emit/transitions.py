@@ -1,4 +1,4 @@
-"""Coming into a state and leaving it: one log record on the way in, a back-dated span on the way out."""
+"""Entering a state exports a log record, leaving it a back-dated span."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Transitions:
     Args:
         resource: the key of the process's Resource.
         instance: its instance id, from which the ids of spans are derived.
-        state: the state that was reported last, in an earlier life of the sidecar; None for none.
+        state: the state that an earlier sidecar reported last; None for none.
         since: wall clock nanoseconds when that state began.
     """
 
@@ -49,7 +49,7 @@ class Transitions:
         self._instance = instance
         self.state = state
         self.since = since
-        # Wall clock minus monotonic when the state was reported: its length is not the wall clock's to say.
+        # Wall clock minus monotonic when the state was reported: its length is measured on the monotonic clock.
         self._ahead: int | None = None
 
     def telemetry(self, verdict: Verdict, reading: Reading, details: Callable[[int], Details]) -> list[Telemetry]:

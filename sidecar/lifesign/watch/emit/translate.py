@@ -14,11 +14,11 @@ from lifesign.wire.records import DryRunEvent, PostconditionReport, Postconditio
 def translate(
     record: RingRecord, resource: str, uid: str, observed: int, source: Source = no_source
 ) -> list[Telemetry]:
-    """What one record of the ring says.
+    """The telemetry of one record of the ring.
 
     Args:
         resource: the key of the process's Resource.
-        uid: names the record for good; each log record's own uid begins with it.
+        uid: identifies the record; each log record's own uid begins with it.
         observed: when the sidecar saw it, wall clock nanoseconds.
         source: gives the line of source code at a file and line, where it can be had.
     """
@@ -34,7 +34,7 @@ def translate(
 
 
 def recovered(result: PostconditionResult, record: PostconditionReport, resource: str, uid: str, observed: int) -> Log:
-    """A check that did not hold the time before holds again."""
+    """A check that failed the time before holds again."""
     return Log(
         resource=resource,
         uid=f"{uid}-{result['id']}",

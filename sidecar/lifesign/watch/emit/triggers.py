@@ -1,4 +1,4 @@
-"""When the sidecar asks a main process for a task dump by itself: for what it sees, and the process does not."""
+"""When the sidecar itself requests a task dump: for what only the sidecar can see."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAK = layout.REQUEST_REASONS.index("leak")
 
 
 class Triggers:
-    """Decides for one process; each reason once an episode."""
+    """Decides for one process; each reason once per episode."""
 
     def __init__(self) -> None:
         self._state = ""

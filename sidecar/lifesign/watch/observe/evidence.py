@@ -14,12 +14,12 @@ from lifesign.watch.telemetry import SEVERITY_ERROR, Log, Telemetry
 from lifesign.wire.folder import Folder
 
 _LATE = 1 / 3  # of the heartbeat timeout without a beat: worth a closer look
-_COARSE_NS = 1_000_000_000  # about as exact are the times of a file and of a beat beside each other
-_SETTLED_NS = 500_000_000  # a dump as young as this may be one of a stopped process that goes on right now
+_COARSE_NS = 1_000_000_000  # the times of a file and of a beat are comparable to about this
+_SETTLED_NS = 500_000_000  # a dump as young as this may come from a stopped process that has just been continued
 
 
 class Evidence:
-    """Gathers it for one process; costs nothing while that is well.
+    """Gathers it for one process; costs nothing while the process is well.
 
     Args:
         folder: the process's folder in the run directory.
@@ -66,7 +66,7 @@ class Evidence:
         return Circumstances(crash=crash.signal or crash.what) if crash is not None else None
 
     def details(self) -> Details:
-        """What a record of coming into the state is to say."""
+        """What the record of entering the state must say."""
         words = self._words
         if words is None:
             return NO_DETAILS

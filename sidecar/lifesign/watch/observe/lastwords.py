@@ -1,7 +1,7 @@
 """Last words: what faulthandler wrote into ``last-words``, read back. Nothing in it is trusted.
 
 Each dump has a headline, then the stacks of the threads, innermost frame first, the thread that began
-first at the end. The formats of Python 3.9 to 3.14 are read; what is not understood is passed over.
+first at the end. The formats of Python 3.9 to 3.14 are read; anything else is skipped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a verdict rests on, read from one process folder."""
+"""The basis of a verdict, read from one process folder."""
 
 from __future__ import annotations
 
