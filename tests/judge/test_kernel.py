@@ -83,7 +83,7 @@ def test_where_the_process_cannot_be_seen_nothing_is_said(
 
     monkeypatch.setattr(kernel, "_read", hidden)
     assert Kernel(life).look(1) is None
-    monkeypatch.setattr(kernel, "_holder", lambda _: 0)  # it is in another namespace
+    monkeypatch.setattr(kernel, "holder", lambda _: 0)  # it is in another namespace
     assert Kernel(life).look(1) is None
 
 
@@ -126,7 +126,7 @@ def test_quotas_are_read_from_the_group_and_those_above_it(
 def test_what_has_grown_since_the_first_late_look(monkeypatch: pytest.MonkeyPatch) -> None:
     there = files(b"0::/pod\n", pod__=3)
     monkeypatch.setattr(kernel, "_read", lambda path: there[path])
-    monkeypatch.setattr(kernel, "_holder", lambda _: 7)
+    monkeypatch.setattr(kernel, "holder", lambda _: 7)
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
     there["/sys/fs/cgroup/cpu.stat"] = b""
     process = Kernel(0)

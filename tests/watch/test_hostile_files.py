@@ -13,8 +13,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from lifesign.judge.diagnosis import Ending
-from lifesign.judge.rundir import RunDirectory
+from lifesign.judge.reading import Ending
+from lifesign.judge.rundir import Incarnation, RunDirectory
 from lifesign.watch.observe import lastwords
 from lifesign.wire.folder import PulseError, open_regular
 from support.mainprocess import Main
@@ -97,12 +97,15 @@ def test_last_words_of_an_impostor_are_none(tmp_path: Path, impostor: Callable[[
         os.close(folder)
 
 
+SEVEN = Incarnation("7-00000001", 7, 0)
+
+
 def test_an_ending_of_an_impostor_is_none(run: Path, impostor: Callable[[Path], None]) -> None:
     (run / "run.json").write_text('{"pid": 7, "exit_code": 3}')
     with contextlib.closing(RunDirectory(str(run))) as directory:
-        assert directory.ending(7).exit_code == 3
+        assert directory.ending(SEVEN, over=False).exit_code == 3
         impostor(run / "run.json")
-        assert directory.ending(7) == Ending()
+        assert directory.ending(SEVEN, over=False) == Ending()
 
 
 def test_a_link_that_comes_between_two_looks_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +172,7 @@ async def test_a_thousand_processes_are_watched_and_more_are_told_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (128 + 3 * 2, hard))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (128 + 4 * 2, hard))
     for number in range(3):
         main(f"{number}-00000000")
     watching = sidecar()

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.judge.rundir import RunDirectory
+from lifesign.judge.rundir import Incarnation, RunDirectory
 from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
@@ -196,7 +196,8 @@ async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
 def test_what_the_supervisor_wrote(run: Path, content: str, ending: tuple[Any, ...]) -> None:
     (run / "run.json").write_text(content)
     directory = RunDirectory(str(run))
-    assert directory.ending(4242) == ending
+    who = Incarnation("4242-00000001", 4242, 0)
+    assert directory.ending(who, over=False)[:4] == ending
     directory.close()
 
 

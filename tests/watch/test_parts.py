@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.judge.diagnosis import Reading
+from lifesign.judge.reading import Reading
 from lifesign.watch import dead_letter
 from lifesign.watch.dead_letter import DeadLetters, printable
 from lifesign.watch.emit.resource import resource

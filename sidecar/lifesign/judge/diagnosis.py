@@ -11,26 +11,23 @@ held        ended       fresh         the process goes on without a loop        
 held        stale       fresh         Python runs, the loop does not             blocked
 held        stale       stale         no Python runs                             frozen
 held        stale       stale         too little CPU time to tell                blocked
-free        any         any           no tombstone, one of an exception, or      dead
-                                      last words of a fatal signal
-free        any         any           tombstone, or the end was asked for        stopped
+held        any         any           a tombstone: it is about to end            stopped
+free        any         any           `judge.ending` has the rules               stopped or
+                                                                                 dead
 ==========  ==========  ============  =========================================  ==========
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from lifesign.judge import states
-from lifesign.judge.degraded import Unmet, degraded
-from lifesign.judge.ending import Ending, judge_end
-from lifesign.judge.kernel import Outside
+from lifesign.judge.degraded import degraded
+from lifesign.judge.ending import judge_end
+from lifesign.judge.reading import Circumstances, Reading
 from lifesign.judge.states import Verdict
 from lifesign.wire import layout
-from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
-
-if TYPE_CHECKING:
-    from lifesign.wire.records import Tombstone
+from lifesign.wire.reader import EventCount
 
 _STATES = {
     "T": "stopped by a signal",
@@ -40,46 +37,6 @@ _STATES = {
 _BUSY = 0.2  # of a CPU: a process that uses more than this computes
 _STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is starved
 _ENOUGH = 0.25  # of the heartbeat timeout, in CPU time: Python would have run
-
-
-class Circumstances(NamedTuple):
-    """What is known from other sources than the beats.
-
-    `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
-    in this silence: Python could not run, C could. `moved` says that a beat came in since the poll before
-    that is older than that poll: something runs, slowly. `crash` is what the last words of an ended process
-    name, usually a signal.
-    """
-
-    outside: Outside | None = None
-    held: bool = False
-    moved: bool = False
-    crash: str | None = None
-
-
-class Reading(NamedTuple):
-    """Everything that a diagnosis is based on.
-
-    Times are nanoseconds on the monotonic clock, but for `wall`. `watching_since` is when the sidecar began to
-    watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
-    that was concluded before.
-    """
-
-    now: int
-    watching_since: int
-    alive: bool
-    watchdog: WatchdogSigns | None
-    loops: tuple[LoopSigns, ...]
-    events: tuple[EventCount, ...]
-    started: int
-    timeout: int
-    boot_timeout: int
-    tombstone: Tombstone | None = None
-    ending: Ending = Ending()
-    circumstances: Circumstances | None = None
-    unmet: Unmet = Unmet()
-    reported: str | None = None
-    wall: int = 0
 
 
 class _Seen(NamedTuple):
@@ -99,8 +56,8 @@ class _Seen(NamedTuple):
 
 def diagnose(reading: Reading) -> Verdict:
     """The state of a main process."""
-    if not reading.alive:
-        return judge_end(reading.tombstone, reading.ending, reading.circumstances and reading.circumstances.crash)
+    if not reading.alive or reading.tombstone is not None:
+        return judge_end(reading)
     seen = _see(reading)
     for row in _ROWS:
         verdict = row(seen)

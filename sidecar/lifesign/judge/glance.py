@@ -12,10 +12,12 @@ import time
 from typing import TYPE_CHECKING, Any, Sequence
 
 from lifesign.judge.degraded import Unmet, unmet
-from lifesign.judge.diagnosis import Circumstances, Reading, diagnose
+from lifesign.judge.diagnosis import diagnose
 from lifesign.judge.health import Facts
 from lifesign.judge.kernel import Kernel
-from lifesign.judge.rundir import RunDirectory
+from lifesign.judge.reading import Circumstances, Reading
+from lifesign.judge.rundir import Incarnation, RunDirectory
+from lifesign.judge.states import ENDED
 from lifesign.wire.folder import Folder, PulseError
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader, Vitals
@@ -48,12 +50,14 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
     pid, started, boot_timeout = (identity.get(name) for name in ("pid", "started_mono_ns", "boot_timeout"))
     if not isinstance(pid, int) or not isinstance(started, int) or not isinstance(boot_timeout, (int, float)):
         raise PulseError("its identity block is not of its shape")
+    who = Incarnation(key, pid, started, identity.get("worker") is True)
     alive = folder.is_alive()  # first: what is read afterwards of a dead process is complete
     vitals = reader.vitals()
     now = time.monotonic_ns()
     failing = vitals.watchdog.failing if vitals.watchdog else 0
     reasons = _reasons(reader.ring()) if failing else ()
     boot = [_object(record.payload) for record in reader.boot().records]
+    tombstone = _tombstone(reader.tombstone())
     reading = Reading(
         now=now,
         watching_since=0,
@@ -64,13 +68,13 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
         started=started,
         timeout=timeout,
         boot_timeout=int(boot_timeout * 1e9),
-        tombstone=None if alive else _tombstone(reader.tombstone()),
-        ending=directory.ending(pid),
+        tombstone=tombstone,
+        ending=directory.ending(who, over=not alive or tombstone is not None),
         circumstances=_circumstances(vitals, folder.life, now, timeout) if alive else None,
         unmet=_unmet(boot, failing, reasons),
     )
     state, why = diagnose(reading)
-    return Facts(key, state, why, alive, _outcome(boot), failing, reasons)
+    return Facts(key, state, why, alive and state not in ENDED, _outcome(boot), failing, reasons)
 
 
 def _circumstances(vitals: Vitals, life: int, now: int, timeout: int) -> Circumstances | None:

@@ -51,25 +51,31 @@ class Kernel:
     def look(self, now: int) -> Outside | None:
         """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first of them."""
         try:
-            pid = _holder(self._life)
+            pid = holder(self._life)
             if not pid:
                 return None
-            state, cpu = _stat(_read(f"/proc/{pid}/stat"))
-            sample = _Sample(now, cpu, _throttled(pid))
+            fields = stat_fields(pid)
+            ticks = int(fields[11]) + int(fields[12])
+            sample = _Sample(now, ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK"), _throttled(pid))
         except (OSError, ValueError, IndexError, struct.error):
             return None
         first = self._first = self._first or sample
         throttled = None
         if sample.throttled is not None and first.throttled is not None:
             throttled = sample.throttled > first.throttled
-        return Outside(state, max(0, cpu - first.cpu), now - first.now, throttled)
+        return Outside(fields[0], max(0, sample.cpu - first.cpu), now - first.now, throttled)
 
     def forget(self) -> None:
         """It is no longer late."""
         self._first = None
 
 
-def _holder(life: int) -> int:
+def holder(life: int) -> int:
+    """The process id of whoever holds a life token; 0 where it is nobody, or nobody that we can see.
+
+    Raises:
+        OSError: it is no token.
+    """
     if sys.platform != "linux" or struct.calcsize("P") != 8:
         return 0
     asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -77,12 +83,14 @@ def _holder(life: int) -> int:
     return max(0, pid) if kind != fcntl.F_UNLCK else 0
 
 
-def _stat(raw: bytes) -> tuple[str, int]:
-    """State, and processor time in nanoseconds."""
+def stat_fields(pid: int) -> list[str]:
+    """The fields of ``/proc/PID/stat`` from the third on, the state.
+
+    Raises:
+        OSError: there is no such process.
+    """
     # The second field is a name in brackets that may hold anything, spaces and brackets too.
-    fields = raw.rpartition(b")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    return fields[0].decode("ascii", "replace"), ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def _throttled(pid: int) -> int | None:

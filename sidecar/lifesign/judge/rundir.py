@@ -6,14 +6,19 @@ import contextlib
 import json
 import os
 import re
+from typing import NamedTuple
 
 from lifesign.errors import RunDirectoryError
-from lifesign.judge.ending import Ending
+from lifesign.judge.reading import Ending
 from lifesign.wire import folder
 from lifesign.wire.folder import RUN_FILE, SIDECAR_LOCK, Folder, PulseError, is_held, open_regular
+from lifesign.wire.reader import PulseReader
 
 PROCESSES_MAX = 1000
 _RUN_STATE_BYTES = 4096
+_SIBLINGS_MAX = 100_000
+_SAME_PID_MAX = 20
+_SAME_START_NS = 500_000_000  # the kernel counts in hundredths of a second, and clocks are read one after the other
 _SIGNAL_NAME = re.compile(r"[A-Z0-9+-]{1,20}")
 _EXIT_CODE_MAX = 255
 # What `wire.runfile` writes. Not isinstance: True is an int.
@@ -22,7 +27,21 @@ _RUN_STATE: dict[str, tuple[type, ...]] = {
     "asked": (str, type(None)),
     "exit_code": (int, type(None)),
     "signal": (str, type(None)),
+    "asked_at": (int, type(None)),
 }
+
+
+class Incarnation(NamedTuple):
+    """One life of a process in the run directory.
+
+    `key` is the name of its folder, `started` when the process began, in monotonic nanoseconds: its number may have
+    been another's. `worker`: another Python process made it.
+    """
+
+    key: str
+    pid: int
+    started: int
+    worker: bool = False
 
 
 class RunDirectory:
@@ -92,8 +111,18 @@ class RunDirectory:
             return opened.is_alive()
         return False
 
-    def ending(self, pid: int) -> Ending:
-        """What ``run.json`` says of the end of `pid`; the exit status is that of CMD only."""
+    def ending(self, who: Incarnation, *, over: bool) -> Ending:
+        """What is written down of the end of a process; its exit status if it is CMD.
+
+        Args:
+            over: whether its life token is free, or it has a tombstone.
+        """
+        ending = self._from_supervisor(who.pid)
+        if not over:
+            return ending
+        return ending._replace(child=ending.child or who.worker, replaced=self._has_newer_life(who))
+
+    def _from_supervisor(self, pid: int) -> Ending:
         try:
             descriptor = open_regular(RUN_FILE, self.descriptor)
         except (OSError, PulseError):
@@ -106,11 +135,33 @@ class RunDirectory:
             os.close(descriptor)
         if not isinstance(state, dict) or any(type(state.get(name)) not in types for name, types in _RUN_STATE.items()):
             return Ending()
-        asked, exit_code, signal = (state.get(name) for name in ("asked", "exit_code", "signal"))
+        asked, exit_code, signal, asked_at = (state.get(name) for name in ("asked", "exit_code", "signal", "asked_at"))
         if not all(_SIGNAL_NAME.fullmatch(name) for name in (asked, signal) if name is not None):
             return Ending()
         if not 0 <= (exit_code or 0) <= _EXIT_CODE_MAX:
             return Ending()
         if state["pid"] != pid:
-            return Ending(asked)
-        return Ending(asked, exit_code, signal, exit_code is None and signal is None)
+            return Ending(asked, asked_at=asked_at, child=True)
+        return Ending(asked, exit_code, signal, exit_code is None and signal is None, asked_at)
+
+    def _has_newer_life(self, who: Incarnation) -> bool:
+        """Whether the process has a newer folder: after an ``exec``, or when its agent began anew."""
+        try:
+            published = os.stat(who.key, dir_fd=self.descriptor, follow_symlinks=False).st_mtime_ns
+            others = [name for name in self.listed(_SIBLINGS_MAX) if name.startswith(f"{who.pid}-") and name != who.key]
+        except OSError:
+            return False
+        return any(self._is_newer(other, published, who.started) for other in others[:_SAME_PID_MAX])
+
+    def _is_newer(self, key: str, published: int, started: int) -> bool:
+        with contextlib.suppress(OSError, PulseError, ValueError, RecursionError), contextlib.ExitStack() as opened:
+            if os.stat(key, dir_fd=self.descriptor, follow_symlinks=False).st_mtime_ns <= published:
+                return False
+            other = self.open(key)
+            opened.callback(other.close)
+            pulse = PulseReader(other.descriptor)
+            opened.callback(pulse.close)
+            identity = json.loads(pulse.identity())
+            began = identity.get("started_mono_ns") if isinstance(identity, dict) else None
+            return isinstance(began, int) and abs(began - started) < _SAME_START_NS
+        return False

@@ -24,7 +24,8 @@ _BYTES_MAX = 1 << 20
 class Cursor(msgspec.Struct):
     """Where to continue with one process. Everything before has been handed on for export.
 
-    `ring` counts the records that the ring has lost so far, `dropped` those reported as lost, by reason.
+    `ring` counts the records that the ring has lost so far, `dropped` those reported as lost, by reason. `ended` is
+    why the process ended, once that was judged.
     """
 
     boot_sequence: int = 0
@@ -37,6 +38,7 @@ class Cursor(msgspec.Struct):
     dropped: dict[str, int] = {}
     state: str | None = None
     state_since: int = 0
+    ended: str | None = None
 
 
 _NEW = Cursor()

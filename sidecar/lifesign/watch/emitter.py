@@ -5,7 +5,7 @@ from __future__ import annotations
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.degraded import Unmet
-from lifesign.judge.diagnosis import Reading
+from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
@@ -57,6 +57,7 @@ class Emitter:
         if cursor.ring_sequence:
             self.ring.recall(pulse.ring(), cursor.ring_sequence)
         self.drained = False  # the newest reading found nothing that had not been read before
+        self._ended = cursor.ended
         self.dropped = {"ring": 0, "invalid": 0, **cursor.dropped}
 
     @property
@@ -83,11 +84,15 @@ class Emitter:
         """The requirements of the service that are not met, as far as has been read."""
         return self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())
 
-    def telemetry(self, verdict: Verdict, reading: Reading) -> list[Telemetry]:
-        """The telemetry of a verdict: the boot's trace, entering and leaving a state, and what was lost."""
+    def telemetry(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
+        """The telemetry of a verdict: the boot's trace, entering and leaving a state, and what was lost.
+
+        Args:
+            ended: why the process ended, once that is judged.
+        """
         wall = reading.wall
-        ended = not reading.alive and verdict.state in states.ENDED
-        made = self.boot.telemetry(verdict.why if ended else None, wall)
+        self._ended = ended
+        made = self.boot.telemetry(ended, wall)
         made += self._report_dropped(wall)
         made += self._transitions.telemetry(verdict, reading, lambda began: self._details(verdict.state, began))
         if verdict.state == states.FROZEN:
@@ -103,6 +108,7 @@ class Emitter:
         cursor.dropped = self.dropped
         cursor.state = self._transitions.state
         cursor.state_since = self._transitions.since
+        cursor.ended = self._ended
 
     def _details(self, state: str, began: int) -> Details:
         """What is known about the state that the process enters."""

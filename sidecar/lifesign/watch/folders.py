@@ -21,7 +21,7 @@ from lifesign.wire.stopping import Announcements
 _logger = logging.getLogger("lifesign.watch")
 _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
 _AGAIN_SECONDS = 5.0  # until a folder that could not be opened is retried
-_DESCRIPTORS = 3  # of one watched process
+_DESCRIPTORS = 4  # of one watched process
 _DESCRIPTORS_SPARE = 128  # for everything else in the sidecar
 _NAMES_MAX = 100_000  # folders, most of which may belong to no process that can be watched
 _SHORTAGE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Mapping, NamedTuple
 
-from lifesign.judge import states
-from lifesign.judge.diagnosis import Reading
+from lifesign.judge.reading import Reading
 from lifesign.judge.rundir import RunDirectory
 from lifesign.judge.states import Verdict
 from lifesign.settings import Settings
@@ -15,7 +14,7 @@ from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.emit.resource import resource
 from lifesign.watch.emit.triggers import Triggers
 from lifesign.watch.emitter import Emitter
-from lifesign.watch.judgement import ILL, Judge
+from lifesign.watch.judgement import ILL, Judgement
 from lifesign.watch.observe.evidence import Evidence
 from lifesign.watch.observe.sensor import Sensor
 from lifesign.watch.snapshot import Delays, snapshot
@@ -57,7 +56,7 @@ class WatchedProcess:
         self.identity = self._sensor.identity
         self.resource = resource(key, self.identity, environ)
         self._evidence = Evidence(self._sensor.folder, key, self.identity["instance"], source)
-        self._judge = Judge()
+        self._judgement = Judgement(_final(cursor))
         self._emitter = Emitter(key, self.identity, self._sensor.pulse, cursor, dead_letters, self._evidence, source)
         self._triggers = Triggers()
         self._delays = Delays()
@@ -79,7 +78,7 @@ class WatchedProcess:
     def end_asked(self, at: int) -> None:
         """Every process that had started by then, in monotonic nanoseconds, was asked to end."""
         if self.identity["started_mono_ns"] <= at:
-            self._judge.end_asked(at)
+            self._judgement.end_asked(at)
 
     def request_dump(self) -> int:
         """Asks the process for a task dump; returns the count that its answer will carry.
@@ -102,15 +101,19 @@ class WatchedProcess:
         """
         # A reported illness is not over because we were away: only a beat ends it.
         reading, vitals = self._sensor.read(0 if self.ill else watching_since, self._emitter.state)
-        reading = self._judge.complete(reading)
-        reading = reading._replace(circumstances=self._evidence.circumstances(reading))
+        reading = self._judgement.complete(reading)
+        if reading.alive:
+            reading = reading._replace(circumstances=self._evidence.circumstances(reading))
+        else:
+            reading = reading._replace(ending=reading.ending._replace(crash=self._evidence.crash(reading)))
         telemetry = self._emitter.read(reading.wall, ring=read)
         reading = reading._replace(unmet=self._emitter.unmet(reading))
-        verdict = self._judge.verdict(reading)
-        telemetry += self._emitter.telemetry(verdict, reading)
+        verdict = self._judgement.verdict(reading)
+        final = self._judgement.final
+        telemetry += self._emitter.telemetry(verdict, reading, final and final.why)
         if ask:
             self._ask_for_dumps(verdict, reading)
-        self.ended = verdict.state in states.ENDED
+        self.ended = final is not None
         seen = snapshot(
             self.key, self.identity, self.resource, verdict, reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),
@@ -129,3 +132,7 @@ class WatchedProcess:
                 self._sensor.pulse.request(word)
             except (OSError, PulseError) as error:
                 _logger.debug("lifesign: process %s cannot be asked for a dump: %s", self.key, error)
+
+
+def _final(cursor: Cursor) -> Verdict | None:
+    return None if cursor.state is None or cursor.ended is None else Verdict(cursor.state, cursor.ended)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.diagnosis import Reading, event_age
+from lifesign.judge.diagnosis import event_age
+from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.ring import RingView
@@ -60,7 +61,7 @@ def snapshot(
         instance=str(resource.attributes[semconv.SERVICE_INSTANCE_ID]),
         state=verdict.state,
         why=verdict.why,
-        alive=reading.alive,
+        alive=reading.alive and verdict.state not in states.ENDED,
         # A dead process still owes its beats, that is the alarm; one that stopped or runs no loop does not.
         expected=verdict.state not in (states.STOPPED, states.IDLE),
         uptime=max(0, until - identity["started_mono_ns"]) / 1e9,

@@ -36,7 +36,7 @@ from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
 
 PAGE_ADDRESS = ("127.0.0.1", 7317)
-_DESCRIPTORS = 4096  # enough for a thousand watched processes
+_DESCRIPTORS = 4608  # enough for a thousand watched processes
 _NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
 
 

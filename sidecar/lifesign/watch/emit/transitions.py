@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.diagnosis import Reading
+from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.emit.operation import exception_attributes, first_line
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Span, Telemetry

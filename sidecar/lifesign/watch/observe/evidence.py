@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.diagnosis import Circumstances, Reading
 from lifesign.judge.kernel import Kernel
+from lifesign.judge.reading import Circumstances, Reading
 from lifesign.watch.emit.transitions import NO_DETAILS, Details
 from lifesign.watch.observe import lastwords
 from lifesign.watch.observe.lastwords import LastWords
@@ -41,8 +41,6 @@ class Evidence:
 
     def circumstances(self, reading: Reading) -> Circumstances | None:
         """What else is known at this reading; None where that is nothing."""
-        if not reading.alive:
-            return self._crash(reading)
         signs = [one for one in (reading.watchdog, *reading.loops) if one is not None]
         beats, newest = sum(one.beats for one in signs), max((one.mono_ns for one in signs), default=reading.started)
         # A beat that we had not seen, from a time before the last poll: it took that long to be written down.
@@ -58,12 +56,13 @@ class Evidence:
             self._words = None
         return Circumstances(self._kernel.look(reading.now), self._words is not None, moved)
 
-    def _crash(self, reading: Reading) -> Circumstances | None:
+    def crash(self, reading: Reading) -> str | None:
+        """What the last words of a process that is gone name, a signal where it was one."""
         if not self._read:
             self._read = True
             self._words = self._newest(reading)
         crash = self._words if self._words is not None and self._words.fatal else None
-        return Circumstances(crash=crash.signal or crash.what) if crash is not None else None
+        return None if crash is None else crash.signal or crash.what
 
     def details(self) -> Details:
         """What the record of entering the state must say."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 
-from lifesign.judge.diagnosis import Reading
-from lifesign.judge.rundir import RunDirectory
+from lifesign.judge.exit_status import ExitStatus
+from lifesign.judge.reading import Ending, Reading
+from lifesign.judge.rundir import Incarnation, RunDirectory
 from lifesign.watch.records import InvalidRecordError, decode_identity, decode_tombstone
 from lifesign.wire.folder import PulseError
 from lifesign.wire.reader import PulseReader, Vitals
+
+_LATE_NS = 500_000_000
 
 
 class Sensor:
@@ -35,7 +38,11 @@ class Sensor:
                 self.identity = decode_identity(self.pulse.identity())
             except InvalidRecordError as error:
                 raise PulseError(str(error)) from None
+            self._exit = ExitStatus(self.folder.life, self.identity["pid"])
+            opened.callback(self._exit.close)
             self._opened = opened.pop_all()
+        started, worker = self.identity["started_mono_ns"], self.identity["worker"]
+        self._who = Incarnation(key, self.identity["pid"], started, worker)
 
     def close(self) -> None:
         self._opened.close()
@@ -49,10 +56,21 @@ class Sensor:
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
         """
-        alive = self.folder.is_alive()  # first: what is read afterwards of a dead process is complete
+        locked = self.folder.is_alive()  # first: what is read afterwards of a dead process is complete
         vitals = self.pulse.vitals()
+        now = time.monotonic_ns()
+        # Its agent's last act is the tombstone: while the agent beats there is no need to look for one.
+        late = vitals.watchdog is None or now - vitals.watchdog.mono_ns > _LATE_NS
+        tombstone = decode_tombstone(self.pulse.tombstone()) if late or not locked else None
+        ending = self._directory.ending(self._who, over=not locked or tombstone is not None)
+        if locked:
+            self._exit.hold()
+            alive = not ending.replaced
+        else:
+            alive = not ending.replaced and self._goes_on(vitals, now)
+            ending = self._complete(ending)
         reading = Reading(
-            now=time.monotonic_ns(),
+            now=now,
             wall=time.time_ns(),
             watching_since=watching_since,
             alive=alive,
@@ -62,8 +80,22 @@ class Sensor:
             started=self.identity["started_mono_ns"],
             timeout=self._timeout,
             boot_timeout=int(self.identity["boot_timeout"] * 1e9),
-            tombstone=None if alive else decode_tombstone(self.pulse.tombstone()),
-            ending=self._directory.ending(self.identity["pid"]),
+            tombstone=tombstone,
+            ending=ending,
             reported=reported,
         )
         return reading, vitals
+
+    def _goes_on(self, vitals: Vitals, now: int) -> bool:
+        """Whether a process beats on that closed its life token, with all the descriptors that it had."""
+        beats = vitals.watchdog is not None and now - vitals.watchdog.mono_ns <= self._timeout
+        return beats and self._exit.lives() is True
+
+    def _complete(self, ending: Ending) -> Ending:
+        """What the kernel knows of an end."""
+        if self._exit.lives():
+            return ending._replace(replaced=True, awaited=False)
+        how = self._exit.read()
+        if how is None:
+            return ending
+        return ending._replace(exit_code=how.code, signal=how.signal, awaited=False)

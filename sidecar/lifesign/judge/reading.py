@@ -1,0 +1,71 @@
+"""What a verdict rests on: everything that was read of one process at one moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lifesign.judge.degraded import Unmet
+from lifesign.judge.kernel import Outside
+from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Tombstone
+
+
+class Circumstances(NamedTuple):
+    """What is known from other sources than the beats.
+
+    `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
+    in this silence: Python could not run, C could. `moved` says that a beat came in since the poll before
+    that is older than that poll: something runs, slowly.
+    """
+
+    outside: Outside | None = None
+    held: bool = False
+    moved: bool = False
+
+
+class Ending(NamedTuple):
+    """What is known of the end of a process besides its pulse.
+
+    `asked` and `signal` are signal names, `asked_at` is on the monotonic clock and `asked_ago` says how long before
+    its end it was asked, both in nanoseconds. `awaited` says that the supervisor will report how it ended and has
+    not done so yet. `child`: another process than the supervisor made it, which can end it at any time and is told
+    how it ended. `replaced`: there is a newer life of the same process, or the process is there without its agent.
+    `crash` is what its last words name, a signal where it was one.
+    """
+
+    asked: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    awaited: bool = False
+    asked_at: int | None = None
+    asked_ago: int | None = None
+    child: bool = False
+    replaced: bool = False
+    crash: str | None = None
+
+
+class Reading(NamedTuple):
+    """Everything that a diagnosis is based on.
+
+    Times are nanoseconds on the monotonic clock, but for `wall`. `watching_since` is when the sidecar began to
+    watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
+    that was concluded before.
+    """
+
+    now: int
+    watching_since: int
+    alive: bool
+    watchdog: WatchdogSigns | None
+    loops: tuple[LoopSigns, ...]
+    events: tuple[EventCount, ...]
+    started: int
+    timeout: int
+    boot_timeout: int
+    tombstone: Tombstone | None = None
+    ending: Ending = Ending()
+    circumstances: Circumstances | None = None
+    unmet: Unmet = Unmet()
+    reported: str | None = None
+    wall: int = 0
