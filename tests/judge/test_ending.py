@@ -111,7 +111,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"tombstone": KEYERROR, "ending": Ending(exit_code=1, child=True)}, "dead", "uncaught KeyError",
     ),
     "a child, and nothing is known": ({"ending": Ending(child=True)}, "stopped", "how it ended is not known"),
-    "asked after it was gone": (
+    "gone before anybody asked": (
         {"last_beat": 60.0, "ending": Ending("SIGTERM", signal="SIGABRT", child=True, asked_at=NOW - 10 * S)}, "dead",
         "killed by SIGABRT",
     ),

@@ -30,7 +30,7 @@ class Ending(NamedTuple):
 
     `asked` and `signal` are signal names, `asked_at` is on the monotonic clock and `asked_ago` says how long before
     its end it was asked, both in nanoseconds. `awaited` says that the supervisor will report how it ended and has
-    not done so yet. `child`: another process than the supervisor made it, which can end it at any time and is told
+    not done so yet. `child`: another process than the supervisor made it, which can end it at any time and learns
     how it ended. `replaced`: there is a newer life of the same process, or the process is there without its agent.
     `crash` is what its last words name, a signal where it was one.
     """
