@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from lifesign.agent.tasks import odd
+
 
 def app_span(task: Any) -> tuple[str, str] | None:
     """Trace and span id in hex, or None. Imports nothing: an app without OpenTelemetry has no spans."""
     api = sys.modules.get("opentelemetry.trace")
     contexts = sys.modules.get("opentelemetry.context")
-    get_context = getattr(task, "get_context", None)
+    get_context = odd.read(task, "get_context")
     if api is None or contexts is None or get_context is None:
         return None
     try:
@@ -21,5 +23,5 @@ def app_span(task: Any) -> tuple[str, str] | None:
         if found is None or not found.is_valid:
             return None
         return f"{found.trace_id:032x}", f"{found.span_id:016x}"
-    except Exception:  # noqa: BLE001 - somebody else's library, of any version
+    except BaseException:  # noqa: BLE001 - somebody else's library, of any version
         return None

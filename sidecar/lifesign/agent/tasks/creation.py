@@ -8,12 +8,16 @@ goes. The user's coroutine is not wrapped, and a factory that is there already m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
+import weakref
 from collections import deque
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.finished import Ending, ending
 from lifesign.agent.tasks.walk import place
 
 if TYPE_CHECKING:
@@ -32,11 +36,20 @@ class Origin(NamedTuple):
     places: tuple[tuple[CodeType, int], ...]
 
 
-finished: deque[Any] = deque(maxlen=FINISHED_MAX)  # tasks that ended lately, where they are tracked
+tracked = False  # whether any task is
+# Tasks that ended lately, where they are tracked, and how: nothing of ours keeps a task or its result alive.
+finished: deque[tuple[weakref.ReferenceType[Any], Ending]] = deque(maxlen=FINISHED_MAX)
+
+
+def _note_end(task: Any) -> None:
+    with contextlib.suppress(Exception):  # the loop's exception handler is the user's
+        finished.append((weakref.ref(task), ending(task)))
 
 
 def track(loop: asyncio.AbstractEventLoop) -> None:
     """From now on notes where the tasks of this loop are created."""
+    global tracked
+    tracked = True
     previous: Any = loop.get_task_factory()
     if getattr(previous, "lifesign_tracks", False):
         return
@@ -48,7 +61,7 @@ def track(loop: asyncio.AbstractEventLoop) -> None:
             task = asyncio.Task(coroutine, loop=loop, **options)
         try:
             setattr(task, _ATTRIBUTE, Origin(time.monotonic(), _places()))
-            task.add_done_callback(finished.append)
+            task.add_done_callback(_note_end)
         except Exception:  # noqa: BLE001, S110 - another factory's task may take no attribute; it is the user's
             pass
         return task
@@ -70,11 +83,11 @@ def _places() -> tuple[tuple[CodeType, int], ...]:
 
 def age(task: Any, now: float) -> float | None:
     """Seconds since the task was created; None where that is not tracked."""
-    origin = getattr(task, _ATTRIBUTE, None)
-    return None if origin is None else max(0.0, now - origin.created)
+    origin = odd.read(task, _ATTRIBUTE)
+    return max(0.0, now - origin.created) if type(origin) is Origin else None
 
 
 def origin_stack(task: Any) -> list[Frame]:
     """Where the task was created, innermost place last; empty where that is not tracked."""
-    origin = getattr(task, _ATTRIBUTE, None)
-    return [] if origin is None else [place(code, line) for code, line in reversed(origin.places)]
+    origin = odd.read(task, _ATTRIBUTE)
+    return [place(code, line) for code, line in reversed(origin.places)] if type(origin) is Origin else []

@@ -10,8 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from lifesign.agent.identity import new_span_id
-from lifesign.agent.tasks import creation
-from lifesign.agent.tasks.finished import ended
+from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
@@ -19,7 +18,7 @@ from lifesign.agent.tasks.survey import Survey
 from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
 from lifesign.agent.tasks.waiting.waits import waits_for_executor
-from lifesign.agent.tasks.walk import await_stack, links, name
+from lifesign.agent.tasks.walk import await_stack, links
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
@@ -101,9 +100,9 @@ class Tasks:
             "omitted": max(0, len(groups) - GROUPS_MAX),
             "same_as": self._last_id if same else None,
             "counts": shape.counts_in_the_order_of(self._last)[:GROUPS_MAX] if same else [],
-            "cycles": [[name(node.task) for node in nodes[:RING_MAX]] for nodes in survey.rings],
+            "cycles": [[odd.name(node.task) for node in nodes[:RING_MAX]] for nodes in survey.rings],
             "rings": [[_step(node, numbers) for node in nodes[:RING_MAX]] for nodes in survey.rings],
-            "finished": ended({id(task): task for task in (*survey.done, *list(creation.finished))}.values()),
+            "finished": survey.finished.most(),
         }
         ring.append(summary)
         if not same:
@@ -122,7 +121,7 @@ def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:
 def _step(node: Node, numbers: dict[int, int]) -> RingStep:
     stack = links(node.task)
     return {
-        "task": name(node.task),
+        "task": odd.name(node.task),
         "primitive": None if node.primitive is None else numbers.get(node.primitive),
         "at": own_place(stack),
     }
@@ -156,19 +155,19 @@ def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
     """What the tasks of a group wait for, as one says it: a noun with its state."""
     if "running" in group.states:
         return "nothing: it runs"
-    waiter = getattr(group.sample, "_fut_waiter", None)
+    waiter = odd.waiter(group.sample)
     if group.waits:
         (how, thing), _ = max(group.waits.items(), key=lambda item: item[1])
         return primitives.described(thing, how, len(group.waits))
     if waiter is None:
         return "its turn"
-    if isinstance(waiter, asyncio.Task):
-        return f"task {name(waiter)}"
-    if type(waiter).__name__ == "_GatheringFuture":
+    if odd.is_task(waiter):
+        return f"task {odd.name(waiter)}"
+    if odd.type_name(waiter) == "_GatheringFuture":
         return "gather"
     if waits_for_executor(waiter):
         return "a job in an executor"
     stack = links(group.sample)
     if stack and stack[-1].in_library and stack[-1].code.co_name != "__await__":
         return stack[-1].code.co_name
-    return type(waiter).__name__
+    return odd.type_name(waiter)

@@ -3,43 +3,65 @@ watches (an exception that is asked for counts as retrieved, and its warning wou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable
+import asyncio
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from lifesign.agent.tasks.walk import TEXT_CHARACTERS
+from lifesign.agent.tasks import odd
 
 if TYPE_CHECKING:
     from lifesign.wire.records import FinishedTasks
 
 KINDS_MAX = 20
+_KINDS_COUNTED = 1000  # endless new kinds must not grow our memory
+
+_was_cancelled: Callable[[Any], bool] = asyncio.Task.cancelled
 
 
-def ended(tasks: Iterable[Any]) -> list[FinishedTasks]:
-    """Finished tasks by function and outcome, the most frequent first."""
-    kinds: dict[tuple[str, str], FinishedTasks] = {}
-    for task in tasks:
-        outcome, message = _outcome(task)
-        function = _function(task)
-        kind = kinds.setdefault(
-            (function, outcome), {"function": function, "outcome": outcome, "message": "", "count": 0}
-        )
+class Ending(NamedTuple):
+    """How one task ended; it holds nothing of the task."""
+
+    function: str
+    outcome: str
+    message: str
+
+
+class Finished:
+    """Finished tasks by function and outcome."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str], FinishedTasks] = {}
+
+    def add(self, ending: Ending) -> None:
+        """One more."""
+        function, outcome, message = ending
+        kind = self._kinds.get((function, outcome))
+        if kind is None:
+            if len(self._kinds) >= _KINDS_COUNTED:
+                return
+            kind = {"function": function, "outcome": outcome, "message": "", "count": 0}
+            self._kinds[function, outcome] = kind
         kind["count"] += 1
         kind["message"] = message
-    return sorted(kinds.values(), key=lambda kind: -kind["count"])[:KINDS_MAX]
+
+    def most(self) -> list[FinishedTasks]:
+        """The most frequent kinds, the most frequent first."""
+        return sorted(self._kinds.values(), key=lambda kind: -kind["count"])[:KINDS_MAX]
 
 
-def _outcome(task: Any) -> tuple[str, str]:
-    if task.cancelled():
-        return "cancelled", ""
-    error = getattr(task, "_exception", None)
+def ending(task: Any) -> Ending:
+    """How this task ended."""
+    coroutine = odd.coroutine(task)
+    function = odd.text(odd.read(coroutine, "__qualname__") or odd.type_name(task))
+    if _cancelled(task):
+        return Ending(function, "cancelled", "")
+    error = odd.read(task, "_exception")
     if error is None:
-        return f"returned {type(getattr(task, '_result', None)).__name__}", ""
+        return Ending(function, f"returned {odd.type_name(odd.read(task, '_result'))}", "")
+    return Ending(function, f"raised {odd.type_name(error)}", odd.text(error))
+
+
+def _cancelled(task: Any) -> bool:
     try:
-        message = str(error)[:TEXT_CHARACTERS]
-    except Exception:  # noqa: BLE001 - the user's __str__
-        message = ""
-    return f"raised {type(error).__name__}", message
-
-
-def _function(task: Any) -> str:
-    coroutine = task.get_coro() if hasattr(task, "get_coro") else None
-    return str(getattr(coroutine, "__qualname__", type(task).__name__))[:TEXT_CHARACTERS]
+        return _was_cancelled(task)
+    except BaseException:  # noqa: BLE001 - it is none of asyncio's
+        return odd.call(task, "cancelled") is True

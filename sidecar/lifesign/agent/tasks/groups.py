@@ -11,9 +11,9 @@ import opcode
 from types import CodeType
 from typing import Any, Iterator
 
+from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.appspan import app_span
-from lifesign.agent.tasks.creation import age
-from lifesign.agent.tasks.walk import Link, links, name
+from lifesign.agent.tasks.walk import Link, links
 
 NAMES_MAX = 5
 SPANS_MAX = 20  # tasks of a group that are asked for a span before it is said to have none
@@ -40,14 +40,12 @@ class WaitGroup:
         self.span: tuple[str, str] | None = None
         self.awaits: dict[int, int] = {}  # by the id of a group
 
-    def count_in(self, task: Any, now: float, *, is_running: bool) -> None:
+    def count_in(self, task: Any, now: float, state: str) -> None:
         self.count += 1
         if len(self.names) < NAMES_MAX:
-            self.names.append(name(task))
-        idle = "ready" if getattr(task, "_fut_waiter", None) is None else "waiting"
-        state = "running" if is_running else idle
+            self.names.append(odd.name(task))
         self.states[state] = self.states.get(state, 0) + 1
-        seconds = age(task, now)
+        seconds = creation.age(task, now) if creation.tracked else None
         if seconds is not None:
             self.oldest = seconds if self.oldest is None else max(self.oldest, seconds)
             self.newest = seconds if self.newest is None else min(self.newest, seconds)

@@ -34,9 +34,9 @@ def ids() -> set[int]:
     return {id(task) for task in _alive()}
 
 
-def pending() -> int:
-    """How many of them have not ended; from any thread."""
-    return sum(not task.done() for task in _alive())
+def count(*, finished: bool) -> int:
+    """How many there are, with or without finished ones that somebody still refers to; from any thread."""
+    return sum(finished or not task.done() for task in _alive())
 
 
 def _alive() -> list[asyncio.Task[Any]]:

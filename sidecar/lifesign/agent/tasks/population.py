@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from typing import Any, Callable, Iterator
+
+from lifesign.agent.tasks import own
+from lifesign.agent.tasks.odd import read
 
 _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
 
@@ -23,10 +27,11 @@ class Population:
         self._count = 0
 
     def count(self) -> int:
-        """How many there are; asked at every beat, so counted no oftener than it is cheap."""
+        """How many there are but our own; asked at every beat, so counted no oftener than it is cheap."""
         started = time.monotonic()
         if started >= self._next_count:
-            self._count = self._quick_count()
+            with contextlib.suppress(BaseException):  # below it are methods of the user's tasks
+                self._count = max(0, self._quick_count() - own.count(finished=not _KNOWN_BY_LOOP))
             self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
         return self._count
 
@@ -35,15 +40,16 @@ class Population:
         return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
 
     def each(self) -> Iterator[Any]:
-        """Every task; below 3.14 done ones that somebody still refers to may be among them."""
+        """Every task but our own; below 3.14 done ones that somebody still refers to may be among them."""
+        ours = own.ids()
         if _KNOWN_BY_LOOP:
             for loop in self._loops():
-                yield from asyncio.all_tasks(loop)
+                yield from (task for task in asyncio.all_tasks(loop) if id(task) not in ours)
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
         for reference in list(_registry().data):
             task = reference()
-            if task is not None:
+            if task is not None and id(task) not in ours:
                 yield task
         yield from list(_eager())
 
@@ -53,7 +59,7 @@ class Population:
             known = getattr(loop, "_asyncgens", None)
             for reference in list(getattr(known, "data", ())):
                 generator = reference()
-                if generator is not None and not getattr(generator, "ag_running", True):
+                if generator is not None and read(generator, "ag_running") is False:
                     yield generator
 
     def _quick_count(self) -> int:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
-from lifesign.agent.tasks.creation import FINISHED_MAX
+from lifesign.agent.harmless import complain
+from lifesign.agent.tasks import creation, odd
+from lifesign.agent.tasks.finished import Finished, ending
 from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, WaitGroup
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting import waits
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
-from lifesign.agent.tasks.waiting.edges import Edges, waits_now
+from lifesign.agent.tasks.waiting.edges import KNOWS_AWAITERS, Edges, waits_now
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
 from lifesign.agent.tasks.walk import Link, chain, key, links
 
+_PLAIN = asyncio.Future  # what most tasks wait for: no edge between tasks comes of it
+_is_done = asyncio.Task.done
 STACKS_MAX = 20_000  # that are walked for what they wait for and hold
 
 
@@ -24,7 +29,7 @@ class Survey:
     def __init__(self, population: Population, pace: Pace) -> None:
         self.families: dict[Codes, Family] = {}
         self.total = 0
-        self.done: list[Any] = []
+        self.finished = Finished()
         self.primitives = Primitives()
         self.rings: list[list[Node]] = []
         self._population = population
@@ -41,18 +46,32 @@ class Survey:
 
     def _walk(self) -> None:
         running = {id(task) for task in self._population.running()}
+        noted = set()
+        for reference, how in list(creation.finished):
+            self.finished.add(how)
+            noted.add(id(reference()))
         now = time.monotonic()
         for task in self._population.each():
             self._pace.step()
-            if task.done():
-                if len(self.done) < FINISHED_MAX:
-                    self.done.append(task)
-                continue
-            self.total += 1
-            group = self._place(task)
-            group.count_in(task, now, is_running=id(task) in running)
-            self._groups[id(task)] = group
-            self._edges.add_all_of(task)
+            try:
+                try:
+                    done = _is_done(task)
+                except TypeError:  # it is none of asyncio's
+                    done = odd.is_done(task)
+                if done:
+                    if id(task) not in noted:
+                        self.finished.add(ending(task))
+                    continue
+                self.total += 1
+                group = self._place(task)
+                waiter = odd.waiter(task)
+                idle = "ready" if waiter is None else "waiting"
+                group.count_in(task, now, "running" if id(task) in running else idle)
+                self._groups[id(task)] = group
+                if type(waiter) is not _PLAIN or KNOWS_AWAITERS:
+                    self._edges.add_all_of(task, waiter)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
+                complain("a task could not be read for a dump", error)
 
     def _place(self, task: Any) -> WaitGroup:
         """The group of the task; what it waits for and holds is noted where its stack is walked."""
@@ -67,11 +86,14 @@ class Survey:
         group = family.looked_at(task, stack) if look else family.others(task)
         if stack:
             self._stacks += 1
-            self._note(task, stack, group)
+            try:
+                self._note(task, stack, group)
+            except BaseException as error:  # noqa: BLE001 - whatever it holds, the task is shown
+                complain("what a task waits for could not be read", error)
         return group
 
     def _note(self, task: Any, stack: list[Link], group: WaitGroup) -> None:
-        waiter = getattr(task, "_fut_waiter", None)
+        waiter = odd.waiter(task)
         for thing, index in waits.held(stack):
             self.primitives.held(thing, Holder(task, stack, index, is_task=True))
         wait = waits.wait(stack) if waiter is not None else None
@@ -86,9 +108,12 @@ class Survey:
         """An async generator that is suspended at a ``yield`` is in no task's stack, and holds all the same."""
         for generator in self._population.generators():
             self._pace.step()
-            stack = list(chain(generator))
-            for thing, index in waits.held(stack):
-                self.primitives.held(thing, Holder(generator, stack, index, is_task=False))
+            try:
+                stack = list(chain(generator))
+                for thing, index in waits.held(stack):
+                    self.primitives.held(thing, Holder(generator, stack, index, is_task=False))
+            except BaseException as error:  # noqa: BLE001 - whatever it holds, the others are shown
+                complain("what a generator holds could not be read", error)
 
     def _connect(self) -> None:
         """Edges between tasks become nodes of the graph, and edges between their groups."""
@@ -104,5 +129,5 @@ class Survey:
                 if group is not None and of_other is not None:
                     group.awaits[id(of_other)] = group.awaits.get(id(of_other), 0) + 1
             if true:
-                waiter = getattr(awaiter, "_fut_waiter", None)
+                waiter = odd.waiter(awaiter)
                 self._graph.add(Node(awaiter, waiter, None, tuple(true), waits.has_clock(stack)))

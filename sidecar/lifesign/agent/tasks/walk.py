@@ -6,10 +6,13 @@ out a way to each frame instead.
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from types import CodeType, CoroutineType, FrameType, GeneratorType
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
+from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.odd import TEXT_CHARACTERS
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
 
 DEPTH_MAX = 100  # of a stack that is walked
 FRAMES_MAX = 40  # of a stack that is written: its outer and inner ends
-TEXT_CHARACTERS = 200
 _OPAQUE_MAX = 1000
 
 # A coroutine, a generator and an async generator name their code, their frame and what they wait
@@ -28,7 +30,8 @@ _KINDS = (
     ("gi_code", "gi_frame", "gi_yieldfrom"),
     ("ag_code", "ag_frame", "ag_await"),
 )
-_BRIDGES = frozenset(("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"))
+_DRIVEN = frozenset((CoroutineType, GeneratorType, AsyncGeneratorType))
+_coroutine = asyncio.Task.get_coro
 
 
 class Link(NamedTuple):
@@ -41,8 +44,8 @@ class Link(NamedTuple):
     @property
     def frame(self) -> FrameType | None:
         """Its frame, which exists from now on where it did not."""
-        found: FrameType | None = getattr(self.awaitable, self.frame_attribute, None)
-        return found
+        found: FrameType | None = odd.read(self.awaitable, self.frame_attribute)
+        return found if type(found) is FrameType else None
 
     @property
     def in_library(self) -> bool:
@@ -62,32 +65,33 @@ def chain(awaitable: Any) -> Iterator[Link]:
 
 def links(task: Any) -> list[Link]:
     """The await stack of a task, outermost first."""
-    get = getattr(task, "get_coro", None)
-    return list(chain(get())) if get is not None else []
+    return list(chain(odd.coroutine(task)))
 
 
 def _parts(awaitable: Any) -> tuple[Link, Any] | None:
     for code, frame, inner in _KINDS:
-        found = getattr(awaitable, code, None)
-        if isinstance(found, CodeType):
-            return Link(awaitable, found, frame), getattr(awaitable, inner, None)
-    if type(awaitable).__name__ in _BRIDGES and type(awaitable).__module__ == "builtins":
-        # These C types say nothing of what they drive; the collector knows what they refer to.
-        for referent in gc.get_referents(awaitable):
-            found_inside = _parts(referent)
-            if found_inside is not None:
-                return found_inside
-    return None
+        found = odd.read(awaitable, code)
+        if type(found) is CodeType:
+            return Link(awaitable, found, frame), odd.read(awaitable, inner)
+    # These say nothing of what they drive, as the C type of `asend` and wrappers of libraries; the collector knows
+    # what they refer to. One that refers to several is something else.
+    driven = [found for found in gc.get_referents(awaitable) if type(found) in _DRIVEN]
+    return _parts(driven[0]) if len(driven) == 1 else None
 
 
-_opaque: set[type] = set()  # types that are known to have no code; a walk ends at them
+_opaque: dict[int, type] = {}  # types that are known to have no code; a walk ends at them
 
 
 def key(task: Any) -> tuple[int, ...]:
-    """The ids of the code objects of a task's await stack: `chain` in a hurry, for every one of 100,000 tasks."""
+    """The ids of the code objects of a task's await stack: `chain` in a hurry, for every one of 100,000 tasks.
+
+    Where it has none, the id of the type of what the task runs.
+    """
     ids: list[int] = []
-    get = getattr(task, "get_coro", None)
-    awaitable: Any = get() if get is not None else None
+    try:
+        awaitable: Any = _coroutine(task)
+    except TypeError:
+        awaitable = odd.coroutine(task)
     while len(ids) < DEPTH_MAX:
         kind = type(awaitable)
         if kind is CoroutineType:
@@ -96,17 +100,17 @@ def key(task: Any) -> tuple[int, ...]:
         elif kind is GeneratorType:
             ids.append(id(awaitable.gi_code))
             awaitable = awaitable.gi_yieldfrom
-        elif awaitable is None or kind in _opaque:
+        elif awaitable is None or id(kind) in _opaque:
             break
         else:
             found = _parts(awaitable)
             if found is None:
                 if len(_opaque) < _OPAQUE_MAX:
-                    _opaque.add(kind)
+                    _opaque[id(kind)] = kind
                 break
             ids.append(id(found[0].code))
             awaitable = found[1]
-    return tuple(ids)
+    return tuple(ids) or (id(type(awaitable)),)
 
 
 def await_stack(task: Any) -> list[Frame]:
@@ -115,6 +119,8 @@ def await_stack(task: Any) -> list[Frame]:
     for link in links(task):
         frame = link.frame
         stack.append(place(link.code, frame.f_lineno if frame is not None else None))
+    if not stack:  # of what it runs there is no more to be seen
+        stack.append({"function": odd.type_name(odd.coroutine(task)), "file": "", "line": 0})
     return both_ends(stack)
 
 
@@ -144,8 +150,3 @@ def both_ends(stack: list[Frame]) -> list[Frame]:
     half = FRAMES_MAX // 2
     omitted: Frame = {"function": f"... {len(stack) - FRAMES_MAX} frames ...", "file": "", "line": 0}
     return [*stack[:half], omitted, *stack[-half:]]
-
-
-def name(task: Any) -> str:
-    get = getattr(task, "get_name", None)
-    return str(get())[:TEXT_CHARACTERS] if get is not None else type(task).__name__

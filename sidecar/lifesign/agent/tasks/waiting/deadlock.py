@@ -100,5 +100,5 @@ class Graph:
         node = self._nodes[key]
         try:
             return node.task._fut_waiter is not node.waiter or node.waiter.done()
-        except Exception:  # noqa: BLE001 - a task class of the user's
+        except BaseException:  # noqa: BLE001 - a task class of the user's
             return True

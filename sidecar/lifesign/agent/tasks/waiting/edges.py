@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
-_KNOWS_AWAITERS = sys.version_info >= (3, 14)
+from lifesign.agent.tasks import odd
+
+KNOWS_AWAITERS = sys.version_info >= (3, 14)
 _WAITS = frozenset(("wait", "_wait", "__aexit__", "_aexit", "wait_for"))  # in asyncio, for tasks that they refer to
 EDGES_MAX = 200_000  # what a walk holds of them
 
 
-def awaited(task: Any) -> Iterator[Any]:
-    """The tasks that `task` waits for, directly or through ``gather``, as far as it can be seen before 3.14."""
-    waiter = getattr(task, "_fut_waiter", None)
-    if isinstance(waiter, asyncio.Task):
+def awaited(waiter: Any) -> Iterator[Any]:
+    """The tasks that a future stands for, directly or through ``gather``, as far as it can be seen before 3.14."""
+    if odd.is_task(waiter):
         yield waiter
     elif waiter is not None:
-        for child in getattr(waiter, "_children", None) or ():
-            if isinstance(child, asyncio.Task):
-                yield child
+        yield from filter(odd.is_task, _several(waiter, "_children"))
 
 
 def awaiters(task: Any) -> Iterator[Any]:
     """The tasks that wait for `task`: 3.14 and newer know, also for ``TaskGroup`` and ``wait``."""
-    for future in getattr(task, "_asyncio_awaited_by", None) or ():
-        if isinstance(future, asyncio.Task):
+    for future in _several(task, "_asyncio_awaited_by"):
+        if odd.is_task(future):
             yield future
         else:
-            for outer in getattr(future, "_asyncio_awaited_by", None) or ():
-                if isinstance(outer, asyncio.Task):
-                    yield outer
+            yield from filter(odd.is_task, _several(future, "_asyncio_awaited_by"))
+
+
+def _several(thing: Any, attribute: str) -> Iterable[Any]:
+    """What asyncio keeps there in a list or a set, and nothing that a user's object has under the same name."""
+    found = odd.read(thing, attribute)
+    return found if type(found) in (list, set, frozenset, tuple) else ()
 
 
 class Edges:
@@ -40,21 +42,17 @@ class Edges:
         self.by_awaiter: dict[int, tuple[Any, list[Any]]] = {}  # by id: the awaiter and whom it waits for
         self._count = 0
 
-    def add_all_of(self, task: Any) -> None:
-        """Notes the edges of one task."""
-        if not _KNOWS_AWAITERS:
-            waiter = getattr(task, "_fut_waiter", None)
-            if waiter is None or type(waiter) is asyncio.Future:
-                return  # as most tasks do: nothing, or a plain future
-        if hasattr(task, "_asyncio_awaited_by"):
+    def add_all_of(self, task: Any, waiter: Any) -> None:
+        """Notes the edges of one task, which is suspended at the future `waiter`."""
+        if KNOWS_AWAITERS:
             for awaiter in awaiters(task):
                 self._add(awaiter, task)
         else:
-            for other in awaited(task):
+            for other in awaited(waiter):
                 self._add(task, other)
 
     def _add(self, awaiter: Any, task: Any) -> None:
-        if self._count < EDGES_MAX and not task.done():
+        if self._count < EDGES_MAX and not odd.is_done(task):
             self._count += 1
             self.by_awaiter.setdefault(id(awaiter), (awaiter, []))[1].append(task)
 
@@ -65,10 +63,11 @@ def waits_now(awaiter: Any, task: Any, innermost: str) -> bool:
     Args:
         innermost: the name of the innermost function of the awaiter's stack.
     """
-    waiter = getattr(awaiter, "_fut_waiter", None)
+    waiter = odd.waiter(awaiter)
     if waiter is None:
         return False
     if waiter is task or innermost in _WAITS:
         return True
-    children = getattr(waiter, "_children", None) or ()
-    return any(child is task for child in children) or waiter in (getattr(task, "_asyncio_awaited_by", None) or ())
+    return any(child is task for child in _several(waiter, "_children")) or any(
+        future is waiter for future in _several(task, "_asyncio_awaited_by")
+    )

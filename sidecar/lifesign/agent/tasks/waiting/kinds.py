@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
+from lifesign.agent.tasks.odd import read
+
 _TYPES_MAX = 2000
 
 
@@ -24,18 +26,6 @@ class Kind(NamedTuple):
     pool: bool = False
 
 
-def read(thing: Any, *names: str) -> Any:
-    """The first of these attributes that there is, or None. The object is the user's: whatever it raises ends here."""
-    for name in names:
-        try:
-            value = getattr(thing, name, None)
-        except Exception:  # noqa: BLE001, S112
-            continue
-        if value is not None:
-            return value
-    return None
-
-
 def _number(thing: Any, *names: str) -> int | None:
     value = read(thing, *names)
     return value if type(value) is int else None
@@ -44,7 +34,7 @@ def _number(thing: Any, *names: str) -> int | None:
 def _size(thing: Any, *names: str) -> int | None:
     try:
         return len(read(thing, *names))
-    except Exception:  # noqa: BLE001 - it may be None, or an object of the user's
+    except BaseException:  # noqa: BLE001 - it may be None, or an object of the user's
         return None
 
 
@@ -198,6 +188,6 @@ def kind(thing: Any) -> Kind | None:
         found = next((_KINDS[name] for name in names if name in _KINDS), None)
         if len(_known) < _TYPES_MAX:
             _known[cls] = found
-    except Exception:  # noqa: BLE001 - a metaclass of the user's
+    except BaseException:  # noqa: BLE001 - a metaclass of the user's
         return None
     return found

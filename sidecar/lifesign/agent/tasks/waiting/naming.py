@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType, ModuleType
 from typing import Any
 
-from lifesign.agent.tasks.waiting.kinds import read
+from lifesign.agent.tasks.odd import read, type_name
 from lifesign.agent.tasks.waiting.waits import objects
 from lifesign.agent.tasks.walk import Link
 
@@ -27,12 +27,12 @@ def name_of(thing: Any, links: list[Link]) -> str:
 
 def _in_frame(thing: Any, link: Link) -> str:
     for one in objects(link.awaitable):
-        if isinstance(one, (FunctionType, ModuleType, type, dict, list, tuple, str)):
+        if issubclass(type(one), (FunctionType, ModuleType, type, dict, list, tuple, str)):
             continue
         attributes = _attributes(one)
         for attribute, value in attributes.items():
             if isinstance(attribute, str) and _leads_to(value, thing):
-                return f"{type(one).__name__}.{attribute}{_item(value, thing)}"
+                return f"{type_name(one)}.{attribute}{_item(value, thing)}"
     names = _globals(link)
     for name in link.code.co_names:
         value = names.get(name)
@@ -46,13 +46,13 @@ def _attributes(one: Any) -> dict[Any, Any]:
     try:
         found = object.__getattribute__(one, "__dict__")
         return dict(found) if type(found) is dict else {}
-    except Exception:  # noqa: BLE001 - slots, proxies, and properties of that name
+    except BaseException:  # noqa: BLE001 - slots, proxies, and properties of that name
         return {}
 
 
 def _globals(link: Link) -> dict[str, Any]:
     for one in objects(link.awaitable):
-        if isinstance(one, FunctionType) and one.__code__ is link.code:
+        if type(one) is FunctionType and one.__code__ is link.code:
             return one.__globals__
     found = read(link.frame, "f_globals")
     return found if type(found) is dict else {}

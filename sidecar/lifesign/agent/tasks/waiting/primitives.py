@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lifesign.agent.tasks.waiting.kinds import Kind, kind, read
+from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.odd import read
+from lifesign.agent.tasks.waiting.kinds import Kind, kind
 from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.waits import Wait
-from lifesign.agent.tasks.walk import Link, name, place
+from lifesign.agent.tasks.walk import Link, place
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, PrimitiveHolder, TaskPrimitive
@@ -146,7 +148,7 @@ def shape_of(primitive: Primitive) -> tuple[Any, ...]:
 def _holder(holder: Holder) -> PrimitiveHolder:
     link = holder.links[holder.at]
     return {
-        "task": name(holder.who) if holder.is_task else None,
+        "task": odd.name(holder.who) if holder.is_task else None,
         "place": _place(link),
         "at": own_place(holder.links),
     }

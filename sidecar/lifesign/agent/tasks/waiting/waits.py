@@ -12,7 +12,8 @@ import sys
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any, Iterator, NamedTuple
 
-from lifesign.agent.tasks.waiting.kinds import kind, read
+from lifesign.agent.tasks.odd import read, type_name
+from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.walk import Link
 
 _EXITS = frozenset(("__aexit__", "__exit__"))
@@ -76,12 +77,12 @@ def held(links: list[Link]) -> Iterator[tuple[Any, int]]:
 
 def _behind(thing: Any) -> Iterator[Any]:
     """What a context manager stands for: what its generator holds in turn, or the pool that it took something from."""
-    if type(thing).__name__ in _GENERATED:
+    if type_name(thing) in _GENERATED:
         inside = objects(read(thing, "gen"))
         yield from _exits(inside)
         yield from (one for one in inside if (what := kind(one)) is not None and what.pool)
         return
-    for path in _POOLS.get(type(thing).__qualname__, ()):
+    for path in _POOLS.get(type_name(thing), ()):
         found = thing
         for attribute in path.split("."):
             found = read(found, attribute)
@@ -91,10 +92,10 @@ def _behind(thing: Any) -> Iterator[Any]:
 
 def _exits(referents: list[Any]) -> Iterator[Any]:
     for index, one in enumerate(referents):
-        if isinstance(one, (MethodType, BuiltinMethodType)):
+        if type(one) in (MethodType, BuiltinMethodType):
             if one.__name__ in _EXITS:
                 yield one.__self__
-        elif (isinstance(one, FunctionType) or type(one).__name__ in _DESCRIPTORS) and one.__name__ in _EXITS:
+        elif (type(one) is FunctionType or type_name(one) in _DESCRIPTORS) and one.__name__ in _EXITS:
             # 3.14 and newer keep the function, and behind it the object that it was taken from.
             yield from referents[index + 1 : index + 2]
 
@@ -123,7 +124,7 @@ def has_clock(links: list[Link]) -> bool:
 
 
 def _ends_by_itself(thing: Any) -> bool:
-    name = type(thing).__name__.lower()
+    name = type_name(thing).lower()
     return any(word in name for word in _CLOCKS)
 
 

@@ -1,0 +1,88 @@
+"""Objects of the user's, read so that whatever they do costs nobody else a thing.
+
+A task may be of a class with methods of its own, an awaitable a proxy whose every attribute raises, a name a
+string with a mind of its own. What asyncio's own classes know is asked of these classes, past any method of the
+user's; the rest is read behind a guard that lets nothing through: these are threads of ours, to which no signal
+comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable
+
+TEXT_CHARACTERS = 200
+
+_type_name: Callable[[type], str] = type.__dict__["__name__"].__get__  # past a metaclass with one of its own
+_is_done: Callable[[Any], bool] = asyncio.Task.done
+_coroutine: Callable[[Any], Any] = asyncio.Task.get_coro
+
+
+def read(value: Any, *attributes: str) -> Any:
+    """The first of these attributes that there is; None where none can be had."""
+    for attribute in attributes:
+        try:
+            found = getattr(value, attribute, None)
+        except BaseException:  # noqa: BLE001, S112
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def text(value: Any) -> str:
+    """As a string that is not too long; empty where it has none."""
+    try:
+        return (value if type(value) is str else "".join((str(value),)))[:TEXT_CHARACTERS]
+    except BaseException:  # noqa: BLE001
+        return ""
+
+
+def type_name(value: Any) -> str:
+    """The name of its type."""
+    return _type_name(type(value))[:TEXT_CHARACTERS]
+
+
+def is_task(value: Any) -> bool:
+    """Not `isinstance`, which asks a proxy what it is."""
+    return issubclass(type(value), asyncio.Task)
+
+
+def is_done(task: Any) -> bool:
+    """Whether the task has ended; no for one that cannot be asked."""
+    try:
+        return _is_done(task)
+    except BaseException:  # noqa: BLE001 - it is none of asyncio's
+        return call(task, "done") is True
+
+
+def waiter(task: Any) -> Any:
+    """The future that the task is suspended at, if it is."""
+    try:
+        return task._fut_waiter
+    except BaseException:  # noqa: BLE001
+        return None
+
+
+def coroutine(task: Any) -> Any:
+    """What the task runs; None where that cannot be had."""
+    try:
+        return _coroutine(task)
+    except BaseException:  # noqa: BLE001 - it is none of asyncio's
+        return call(task, "get_coro")
+
+
+def name(task: Any) -> str:
+    """The task's name; that of its type where it has none that can be read."""
+    given = call(task, "get_name")
+    if given is None and is_task(task):
+        given = asyncio.Task.get_name(task)
+    return ("" if given is None else text(given)) or type_name(task)
+
+
+def call(value: Any, method: str) -> Any:
+    """What a method without arguments returns; None where it fails."""
+    try:
+        return getattr(value, method)()
+    except BaseException:  # noqa: BLE001
+        return None
