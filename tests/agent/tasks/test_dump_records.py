@@ -16,7 +16,7 @@ import lifesign
 from lifesign.agent import lifecycle
 from lifesign.agent.tasks import creation
 from lifesign.agent.tasks.dump import Tasks
-from lifesign.agent.tasks.finished import Finished, ending
+from lifesign.agent.tasks.finished import Finished, outcome_of
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
@@ -182,7 +182,7 @@ async def test_how_tasks_ended_is_told_without_their_exceptions_counting_as_seen
     await asyncio.sleep(0)
     finished = Finished()
     for task in tasks:
-        finished.add(ending(task))
+        finished.add(outcome_of(task))
     kinds = {(kind["function"].rpartition(".")[2], kind["outcome"]): kind for kind in finished.most()}
     assert {key: kind["count"] for key, kind in kinds.items()} == {
         ("raises", "raised KeyError"): 2,

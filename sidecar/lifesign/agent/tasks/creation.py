@@ -17,7 +17,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.tasks import odd
-from lifesign.agent.tasks.finished import Ending, ending
+from lifesign.agent.tasks.finished import TaskOutcome, outcome_of
 from lifesign.agent.tasks.walk import place
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class Origin(NamedTuple):
 
 tracked = False  # whether any task is
 # Tasks that ended lately, where they are tracked, and how: nothing of ours keeps a task or its result alive.
-finished: deque[tuple[weakref.ReferenceType[Any], Ending]] = deque(maxlen=FINISHED_MAX)
+finished: deque[tuple[weakref.ReferenceType[Any], TaskOutcome]] = deque(maxlen=FINISHED_MAX)
 
 
 def _note_end(task: Any) -> None:
     with contextlib.suppress(Exception):  # the loop's exception handler is the user's
-        finished.append((weakref.ref(task), ending(task)))
+        finished.append((weakref.ref(task), outcome_of(task)))
 
 
 def track(loop: asyncio.AbstractEventLoop) -> None:

@@ -17,7 +17,7 @@ _KINDS_COUNTED = 1000  # endless new kinds must not grow our memory
 _was_cancelled: Callable[[Any], bool] = asyncio.Task.cancelled
 
 
-class Ending(NamedTuple):
+class TaskOutcome(NamedTuple):
     """How one task ended; it holds nothing of the task."""
 
     function: str
@@ -31,9 +31,9 @@ class Finished:
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], FinishedTasks] = {}
 
-    def add(self, ending: Ending) -> None:
+    def add(self, ended: TaskOutcome) -> None:
         """One more."""
-        function, outcome, message = ending
+        function, outcome, message = ended
         kind = self._kinds.get((function, outcome))
         if kind is None:
             if len(self._kinds) >= _KINDS_COUNTED:
@@ -48,16 +48,16 @@ class Finished:
         return sorted(self._kinds.values(), key=lambda kind: -kind["count"])[:KINDS_MAX]
 
 
-def ending(task: Any) -> Ending:
+def outcome_of(task: Any) -> TaskOutcome:
     """How this task ended."""
     coroutine = odd.coroutine(task)
     function = odd.text(odd.read(coroutine, "__qualname__") or odd.type_name(task))
     if _cancelled(task):
-        return Ending(function, "cancelled", "")
+        return TaskOutcome(function, "cancelled", "")
     error = odd.read(task, "_exception")
     if error is None:
-        return Ending(function, f"returned {odd.type_name(odd.read(task, '_result'))}", "")
-    return Ending(function, f"raised {odd.type_name(error)}", odd.text(error))
+        return TaskOutcome(function, f"returned {odd.type_name(odd.read(task, '_result'))}", "")
+    return TaskOutcome(function, f"raised {odd.type_name(error)}", odd.text(error))
 
 
 def _cancelled(task: Any) -> bool:

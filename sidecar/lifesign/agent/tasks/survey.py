@@ -8,7 +8,7 @@ from typing import Any
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import creation, odd
-from lifesign.agent.tasks.finished import Finished, ending
+from lifesign.agent.tasks.finished import Finished, outcome_of
 from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, WaitGroup
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
@@ -60,7 +60,7 @@ class Survey:
                     done = odd.is_done(task)
                 if done:
                     if id(task) not in noted:
-                        self.finished.add(ending(task))
+                        self.finished.add(outcome_of(task))
                     continue
                 self.total += 1
                 group = self._place(task)
