@@ -1,4 +1,4 @@
-"""What the service's own code calls: ``lifesign.event`` and its kin. Each is a no-op where no agent runs."""
+"""The public calls of a service: ``lifesign.event`` and so on. Each is a no-op if no agent runs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def start(directory: str | None = None) -> bool:
     """Starts the agent in this process; the one line for programs that are not started by ``lifesign run``.
 
     Call it before the event loop starts, or inside the loop that is to be watched. `event`, `checkpoint` and
-    `promise` start the agent too, where ``LIFESIGN_DIR`` is set.
+    `promise` start the agent too, if ``LIFESIGN_DIR`` is set.
 
     Args:
-        directory: the run directory, which the sidecar sees too; ``LIFESIGN_DIR`` by default.
+        directory: the run directory, shared with the sidecar; ``LIFESIGN_DIR`` by default.
 
     Returns:
-        Whether the agent runs. Without a run directory that can be used it does not, and every call is a no-op.
+        Whether the agent runs. Without a usable run directory it does not, and every call is a no-op.
     """
     with harmless:
         return lifecycle.start(directory or os.environ.get("LIFESIGN_DIR"), by_hand=True) is not None
@@ -68,10 +68,10 @@ def event(name: str = "event") -> None:
 
 
 def promise(name: str, *, within: float) -> None:
-    """Promises that an event comes in time; the service is `silent` when it does not.
+    """Promises an event; the service is `silent` when it is overdue.
 
-    The same as ``LIFESIGN_EVENTS`` in code. A boot that has not ended waits for a first event: call it before the
-    event loop starts, or first thing inside.
+    ``LIFESIGN_EVENTS`` in code. A boot that has not ended waits for the first event: call it before the event loop
+    starts, or as the first thing in it.
 
     Args:
         name: the event, as `event` counts it.
@@ -133,7 +133,7 @@ def checkpoint(name: str) -> CheckpointBlock:
 
     Returns:
         A context manager, to time a block instead of a mark: ``with lifesign.checkpoint(name): ...``, or ``async
-        with``. An exception that leaves the block makes the checkpoint an error and goes on its way.
+        with``. An exception that leaves the block makes the checkpoint an error and is passed on.
     """
     with harmless:
         return CheckpointBlock(lifecycle.running(), str(name))
@@ -141,11 +141,10 @@ def checkpoint(name: str) -> CheckpointBlock:
 
 
 def boot_trace_id() -> str:
-    """The id of the trace that the boot is exported as, to look it up by or to link to.
+    """The id of the boot's trace, to search for or to link to.
 
     Returns:
-        32 hex digits, those of ``TRACEPARENT`` (W3C Trace Context) where the environment has it; empty where no
-        agent runs.
+        32 hex digits, those of ``TRACEPARENT`` (W3C Trace Context) if the environment has it; empty if no agent runs.
     """
     with harmless:
         agent = lifecycle.running()
@@ -154,9 +153,9 @@ def boot_trace_id() -> str:
 
 
 async def check_postconditions(*more: Check) -> Report:
-    """Runs all post-conditions side by side, whatever becomes of each.
+    """Runs all post-conditions concurrently, whatever the result of each.
 
-    They run whether or not a sidecar is there; with one, the report is exported too, as spans.
+    They run with or without a sidecar; with one, the report is also exported, as spans.
 
     Args:
         more: checks to run besides those that are registered, each under its function's name, for 5 s at most.
@@ -170,13 +169,13 @@ async def check_postconditions(*more: Check) -> Report:
 
 
 async def assert_postconditions(*more: Check) -> None:
-    """Runs all post-conditions as `check_postconditions` does, and raises where one does not hold.
+    """Runs all post-conditions as `check_postconditions` does, and raises if a critical one does not hold.
 
     Args:
         more: checks to run besides those that are registered.
 
     Raises:
-        PostconditionError: with the diagnostic, where a critical one does not hold.
+        PostconditionError: a critical one does not hold; with the diagnostic.
     """
     report = await check_postconditions(*more)
     if not report.passed:
@@ -184,10 +183,10 @@ async def assert_postconditions(*more: Check) -> None:
 
 
 def dump_tasks() -> None:
-    """Asks for a task dump: all tasks, grouped by identical await stack, exported as log records.
+    """Requests a task dump: all tasks, grouped by identical await stack, exported as log records.
 
-    It is taken a moment later, from a thread of the agent's, while the event loop runs on. No local variable and
-    no argument is in it.
+    It is taken a moment later, from a thread of the agent, while the event loop runs on. It contains no local
+    variables and no arguments.
     """
     with harmless:
         agent = lifecycle.running()

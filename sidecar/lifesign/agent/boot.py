@@ -1,7 +1,7 @@
 """The boot: from the process's first moment to its first event, stage by stage.
 
-A program that promises no event has booted when its loop beats; one that lists the checkpoints it expects
-(LIFESIGN_CHECKPOINTS) when it has reached them all; one that is to prove its life (LIFESIGN_UNTIL) when it has.
+A program that promises no event has booted when its loop beats; one with expected checkpoints
+(LIFESIGN_CHECKPOINTS) when it has reached them all; one with a proof of life (LIFESIGN_UNTIL) when that has come.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Boot:
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_TIMEOUT)
 
     def promise(self, name: str, within_ns: int) -> None:
-        """The service says that this event will come; while it boots, it is waited for."""
+        """The service promises this event; while it boots, the boot waits for it."""
         self._pulse.events.promise(name, within_ns)
         self._promised = True
 
@@ -80,7 +80,7 @@ class Boot:
         self._reach(Stage.BOOTING, semconv.CHECKPOINT_BOOTING)
 
     def beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called at each beat of the loop: takes the boot on as far as it goes, later the periodic checks."""
+        """Called at each beat of the loop: advances the boot as far as possible, later runs the periodic checks."""
         if self._stage is Stage.ENDED:
             self._check_periodically(loop)
             return
@@ -99,14 +99,14 @@ class Boot:
             self._conclude("")
 
     def _is_over(self) -> bool:
-        """Whether all is there that is waited for, but for the post-conditions."""
+        """Whether everything that the boot waits for is there, except the post-conditions."""
         arrived = self._proof.found()
         waits = self._promised or self.checkpoints.open is not None
         if self.checkpoints.missing or (waits and not arrived):
             return False
         if arrived:
             made = contextlib.nullcontext() if self._pulse.events.real() else synthetic()
-            with made:  # a first event that was generated is no sign of the upstream
+            with made:  # a synthetic first event proves nothing about the upstream
                 self._reach(Stage.ARRIVED, semconv.CHECKPOINT_FIRST_EVENT)
         return True
 
@@ -174,7 +174,7 @@ class Boot:
         self._end(layout.BOOT_TIMED_OUT, diagnostic)
 
     def _waited(self) -> str:
-        """What for, until it took too long."""
+        """What the boot was waiting for when it timed out."""
         if self._stage is Stage.CHECKING:
             return "waiting for the post-conditions"
         names = self.checkpoints.missing
@@ -222,13 +222,13 @@ class _Proof:
         return self._held if self._spec is not None else self._events.total > 0
 
     def wanted(self) -> str:
-        """What is waited for, and why it is not there as far as that is known."""
+        """What the boot waits for, and why it is missing if that is known."""
         if self._spec is None:
             return "the first event"
         return f"{self._spec.label}: {self._why}" if self._why else self._spec.label
 
     def look_for(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tries once more, where that takes more than waiting and no try is under way."""
+        """Tries the check again, if there is one and it is not running."""
         now = time.monotonic()
         if self._spec is not None and now >= self._next and (self._trying is None or self._trying.done()):
             self._next = now + registry.pause

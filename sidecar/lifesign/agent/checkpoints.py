@@ -24,7 +24,7 @@ class Checkpoints:
     Args:
         lane: where they are written.
         started: wall clock time of the process's start, where the span of the first mark begins.
-        expected: names that the boot is to reach, in their order.
+        expected: names that the boot must reach, in order.
     """
 
     def __init__(self, lane: LaneWriter, started: int, expected: Iterable[str]) -> None:
@@ -33,7 +33,7 @@ class Checkpoints:
         self._lock = RLock()
         self._expected = tuple(expected)[:_EXPECTED_MAX]
         self._missing = dict.fromkeys(self._expected)
-        self._open: dict[str, str] = {}  # timed blocks under way: id and name
+        self._open: dict[str, str] = {}  # timed blocks in progress: id and name
         if self._expected:
             expects: BootExpects = {
                 "kind": "boot_expects",
@@ -43,12 +43,12 @@ class Checkpoints:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Those expected that have not been reached."""
+        """The expected ones that have not been reached."""
         return tuple(self._missing)
 
     @property
     def open(self) -> str | None:
-        """The name of a timed block under way, the oldest one."""
+        """The name of the oldest timed block in progress."""
         return next(iter(list(self._open.values())), None)
 
     def mark(self, name: str, *, error: Failure | None = None, id: str = "") -> None:  # noqa: A002
@@ -68,7 +68,7 @@ class Checkpoints:
             self._last_mark = now
 
     def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
-        """The start of a timed block; it takes the place of the mark with its id."""
+        """The start of a timed block; it replaces the mark with its id."""
         with self._lock:
             self._open[id] = name
             if name in self._expected:  # the mark before this was only the call
@@ -95,7 +95,7 @@ class Checkpoints:
         id: str = "",  # noqa: A002
         number: tuple[int, int] | None = None,
     ) -> None:
-        """Writes one checkpoint; a later record with the same id takes the place of an earlier one."""
+        """Writes one checkpoint; a later record with the same id replaces an earlier one."""
         if number is None and name in self._expected:
             number = self._expected.index(name) + 1, len(self._expected)
         record: Checkpoint = {

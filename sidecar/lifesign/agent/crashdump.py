@@ -1,16 +1,15 @@
-"""The crash dump: the stacks that faulthandler writes, in C, where no Python can.
+"""The crash dump: the stacks that faulthandler writes, in C, when no Python code can run.
 
-Two things of its own write them into the file ``last-words`` of the process's folder: its handlers
-of fatal signals, and a dead-man's switch (``dump_traceback_later``) that the watchdog thread puts
-off at its beat, and that goes off when a C call holds the GIL and no thread can beat any more. The switch
-is for those who ask for it: it also goes off when a process that was stopped goes on, while bytecode runs,
-and walking stacks then has crashed every Python so far (`tests/benchmarks/last_words.py`).
+Two parts of faulthandler write them into the file ``last-words`` of the process's folder: its handlers of
+fatal signals, and a dead-man's switch (``dump_traceback_later``), which the watchdog thread postpones at its beats
+and which fires when a C call holds the GIL and no thread can beat any more. The switch is opt-in: it also fires when
+a stopped process is continued, while bytecode runs, and walking stacks then has crashed every Python version so far
+(`tests/benchmarks/last_words.py`).
 
-There is one of each in a process, and they may be the app's. An app, or pytest, that uses
-faulthandler goes first, whether it began before us or begins later. Each is given a file object that
-only faulthandler refers to: when it is gone, somebody else has taken the place, and we do not take it
-back. What cannot be seen: a switch that the app sets in the moment between two beats after a fork, in
-which ours is put away.
+A process has one of each, and the app may use them. An app, or pytest, that uses faulthandler takes precedence,
+whether it began before us or begins later. Each is given a file object that only faulthandler refers to: when that is
+gone, somebody else has taken over, and we do not take it back. One case cannot be detected: the app sets a switch
+between two beats after a fork, while ours is removed.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ from lifesign.wire.folder import LAST_WORDS
 SIGNALS, ON, OFF = "signals", "on", "off"  # what `LIFESIGN_LAST_WORDS` may say
 
 _SWITCH_SECONDS = 5.0  # at least so long without a beat
-_EVERY_SECONDS = 1.0  # putting the switch off makes a thread: not at every beat
-_BYTES_MAX = 1 << 18  # what lies before the newest dump goes when the file is longer
+_EVERY_SECONDS = 1.0  # postponing the switch makes a thread: not at every beat
+_BYTES_MAX = 1 << 18  # a longer file is cut to its newest dump
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 
 class CrashDump:
-    """The file that faulthandler writes to, and what is done about it while this process lives.
+    """The file that faulthandler writes to, and its upkeep while this process lives.
 
     Args:
-        folder: the process's folder; the file ``last-words`` is made in it where there is use for it.
+        folder: the process's folder; the file ``last-words`` is made in it if it is of use.
         mode: its permission bits.
         how: ``signals`` (the handlers alone), ``on`` (the switch too) or ``off``.
         interval: seconds between two beats of the watchdog thread.
-        after: seconds without a beat until the switch goes off; by default 5 or more.
+        after: seconds without a beat until the switch fires; by default 5 or more.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class CrashDump:
         self._file = (made.st_dev, made.st_ino)
 
     def rearm(self) -> None:
-        """The watchdog thread beats: puts the switch off. Most calls find that it is not time yet."""
+        """The watchdog thread beats: postpones the switch. Most calls find that it is not time yet."""
         now = time.monotonic()
         if now < self._next or self._descriptor < 0:
             return
@@ -93,7 +92,7 @@ class CrashDump:
             _faulthandler.cancel_switch()
 
     def disarm(self) -> None:
-        """A clean end: the switch is put away. A crash on the way out is still written."""
+        """A clean end: cancels the switch. A crash on the way out is still written."""
         self._closed = True
         _faulthandler.cancel_switch()
 
@@ -206,7 +205,7 @@ class _Faulthandler:
         faulthandler.enable(file=sink, all_threads=True)
 
     def disable(self) -> None:
-        """Takes our handlers of fatal signals back, where they are still ours."""
+        """Removes our handlers of fatal signals, if they are still ours."""
         if self._signals() is not None:
             import faulthandler
 
@@ -218,7 +217,7 @@ class _Faulthandler:
         return self._signals() is not None or self._switch() is not None
 
     def set_switch(self, descriptor: int, after: float) -> bool:
-        """Sets the switch to go off in so many seconds; False where the app has a switch of its own by now."""
+        """Sets the switch to fire after this many seconds; False if the app has its own switch by now."""
         import faulthandler
 
         with self._lock:
@@ -235,7 +234,7 @@ class _Faulthandler:
             return True
 
     def cancel_switch(self) -> None:
-        """Puts the switch away, where it is ours."""
+        """Cancels the switch, if it is ours."""
         with self._lock:
             self._switch_set = False
             if self._switch() is not None:
@@ -282,7 +281,7 @@ def _switch_wanted(how: str) -> bool:
 
 
 def _caught() -> bool:
-    """Whether somebody answers fatal signals already: a JVM in the process does, and goes on."""
+    """Whether somebody handles fatal signals already: a JVM in the process does, and continues."""
     if any(signal.getsignal(number) is not signal.SIG_DFL for number in _FATAL):
         return True
     try:

@@ -1,4 +1,4 @@
-"""Nothing of ours reaches the user's code: errors end here, as one warning a minute at most.
+"""Nothing of ours reaches the user's code: errors end here, with at most one warning per minute.
 
 And nothing of the user's reaches ours: what is handed to a call is read behind a guard.
 """
@@ -46,7 +46,7 @@ def complain(what: str, error: BaseException | None = None) -> None:
 
 
 class Harmless:
-    """``with harmless:`` - an exception inside is complained of and goes no further."""
+    """``with harmless:`` - an exception inside is logged and goes no further."""
 
     def __enter__(self) -> None:
         return None

@@ -28,7 +28,7 @@ def reseed() -> None:
 
 
 def new_trace_id() -> str:
-    # Not os.urandom: it lets go of the GIL, and the host's loop may wait long to have it back.
+    # Not os.urandom: it releases the GIL, and the host's loop may wait long to get it back.
     return f"{_ids.getrandbits(128) or 1:032x}"
 
 
@@ -37,7 +37,7 @@ def new_span_id() -> str:
 
 
 def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
-    """The identity block of this process; the boot's trace joins ``TRACEPARENT`` where there is one."""
+    """The identity block of this process; the boot's trace joins ``TRACEPARENT`` if it is set."""
     age_ns = _age_ns()
     parent = _TRACEPARENT.match(environ.get("TRACEPARENT", ""))
     return {
@@ -92,7 +92,7 @@ def _is_worker() -> bool:
 
 
 def _age_ns() -> int:
-    """How long ago this process began; 0 where the platform does not tell."""
+    """How long ago this process began; 0 if the platform does not say."""
     try:
         started = int(_stat()[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
         return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started)

@@ -1,7 +1,6 @@
-"""This process's agent from its start to its end: one a process, begun anew in a forked child.
+"""The agent of this process from start to end: one per process, started again in a forked child.
 
-It starts when an event loop starts or when the API is called, and only where ``LIFESIGN_DIR`` names a run
-directory.
+It starts when an event loop starts or the API is called, and only if ``LIFESIGN_DIR`` names a run directory.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _registered = False
 
 
 def running() -> Agent | None:
-    """This process's agent, started if the environment asks for one; None where there is none."""
+    """This process's agent, started if the environment asks for one; None if there is none."""
     if _owner.agent is not None or _owner.off:
         return _owner.agent
     return start(os.environ.get("LIFESIGN_DIR"))
@@ -51,7 +50,7 @@ def peek() -> Agent | None:
 
 
 def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
-    """Starts the agent in `directory`; None, with a warning, where that cannot be used."""
+    """Starts the agent in `directory`; None, with a warning, if that cannot be used."""
     owner = _owner
     with owner.lock:
         if owner.starting:

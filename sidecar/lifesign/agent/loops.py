@@ -1,4 +1,4 @@
-"""Beats: a timer inside each event loop, ten a second, that proves that the loop turns."""
+"""Heartbeats: a timer inside each event loop, ten per second, which proves that the loop turns."""
 
 from __future__ import annotations
 

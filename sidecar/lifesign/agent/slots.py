@@ -10,7 +10,7 @@ from lifesign.wire import layout
 
 
 class Beating(NamedTuple):
-    """A running loop: its thread, its newest beat on both clocks, and what sees to it that there is a next one."""
+    """A running loop: its thread, its newest beat on both clocks, and what makes sure that there is a next one."""
 
     loop: asyncio.AbstractEventLoop
     thread: int

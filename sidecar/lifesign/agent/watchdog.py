@@ -1,7 +1,7 @@
-"""A thread that beats beside the loop: it tells a blocked loop from a process that runs no Python.
+"""A thread that beats beside the loop: it distinguishes a blocked loop from a process that runs no Python.
 
-It also does what the loop must not be kept from its work for: it looks for requests of the sidecar,
-gathers the evidence of a stall, takes task dumps, and notices a boot that takes too long.
+It also does what must not cost the loop time: it checks for requests of the sidecar, gathers the evidence of a stall,
+takes task dumps, and notices a boot that takes too long.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Watchdog:
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
-        self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was dealt with
+        self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was handled
         self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
@@ -71,7 +71,7 @@ class Watchdog:
         self.thread.start()
 
     def dump(self, reason: str) -> None:
-        """Wants a task dump at the next beat; several calls before it are one dump."""
+        """Requests a task dump at the next beat; several calls before it are one dump."""
         self._wanted.setdefault(reason, 0)
 
     def _tick(self) -> None:

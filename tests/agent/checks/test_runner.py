@@ -16,7 +16,7 @@ from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.wire import layout
 
-CUT = "it was cut at its timeout and has not come back yet"
+CUT = "it timed out in an earlier run and has not returned yet"
 
 
 def reasons(report: lifesign.Report) -> list[str]:

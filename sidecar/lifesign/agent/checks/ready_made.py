@@ -1,7 +1,7 @@
 """Ready-made checks of what services depend on: a port, a URL, a socket, a file, a database.
 
-Each is a plain function as `agent.checks.registry` runs them, in a thread of its own. What a check needs
-beyond this file is imported when it first runs.
+Each is a plain function, run by `agent.checks.registry` in its own thread. What a check needs beyond this file is
+imported when it first runs.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def check(
 ) -> None:
     """Registers a ready-made check as a post-condition: ``lifesign.check("tcp:5432", name="database")``.
 
-    A `spec` that cannot be understood is registered too, and fails with what to write instead. The same syntax
-    is that of ``LIFESIGN_CHECKS`` and of ``lifesign smoke --until``.
+    A malformed `spec` is registered too, and fails with what to write instead. ``LIFESIGN_CHECKS`` and
+    ``lifesign smoke --until`` use the same syntax.
 
     Args:
         spec: ``tcp:PORT`` or ``tcp:HOST:PORT`` (accepts a connection), ``http://...`` or ``https://...`` (answers
             200 to 399; redirects and proxies are not followed), ``unix:PATH`` (accepts a connection), ``file:PATH``
-            or ``file:PATH<60s`` (is there, and was changed so lately), ``postgres://...`` (answers ``select 1``,
+            or ``file:PATH<60s`` (exists, and was changed within that time), ``postgres://...`` (answers ``select 1``,
             through the driver that the app has), ``redis://...`` (answers PING).
         name: by default what `spec` says, without user, password and query.
         timeout: seconds after which a run counts as failed.

@@ -1,6 +1,6 @@
 """Post-conditions: named checks that must hold once the service has booted, and when each of them runs.
 
-All of them run, side by side, whatever becomes of the others; how one of them runs is in `agent.checks.runner`.
+All of them run concurrently, whatever the result of the others; `agent.checks.runner` runs one of them.
 A cancellation is no failure: a run that is cancelled, as at the end of the service, reports nothing, and a
 check that was cancelled in the middle does not count.
 """
@@ -37,7 +37,7 @@ class _Run(NamedTuple):
 
 
 class Registry:
-    """The post-conditions of a process, when each is due, and what each said last."""
+    """The post-conditions of a process, when each is due, and its last result."""
 
     def __init__(self) -> None:
         self._checks: dict[str, Postcondition] = {}
@@ -47,7 +47,7 @@ class Registry:
         self.pause = PAUSE_SECONDS
 
     def register(self, check: Postcondition) -> None:
-        """Registers a check in the place of an earlier one of its name."""
+        """Registers a check; it replaces an earlier one of the same name."""
         self._checks[check.name] = check
         if check.every is not None:
             self._due[check.name] = time.monotonic() + max(self.pause, check.every)
@@ -114,7 +114,7 @@ registry = Registry()  # of this process: checks are registered before the agent
 
 
 class CheckRequests:
-    """The sidecar's requests to run the post-conditions: a word in the pulse, looked at at each beat of the loop."""
+    """The sidecar's requests to run the post-conditions: a word in the pulse, read at each beat of the loop."""
 
     def __init__(self, pulse: PulseWriter) -> None:
         self._pulse = pulse
@@ -142,11 +142,11 @@ def postcondition(
             return await pool.fetchval("select 1") == 1
 
     The check takes no arguments. True or None holds; False, ``(False, "why")`` or an exception does not. An async
-    one runs in the event loop, any other in a thread of its own. All of them run at the end of the boot, which
-    fails where a critical one does not hold, at `check_postconditions`, and at ``lifesign check``.
+    one runs in the event loop, any other in its own thread. All of them run at the end of the boot, which fails if a
+    critical one does not hold, at `check_postconditions`, and at ``lifesign check``.
 
     Args:
-        name: what must hold, shown in reports; a check that is registered again under a name takes the place of
+        name: what must hold, shown in reports; a check that is registered again under the same name replaces
             the first.
         timeout: seconds after which a run counts as failed.
         every: seconds between two runs once the boot is over; None runs it only when asked.

@@ -1,7 +1,7 @@
-"""One run of one check: in the loop or in a thread of its own, and cut at its timeout.
+"""One run of one check: in the loop or in its own thread, up to its timeout.
 
-What was cut may go on: a thread cannot be stopped, a coroutine may refuse to be cancelled. Until it comes
-back the check is not run again, so that one that hangs costs one thread, not one a period.
+After that it may still run: a thread cannot be stopped, a coroutine may refuse to be cancelled. Until it returns the
+check is not run again, so that a hanging check costs one thread, not one per period.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Work:
         return self.task is not None and not self.task.done() and not self.task.get_loop().is_closed()
 
 
-_cut: dict[int, _Work] = {}  # what was cut and may go on, by the id of its check
+_cut: dict[int, _Work] = {}  # what timed out and may still run, by the id of its check
 
 
 async def run_one(check: Postcondition) -> PostconditionResult | None:
@@ -87,7 +87,7 @@ async def run_one(check: Postcondition) -> PostconditionResult | None:
     start = time.time_ns()
     error: Failure | None
     if _goes_on(check.check):
-        passed, reason = False, "it was cut at its timeout and has not come back yet"
+        passed, reason = False, "it timed out in an earlier run and has not returned yet"
         error = {"type": "TimeoutError", "message": reason, "stack": ""}
     else:
         answer = await _answer(check)
@@ -151,10 +151,10 @@ async def _call(check: Postcondition, work: _Work) -> _Answer:
 
 
 async def _in_thread(check: Postcondition, work: _Work) -> Any:
-    """Runs a sync check in a daemon thread: a pool's threads would be waited for at exit.
+    """Runs a sync check in a daemon thread: Python would wait for the threads of a pool at exit.
 
     Returns:
-        What it hands back; an `_Answer` where it raised.
+        What it returns; an `_Answer` if it raised.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Any] = loop.create_future()

@@ -1,6 +1,6 @@
 """Ready-made checks of Postgres and Redis.
 
-Postgres is asked by the driver that the app has. Redis needs none: its PING is one line each way.
+The Postgres check uses the driver that the app has. The Redis check needs none: PING is one line each way.
 """
 
 from __future__ import annotations

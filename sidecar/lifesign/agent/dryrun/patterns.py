@@ -1,9 +1,9 @@
-"""What comes next in a dry run, and how much of it at once.
+"""Patterns of a dry run: which events come next, and how many at once.
 
 A pattern is called as ``pattern(rng, index, kinds)`` with the run's seeded generator, the number of the next
 event and how many event factories there are. It returns the positions of the factories whose events
-come now, in their order. Only ``rng.random()`` is drawn from here: its sequence is the same on every
-version of Python.
+come now, in order. Only ``rng.random()`` is used here: its sequence is the same on every version of
+Python.
 """
 
 from __future__ import annotations

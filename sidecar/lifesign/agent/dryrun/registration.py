@@ -1,4 +1,4 @@
-"""The dry run of ``DRY_RUN=1``: of the handler that the service registers, one a process."""
+"""The dry run of ``DRY_RUN=1``: one per process, with the handler that the service registers."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def dry_run_handler(
 ) -> HandlerT | Callable[[HandlerT], HandlerT]:
     """Registers the handler that a dry run of ``DRY_RUN=1`` feeds; does nothing else where that is not set.
 
-    As a decorator, bare or with `events`, or as a plain call. Under a sidecar the run starts at the next beat of
-    the event loop: register when the handler can work. The one that is registered last counts. Rate and pattern are
+    Use it as a decorator, with or without `events`, or as a plain call. Under a sidecar the run starts at the next beat
+    of the event loop: register when the handler is ready to work. The last registration counts. Rate and pattern are
     those of ``DRY_RUN_RATE`` and ``DRY_RUN_PATTERN``. The seed is ``DRY_RUN_SEED`` in the first process of a run
     directory, one more in the second, and so on: no two workers make the same events.
 
@@ -52,7 +52,7 @@ def dry_run_handler(
         events: the factories of its events, as in `DryRun`; samples of trades, orders and positions by default.
 
     Returns:
-        The handler as it is, or a decorator where it is called without one.
+        The handler unchanged, or a decorator if it is called without one.
     """
 
     def register(handler: HandlerT) -> HandlerT:
@@ -67,9 +67,9 @@ def dry_run_handler(
 
 
 def dry_run() -> DryRun | None:
-    """The dry run of ``DRY_RUN=1``, to look at, to pause or to stop.
+    """The dry run of ``DRY_RUN=1``, to inspect, pause or stop.
 
-    Under a sidecar it has started by itself. Without one, ``await lifesign.dry_run().start()`` does.
+    Under a sidecar it starts by itself. Without one, ``await lifesign.dry_run().start()`` starts it.
 
     Returns:
         The `DryRun` of the registered handler; None where ``DRY_RUN`` is not on, no handler is registered, or what

@@ -1,4 +1,4 @@
-"""What the sidecar learns of one dry run: some events one by one, all of them in exact counts."""
+"""Reports a dry run to the sidecar: a sample of its events as records, all of them in exact counts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Reporter:
         def tick() -> None:
             nonlocal timer
             timer = loop.call_later(TOTALS_SECONDS, tick)
-            # Every second anew: the handler may be slower than the rate, a pattern of the user's faster.
+            # Every second again: the handler may be slower than the rate, a pattern of the user's faster.
             self._every = max(1, math.ceil(self._made / EVENTS_A_SECOND))
             self._made = self._failures = 0
             self._report_totals(*progress())

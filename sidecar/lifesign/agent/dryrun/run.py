@@ -1,4 +1,4 @@
-"""Dry run: generated events through the service's own handler, each one tagged synthetic."""
+"""Dry run: generated events for the service's own handler, each tagged synthetic."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _TYPE_CHARACTERS = 100
 class DryRun:
     """Feeds `handler` with generated events until it is stopped; use it with ``async with``.
 
-    It runs where ``DRY_RUN=1`` says that this process may; anywhere else it refuses to start, and says so in
-    the log, unless `force` is given.
+    It runs only if ``DRY_RUN=1`` allows it in this process; otherwise it does not start, and logs that, unless `force`
+    is given.
 
     Args:
         handler: the service's own, sync or async; called with one event at a time, inside `synthetic`. What it
             raises is that event's error.
         events: makes event number *index* from a seeded generator, ``factory(rng, index)``. The span is named
-            after the event's ``"type"``, or after its class where it is no mapping or has none. One factory or
+            after the event's ``"type"``, or after its class if it has none or is no mapping. One factory or
             several; samples of trades, orders and positions by default.
         pattern: ``"sequential"`` (the factories in turn), ``"random"``, ``"burst"`` (several at once), or a
             callable of your own, see `lifesign.agent.dryrun.patterns`.
-        rate: events a second, bursts included. The schedule does not drift. A handler that is slower sets the
-            pace: the run catches up on a second at most and skips the rest, counted.
-        burst: from how many to how many events a burst has.
+        rate: events per second, bursts included. The schedule does not drift. A slower handler sets the pace: the run
+            catches up on one second at most and skips the rest, counted.
+        burst: the smallest and the largest number of events in a burst.
         seed: the same seed makes the same events, on every version of Python.
         limit: how many events to make; None for no end.
         duration: seconds after which no more events are made; None for no end.
@@ -54,7 +54,7 @@ class DryRun:
     Attributes:
         count: events that went through the handler, failed ones too.
         failed: events whose handler raised.
-        running: whether the run goes on; a pause is part of it.
+        running: whether the run is active, also while paused.
         skipped: events that were not made, because the handler took too long.
         lag: seconds by which the next event is late, 0.0 while it is not.
 
@@ -97,7 +97,7 @@ class DryRun:
 
     @property
     def running(self) -> bool:
-        """Whether the run goes on; a pause is part of it."""
+        """Whether the run is active, also while paused."""
         return self._task is not None and not self._task.done()
 
     @property
@@ -142,12 +142,12 @@ class DryRun:
         return True
 
     def pause(self) -> None:
-        """Makes no more events until `resume`; the one under way goes on. The pause is not caught up with."""
+        """Makes no more events until `resume`; the current one goes on. Events of the pause are not made up for."""
         if self.running:
             self._resumed.clear()
 
     def resume(self) -> None:
-        """Goes on after `pause`."""
+        """Continues after `pause`."""
         if self.running:
             self._resumed.set()
 
@@ -157,7 +157,7 @@ class DryRun:
             await asyncio.wait({self._task})
 
     async def stop(self) -> None:
-        """Stops the run and waits for the event under way to be cancelled."""
+        """Stops the run and waits for the current event to be cancelled."""
         task = self._task
         if task is None or task.done():
             return
@@ -194,7 +194,7 @@ class DryRun:
                         self._breathed = time.monotonic()
                     else:
                         await self._make_some()
-        except Exception as error:  # noqa: BLE001 - a pattern of the user's; what a handler raises comes not this far
+        except Exception as error:  # noqa: BLE001 - a pattern of the user's; what a handler raises does not get here
             complain("a dry run ended by its pattern", error)
 
     def _left(self) -> float:

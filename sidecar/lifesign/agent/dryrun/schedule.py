@@ -1,4 +1,4 @@
-"""When the events of a dry run are due: a rate that does not drift, and a bounded past to catch up with."""
+"""When the events of a dry run are due: a rate that does not drift, with bounded catching up."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Schedule:
         return ahead
 
     def take(self, number: int) -> None:
-        """So many events are made now."""
+        """This many events are made now."""
         self._taken += number
 
     def lag(self, now: float) -> float:

@@ -1,4 +1,4 @@
-"""Exact counts of the dry runs of this process, however few of their events are written one by one."""
+"""Exact counts of the dry runs of this process, also of events that are not sampled."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Totals:
         self._skipped += skipped
 
     def record(self) -> DryRunTotals:
-        """All of it as the pulse has it."""
+        """All of it in the form of the record."""
         return {
             "kind": "dry_run_totals",
             "at": time.time_ns(),

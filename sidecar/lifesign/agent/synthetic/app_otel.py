@@ -1,4 +1,4 @@
-"""The tag of synthetic work in the app's own OpenTelemetry, where there is one.
+"""The tag of synthetic work in the app's own OpenTelemetry, if there is one.
 
 Its spans become children of ours, and its propagators send the tag as W3C baggage with every call it
 makes. Nothing is imported: an app without OpenTelemetry has no context to put this into.
@@ -35,7 +35,7 @@ def attach(span: SyntheticSpan | None) -> Any:
         if trace is not None and span is not None:
             # Not sampled: then the app's own sampler leaves its spans out too, unless it is configured otherwise.
             flags = trace.TraceFlags(1 if span.stands_for else 0)
-            # Remote, for it is not in the hands of the app's SDK.
+            # Remote, since the app's SDK did not make it.
             parent = trace.SpanContext(int(span.trace, 16), int(span.span, 16), is_remote=True, trace_flags=flags)
             context = trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
         return contexts.attach(context)

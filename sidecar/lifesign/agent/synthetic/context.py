@@ -1,4 +1,4 @@
-"""Synthetic work: whatever happens inside is tagged, across awaits, tasks and ``to_thread``."""
+"""Synthetic work: everything that happens inside is tagged, across awaits, tasks and ``to_thread``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ tagged = _synthetic.get  # `is_synthetic` for the hot path of `lifesign.event`: 
 
 
 def is_synthetic() -> bool:
-    """Whether this code runs inside `synthetic` or a dry run, such as to keep a test order from the real exchange.
+    """Whether this code runs inside `synthetic` or a dry run; use it to keep a test order from the real exchange.
 
     Returns:
         True for synthetic traffic, also in tasks that it started and in ``asyncio.to_thread``; False for real
@@ -57,10 +57,10 @@ def synthetic() -> Iterator[None]:
 
     ``with lifesign.synthetic(): ...``: events count as synthetic ones, which keep no promise; checkpoints and
     post-conditions are exported with ``user_agent.synthetic.type=test``, the attribute of the OpenTelemetry
-    semantic conventions. Where the app has an OpenTelemetry SDK of its own, the tag is in its baggage too.
+    semantic conventions. If the app has its own OpenTelemetry SDK, the tag is in its baggage too.
 
     Returns:
-        A context manager, for ``with``; it gives nothing to the block.
+        A context manager for ``with``; it has no value.
     """
     entered = enter()
     try:
@@ -72,11 +72,11 @@ def synthetic() -> Iterator[None]:
 def synthetic_headers() -> dict[str, str]:
     """Headers for a call to another service, which carry the tag of synthetic traffic along.
 
-    An app with an OpenTelemetry SDK of its own needs none of this: its propagators send the same.
+    An app with its own OpenTelemetry SDK does not need this: its propagators send the same.
 
     Returns:
         ``baggage`` (W3C Baggage) with ``user_agent.synthetic.type=test`` and, inside a dry run, ``traceparent``
-        (W3C Trace Context) of the event under way. Empty outside of synthetic work.
+        (W3C Trace Context) of the current event. Empty outside synthetic work.
     """
     if not is_synthetic():
         return {}
