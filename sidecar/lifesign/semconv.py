@@ -62,6 +62,7 @@ LOG_RECORDS_DROPPED = "lifesign.records.dropped"
 
 # --- attributes of ours ------------------------------------------------------------------------
 STATE = "lifesign.state"
+STATE_COUNT = "lifesign.state.count"
 EVENT_NAME = "lifesign.event.name"
 REASON = "lifesign.reason"
 CHECKPOINT_NAME = "lifesign.checkpoint.name"

@@ -234,3 +234,21 @@ async def test_the_checks_that_fail_are_known_to_a_next_life_of_the_sidecar(
     second = sidecar()
     assert "lifesign.process.degraded" not in events(await second.poll()), "it was reported before"
     assert second.snapshots[0].why == "post-condition 'db' fails: gone"
+
+
+async def test_silence_that_flaps_is_damped_and_its_last_word_comes_before_the_end(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    seen: list[Any] = []
+    for _ in range(9):
+        for deadline, state in ((1, "silent"), (10**15, "healthy")):
+            service.pulse.events.promise("order", deadline)
+            seen += await watching.poll()
+            assert watching.snapshots[0].state == state
+    assert events(seen).count("lifesign.silence") == 3
+    service.die()
+    last = [log for log in await watching.poll() if isinstance(log, Log) and log.event != "lifesign.boot.failed"]
+    assert [log.event for log in last] == ["lifesign.silence", "lifesign.process.died"]
+    assert last[0].attributes == {"lifesign.state": "silent", "lifesign.state.count": 6}
+    assert "; 6 times in the last " in last[0].body

@@ -1,4 +1,4 @@
-"""Entering a state exports a log record, leaving it a back-dated span."""
+"""Entering a state exports a log record, damped, and leaving it a back-dated span."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
+from lifesign.watch.emit.damping import Damper
 from lifesign.watch.emit.operation import exception_attributes, first_line
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Span, Telemetry
 from lifesign.wire import layout
@@ -51,22 +52,28 @@ class Transitions:
         self.since = since
         # Wall clock minus monotonic when the state was reported: its length is measured on the monotonic clock.
         self._ahead: int | None = None
+        self._dampers = {state: Damper() for state in _ENTERED if state not in states.ENDED}
 
     def telemetry(self, verdict: Verdict, reading: Reading, details: Callable[[int], Details]) -> list[Telemetry]:
-        """What a new verdict brings; nothing while the state stays.
+        """What a new verdict brings; while the state stays only what was held back before.
 
         Args:
             details: gives them, of a state that began at that wall clock time; called where there is a record for them.
         """
-        if verdict.state == self.state:
-            return []
-        made: list[Telemetry] = []
         wall, mono = reading.wall, reading.now
+        made: list[Telemetry] = []
+        for state, damper in self._dampers.items():
+            lasts = state == self.state == verdict.state
+            made += damper.due(mono, lasts=lasts, ended=verdict.state in states.ENDED)
+        if verdict.state == self.state:
+            return made
         began = _began(verdict, reading)
         if self.state in _LEFT:
             made.append(self._left(self.state, wall if self._ahead is None else mono + self._ahead))
         if verdict.state in _ENTERED:
-            made.append(self._entered(verdict, began, reading, details(began)))
+            log = self._entered(verdict, began, reading, details(began))
+            damped = self._dampers.get(verdict.state)
+            made += [log] if damped is None else damped.enter(log, mono)
         self.state = verdict.state
         self.since = began
         self._ahead = wall - mono
