@@ -1,7 +1,7 @@
 """Ready-made checks as they are written: ``tcp:5432``, ``http://localhost:8080/health``, ``file:/run/alive<60s``.
 
-Syntax alone, for the settings and the agent both; what the checks do is in `agent.checks.ready_made`. A URL may hold
-a password: neither a label nor an error of ours repeats it.
+Only their syntax, for both settings and agent; `agent.checks.ready_made` runs them. A URL may contain a password:
+no label and no error of ours repeats it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can go wrong, said so that the reader can act: what happened, what to try, an exit code.
+"""Errors for a person: what happened, what to try, and an exit code.
 
 The exit codes of every command, in one table (``lifesign run`` and ``lifesign smoke`` pass the
 status of CMD on where they say so):
@@ -31,7 +31,7 @@ class MalformedError(ValueError):
     """A text is no value of its setting.
 
     Args:
-        wanted: what is to be written instead, after the word "wants".
+        wanted: what to write instead, after the word "wants".
         rest: where the text is a list: the value without what is malformed in it.
     """
 
@@ -61,7 +61,7 @@ class LifesignError(Exception):
 
 
 class UsageError(LifesignError):
-    """The command line does not say what to do."""
+    """The command line cannot be understood."""
 
     exit_code = EXIT_USAGE
 

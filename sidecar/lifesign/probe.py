@@ -1,7 +1,7 @@
 """``lifesign probe`` and ``python -m lifesign.probe``: probes the main process from its own container.
 
-Standard library only and no server: it reads the run directory, and judges what it sees as the health
-endpoints do. It starts nothing, and disturbs neither the agent nor the sidecar.
+Standard library only and no server: it reads the run directory, and judges it as the health endpoints do. It starts
+nothing, and disturbs neither the agent nor the sidecar.
 """
 
 from __future__ import annotations

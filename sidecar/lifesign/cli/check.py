@@ -1,4 +1,4 @@
-"""``lifesign check [PID]``: has a watched process run its post-conditions now, and shows what they say."""
+"""``lifesign check [PID]``: runs the post-conditions of a watched process now, and shows the results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def lines(report: PostconditionReport) -> list[str]:
-    """A line a check, in the order of their registration."""
+    """One line per check, in the order of registration."""
     return [printable(f"  {_word(result):<8}{_about(result)}") for result in report["results"]]
 
 

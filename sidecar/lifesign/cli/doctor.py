@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def render(effective: list[values.Value], problems: list[Problem]) -> Group:
-    """The settings as a table, then the problems, each with what to try."""
+    """The settings as a table, then the problems, each with a hint."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table

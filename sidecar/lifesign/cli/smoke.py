@@ -1,4 +1,4 @@
-"""``lifesign smoke -- CMD``: the deployment gate. Is the system alive, not only its tests green?"""
+"""``lifesign smoke -- CMD``: the deployment gate, which tests whether the system is alive."""
 
 from __future__ import annotations
 

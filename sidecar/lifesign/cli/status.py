@@ -1,4 +1,4 @@
-"""``lifesign status [PID]``: the vital signs of every watched process, as the sidecar would judge them."""
+"""``lifesign status [PID]``: state and vital signs of every watched process, as the sidecar would judge them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Looks once, beside any sidecar or without one, and prints what it saw.
+    """Polls once, with or without a sidecar, and prints the result.
 
     Raises:
         NotWatchedError: there is no such process.
@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def to_json(snapshots: Sequence[Snapshot]) -> Any:
-    """The snapshots as plain lists and dicts; see `watch.signals.Snapshot`."""
+    """The snapshots as plain lists and dicts; see `watch.telemetry.Snapshot`."""
     import msgspec
 
     return [
@@ -74,7 +74,7 @@ def to_json(snapshots: Sequence[Snapshot]) -> Any:
 
 
 def render(snapshots: Sequence[Snapshot]) -> Group:
-    """A table of processes, and below it what is worth a line about each."""
+    """A table of processes, and below it the details of each."""
     from rich.console import Group
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""An order desk: orders come in, workers price and book them. It boots, works and falls ill as real services do."""
+"""An order desk: orders come in, workers price and book them. It boots, works and fails as real services do."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class OrderDesk:
     # --- the failures --------------------------------------------------------------------------
 
     def block(self) -> None:
-        """A synchronous call in a coroutine: the loop stands still, threads go on."""
+        """A synchronous call in a coroutine: the event loop is blocked, threads continue."""
         self._infect("blocking-report", self._write_report())
 
     def hold_gil(self) -> None:
@@ -71,7 +71,7 @@ class OrderDesk:
         self._infect("native-checksum", self._checksum())
 
     def leak(self) -> None:
-        """Tasks that wait for what never comes."""
+        """Tasks that wait forever."""
         for number in range(LEAK):
             self._infect(f"confirmation-{number}", self._await_confirmation())
 
@@ -85,7 +85,7 @@ class OrderDesk:
         self.broker_answers = False
 
     def silence(self) -> None:
-        """No order comes any more, and nothing else is wrong."""
+        """No more orders, and nothing else is wrong."""
         self.takes_orders = False
 
     async def recover(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether the way to the Collector is sound: the standard variables, the certificates, and who answers there."""
+"""Whether the Collector can be reached: the standard variables, the certificates, and whether anything answers."""
 
 from __future__ import annotations
 

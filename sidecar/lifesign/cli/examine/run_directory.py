@@ -1,4 +1,4 @@
-"""Whether the run directory will do: it must be there, writable, and on memory."""
+"""Whether the run directory is usable: it must exist, be writable, and be in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: follows the boot of CMD under a supervisor, judges it, and ends CMD."""
+"""The gate: follows the boot of CMD under a supervisor, gives a verdict, and ends CMD."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.watch.telemetry import Snapshot
 
 _POLL = 0.05  # seconds between two polls
-_PATIENCE = 10.0  # seconds that CMD has to end after SIGTERM
-_PATIENCE_STALLED = 2.0  # ... when its loop may be what hangs, so that nobody answers the signal
+_PATIENCE = 10.0  # seconds that CMD may take to end after SIGTERM
+_PATIENCE_STALLED = 2.0  # ... when its loop may hang, so that nothing handles the signal
 
 
 class Terms(NamedTuple):
-    """What CMD has to do: prove its life within `timeout` seconds, by an event or by a check; `keep` lets it go on."""
+    """What CMD must do: prove its life within `timeout` seconds, by an event or a check; `keep`: leave it running."""
 
     by_event: bool
     timeout: float
@@ -31,11 +31,11 @@ class Gate:
         supervisor: of CMD, not started yet.
         terms: what CMD has to do.
         look: the newest snapshots of the processes below CMD.
-        show: is given them as they come, and the outcome in the end, while CMD still runs.
+        show: called with them as they come, and with the outcome at the end, while CMD still runs.
 
     Attributes:
-        outcome: None where something of ours broke before there was one.
-        kept: whether CMD goes on.
+        outcome: None if an error of ours came before it.
+        kept: whether CMD is left running.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the gate leaves for a pipeline: JSON for programs, JUnit XML for the pages of CI systems."""
+"""The reports of the gate for a pipeline: JSON for programs, JUnit XML for CI systems."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WRITERS = (".json", ".xml")
 
 
 def check(path: str) -> None:
-    """Says at once what would fail in the end.
+    """Fails at once if the report could not be written at the end.
 
     Raises:
-        UsageError: the name does not tell the form, or its folder is not there.
+        UsageError: the name does not say the format, or its folder does not exist.
     """
     if Path(path).suffix not in _WRITERS:
         raise UsageError(f"--report {path}: is it JSON or JUnit XML?", "a name that ends in .json or .xml")
@@ -32,7 +32,7 @@ def check(path: str) -> None:
 
 
 def write(path: str, command: Sequence[str], outcome: Outcome, groups: Sequence[TaskGroup]) -> None:
-    """Writes the report; the end of its name says the form.
+    """Writes the report; the suffix of its name is the format.
 
     Args:
         groups: of the task dump of a stall, biggest first.
@@ -90,7 +90,7 @@ def _junit(outcome: Outcome) -> str:
     process = outcome.process
     suite = ElementTree.Element("testsuite", name="lifesign smoke")
     for one in process.checkpoints if process is not None else ():
-        # The last word on the boot as a whole is a case of its own, below.
+        # The boot as a whole is a separate case, below.
         if one.name not in (semconv.CHECKPOINT_TIMED_OUT, semconv.CHECKPOINT_COMPLETE):
             _case(suite, f"checkpoint {one.name}", _seconds(one), _fault(one))
     for check in process.postconditions if process is not None else ():

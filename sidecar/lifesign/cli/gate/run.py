@@ -37,7 +37,7 @@ def pass_through(args: argparse.Namespace) -> int:
         report.check(path)
     environ = dict(os.environ)
     given = arguments.given(args, environ)
-    if not given.settings(environ).until:  # a gate always wants a proof of life
+    if not given.settings(environ).until:  # a gate always needs a proof of life
         environ[BY_NAME["until"].env] = UNTIL_EVENT
     settings = given.settings(environ)
     with contextlib.ExitStack() as stack:
@@ -68,7 +68,7 @@ def pass_through(args: argparse.Namespace) -> int:
 
 
 class _BootView:
-    """Looks at CMD for the gate, and shows what there is to see; a stall with its tasks."""
+    """Polls CMD for the gate and shows its boot; a stall with its tasks."""
 
     def __init__(self, directory: str, settings: Settings, drawing: Drawing) -> None:
         self._directory = directory

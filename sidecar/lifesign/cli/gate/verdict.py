@@ -1,4 +1,4 @@
-"""Whether a service that boots is alive, failed or stalled: a pure function of what was seen of it."""
+"""Whether a booting service is alive, failed or stalled: a pure function of what was seen of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lifesign.judge import states
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.runfile import signal_name
 
-_STILL = 1.0  # seconds without a beat that are worth a word, whatever the heartbeat timeout
-GRACE = 1.0  # seconds after the timeout in which the main process may say itself that it stalled
+_STILL = 1.0  # seconds without a beat that are worth mentioning, whatever the heartbeat timeout
+GRACE = 1.0  # seconds after the timeout in which the main process may report the stall itself
 
 ALIVE = "alive"
 FAILED = "failed"
@@ -19,7 +19,7 @@ INTERRUPTED = "interrupted"
 
 
 class Outcome(NamedTuple):
-    """What the gate says; `process` is the one that decided it, None where none was seen."""
+    """The verdict of the gate; `process` is the one that decided it, None if none was seen."""
 
     verdict: str
     exit_code: int
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """All that an outcome rests on.
+    """Everything that an outcome is based on.
 
     `code` is how CMD ended, below 0 by a signal, None while it runs; `asked` is the signal from outside that
     ended it; `waited` and `timeout` are seconds; `by_event`: it is to prove its life by an event of its own, not by
@@ -45,7 +45,7 @@ class Seen(NamedTuple):
 
 
 def judge(seen: Seen) -> Outcome | None:
-    """The outcome; None while it is open."""
+    """The outcome; None as long as it is undecided."""
     failed = next((one for one in seen.processes if one.boot == "failed"), None)
     if failed is not None:
         return Outcome(FAILED, EXIT_FAILED, failed.boot_diagnostic, failed)

@@ -1,4 +1,4 @@
-"""The boot as the gate draws it: a line a checkpoint as it is reached, and the whole of it in the end."""
+"""The boot in the terminal: one line per checkpoint as it is reached, and a summary at the end."""
 
 from __future__ import annotations
 

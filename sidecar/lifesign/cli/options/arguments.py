@@ -20,7 +20,7 @@ class Given(NamedTuple):
         return settings.Settings(self.flags, environ, self.file)
 
     def variables(self, environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-        """The variables to add to `environ` so that another process resolves `names` as we do."""
+        """The variables to add to `environ` so that another process resolves `names` as this one does."""
         added: dict[str, str] = {}
         for setting in (settings.BY_NAME[name] for name in names):
             flag = self.flags.get(setting.name)
@@ -47,7 +47,7 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
 
 
 def add_question(parser: argparse.ArgumentParser, timeout: float) -> None:
-    """Adds what a question to one process wants: which one, how long to wait, and where it is."""
+    """Adds the arguments of a request to one process: which one, how long to wait, and where it is."""
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, if there are several")
     parser.add_argument(
         "--timeout",

@@ -1,4 +1,4 @@
-"""``--dry-run PATTERN:RATE``: one flag for three settings, and what CMD finds of it in its environment."""
+"""``--dry-run PATTERN:RATE``: one flag for three settings, and their variables in the environment of CMD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Talking to a person: standard error for the commands, a rich console for what they show."""
+"""Terminal output: messages on standard error, a rich console for tables and trees."""
 
 from __future__ import annotations
 

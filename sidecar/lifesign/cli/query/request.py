@@ -1,4 +1,4 @@
-"""Asking a main process for something, beside any sidecar: nobody's place in the ring moves."""
+"""Requests to a main process, independent of any sidecar: no reader's position in the ring changes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], 
 
 
 def ask(reader: PulseReader, timeout: float) -> Answer | None:
-    """Asks for a task dump; None where there is no answer within `timeout` seconds.
+    """Requests a task dump; None if there is no answer within `timeout` seconds.
 
     Raises:
         OSError: we may not ask this process.
@@ -76,7 +76,7 @@ def ask(reader: PulseReader, timeout: float) -> Answer | None:
 
 
 def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | None:
-    """Asks for a run of the post-conditions; otherwise as `ask`."""
+    """Requests a run of the post-conditions; otherwise as `ask`."""
     for request, record in _answers(reader, layout.REQUEST_CHECKS, timeout):
         if record["kind"] == "postconditions" and record["request"] >= request:
             return record

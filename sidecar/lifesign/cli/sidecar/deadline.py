@@ -1,6 +1,6 @@
-"""The end of the sidecar comes in time, whatever hangs.
+"""The sidecar exits in time, whatever hangs.
 
-A call to a disk that stands still keeps its thread until the disk comes back, and Python waits for its threads.
+A call to a hanging disk keeps its thread until the disk answers, and Python waits for its threads.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import threading
 import time
 from typing import Callable
 
-GRACE = 1.0  # seconds beyond, for what an end needs that went well
+GRACE = 1.0  # seconds on top, for what a normal exit needs
 
 
 class Deadline:
-    """How long an end may take.
+    """How long the exit may take.
 
     Args:
         seconds: from `begin` on.
-        leave: ends this process, should it still be there then and a grace later.
+        leave: ends this process if it is still there after that and a grace period.
     """
 
     def __init__(self, seconds: float, leave: Callable[[], object] | None = None) -> None:
@@ -26,7 +26,7 @@ class Deadline:
         self._at: float | None = None
 
     def begin(self) -> None:
-        """The end was asked for. Safe to call twice."""
+        """The exit was asked for. Safe to call twice."""
         if self._at is not None:
             return
         self._at = time.monotonic() + self._seconds
@@ -36,5 +36,5 @@ class Deadline:
             timer.start()
 
     def left(self) -> float:
-        """Seconds until the time is over; all of it before `begin`."""
+        """Seconds that are left; all of them before `begin`."""
         return self._seconds if self._at is None else max(0.0, self._at - time.monotonic())

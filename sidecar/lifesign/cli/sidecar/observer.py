@@ -1,4 +1,4 @@
-"""The sidecar put together: one watcher, and beside it the rooms that tell what it sees."""
+"""The sidecar put together: a watcher, and the export, page and health endpoints that it feeds."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Observer:
                 self._watcher.close()
 
     async def _ready(self) -> Watcher:
-        """Opens the spool, however long its disk takes, and all that is to be looked at."""
+        """Opens the spool, however long its disk takes, and starts the page and the health endpoints."""
         state: str | None = None
         if self._pipeline is not None:
             await self._pipeline.start()
@@ -161,7 +161,7 @@ class Observer:
             self._stop()
 
     def _is_awaited(self) -> bool:
-        """Whether somebody who lives on without the supervisor may still begin to be watched, such as a daemon."""
+        """Whether a process that outlives the supervisor, such as a daemon, may still have to be watched."""
         if self._run_id is None or self._alone_since is None:
             return False
         alone = time.monotonic() - self._alone_since
@@ -193,7 +193,7 @@ class Observer:
         return server
 
     def _named(self, setting: str) -> str:
-        """What the user set it with: the flag or the variable."""
+        """The flag or variable that the user set it with."""
         source = self._settings.sources[setting]
         return BY_NAME[setting].env if source in ("default", "file") else source
 
@@ -260,7 +260,7 @@ class Observer:
 
 
 class _Printable(logging.Formatter):
-    """What is said may quote the main process, which is not to steer a terminal."""
+    """A message may quote the main process, which must not control a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(map(printable, super().format(record).split("\n")))

@@ -1,4 +1,4 @@
-"""The supervisor's sidecar process: started beside CMD, started again when it falls, ended with CMD."""
+"""The supervisor's sidecar process: started beside CMD, restarted when it fails, ended with CMD."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BACK_OFF_MAX = 30.0
 _STEADY = 60.0  # seconds; one that lived that long starts again at the first back-off
 _QUIET = 60.0  # seconds between two complaints
 
-# Python ignores these two for itself; whoever we start wants them as they come.
+# Python ignores these two for itself; the processes that we start need the defaults.
 IGNORED_BY_PYTHON = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 
 
@@ -63,7 +63,7 @@ class SidecarProcess:
         return None if due is None else max(due - now, 0.0)
 
     def fell(self, code: int) -> None:
-        """It ended while CMD goes on, with an exit code or, below 0, by a signal."""
+        """It ended while CMD still runs, with an exit code or, below 0, by a signal."""
         self.pid = None
         if code == EXIT_USAGE:
             say("the settings of the sidecar cannot be used; CMD continues without it")
@@ -72,13 +72,13 @@ class SidecarProcess:
         self._again(f"the sidecar {how}; CMD continues")
 
     def ended(self) -> None:
-        """It ended when it was to end."""
+        """It ended when it was asked to."""
         self.pid = None
 
     def end(self) -> None:
-        """Tells it to finish; `tend` kills it when it takes too long.
+        """Asks it to finish; `tend` kills it when it takes too long.
 
-        One that fell is started for that: what CMD did last is still to be read.
+        One that failed is started for that: the last records of CMD are still to be read.
         """
         if self._due is not None:
             self._start(time.monotonic())

@@ -1,4 +1,4 @@
-"""The supervisor's signals: held back from the start, taken one by one, each with where it came from."""
+"""The supervisor's signals: blocked from the start, taken one by one, each with its origin."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Signals:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         while self.take(0.0):
-            pass  # what came too late for CMD must not end us now
+            pass  # a signal that came too late for CMD must not end us now
         for number, handler in self._handlers.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)

@@ -96,7 +96,7 @@ class Supervisor:
         self._reap()
 
     def end(self, number: signal.Signals) -> None:
-        """Sends CMD a signal to end by; a kill is no request, and is not noted as one."""
+        """Sends CMD a terminating signal; SIGKILL is no request, and is not recorded as one."""
         if self.code is None:
             if number in ENDING:
                 self._note_asked(number)
@@ -203,7 +203,7 @@ class Supervisor:
 
 @contextlib.contextmanager
 def _spared(consequence: str) -> Iterator[None]:
-    """An error inside is said in one line and goes no further."""
+    """An error inside is one line on standard error and goes no further."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, CMD must not pay for it

@@ -1,4 +1,4 @@
-"""The groups of a task dump one after the other, each with all that is known of it."""
+"""The groups of a task dump in full, one after the other."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class _Branches:
 
 
 def trees(dump: TaskDump, groups: Sequence[TaskGroup]) -> Iterator[Tree]:
-    """A line a group, and one for each further way to reach it."""
+    """One line per group, and one for each further path to it."""
     return _Branches(dump, groups).grow()
 
 

@@ -17,12 +17,12 @@ from lifesign.wire.records import TaskDump
 
 
 def render(pid: int, answer: Answer, source: Source) -> Group:
-    """The groups in full, biggest first, and how tasks ended lately."""
+    """The groups in full, biggest first, and how tasks ended recently."""
     return Group(*_head(pid, answer.dump), *listing(answer.groups, source), *_foot(answer), *_finished(answer.dump))
 
 
 def render_tree(pid: int, answer: Answer) -> Group:
-    """The await tree, a line a group."""
+    """The await tree, one line per group."""
     return Group(*_head(pid, answer.dump), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
 
 

@@ -1,4 +1,4 @@
-"""What the views of a task dump have in common: a group in a few bounded words, and who waits for whom."""
+"""Shared by the views of a task dump: a group in a few bounded words, and who awaits whom."""
 
 from __future__ import annotations
 
