@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv is None and sys.argv[1:2] and sys.argv[1] in _START_CMD:
             interpreter.begin_anew(sys.argv[1:], os.environ)
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        status = _run(sys.argv[1:] if argv is None else list(argv), ends_process=argv is None)
         if sys.stdout is not None:
             sys.stdout.flush()
     except LifesignError as error:
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str], *, ends_process: bool) -> int:
     if not argv:
         raise UsageError("no command given", f"lifesign --help; the commands are {', '.join(COMMANDS)}")
     name = argv[0]
@@ -84,6 +84,7 @@ def _run(argv: list[str]) -> int:
         module.register(parser)
     try:
         args = _parse(top, parser, argv)
+        args.ends_process = ends_process
     except SystemExit:  # --help, --version
         return EXIT_OK
     status: int = module.main(args)

@@ -170,3 +170,16 @@ def test_a_signal_that_comes_too_late_ends_nobody() -> None:
     with Signals():
         os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0)  # were it still pending, this process would be gone
+
+
+def test_what_comes_after_cmd_has_ended_does_not_change_its_status() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    handler = signal.getsignal(signal.SIGCHLD)
+    try:
+        assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, None, ends_process=True).run() == 6
+        os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C while the run directory is removed
+        assert signal.SIGINT in signal.sigpending()
+    finally:
+        signal.sigwait({signal.SIGINT})
+        signal.signal(signal.SIGCHLD, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

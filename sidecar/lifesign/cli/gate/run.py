@@ -43,7 +43,7 @@ def pass_through(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         directory = rundirectory.make(settings.dir, stack)
         prepared = prepare(args.command, given, environ, directory, settings, watched=is_configured(environ))
-        supervisor = Supervisor(args.command, *prepared)
+        supervisor = Supervisor(args.command, *prepared, ends_process=args.ends_process)
         view = _BootView(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
         terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
         gate = Gate(supervisor, terms, view.look, view.show)

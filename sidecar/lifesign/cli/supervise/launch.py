@@ -36,7 +36,7 @@ def supervise(command: list[str], args: argparse.Namespace, environ: Mapping[str
             extra.require()
         except LifesignError as error:
             complain(error, "CMD runs without a sidecar: ")
-        supervisor = Supervisor(command, *prepared)
+        supervisor = Supervisor(command, *prepared, ends_process=args.ends_process)
         code = supervisor.run()
         say_what_stays(supervisor, environ, stack)
         return code

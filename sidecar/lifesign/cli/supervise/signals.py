@@ -36,6 +36,9 @@ class Taken(NamedTuple):
 class Signals:
     """Blocks the signals of the supervisor while the context lasts, and hands them out.
 
+    Args:
+        for_good: whether they stay blocked, since this process ends with the status of CMD, whatever comes after.
+
     Attributes:
         mask: the signal mask as it stood before, the one that CMD is to have.
         ignored: signals that whoever started us had ignored (``nohup``).
@@ -43,6 +46,9 @@ class Signals:
 
     mask: set[int]
     ignored: set[signal.Signals]
+
+    def __init__(self, *, for_good: bool = False) -> None:
+        self._for_good = for_good
 
     def __enter__(self) -> Signals:
         self.ignored = {number for number in FORWARDED if signal.getsignal(number) == signal.SIG_IGN}
@@ -59,6 +65,8 @@ class Signals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._for_good:
+            return
         while self.take(0.0):
             pass  # a signal that came too late for CMD must not end us now
         for number, handler in self._handlers.items():

@@ -42,6 +42,7 @@ class Supervisor:
         command: program and arguments, the program looked up in PATH.
         environ: the environment of CMD.
         beside: the run directory and the sidecar, None to go without either.
+        ends_process: whether this process ends with CMD: no signal of the terminal changes its status any more then.
 
     Attributes:
         beside: as it was given.
@@ -52,7 +53,9 @@ class Supervisor:
         left_behind: the processes that live on, with which the sidecar stays.
     """
 
-    def __init__(self, command: list[str], environ: Mapping[str, str], beside: Beside | None) -> None:
+    def __init__(
+        self, command: list[str], environ: Mapping[str, str], beside: Beside | None, *, ends_process: bool = False
+    ) -> None:
         self.pid = 0
         self.code: int | None = None
         self.asked: signal.Signals | None = None
@@ -61,7 +64,7 @@ class Supervisor:
         self._command = command
         self._environ = environ
         self.beside = beside
-        self._signals = Signals()
+        self._signals = Signals(for_good=ends_process)
         self._run_file: RunFile | None = None
         self._sidecar: SidecarProcess | None = None
 
