@@ -13,7 +13,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import NoReturn, Sequence
+from typing import Any, NoReturn, Sequence
 
 from lifesign import semconv
 from lifesign.cli.output.terminal import complain
@@ -41,6 +41,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"{self.prog} --help")
+
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help(), end="", file=file)  # argparse's own hides a pipe that nobody reads
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -43,7 +43,7 @@ def test_the_sidecar_stays_with_a_daemon_and_ends_with_it() -> None:
         said, _ = process.communicate(timeout=PATIENCE)
 
         assert process.returncode == 7
-        found = re.search(rb"live on \((\d+)\).*--dir (\S+)", said)
+        found = re.search(rb"still run \((\d+)\).*--dir (\S+)", said)
         assert found, said
         daemon, directory = int(found[1]), found[2].decode()
         eventually(lambda: list(Path(directory).glob(f"{daemon}-*/pulse")))
