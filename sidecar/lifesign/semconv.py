@@ -91,6 +91,7 @@ GROUP_NEWEST = "lifesign.task_group.newest"
 GROUP_ORIGIN = "lifesign.task_group.origin"
 GROUP_WAITS_FOR = "lifesign.task_group.waits_for"
 STALL_BUSY = "lifesign.stall.busy"
+CAUSE = "lifesign.cause"  # the word of a cause; `judge.cause` has them all
 DRY_RUN_TYPE = "lifesign.dry_run.type"
 DRY_RUN_INDEX = "lifesign.dry_run.index"
 DRY_RUN_ADJUSTED_COUNT = "lifesign.dry_run.adjusted_count"

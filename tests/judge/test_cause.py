@@ -103,17 +103,17 @@ def stall(busy: bool | None, *stack: dict[str, Any]) -> dict[str, Any]:
         (
             [at("main", 5), at("render", 12)],
             True,
-            "the event loop's thread computes in render (service.py:12), called from main (service.py:5)",
+            "its thread computes in render (service.py:12), called from main (service.py:5)",
         ),
         (
             [at("on_message", 14), at("SocketIO.readinto", 705, "/usr/lib/python3.11/socket.py")],
             False,
-            "the event loop's thread waits in on_message (service.py:14), in SocketIO.readinto (socket.py:705)",
+            "its thread waits in on_message (service.py:14), in SocketIO.readinto (socket.py:705)",
         ),
         (
             [at("Handle._run", 80, LIBRARY)],
             None,
-            "the event loop's thread is in Handle._run (locks.py:80)",
+            "its thread is in Handle._run (locks.py:80)",
         ),
     ],
 )

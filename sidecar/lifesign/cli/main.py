@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": "run the sidecar alone: watch every process in the run directory and export telemetry",
     "smoke": "boot a service, wait for its proof of life, run its post-conditions: is it alive? Answers by exit code",
     "status": "show state and vital signs of the watched processes",
+    "why": "say what is wrong with the watched processes, and where, in one sentence each",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
     "check": "run the post-conditions of a watched process now and show the results",
     "probe": "liveness, readiness or startup probe of the watched processes; answers by exit code",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, duration, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
-from lifesign.errors import EXIT_OK, NotWatchedError
+from lifesign.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -44,18 +44,13 @@ def main(args: argparse.Namespace) -> int:
         NotWatchedError: there is no such process.
     """
     extra.require()
+    from lifesign.cli.query.target import select
     from lifesign.watch.once import poll_once
 
     settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
     seen = poll_once(directory, settings, os.environ)
-    snapshots = [snapshot for snapshot in seen if args.pid is None or snapshot.pid == args.pid]
-    if not snapshots:
-        which = "no process" if args.pid is None else f"no process {args.pid}"
-        others = ", ".join(str(snapshot.pid) for snapshot in seen)
-        raise NotWatchedError(
-            f"{which} is watched in {directory}", f"one of {others}" if others else "lifesign run -- CMD"
-        )
+    snapshots = select(seen, args.pid, directory)
     if args.json:
         print_json(to_json(snapshots))
     else:
@@ -112,7 +107,7 @@ def _table(snapshots: Sequence[Snapshot]) -> Table:
 
 def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
     """Lines of text with their styles."""
-    lines = []
+    lines = [(f"cause: {cause.sentence}", _STYLES["blocked"]) for cause in snapshot.causes]
     if snapshot.boot != "complete":
         lines.append((f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _STYLES["silent"]))
     for event in snapshot.events:

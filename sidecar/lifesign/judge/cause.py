@@ -4,32 +4,38 @@ Each row of `_ROWS` knows one cause, the certain ones first. What was seen is sa
 only follows from it is said to be probable. A row that does not find its cause says nothing: a wrong cause is worse
 than none.
 
-===================  =============================================================  ==========
-word                 what was seen                                                  certain
-===================  =============================================================  ==========
-``deadlock``         a ring of tasks that wait for each other, or for what they     yes
-                     hold, with every holder known and no timeout around them
-``nested-acquire``   a ring of one task: it waits for what it holds itself          yes
-``blocking-call``    the loop's thread is inside one call and does not come back    yes
-``pool-exhausted``   all of a pool or semaphore is in use and tasks wait for it     yes
-``lock-held``        tasks wait for a lock, and its holder waits for something else yes
-``consumer-died``    a queue is full, nobody takes, and a task ended by an error    probably
-``queue-full``       tasks wait for room in a queue, and nobody takes from it       yes
-``queue-empty``      tasks wait for items of a queue that nobody puts in            probably
-===================  =============================================================  ==========
+======================  ==========================================================  ==========
+word                    what was seen                                               certain
+======================  ==========================================================  ==========
+``deadlock``            a ring of tasks that wait for each other, or for what they  yes
+                        hold, with every holder known and no timeout around them
+``nested-acquire``      a ring of one task: it waits for what it holds itself       yes
+``blocking-call``       the loop's thread is inside one call and does not return    yes
+``uncaught-exception``  an exception that nobody caught ended the process           yes
+``pool-exhausted``      all of a pool or semaphore is in use, and tasks wait        yes
+``lock-held``           tasks wait for a lock whose holder waits for something      yes
+``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
+``queue-full``          tasks wait for room in a queue that nobody takes from       yes
+``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
+======================  ==========================================================  ==========
+
+All but the first two are causes only of an illness: a busy service waits for locks, pools and queues all the time.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from lifesign.judge import states
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, RingStep, Stall, TaskDump, TaskGroup, TaskPrimitive
+    from lifesign.wire.records import Failure, Frame, RingStep, Stall, TaskDump, TaskGroup, TaskPrimitive
 
+_TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
+_WELL = (states.STARTING, states.HEALTHY, states.IDLE)
 BEHIND_MAX = 3  # of groups that wait behind what is said
 
 
@@ -42,11 +48,14 @@ class Dump(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is known of a process: its state, the newest task dump, and what the threads of blocked loops do."""
+    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, and the
+    exception that ended it.
+    """
 
     state: str
     dump: Dump | None = None
     stalls: tuple[Stall, ...] = ()
+    error: Failure | None = None
 
 
 class Cause(NamedTuple):
@@ -99,9 +108,9 @@ def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> 
     if wanted is None:
         return f"{who} waits for {_task(following)}" + _at(step["at"])
     if step is before:
-        return f"{who} holds {_name(wanted)} and waits for it once more" + _at(step["at"])
+        return f"{who} holds {_name(wanted)} and waits for it once more{_at(step['at'], wanted)}"
     holds = f"holds {_name(held)} and " if held is not None else ""
-    return f"{who} {holds}waits for {_name(wanted)}{_at(step['at'])}, which {_task(following)} holds"
+    return f"{who} {holds}waits for {_name(wanted)}{_at(step['at'], wanted)}, which {_task(following)} holds"
 
 
 def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
@@ -121,7 +130,20 @@ def _blocking_call(stall: Stall) -> Cause:
     into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
     callers = [frame for frame in stall["stack"] if frame["file"] and not is_library(frame["file"])][:-1]
     called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
-    return Cause("blocking-call", f"the event loop's thread {doing} in {where}{into}{called}", own)
+    return Cause("blocking-call", f"its thread {doing} in {where}{into}{called}", own)
+
+
+def _uncaught(findings: Findings) -> list[Cause]:
+    error = findings.error
+    if error is None or findings.state != states.DEAD:
+        return []
+    frames: list[Frame] = [
+        {"function": found["function"], "file": found["file"], "line": int(found["line"])}
+        for found in _TRACEBACK.finditer(error["stack"])
+    ]
+    place = own_frame(frames)
+    where = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
+    return [Cause("uncaught-exception", f"{error['type']}: {error['message']}{where}", place)]
 
 
 def _exhausted(findings: Findings) -> list[Cause]:
@@ -174,7 +196,7 @@ def _full_queues(findings: Findings) -> list[Cause]:
 
 def _empty_queues(findings: Findings) -> list[Cause]:
     if findings.state != states.SILENT:
-        return []  # an idle service waits for its queues
+        return []  # only a missing event makes an empty queue worth a word
     return [
         Cause(
             "queue-empty",
@@ -189,7 +211,7 @@ def _empty_queues(findings: Findings) -> list[Cause]:
 def _waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
     """Primitives that somebody waits for, outside of deadlocks, those with most waiters first."""
     dump = findings.dump
-    if dump is None:
+    if dump is None or findings.state in _WELL:
         return []
     in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
     found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
@@ -248,13 +270,17 @@ def _task(step: RingStep) -> str:
     return step["task"]
 
 
-def _at(frame: Frame | None) -> str:
-    return f" at {place_text(frame)}" if frame is not None else ""
+def _at(frame: Frame | None, primitive: TaskPrimitive | None = None) -> str:
+    """Where somebody waits; empty where the name of the primitive has said it."""
+    if frame is None or (primitive is not None and primitive["place"] == frame):
+        return ""
+    return f" at {place_text(frame)}"
 
 
 _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     _deadlocks,
     _blocking_calls,
+    _uncaught,
     _exhausted,
     _held,
     _full_queues,

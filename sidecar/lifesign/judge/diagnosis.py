@@ -195,6 +195,16 @@ def event_age(event: EventCount, started: int, now: int) -> int:
     return max(0, now - (event.mono_ns or event.stand_in_ns or started))
 
 
+def overdue_since(reading: Reading) -> int:
+    """Wall clock nanoseconds at which the first of the promised events that are overdue was due; now, if none is."""
+    late = [
+        event_age(event, reading.started, reading.now) - event.deadline_ns
+        for event in reading.events
+        if event.deadline_ns
+    ]
+    return reading.wall - max(0, *late) if late else reading.wall
+
+
 def _age(reading: Reading, moment: int) -> int:
     return reading.now - max(moment, reading.watching_since)
 

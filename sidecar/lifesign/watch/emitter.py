@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge import states
+from lifesign.judge.cause import Cause, Dump, Findings, causes
 from lifesign.judge.degraded import Unmet
+from lifesign.judge.diagnosis import overdue_since
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.emit.boot import BootView
+from lifesign.watch.emit.causes import cause_attributes, cause_words, stall_attributes
 from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
-from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
+from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions, began
 from lifesign.watch.observe.evidence import Evidence
 from lifesign.watch.records import Lane
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_WARN, Log, Telemetry
 from lifesign.wire.reader import PulseReader
-from lifesign.wire.records import Identity
+from lifesign.wire.records import Identity, Stall
 
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
 _DROPPED = {
@@ -48,6 +51,7 @@ class Emitter:
         self._instance = identity["instance"]
         self._cursor = cursor
         self._evidence = evidence
+        self._source = source
         self._boot_lane = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
         self._boot_emitted = cursor.boot_sequence if cursor.boot_exported else 0
         self._ring_lane = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
@@ -94,7 +98,7 @@ class Emitter:
         self._ended = ended
         made = self.boot.telemetry(ended, wall)
         made += self._report_dropped(wall)
-        made += self._transitions.telemetry(verdict, reading, lambda began: self._details(verdict.state, began))
+        made += self._transitions.telemetry(verdict, reading, lambda: self._details(verdict, reading))
         if verdict.state == states.FROZEN:
             made += self._evidence.late(wall)
         return made
@@ -110,11 +114,28 @@ class Emitter:
         cursor.state_since = self._transitions.since
         cursor.ended = self._ended
 
-    def _details(self, state: str, began: int) -> Details:
-        """What is known about the state that the process enters."""
-        if state == states.BLOCKED:
-            return self.ring.stall(began)
-        return self._evidence.details() if state in (states.FROZEN, states.DEAD) else NO_DETAILS
+    def causes(self, verdict: Verdict, reading: Reading) -> list[Cause]:
+        """Why the process is in this state, as far as it can be shown."""
+        error = reading.tombstone["error"] if reading.tombstone is not None else None
+        return causes(Findings(verdict.state, self._dump(verdict, reading), self._stalls(verdict, reading), error))
+
+    def _dump(self, verdict: Verdict, reading: Reading) -> Dump | None:
+        """The newest task dump; one of before a silence is no evidence for it, but a deadlock stays one."""
+        dump = self.ring.dump
+        if dump is None or verdict.state != states.SILENT or dump.summary["rings"]:
+            return dump
+        return dump if dump.summary["end"] >= overdue_since(reading) else None
+
+    def _stalls(self, verdict: Verdict, reading: Reading) -> tuple[Stall, ...]:
+        return self.ring.stalls(began(verdict, reading)) if verdict.state == states.BLOCKED else ()
+
+    def _details(self, verdict: Verdict, reading: Reading) -> Details:
+        """What is known of the state that the process comes into."""
+        found = self.causes(verdict, reading)
+        known = self._evidence.details() if verdict.state in (states.FROZEN, states.DEAD) else NO_DETAILS
+        stalls = stall_attributes(self._stalls(verdict, reading), self._source)
+        words = "; ".join(filter(None, (cause_words(found), known.words)))
+        return Details(words, {**known.attributes, **cause_attributes(found), **stalls})
 
     def _report_dropped(self, wall: int) -> list[Telemetry]:
         lanes = (self._boot_lane, self._ring_lane)

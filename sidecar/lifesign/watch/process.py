@@ -117,6 +117,7 @@ class WatchedProcess:
         seen = snapshot(
             self.key, self.identity, self.resource, verdict, reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),
+            self._emitter.causes(verdict, reading),
         )  # fmt: skip
         return Poll(seen, telemetry)
 

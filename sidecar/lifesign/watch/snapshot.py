@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from lifesign import semconv
 from lifesign.judge import states
+from lifesign.judge.cause import Cause
 from lifesign.judge.diagnosis import event_age
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.emit.boot import BootView
+from lifesign.watch.emit.causes import cause_reading
 from lifesign.watch.emit.ring import RingView
 from lifesign.watch.telemetry import EventReading, Resource, Snapshot
 from lifesign.wire import layout
@@ -47,6 +51,7 @@ def snapshot(
     ring: RingView,
     dropped: dict[str, int],
     new_delays: tuple[float, ...],
+    causes: Iterable[Cause] = (),
 ) -> Snapshot:
     """One process at the moment of `reading`."""
     running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
@@ -83,6 +88,7 @@ def snapshot(
         new_delays=new_delays,
         synthetic_postconditions=tuple(ring.synthetic_postconditions.values()),
         dry_run=ring.dry_run,
+        causes=tuple(map(cause_reading, causes)),
     )
 
 

@@ -105,6 +105,17 @@ class CheckpointReading(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
+class CauseReading(msgspec.Struct, frozen=True):
+    """Why a process is ill; see `judge.cause`. `function`, `file` and `line` are of the user's own code, or empty."""
+
+    word: str
+    sentence: str
+    function: str
+    file: str
+    line: int
+    evidence: tuple[str, ...] = ()
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """One process at one moment: the source of metrics, page, health and `lifesign status`.
 
@@ -141,6 +152,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     new_delays: tuple[float, ...] = ()
     synthetic_postconditions: tuple[PostconditionReading, ...] = ()  # those that ran as synthetic work
     dry_run: DryRunReading | None = None
+    causes: tuple[CauseReading, ...] = ()  # the one that explains most first
 
     def stopped_at(self) -> CheckpointReading | None:
         """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""

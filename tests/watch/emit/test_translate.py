@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lifesign.judge.cause import Dump
+from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.translate import translate
 from lifesign.watch.telemetry import Log, Span
 
@@ -158,7 +160,7 @@ def test_a_task_group_is_a_log_record_with_its_stack() -> None:
     (log,) = translate(group(), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert (log.event, log.uid, log.time, log.severity) == ("lifesign.task_group", UID, 50, 9)
-    assert log.body == "7 x Queue.get, waiting for Future"
+    assert log.body == "7 x Queue.get (queues.py:158), waiting for Future"
     assert log.attributes == {
         "lifesign.task_dump.id": "e" * 16,
         "lifesign.task_group.index": 0,
@@ -203,7 +205,7 @@ def summary(**changes: Any) -> Any:
 
 
 def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
-    (log,) = translate(summary(), RESOURCE, UID, SEEN)
+    log = task_dump(Dump(summary()), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.body == "205 tasks in 53 groups, taken in 12 ms: request; and 3 more groups"
     assert (log.event, log.severity) == ("lifesign.task_dump", 9)
@@ -211,15 +213,18 @@ def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
 
 
 def test_a_deadlock_is_named_as_one() -> None:
-    (log,) = translate(summary(cycles=[["a", "b"]], omitted=0), RESOURCE, UID, SEEN)
-    assert isinstance(log, Log)
+    place = {"function": "work", "file": "/app/a.py", "line": 7}
+    ring = [{"task": "a", "primitive": None, "at": place}, {"task": "b", "primitive": None, "at": None}]
+    log = task_dump(Dump(summary(cycles=[["a", "b"]], rings=[ring], omitted=0)), RESOURCE, UID, SEEN)
     assert log.severity == 13
-    assert log.body.endswith("; deadlock: a -> b -> a")
+    assert log.body.endswith("; deadlock: a waits for b at a.py:7")
+    assert log.attributes["lifesign.cause"] == "deadlock"
+    assert (log.attributes["code.function.name"], log.attributes["code.line.number"]) == ("work", 7)
     assert log.attributes["lifesign.task_dump.cycles"] == ["a -> b -> a"]
 
 
 def test_a_dump_that_shows_nothing_new_is_a_count() -> None:
-    (log,) = translate(summary(same_as="f" * 16, counts=[7, 2], omitted=0), RESOURCE, UID, SEEN)
+    log = task_dump(Dump(summary(same_as="f" * 16, counts=[7, 2], omitted=0)), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.attributes["lifesign.task_dump.same_as"] == "f" * 16
     assert log.attributes["lifesign.task_dump.counts"] == ["7", "2"]
@@ -230,7 +235,7 @@ def test_tasks_that_ended_are_told_by_how_they_did() -> None:
         {"function": "work", "outcome": "raised KeyError", "message": "'x'", "count": 2},
         {"function": "work", "outcome": "returned int", "message": "", "count": 1},
     ]
-    (log,) = translate(summary(finished=finished), RESOURCE, UID, SEEN)
+    log = task_dump(Dump(summary(finished=finished)), RESOURCE, UID, SEEN)
     assert log.attributes["lifesign.task_dump.finished"] == ["2 x work raised KeyError: 'x'", "1 x work returned int"]
 
 

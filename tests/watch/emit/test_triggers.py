@@ -70,7 +70,10 @@ async def test_a_blocked_loops_record_has_its_stack(main: Callable[..., Any], si
     service.pulse.ring.append({"kind": "stall", "loop": 0, "since": since, "at": 2, "busy": False, "stack": stack})
     (entered,) = await watching.poll()
     assert isinstance(entered, Log)
-    assert entered.body.endswith("; Python still runs; its thread waits in sleep_on_it (/app/b.py:8)")
+    assert entered.body.endswith(
+        "; Python still runs; its thread waits in sleep_on_it (b.py:8), called from main (a.py:3)"
+    )
+    assert entered.attributes["lifesign.cause"] == "blocking-call"
     assert entered.attributes["code.stacktrace"] == (
         'File "/app/a.py", line 3, in main\nFile "/app/b.py", line 8, in sleep_on_it'
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 from lifesign.errors import NotWatchedError, UsageError
 from lifesign.judge.rundir import RunDirectory
 from lifesign.wire.folder import Folder, PulseError
 from lifesign.wire.reader import PulseReader
+
+if TYPE_CHECKING:
+    from lifesign.watch.telemetry import Snapshot
 
 
 class Process(NamedTuple):
@@ -31,20 +34,41 @@ def choose(directory: str, pid: int | None) -> Process:
         NotWatchedError: there is none.
         UsageError: there are several to choose from.
     """
-    with contextlib.closing(RunDirectory(directory)) as run:
-        looked = map(partial(_living, run), run.names())
-        living = [process for process in looked if process is not None]
-    chosen = [process for process in living if pid is None or process.pid == pid]
-    for process in living:
+    found = living(directory)
+    chosen = [process for process in found if pid is None or process.pid == pid]
+    for process in found:
         if process not in chosen or len(chosen) > 1:
             process.close()
     if len(chosen) == 1:
         return chosen[0]
-    pids = ", ".join(str(process.pid) for process in living)
+    pids = ", ".join(str(process.pid) for process in found)
     if chosen:
         raise UsageError(f"there are {len(chosen)} watched processes in {directory}", f"name one of {pids}")
     what = "no living process" if pid is None else f"no living process {pid}"
-    raise NotWatchedError(f"{what} is watched in {directory}", f"one of {pids}" if living else "lifesign status")
+    raise NotWatchedError(f"{what} is watched in {directory}", f"one of {pids}" if found else "lifesign status")
+
+
+def living(directory: str) -> list[Process]:
+    """Every living watched process of a run directory; close each of them."""
+    with contextlib.closing(RunDirectory(directory)) as run:
+        opened = map(partial(_living, run), run.names())
+        return [process for process in opened if process is not None]
+
+
+def select(snapshots: Sequence[Snapshot], pid: int | None, directory: str) -> list[Snapshot]:
+    """The snapshots of one process, or of all.
+
+    Raises:
+        NotWatchedError: there is none.
+    """
+    chosen = [snapshot for snapshot in snapshots if pid is None or snapshot.pid == pid]
+    if not chosen:
+        which = "no process" if pid is None else f"no process {pid}"
+        others = ", ".join(str(snapshot.pid) for snapshot in snapshots)
+        raise NotWatchedError(
+            f"{which} is watched in {directory}", f"one of {others}" if others else "lifesign run -- CMD"
+        )
+    return chosen
 
 
 def _living(run: RunDirectory, key: str) -> Process | None:

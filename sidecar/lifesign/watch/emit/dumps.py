@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Iterable
-
 from lifesign import semconv
+from lifesign.judge import states
+from lifesign.judge.cause import Dump, Findings, causes, own_frame, place_text
+from lifesign.watch.emit.causes import cause_attributes, stack_attributes, stack_text
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_INFO, SEVERITY_WARN, Attributes, Log
-from lifesign.wire.records import FinishedTasks, Frame, TaskDump, TaskGroup
+from lifesign.wire.records import FinishedTasks, TaskGroup
 
 
-def task_dump(record: TaskDump, resource: str, uid: str, observed: int) -> Log:
-    """The summary. A deadlock, tasks that wait for each other in a ring, makes it a warning."""
+def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
+    """The summary. A deadlock makes it a warning, and names its cause."""
+    record = dump.summary
     milliseconds = (record["end"] - record["start"]) / 1e6
     parts = [
         f"{record['tasks']} tasks in {record['groups']} groups, taken in {milliseconds:.0f} ms: {record['reason']}"
@@ -21,7 +23,8 @@ def task_dump(record: TaskDump, resource: str, uid: str, observed: int) -> Log:
     if record["same_as"] is not None:
         parts.append(f"the same groups as in dump {record['same_as']}")
     rings = [" -> ".join([*cycle, *cycle[:1]]) for cycle in record["cycles"]]
-    parts += [f"deadlock: {ring}" for ring in rings]
+    found = causes(Findings(states.HEALTHY, dump))
+    parts += [cause.sentence for cause in found]
     attributes: Attributes = {
         semconv.DUMP_ID: record["id"],
         semconv.DUMP_REASON: record["reason"],
@@ -34,6 +37,7 @@ def task_dump(record: TaskDump, resource: str, uid: str, observed: int) -> Log:
         attributes[semconv.DUMP_COUNTS] = [str(count) for count in record["counts"]]
     if rings:
         attributes[semconv.DUMP_CYCLES] = rings
+        attributes.update(cause_attributes(found))
     if record["finished"]:
         attributes[semconv.DUMP_FINISHED] = [finished_line(kind) for kind in record["finished"]]
     return Log(
@@ -66,7 +70,8 @@ def task_group(record: TaskGroup, resource: str, uid: str, observed: int, source
         attributes[semconv.GROUP_NEWEST] = record["newest"]
     if record["origin"]:
         attributes[semconv.GROUP_ORIGIN] = stack_text(record["origin"], source)
-    where = record["stack"][-1]["function"] if record["stack"] else "no coroutine"
+    place = own_frame(record["stack"])
+    where = f"{place['function']} ({place_text(place)})" if place is not None else "no coroutine"
     return Log(
         resource=resource,
         uid=uid,
@@ -79,33 +84,6 @@ def task_group(record: TaskGroup, resource: str, uid: str, observed: int, source
         span=record["span"],
         attributes=attributes,
     )
-
-
-def stack_attributes(stack: list[Frame], source: Source) -> Attributes:
-    """The ``code.*`` attributes of a stack, outermost frame first: its innermost place, and the whole."""
-    if not stack:
-        return {}
-    innermost = stack[-1]
-    return {
-        semconv.CODE_FUNCTION: innermost["function"],
-        semconv.CODE_FILE: innermost["file"],
-        semconv.CODE_LINE: innermost["line"],
-        semconv.CODE_STACKTRACE: stack_text(stack, source),
-    }
-
-
-def stack_text(stack: Iterable[Frame], source: Source) -> str:
-    """A stack as Python writes one, with the lines of source that are available."""
-    lines: list[str] = []
-    for frame in stack:
-        if not frame["file"]:
-            lines.append(frame["function"])
-            continue
-        lines.append(f'File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}')
-        text = source(frame["file"], frame["line"])
-        if text is not None:
-            lines.append(f"  {text}")
-    return "\n".join(lines)
 
 
 def finished_line(kind: FinishedTasks) -> str:

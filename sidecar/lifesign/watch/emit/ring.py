@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
-from lifesign import semconv
-from lifesign.watch.emit.dumps import stack_attributes
-from lifesign.watch.emit.transitions import NO_DETAILS, Details
+from lifesign.judge.cause import Dump
+from lifesign.watch.emit.dumps import task_dump
+from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.translate import recovered, translate
 from lifesign.watch.records import InvalidRecordError, Lane, decode_record
 from lifesign.watch.sources import Source
-from lifesign.watch.telemetry import Attributes, DryRunReading, PostconditionReading, Telemetry
+from lifesign.watch.telemetry import DryRunReading, PostconditionReading, Telemetry
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.records import DryRunTotals, PostconditionReport, PostconditionResult, Stall
 
@@ -33,7 +33,8 @@ class RingView:
         self._resource = resource
         self._instance = instance
         self._source = source
-        self._stall: Stall | None = None
+        self._stalls: dict[int, Stall] = {}  # the newest of each loop
+        self._newest = NewestDump()
         self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
         self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
         self.dry_run: DryRunReading | None = None
@@ -49,8 +50,12 @@ class RingView:
             if record["kind"] == "postconditions":
                 again = self._remember(record)
                 made += [recovered(result, record, self._resource, uid, now) for result in again]
+            elif record["kind"] == "task_dump":
+                made.append(task_dump(self._newest.end(record), self._resource, uid, now))
+            elif record["kind"] == "task_group" or record["kind"] == "task_primitive":
+                self._newest.add(record)
             elif record["kind"] == "stall":
-                self._stall = record
+                self._stalls[record["loop"]] = record
             elif record["kind"] == "dry_run_totals":
                 self.dry_run = _dry_run(record)
         return made
@@ -68,19 +73,19 @@ class RingView:
                     record = decode_record(payload)
                     if record["kind"] == "postconditions":
                         self._remember(record)
+                    elif record["kind"] == "task_group" or record["kind"] == "task_primitive":
+                        self._newest.add(record)
+                    elif record["kind"] == "task_dump":
+                        self._newest.end(record)
 
-    def stall(self, since: int) -> Details:
-        """What the loop's thread is doing in the stall that began no earlier than `since`, wall clock nanoseconds."""
-        if self._stall is None or self._stall["since"] < since:
-            return NO_DETAILS
-        stack, busy = self._stall["stack"], self._stall["busy"]
-        attributes: Attributes = stack_attributes(stack, self._source)
-        if busy is not None:
-            attributes[semconv.STALL_BUSY] = busy
-        doing = {True: "computes", False: "waits", None: "is"}[busy]
-        innermost = stack[-1] if stack else None
-        where = f"{innermost['function']} ({innermost['file']}:{innermost['line']})" if innermost else "no Python frame"
-        return Details(f"its thread {doing} in {where}", attributes)
+    @property
+    def dump(self) -> Dump | None:
+        """The newest task dump."""
+        return self._newest.dump
+
+    def stalls(self, since: int) -> tuple[Stall, ...]:
+        """What the threads of loops do in stalls that began no earlier than `since`, wall clock nanoseconds."""
+        return tuple(stall for _, stall in sorted(self._stalls.items()) if stall["since"] >= since)
 
     def _remember(self, report: PostconditionReport) -> list[PostconditionResult]:
         """Notes the outcomes; returns those of checks that hold again."""

@@ -54,11 +54,11 @@ class Transitions:
         self._ahead: int | None = None
         self._dampers = {state: Damper() for state in _ENTERED if state not in states.ENDED}
 
-    def telemetry(self, verdict: Verdict, reading: Reading, details: Callable[[int], Details]) -> list[Telemetry]:
+    def telemetry(self, verdict: Verdict, reading: Reading, details: Callable[[], Details]) -> list[Telemetry]:
         """What a new verdict brings; while the state stays only what was held back before.
 
         Args:
-            details: gives them, of a state that began at that wall clock time; called where there is a record for them.
+            details: gives what else is known of the state; called where there is a record for it.
         """
         wall, mono = reading.wall, reading.now
         made: list[Telemetry] = []
@@ -67,19 +67,19 @@ class Transitions:
             made += damper.due(mono, lasts=lasts, ended=verdict.state in states.ENDED)
         if verdict.state == self.state:
             return made
-        began = _began(verdict, reading)
+        since = began(verdict, reading)
         if self.state in _LEFT:
             made.append(self._left(self.state, wall if self._ahead is None else mono + self._ahead))
         if verdict.state in _ENTERED:
-            log = self._entered(verdict, began, reading, details(began))
+            log = self._entered(verdict, since, reading, details())
             damped = self._dampers.get(verdict.state)
             made += [log] if damped is None else damped.enter(log, mono)
         self.state = verdict.state
-        self.since = began
+        self.since = since
         self._ahead = wall - mono
         return made
 
-    def _entered(self, verdict: Verdict, began: int, reading: Reading, details: Details) -> Log:
+    def _entered(self, verdict: Verdict, since: int, reading: Reading, details: Details) -> Log:
         event, severity = _ENTERED[verdict.state]
         attributes: Attributes = {semconv.STATE: verdict.state, **details.attributes}
         tombstone, ending = reading.tombstone, reading.ending
@@ -92,9 +92,9 @@ class Transitions:
                 attributes.update(exception_attributes(tombstone["error"]))
         return Log(
             resource=self._resource,
-            uid=f"{self._instance}-{verdict.state}-{began}",
+            uid=f"{self._instance}-{verdict.state}-{since}",
             event=event,
-            time=began,
+            time=since,
             observed=reading.wall,
             severity=severity,
             body="; ".join(filter(None, (first_line(verdict.why), details.words))),
@@ -117,7 +117,7 @@ class Transitions:
         )
 
 
-def _began(verdict: Verdict, reading: Reading) -> int:
+def began(verdict: Verdict, reading: Reading) -> int:
     """When a state began, wall clock nanoseconds: an illness of the loop begins with its last beat."""
     if verdict.state in _LEFT:
         beats = [signs.wall_ns for signs in reading.loops if signs.state == layout.LOOP_RUNNING]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lifesign import semconv
-from lifesign.watch.emit.dumps import task_dump, task_group
+from lifesign.watch.emit.dumps import task_group
 from lifesign.watch.emit.operation import Failed, exception_attributes, first_line, operation, synthetic_attributes
 from lifesign.watch.records import RingRecord
 from lifesign.watch.sources import Source, no_source
@@ -28,9 +28,7 @@ def translate(
         return _dry_run(record, resource, uid, observed)
     if record["kind"] == "task_group":
         return [task_group(record, resource, uid, observed, source)]
-    if record["kind"] == "task_dump":
-        return [task_dump(record, resource, uid, observed)]
-    return []  # stalls and primitives are evidence, totals are metrics: no news of their own
+    return []  # of a dump there is more to know than its summary; stalls are evidence, totals are metrics
 
 
 def recovered(result: PostconditionResult, record: PostconditionReport, resource: str, uid: str, observed: int) -> Log:

@@ -13,7 +13,7 @@ from typing import Iterable, NamedTuple
 
 from lifesign import semconv
 from lifesign.watch.dead_letter import printable
-from lifesign.watch.emit.dumps import stack_text
+from lifesign.watch.emit.causes import stack_text
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Attributes
 from lifesign.wire.folder import LAST_WORDS, PulseError, open_regular

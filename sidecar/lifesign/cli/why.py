@@ -1,0 +1,103 @@
+"""``lifesign why [PID]``: what is wrong with a watched process and where, in one sentence, and what shows it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, Iterator
+
+from lifesign.cli.options import arguments
+from lifesign.cli.output.terminal import console, print_json, printable
+from lifesign.cli.supervise import extra, rundirectory
+from lifesign.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from lifesign.watch.telemetry import Snapshot
+
+_ILL = {"silent": "yellow", "degraded": "yellow", "blocked": "bold red", "frozen": "bold red", "dead": "bold red"}
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--timeout", metavar="S", type=float, default=3.0, help="seconds to wait for a task dump; default 3"
+    )
+    arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
+
+
+def main(args: argparse.Namespace) -> int:
+    """Asks each process for a task dump, and prints the cause of what is wrong with it.
+
+    Raises:
+        NotWatchedError: there is no such process.
+        RunDirectoryError: the run directory cannot be used.
+    """
+    extra.require()
+    from lifesign.cli.query.target import living, select
+    from lifesign.watch.once import poll_once
+
+    settings = arguments.given(args, os.environ).settings(os.environ)
+    directory = rundirectory.find(settings.dir)
+    with contextlib.ExitStack() as opened:
+        for process in living(directory):
+            opened.callback(process.close)
+            if args.pid is None or process.pid == args.pid:
+                _ask(process.reader, args.timeout)
+    snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
+    if args.json:
+        print_json([to_json(snapshot) for snapshot in snapshots])
+    else:
+        to = console()
+        for snapshot in snapshots:
+            for line in lines(snapshot):
+                to.print(line)
+    return EXIT_OK
+
+
+def _ask(reader: Any, timeout: float) -> None:
+    """Has a task dump taken, where the process can: a frozen one cannot, and what it wrote before is read anyway."""
+    from lifesign.cli.query.request import ask
+    from lifesign.wire.folder import PulseError
+
+    with contextlib.suppress(OSError, PulseError):
+        ask(reader, timeout)
+
+
+def to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """One process: who it is, its state and verdict, and its causes; see `watch.telemetry.CauseReading`."""
+    import msgspec
+
+    return {
+        "pid": snapshot.pid,
+        "service": snapshot.service,
+        "command": snapshot.command,
+        "state": snapshot.state,
+        "why": snapshot.why,
+        "causes": msgspec.to_builtins(snapshot.causes),
+    }
+
+
+def lines(snapshot: Snapshot) -> Iterator[Text]:
+    """The verdict, the causes below it, and below each what else was seen."""
+    from rich.text import Text
+
+    yield Text.assemble(
+        (f"{printable(snapshot.command)} {snapshot.pid}  ", "bold"),
+        (printable(snapshot.state), _ILL.get(snapshot.state, "green")),
+        f": {printable(snapshot.why)}",
+    )
+    for cause in snapshot.causes:
+        yield Text(f"  {printable(cause.sentence)}", "bold")
+        yield from (Text(f"    {printable(line)}") for line in cause.evidence)
+    if not snapshot.causes and snapshot.state in _ILL:
+        yield Text(f"  {_nothing_found(snapshot)}", "dim")
+
+
+def _nothing_found(snapshot: Snapshot) -> str:
+    if snapshot.state in ("frozen", "dead"):
+        return "no cause is known: it left no evidence; lifesign status and the last log records say what was seen"
+    return f"no cause was found among its {snapshot.tasks} tasks; lifesign dump shows what each of them waits for"

@@ -1,0 +1,80 @@
+"""A cause as telemetry: words for a body, and attributes with the place in the user's own code."""
+
+from __future__ import annotations
+
+from typing import Iterable, Sequence
+
+from lifesign import semconv
+from lifesign.judge.cause import Cause, own_frame
+from lifesign.watch.sources import Source
+from lifesign.watch.telemetry import Attributes, CauseReading
+from lifesign.wire.records import Frame, Stall
+
+
+def cause_attributes(causes: Sequence[Cause]) -> Attributes:
+    """The word of the first cause, and its place."""
+    if not causes:
+        return {}
+    first = causes[0]
+    return {semconv.CAUSE: first.word, **place_attributes(first.place)}
+
+
+def place_attributes(place: Frame | None) -> Attributes:
+    """The ``code.*`` attributes of one place."""
+    if place is None:
+        return {}
+    return {
+        semconv.CODE_FUNCTION: place["function"],
+        semconv.CODE_FILE: place["file"],
+        semconv.CODE_LINE: place["line"],
+    }
+
+
+def stack_attributes(stack: list[Frame], source: Source) -> Attributes:
+    """The ``code.*`` attributes of a stack, outermost frame first: the user's own place in it, and the whole."""
+    if not stack:
+        return {}
+    return {**place_attributes(own_frame(stack)), semconv.CODE_STACKTRACE: stack_text(stack, source)}
+
+
+def stack_text(stack: Iterable[Frame], source: Source) -> str:
+    """A stack as Python writes one, with the lines of source that can be had."""
+    lines: list[str] = []
+    for frame in stack:
+        if not frame["file"]:
+            lines.append(frame["function"])
+            continue
+        lines.append(f'File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}')
+        text = source(frame["file"], frame["line"])
+        if text is not None:
+            lines.append(f"  {text}")
+    return "\n".join(lines)
+
+
+def stall_attributes(stalls: Sequence[Stall], source: Source) -> Attributes:
+    """The whole stack of the first loop that is blocked, and whether its thread uses the processor."""
+    if not stalls:
+        return {}
+    stall = stalls[0]
+    attributes = stack_attributes(stall["stack"], source)
+    if stall["busy"] is not None:
+        attributes[semconv.STALL_BUSY] = stall["busy"]
+    return attributes
+
+
+def cause_words(causes: Sequence[Cause]) -> str:
+    """Every cause in one line."""
+    return "; ".join(cause.sentence for cause in causes)
+
+
+def cause_reading(cause: Cause) -> CauseReading:
+    """The cause as page, `status` and `why` show it."""
+    place = cause.place
+    return CauseReading(
+        word=cause.word,
+        sentence=cause.sentence,
+        function=place["function"] if place is not None else "",
+        file=place["file"] if place is not None else "",
+        line=place["line"] if place is not None else 0,
+        evidence=cause.evidence,
+    )

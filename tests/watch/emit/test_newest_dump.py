@@ -1,0 +1,44 @@
+"""A dump is put together from its records; one that shows nothing new has the groups of the one that it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lifesign.watch.emit.newest_dump import NewestDump
+
+
+def group(dump: str, index: int, count: int) -> Any:
+    return {"kind": "task_group", "dump": dump, "index": index, "count": count, "stack": []}
+
+
+def summary(dump: str, same_as: str | None = None, counts: tuple[int, ...] = ()) -> Any:
+    return {"kind": "task_dump", "id": dump, "same_as": same_as, "counts": list(counts), "rings": []}
+
+
+def test_groups_and_primitives_belong_to_the_summary_that_comes_after_them() -> None:
+    newest = NewestDump()
+    newest.add(group("torn", 0, 9))
+    newest.add(group("first", 0, 7))
+    lock: Any = {"kind": "task_primitive", "dump": "first", "index": 0}
+    newest.add(lock)
+    assert newest.dump is None
+    newest.end(summary("first"))
+    assert newest.dump is not None
+    assert [one["count"] for one in newest.dump.groups] == [7]
+    assert newest.dump.primitives == (lock,)
+
+
+def test_the_same_groups_are_shown_again_with_their_new_counts() -> None:
+    newest = NewestDump()
+    newest.add(group("first", 0, 7))
+    newest.add(group("first", 1, 2))
+    newest.end(summary("first"))
+    again = newest.end(summary("second", "first", (3, 5)))
+    assert [(one["index"], one["count"]) for one in again.groups] == [(0, 3), (1, 5)]
+    assert again.summary["id"] == "second"
+    third = newest.end(summary("third", "first", (4, 4)))
+    assert [one["count"] for one in third.groups] == [4, 4]
+
+
+def test_groups_that_were_never_seen_cannot_be_shown() -> None:
+    assert NewestDump().end(summary("second", "first", (3,))).groups == ()
