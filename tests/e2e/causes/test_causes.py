@@ -1,0 +1,119 @@
+"""What is wrong, named with the user's own line, on every Python at hand; and what only looks so is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import victims
+from support.built import PYTHONS
+from support.paths import VICTIMS
+from support.waiting import eventually
+
+PROGRAM = VICTIMS / "causes.py"
+SOURCE = PROGRAM.read_text().splitlines()
+PROMISE = {"LIFESIGN_EVENTS": "order=1s", "LIFESIGN_HEARTBEAT_TIMEOUT": "1s"}
+
+
+def line_of(comment: str) -> int:
+    (found,) = (number for number, line in enumerate(SOURCE, 1) if line.endswith(f"# {comment}"))
+    return found
+
+
+def why(directory: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory), "--heartbeat-timeout", "1s"]
+    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
+    return dict(seen)
+
+
+def seen_of(name: str, python: str, directory: Path, states: tuple[str, ...]) -> dict[str, Any]:
+    """What `why` says of that service once it is in one of these states."""
+    with victims.start([python, str(PROGRAM), name], directory, PROMISE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: victims.folders(directory))
+            seen: dict[str, Any] = {}
+
+            def there() -> bool:
+                seen.update(why(directory))
+                return seen["state"] in states and bool(seen["causes"])
+
+            eventually(there, 30.0)
+            return seen
+        finally:
+            process.kill()
+
+
+CAUSES = [
+    ("two-orders", "deadlock", "deadlock", "Desk.ledger"),
+    ("holder", "lock-held", "held", "Desk.ledger"),
+    ("manager", "lock-held", "held by a manager", "Desk.ledger"),
+    ("seats", "pool-exhausted", "waits for a seat", "0 of 2 free"),
+    ("nested", "nested-acquire", "once more", "Desk.seats"),
+]
+NEWEST, *OLDER = reversed(PYTHONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "comment", "said", "version"),
+    # Where Python keeps what a block will leave has changed several times: the shapes differ in nothing else.
+    [(*cause, NEWEST) for cause in CAUSES] + [(*CAUSES[0], version) for version in OLDER],
+)
+def test_a_silent_service_whose_tasks_hold_each_other_up(
+    name: str, word: str, comment: str, said: str, version: str, tmp_path: Path
+) -> None:
+    seen = seen_of(name, PYTHONS[version], tmp_path, ("silent",))
+    first = seen["causes"][0]
+    assert (first["word"], first["file"], first["line"]) == (word, str(PROGRAM), line_of(comment))
+    assert said in first["sentence"]
+
+
+def test_a_queue_whose_consumer_died(tmp_path: Path) -> None:
+    seen = seen_of("dead-consumer", sys.executable, tmp_path, ("silent",))
+    first = seen["causes"][0]
+    assert (first["word"], first["line"]) in {(word, line_of("full")) for word in ("queue-full", "consumer-died")}
+    assert "Queue Desk.orders" in first["sentence"]
+    assert "full, 5 of 5" in first["sentence"]
+
+
+@pytest.mark.parametrize(("name", "doing"), [("blocks", "waits"), ("computes", "computes")])
+def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> None:
+    seen = seen_of(name, sys.executable, tmp_path, ("blocked",))
+    first = seen["causes"][0]
+    assert (first["word"], first["function"], first["file"]) == ("blocking-call", name, str(PROGRAM))
+    assert first["sentence"].startswith(f"its thread {doing} in {name} (causes.py:")
+    assert ", called from calls (causes.py:" in first["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("busy-seats", NEWEST), ("slow-consumer", NEWEST), *(("one-order", version) for version in PYTHONS)],
+)
+def test_a_busy_service_has_no_cause_of_anything(name: str, version: str, tmp_path: Path) -> None:
+    with victims.start([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: victims.folders(tmp_path))
+            for _ in range(5):
+                seen = why(tmp_path)
+                assert (seen["state"], seen["causes"]) == ("healthy", [])
+        finally:
+            process.kill()
+
+
+def test_a_service_that_waits_for_nothing_of_its_own_has_none_either(tmp_path: Path) -> None:
+    with victims.start([sys.executable, str(PROGRAM), "idle"], tmp_path) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: victims.folders(tmp_path))
+            assert why(tmp_path)["causes"] == []
+        finally:
+            process.kill()
