@@ -140,8 +140,10 @@ class Watchdog:
             if not by_hand and time.monotonic() < self._next_unasked:
                 continue
             del self._wanted[reason]
-            self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=by_hand)
-            if reason in layout.REQUEST_REASONS:
-                self._answered[layout.REQUEST_REASONS.index(reason)] = request
-            if not by_hand:
-                self._next_unasked = time.monotonic() + QUIET_SECONDS
+            try:
+                self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=by_hand)
+            finally:  # one that fails would fail at each beat
+                if reason in layout.REQUEST_REASONS:
+                    self._answered[layout.REQUEST_REASONS.index(reason)] = request
+                if not by_hand:
+                    self._next_unasked = time.monotonic() + QUIET_SECONDS

@@ -13,6 +13,8 @@ import pytest
 import lifesign
 from lifesign.agent.tasks import creation, own
 from lifesign.agent.tasks.dump import Tasks
+from lifesign.wire import layout
+from support.waiting import eventually
 
 
 class Ring(list):  # type: ignore[type-arg]
@@ -277,3 +279,22 @@ async def test_all_finished_tasks_that_are_kept_are_counted(tracked: None) -> No
     (kind,) = (kind for kind in ring[-1]["finished"] if kind["function"].endswith("request"))
     assert (kind["outcome"], kind["count"]) == ("returned int", 1000)
     kept.clear()
+
+
+def test_a_dump_that_fails_is_not_tried_again_at_each_beat(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumps: list[str] = []
+
+    def fails(self: Tasks, ring: Any, reason: str, *rest: Any, **options: Any) -> None:
+        dumps.append(reason)
+        raise Leaves
+
+    monkeypatch.setattr(Tasks, "dump", fails)
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
+    pulse.reader.request(layout.REQUEST_DUMP)
+    eventually(lambda: dumps)
+    beats = pulse.reader.vitals().watchdog.beats
+    eventually(lambda: pulse.reader.vitals().watchdog.beats > beats + 5)
+    assert dumps == ["request"]
+    assert pulse.reader.vitals().watchdog.dumps == 1
