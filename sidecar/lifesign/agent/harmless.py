@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lifesign.loading import from_signal_handler
+from lifesign.redact import redacted
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure
@@ -39,7 +40,7 @@ def complain(what: str, error: BaseException | None = None) -> None:
         return
     _next_warning = now + _QUIET_SECONDS
     try:
-        reason = "" if error is None else f": {type(error).__name__}: {error}"
+        reason = "" if error is None else f": {type(error).__name__}: {redacted(str(error))}"
         logger.warning("lifesign: %s%s; the service continues without it", what, reason)
     except Exception:  # noqa: BLE001, S110 - a log handler of the user's may be what is broken
         pass
@@ -64,16 +65,19 @@ harmless = Harmless()
 
 
 def failure(error: BaseException) -> Failure:
-    """An exception as a record: type, message and where, without a single value of a variable."""
+    """An exception as a record: type, message and where, without a value of a variable or what looks like a secret."""
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
-        message = str(error)
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    except BaseException:  # noqa: BLE001 - a metaclass of the user's
+        name = "<its type cannot be read>"
+    try:
+        message = redacted(str(error))[:_MESSAGE_CHARACTERS]
     except BaseException:  # noqa: BLE001 - the user's __str__
         message = "<its message cannot be read>"
     # Formatted without the exception itself: its __str__ was asked once, that is enough.
-    stack = "".join(traceback.format_tb(error.__traceback__))
-    return {"type": name, "message": message[:_MESSAGE_CHARACTERS], "stack": stack[-_STACK_CHARACTERS:]}
+    stack = "".join(traceback.format_tb(error.__traceback__))[-_STACK_CHARACTERS:]
+    return {"type": name, "message": message, "stack": redacted(stack)}
 
 
 def text(value: object) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, NamedTuple, Union
 from lifesign.agent.harmless import failure, name_of, seconds, text, truth
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import own as own_tasks
+from lifesign.redact import redacted
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure, PostconditionResult
@@ -188,7 +189,7 @@ def _judged(outcome: object) -> _Answer:
         return _Answer(True, "", None)
     if isinstance(outcome, tuple) and len(outcome) == 2:
         holds = bool(outcome[0])
-        return _Answer(holds, "" if holds and outcome[1] is None else str(outcome[1]), None)
+        return _Answer(holds, "" if holds and outcome[1] is None else redacted(str(outcome[1])), None)
     return _Answer(bool(outcome), "" if outcome else "it does not hold", None)
 
 

@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from lifesign.agent.tasks import odd
+from lifesign.redact import redacted
 
 if TYPE_CHECKING:
     from lifesign.wire.records import FinishedTasks
@@ -57,7 +58,14 @@ def outcome_of(task: Any) -> TaskOutcome:
     error = odd.read(task, "_exception")
     if error is None:
         return TaskOutcome(function, f"returned {odd.type_name(odd.read(task, '_result'))}", "")
-    return TaskOutcome(function, f"raised {odd.type_name(error)}", odd.text(error))
+    return TaskOutcome(function, f"raised {odd.type_name(error)}", _message(error))
+
+
+def _message(error: Any) -> str:
+    try:
+        return redacted(str(error)[: 10 * odd.TEXT_CHARACTERS])[: odd.TEXT_CHARACTERS]
+    except BaseException:  # noqa: BLE001 - the user's __str__
+        return ""
 
 
 def _cancelled(task: Any) -> bool:
