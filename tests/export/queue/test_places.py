@@ -69,7 +69,7 @@ def test_what_waits_is_for_the_same_service_and_destination(tmp_path: Path, capl
     assert taken(tmp_path, other_collector) != place
     assert caplog.text == "", "it is no business of theirs"
     assert taken(tmp_path, Owner("collector", "shop", "/run/4")) == place
-    assert f"100 bytes of shop for http://collector:4318 in {place}" in caplog.text
+    assert f"100 bytes in {place}, left by an earlier run of shop for http://collector:4318, are deliv" in caplog.text
     assert (place / "traces" / "0000000000000001.jsonl").exists()
 
 
@@ -124,7 +124,7 @@ def test_what_nobody_came_for_is_dropped_and_said(tmp_path: Path, caplog: pytest
                 os.utime(file, (old, old))
         found = taken(tmp_path, Owner("collector", "desk", "/run/2"))
     assert found == place
-    assert "100 bytes of shop for http://collector:4318" in caplog.text
+    assert f"100 bytes in {place}, left by an earlier run of shop" in caplog.text
     assert "are dropped: nobody came for them in 7 days" in caplog.text
     assert not any(unowned.parent.glob("*/*.jsonl"))
     assert (outside / "file").exists()

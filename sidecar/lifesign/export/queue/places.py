@@ -128,7 +128,9 @@ class Place:
         elif self._bytes and self.rank == _OURS_WAITING:
             _logger.warning("lifesign: %s are delivered now", self)
         with contextlib.suppress(OSError):  # then it is nobody's, next time
-            (self.path / OWNER_NAME).write_bytes(msgspec.json.encode(self._seeker))
+            owner = self.path / OWNER_NAME
+            owner.touch(0o600)
+            owner.write_bytes(msgspec.json.encode(self._seeker))
         self._bytes = 0
 
     def remark(self) -> None:
@@ -142,8 +144,8 @@ class Place:
 
     def __str__(self) -> str:
         owner = self._owner
-        whose = f"of {owner.service} for {', '.join(owner.shown)}" if owner is not None else "of an unknown service"
-        return f"{self._bytes} bytes {whose} in {self.path}, left by an earlier run,"
+        run = f"run of {owner.service} for {', '.join(owner.shown)}" if owner is not None else "run"
+        return f"{self._bytes} bytes in {self.path}, left by an earlier {run},"
 
 
 def _stat(path: Path) -> os.stat_result | None:
