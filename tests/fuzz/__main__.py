@@ -17,6 +17,12 @@ from fuzz.share import WARM, run
 def main() -> int:
     """Returns 0 when nothing was found."""
     parser = argparse.ArgumentParser(prog="fuzz")
+    parser.add_argument(
+        "--of",
+        choices=("pulses", "answers"),
+        default="pulses",
+        help="hostile pulses, or answers of a Collector",
+    )
     parser.add_argument("--count", type=int, default=1_000_000, help="inputs; default a million")
     parser.add_argument("--seconds", type=float, default=3600.0, help="at most; default an hour")
     parser.add_argument("--seed", type=int, default=int(time.time()) << 32, help="the first input's number")
@@ -26,11 +32,12 @@ def main() -> int:
     jobs = max(1, min(args.jobs, args.count))
     bounds = [args.seed + args.count * job // jobs for job in range(jobs + 1)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(run, bounds, bounds[1:], [args.seconds] * jobs))
+        found = list(pool.map(run, [args.of] * jobs, bounds, bounds[1:], [args.seconds] * jobs))
     findings = sum(one.findings for one in found)
+    inputs, far = sum(one.inputs for one in found), sum(one.watched for one in found)
     print(
-        f"{sum(one.inputs for one in found)} inputs from --seed {args.seed} in {time.monotonic() - began:.0f} s, "
-        f"{sum(one.watched for one in found)} of them watched: {findings} findings, memory grew by "
+        f"{inputs} inputs of {args.of} from --seed {args.seed} in {time.monotonic() - began:.0f} s, {far} of them "
+        f"watched, or over a socket: {findings} findings, memory grew by "
         f"{max(one.grown for one in found) / (1 << 20):.1f} MiB after the first {WARM} of a process"
     )
     return 1 if findings else 0

@@ -11,7 +11,7 @@ import time
 import traceback
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from support.fuzzing.everything import Victims
 from support.mainprocess import LockHolder
@@ -30,34 +30,49 @@ class Found(NamedTuple):
     grown: int
 
 
-def run(first: int, end: int, seconds: float) -> Found:
-    """The inputs from `first` to before `end`, or as many as there is time for."""
+class Subject(Protocol):
+    """What the inputs are given to."""
+
+    def suffer(self, rng: Random) -> bool:
+        """One input; whether it got as far as it could. Raises whatever should not happen."""
+
+
+def run(of: str, first: int, end: int, seconds: float) -> Found:
+    """The inputs from `first` to before `end`, or as many as there is time for, of one kind: pulses or answers."""
     logging.disable(logging.CRITICAL)
+    if of == "answers":
+        from support.fuzzing.answers import Collectors
+
+        collectors = Collectors()
+        try:
+            return _suffer(collectors, range(first, end), seconds, of)
+        finally:
+            collectors.close()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     holder = LockHolder()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as run:
         victims = Victims(Path(run), holder)
         try:
-            return _suffer(victims, range(first, end), seconds)
+            return _suffer(victims, range(first, end), seconds, of)
         finally:
             victims.close()
             holder.close()
 
 
-def _suffer(victims: Victims, numbers: range, seconds: float) -> Found:
+def _suffer(subject: Subject, numbers: range, seconds: float, of: str) -> Found:
     began = reported = time.monotonic()
     watched = findings = done = warm = 0
     for done, number in enumerate(numbers, 1):
         started = time.monotonic()
         try:
-            watched += victims.suffer(Random(number))
+            watched += subject.suffer(Random(number))
         except Exception:
             findings += 1
-            print(f"FOUND by --seed {number} --count 1\n{traceback.format_exc()}", flush=True)
+            print(f"FOUND by --of {of} --seed {number} --count 1\n{traceback.format_exc()}", flush=True)
         now = time.monotonic()
         if now - started > _SLOW:
             findings += 1
-            print(f"SLOW: {now - started:.1f} s by --seed {number} --count 1", flush=True)
+            print(f"SLOW: {now - started:.1f} s by --of {of} --seed {number} --count 1", flush=True)
         if done == WARM:
             warm = _peak()
         if now - reported > 60:

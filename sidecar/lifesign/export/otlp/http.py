@@ -109,6 +109,9 @@ class ReadingSession(requests.Session):
             return response
         raise NotDeliveredError
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: to see where a redirect leads, `requests` would read the whole of the answer first."""
+
     def abort(self) -> None:
         """Breaks the request off that is on its way in another thread, whatever it waits for. For the last time."""
         self._connections.abort()

@@ -30,7 +30,7 @@ class Position(NamedTuple):
     offset: int
 
 
-class Counts(msgspec.Struct):
+class Counts(msgspec.Struct, forbid_unknown_fields=True):
     """Records that were not delivered: dropped for want of room, not readable, refused by the Collector.
 
     What lies before byte `offset` of segment number `segment` is delivered or counted, and so is all of segment
@@ -97,7 +97,7 @@ class Offsets:
     async def save(self) -> None:
         """Writes them, if they changed."""
         self.counts.crc = self.counts.checksum()
-        content = msgspec.json.encode(self.counts).ljust(_BYTES)
+        content = encoded(self.counts)
         if self._path is None or content == self._saved:
             return
         try:
@@ -118,7 +118,7 @@ class Offsets:
                 return None
             raise
         try:
-            found = _decoded(os.read(descriptor, 2 * _BYTES))
+            found = decoded(os.read(descriptor, 2 * _BYTES))
         finally:
             os.close(descriptor)
         if found is None:
@@ -138,11 +138,16 @@ class Offsets:
             os.close(descriptor)
 
 
-def _decoded(content: bytes) -> Counts | None:
+def encoded(counts: Counts) -> bytes:
+    """What the file holds."""
+    return msgspec.json.encode(counts).ljust(_BYTES)
+
+
+def decoded(content: bytes) -> Counts | None:
     """None where it is not what was written."""
     try:
         counts = msgspec.json.decode(content, type=Counts)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a key that is no UTF-8 is not even a DecodeError
         return None
     is_whole = counts.crc is None or counts.crc == counts.checksum()
     return counts if is_whole and counts.is_possible() else None

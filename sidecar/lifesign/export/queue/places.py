@@ -95,7 +95,7 @@ class Place:
 
     def look(self) -> None:
         """Reads who owns it. What nobody came for in time is dropped."""
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             self._owner = msgspec.json.decode((self.path / OWNER_NAME).read_bytes(), type=Owner)
         files = [found for file in self.path.glob("*/*") if (found := _stat(file)) is not None]
         segments = [found for file in self.path.glob("*/0*.jsonl") if (found := _stat(file)) is not None]
