@@ -163,5 +163,8 @@ class Folders:
 
 def _most_processes() -> int:
     """How many can be watched at a time: fewer if we may not open that many files."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    except OSError:  # a sandbox does not allow it
+        soft = 1024
     return PROCESSES_MAX if soft < 0 else max(1, min(PROCESSES_MAX, (soft - _DESCRIPTORS_SPARE) // _DESCRIPTORS))

@@ -212,7 +212,8 @@ def replace_file(directory: str, name: str, content: Mapping[str, Union[int, str
     new = f"{path}.{os.urandom(8).hex()}"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="ascii") as file:
-        os.fchmod(descriptor, 0o600 | stat.S_IMODE(os.stat(directory).st_mode) & 0o044)  # whatever the umask
+        with contextlib.suppress(OSError):  # not all file systems and sandboxes have it
+            os.fchmod(descriptor, 0o600 | stat.S_IMODE(os.stat(directory).st_mode) & 0o044)  # whatever the umask
         json.dump(content, file)
     os.replace(new, path)
 

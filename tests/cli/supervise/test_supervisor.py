@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +44,6 @@ def beside(directory: Path, *command: str, patience: float = 5.0) -> Beside:
 def test_a_sidecar_that_is_not_ready_yet_is_still_told_to_end(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    import sys
-
     assert (
         Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, sys.executable, "-S", "-c", STAND_IN)).run() == 6
     )
@@ -183,3 +183,43 @@ def test_what_comes_after_cmd_has_ended_does_not_change_its_status() -> None:
         signal.sigwait({signal.SIGINT})
         signal.signal(signal.SIGCHLD, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_a_sandbox_without_a_timed_wait_is_polled_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(signal, "sigtimedwait", refused)
+    monkeypatch.setattr(signal, "sigwaitinfo", refused)
+    monkeypatch.setattr(signal, "sigwait", refused)  # it is the same system call
+    monkeypatch.setattr(signals_module, "_TICK", 0.01)
+    script = f"trap 'exit 6' USR1; kill -USR1 {os.getpid()}; while :; do sleep 0.01; done"
+
+    assert Supervisor(["/bin/sh", "-c", script], {}, None).run() == 6
+
+
+def test_a_sandbox_without_the_newest_clone_still_runs_cmd(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "posix_spawnp", refused)
+    script = "kill -PIPE $$; exit 6"  # which Python ignores, and CMD must not
+
+    assert Supervisor(["/bin/sh", "-c", script], {}, None).run() == 128 + signal.SIGPIPE
+    assert Supervisor(["/no/such"], {}, None).run() == 126
+
+
+def test_a_sandbox_without_sessions_gets_the_sidecar_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spawn = os.posix_spawn
+
+    def without_sessions(*args: Any, **more: Any) -> int:
+        if more.pop("setsid", False):
+            raise PermissionError(1, "Operation not permitted")
+        return spawn(*args, **more)
+
+    monkeypatch.setattr(os, "posix_spawn", without_sessions)
+    stands_in = [sys.executable, "-S", "-c", STAND_IN]
+    assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, *stands_in)).run() == 6
+    assert capfd.readouterr().err == "asked to end\n"

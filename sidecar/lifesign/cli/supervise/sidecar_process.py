@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from functools import partial
 from typing import Mapping
 
 from lifesign.cli.output.terminal import say
@@ -121,29 +122,19 @@ class SidecarProcess:
             (os.POSIX_SPAWN_DUP2, 2, 1),  # standard output belongs to CMD
             *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()),
         ]
-        mask = self._mask | {signal.SIGTERM}
-        defaults = FORWARDED | IGNORED_BY_PYTHON
-        program = self._command[0]
+        spawn = partial(
+            os.posix_spawn,
+            self._command[0],
+            self._command,
+            self._environ,
+            file_actions=actions,
+            setsigmask=self._mask | {signal.SIGTERM},
+            setsigdef=FORWARDED | IGNORED_BY_PYTHON,
+        )
         try:
-            return os.posix_spawn(
-                program,
-                self._command,
-                self._environ,
-                file_actions=actions,
-                setsid=True,
-                setsigmask=mask,
-                setsigdef=defaults,
-            )
-        except NotImplementedError:
-            return os.posix_spawn(
-                program,
-                self._command,
-                self._environ,
-                file_actions=actions,
-                setpgroup=0,
-                setsigmask=mask,
-                setsigdef=defaults,
-            )
+            return spawn(setsid=True)
+        except (NotImplementedError, OSError):  # a libc or a sandbox without it; a missing program fails once more
+            return spawn(setpgroup=0)
 
     def _send(self, number: signal.Signals) -> None:
         if self.pid is not None:

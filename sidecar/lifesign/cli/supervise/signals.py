@@ -49,13 +49,14 @@ class Signals:
 
     def __init__(self, *, for_good: bool = False) -> None:
         self._for_good = for_good
+        self._polls = not hasattr(signal, "sigtimedwait")
 
     def __enter__(self) -> Signals:
         self.ignored = {number for number in FORWARDED if signal.getsignal(number) == signal.SIG_IGN}
         # Were SIGCHLD ignored, the kernel would reap CMD itself and its status were lost.
         self._handlers = {signal.SIGCHLD: signal.signal(signal.SIGCHLD, signal.SIG_DFL)}
         self.mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _HELD))
-        if not hasattr(signal, "sigtimedwait"):
+        if self._polls:
             # BSD kernels drop a blocked signal that would be ignored; any handler keeps it pending.
             for number in _HELD - self.ignored:
                 self._handlers.setdefault(number, signal.getsignal(number))
@@ -75,9 +76,13 @@ class Signals:
 
     def take(self, timeout: float | None) -> Taken | None:
         """Waits for the next signal, SIGCHLD among them; None after `timeout` seconds, or now and then."""
-        if not hasattr(signal, "sigtimedwait"):
+        if self._polls:
             return _poll(timeout)
-        info = signal.sigwaitinfo(_HELD) if timeout is None else signal.sigtimedwait(_HELD, max(timeout, 0.0))
+        try:
+            info = signal.sigwaitinfo(_HELD) if timeout is None else signal.sigtimedwait(_HELD, max(timeout, 0.0))
+        except OSError:  # a sandbox does not allow it
+            self._polls = True
+            return None
         if info is None:
             return None
         number = signal.Signals(info.si_signo)
@@ -92,9 +97,18 @@ def _poll(timeout: float | None) -> Taken | None:
     pending = signal.sigpending() & _HELD
     if not pending:
         return None
-    number = signal.Signals(signal.sigwait(pending))
+    number = signal.Signals(min(pending))
+    _consume(number)
     typed = number in (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH)
     return Taken(number, typed and _in_foreground())
+
+
+def _consume(number: signal.Signals) -> None:
+    """Lets a pending signal in, and does nothing about it."""
+    before = signal.signal(number, _nothing)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    signal.signal(number, before if before is not None else signal.SIG_DFL)
 
 
 def _in_foreground() -> bool:

@@ -6,6 +6,7 @@ Nothing that happens to the sidecar, to the run directory or to this code may re
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -144,8 +145,22 @@ class Supervisor:
             hint = "the full path, or check PATH" if os.sep not in program else "check the path and its #! line"
             raise CommandError(f"{program}: not found", hint, EXIT_NOT_FOUND) from None
         except OSError as error:
+            if error.errno == errno.EPERM:  # a sandbox that knows no clone3; what may not be executed is EACCES
+                return self._fork()
             hint = f"chmod +x {program}" if isinstance(error, PermissionError) else "sh -c with the command in quotes"
             raise CommandError(f"{program}: {error.strerror}", hint, EXIT_CANNOT_EXECUTE) from None
+
+    def _fork(self) -> int:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                for number in IGNORED_BY_PYTHON:
+                    signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_SETMASK, self._signals.mask)
+                os.execvpe(self._command[0], self._command, dict(self._environ))  # noqa: S606
+            finally:
+                os._exit(EXIT_CANNOT_EXECUTE)
+        return pid
 
     def _start_sidecar(self) -> None:
         if self.beside is None:
