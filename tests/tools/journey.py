@@ -6,9 +6,9 @@ checkpoint  from `lifesign.checkpoint()` to its span at the Collector
 blocked     from a loop that is blocked to its log record at the Collector and to a failing /app/livez
 dryrun      from the first event of a dry run to its span at the Collector
 
-A real service and a real `lifesign watch` run under `sys.setprofile`, in all their threads. What travels has a name in it,
-and keeps it whatever is made of it: a record, a span, bytes. A journey enters a file when one of its functions is handed
-that thing, or returns it.
+A real service and a real `lifesign watch` run under `sys.setprofile`, in all their threads. What travels has a name in
+it, and keeps it whatever is made of it: a record, a span, bytes. A journey enters a file when one of its functions is
+handed that thing, or returns it.
 """
 
 from __future__ import annotations
