@@ -168,9 +168,8 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("disk", both_stale("D", 0, 3), "frozen", "waiting for the disk, or paused"),
     ("C computes", both_stale("R", 2.9, 3, False), "frozen", "GIL held by C code that computes"),
     ("C computes in a thread", both_stale("S", 2.9, 3, False), "frozen", "GIL held by C code that computes"),
-    ("C computes, one poll", both_stale("R"), "frozen", "GIL held by C code that computes"),
+    ("C computes, one poll", both_stale("R"), "frozen", "GIL held by C code that computes, or starved"),
     ("C waits", both_stale("S", 0.01, 3, False), "frozen", "GIL held by C code that waits"),
-    ("C waits, one poll", both_stale("S"), "frozen", "GIL held by C code that waits"),
     ("C waits, no quota to see", both_stale("S", 0.01, 3), "frozen", "GIL held by C code that waits"),
     ("the switch went off", both_stale(held=True), "frozen", "GIL held by C code"),
     ("throttled, it gets something", both_stale("S", 0.15, 3, True), "blocked", "it gets too little CPU time"),
@@ -219,6 +218,10 @@ def test_each_row(changes: dict[str, Any], state: str, why: str) -> None:
     assert verdict.state == state
     assert why in verdict.why
     assert "\n" not in verdict.why
+
+
+def test_one_poll_cannot_see_whether_another_thread_computes() -> None:
+    assert diagnose(reading(**both_stale("S"))).why.endswith(": GIL held by C code")
 
 
 @pytest.mark.parametrize(

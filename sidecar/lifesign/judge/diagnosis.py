@@ -173,7 +173,10 @@ def _cause(reading: Reading) -> str:
         return "GIL held by C code" if seen.held else "GIL held, stopped or starved"
     if outside.state in _STATES:
         return _STATES[outside.state]
-    if outside.cpu >= outside.over * _BUSY if outside.over else outside.state == "R":
+    if not outside.over:
+        # One poll shows no CPU time, and the state of the main thread alone: another thread may compute.
+        return "GIL held by C code that computes, or starved" if outside.state == "R" else "GIL held by C code"
+    if outside.cpu >= outside.over * _BUSY:
         return "GIL held by C code that computes"
     if outside.throttled:
         return "throttled, its CPU quota is used up"
