@@ -13,10 +13,10 @@ from typing import AsyncIterator, Awaitable, Callable
 import pytest
 
 from lifesign.export.delivery import Delivery
-from lifesign.export.otlp import channel
+from lifesign.export.otlp import channel, encode
 from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.exporters import open_exporters
-from lifesign.export.queue.spool import Spool
+from lifesign.export.queue.spool import Batch, Spool
 from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.made.spools import append
@@ -162,6 +162,52 @@ async def test_one_that_cannot_be_sent_does_not_take_the_others_with_it(
         await append(pump.spool, [resource], spans)
         await pump.emptied()
     assert [s.name for s in collector.spans()] == ["span 1", "span 2", "span 4", "span 5", "span 7", "span 8"]
+    assert pump.spool.rejected == 2
+
+
+async def test_one_that_nobody_thought_of_does_not_stop_those_behind_it(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = encode.span
+
+    def sometimes(of: Span, resource: object) -> object:
+        if of.name == "span 2":
+            raise TypeError("a bug of ours")
+        return real(of, resource)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(encode, "span", sometimes)
+    async with pumping(tmp_path, collector.url) as pump:
+        await append(pump.spool, [resource], [span(n) for n in (1, 2, 3)])
+        await pump.emptied()
+    assert [s.name for s in collector.spans()] == ["span 1", "span 3"]
+    assert pump.spool.rejected == 1
+    assert "a bug of ours" in (tmp_path / "rejected.jsonl").read_text()
+
+
+async def test_a_batch_that_is_begun_anew_counts_what_was_refused_once(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commit = Spool.commit
+    failures = iter([OSError(errno.EIO, "Input/output error")])
+
+    async def sometimes(spool: Spool, batch: Batch) -> None:
+        for failure in failures:
+            raise failure
+        await commit(spool, batch)
+
+    monkeypatch.setattr(Spool, "commit", sometimes)
+    collector.script("traces", Answer(400), Answer(400))
+    async with pumping(tmp_path, collector.url) as pump:
+        await append(pump.spool, [resource], [span(1), span(2)])
+        await pump.emptied()
     assert pump.spool.rejected == 2
 
 

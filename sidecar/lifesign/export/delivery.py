@@ -70,8 +70,8 @@ class Delivery:
         for record in batch.records:
             try:
                 items.append((record, _encoded(record, resources)))
-            except ValueError as error:
-                await self._reject([record], 1, str(error))
+            except Exception as error:  # noqa: BLE001 - one record must not stop those behind it
+                await self._reject([record], 1, f"it cannot be encoded: {error}")
         return not items or await self._send(items)
 
     async def _send(self, items: Sequence[tuple[Telemetry, Any]]) -> bool:

@@ -115,7 +115,7 @@ class Pipeline:
 
     def _find_place(self) -> SpoolLock | None:
         if self._settings.spool_dir is not None:
-            return SpoolLock(Path(self._settings.spool_dir))
+            return places.adopt(Path(self._settings.spool_dir), self._owner())
         try:
             return places.take(places.default_directory(self._environ), self._owner())
         except SpoolError as error:

@@ -139,6 +139,18 @@ def test_what_waits_for_an_old_address_of_the_same_service_is_said(
     assert f"LIFESIGN_SPOOL_DIR={place}" in caplog.text
 
 
+def test_a_spool_that_was_named_takes_what_waits_along_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = left(tmp_path, SHOP)
+    moved = Owner("elsewhere", "shop", "/run/2", ("http://elsewhere:4318",))
+    for _ in range(2):
+        places.adopt(place, moved).close()
+    assert (place / "traces" / "0000000000000001.jsonl").exists()
+    [said] = caplog.messages
+    assert said.endswith("of shop for http://collector:4318, go to http://elsewhere:4318 now")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"destination":1}', b"\xff"])
 def test_an_owner_that_cannot_be_read_is_nobody(tmp_path: Path, content: bytes) -> None:
     place = left(tmp_path, SHOP)

@@ -67,6 +67,7 @@ def take(directory: Path, owner: Owner) -> SpoolLock:
         for place in places:
             if place.path.name in there:
                 place.look()
+                place.expire()
     # A sort keeps the order of equals.
     for place in sorted((place for place in places if place.rank < _NEVER), key=lambda place: place.rank):
         try:
@@ -78,6 +79,20 @@ def take(directory: Path, owner: Owner) -> SpoolLock:
             other.remark()
         return lock
     raise SpoolError(f"all {PLACES} spools in {directory} are in use", "set LIFESIGN_SPOOL_DIR")
+
+
+def adopt(directory: Path, owner: Owner) -> SpoolLock:
+    """Takes the very spool that the settings name.
+
+    Raises:
+        SpoolHeldError: another process holds it.
+        SpoolError: it cannot be made or written.
+    """
+    lock = SpoolLock(directory)
+    place = Place(directory, owner)
+    place.look()
+    place.adopt()
+    return lock
 
 
 _SAME_RUN, _OURS_WAITING, _OURS, _NEW, _EMPTY, _NEVER = range(6)
@@ -92,18 +107,17 @@ class Place:
         self._seeker = seeker
         self._owner: Owner | None = None
         self._bytes = 0  # that wait in it
+        self._used = 0.0  # wall clock seconds
 
     def look(self) -> None:
-        """Reads who owns it. What nobody came for in time is dropped."""
+        """Reads who owns it, and what waits in it."""
         with contextlib.suppress(OSError, ValueError, RecursionError):
             self._owner = msgspec.json.decode((self.path / OWNER_NAME).read_bytes(), type=Owner)
         files = [found for file in self.path.glob("*/*") if (found := _stat(file)) is not None]
         segments = [found for file in self.path.glob("*/0*.jsonl") if (found := _stat(file)) is not None]
         self._bytes = sum(found.st_size for found in segments)
-        used = max((found.st_mtime for found in (_stat(self.path), *files) if found is not None), default=0.0)
+        self._used = max((found.st_mtime for found in (_stat(self.path), *files) if found is not None), default=0.0)
         self.rank = self._ranked()
-        if self.rank in (_EMPTY, _NEVER) and time.time() - used > AGE_MAX:
-            self._expire()
 
     def _ranked(self) -> int:
         owner, seeker = self._owner, self._seeker
@@ -114,7 +128,10 @@ class Place:
                 return _OURS_WAITING if self._bytes else _OURS
         return _NEVER if self._bytes else _EMPTY
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Empties it where nobody came for it in time."""
+        if self.rank not in (_EMPTY, _NEVER) or time.time() - self._used <= AGE_MAX:
+            return
         with contextlib.suppress(SpoolError), contextlib.closing(SpoolLock(self.path)):
             if self._bytes:
                 _logger.warning("lifesign: %s are dropped: nobody came for them in %.0f days", self, AGE_MAX / 86400)
@@ -127,11 +144,20 @@ class Place:
             _clear(self.path)  # the counts of what somebody else lost are not ours
         elif self._bytes and self.rank == _OURS_WAITING:
             _logger.warning("lifesign: %s are delivered now", self)
+        self._sign()
+        self._bytes = 0
+
+    def adopt(self) -> None:
+        """Makes the seeker its owner, who named this very folder: what waits in it goes where the seeker sends to."""
+        if self.rank == _NEVER and self._owner is not None:
+            _logger.warning("lifesign: %s go to %s now", self, ", ".join(self._seeker.shown))
+        self._sign()
+
+    def _sign(self) -> None:
         with contextlib.suppress(OSError):  # then it is nobody's, next time
             owner = self.path / OWNER_NAME
             owner.touch(0o600)
             owner.write_bytes(msgspec.json.encode(self._seeker))
-        self._bytes = 0
 
     def remark(self) -> None:
         """Says what of the same service waits for another destination, and will not get there by itself."""

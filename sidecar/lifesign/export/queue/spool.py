@@ -202,7 +202,10 @@ class Spool:
                 await self._write()
                 batch = await self._read_disk(limit) or self._read_memory(limit, there)
                 self._in_flight = InFlight(batch) if batch is not None else None
-            return self._in_flight.batch if self._in_flight is not None else None
+            if self._in_flight is None:
+                return None
+            self._in_flight.refused = 0  # read once more, it is delivered once more
+            return self._in_flight.batch
 
     async def _read_disk(self, limit: int) -> Batch | None:
         if self._disk is None:
