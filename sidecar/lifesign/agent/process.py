@@ -106,7 +106,8 @@ class Agent:
             self.pulse.close()
 
     def _look_after_files(self) -> None:
-        """Where the program has closed all descriptors it has let go of the life token too: takes it again."""
+        """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""
+        self.pulse.take_requests(self._folder.requests())
         if self.pid == os.getpid() and not self._folder.is_held():
             self.crash_dump.rearm_soon()
             self._folder.hold_again()

@@ -4,14 +4,16 @@
 
     <run directory>/<pid>-<8 hex>/life         locked for as long as the process lives, however it ends
                                   pulse        see `wire.layout`; appears when all the rest is in place
+                                  requests     of the sidecar, a copy of the pulse's request block
                                   last-words   what faulthandler wrote
                     run.json                   see `wire.runfile`
                     stopping.json              see `wire.stopping`
                     sidecar.lock               locked by the sidecar that watches
                     dry-run.lock               locked by the processes of a dry run, see `agent.dryrun.worker`
 
-Each process makes its own folder (`OwnFolder`) and is the only one that writes there, but for the request
-words of the pulse. Everybody else opens it as a `Folder`, and trusts nothing that is in it.
+Each process makes its own folder (`OwnFolder`) and is the only one that writes there, but for ``requests``.
+Everybody else opens it as a `Folder`, and trusts nothing that is in it. Nobody but the process's user may write to
+the other files: whoever shortens a mapped file ends the process that has mapped it by SIGBUS.
 """
 
 from __future__ import annotations
@@ -26,16 +28,19 @@ import stat
 from itertools import islice
 from typing import Mapping, Union
 
+from lifesign.wire import layout
+
 PULSE = "pulse"
 LIFE = "life"
 LAST_WORDS = "last-words"
+REQUESTS = "requests"
 RUN_FILE = "run.json"
 STOPPING_FILE = "stopping.json"
 SIDECAR_LOCK = "sidecar.lock"
 DRY_RUN_LOCK = "dry-run.lock"
 
 _UNFINISHED = "pulse.new"
-_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS)
+_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS, REQUESTS)
 _KEY = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
 _ENTRIES_MAX = 100_000  # of a run directory that are looked at
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -49,8 +54,8 @@ class PulseError(Exception):
 class OwnFolder:
     """The folder of this process, made new; its life token is locked.
 
-    The run directory says who may watch: the folder and its files have its group, and grant the group and
-    others what it grants them.
+    The run directory says who may watch: the folder and its files have its group, and may be read by the group and
+    others where it may. Where they may write to it, they may write requests.
 
     Args:
         directory: the run directory.
@@ -65,7 +70,8 @@ class OwnFolder:
         self._group = shared.st_gid
         # With set-group-id the kernel gives the files in it the right group by itself.
         granted = shared.st_mode & (0o077 | stat.S_ISGID)
-        self.mode = 0o600 | granted & 0o066  # of each file
+        self.mode = 0o600 | granted & 0o044  # of each file
+        self._requests_mode = 0o600 | granted & 0o066
         self.path = os.path.join(directory, f"{pid}-{os.urandom(4).hex()}")
         self._life = -1
         self._life_file = (0, 0)
@@ -76,6 +82,12 @@ class OwnFolder:
             # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
             self._life = self.create(LIFE)
             self._life_file = _identity(os.fstat(self._life))
+            requests = self.create(REQUESTS)
+            try:
+                os.fchmod(requests, self._requests_mode)
+                os.ftruncate(requests, layout.REQUESTS_SIZE)
+            finally:
+                os.close(requests)
             fcntl.lockf(self._life, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException:
             self.discard()
@@ -99,11 +111,19 @@ class OwnFolder:
         os.fchmod(descriptor, self.mode)
         return descriptor
 
-    def is_held(self) -> bool:
-        """Whether the descriptor of the life token is still ours.
+    def requests(self) -> bytes:
+        """What the sidecar has written in ``requests``; empty where somebody put something else in its place."""
+        try:
+            descriptor = os.open(os.path.join(self.path, REQUESTS), os.O_RDONLY | _UNTRUSTED)
+            try:
+                return os.pread(descriptor, layout.REQUESTS_SIZE, 0)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return b""
 
-        A program that closes all descriptors closes it too, and the number may then be anybody's.
-        """
+    def is_held(self) -> bool:
+        """Whether the life token's descriptor is still ours: a program may close all, and use the numbers itself."""
         try:
             return _identity(os.fstat(self._life)) == self._life_file
         except OSError:

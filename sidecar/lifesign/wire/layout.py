@@ -2,8 +2,8 @@
 
 A pulse is one file per process incarnation, ``<run directory>/<pid>-<8 hex>/pulse``, allocated in
 full before it is mapped, and renamed into place when its header and identity are written and the
-life token (the file ``life`` beside it) is locked. Its writer is the main process, but for the
-words of the request block, which the sidecar writes.
+life token (the file ``life`` beside it) is locked. Its writer is the main process. The sidecar writes the words of
+the request block into a file of their own, ``requests``, from which the main process copies them.
 
 ====================  ===========  ==================================================================
 offset                bytes        what
@@ -56,6 +56,7 @@ WORD = 8
 WORD_MASK = (1 << 64) - 1
 
 REQUESTS_OFFSET = 2048
+REQUESTS_SIZE = 64
 # Words of the request block, each a request for a task dump; the word says why it is wanted.
 REQUEST_REASONS = ("request", "silent", "shutdown", "leak")
 REQUEST_DUMP = 0

@@ -13,7 +13,7 @@ import zlib
 from typing import Iterator, NamedTuple
 
 from lifesign.wire import layout
-from lifesign.wire.folder import PULSE, PulseError, open_regular
+from lifesign.wire.folder import PULSE, REQUESTS, PulseError, open_regular
 from lifesign.wire.lane import LaneRead, parse
 
 _WORD = layout.WORD
@@ -153,10 +153,14 @@ class PulseReader:
         Raises:
             OSError: we may not write to this pulse.
         """
-        offset = layout.REQUESTS_OFFSET + word * _WORD
-        descriptor = open_regular(PULSE, self._directory, os.O_RDWR)
+        offset = word * _WORD
         try:
-            before: int = struct.unpack("<Q", os.pread(descriptor, _WORD, offset))[0]
+            descriptor = open_regular(REQUESTS, self._directory, os.O_RDWR)
+        except FileNotFoundError:  # an agent of an earlier version
+            descriptor = open_regular(PULSE, self._directory, os.O_RDWR)
+            offset += layout.REQUESTS_OFFSET
+        try:
+            before: int = struct.unpack("<Q", os.pread(descriptor, _WORD, offset).ljust(_WORD, b"\0"))[0]
             count = (before + 1) & layout.WORD_MASK
             os.pwrite(descriptor, struct.pack("<Q", count), offset)
         finally:

@@ -80,6 +80,14 @@ class PulseWriter:
         """How often the sidecar asked for what this word of the request block stands for."""
         return self._words[layout.REQUESTS_OFFSET // _WORD + word]
 
+    def take_requests(self, asked: bytes) -> None:
+        """Copies the request block as the sidecar has written it; one that is cut short asks for nothing."""
+        if len(asked) == layout.REQUESTS_SIZE:
+            start = layout.REQUESTS_OFFSET // _WORD
+            for index, count in enumerate(memoryview(asked).cast("Q")):
+                if count:
+                    self._words[start + index] = count
+
     def write_tombstone(self, content: Mapping[str, Any]) -> None:
         """Says how the process ended (`wire.records.Tombstone`)."""
         self._write_block(layout.TOMBSTONE_OFFSET, content)
