@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import sys
 import time
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
+from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import own
 from lifesign.agent.tasks.odd import read
 
@@ -44,7 +45,7 @@ class Population:
         ours = own.ids()
         if _KNOWN_BY_LOOP:
             for loop in self._loops():
-                yield from (task for task in asyncio.all_tasks(loop) if id(task) not in ours)
+                yield from (task for task in _of_loop(loop) if id(task) not in ours)
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
         for reference in list(_registry().data):
@@ -66,6 +67,14 @@ class Population:
         if _KNOWN_BY_LOOP:
             return sum(len(asyncio.all_tasks(loop)) for loop in self._loops())
         return len(_registry().data) + len(_eager())
+
+
+def _of_loop(loop: asyncio.AbstractEventLoop) -> Iterable[Any]:
+    try:
+        return asyncio.all_tasks(loop)
+    except BaseException as error:  # noqa: BLE001 - it calls `done` of each, and one raised
+        complain("asyncio cannot list its own tasks, nor can a task dump", error)
+        return ()
 
 
 def _registry() -> Any:
