@@ -20,6 +20,11 @@ from lifesign.settings import Settings
 LONG = 3600.0  # no switch goes off in this process
 
 
+def create_in(folder: Path) -> Callable[[str, int], int]:
+    """Makes files in a folder, as the process's folder does."""
+    return lambda name, flags: os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o640)
+
+
 @pytest.fixture(autouse=True)
 def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both of faulthandler's places as we first find them; pytest's own handlers stay where they are."""
@@ -32,7 +37,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CrashDump:
     """With a switch, and without handlers: those of this process are pytest's."""
     monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (False, True))
-    return CrashDump(str(tmp_path), 0o640, "on", after=LONG)
+    return CrashDump(create_in(tmp_path), "on", after=LONG)
 
 
 def is_set() -> bool:
@@ -47,7 +52,7 @@ def beat(dump: CrashDump) -> None:
 
 
 def test_under_pytest_nothing_is_done(tmp_path: Path) -> None:
-    dump = CrashDump(str(tmp_path), 0o600, "on")
+    dump = CrashDump(create_in(tmp_path), "on")
     dump.rearm()
     dump.disarm()
     assert list(tmp_path.iterdir()) == []
@@ -69,7 +74,7 @@ def test_most_beats_leave_the_switch_as_it_is(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (False, True))
     calls: list[float] = []
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda after, **_: calls.append(after))
-    dump = CrashDump(str(tmp_path), 0o600, "on", interval=2.5)
+    dump = CrashDump(create_in(tmp_path), "on", interval=2.5)
     for _ in range(100):
         dump.rearm()
     assert calls == [3 * 2.5 + 1.0]
@@ -216,7 +221,7 @@ def test_where_the_file_cannot_be_made_there_is_no_crash_dump(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (True, True))
-    dump = CrashDump(str(tmp_path / "missing"), 0o600, "on")
+    dump = CrashDump(create_in(tmp_path / "missing"), "on")
     dump.rearm()
     dump.disarm()
     assert "no place for a crash dump" in caplog.text

@@ -38,15 +38,19 @@ class CrashDump:
     """The file that faulthandler writes to, and its upkeep while this process lives.
 
     Args:
-        folder: the process's folder; the file ``last-words`` is made in it if it is of use.
-        mode: its permission bits.
+        create: makes a file in the process's folder (`OwnFolder.create`), for ``last-words`` if it is of use.
         how: ``signals`` (the handlers alone), ``on`` (the switch too) or ``off``.
         interval: seconds between two beats of the watchdog thread.
         after: seconds without a beat until the switch fires; by default 5 or more.
     """
 
     def __init__(
-        self, folder: str, mode: int, how: str = SIGNALS, interval: float = 0.1, *, after: float | None = None
+        self,
+        create: Callable[[str, int], int],
+        how: str = SIGNALS,
+        interval: float = 0.1,
+        *,
+        after: float | None = None,
     ) -> None:
         self.dumps = 0  # that the switch wrote, as far as this process has noticed
         # The margin: so long ago may the switch have been put off when the beats stop.
@@ -62,19 +66,14 @@ class CrashDump:
             return
         _faulthandler.follow_forks(self)
         try:
-            self._open(os.path.join(folder, LAST_WORDS), mode)
+            self._descriptor = create(LAST_WORDS, os.O_APPEND)
+            made = os.fstat(self._descriptor)
+            self._file = (made.st_dev, made.st_ino)
             if for_signals:
                 _faulthandler.enable(self._descriptor)
         except Exception as error:  # noqa: BLE001
             self._closed = True
             complain("there is no place for a crash dump", error)
-
-    def _open(self, path: str, mode: int) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
-        os.fchmod(self._descriptor, mode)
-        made = os.fstat(self._descriptor)
-        self._file = (made.st_dev, made.st_ino)
 
     def rearm(self) -> None:
         """The watchdog thread beats: postpones the switch. Most calls find that it is not time yet."""

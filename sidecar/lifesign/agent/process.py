@@ -55,7 +55,7 @@ class Agent:
             self.boot = Boot(self.pulse, me, settings)
             self.check_requests = CheckRequests(self.pulse)
             self.slots = LoopSlots()
-            self.crash_dump = CrashDump(folder.path, folder.mode, settings.last_words, settings.heartbeat_interval)
+            self.crash_dump = CrashDump(folder.create, settings.last_words, settings.heartbeat_interval)
             undone.callback(self.crash_dump.abandon)
             tasks = Tasks(self.slots.loops)
             self.watchdog = Watchdog(

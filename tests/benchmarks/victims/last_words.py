@@ -16,7 +16,7 @@ import random
 import sys
 import threading
 import time
-from typing import AsyncIterator, Iterator
+from typing import AsyncIterator, Callable, Iterator
 
 from lifesign.agent.crashdump import CrashDump
 
@@ -75,6 +75,10 @@ def busy() -> None:
             work()
 
 
+def create_in(folder: str) -> Callable[[str, int], int]:
+    return lambda name, flags: os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | flags, 0o600)
+
+
 def beat(words: CrashDump, seconds: float, progress: memoryview) -> None:
     while True:
         time.sleep(seconds)
@@ -87,7 +91,7 @@ def main() -> None:
     kind, folder, after, seconds, held = sys.argv[1], sys.argv[2], *map(float, sys.argv[3:6])
     descriptor = os.open(os.path.join(folder, "progress"), os.O_RDWR)
     progress = memoryview(mmap.mmap(descriptor, 16)).cast("Q")
-    words = CrashDump(folder, 0o600, "signals" if kind == "none" else "on", after=after)
+    words = CrashDump(create_in(folder), "signals" if kind == "none" else "on", after=after)
     threading.Thread(target=beat, args=(words, seconds, progress), daemon=True).start()
     for _ in range(3):
         threading.Thread(target=busy, daemon=True).start()

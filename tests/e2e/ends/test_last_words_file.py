@@ -14,7 +14,11 @@ from support.victims import INJECT
 
 def run(program: str, folder: Path, how: str = "signals") -> subprocess.CompletedProcess[str]:
     """A process with last words in `folder`, and no agent."""
-    begin = f"from lifesign.agent.crashdump import CrashDump\ndump = CrashDump({str(folder)!r}, 0o600, {how!r})\n"
+    begin = (
+        "import os\nfrom lifesign.agent.crashdump import CrashDump\n"
+        f"create = lambda name, flags: os.open({str(folder)!r} + '/' + name, os.O_RDWR | os.O_CREAT | flags, 0o600)\n"
+        f"dump = CrashDump(create, {how!r})\n"
+    )
     environ = {"PYTHONPATH": str(INJECT.parents[2]), "PATH": os.environ["PATH"]}
     return subprocess.run(
         [sys.executable, "-c", program.replace("BEGIN", begin)],
