@@ -63,13 +63,13 @@ def test_a_deadlock_over_two_locks_with_those_that_queue_behind() -> None:
     )  # fmt: skip
     cause = found(seen)["deadlock"]
     assert cause.sentence == (
-        "deadlock: settlement holds the Lock OrderDesk._ledger (service.py:158) and waits for "
-        "the Lock OrderDesk._prices (service.py:164) at service.py:160, which audit holds"
+        "deadlock: settlement holds the Lock OrderDesk._ledger and waits for "
+        "the Lock OrderDesk._prices at service.py:160, which audit holds"
     )
     other, behind = cause.evidence
     assert other == (
-        "audit holds the Lock OrderDesk._prices (service.py:164) and waits for "
-        "the Lock OrderDesk._ledger (service.py:158) at service.py:166, which settlement holds"
+        "audit holds the Lock OrderDesk._prices and waits for "
+        "the Lock OrderDesk._ledger at service.py:166, which settlement holds"
     )
     assert behind == "3 x OrderDesk._work wait (service.py:135)"
     assert cause.place == at("OrderDesk._settle", 160)
@@ -88,8 +88,7 @@ def test_a_task_that_acquires_what_it_holds() -> None:
         rings=[[step("Task-7", 0, "Desk.nested", 9)]],
     )
     assert found(seen)["nested-acquire"].sentence == (
-        "deadlock: Desk.nested [Task-7] holds the Semaphore Desk.seats (service.py:9) and waits for it once more "
-        "at service.py:9"
+        "deadlock: Desk.nested [Task-7] holds the Semaphore Desk.seats and waits for it once more at service.py:9"
     )
 
 

@@ -108,9 +108,10 @@ def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> 
     if wanted is None:
         return f"{who} waits for {_task(following)}" + _at(step["at"])
     if step is before:
-        return f"{who} holds {_name(wanted)} and waits for it once more{_at(step['at'], wanted)}"
-    holds = f"holds {_name(held)} and " if held is not None else ""
-    return f"{who} {holds}waits for {_name(wanted)}{_at(step['at'], wanted)}, which {_task(following)} holds"
+        return f"{who} holds {_noun(wanted)} and waits for it once more{_at(step['at'])}"
+    # The place of a primitive is where somebody waits for it, which says nothing of who holds it.
+    holds = f"holds {_noun(held)} and " if held is not None else ""
+    return f"{who} {holds}waits for {_noun(wanted)}{_at(step['at'])}, which {_task(following)} holds"
 
 
 def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
@@ -257,6 +258,10 @@ def _primitive(index: int | None, dump: Dump) -> TaskPrimitive | None:
     return next((one for one in dump.primitives if one["index"] == index), None)
 
 
+def _noun(primitive: TaskPrimitive) -> str:
+    return f"the {primitive['type']} {primitive['name']}" if primitive["name"] else f"a {primitive['type']}"
+
+
 def _name(primitive: TaskPrimitive) -> str:
     where = place_text(primitive["place"]) if primitive["place"] is not None else ""
     if not primitive["name"]:
@@ -270,11 +275,8 @@ def _task(step: RingStep) -> str:
     return step["task"]
 
 
-def _at(frame: Frame | None, primitive: TaskPrimitive | None = None) -> str:
-    """Where somebody waits; empty where the name of the primitive has said it."""
-    if frame is None or (primitive is not None and primitive["place"] == frame):
-        return ""
-    return f" at {place_text(frame)}"
+def _at(frame: Frame | None) -> str:
+    return f" at {place_text(frame)}" if frame is not None else ""
 
 
 _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
