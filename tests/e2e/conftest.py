@@ -10,7 +10,7 @@ import pytest
 
 from support.backends.collector import Collector
 from support.backends.jaeger import Jaeger
-from support.built import built
+from support.built import built, entries
 from support.commands import Ended, caller
 
 
@@ -58,6 +58,18 @@ def prometheus_binaries() -> Path:
 def alertmanager_binaries() -> Path:
     """The folder of `alertmanager` and `amtool`."""
     return Path(built("alertmanager"))
+
+
+@pytest.fixture(scope="session")
+def apps() -> Path:
+    """The `bin` of an environment with third-party programs and without lifesign."""
+    return Path(built("apps")) / "bin"
+
+
+@pytest.fixture(scope="session")
+def stores() -> dict[str, str]:
+    """Where the servers are: `redis` a program, `postgres` a folder of programs."""
+    return entries(built("stores"))
 
 
 @pytest.fixture(autouse=True)

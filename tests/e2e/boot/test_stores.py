@@ -19,18 +19,11 @@ from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.results import Result
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.checkspec import parse
-from support.built import built, entries
 from support.waiting import eventually
 
 DRIVERS = ("asyncpg", "psycopg", "psycopg2")
 # Postgres will not run as root; Debian's package brings a user for it.
 OWNER = "postgres" if os.geteuid() == 0 else None
-
-
-@pytest.fixture(scope="session")
-def stores() -> dict[str, str]:
-    """Where the servers are: `redis` a program, `postgres` a folder of programs."""
-    return entries(built("stores"))
 
 
 def said(spec: str) -> Result:

@@ -16,20 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Iterator
 
-import pytest
-
 from support.backends.collector import Collector
-from support.built import built
 from support.paths import VICTIMS
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.05", "LIFESIGN_POLL_INTERVAL": "0.1", "LIFESIGN_METRIC_INTERVAL": "0.5"}
-
-
-@pytest.fixture(scope="session")
-def apps() -> Path:
-    """The `bin` of an environment with third-party programs and without lifesign."""
-    return Path(built("apps")) / "bin"
 
 
 def free_port() -> int:

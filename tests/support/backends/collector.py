@@ -55,7 +55,7 @@ class Written:
     """What a file exporter wrote to `file`."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
 
     def spans(self) -> list[SpanSeen]:
         return [
@@ -100,9 +100,9 @@ class Written:
         return found
 
     def _items(self, outer: str, middle: str, inner: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        if not self._file.exists():
+        if not self.file.exists():
             return
-        for line in self._file.read_bytes().splitlines(keepends=True):
+        for line in self.file.read_bytes().splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 return  # it is being written
             for by_resource in json.loads(line).get(outer, ()):
@@ -149,8 +149,8 @@ class Collector(Written):
                     "LIFESIGN_COLLECTOR_GRPC": self.grpc,
                     "LIFESIGN_COLLECTOR_HTTP": self.http,
                     "LIFESIGN_COLLECTOR_HEALTH": self._health,
-                    "LIFESIGN_COLLECTOR_FILE": str(self._file),
-                    "LIFESIGN_COLLECTOR_SYNTHETIC_FILE": str(self.synthetic._file),
+                    "LIFESIGN_COLLECTOR_FILE": str(self.file),
+                    "LIFESIGN_COLLECTOR_SYNTHETIC_FILE": str(self.synthetic.file),
                 },
                 stdout=log,
                 stderr=log,

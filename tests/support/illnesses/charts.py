@@ -34,6 +34,7 @@ class Chart:
     """All that was exported of one process: the states that its metric went through, logs, spans."""
 
     def __init__(self) -> None:
+        self.resource: dict[str, Any] = {}
         self.states: list[str] = []
         self.uptime = 0.0
         self.heartbeats = 0
@@ -75,6 +76,11 @@ class Charts:
         self._read()
         return self._by_pid[pid]
 
+    def of(self, resource: dict[str, Any]) -> dict[int, Chart]:
+        """The charts of all who have these resource attributes."""
+        self._read()
+        return {pid: chart for pid, chart in self._by_pid.items() if resource.items() <= chart.resource.items()}
+
     def _read(self) -> None:
         if not self._path.exists():
             return
@@ -93,7 +99,9 @@ class Charts:
             ("Spans", "spans", _add_span),
         ):
             for one in content.get(f"resource{kind}", ()):
-                pid = int(_attributes(one["resource"])["process.pid"])
+                resource = _attributes(one["resource"])
+                pid = int(resource["process.pid"])
+                self._by_pid[pid].resource = resource
                 for scope in one[f"scope{kind}"]:
                     for item in scope[inner]:
                         add(self._by_pid[pid], item)

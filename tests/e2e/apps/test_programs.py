@@ -1,0 +1,171 @@
+"""Programs that other people wrote, bare and under `lifesign run`: no difference, and no false word.
+
+Each lives once for each signal that ends it. In its first life its workers are replaced and killed, where it has any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from signal import Signals
+from typing import Any, NamedTuple
+
+import pytest
+
+from support.backends.collector import Collector
+from support.illnesses.charts import Chart, Charts
+from support.programs import Life, Program, free_port, live
+from support.waiting import eventually
+
+from .table import PROGRAMS
+
+AT_ONCE = 3
+ATTEMPTS = 3
+SLACK_SECONDS = 1.5
+START_SECONDS = 4.0  # a sidecar starts beside a whole life, and says what it saw
+FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.05", "LIFESIGN_POLL_INTERVAL": "0.1", "LIFESIGN_METRIC_INTERVAL": "0.5"}
+
+ENDED, DIED = "lifesign.process.stopped", "lifesign.process.died"
+OURS = Counter(["lifesign: exporting to http://0.0.0.0:0"])  # all that we say
+WELL = {"starting", "healthy", "idle", "stopped"}
+
+
+class Lives(NamedTuple):
+    """Of one program until one end: bare, and watched."""
+
+    bare: Life
+    watched: Life
+    killed: set[int]
+
+
+Told = dict[int, Chart]
+
+
+def _compared(program: Program, end: Signals | None, apps: Path, environ: dict[str, str]) -> Lives:
+    """Lives it twice, and anew where that differs: what does not differ again is the program's own."""
+    killed: set[int] = set()
+    for attempt in range(ATTEMPTS):
+        first = end in (*program.ends[:1], None)
+        try:
+            bare = live(program, end, apps, environ, watched=False, first=first)
+            watched = live(program, end, apps, environ, watched=True, first=first)
+        except (AssertionError, subprocess.TimeoutExpired):
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        killed.update(watched.killed)
+        lives = Lives(bare, watched, killed)
+        if not differences(lives):
+            break
+    return lives
+
+
+def differences(lives: Lives) -> dict[str, tuple[Any, Any]]:
+    """What is not the same beside us: what it prints, its exit code, and what takes longer, by much."""
+    bare, watched, _ = lives
+    found: dict[str, tuple[Any, Any]] = {}
+    if bare.printed + OURS != watched.printed:
+        found["printed"] = dict(bare.printed - watched.printed), dict(watched.printed - bare.printed)
+    if bare.status != watched.status:
+        found["status"] = bare.status, watched.status
+    for what, seconds in bare.seconds.items():
+        if watched.seconds[what] > 2 * seconds + (START_SECONDS if what == "life" else SLACK_SECONDS):
+            found[what] = seconds, watched.seconds[what]
+    return found
+
+
+class Table:
+    """All rows that were selected, some at a time; one that is asked for again is lived again."""
+
+    def __init__(self, collector: Collector, apps: Path, redis: int) -> None:
+        self._collector = collector
+        self._apps = apps
+        self._redis = redis
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._charts = Charts(collector.file)
+        self._numbers = itertools.count()
+        self._begun: dict[tuple[str, Signals | None], tuple[str, Future[Lives]]] = {}
+
+    def begin(self, name: str, end: Signals | None) -> None:
+        life = str(next(self._numbers))
+        environ = {
+            **FAST,
+            **self._collector.environment("http/protobuf"),
+            "OTEL_RESOURCE_ATTRIBUTES": f"test.life={life}",
+            "REDIS_URL": f"redis://127.0.0.1:{self._redis}/{life}",
+        }
+        self._begun[name, end] = life, self._pool.submit(_compared, PROGRAMS[name], end, self._apps, environ)
+
+    def lived(self, name: str, end: Signals | None) -> tuple[Lives, Told]:
+        """What was seen of a row, and what was told of each process once the end of every one is."""
+        if (name, end) not in self._begun:
+            self.begin(name, end)
+        life, future = self._begun.pop((name, end))
+        lives = future.result()
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: self._all_is_told(self._told(life), PROGRAMS[name].watched), 10.0, 0.1)
+        return lives, self._told(life)
+
+    def _told(self, life: str) -> Told:
+        return self._charts.of({"test.life": life})
+
+    def _all_is_told(self, told: Told, watched: int) -> bool:
+        return len(told) >= watched and all({ENDED, DIED} & set(chart.events) for chart in told.values())
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _row(name: str, end: Signals | None) -> str:
+    return f"{name} {end.name if end else 'end'}".replace(" ", "-")
+
+
+ROWS = [
+    pytest.param(name, end, id=_row(name, end)) for name, program in PROGRAMS.items() for end in program.ends or (None,)
+]
+
+
+@pytest.fixture(scope="module")
+def redis(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a Redis for the workers of job queues."""
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--databases", "1024"]
+    folder = tmp_path_factory.mktemp("redis")
+    with subprocess.Popen([stores["redis"], *options], cwd=folder, stdout=subprocess.DEVNULL) as server:
+        yield port
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def table(
+    otelcol: str, apps: Path, redis: int, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Table]:
+    collector = Collector(otelcol, tmp_path_factory.mktemp("collector"))
+    collector.start()
+    made = Table(collector, apps, redis)
+    for item in request.session.items:
+        if item.path == request.path and isinstance(item, pytest.Function):
+            made.begin(item.callspec.params["name"], item.callspec.params["end"])
+    yield made
+    made.close()
+    collector.stop()
+
+
+@pytest.mark.parametrize(("name", "end"), ROWS)
+def test_nothing_is_different_and_nothing_false_is_told(name: str, end: Signals | None, table: Table) -> None:
+    program = PROGRAMS[name]
+    lives, told = table.lived(name, end)
+    assert differences(lives) == {}
+
+    assert len(told) >= program.watched
+    for pid, chart in told.items():
+        died = pid in lives.killed or (program.fails and DIED in chart.events)
+        assert chart.events == [DIED if died else ENDED], chart.entries
+        assert set(chart.states) <= WELL | ({"dead"} if died else set())
+        assert [one for one in chart.episodes if one.error] == []
+    assert program.fails <= any(DIED in chart.events for chart in told.values())
