@@ -179,7 +179,6 @@ def test_a_loop_too_short_for_a_beat_has_turned_and_booted_the_service(started: 
     (one,) = signs(pulse)
     assert one.state == layout.LOOP_ENDED
     assert one.beats >= 2  # one for each time that a loop ran: asyncio.run lets its own run again at the end
-    lifesign.stop()
     assert [record["outcome"] for record in pulse.boot() if record["kind"] == "boot_ended"] == ["complete"]
 
 

@@ -111,8 +111,10 @@ class Boot:
         return True
 
     def loop_ended(self) -> None:
-        """A loop has turned, be it for so short that it never beat."""
+        """A loop has turned, be it for so short that it never beat: a boot that waits for nothing else is over."""
         self._turned = True
+        if not registry.registered():
+            self.end()
 
     def end(self) -> None:
         """The agent ends. Short loops, or an event without any, are all that some programs ever have."""
