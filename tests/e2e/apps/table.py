@@ -5,7 +5,7 @@ from __future__ import annotations
 from signal import SIGTERM
 from typing import Any
 
-from support.programs import Program
+from support.apps.programs import Program
 
 TYPED = "await asyncio.sleep(1)\n1/0\nprint(7)\n"
 PYTEST = "pytest -q -p pytest_asyncio.plugin -p no:cacheprovider"

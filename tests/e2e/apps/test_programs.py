@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from support.apps.programs import Life, Program, free_port, live
 from support.backends.collector import Collector
 from support.illnesses.charts import Chart, Charts
-from support.programs import Life, Program, free_port, live
 from support.waiting import eventually
 
 from .table import PROGRAMS
@@ -43,7 +43,7 @@ class Lives(NamedTuple):
     killed: set[int]
 
 
-Told = dict[int, Chart]
+Exported = dict[int, Chart]
 
 
 def _compared(program: Program, end: Signals | None, apps: Path, environ: dict[str, str]) -> Lives:
@@ -101,21 +101,21 @@ class Table:
         }
         self._begun[name, end] = life, self._pool.submit(_compared, PROGRAMS[name], end, self._apps, environ)
 
-    def lived(self, name: str, end: Signals | None) -> tuple[Lives, Told]:
-        """What was seen of a row, and what was told of each process once the end of every one is."""
+    def lived(self, name: str, end: Signals | None) -> tuple[Lives, Exported]:
+        """What was seen of a row, and what was exported of each process once the end of every one is."""
         if (name, end) not in self._begun:
             self.begin(name, end)
         life, future = self._begun.pop((name, end))
         lives = future.result()
         with contextlib.suppress(AssertionError):
-            eventually(lambda: self._all_is_told(self._told(life), PROGRAMS[name].watched), 10.0, 0.1)
-        return lives, self._told(life)
+            eventually(lambda: self._all_have_ended(self._exported(life), PROGRAMS[name].watched), 10.0, 0.1)
+        return lives, self._exported(life)
 
-    def _told(self, life: str) -> Told:
+    def _exported(self, life: str) -> Exported:
         return self._charts.of({"test.life": life})
 
-    def _all_is_told(self, told: Told, watched: int) -> bool:
-        return len(told) >= watched and all({ENDED, DIED} & set(chart.events) for chart in told.values())
+    def _all_have_ended(self, exported: Exported, watched: int) -> bool:
+        return len(exported) >= watched and all({ENDED, DIED} & set(chart.events) for chart in exported.values())
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -157,15 +157,15 @@ def table(
 
 
 @pytest.mark.parametrize(("name", "end"), ROWS)
-def test_nothing_is_different_and_nothing_false_is_told(name: str, end: Signals | None, table: Table) -> None:
+def test_no_difference_and_no_false_word(name: str, end: Signals | None, table: Table) -> None:
     program = PROGRAMS[name]
-    lives, told = table.lived(name, end)
+    lives, exported = table.lived(name, end)
     assert differences(lives) == {}
 
-    assert len(told) >= program.watched
-    for pid, chart in told.items():
+    assert len(exported) >= program.watched
+    for pid, chart in exported.items():
         died = pid in lives.killed or (program.fails and DIED in chart.events)
         assert chart.events == [DIED if died else ENDED], chart.entries
         assert set(chart.states) <= WELL | ({"dead"} if died else set())
         assert [one for one in chart.episodes if one.error] == []
-    assert program.fails <= any(DIED in chart.events for chart in told.values())
+    assert program.fails <= any(DIED in chart.events for chart in exported.values())

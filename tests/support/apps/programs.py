@@ -44,7 +44,7 @@ class Program(NamedTuple):
         watched: how many processes run a loop at least.
         typed: what is typed into it.
         varies: lines that are never the same twice.
-        fails: whether its exit code is an error, of which one is told.
+        fails: whether its exit code is an error, which is reported.
     """
 
     command: str
