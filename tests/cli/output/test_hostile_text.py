@@ -14,7 +14,7 @@ from rich.console import Console
 
 from lifesign.cli.gate import view
 from lifesign.cli.query.request import Answer
-from lifesign.cli.sidecar import observer as sidecar_process
+from lifesign.cli.sidecar import own_process
 from lifesign.watch.records import InvalidRecordError, decode_record
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records
@@ -60,4 +60,4 @@ def test_the_drawing_of_a_boot(text: str) -> None:
 @pytest.mark.parametrize("text", hostile.TEXTS)
 def test_what_the_sidecar_says_on_standard_error(text: str) -> None:
     record = logging.LogRecord("lifesign", logging.WARNING, "", 0, "%s: %r", (text, text), None)
-    assert is_harmless(sidecar_process._Printable("%(message)s").format(record))
+    assert is_harmless(own_process._Printable("%(message)s").format(record))

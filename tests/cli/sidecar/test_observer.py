@@ -16,6 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from lifesign.cli.sidecar import observer as observer_module
+from lifesign.cli.sidecar import servers
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.observer import Observer
 from lifesign.errors import SettingError
@@ -96,7 +97,7 @@ async def test_a_signal_ends_it_however_little_there_is_to_do(observe: Callable,
 async def test_without_a_collector_the_page_shows_what_it_sees(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain
 ) -> None:
-    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
     main = main()
     async with observe(supervised=True) as sidecar:
         said = await sidecar.says(
@@ -117,7 +118,7 @@ async def test_without_a_collector_the_page_shows_what_it_sees(
 async def test_where_the_usual_port_is_taken_the_page_has_another(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, taken: int
 ) -> None:
-    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", taken))
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", taken))
     async with observe(supervised=True) as sidecar:
         port = int((await sidecar.says(r"page at http://127\.0\.0\.1:(\d+)/"))[1])
         assert port != taken
@@ -211,7 +212,7 @@ async def test_a_collector_for_nothing_is_said(observe: Callable, tmp_path: Path
 async def test_an_orphan_watches_until_the_last_process_has_ended(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain, supervisor: BinaryIO
 ) -> None:
-    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
     one, two = main(), main("4343-00000002")
     async with observe(supervised=True) as sidecar:
         await sidecar.sees(4242, 4343)
@@ -265,7 +266,7 @@ async def test_an_orphan_waits_for_those_who_are_still_coming(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain, supervisor: BinaryIO
 ) -> None:
     coming = [4711]
-    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
     monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: coming)
     async with observe(supervised=True, run_id="a") as sidecar:
         supervisor.close()
@@ -284,7 +285,7 @@ async def test_an_orphan_waits_for_those_who_are_still_coming(
 async def test_an_orphan_waits_for_them_no_longer_than_for_a_boot(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO
 ) -> None:
-    monkeypatch.setattr(observer_module, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
     monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: [4711])
     async with observe(supervised=True, run_id="a", LIFESIGN_BOOT_TIMEOUT="0.05") as sidecar:
         supervisor.close()

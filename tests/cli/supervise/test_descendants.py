@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ def child() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts a process that carries a run id, and waits for it to be what it is to be."""
     started = []
 
-    def start(run_id: str, **user: int) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(["sleep", "60"], env={descendants.VARIABLE: run_id}, **user)  # type: ignore[call-overload]
+    def start(run_id: str, program: Sequence[str] = ("sleep", "60"), **user: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(program, env={descendants.VARIABLE: run_id}, **user)  # type: ignore[call-overload]
         started.append(process)
         return process
 
@@ -92,12 +92,17 @@ def test_helpers_that_end_with_cmd_are_nobody_who_lives_on(tmp_path: Path, capfd
     assert capfd.readouterr().err == "asked to end\n"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+PYTHON_OF_ALL = next((path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if os.path.exists(path)), "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not PYTHON_OF_ALL, reason="only root can become another user")
 @pytest.mark.parametrize(("mode", "is_out"), [(0o700, True), (0o755, True), (0o1777, False)])
 def test_who_has_become_another_user_may_be_locked_out(run: Path, child: Callable, mode: int, is_out: bool) -> None:
     run.chmod(mode)
     run_id = descendants.new_id()
-    nobody = child(run_id, user=65534, group=65534)
-    eventually(lambda: descendants.started_under(run_id) == [nobody.pid])
+    program = [PYTHON_OF_ALL, "-S", "-c", "import time; time.sleep(60)"]
+    nobody = child(run_id, program, user=65534, group=65534)
+    child(run_id, user=65534, group=65534)  # another program is not watched anyhow
+    eventually(lambda: len(descendants.started_under(run_id)) == 2)
 
     assert descendants.locked_out(run_id, str(run)) == ([nobody.pid] if is_out else [])

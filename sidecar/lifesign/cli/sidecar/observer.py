@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import re
-import resource
 import signal
-import sys
 import time
 from typing import Mapping, Sequence
 
-from lifesign.cli.output.terminal import printable, say
+from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar.deadline import Deadline
+from lifesign.cli.sidecar.own_process import let_go_of_output, log_to_standard_error, raise_limit_of_files
+from lifesign.cli.sidecar.servers import serve
 from lifesign.cli.supervise import descendants, rundirectory
-from lifesign.errors import NotWatchedError, SettingError
+from lifesign.errors import NotWatchedError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
-from lifesign.serve.health_app import health_app
-from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
 from lifesign.serve.sidecar_health import SidecarHealth
-from lifesign.settings import BY_NAME, Settings
+from lifesign.settings import Settings
 from lifesign.watch.cursors import CursorStore
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.folders import Folders
@@ -35,8 +32,6 @@ from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
 
-PAGE_ADDRESS = ("127.0.0.1", 7317)
-_DESCRIPTORS = 4608  # enough for a thousand watched processes
 _NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
 
 
@@ -65,8 +60,8 @@ class Observer:
         run_id: str | None = None,
         service: str = "",
     ) -> None:
-        _log_to_standard_error(settings.log_level)
-        _may_open(_DESCRIPTORS)
+        log_to_standard_error(settings.log_level)
+        raise_limit_of_files()
         self._settings = settings
         self._supervised = supervised
         self._run_id = run_id
@@ -117,7 +112,8 @@ class Observer:
         return False
 
     async def _watch(self) -> None:
-        servers = await self._serve()
+        with_page = self._supervised and self._pipeline is None
+        servers = await serve(self._settings, self._board, self._request_dump, self._health, with_page=with_page)
         try:
             self._watcher = await self._ready()
             self._introduce(servers)
@@ -167,36 +163,6 @@ class Observer:
         alone = time.monotonic() - self._alone_since
         return alone < self._settings.boot_timeout and bool(descendants.started_under(self._run_id))
 
-    async def _serve(self) -> dict[str, Server]:
-        servers: dict[str, Server] = {}
-        address = self._settings.page_addr
-        if address is not None or (self._supervised and self._pipeline is None):
-            servers["page"] = await self._serve_page(address)
-        if self._settings.health_addr is not None:
-            health = health_app(self._board, self._health)
-            servers["health"] = Server(health, self._settings.health_addr, setting=self._named("health_addr"))
-            await servers["health"].start()
-        return servers
-
-    async def _serve_page(self, address: tuple[str, int] | None) -> Server:
-        setting = self._named("page_addr")
-        page = page_app(self._board, self._request_dump, host=(address or PAGE_ADDRESS)[0])
-        server = Server(page, address or PAGE_ADDRESS, setting=setting)
-        try:
-            await server.start()
-        except SettingError:
-            if address is not None:
-                raise
-            # Nobody asked for this very port: another run of ours may have it.
-            server = Server(page, (PAGE_ADDRESS[0], 0), setting=setting)
-            await server.start()
-        return server
-
-    def _named(self, setting: str) -> str:
-        """The flag or variable that the user set it with."""
-        source = self._settings.sources[setting]
-        return BY_NAME[setting].env if source in ("default", "file") else source
-
     def _introduce(self, servers: Mapping[str, Server]) -> None:
         parts = []
         if self._pipeline is not None:
@@ -233,7 +199,7 @@ class Observer:
             # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
             self._leaving = True
             self._alone_since = time.monotonic()
-            _let_go_of_output()
+            let_go_of_output()
 
     def _terminate(self) -> None:
         """SIGTERM: at once, or after the watched processes, which got it too and may still write records."""
@@ -257,34 +223,3 @@ class Observer:
                 f"process {out[0]} cannot be watched, as the user that it has become may not write to {path}: "
                 f"chown it to that user, or leave out --dir, and CMD gets a run directory for every user"
             )
-
-
-class _Printable(logging.Formatter):
-    """A message may quote the main process, which must not control a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(map(printable, super().format(record).split("\n")))
-
-
-def _log_to_standard_error(level: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Printable("%(message)s"))
-    logging.basicConfig(level=level, handlers=[handler])
-
-
-def _let_go_of_output() -> None:
-    """Whoever reads what CMD wrote waits for the end of it, and that was with CMD and the supervisor."""
-    with contextlib.suppress(OSError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        for descriptor in (1, 2):
-            os.dup2(null, descriptor)
-        os.close(null)
-
-
-def _may_open(files: int) -> None:
-    """Raises our own limit of open files, as far as we may."""
-    with contextlib.suppress(OSError, ValueError):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -41,8 +41,15 @@ def living_in(directory: str) -> list[int]:
 
 
 def locked_out(run_id: str, directory: str) -> list[int]:
-    """Those of `started_under` who may not make a folder in the run directory as the user that they have become."""
-    return [pid for pid in started_under(run_id) if not _may_write(pid, directory)]
+    """Pythons of `started_under` that may not make a folder in the run directory as the user they have become."""
+    return [pid for pid in started_under(run_id) if _is_python(pid) and not _may_write(pid, directory)]
+
+
+def _is_python(pid: int) -> bool:
+    try:
+        return "python" in os.path.basename(os.readlink(f"{_PROC}/{pid}/exe"))
+    except OSError:
+        return False
 
 
 def _may_write(pid: int, directory: str) -> bool:
