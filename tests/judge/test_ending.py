@@ -104,6 +104,11 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "sys.exit(3) in a Process that was asked": (
         {"tombstone": uncaught("SystemExit", "3"), "ending": Ending("SIGTERM", child=True)}, "stopped", "as asked",
     ),
+    "sys.exit(-1) in a Process": (
+        {"tombstone": uncaught("SystemExit", "-1"), "ending": Ending(child=True)},
+        "dead",
+        "exit code 255",
+    ),
     "sys.exit('why') in a Process": (
         {"tombstone": uncaught("SystemExit", "why"), "ending": Ending(child=True)}, "dead", "exit code 1",
     ),

@@ -189,6 +189,8 @@ async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
         ('{"pid":1,"asked":"SIGTERM","exit_code":3,"signal":null}', ("SIGTERM", None, None, False)),
         ('{"pid":4242,"asked":null,"exit_code":null,"signal":"\\ud800"}', (None, None, None, False)),
         ('{"pid":4242,"asked":"\\u001b[2J","exit_code":0,"signal":null}', (None, None, None, False)),
+        ('{"pid":4242,"asked":"SIGTERM","asked_at":1e9}', (None, None, None, False)),
+        ('{"pid":4242,"asked":"SIGTERM","asked_at":-' + "9" * 400 + "}", (None, None, None, False)),
         ('{"pid":"x"}', (None, None, None, False)),
         ("", (None, None, None, False)),
     ],

@@ -74,11 +74,17 @@ def _exit_code(ending: Ending, error: Failure | None) -> tuple[int | None, Failu
     """The exit code, and the exception that it does not contradict."""
     code = ending.exit_code
     if error is not None and error["type"] == "SystemExit":
-        # Of a child of multiprocessing; a text in place of a number is printed, and the code is 1.
-        number = error["message"]
-        return (int(number) if number.isdigit() else 1) if code is None else code, None
+        return _code_of(error["message"]) if code is None else code, None
     # Shells and notebooks show an exception and go on.
     return code, None if code == 0 else error
+
+
+def _code_of(system_exit: str) -> int:
+    """The exit code of a child of multiprocessing; a text in place of a number is printed, and the code is 1."""
+    try:
+        return int(system_exit) & 0xFF
+    except ValueError:
+        return 1
 
 
 def _asked(reading: Reading, signal: str | None) -> str | None:

@@ -21,6 +21,7 @@ _SAME_PID_MAX = 20
 _SAME_START_NS = 500_000_000  # the kernel counts in hundredths of a second, and clocks are read one after the other
 _SIGNAL_NAME = re.compile(r"[A-Z0-9+-]{1,20}")
 _EXIT_CODE_MAX = 255
+_MOMENT_MAX = 1 << 62
 # What `wire.runfile` writes. Not isinstance: True is an int.
 _RUN_STATE: dict[str, tuple[type, ...]] = {
     "pid": (int,),
@@ -138,7 +139,7 @@ class RunDirectory:
         asked, exit_code, signal, asked_at = (state.get(name) for name in ("asked", "exit_code", "signal", "asked_at"))
         if not all(_SIGNAL_NAME.fullmatch(name) for name in (asked, signal) if name is not None):
             return Ending()
-        if not 0 <= (exit_code or 0) <= _EXIT_CODE_MAX:
+        if not (0 <= (exit_code or 0) <= _EXIT_CODE_MAX and 0 <= (asked_at or 0) < _MOMENT_MAX):
             return Ending()
         if state["pid"] != pid:
             return Ending(asked, asked_at=asked_at, child=True)

@@ -92,7 +92,7 @@ class WatchedProcess:
         """Reads the pulse once.
 
         Args:
-            watching_since: monotonic nanoseconds; see `diagnosis.Reading`.
+            watching_since: monotonic nanoseconds; see `judge.reading.Reading`.
             ask: request task dumps when there is a reason; False for commands that only read.
             read: read its ring on; without room for its records they are left there.
 
@@ -100,7 +100,8 @@ class WatchedProcess:
             PulseError, OSError: the pulse is not what it was, or gone.
         """
         # A reported illness is not over because we were away: only a beat ends it.
-        reading, vitals = self._sensor.read(0 if self.ill else watching_since, self._emitter.state)
+        since = 0 if self.ill else watching_since
+        reading, vitals = self._sensor.read(since, self._emitter.state, judged=self._judgement.final is not None)
         reading = self._judgement.complete(reading)
         if reading.alive:
             reading = reading._replace(circumstances=self._evidence.circumstances(reading))

@@ -81,7 +81,9 @@ def gunicorn(apps: Path, port: str, *options: str) -> list[str]:
 
 
 def deaths(running: Run) -> list[Record]:
-    return [record for record in running.records() if record.event != "stopped"]
+    """What is not an end in order; the alert ProcessDied is about the state."""
+    states = [Record("state", state, pid) for pid, state in running.states().items() if state == "dead"]
+    return [*(record for record in running.records() if record.event != "stopped"), *states]
 
 
 @pytest.fixture
@@ -154,5 +156,5 @@ def test_a_worker_that_is_killed_has_died_and_stays_dead_at_the_end(
     workers(running, 2)
     running.process.terminate()
     assert running.has_ended() == 0
-    assert deaths(running) == [("died", "killed by SIGKILL", killed)]
+    assert deaths(running) == [("died", "killed by SIGKILL", killed), ("state", "dead", killed)]
     assert [record.event for record in running.records() if record.pid == killed] == ["died"]

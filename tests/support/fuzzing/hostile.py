@@ -185,5 +185,6 @@ def run_json(rng: Random) -> bytes:
         "asked": rng.choice((None, *TEXTS)),
         "exit_code": rng.choice((None, *INTEGERS)),
         "signal": rng.choice((None, *TEXTS)),
+        "asked_at": rng.choice((None, *INTEGERS)),
     }
     return encode(content) if rng.random() < 0.9 else rng.randbytes(50)

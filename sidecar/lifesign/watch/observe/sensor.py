@@ -47,11 +47,12 @@ class Sensor:
     def close(self) -> None:
         self._opened.close()
 
-    def read(self, watching_since: int, reported: str | None) -> tuple[Reading, Vitals]:
+    def read(self, watching_since: int, reported: str | None, *, judged: bool) -> tuple[Reading, Vitals]:
         """One reading, and the vital signs as they are in the pulse.
 
         Args:
-            watching_since, reported: see `diagnosis.Reading`.
+            watching_since, reported: see `judge.reading.Reading`.
+            judged: whether the end of the process is: then nothing more is asked about it.
 
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
@@ -62,13 +63,11 @@ class Sensor:
         # Its agent's last act is the tombstone: while the agent beats there is no need to look for one.
         late = vitals.watchdog is None or now - vitals.watchdog.mono_ns > _LATE_NS
         tombstone = decode_tombstone(self.pulse.tombstone()) if late or not locked else None
-        ending = self._directory.ending(self._who, over=not locked or tombstone is not None)
-        if locked:
-            self._exit.hold()
-            alive = not ending.replaced
+        alive, ending = False, Ending()
+        if judged:
+            self._exit.close()
         else:
-            alive = not ending.replaced and self._goes_on(vitals, now)
-            ending = self._complete(ending)
+            alive, ending = self._end(vitals, now, locked=locked, over=not locked or tombstone is not None)
         reading = Reading(
             now=now,
             wall=time.time_ns(),
@@ -85,6 +84,14 @@ class Sensor:
             reported=reported,
         )
         return reading, vitals
+
+    def _end(self, vitals: Vitals, now: int, *, locked: bool, over: bool) -> tuple[bool, Ending]:
+        """Whether the process is there, and what is known of its end."""
+        ending = self._directory.ending(self._who, over=over)
+        if locked:
+            self._exit.hold()
+            return not ending.replaced, ending
+        return not ending.replaced and self._goes_on(vitals, now), self._complete(ending)
 
     def _goes_on(self, vitals: Vitals, now: int) -> bool:
         """Whether a process beats on that closed its life token, with all the descriptors that it had."""
