@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Iterator
+
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.cause import Cause, Dump, Findings, causes
@@ -24,6 +27,7 @@ from lifesign.wire.reader import PulseReader
 from lifesign.wire.records import Identity, Stall
 
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
+_EVIDENCE_NS = 2_000_000_000  # that a record waits for a task dump
 _DROPPED = {
     "ring": "overwritten before they were read, or too long for the ring",
     "invalid": "torn or not of the shape of a record",
@@ -55,6 +59,7 @@ class Emitter:
         self._boot_lane = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
         self._boot_emitted = cursor.boot_sequence if cursor.boot_exported else 0
         self._ring_lane = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
+        self._put_off: tuple[Verdict, Reading] | None = None  # of coming into a silence
         self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
         self.boot = BootView(identity, key, cursor.boot_exported)
         self.ring = RingView(self._ring_lane, key, self._instance, source)
@@ -98,7 +103,8 @@ class Emitter:
         self._ended = ended
         made = self.boot.telemetry(ended, wall)
         made += self._report_dropped(wall)
-        made += self._transitions.telemetry(verdict, reading, lambda: self._details(verdict, reading))
+        for one, at in self._decided(verdict, reading):
+            made += self._transitions.telemetry(one, at, partial(self._details, one, at))
         if verdict.state == states.FROZEN:
             made += self._evidence.late(wall)
         return made
@@ -118,6 +124,21 @@ class Emitter:
         """Why the process is in this state, as far as it can be shown."""
         error = reading.tombstone["error"] if reading.tombstone is not None else None
         return causes(Findings(verdict.state, self._dump(verdict, reading), self._stalls(verdict, reading), error))
+
+    def _decided(self, verdict: Verdict, reading: Reading) -> Iterator[tuple[Verdict, Reading]]:
+        """The verdict, and before it one that was put off.
+
+        The record of a silence waits a moment for the task dump that says why, which has been asked for.
+        """
+        entering = verdict.state == states.SILENT != self.state
+        if entering and self._dump(verdict, reading) is None:
+            self._put_off = self._put_off or (verdict, reading)
+            if reading.now - self._put_off[1].now < _EVIDENCE_NS:
+                return
+        elif not entering and self._put_off is not None:
+            yield self._put_off
+        self._put_off = None
+        yield verdict, reading
 
     def _dump(self, verdict: Verdict, reading: Reading) -> Dump | None:
         """The newest task dump; one of before a silence is no evidence for it, but a deadlock stays one."""
