@@ -33,6 +33,8 @@ def group(dump: str, index: int, count: int, function: str, names: list[str], wa
         "states": {"waiting": count},
         "waits_for": waits_for,
         "looked": 1,
+        "waited_most": None,
+        "waited_least": None,
         "awaits": [],
         "oldest": None,
         "newest": None,

@@ -17,7 +17,13 @@ def at(function: str, line: int, file: str = SHOP) -> dict[str, Any]:
 
 
 def group(index: int, count: int, *stack: dict[str, Any]) -> dict[str, Any]:
-    return {"index": index, "count": count, "stack": [*stack, at("Lock.acquire", 114, LIBRARY)]}
+    return {
+        "index": index,
+        "count": count,
+        "waited_most": None,
+        "waited_least": None,
+        "stack": [*stack, at("Lock.acquire", 114, LIBRARY)],
+    }
 
 
 def primitive(index: int, type_: str, name: str, state: str, how: str, line: int, **more: Any) -> dict[str, Any]:

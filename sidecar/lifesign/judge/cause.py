@@ -240,8 +240,16 @@ def _waiters(primitive: TaskPrimitive, dump: Dump, less: int = 0) -> list[str]:
         frame = own_frame(group["stack"]) if group is not None else None
         if frame is not None:
             verb = "waits" if count == 1 else "wait"
-            lines.append(f"{count} x {frame['function']} {verb} ({place_text(frame)})")
+            lines.append(f"{count} x {frame['function']} {verb} ({place_text(frame)}){_long(group)}")
     return lines
+
+
+def _long(group: TaskGroup | None) -> str:
+    """For how long they wait, where it is long enough to mean something."""
+    if group is None or group["waited_most"] is None or group["waited_most"] < 1:
+        return ""
+    most, least = round(group["waited_most"]), round(group["waited_least"] or 0)
+    return f", for {most} s" if most - least <= most / 10 else f", for {least} to {most} s"
 
 
 def _holders(primitive: TaskPrimitive) -> list[str]:

@@ -21,7 +21,8 @@ class Unmet(NamedTuple):
 
     `failing` counts its critical post-conditions that fail, `reasons` has the name and the reason of those that are
     known. `missing` and `open` are the names of expected checkpoints that were not reached and of timed ones that did
-    not end. `waiting` says that the boot waited for a first event or another proof of life.
+    not end. `waiting` says that the boot waited for a first event or another proof of life. `deadlock` is the
+    sentence on tasks that can never go on; empty where there are none.
     """
 
     failing: int = 0
@@ -29,6 +30,7 @@ class Unmet(NamedTuple):
     missing: Sequence[str] = ()
     open: Sequence[str] = ()
     waiting: bool = False
+    deadlock: str = ""
 
 
 def unmet(
@@ -73,6 +75,8 @@ def degraded(unmet: Unmet, phase: int, events: Sequence[EventCount]) -> str | No
         lacking = _lacking(unmet, any(event.mono_ns or event.stand_in_ns for event in events))
         if lacking:
             parts.append(f"the boot timed out {lacking}")
+    if unmet.deadlock:
+        parts.append(unmet.deadlock)
     return "; ".join(parts) or None
 
 

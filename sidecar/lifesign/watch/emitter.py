@@ -91,7 +91,9 @@ class Emitter:
 
     def unmet(self, reading: Reading) -> Unmet:
         """The requirements of the service that are not met, as far as has been read."""
-        return self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())
+        unmet = self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())
+        found = causes(Findings(states.HEALTHY, self.ring.dump))  # what is certain whatever the state
+        return unmet._replace(deadlock=found[0].sentence if found else "")
 
     def telemetry(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
         """The telemetry of a verdict: the boot's trace, entering and leaving a state, and what was lost.
@@ -155,7 +157,7 @@ class Emitter:
         found = self.causes(verdict, reading)
         known = self._evidence.details() if verdict.state in (states.FROZEN, states.DEAD) else NO_DETAILS
         stalls = stall_attributes(self._stalls(verdict, reading), self._source)
-        words = "; ".join(filter(None, (cause_words(found), known.words)))
+        words = "; ".join(filter(None, (cause_words(found, verdict.why), known.words)))
         return Details(words, {**known.attributes, **cause_attributes(found), **stalls})
 
     def _report_dropped(self, wall: int) -> list[Telemetry]:

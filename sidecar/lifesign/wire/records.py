@@ -172,6 +172,8 @@ class TaskGroup(TypedDict):
     states: dict[str, int]  # how many are "waiting", "ready" and "running"
     waits_for: str
     awaits: list[GroupEdge]
+    waited_most: float | None  # seconds in the wait that they are in, as far as dumps and searches have seen it
+    waited_least: float | None
     oldest: float | None  # age in seconds, where creation is tracked (LIFESIGN_TASK_ORIGIN)
     newest: float | None
     origin: list[Frame]  # where a sample of the group was created, innermost frame last

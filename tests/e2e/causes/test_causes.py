@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 import pytest
 
@@ -31,9 +31,11 @@ def why(directory: Path) -> dict[str, Any]:
     return dict(seen)
 
 
-def seen_of(name: str, python: str, directory: Path, states: tuple[str, ...]) -> dict[str, Any]:
+def seen_of(
+    name: str, python: str, directory: Path, states: tuple[str, ...], settings: Mapping[str, str] = PROMISE
+) -> dict[str, Any]:
     """What `why` says of that service once it is in one of these states."""
-    with victims.start([python, str(PROGRAM), name], directory, PROMISE) as process:
+    with victims.start([python, str(PROGRAM), name], directory, settings) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
@@ -72,6 +74,12 @@ def test_a_silent_service_whose_tasks_hold_each_other_up(
     first = seen["causes"][0]
     assert (first["word"], first["file"], first["line"]) == (word, str(PROGRAM), line_of(comment))
     assert said in first["sentence"]
+
+
+def test_a_deadlock_needs_no_promise(tmp_path: Path) -> None:
+    seen = seen_of("two-orders", sys.executable, tmp_path, ("degraded",), {})
+    assert seen["causes"][0]["word"] == "deadlock"
+    assert seen["why"] == seen["causes"][0]["sentence"]
 
 
 def test_a_queue_whose_consumer_died(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def group(index: int, count: int, function: str, *awaits: tuple[int, int], **mor
     """`awaits` are pairs of another group's index and a count."""
     return {
         "kind": "task_group", "dump": "d", "index": index, "count": count, "looked": count,
+        "waited_most": None, "waited_least": None,
         "stack": [frame(function, 10 + index)], "names": [f"{function}-{n}" for n in range(min(count, 5))],
         "states": {"waiting": count}, "waits_for": "gather" if awaits else "Future",
         "awaits": [{"group": other, "count": times} for other, times in awaits],

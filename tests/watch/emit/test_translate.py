@@ -138,6 +138,8 @@ def group(**changes: Any) -> Any:
         "count": 7,
         "waits_for": "Future",
         "looked": 1,
+        "waited_most": None,
+        "waited_least": None,
         "at": 50,
         "stack": [
             {"function": "main", "file": "/app/a.py", "line": 3},

@@ -15,6 +15,7 @@ from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.survey import Survey
+from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
 from lifesign.agent.tasks.waiting.waits import waits_for_executor
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from lifesign.wire.records import RingStep, TaskDump, TaskGroup
 
 GROUPS_MAX = 50
+SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked for
+SEARCH_SHARE = 1 / 500  # of a core
+SEARCH_TASKS_MAX = 20_000
 RING_MAX = 20  # steps of a ring that are written
 
 
@@ -54,10 +58,28 @@ class Tasks:
         self._population = Population(loops)
         self._last = Shape({}, frozenset(), [])  # of the newest dump that was written in full
         self._last_id = ""
+        self._ages = Ages()
+        self._next_search = time.monotonic() + SEARCH_SECONDS
+        self._known: frozenset[int] = frozenset()  # ids of the tasks in deadlocks that were found
 
     def count(self) -> int:
         """How many tasks there are."""
         return self._population.count()
+
+    def found_deadlock(self, beat: Callable[[], None]) -> bool:
+        """Looks now and then who is in a deadlock, and for how long tasks wait; whether that has changed.
+
+        It takes no more than a five-hundredth of a core, and is left out where there are so many tasks that it would
+        keep the watchdog from looking after the loops.
+        """
+        if time.monotonic() < self._next_search or self.count() > SEARCH_TASKS_MAX:
+            return False
+        used = time.thread_time()
+        survey = Survey(self._population, Pace(beat, self.count()), self._ages)
+        before, self._known = self._known, frozenset(id(node.task) for nodes in survey.rings for node in nodes)
+        used = time.thread_time() - used
+        self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
+        return self._known != before
 
     def dump(self, ring: LaneWriter, reason: str, request: int, beat: Callable[[], None], *, whole: bool) -> None:
         """Writes one record a group, biggest first, one for each primitive, and a summary to `ring`.
@@ -70,7 +92,7 @@ class Tasks:
         """
         started = time.time_ns()
         pace = Pace(beat, self.count())
-        survey = Survey(self._population, pace)
+        survey = Survey(self._population, pace, self._ages)
         groups = ranked(survey.families)
         primitives = survey.primitives.ranked(
             [node.primitive for nodes in survey.rings for node in nodes if node.primitive is not None]
@@ -142,6 +164,8 @@ def _group(identifier: str, group: WaitGroup, indexes: dict[int, int], primitive
         "awaits": [
             {"group": indexes[other], "count": count} for other, count in group.awaits.items() if other in indexes
         ],
+        "waited_most": group.waited_most,
+        "waited_least": group.waited_least,
         "oldest": group.oldest,
         "newest": group.newest,
         "origin": creation.origin_stack(group.sample),

@@ -39,6 +39,14 @@ class WaitGroup:
         self.newest: float | None = None
         self.span: tuple[str, str] | None = None
         self.awaits: dict[int, int] = {}  # by the id of a group
+        self.waited_most: float | None = None  # seconds, of those that are remembered
+        self.waited_least: float | None = None
+
+    def waits_since(self, seconds: float | None) -> None:
+        """Notes for how long one of its tasks has been in its wait, where that is known."""
+        if seconds is not None:
+            self.waited_most = max(seconds, self.waited_most or 0.0)
+            self.waited_least = seconds if self.waited_least is None else min(seconds, self.waited_least)
 
     def count_in(self, task: Any, now: float, state: str) -> None:
         self.count += 1

@@ -13,6 +13,7 @@ from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, WaitGroup
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting import waits
+from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
 from lifesign.agent.tasks.waiting.edges import KNOWS_AWAITERS, Edges, waits_now
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
@@ -26,7 +27,9 @@ STACKS_MAX = 20_000  # that are walked for what they wait for and hold
 class Survey:
     """What one walk found. It keeps what it found alive, so it is not to be kept itself."""
 
-    def __init__(self, population: Population, pace: Pace) -> None:
+    def __init__(self, population: Population, pace: Pace, ages: Ages) -> None:
+        ages.begin()
+        self._ages = ages
         self.families: dict[Codes, Family] = {}
         self.total = 0
         self.finished = Finished()
@@ -67,6 +70,8 @@ class Survey:
                 waiter = odd.waiter(task)
                 idle = "ready" if waiter is None else "waiting"
                 group.count_in(task, now, "running" if id(task) in running else idle)
+                if waiter is not None:
+                    group.waits_since(self._ages.of(task, waiter, now))
                 self._groups[id(task)] = group
                 if type(waiter) is not _PLAIN or KNOWS_AWAITERS:
                     self._edges.add_all_of(task, waiter)

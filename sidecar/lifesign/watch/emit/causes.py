@@ -62,9 +62,9 @@ def stall_attributes(stalls: Sequence[Stall], source: Source) -> Attributes:
     return attributes
 
 
-def cause_words(causes: Sequence[Cause]) -> str:
-    """Every cause in one line."""
-    return "; ".join(cause.sentence for cause in causes)
+def cause_words(causes: Sequence[Cause], why: str) -> str:
+    """Every cause in one line, but what the verdict says already."""
+    return "; ".join(cause.sentence for cause in causes if cause.sentence not in why)
 
 
 def cause_reading(cause: Cause) -> CauseReading:
