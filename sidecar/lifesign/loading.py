@@ -1,8 +1,8 @@
-"""Loads a part of the agent when it is first used, at whatever moment that is.
+"""Loads a part of the agent when it is first used.
 
-The first use may come where nothing can be imported: in a signal handler that interrupts the very import, or with no
-file descriptor left. What was called is then nothing at all, and the next call tries anew. And a child may be forked
-while another thread of its parent imports: Python's lock on that module would stay held in the child for ever.
+The first use may come when nothing can be imported: in a signal handler that interrupts this very import, or when no
+file descriptor is left. Such a call does nothing, and the next one tries again. And a child may be forked while
+another thread of its parent imports: Python's lock on that module would stay locked in the child forever.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def load(module: str, name: str) -> Any:
     """Imports a module of the package and takes `name` from it.
 
     Raises:
-        Exception: whatever the import failed by.
+        Exception: whatever made the import fail.
     """
     thread = _thread.get_ident()
     _importing[thread] = _importing.get(thread, 0) + 1
@@ -42,7 +42,7 @@ def load(module: str, name: str) -> Any:
 
 
 def load_or_stand_in(module: str, name: str) -> tuple[Any, bool]:
-    """What `load` gives, and True; or a stand-in for a function that cannot be loaded now, and False.
+    """What `load` returns, and True; or a stand-in for a function that cannot be loaded now, and False.
 
     Raises:
         Exception: a class cannot be loaded; nothing could stand in for it.
@@ -56,9 +56,9 @@ def load_or_stand_in(module: str, name: str) -> tuple[Any, bool]:
 
 
 def from_signal_handler(error: BaseException) -> bool:
-    """Whether a signal handler of the program's own raised this while it interrupted us: it is none of ours.
+    """Whether a signal handler of the program raised this while it interrupted us: then it is not our error.
 
-    A timeout by ``signal.alarm`` is made that way, and must not be swallowed.
+    A timeout by ``signal.alarm`` works that way, and must not be swallowed.
     """
     signal = sys.modules.get("signal")
     if signal is None:
@@ -124,7 +124,7 @@ class _Nothing:
 
 
 def _after_fork_in_child() -> None:
-    """Forgets what other threads of the parent's were importing for us: they are not in this process."""
+    """Forgets what other threads of the parent were importing for us: they do not exist in this process."""
     gone = set(_importing) - {_thread.get_ident()}
     if not gone:
         return
@@ -134,7 +134,7 @@ def _after_fork_in_child() -> None:
             lock = reference()
             if lock is not None and lock.owner in gone:
                 locks.pop(name, None)
-                sys.modules.pop(name, None)  # half of it was executed; whoever wants it imports it anew
+                sys.modules.pop(name, None)  # half of it was executed; the next use imports it again
     except Exception:  # noqa: BLE001, S110 - another Python's importlib: no worse than without us
         pass
     for thread in gone:

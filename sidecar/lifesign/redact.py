@@ -1,8 +1,8 @@
-"""What looks like a secret in a text is left out of it, before it leaves the process: the one rule for that.
+"""Redaction: text loses what looks like a secret before it leaves the process. The one rule for all texts.
 
-Passwords come along in messages of drivers, in lines of source in a traceback, in arguments of a command. They are
-known by their form alone: user and password in a URL, ``password=...`` and its kin, ``"password": "..."``, and the
-value of an ``Authorization`` header. What has no such form passes: it is a net, not a wall.
+Passwords occur in messages of drivers, in source lines of a traceback, in arguments of a command. They are recognised
+by their form: user and password in a URL, ``password=...`` and similar names, ``"password": "..."``, and the value of
+an ``Authorization`` header. Anything else passes: this is a net, not a wall.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def redacted_arguments(arguments: Iterable[str]) -> list[str]:
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int]]:
-    """Where they begin and end."""
+    """The spans of the secrets in a text."""
     # Words are looked for in C and only what follows them by a pattern, which is a hundred times as slow.
     lower = text.lower()
     if len(lower) != len(text):  # a few letters of Unicode are two in lower case

@@ -1,7 +1,7 @@
-"""Threads, locks and pauses as the interpreter has them, also where gevent or eventlet put others in their place.
+"""Real threads, locks and pauses, even if gevent or eventlet have patched them.
 
-A watchdog on a green thread would run when the program lets it, which is what it is to judge. The patched module
-keeps nothing of what it was, so its functions are taken from a fresh one.
+A watchdog on a green thread would run only when the program lets it, which is just what it has to watch. A patched
+module keeps no reference to the original functions, so they are taken from a fresh copy of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from importlib.util import module_from_spec
 from types import SimpleNamespace
 from typing import Any, Callable
 
-_WARNED: bool = sys.version_info[:2] >= (3, 12)  # who forks beside other threads
-_AWAY_SECONDS = 0.02  # that a fork waits at most for the thread to be gone
+_WARNED: bool = sys.version_info[:2] >= (3, 12)  # a process that forks with several threads
+_AWAY_SECONDS = 0.02  # that a fork waits at most for the thread to end
 
 
 def _unpatched() -> Any:
@@ -38,9 +38,7 @@ def _unpatched() -> Any:
 
 
 _module = _unpatched()
-start_thread = (
-    _module.start_new_thread
-)  # a daemon that `threading` knows nothing of, and so no debugger or count either
+start_thread = _module.start_new_thread  # a daemon that `threading` does not know, nor any debugger or thread count
 allocate_lock = _module.allocate_lock
 get_ident = _module.get_ident
 get_native_id = _module.get_native_id
@@ -57,7 +55,7 @@ def sleep(seconds: float) -> None:
 class Ticker:
     """A thread that calls `tick` every `interval` seconds, and is away while the process forks.
 
-    Python 3.12 warns who forks beside other threads, and the program would be warned because of ours.
+    Python 3.12 warns a process that forks with several threads; the program would be warned because of ours.
     """
 
     def __init__(self, interval: float, tick: Callable[[], None]) -> None:
@@ -89,7 +87,7 @@ class Ticker:
         return self._there
 
     def before_fork(self) -> None:
-        """Lets the thread go, and waits for that a moment; one that is busy stays."""
+        """Lets the thread end, and waits a moment for it; a busy thread stays."""
         with self._lock:
             self._forks += 1
             there = self._there

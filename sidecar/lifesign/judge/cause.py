@@ -1,7 +1,7 @@
-"""Why a process is ill: one sentence that names the user's own code, as a pure function of what the agent brought.
+"""The cause of an illness, in one sentence that names the user's own code: a pure function of the agent's records.
 
-Each row of `_ROWS` knows one cause, the certain ones first. What was seen is said as a fact ("holds", "waits"); what
-only follows from it is said to be probable. A row that does not find its cause says nothing: a wrong cause is worse
+Each row of `_ROWS` knows one cause, the certain ones first. What was seen is stated as a fact ("holds", "waits"); what
+only follows from it is called probable. A row that does not find its cause returns nothing: a wrong cause is worse
 than none.
 
 ======================  ==========================================================  ==========
@@ -73,7 +73,7 @@ def causes(findings: Findings) -> list[Cause]:
 
 
 def place_text(frame: Frame) -> str:
-    """A place as one says it: ``service.py:158``."""
+    """A place in short: ``service.py:158``."""
     return f"{os.path.basename(frame['file'])}:{frame['line']}"
 
 
@@ -197,7 +197,7 @@ def _full_queues(findings: Findings) -> list[Cause]:
 
 def _empty_queues(findings: Findings) -> list[Cause]:
     if findings.state != states.SILENT:
-        return []  # only a missing event makes an empty queue worth a word
+        return []  # an empty queue is a cause only if an event is missing
     return [
         Cause(
             "queue-empty",
@@ -228,7 +228,7 @@ def _waiting(primitive: TaskPrimitive, dump: Dump) -> str:
 
 
 def _waiters(primitive: TaskPrimitive, dump: Dump, less: int = 0) -> list[str]:
-    """Who waits for it, a line a group; `less` of them have been named already."""
+    """Who waits for it, one line per group; `less` of them have been named already."""
     lines = []
     by_index = {group["index"]: group for group in dump.groups}
     for edge in sorted(primitive["waiting"], key=lambda edge: -edge["count"]):

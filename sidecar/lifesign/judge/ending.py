@@ -3,16 +3,16 @@
 =====================================================================  ==========================
 what is known, the first row that fits                                 state
 =====================================================================  ==========================
-it went on, as another program or under another agent                  stopped
+it continues, as another program (exec) or with another agent          stopped
 its tombstone names an uncaught exception                              dead
-its end was asked for, and a signal that nobody asks with killed it    dead, so long after
+its end was asked for, and a signal such as SIGKILL ended it           dead, seconds after
 its end was asked for                                                  stopped
 Ctrl-C, as an uncaught KeyboardInterrupt or by signal                  stopped
-another process made it, and a signal that one asks with ended it      stopped
+it is a child, and a terminating signal such as SIGTERM ended it       stopped
 a signal killed it                                                     dead
 an exit code other than 0                                              dead
 exit code 0, or a tombstone                                            stopped
-its event loop had ended, or another process made it                   stopped, how is not known
+its event loop had ended, or it is a child                             stopped, how is not known
 nothing                                                                dead
 =====================================================================  ==========================
 """
@@ -29,7 +29,9 @@ from lifesign.wire import layout
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure
 
-_ASKING = frozenset(("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"))  # signals that one asks with
+_ASKING = frozenset(
+    ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+)  # terminating signals, with which one asks a process to end
 _ASKING_CODES = {128 + 15: "SIGTERM", 128 + 2: "SIGINT", 128 + 1: "SIGHUP", 128 + 3: "SIGQUIT"}  # as shells write them
 
 

@@ -1,7 +1,7 @@
-"""Which of the processes of one dry run this is: 0 for the first, 1 for the second, and so on.
+"""The number of a process within one dry run: 0 for the first, 1 for the second, and so on.
 
 Workers of a server have the same environment, and the same seed would make the same events in each of them. They
-tell each other apart by locks on a file in the run directory: byte *n* is locked by worker number *n* for as long
+get different numbers by locks on a file in the run directory: byte *n* is locked by worker number *n* for as long
 as it lives, and whoever takes its place takes its number.
 """
 

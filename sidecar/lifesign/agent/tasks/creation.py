@@ -1,8 +1,7 @@
-"""Where tasks come from and how they end, for those who ask (``LIFESIGN_TASK_ORIGIN``): it costs some
-microseconds a task.
+"""Where tasks are created and how they end, if ``LIFESIGN_TASK_ORIGIN`` is on: it costs some microseconds per task.
 
-A task factory notes six places of the creating stack on the task itself, which takes them along when it
-goes. The user's coroutine is not wrapped, and a factory that is there already makes the task.
+A task factory stores six frames of the creating stack on the task itself, so they live as long as it does. The
+user's coroutine is not wrapped, and an existing task factory still makes the task.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def _note_end(task: Any) -> None:
 
 
 def track(loop: asyncio.AbstractEventLoop) -> None:
-    """From now on notes where the tasks of this loop are created."""
+    """From now on records where the tasks of this loop are created."""
     global tracked
     tracked = True
     previous: Any = loop.get_task_factory()
@@ -75,7 +74,7 @@ def _places() -> tuple[tuple[CodeType, int], ...]:
     frame = sys._getframe(2)  # whoever called create_task, past the factory
     walked: Any = frame
     while walked is not None and len(places) < DEPTH:
-        if not walked.f_code.co_filename.startswith(_ASYNCIO):  # create_task itself is no news
+        if not walked.f_code.co_filename.startswith(_ASYNCIO):  # not create_task itself
             places.append((walked.f_code, walked.f_lineno))
         walked = walked.f_back
     return tuple(places)

@@ -1,6 +1,6 @@
 """Task dumps: all tasks, grouped by the lines they wait at, taken from the watchdog's thread.
 
-No local, argument or repr of a user's object is written: names of types and functions, places in code, and counts.
+No local, argument or repr of a user's object is written; only names of types and functions, places in code, and counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RING_MAX = 20  # steps of a ring that are written
 
 
 class Shape(NamedTuple):
-    """What two dumps have in common that show the same: groups, by code and lines, each with its
+    """The content by which two dumps are the same: groups, by code and lines, each with its
     index and count, and the primitives with their holders.
 
     `codes` keeps the ids in it from being reused.
@@ -82,13 +82,13 @@ class Tasks:
         return self._known != before
 
     def dump(self, ring: LaneWriter, reason: str, request: int, beat: Callable[[], None], *, whole: bool) -> None:
-        """Writes one record a group, biggest first, one for each primitive, and a summary to `ring`.
+        """Writes one record per group, biggest first, one per primitive, and a summary to `ring`.
 
         Args:
             reason: why, in a word or two.
             request: the count of the request that this answers; 0 for none.
             beat: called between slices of the walk.
-            whole: write the groups even where the newest dump had the same ones.
+            whole: write the groups even if the newest dump had the same ones.
         """
         started = time.time_ns()
         pace = Pace(beat, self.count())

@@ -1,8 +1,8 @@
 """Tasks that wait at the same lines are one group.
 
-Code objects tell tasks apart at next to no cost; lines need frames, and a frame that is touched costs memory for good
-on 3.11 and newer. So a few hundred tasks of each chain of code are looked at, spread over all of them, and the
-others are counted as if they stood where those stand: such a group says how many were looked at.
+Code objects distinguish tasks at almost no cost; lines need frames, and a touched frame costs memory for good on 3.11
+and newer. So the frames of a few hundred tasks of each chain of code are read, spread over all of them, and the others
+are assumed to wait at the same lines: such a group says how many were read.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from lifesign.agent.tasks.appspan import app_span
 from lifesign.agent.tasks.walk import Link, links
 
 NAMES_MAX = 5
-SPANS_MAX = 20  # tasks of a group that are asked for a span before it is said to have none
-EACH_MAX = 100  # tasks of a family that are looked at before it is every hundredth of what there are more
+SPANS_MAX = 20  # tasks of a group whose span is read before the group counts as having none
+EACH_MAX = 100  # tasks of a family whose frames are read; of the rest, every hundredth
 LOOKS_MAX = 3_000  # in one dump
 
 Codes = tuple[int, ...]  # ids of the code objects of an await stack
@@ -34,7 +34,7 @@ class WaitGroup:
         self.index = -1
         self.names: list[str] = []
         self.states: dict[str, int] = {}
-        self.waits: dict[tuple[str, int], int] = {}  # how and the id of the primitive, in those looked at
+        self.waits: dict[tuple[str, int], int] = {}  # how and the id of the primitive, in those that were read
         self.oldest: float | None = None
         self.newest: float | None = None
         self.span: tuple[str, str] | None = None
@@ -70,7 +70,7 @@ class Family:
         self.groups: dict[Lines, WaitGroup] = {}
         self._count = 0
         self._next = 0
-        self._looked: list[WaitGroup] = []  # the group of each task that was looked at
+        self._looked: list[WaitGroup] = []  # the group of each task that was read
 
     def wants_look(self) -> bool:
         """Whether the next task is one of the sample."""
@@ -89,7 +89,7 @@ class Family:
         return group
 
     def others(self, task: Any) -> WaitGroup:
-        """The group that a task is counted in without being looked at."""
+        """The group that a task is counted in without its frames being read."""
         if not self._looked:
             self._looked.append(self.groups.setdefault((), WaitGroup(task)))
         self._count += 1

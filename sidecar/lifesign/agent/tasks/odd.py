@@ -1,9 +1,8 @@
-"""Objects of the user's, read so that whatever they do costs nobody else a thing.
+"""Reads objects of the user that may behave oddly, without harm to anything else.
 
-A task may be of a class with methods of its own, an awaitable a proxy whose every attribute raises, a name a
-string with a mind of its own. What asyncio's own classes know is asked of these classes, past any method of the
-user's; the rest is read behind a guard that lets nothing through: these are threads of ours, to which no signal
-comes.
+A task may have a class with its own methods, an awaitable may be a proxy whose every attribute raises, a name may be a
+subclass of `str`. What asyncio's own classes know is read through these classes, past any method of the user; the
+rest is read with every exception caught: this runs in our own threads, which get no signal.
 """
 
 from __future__ import annotations

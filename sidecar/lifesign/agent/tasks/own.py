@@ -1,4 +1,4 @@
-"""Tasks of our own in the service's loops: what is shown of its tasks leaves them out, and none of them says a word."""
+"""lifesign's own tasks in the service's loops: they are in no dump and no count, and log nothing."""
 
 from __future__ import annotations
 

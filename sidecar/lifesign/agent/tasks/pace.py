@@ -1,4 +1,4 @@
-"""Walking slowly on purpose: a look at 100,000 tasks must not be felt by the loop that runs them."""
+"""Walking slowly on purpose: reading 100,000 tasks must not disturb the loop that runs them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LOOK = 16  # steps between two looks at the clock
 
 
 class Pace:
-    """Counts steps and pauses between slices of them, which hands the GIL to whoever wants it.
+    """Counts steps and pauses between slices of them, which gives the GIL to other threads.
 
     Args:
         beat: called now and then, so that a long walk does not look like a watchdog that stopped.
-        steps: how many there will be, about.
+        steps: roughly how many there will be.
     """
 
     def __init__(self, beat: Callable[[], None], steps: int) -> None:

@@ -28,7 +28,7 @@ class Population:
         self._count = 0
 
     def count(self) -> int:
-        """How many there are but our own; asked at every beat, so counted no oftener than it is cheap."""
+        """How many there are, without our own; called at every beat, so counted only as often as it is cheap."""
         started = time.monotonic()
         if started >= self._next_count:
             with contextlib.suppress(BaseException):  # below it are methods of the user's tasks
@@ -37,7 +37,7 @@ class Population:
         return self._count
 
     def running(self) -> list[Any]:
-        """The tasks whose step goes on now, one a loop at most."""
+        """The tasks that are running now, at most one per loop."""
         return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
 
     def each(self) -> Iterator[Any]:

@@ -25,7 +25,7 @@ STACKS_MAX = 20_000  # that are walked for what they wait for and hold
 
 
 class Survey:
-    """What one walk found. It keeps what it found alive, so it is not to be kept itself."""
+    """The result of one walk. It keeps what it found alive, so do not keep it."""
 
     def __init__(self, population: Population, pace: Pace, ages: Ages) -> None:
         ages.begin()
@@ -110,7 +110,7 @@ class Survey:
             self._graph.add(Node(task, waiter, id(wait.thing), (), waits.has_clock(stack)))
 
     def _hold_by_generators(self) -> None:
-        """An async generator that is suspended at a ``yield`` is in no task's stack, and holds all the same."""
+        """An async generator that is suspended at a ``yield`` is in no task's stack, but may hold something."""
         for generator in self._population.generators():
             self._pace.step()
             try:

@@ -83,7 +83,7 @@ _opaque: dict[int, type] = {}  # types that are known to have no code; a walk en
 
 
 def key(task: Any) -> tuple[int, ...]:
-    """The ids of the code objects of a task's await stack: `chain` in a hurry, for every one of 100,000 tasks.
+    """The ids of the code objects of a task's await stack: a fast `chain`, for each of 100,000 tasks.
 
     Where it has none, the id of the type of what the task runs.
     """
@@ -144,7 +144,7 @@ def place(code: CodeType, line: int | None) -> Frame:
 
 
 def both_ends(stack: list[Frame]) -> list[Frame]:
-    """A stack that is not too long to be written; what is left out of its middle is said."""
+    """A stack that is short enough to be written; a line says what was left out of its middle."""
     if len(stack) <= FRAMES_MAX:
         return stack
     half = FRAMES_MAX // 2

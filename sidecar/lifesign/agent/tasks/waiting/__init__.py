@@ -1,1 +1,1 @@
-"""What tasks wait for, who holds it, and who can never go on."""
+"""What tasks wait for, who holds it, and which of them can never continue."""

@@ -1,11 +1,11 @@
-"""Who waits for whom, over tasks and over what they hold; and who can never go on.
+"""Deadlocks: which tasks wait for each other, directly or for what they hold, and can never continue.
 
 A ring alone proves nothing: a semaphore has several holders, a timeout ends a wait by itself, and a dump is read while
-the loop goes on. So a task counts as stuck only where
+the loop runs. So a task counts as stuck only if
 
 - it waits for a primitive of which every holder is known and stuck, or for tasks that are all stuck;
 - no timeout is around it, nor around whoever waits for it and would cancel it;
-- it is still in the very same wait after everything was read: then all of them were at one moment.
+- it is still in the very same wait after everything was read: then all of them waited at the same time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Graph:
             self._nodes[id(node.task)] = node
 
     def rings(self, holders: Callable[[int], list[Any] | None], pace: Pace) -> list[list[Node]]:
-        """Rings of tasks that can never go on, each in the order in which one waits for the next.
+        """Rings of tasks that can never continue, each in the order in which one waits for the next.
 
         Args:
             holders: gives the tasks that hold a primitive, by its id; None where they are not all known.
@@ -65,7 +65,7 @@ class Graph:
         return found
 
     def _needs(self, node: Node, holders: Callable[[int], list[Any] | None]) -> list[Any] | None:
-        """The tasks of which one must go on for this one to go on; None where that cannot be said."""
+        """The tasks of which one must continue for this one to continue; None if that is not known."""
         if node.clock:
             return None
         if node.primitive is not None:
@@ -73,7 +73,7 @@ class Graph:
         return list(node.awaits)
 
     def _stuck(self, edges: dict[int, list[Any] | None], pace: Pace) -> list[int]:
-        """The largest set of tasks that need only each other: who can go on is taken out until nobody is left to."""
+        """The largest set of tasks that need only each other: those that can continue are removed until no more can."""
         needed_by: dict[int, list[int]] = {}
         free: deque[int] = deque()
         for key, needs in edges.items():

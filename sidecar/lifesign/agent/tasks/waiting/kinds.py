@@ -1,6 +1,6 @@
 """The things that tasks wait for and hold, such as locks, queues and pools, recognised by the name of their class.
 
-Nothing is imported for it, and what is read of them is counts and flags, never a value that passes through.
+Nothing is imported for this, and only counts and flags are read, never a value that passes through.
 """
 
 from __future__ import annotations

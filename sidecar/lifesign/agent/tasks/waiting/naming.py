@@ -15,7 +15,7 @@ _ITEMS_MAX = 10_000  # of one attribute or global that is searched
 def name_of(thing: Any, links: list[Link]) -> str:
     """The attribute or global under which code near the wait keeps it; empty where none is found.
 
-    The innermost frames of the user's own code are looked at, since that is where the reader will look.
+    It searches the innermost frames of the user's own code, where the reader will look too.
     """
     own = [link for link in links if not link.in_library] or links
     for link in reversed(own[-3:]):

@@ -1,8 +1,8 @@
-"""What a task waits for and what it holds, read off the objects in the frames of its await stack.
+"""What a task waits for and what it holds, from the objects in the frames of its await stack.
 
-``gc.get_referents`` of a suspended coroutine gives them without a frame object being made, which would cost memory for
-good (3.11 and newer; before, every coroutine has its frame object anyway). Nobody's method is called, and a
-reference is let go of at once.
+``gc.get_referents`` of a suspended coroutine returns them without making a frame object, which would cost memory for
+good (3.11 and newer; before, every coroutine has its frame object anyway). No method of the user is called, and
+references are dropped at once.
 """
 
 from __future__ import annotations
