@@ -197,7 +197,9 @@ def test_the_probe_answers_as_the_endpoints_do(
     ]
     for answered, probed, expected in pairs:
         assert (answered.ok, probed.ok) == (expected, expected)
-        assert without_digits(probed) == without_digits(answered)  # why, but for the ages
+        # Why, but for the ages; with its two samples the probe may say more of a freeze.
+        for said, more in zip(without_digits(answered), without_digits(probed), strict=True):
+            assert more.startswith(said)
 
 
 def without_digits(verdict: Health) -> list[str]:

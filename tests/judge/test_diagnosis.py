@@ -32,11 +32,23 @@ def event(name: str, age: float | None, deadline: float = 0) -> EventCount:
 
 
 def both_stale(
-    state: str | None = None, cpu: float = 0, over: float = 0, throttled: bool | None = None, **more: Any
+    state: str | None = None,
+    cpu: float = 0,
+    over: float = 0,
+    throttled: bool | None = None,
+    ran: float | None = None,
+    waited: float | None = None,
+    queued: float = 0,
+    runnable: bool = False,
+    age: float = 4.0,
+    **more: Any,
 ) -> dict[str, Any]:
     """Loop and watchdog stale by 4 s; what the kernel says of it, seconds since it was first seen to be late."""
-    outside = None if state is None else Outside(state, int(cpu * S), int(over * S), throttled)
-    return {"loops": (loop(4.5),), "watchdog": watchdog(4.0), "circumstances": Circumstances(outside, **more)}
+    outside = None
+    if state is not None:
+        thread = [None if seconds is None else int(seconds * S) for seconds in (ran, waited)]
+        outside = Outside(state, int(cpu * S), int(over * S), throttled, *thread, int(queued * S), runnable)
+    return {"loops": (loop(age + 0.5),), "watchdog": watchdog(age), "circumstances": Circumstances(outside, **more)}
 
 
 def reading(**changes: Any) -> Reading:
@@ -172,13 +184,57 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("C waits", both_stale("S", 0.01, 3, False), "frozen", "GIL held by C code that waits"),
     ("C waits, no quota to see", both_stale("S", 0.01, 3), "frozen", "GIL held by C code that waits"),
     ("the switch went off", both_stale(held=True), "frozen", "GIL held by C code"),
-    ("throttled, it gets something", both_stale("S", 0.15, 3, True), "blocked", "it gets too little CPU time"),
+    (
+        "throttled, it gets something",
+        both_stale("S", 0.15, 3, True),
+        "healthy",
+        "starved: no beat for 4.5 s",
+    ),
     ("throttled, a lot has gone into it", both_stale("R", 0.8, 3, True), "frozen", "C code that computes"),
     ("throttled for long, without a beat", both_stale("S", 0.8, 16, True), "frozen", "quota is used up"),
     ("throttled, it gets nothing", both_stale("S", 0, 3, True), "frozen", "throttled, its CPU quota is used up"),
-    ("starved, it gets something", both_stale("R", 0.15, 3), "blocked", "it gets too little CPU time"),
-    ("starved, it gets nothing", both_stale("R", 0, 3), "frozen", "starved of CPU time"),
-    ("a beat came late", both_stale("S", 0.15, 3, moved=True), "blocked", "too little CPU time"),
+    ("starved, it gets something", both_stale("R", 0.15, 3), "healthy", "starved: "),
+    ("starved, it gets nothing", both_stale("R", 0, 3), "healthy", "starved: "),
+    ("a beat came late", both_stale("S", 0.15, 3, moved=True), "healthy", "starved: "),
+    ("its thread waits for a CPU", both_stale("S", 0.15, 3, ran=0.1, waited=1.0), "healthy", "starved: "),
+    ("its thread waits for the GIL", both_stale("S", 0.15, 3, ran=0.0, waited=0.1), "frozen", "C code that waits"),
+    ("its thread computes on a busy machine", both_stale("R", 0.9, 3, ran=0.8, waited=2.0), "frozen", "that computes"),
+    (
+        "the watchdog alone waits for a CPU",
+        both_stale("S", 0.1, 3, ran=0, waited=0, queued=1.5),
+        "blocked",
+        "slowly",
+    ),
+    ("the watchdog alone could run", both_stale("S", 0.1, 3, ran=0, waited=0, runnable=True), "blocked", "slowly"),
+    ("about to run, seen for a moment", both_stale("R", 0, 0.1, ran=0.0, waited=0.0), "frozen", ""),
+    ("starved for ten timeouts", both_stale("R", 0.15, 35, age=36), "blocked", "it gets too little CPU time"),
+    ("starved while booting", {**both_stale("R", 0.1, 3), "watchdog": watchdog(4.0, BOOTING)}, "starting", ""),
+    ("starved, an event is overdue", {**both_stale("R", 0.1, 3), "events": (event("order", 31, 30),)}, "healthy", ""),
+    (
+        "starved, the silence is older",
+        {**both_stale("R", 0.1, 3), "events": (event("order", 31, 30),), "reported": "silent"},
+        "silent",
+        "",
+    ),
+    (
+        "starved, the block is older",
+        {**both_stale("R", 0.1, 3), "reported": "blocked"},
+        "blocked",
+        "too little CPU time",
+    ),
+    (
+        "the loop alone is starved",
+        {**both_stale("S", 0.1, 3, ran=0.1, waited=2.0), "watchdog": watchdog(0.1)},
+        "healthy",
+        "starved: no beat for 4.5 s",
+    ),
+    (
+        "the loop sleeps on a busy machine",
+        {**both_stale("S", 0.1, 3, ran=0.0, waited=0.0), "watchdog": watchdog(0.1)},
+        "blocked",
+        "Python still runs",
+    ),
+    ("a process that is not seen, on a busy machine", both_stale(contended=True), "healthy", "starved: "),
     (
         "the watchdog throttled, the loop in time",
         {**both_stale("S", 0.15, 3, True), "loops": (loop(0.1),)},

@@ -123,16 +123,56 @@ def test_quotas_are_read_from_the_group_and_those_above_it(
     assert kernel._throttled(7) == throttled
 
 
-def test_what_has_grown_since_the_first_late_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_grown_since_the_first_late_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     there = files(b"0::/pod\n", pod__=3)
-    monkeypatch.setattr(kernel, "_read", lambda path: there[path])
+
+    def read(path: str) -> bytes:
+        if path not in there:
+            raise FileNotFoundError(path)
+        return there[path]
+
+    monkeypatch.setattr(kernel, "_read", read)
     monkeypatch.setattr(kernel, "holder", lambda _: 7)
+    monkeypatch.setattr(os, "listdir", lambda _: ["7", "9"])
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
     there["/sys/fs/cgroup/cpu.stat"] = b""
     process = Kernel(0)
-    assert process.look(10) == ("S", 0, 0, False)
+    assert process.look(10) == Outside("S", 0, 0, False)
     there.update(files(b"0::/pod\n", pod__=4))
     there["/proc/7/stat"] = STAT % 125
-    assert process.look(30) == ("S", 250_000_000, 20, True)
+    assert process.look(30) == Outside("S", 250_000_000, 20, True)
     there["/proc/7/stat"] = b"7 (gone"
     assert process.look(40) is None
+
+
+def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = files(b"")
+    for task, state, schedstat in ((7, b"S", b"5 6 1"), (9, b"R", b"100 200 3")):
+        there[f"/proc/7/task/{task}/stat"] = b"%d (x) %s 1" % (task, state)
+        there[f"/proc/7/task/{task}/schedstat"] = schedstat
+
+    monkeypatch.setattr(kernel, "_read", lambda path: there[path])
+    monkeypatch.setattr(kernel, "_throttled", lambda _: None)
+    monkeypatch.setattr(kernel, "holder", lambda _: 7)
+    monkeypatch.setattr(os, "listdir", lambda _: ["7", "9"])
+    process = Kernel(0)
+    assert process.look(10, 9) == Outside("R", 0, 0, None, 0, 0, 0, runnable=True)
+    there["/proc/7/task/7/schedstat"] = b"5 16 1"
+    there["/proc/7/task/9/schedstat"] = b"130 240 3"
+    assert process.look(30, 9) == Outside("R", 0, 20, None, 30, 40, 50, runnable=True)
+
+
+@pytest.mark.parametrize(
+    ("pressure", "answer"),
+    [
+        (b"some avg10=61.30 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", True),
+        (b"some avg10=12.00 avg60=99.00 avg300=0.00 total=1\n", False),
+        (b"", False),
+        (b"some avg10=much\n", False),
+    ],
+)
+def test_a_machine_is_contended_by_the_kernels_measure(
+    pressure: bytes, answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "_read", lambda path: {"/proc/pressure/cpu": pressure}[path])
+    assert kernel.contended() is answer

@@ -10,7 +10,8 @@ held        fresh       fresh         what the service calls necessary fails    
 held        ended       fresh         the process goes on without a loop         idle
 held        stale       fresh         Python runs, the loop does not             blocked
 held        stale       stale         no Python runs                             frozen
-held        stale       stale         too little CPU time to tell                blocked
+held        stale       any           it gets too little CPU time: nothing can   as before
+                                      be concluded for now
 held        any         any           a tombstone: it is about to end            stopped
 free        any         any           `judge.ending` has the rules               stopped or
                                                                                  dead
@@ -24,6 +25,7 @@ from typing import NamedTuple
 from lifesign.judge import states
 from lifesign.judge.degraded import degraded
 from lifesign.judge.ending import judge_end
+from lifesign.judge.kernel import Outside
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.judge.states import Verdict
 from lifesign.wire import layout
@@ -36,21 +38,25 @@ _STATES = {
 }
 _BUSY = 0.2  # of a CPU: a process that uses more than this computes
 _STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is starved
+_WAITING = 0.3  # of the time: a thread that waits longer than this for a CPU is starved
 _ENOUGH = 0.25  # of the heartbeat timeout, in CPU time: Python would have run
+_HELD = 10  # heartbeat timeouts for which no verdict is drawn from the lateness of a starved process
 
 
 class _Seen(NamedTuple):
     """A reading of a living process, and what the rows of the table ask of it.
 
-    `stale` has the ages of the running loops that are late beyond doubt, `slow` says that CPU time is what
-    they lack.
+    `stale` has the ages of the running loops that are late beyond doubt, `worst` is the age to judge by. `slow` says
+    that CPU time is what they lack, and `held` that no verdict is drawn from this for now.
     """
 
     reading: Reading
     watchdog_age: int
     running: int
     stale: list[int]
+    worst: int
     slow: bool
+    held: bool
     phase: int
 
 
@@ -63,6 +69,8 @@ def diagnose(reading: Reading) -> Verdict:
         verdict = row(seen)
         if verdict is not None:
             return verdict
+    if seen.held:
+        return Verdict(states.HEALTHY, f"starved: no beat for {_seconds(seen.worst)}, for want of CPU time")
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
 
 
@@ -72,31 +80,32 @@ def _see(reading: Reading) -> _Seen:
     late = [signs.mono_ns for signs in running if _age(reading, signs.mono_ns) > reading.timeout]
     if late and watchdog_age <= reading.timeout and not _outlived(reading, min(late)):
         late = []
-    return _Seen(
-        reading,
-        watchdog_age,
-        len(running),
-        [_age(reading, moment) for moment in late],
-        # A freeze that was reported is not called slowness afterwards: only a beat ends it.
-        watchdog_age > reading.timeout and reading.reported != states.FROZEN and _slow(reading),
-        reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING,
-    )
+    stale = [_age(reading, moment) for moment in late]
+    worst = max(stale, default=0 if running else watchdog_age)
+    # A freeze that was reported is not called slowness afterwards: only a beat ends it.
+    slow = worst > reading.timeout and reading.reported != states.FROZEN and _slow(reading)
+    held = slow and reading.reported != states.BLOCKED and worst <= _HELD * reading.timeout
+    phase = reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING
+    return _Seen(reading, watchdog_age, len(running), stale, worst, slow, held, phase)
 
 
 def _frozen(seen: _Seen) -> Verdict | None:
     reading, age = seen.reading, seen.watchdog_age
     if age <= reading.timeout or seen.slow or (seen.running and not seen.stale):
         return None
+    if seen.stale and _queued(reading):
+        return None  # the watchdog may only be starved; the loop is not
     if reading.reported is not None and _undecided(reading):
         return Verdict(reading.reported, "it is late; a moment more will tell why")
     return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
 
 
 def _blocked(seen: _Seen) -> Verdict | None:
-    if not seen.stale:
+    if not seen.stale or seen.held:
         return None
     which = "the event loop" if seen.running == 1 else f"{len(seen.stale)} of {seen.running} event loops"
-    how = "it gets too little CPU time" if seen.slow else "Python still runs"
+    runs = "Python runs, slowly" if _queued(seen.reading) else "Python still runs"
+    how = "it gets too little CPU time" if seen.slow else runs
     return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(seen.stale))}; {how}")
 
 
@@ -117,6 +126,8 @@ def _starting(seen: _Seen) -> Verdict | None:
 
 def _silent(seen: _Seen) -> Verdict | None:
     reading = seen.reading
+    if seen.held and reading.reported != states.SILENT:
+        return None
     for event in (event for event in reading.events if event.deadline_ns):
         age = event_age(event, reading.started, reading.now)
         never = not (event.mono_ns or event.stand_in_ns)
@@ -144,16 +155,37 @@ def _outlived(reading: Reading, last_turn: int) -> bool:
 
 
 def _slow(reading: Reading) -> bool:
-    """Whether both may be late only because the process gets too little CPU time."""
+    """Whether it may be late only because it gets too little CPU time."""
     seen = reading.circumstances
     if seen is None or seen.moved:
         return seen is not None
     outside = seen.outside
-    if outside is None or not outside.over:
+    if outside is None:
+        return seen.contended
+    ran = outside.cpu if outside.ran is None else outside.ran
+    # A beat costs far less; what used that much and did not beat is stuck, starved or not.
+    if not outside.over or ran >= reading.timeout * _ENOUGH:
         return False
-    starved = outside.throttled or (outside.state == "R" and outside.cpu < outside.over * _STARVED)
-    # A beat costs far less; what used that much and did not beat has Python stopped, throttled or not.
-    return bool(starved) and 0 < outside.cpu < reading.timeout * _ENOUGH
+    if outside.throttled:
+        return ran > 0
+    if outside.waited is not None and outside.waited > outside.over * _WAITING:
+        return True
+    return outside.state == "R" and _long(reading, outside) and ran < outside.over * _STARVED
+
+
+def _queued(reading: Reading) -> bool:
+    """Whether some thread of it waits for a CPU, if not that of the loop."""
+    outside = reading.circumstances.outside if reading.circumstances else None
+    if outside is None or not outside.over or reading.reported == states.FROZEN:
+        return False
+    if outside.queued > outside.over * _WAITING:
+        return True
+    return outside.runnable and _long(reading, outside) and outside.cpu < outside.over * _STARVED
+
+
+def _long(reading: Reading, outside: Outside) -> bool:
+    """Whether it was watched for long enough: for a moment, any thread may be about to run."""
+    return outside.over >= reading.timeout // 4
 
 
 def _undecided(reading: Reading) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 from lifesign.judge.degraded import Unmet, unmet
 from lifesign.judge.diagnosis import diagnose
 from lifesign.judge.health import Facts
-from lifesign.judge.kernel import Kernel
+from lifesign.judge.kernel import Kernel, contended
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.judge.rundir import Incarnation, RunDirectory
 from lifesign.judge.states import ENDED
@@ -25,6 +25,7 @@ from lifesign.wire.reader import PulseReader, Vitals
 if TYPE_CHECKING:
     from lifesign.wire.records import Tombstone
 
+_SAMPLE_SECONDS = 0.1
 _OUTCOMES = ("complete", "failed", "timed_out")
 
 
@@ -80,7 +81,11 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
 def _circumstances(vitals: Vitals, life: int, now: int, timeout: int) -> Circumstances | None:
     if vitals.watchdog is None or now - vitals.watchdog.mono_ns <= timeout:
         return None
-    return Circumstances(Kernel(life).look(now))
+    kernel = Kernel(life)
+    if kernel.look(now) is None:
+        return Circumstances(contended=contended())
+    time.sleep(_SAMPLE_SECONDS)  # a single sample cannot tell a process that gets no processor from one that needs none
+    return Circumstances(kernel.look(time.monotonic_ns()))
 
 
 def _unmet(boot: Sequence[dict[str, Any]], failing: int, reasons: Sequence[tuple[str, str]]) -> Unmet:

@@ -6,6 +6,7 @@ namespace, and says 0 for a process that is not in it. A process id from a file 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -15,6 +16,8 @@ from typing import NamedTuple
 _STAT_BYTES = 4096
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 _DEPTH_MAX = 16
+_THREADS_MAX = 64
+_CONTENDED = 60.0  # per cent of the last ten seconds, as the kernel measures pressure
 
 
 class Outside(NamedTuple):
@@ -22,19 +25,27 @@ class Outside(NamedTuple):
 
     `state` is the letter of ``/proc/PID/stat``. `cpu` is the processor time that it used since the first late
     poll and `over` the time that has gone by since then, both in nanoseconds and 0 at the first. `throttled`
-    says whether its CPU quota ran out meanwhile, None where that cannot be read.
+    says whether its CPU quota ran out meanwhile, None where that cannot be read. `ran` is how long the thread in
+    question has used a processor since then and `waited` how long it has waited for one, None where that is unknown;
+    `queued` is how long all its threads have waited, and `runnable` says that one of them could run now.
     """
 
     state: str
     cpu: int = 0
     over: int = 0
     throttled: bool | None = None
+    ran: int | None = None
+    waited: int | None = None
+    queued: int = 0
+    runnable: bool = False
 
 
 class _Sample(NamedTuple):
     now: int
     cpu: int
     throttled: int | None
+    thread: tuple[int, int] | None
+    queued: int
 
 
 class Kernel:
@@ -48,22 +59,35 @@ class Kernel:
         self._life = life
         self._first: _Sample | None = None
 
-    def look(self, now: int) -> Outside | None:
-        """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first of them."""
+    def look(self, now: int, thread: int = 0) -> Outside | None:
+        """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first of them.
+
+        Args:
+            thread: native id of the thread that is late, 0 for the main one.
+        """
         try:
             pid = holder(self._life)
             if not pid:
                 return None
             fields = stat_fields(pid)
             ticks = int(fields[11]) + int(fields[12])
-            sample = _Sample(now, ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK"), _throttled(pid))
+            cpu = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+            state, schedule = _thread(pid, thread)
+            queued, runnable = _threads(pid)
+            sample = _Sample(now, cpu, _throttled(pid), schedule, queued)
         except (OSError, ValueError, IndexError, struct.error):
             return None
         first = self._first = self._first or sample
         throttled = None
         if sample.throttled is not None and first.throttled is not None:
             throttled = sample.throttled > first.throttled
-        return Outside(fields[0], max(0, sample.cpu - first.cpu), now - first.now, throttled)
+        ran = waited = None
+        if sample.thread is not None and first.thread is not None:
+            ran, waited = (max(0, new - old) for new, old in zip(sample.thread, first.thread))
+        # A process that is stopped is so as a whole; one that runs may have a thread that cannot.
+        state = fields[0] if fields[0] not in ("R", "S") or not state else state
+        queued = max(0, sample.queued - first.queued)
+        return Outside(state, max(0, cpu - first.cpu), now - first.now, throttled, ran, waited, queued, runnable)
 
     def forget(self) -> None:
         """It is no longer late."""
@@ -91,6 +115,41 @@ def stat_fields(pid: int) -> list[str]:
     """
     # The second field is a name in brackets that may hold anything, spaces and brackets too.
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
+
+
+def contended() -> bool:
+    """Whether somebody on this machine waits for a processor most of the time; False where that is not known."""
+    try:
+        some = _read("/proc/pressure/cpu").split(b"\n", 1)[0].split()
+        return float(some[1].removeprefix(b"avg10=")) >= _CONTENDED
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _thread(pid: int, thread: int) -> tuple[str, tuple[int, int] | None]:
+    """State of one thread, and the nanoseconds that it has run and waited to run; empty and None if unknown."""
+    for task in filter(None, (thread, pid)):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return _scheduled(f"/proc/{pid}/task/{task}")
+    return "", None
+
+
+def _threads(pid: int) -> tuple[int, bool]:
+    """How long all threads have waited for a processor in nanoseconds, and whether one of them could run."""
+    queued, runnable = 0, False
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task")[:_THREADS_MAX]:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                state, (_, waited) = _scheduled(f"/proc/{pid}/task/{task}")
+                queued += waited
+                runnable = runnable or state == "R"
+    return queued, runnable
+
+
+def _scheduled(task: str) -> tuple[str, tuple[int, int]]:
+    state = _read(f"{task}/stat").rpartition(b")")[2].split()[0].decode("ascii", "replace")
+    ran, waited = _read(f"{task}/schedstat").split()[:2]
+    return state, (int(ran), int(waited))
 
 
 def _throttled(pid: int) -> int | None:

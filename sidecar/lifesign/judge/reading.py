@@ -17,12 +17,14 @@ class Circumstances(NamedTuple):
 
     `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
     in this silence: Python could not run, C could. `moved` says that a beat came in since the poll before
-    that is older than that poll: something runs, slowly.
+    that is older than that poll: something runs, slowly. `contended` says that the machine has too few processors
+    for its work; it is looked at only where the process cannot be seen.
     """
 
     outside: Outside | None = None
     held: bool = False
     moved: bool = False
+    contended: bool = False
 
 
 class Ending(NamedTuple):

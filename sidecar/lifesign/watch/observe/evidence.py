@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.kernel import Kernel
+from lifesign.judge.kernel import Kernel, contended
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.watch.emit.transitions import NO_DETAILS, Details
 from lifesign.watch.observe import lastwords
 from lifesign.watch.observe.lastwords import LastWords
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_ERROR, Log, Telemetry
+from lifesign.wire import layout
 from lifesign.wire.folder import Folder
 
 _LATE = 1 / 3  # of the heartbeat timeout without a beat: worth a closer look
@@ -47,14 +48,17 @@ class Evidence:
         moved = 0 <= self._beats < beats and newest < self._polled
         self._beats, self._polled = beats, reading.now
         age = reading.now - (reading.watchdog.mono_ns if reading.watchdog else reading.started)
-        if age <= reading.timeout * _LATE:
+        running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+        late = min(running, key=lambda signs: signs.mono_ns, default=None)
+        if max(age, 0 if late is None else reading.now - late.mono_ns) <= reading.timeout * _LATE:
             self._kernel.forget()
             self._words = None
             return None
         self._words = self._newest(reading) if age > reading.timeout else None
         if self._words is not None and reading.wall - self._words.at < _SETTLED_NS:
             self._words = None
-        return Circumstances(self._kernel.look(reading.now), self._words is not None, moved)
+        outside = self._kernel.look(reading.now, late.thread if late is not None else 0)
+        return Circumstances(outside, self._words is not None, moved, outside is None and contended())
 
     def crash(self, reading: Reading) -> str | None:
         """What the last words of a process that is gone name, a signal where it was one."""
