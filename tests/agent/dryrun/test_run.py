@@ -236,7 +236,7 @@ async def test_it_refuses_where_dry_run_is_off_and_says_so(
         ({"pattern": "waves"}, "'waves' is not one of: sequential, random, burst"),
         ({"rate": 0}, "above 0"),
         ({"rate": float("nan")}, "above 0"),
-        ({"burst": (0, 3)}, "from 1 event up"),
+        ({"burst": (0, 3)}, "from 1 event to a million"),
         ({"burst": (5, 3)}, "the fewest first"),
         ({"events": ()}, "no factory"),
         ({"events": 5}, "no factory"),
@@ -247,8 +247,9 @@ async def test_it_refuses_where_dry_run_is_off_and_says_so(
         ({"pattern": ["burst"]}, "is not one of"),
         ({"pattern": None}, "is not one of"),
         ({"burst": 3}, "from how many to how many"),
-        ({"burst": ("a", "b")}, "from 1 event up"),
-        ({"burst": (1.5, 2)}, "from 1 event up"),
+        ({"burst": ("a", "b")}, "from 1 event to a million"),
+        ({"burst": (1, 10**400)}, "from 1 event to a million"),
+        ({"burst": (1.5, 2)}, "from 1 event to a million"),
         ({"seed": [1]}, "whole number"),
         ({"seed": None}, "whole number"),
         ({"limit": "x"}, "from 0 up"),
@@ -292,3 +293,14 @@ async def test_what_is_no_exception_is_an_events_error_too(started: Callable[...
         await run.wait()
     assert (run.count, run.failed) == (3, 3)
     assert pulse.ring("dry_run")[0]["error"]["message"] == "too late"
+
+
+@pytest.mark.parametrize(("rate", "stands_for"), [(1e300, 10_000_000), (1e-300, 1)])
+async def test_a_rate_beyond_all_reason_is_a_run_like_any_other(
+    started: Callable[..., Any], rate: float, stands_for: int
+) -> None:
+    pulse = started()
+    async with lifesign.DryRun(lambda event: None, rate=rate, limit=1, force=True) as run:
+        await run.wait()
+    (record,) = pulse.ring("dry_run")
+    assert record["adjusted_count"] == stands_for

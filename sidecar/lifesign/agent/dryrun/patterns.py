@@ -24,12 +24,15 @@ def random(rng: Random, index: int, kinds: int) -> Sequence[int]:
     return (int(rng.random() * kinds),)
 
 
+_BURST_MAX = 1_000_000
+
+
 class Burst:
     """From `fewest` to `most` events at once, each of any factory."""
 
     def __init__(self, fewest: int = 3, most: int = 10) -> None:
-        if not (isinstance(fewest, int) and isinstance(most, int) and 1 <= fewest <= most):
-            raise ValueError(f"a burst has from 1 event up, the fewest first, not {fewest!r} to {most!r}")
+        if not (isinstance(fewest, int) and isinstance(most, int) and 1 <= fewest <= most <= _BURST_MAX):
+            raise ValueError(f"a burst has from 1 event to a million, the fewest first, not {fewest!r} to {most!r}")
         self._fewest = fewest
         self._sizes = most - fewest + 1
 

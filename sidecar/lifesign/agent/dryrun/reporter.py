@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EVENTS_A_SECOND = 100  # that are written one by one; each says how many it stands for
 FAILURES_A_SECOND = 10  # on top of them, so that a rare failure is not missed
 TOTALS_SECONDS = 1.0  # between two records of totals
+_RATE_MAX = 1e9  # events a second; what is made in truth is counted from the second second on
 _STACK_CHARACTERS = 2000
 
 
@@ -28,7 +29,7 @@ class Reporter:
     """Reports one run that is to make `rate` events a second."""
 
     def __init__(self, rate: float) -> None:
-        self._every = max(1, math.ceil(rate / EVENTS_A_SECOND))  # one of this many events is sampled
+        self._every = max(1, math.ceil(min(rate, _RATE_MAX) / EVENTS_A_SECOND))  # one of this many events is sampled
         self._made = 0  # in this second
         self._failures = 0  # in this second, that were written though they were not sampled
         self._skipped = 0  # reported so far

@@ -25,6 +25,7 @@ from lifesign.settings import Settings
 Handler = Callable[[Any], Union[Awaitable[Any], Any]]
 EventFactory = Callable[[random.Random, int], Any]
 
+_SLEEP_MAX = 3600.0  # uvloop cannot count so far as the slowest rates want
 _BREATH_SECONDS = 0.001  # of work without a pause, then the loop has a turn
 _TYPE_CHARACTERS = 100
 
@@ -190,7 +191,7 @@ class DryRun:
                     now = time.monotonic()
                     ahead = self._schedule.ahead(now)
                     if ahead > 0:
-                        await asyncio.sleep(min(ahead, until - now))
+                        await asyncio.sleep(min(ahead, until - now, _SLEEP_MAX))
                         self._breathed = time.monotonic()
                     else:
                         await self._make_some()
