@@ -40,7 +40,7 @@ def check(
             through the driver that the app has), ``redis://...`` (answers PING).
         name: by default what `spec` says, without user, password and query.
         timeout: seconds after which a run counts as failed.
-        every: seconds between two runs once the boot is over; None runs it only when asked.
+        every: seconds between two runs once the boot is over, at least 1; None runs it only when asked.
         critical: whether its failure makes the whole report fail, or is only a warning.
     """
     with harmless:

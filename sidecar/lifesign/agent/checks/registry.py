@@ -149,7 +149,7 @@ def postcondition(
         name: what must hold, shown in reports; a check that is registered again under the same name replaces
             the first.
         timeout: seconds after which a run counts as failed.
-        every: seconds between two runs once the boot is over; None runs it only when asked.
+        every: seconds between two runs once the boot is over, at least 1; None runs it only when asked.
         critical: whether its failure makes the whole report fail, or is only a warning.
 
     Returns:
