@@ -19,6 +19,7 @@ from lifesign.cli.sidecar import observer as observer_module
 from lifesign.cli.sidecar import servers
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.observer import Observer
+from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
@@ -289,4 +290,22 @@ async def test_an_orphan_waits_for_them_no_longer_than_for_a_boot(
     monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: [4711])
     async with observe(supervised=True, run_id="a", LIFESIGN_BOOT_TIMEOUT="0.05") as sidecar:
         supervisor.close()
+        await sidecar.ends()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_to_all_processes_of_a_service_ends_no_sidecar_that_has_a_supervisor(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO, main: MakeMain, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    main()
+    async with observe(supervised=True) as sidecar:
+        await sidecar.sees(4242)
+        os.kill(os.getpid(), number)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not sidecar.stopping
+        supervisor.write(ASKED_TO_END)
+        os.kill(os.getpid(), number)
+
         await sidecar.ends()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import select
 import signal
 import time
 from typing import Mapping, Sequence
@@ -15,6 +16,7 @@ from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.own_process import let_go_of_output, log_to_standard_error, raise_limit_of_files
 from lifesign.cli.sidecar.servers import serve
 from lifesign.cli.supervise import descendants, rundirectory
+from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.errors import NotWatchedError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
@@ -66,6 +68,7 @@ class Observer:
         self._supervised = supervised
         self._run_id = run_id
         self._alone_since: float | None = None  # without a supervisor
+        self._asked_to_end = False  # by the supervisor
         self._directory = RunDirectory(directory)
         self._board = Board()
         self._pipeline = Pipeline(settings, environ, service) if is_configured(environ) else None
@@ -81,12 +84,12 @@ class Observer:
         Returns whether nothing that is to be exported is in the pulses alone.
         """
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._terminate if self._supervised else self._stop)
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if self._supervised:
-            loop.add_reader(0, self._supervisor_gone)
+            loop.add_reader(0, self._hear_supervisor)
         lock = RunDirectoryLock(self._directory)
         try:
             if await self._wait_for(lock):
@@ -190,10 +193,11 @@ class Observer:
         self._deadline.begin()
         self._stopping.set()
 
-    def _supervisor_gone(self) -> None:
+    def _hear_supervisor(self) -> None:
         content = b""
         with contextlib.suppress(OSError):
             content = os.read(0, 1024)
+        self._asked_to_end |= ASKED_TO_END in content
         if not content:
             asyncio.get_running_loop().remove_reader(0)
             # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
@@ -203,6 +207,11 @@ class Observer:
 
     def _terminate(self) -> None:
         """SIGTERM: at once, or after the watched processes, which got it too and may still write records."""
+        if self._supervised and self._alone_since is None:
+            if select.select([0], [], [], 0)[0]:
+                self._hear_supervisor()
+            if not self._asked_to_end and self._alone_since is None:
+                return  # systemd, for one, sends it to all processes of a service: CMD may have much to say still
         delay = self._settings.sigterm_delay
         if delay is None:
             self._stop()

@@ -17,6 +17,7 @@ from lifesign.wire.runfile import signal_name
 _BACK_OFF_FIRST = 0.5  # seconds
 _BACK_OFF_MAX = 30.0
 _STEADY = 60.0  # seconds; one that lived that long starts again at the first back-off
+ASKED_TO_END = b"end\n"  # goes before SIGTERM, which somebody else may send to all processes of a service
 _QUIET = 60.0  # seconds between two complaints
 
 # Python ignores these two for itself; the processes that we start need the defaults.
@@ -84,6 +85,8 @@ class SidecarProcess:
         if self._due is not None:
             self._start(time.monotonic())
         self._due = None
+        with contextlib.suppress(OSError):
+            os.write(self._stdin_writer, ASKED_TO_END)
         self._send(signal.SIGTERM)
         self._kill_at = time.monotonic() + self._patience
 
