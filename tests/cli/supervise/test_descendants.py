@@ -82,13 +82,13 @@ def test_the_sidecar_stays_and_is_not_told_to_end(
 
 
 def test_helpers_that_end_with_cmd_are_nobody_who_lives_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    seen = iter([[4711], [4711], []])
+    seen = iter([[], [4711], [4711], [4711], []])
     stays = "import signal, sys; signal.sigwait({signal.SIGTERM}); print('asked to end', file=sys.stderr)"
     beside = Beside([sys.executable, "-S", "-c", stays], dict(os.environ), str(tmp_path), 5.0, lambda: next(seen))
     supervisor = Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside)
 
     assert supervisor.run() == 6
-    assert supervisor.left_behind == []
+    assert not supervisor.left_behind
     assert capfd.readouterr().err == "asked to end\n"
 
 

@@ -20,6 +20,7 @@ from lifesign.wire.runfile import RunFile
 
 _STRAGGLERS = 0.5  # seconds
 _LOOK = 0.02  # seconds between two polls for them
+_AGAIN = 0.005  # seconds until the second poll where the first found nobody
 
 
 class Beside(NamedTuple):
@@ -130,6 +131,10 @@ class Supervisor:
 
     def _wait_for_stragglers(self, left_behind: Callable[[], Sequence[int]]) -> Sequence[int]:
         """Who lives on; helpers of CMD that end with it, such as multiprocessing's, need a moment for that."""
+        if not left_behind():
+            time.sleep(_AGAIN)
+            if not left_behind():  # a daemon that was forking is in neither of its processes for a moment
+                return ()
         until = time.monotonic() + _STRAGGLERS
         while (found := left_behind()) and time.monotonic() < until:
             self._signals.take(_LOOK)
