@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
@@ -19,55 +16,16 @@ from lifesign.cli.sidecar import observer as observer_module
 from lifesign.cli.sidecar import servers
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.observer import Observer
-from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from support.made.client import ask
-from support.made.sidecars import FAST, Running, booted, fresh_logging, standard_input
+from support.made.sidecars import booted, fresh_logging
 from support.mainprocess import Main
 from support.otlp_server import Answer, HttpServer
 
 MakeMain = Callable[..., Main]
-
-
-@pytest.fixture
-def observe(
-    run: Path, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., contextlib.AbstractAsyncContextManager[Running]]:
-    """Runs a sidecar over the run directory for as long as the context lasts."""
-
-    @contextlib.asynccontextmanager
-    async def start(*, supervised: bool = False, run_id: str | None = None, **environ: str) -> AsyncIterator[Running]:
-        loop = asyncio.get_running_loop()
-        with fresh_logging():
-            settings = Settings(environ={**FAST, **environ})
-            deadline = Deadline(settings.shutdown_timeout)
-            observer = Observer(str(run), settings, environ, deadline, supervised=supervised, run_id=run_id)
-            running = Running(observer, asyncio.create_task(observer.run()), capfd)
-            try:
-                yield running
-            finally:
-                running.stop()
-                await running.ends()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    loop.remove_signal_handler(number)
-
-    return start
-
-
-@pytest.fixture
-def supervisor() -> Iterator[BinaryIO]:
-    """The end that a supervisor holds of what is our standard input."""
-    ours, theirs = os.pipe()
-    kept = os.dup(1), os.dup(2)  # of which an orphan lets go
-    with open(theirs, "wb", buffering=0) as pipe, standard_input(ours):
-        yield pipe
-    for descriptor, copy in zip((1, 2), kept):
-        os.dup2(copy, descriptor)
-        os.close(copy)
-    os.close(ours)
 
 
 @pytest.fixture
@@ -210,24 +168,6 @@ async def test_a_collector_for_nothing_is_said(observe: Callable, tmp_path: Path
         await sidecar.says("^lifesign: exporting nothing, as the OTEL_\\* variables say\n$")
 
 
-async def test_an_orphan_watches_until_the_last_process_has_ended(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain, supervisor: BinaryIO
-) -> None:
-    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    one, two = main(), main("4343-00000002")
-    async with observe(supervised=True) as sidecar:
-        await sidecar.sees(4242, 4343)
-        supervisor.write(b"nobody reads this")
-        supervisor.close()
-        await sidecar.is_leaving()
-        one.die()
-        await sidecar.sees_dead(4242)
-        assert not sidecar.stopping
-        two.die()
-
-        await sidecar.ends()
-
-
 async def test_sigterm_may_wait_for_those_who_were_told_at_the_same_time(observe: Callable, main: MakeMain) -> None:
     main = main()
     async with observe(LIFESIGN_SIGTERM_DELAY="600") as sidecar:
@@ -261,51 +201,3 @@ async def test_nothing_is_said_of_it_where_somebody_came(observe: Callable, main
         await sidecar.sees(4242)
         sidecar.remark()
         assert "no process" not in sidecar.hear()
-
-
-async def test_an_orphan_waits_for_those_who_are_still_coming(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain, supervisor: BinaryIO
-) -> None:
-    coming = [4711]
-    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: coming)
-    async with observe(supervised=True, run_id="a") as sidecar:
-        supervisor.close()
-        await sidecar.is_leaving()
-        await sidecar.sees()
-        assert not sidecar.stopping
-        daemon = main("4711-00000001")
-        await sidecar.sees(4711)
-        coming.clear()
-        assert not sidecar.stopping
-        daemon.die()
-
-        await sidecar.ends()
-
-
-async def test_an_orphan_waits_for_them_no_longer_than_for_a_boot(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO
-) -> None:
-    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    monkeypatch.setattr(observer_module.descendants, "started_under", lambda _id: [4711])
-    async with observe(supervised=True, run_id="a", LIFESIGN_BOOT_TIMEOUT="0.05") as sidecar:
-        supervisor.close()
-        await sidecar.ends()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_to_all_processes_of_a_service_ends_no_sidecar_that_has_a_supervisor(
-    observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO, main: MakeMain, number: signal.Signals
-) -> None:
-    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
-    main()
-    async with observe(supervised=True) as sidecar:
-        await sidecar.sees(4242)
-        os.kill(os.getpid(), number)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert not sidecar.stopping
-        supervisor.write(ASKED_TO_END)
-        os.kill(os.getpid(), number)
-
-        await sidecar.ends()
