@@ -82,6 +82,7 @@ def test_a_deadlock_over_two_locks_with_those_that_queue_behind() -> None:
 
 
 def test_a_deadlock_of_tasks_alone() -> None:
+    assert causes(findings("stopped", rings=[[step("a", None, "first", 3), step("a", None, "first", 3)]])) == []
     seen = findings(rings=[[step("a", None, "first", 3), step("b", None, "second", 7)]])
     cause = found(seen)["deadlock"]
     assert cause.sentence == "deadlock: a waits for b at service.py:3"

@@ -114,11 +114,21 @@ def test_a_dump_gathers_its_groups_in_order() -> None:
         {
             "index": 0,
             "count": 3,
+            "function": "work",
+            "place": "shop.py:7",
             "names": ["worker-0", "worker-1", "worker-2"],
             "waits_for": "Lock.acquire",
             "stack": "main\n  work",
         },
-        {"index": 1, "count": 2, "names": ["worker-0", "worker-1"], "waits_for": "Lock.acquire", "stack": "main"},
+        {
+            "index": 1,
+            "count": 2,
+            "function": "work",
+            "place": "shop.py:7",
+            "names": ["worker-0", "worker-1"],
+            "waits_for": "Lock.acquire",
+            "stack": "main",
+        },
     ]
     assert [h["text"] for h in timeline(history)] == ["5 tasks"], "groups are no lines of their own"
 
@@ -145,6 +155,22 @@ def test_a_newer_dump_takes_the_place_of_an_older_one() -> None:
     dump = history.dump()
     assert dump is not None
     assert (dump.id, dump.groups) == ("d2", [])
+
+
+def test_a_dump_that_shows_the_same_keeps_the_groups_and_has_new_counts() -> None:
+    history = History()
+    history.add(group_log(0, 3, "d1"))
+    history.add(group_log(1, 2, "d1"))
+    history.add(dump_log("d1"))
+    again = dump_log("d2", tasks=9, time=NOON + SECOND)
+    again.attributes.update({semconv.DUMP_SAME_AS: "d1", semconv.DUMP_COUNTS: ["5", "4"]})
+    history.add(again)
+    dump = history.dump()
+    assert dump is not None
+    assert (dump.at, dump.tasks) == (NOON + SECOND, 9)
+    assert [msgspec.json.decode(group)["count"] for group in dump.groups] == [5, 4]
+    history.add(again)  # and once more
+    assert len(history.dump().groups) == 2  # type: ignore[union-attr]
 
 
 def test_the_smallest_groups_go_first_when_a_dump_is_too_big() -> None:
@@ -180,4 +206,6 @@ def test_odd_attributes_are_no_error() -> None:
     history.add(log(event=semconv.LOG_TASK_GROUP, attributes=odd))
     dump = history.dump()
     assert dump is not None
-    assert msgspec.json.decode(dump.groups[0]) == {"index": 0, "count": 0, "names": [], "waits_for": "", "stack": ""}
+    assert msgspec.json.decode(dump.groups[0]) == {
+        "index": 0, "count": 0, "function": "", "place": "", "names": [], "waits_for": "", "stack": "",
+    }  # fmt: skip

@@ -69,6 +69,8 @@ class Cause(NamedTuple):
 
 def causes(findings: Findings) -> list[Cause]:
     """The causes that can be shown, the one that explains most first; empty where there is none."""
+    if findings.state == states.STOPPED:
+        return []  # nothing is wrong any more
     return [cause for row in _ROWS for cause in row(findings)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 
 import msgspec
@@ -38,10 +39,15 @@ class TimelineEntry(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """One group of a task dump; the stack has the outermost frame first."""
+    """One group of a task dump; the stack has the outermost frame first.
+
+    `function` and `place` are of the user's own code, such as ``OrderDesk._settle`` and ``service.py:160``.
+    """
 
     index: int
     count: int
+    function: str
+    place: str
     names: tuple[str, ...]
     waits_for: str
     stack: str
@@ -56,6 +62,9 @@ class DumpView(msgspec.Struct, frozen=True):
     tasks: int | None
     groups_total: int | None
     groups: list[msgspec.Raw]
+
+
+_group_decoder = msgspec.json.Decoder(Group)
 
 
 class History:
@@ -122,6 +131,9 @@ class History:
     def _add_to_dump(self, log: Log) -> None:
         attributes = log.attributes
         id_ = _text(attributes, semconv.DUMP_ID)
+        if self._dump is not None and _text(attributes, semconv.DUMP_SAME_AS) == self._dump.id:
+            id_ = self._dump.id  # its groups are those that are there, with other counts
+            self._count_again(attributes.get(semconv.DUMP_COUNTS))
         if self._dump is None or self._dump.id != id_:
             if self._dump is not None and log.time < self._dump.at:
                 return  # a late part of an older dump
@@ -144,6 +156,12 @@ class History:
         self._groups[group.index] = encoded
         while len(self._groups) > GROUPS or self._dump_bytes > DUMP_BYTES:
             self._dump_bytes -= len(self._groups.pop(max(self._groups)))
+
+    def _count_again(self, counts: object) -> None:
+        for index, count in enumerate(counts if isinstance(counts, list) else []):
+            if index in self._groups and str(count).isdecimal():
+                group = _group_decoder.decode(self._groups[index])
+                self._add_group(msgspec.structs.replace(group, count=int(count)))
 
     def _drop_dump(self) -> None:
         self._dump_bytes = 0
@@ -183,10 +201,17 @@ def _from_group_log(log: Log) -> Group:
     return Group(
         index=_number(log.attributes, semconv.GROUP_INDEX) or 0,
         count=_number(log.attributes, semconv.GROUP_COUNT) or 0,
+        function=_cut(_text(log.attributes, semconv.CODE_FUNCTION), 200),
+        place=_place(log.attributes),
         names=tuple(_cut(name, 200) for name in names[:NAMES]) if isinstance(names, list) else (),
         waits_for=_cut(_text(log.attributes, semconv.GROUP_WAITS_FOR), TEXT_CHARACTERS),
         stack=_cut(_text(log.attributes, semconv.CODE_STACKTRACE), STACK_CHARACTERS),
     )
+
+
+def _place(attributes: Attributes) -> str:
+    file, line = _text(attributes, semconv.CODE_FILE), _number(attributes, semconv.CODE_LINE)
+    return "" if not file or line is None else f"{_cut(os.path.basename(file), 200)}:{line}"
 
 
 def _text(attributes: Attributes, name: str) -> str:

@@ -90,6 +90,9 @@ def group_log(
         semconv.GROUP_COUNT: count,
         semconv.GROUP_NAMES: names or [f"worker-{number}" for number in range(count)],
         semconv.GROUP_WAITS_FOR: waits_for,
+        semconv.CODE_FUNCTION: "work",
+        semconv.CODE_FILE: "/srv/shop.py",
+        semconv.CODE_LINE: 7,
         semconv.CODE_STACKTRACE: stack,
     }
     return log("group", event=semconv.LOG_TASK_GROUP, severity=9, attributes=attributes, **changes)

@@ -15,6 +15,7 @@ export class Card {
     this.name = element("span", "name");
     this.who = element("span", "who");
     this.why = element("p", "why");
+    this.causes = element("ul", "causes");
     this.vitals = element("dl", "vitals");
     this.strip = new Strip();
     this.events = section("Events", "events");
@@ -31,7 +32,7 @@ export class Card {
       this.timeline.node,
     );
     const title = element("h2", "", this.state, " ", this.name, " ", this.who);
-    this.node = element("article", "card", title, this.why, this.strip.node, this.vitals, this.more);
+    this.node = element("article", "card", title, this.why, this.causes, this.strip.node, this.vitals, this.more);
   }
 
   update(view) {
@@ -45,6 +46,7 @@ export class Card {
     setText(this.name, process.service || process.command);
     setText(this.who, `pid ${process.pid} · ${process.command}`);
     setText(this.why, process.why + (view.watched ? "" : " (no longer watched)"));
+    this.updateCauses(process);
     this.strip.update(view);
     this.updateVitals(process);
     this.updateEvents(process);
@@ -52,6 +54,16 @@ export class Card {
     this.updateBoot(process);
     this.updateTimeline(view.timeline);
     this.dump.update(view);
+  }
+
+  updateCauses({ causes }) {
+    this.causes.hidden = causes.length === 0;
+    list(this.causes, causes, ({ word, sentence }) => `${word} ${sentence}`, ({ sentence, evidence, file, line }) => {
+      const seen = element("ul", "note", ...evidence.map((text) => element("li", "", text)));
+      seen.hidden = evidence.length === 0;
+      const place = file ? element("p", "note", `${file}:${line}`) : "";
+      return { node: element("li", "", element("p", "label", sentence), place, seen), update() {} };
+    });
   }
 
   updateVitals(process) {

@@ -71,13 +71,20 @@ function describe({ at, reason, tasks, groups, groups_total: total }) {
 }
 
 function createGroup(group) {
-  const { count: tasks, names, waits_for: waits, stack, index } = group;
-  const title = waits ? `waits for ${waits}` : "running or ready";
-  const few = names.slice(0, 3).join(", ") + (tasks > 3 && names.length ? " …" : "");
-  const summary = element("summary", "", element("span", "number", `${count(tasks)} ×`), ` ${title} `, element("span", "note", few));
-  const details = element("details", "", summary, element("pre", "", stack || "no stack"));
-  const more = tasks > names.length ? ` and ${count(tasks - names.length)} more` : "";
-  if (names.length > 3) details.append(element("p", "note", `${names.join(", ")}${more}`));
+  const number = element("span", "number");
+  const { names, function: name, place, waits_for: waits, stack, index } = group;
+  const title = name || "no coroutine";
+  const doing = waits.startsWith("nothing") ? "running" : waits ? `waits for ${waits}` : "running or ready";
+  const summary = element("summary", "", number, " ", element("span", "label", title), element("span", "note", ` ${place} `), doing);
+  const some = element("p", "note");
+  const details = element("details", "", summary, some, element("pre", "", stack || "no stack"));
   details.open = index === 0;
-  return { node: element("li", "", details), update() {} };
+  return {
+    node: element("li", "", details),
+    update({ count: tasks }) {
+      setText(number, `${count(tasks)} ×`);
+      const more = tasks > names.length ? ` and ${count(tasks - names.length)} more` : "";
+      setText(some, names.length ? `${names.join(", ")}${more}` : "");
+    },
+  };
 }
