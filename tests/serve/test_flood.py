@@ -145,7 +145,7 @@ async def test_a_response_that_is_not_read_is_given_up(monkeypatch: pytest.Monke
     async with serving(endless) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 30)
         await hang_up(writer)
 
 

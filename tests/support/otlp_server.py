@@ -100,7 +100,7 @@ class OtlpServer(Received):
     def __init__(self) -> None:
         super().__init__()
         self._scripts: defaultdict[str, deque[Any]] = defaultdict(deque)
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
 
     def script(self, kind: str, *answers: Any) -> None:
         """Says what the next requests of a kind are answered with."""
@@ -124,7 +124,7 @@ class HttpServer(OtlpServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._connections: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         self.connections_so_far = 0
         outer = self
 
@@ -134,11 +134,11 @@ class HttpServer(OtlpServer):
 
             def setup(self) -> None:
                 super().setup()
-                outer._connections.add(self.connection)
+                outer.connections.add(self.connection)
                 outer.connections_so_far += 1
 
             def finish(self) -> None:
-                outer._connections.discard(self.connection)
+                outer.connections.discard(self.connection)
                 with contextlib.suppress(OSError):
                     super().finish()
 
@@ -153,8 +153,8 @@ class HttpServer(OtlpServer):
                 outer.requests.append((kind, message))
                 answer: Answer = outer.next_answer(kind, Answer())
                 if answer.hang:
-                    outer._stopping.wait()
-                outer._stopping.wait(answer.delay)
+                    outer.stopping.wait()
+                outer.stopping.wait(answer.delay)
                 if answer.hang or answer.reset:
                     self.close_connection = True
                     if answer.reset:  # with lingering off, closing is a reset
@@ -180,7 +180,7 @@ class HttpServer(OtlpServer):
                 with contextlib.suppress(OSError):  # whoever asked may not wait for all of it
                     for start in range(0, len(answer.raw), 1 if answer.drip else len(answer.raw)):
                         self.wfile.write(answer.raw[start : start + 1] if answer.drip else answer.raw)
-                        if outer._stopping.wait(answer.drip):
+                        if outer.stopping.wait(answer.drip):
                             return
 
             def log_message(self, *args: object) -> None:
@@ -198,9 +198,9 @@ class HttpServer(OtlpServer):
 
     def stop(self) -> None:
         """Ends every connection, and all threads."""
-        self._stopping.set()
+        self.stopping.set()
         self._server.shutdown()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
@@ -232,7 +232,7 @@ class GrpcServer(OtlpServer):
                 outer.headers.append(dict(context.invocation_metadata()))
                 answer = outer.next_answer(self._kind, self._response)
                 if isinstance(answer, Answer):
-                    outer._stopping.wait()
+                    outer.stopping.wait()
                     return self._response
                 if isinstance(answer, tuple):
                     if len(answer) == 3:
@@ -252,6 +252,6 @@ class GrpcServer(OtlpServer):
         self._server.start()
 
     def stop(self) -> None:
-        self._stopping.set()
+        self.stopping.set()
         self._server.stop(None).wait()
         self._threads.shutdown()

@@ -37,11 +37,11 @@ class Alive:
     def __init__(self, scene: Scene) -> None:
         self._url = f"http://{scene.environ['LIFESIGN_HEALTH_ADDR']}"
         self.failures: list[str] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while not self._over.wait(0.2):
+        while not self.over.wait(0.2):
             try:
                 status, said = self.ask("/livez")
             except OSError as error:
@@ -61,14 +61,14 @@ class Alive:
     def throughout(cls, scene: Scene) -> Iterator[Alive]:
         """Within, the sidecar lives and beats arrive."""
         alive = cls(scene)
-        alive._thread.start()
+        alive.thread.start()
         before = scene.beats()
         try:
             yield alive
             scene.until(lambda: scene.beats() > before)
         finally:
-            alive._over.set()
-            alive._thread.join()
+            alive.over.set()
+            alive.thread.join()
         assert alive.failures == []
 
 

@@ -93,7 +93,7 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     assert 0 < channel.age <= time.monotonic() - began, "what is in flight has an age"
     assert await attempt == Retry("no answer in time")
     assert channel.age > 0
-    assert time.monotonic() - began < 1.0  # and not the seconds that the answer takes
+    assert time.monotonic() - began < 5  # and not the seconds that the answer takes
     for thread in threading.enumerate():  # nobody stays behind with it
         if thread.name == "lifesign-off-loop":
             thread.join(1)

@@ -29,11 +29,11 @@ class SlowDisk:
     def __init__(self, mount: Path, behind: Path) -> None:
         self.mount = mount
         self.behind = behind / "disk"
-        self._pace = behind / "pace"
+        self.pace = behind / "pace"
 
     def takes(self, seconds: float) -> None:
         """Each call takes so long from now on, and those that wait already."""
-        descriptor = os.open(self._pace, os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = os.open(self.pace, os.O_WRONLY | os.O_CREAT, 0o600)
         os.pwrite(descriptor, b"%-32g" % seconds, 0)
         os.close(descriptor)
 
@@ -53,7 +53,7 @@ def slow_disk(mount: Path, behind: Path) -> Iterator[SlowDisk]:
     mount.mkdir(exist_ok=True)
     disk.behind.mkdir(parents=True)
     disk.takes(0)
-    command = [sys.executable, str(_PROGRAM), str(disk.behind), str(mount), str(disk._pace)]
+    command = [sys.executable, str(_PROGRAM), str(disk.behind), str(mount), str(disk.pace)]
     process = subprocess.Popen(
         command, env={**os.environ, "FUSE_LIBRARY_PATH": found.stdout.strip()}, stderr=subprocess.PIPE
     )
