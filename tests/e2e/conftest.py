@@ -68,7 +68,7 @@ def apps() -> Path:
 
 @pytest.fixture(scope="session")
 def stores() -> dict[str, str]:
-    """Where the servers are: `redis` a program, `postgres` a folder of programs."""
+    """Where the servers are: `nats` and `redis` a program, `postgres` a folder of programs."""
     return entries(built("stores"))
 
 

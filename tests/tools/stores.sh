@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints redis=PATH:postgres=FOLDER, the server of Redis and the folder with those of Postgres; installs
-# Debian's packages when one is missing and we are root. Exits 3 with the reason on stderr when they cannot be had.
+# Prints nats=PATH:redis=PATH:postgres=FOLDER, the servers of NATS and Redis and the folder with those of Postgres;
+# installs Debian's packages when one is missing and we are root. Exits 3 with the reason on stderr when they cannot be had.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/tools/lib.sh
@@ -8,18 +8,19 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 
 find_stores() {
     redis=$(command -v redis-server) || return 1
+    nats=$(PATH=$PATH:/usr/sbin command -v nats-server) || return 1
     for folder in /usr/lib/postgresql/*/bin; do
-        [ ! -x "$folder/postgres" ] || { printf 'redis=%s:postgres=%s\n' "$redis" "$folder" && return 0; }
+        [ ! -x "$folder/postgres" ] || { printf 'nats=%s:redis=%s:postgres=%s\n' "$nats" "$redis" "$folder" && return 0; }
     done
     return 1
 }
 
 find_stores && exit 0
-cannot="no Redis and Postgres servers here and none can be had"
+cannot="no NATS, Redis and Postgres servers here and none can be had"
 command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
-[ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install redis-server postgresql"
+[ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install nats-server redis-server postgresql"
 {
     apt-get update -qq &&
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nats-server redis-server postgresql
 } >&2 || die 3 "$cannot: apt-get failed (see above)"
 find_stores || die 3 "$cannot: Debian's packages are laid out in another way"

@@ -76,6 +76,7 @@ SERVERS = {
     "amqtt": Program("python servers.py amqtt {port}", "tcp"),
     "pymodbus": Program("python servers.py modbus {port}", "tcp"),
     "apscheduler": Program("python servers.py apscheduler {port}", "tcp"),
+    "nats": Program("python servers.py nats {port}", "heard"),
     "dask": Program("dask scheduler --port {port} --no-dashboard", "tcp"),
 }
 

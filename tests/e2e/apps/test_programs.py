@@ -35,6 +35,13 @@ OURS = Counter(["lifesign: exporting to http://0.0.0.0:0"])  # all that we say
 WELL = {"starting", "healthy", "idle", "stopped"}
 
 
+class Brokers(NamedTuple):
+    """The ports of the brokers that run."""
+
+    redis: int
+    nats: int
+
+
 class Lives(NamedTuple):
     """Of one program until one end: bare, and watched."""
 
@@ -82,10 +89,10 @@ def differences(lives: Lives) -> dict[str, tuple[Any, Any]]:
 class Table:
     """All rows that were selected, some at a time; one that is asked for again is lived again."""
 
-    def __init__(self, collector: Collector, apps: Path, redis: int) -> None:
+    def __init__(self, collector: Collector, apps: Path, brokers: Brokers) -> None:
         self._collector = collector
         self._apps = apps
-        self._redis = redis
+        self._brokers = brokers
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._charts = Charts(collector.file)
         self._numbers = itertools.count()
@@ -97,7 +104,8 @@ class Table:
             **FAST,
             **self._collector.environment("http/protobuf"),
             "OTEL_RESOURCE_ATTRIBUTES": f"test.life={life}",
-            "REDIS_URL": f"redis://127.0.0.1:{self._redis}/{life}",
+            "REDIS_URL": f"redis://127.0.0.1:{self._brokers.redis}/{life}",
+            "NATS_URL": f"nats://127.0.0.1:{self._brokers.nats}",
         }
         self._begun[name, end] = life, self._pool.submit(_compared, PROGRAMS[name], end, self._apps, environ)
 
@@ -131,23 +139,25 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def redis(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a Redis for the workers of job queues."""
-    port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--databases", "1024"]
-    folder = tmp_path_factory.mktemp("redis")
-    with subprocess.Popen([stores["redis"], *options], cwd=folder, stdout=subprocess.DEVNULL) as server:
-        yield port
-        server.terminate()
+def brokers(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """A Redis and a NATS for those who work with one."""
+    made = Brokers(free_port(), free_port())
+    redis = [stores["redis"], "--port", str(made.redis), "--bind", "127.0.0.1", "--save", "", "--databases", "1024"]
+    nats = [stores["nats"], "--port", str(made.nats), "--addr", "127.0.0.1"]
+    quiet: Any = {"cwd": tmp_path_factory.mktemp("brokers"), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(redis, **quiet) as one, subprocess.Popen(nats, **quiet) as two:
+        yield made
+        one.terminate()
+        two.terminate()
 
 
 @pytest.fixture(scope="module")
 def table(
-    otelcol: str, apps: Path, redis: int, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    otelcol: str, apps: Path, brokers: Brokers, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Table]:
     collector = Collector(otelcol, tmp_path_factory.mktemp("collector"))
     collector.start()
-    made = Table(collector, apps, redis)
+    made = Table(collector, apps, brokers)
     for item in request.session.items:
         if item.path == request.path and isinstance(item, pytest.Function):
             made.begin(item.callspec.params["name"], item.callspec.params["end"])

@@ -1,4 +1,4 @@
-"""Programs that other people wrote, from an environment without lifesign, watched without a line of code."""
+"""uvicorn under load and with workers, from an environment without lifesign; `apps` has many more programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import os
 import signal
-import smtplib
 import socket
 import subprocess
 import sys
@@ -128,41 +127,3 @@ def test_each_uvicorn_worker_is_a_process_of_its_own(apps: Path, collector: Coll
     eventually(lambda: [log.event for log in collector.logs()].count("lifesign.process.stopped") == 2, seconds=20)
     assert len(beating(collector)) == 2  # the parent runs no loop
     assert alarms(collector) == []
-
-
-def test_datasette(apps: Path, collector: Collector) -> None:
-    statuses = []
-    for beside in (None, collector):
-        port = free_port()
-        with running([str(apps / "datasette"), "--memory", "--port", str(port)], beside) as process:
-            eventually(partial(answers, port, "/-/versions.json"), seconds=30)
-            if beside is not None:
-                eventually(lambda: any(beats > 10 for beats in beating(collector).values()), seconds=20)
-            statuses.append(ended(process, signal.SIGINT))
-    assert statuses[0] == statuses[1]
-    assert alarms(collector) == []
-    assert {point.resource["service.name"] for point in collector.points()} == {"datasette"}
-    assert {span.name for span in collector.spans() if not span.parent} == {"boot"}
-
-
-def test_a_mail_server(apps: Path, collector: Collector) -> None:
-    port = free_port()
-    with running(
-        [str(apps / "python"), "-m", "aiosmtpd", "--nosetuid", "--listen", f"127.0.0.1:{port}"], collector
-    ) as process:
-
-        def delivered() -> bool:
-            try:
-                with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
-                    client.sendmail("a@example.org", ["b@example.org"], "Subject: alive\n\nyes")
-                    return True
-            except OSError:
-                return False
-
-        eventually(delivered, seconds=20)
-        eventually(lambda: any(beats > 10 for beats in beating(collector).values()), seconds=20)
-        process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=30)
-    assert "Subject: alive" in printed
-    assert alarms(collector) == []
-    assert {point.resource["service.name"] for point in collector.points()} == {"aiosmtpd"}

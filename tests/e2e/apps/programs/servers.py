@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -149,6 +150,29 @@ def modbus(port: int) -> None:
     from pymodbus.server import StartAsyncTcpServer
 
     asyncio.run(StartAsyncTcpServer(ModbusServerContext(ModbusDeviceContext()), address=("127.0.0.1", port)))
+
+
+def nats(port: int) -> None:
+    """A client of a broker, which sends to itself."""
+    import nats
+
+    async def serve() -> None:
+        client = await nats.connect(os.environ["NATS_URL"], name="shop")
+        heard = asyncio.Event()
+
+        async def hear(message: Any) -> None:
+            heard.set()
+
+        await client.subscribe(f"orders.{port}", cb=hear)
+        await client.publish(f"orders.{port}", b"one")
+        await heard.wait()
+        print("heard", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await client.drain()
+
+    asyncio.run(serve())
 
 
 def apscheduler(port: int) -> None:
