@@ -51,11 +51,12 @@ class FrameServer:
     """On a free port of loopback. Each request is answered with the next of `answers`, piece by piece.
 
     Args:
+        answers: what is taken from this list is answered; when it is empty, the connection ends.
         drip: seconds between two pieces of an answer.
     """
 
-    def __init__(self, *answers: Frames, drip: float = 0.0) -> None:
-        self._answers = list(answers)
+    def __init__(self, answers: list[Frames], drip: float = 0.0) -> None:
+        self._answers = answers
         self._drip = drip
         self._stopping = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -93,6 +94,8 @@ class FrameServer:
                 if kind == SETTINGS and not flags & ACK:
                     connection.sendall(frame(SETTINGS, ACK, 0))
                 if kind == DATA and flags & END_STREAM:
+                    if not self._answers:
+                        return
                     for piece in self._answers.pop(0)(stream):
                         connection.sendall(piece)
                         self._stopping.wait(self._drip)

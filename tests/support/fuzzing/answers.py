@@ -24,6 +24,7 @@ from lifesign.export.otlp.http_answer import HttpAnswer
 from lifesign.export.otlp.outcome import ANSWER_MAX, RESPONSES, RETRY_AFTER_MAX, Delivered, Outcome, Refused, Retry
 from lifesign.export.queue import offsets
 from lifesign.watch.telemetry import Resource, Span
+from support.fuzzing.frames import GrpcCollector
 from support.otlp_server import Answer, HttpServer, partial
 
 KINDS = tuple(RESPONSES)
@@ -207,8 +208,10 @@ class Collectors:
         exporter = self._exporters["traces"]
         exporter.target = exporter.target._replace(timeout=TIMEOUT)
         self._channel = Channel(exporter)
+        self._grpc = GrpcCollector()
 
     def close(self) -> None:
+        self._grpc.close()
         for exporter in self._exporters.values():
             exporter.shutdown()
         self._server.stop()
@@ -216,6 +219,9 @@ class Collectors:
     def suffer(self, rng: Random) -> bool:
         """One input; whether it went over a socket. Raises whatever should not happen."""
         roll = rng.random()
+        if roll < 0.0005:
+            self._grpc.suffer(self._items, rng)
+            return True
         if roll < 0.02:
             self._over_a_socket(answer(rng), rng)
             return True

@@ -7,6 +7,7 @@ of this process by themselves.
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any, Mapping, Protocol
 
 from lifesign.export.otlp.outcome import Outcome
@@ -48,6 +49,8 @@ def open_exporters(environ: Mapping[str, str]) -> dict[str, Exporter]:
 def _open(target: Target) -> Exporter:
     # Each protocol costs megabytes of memory, so only what is asked for is imported.
     if target.protocol == GRPC:
+        # Its library writes to standard error by itself, on which we say what fails.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from lifesign.export.otlp.grpc import GrpcExporter
 
         return GrpcExporter(target)
