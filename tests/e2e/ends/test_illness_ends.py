@@ -116,7 +116,7 @@ def test_an_end(name: str, rooms: Rooms) -> None:
     end.cause(patient)
     assert patient.end() == end.status
     entry = patient.reports(EVENTS[end.state])
-    why, _, _ = entry.body.partition("; in ")  # last words may say where
+    why, _, _ = entry.body.partition("; ")  # behind it is where, as far as that is known
     assert why == end.why
     reported = {
         key: value for key, value in entry.attributes.items() if key.startswith(("process.", "lifesign.process."))
@@ -140,7 +140,7 @@ def test_an_uncaught_exception_at_boot(rooms: Rooms) -> None:
     assert patient.end() == 1
     (folder,) = folders(patient.directory)
     patient.watched = int(folder.name.partition("-")[0])
-    assert patient.reports("lifesign.process.died").body == UNCAUGHT
+    assert patient.reports("lifesign.process.died").body.startswith(f"{UNCAUGHT}; raised in ")
     patient.comes_to("dead")
     patient.shows("dead")
     assert patient.chart.course == ["dead"]

@@ -63,8 +63,10 @@ def stall_attributes(stalls: Sequence[Stall], source: Source) -> Attributes:
 
 
 def cause_words(causes: Sequence[Cause], why: str) -> str:
-    """Every cause in one line, but what the verdict says already."""
-    return "; ".join(cause.sentence for cause in causes if cause.sentence not in why)
+    """Every cause in one line, without what the verdict says already."""
+    said = why.removeprefix("uncaught ")
+    news = (cause.sentence.removeprefix(said).removeprefix(", ") for cause in causes if cause.sentence not in why)
+    return "; ".join(filter(None, news))
 
 
 def cause_reading(cause: Cause) -> CauseReading:
