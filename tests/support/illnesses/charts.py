@@ -42,6 +42,10 @@ class Chart:
         self.episodes: list[Episode] = []
 
     @property
+    def pid(self) -> int:
+        return int(self.resource["process.pid"])
+
+    @property
     def state(self) -> str:
         return self.states[-1] if self.states else ""
 
@@ -65,21 +69,21 @@ class Chart:
 
 
 class Charts:
-    """The charts of all processes, by process id, read from the Collector's file as that grows."""
+    """The charts of all processes, read from the Collector's file as that grows."""
 
     def __init__(self, file: Path) -> None:
         self._path = file
         self._position = 0
-        self._by_pid: defaultdict[int, Chart] = defaultdict(Chart)
+        self._by_instance: defaultdict[str, Chart] = defaultdict(Chart)
 
     def __getitem__(self, pid: int) -> Chart:
-        self._read()
-        return self._by_pid[pid]
+        """The newest process with this id; an empty chart while nothing has arrived of it."""
+        return next(iter(reversed(self.of({"process.pid": str(pid)}))), Chart())
 
-    def of(self, resource: dict[str, Any]) -> dict[int, Chart]:
-        """The charts of all who have these resource attributes."""
+    def of(self, resource: dict[str, str]) -> list[Chart]:
+        """The charts of all who have these resource attributes, in the order in which they came."""
         self._read()
-        return {pid: chart for pid, chart in self._by_pid.items() if resource.items() <= chart.resource.items()}
+        return [chart for chart in self._by_instance.values() if resource.items() <= chart.resource.items()]
 
     def _read(self) -> None:
         if not self._path.exists():
@@ -100,11 +104,11 @@ class Charts:
         ):
             for one in content.get(f"resource{kind}", ()):
                 resource = _attributes(one["resource"])
-                pid = int(resource["process.pid"])
-                self._by_pid[pid].resource = resource
+                chart = self._by_instance[resource["service.instance.id"]]
+                chart.resource = resource
                 for scope in one[f"scope{kind}"]:
                     for item in scope[inner]:
-                        add(self._by_pid[pid], item)
+                        add(chart, item)
 
 
 def _attributes(item: dict[str, Any]) -> dict[str, Any]:
