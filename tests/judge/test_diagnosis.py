@@ -8,64 +8,20 @@ import pytest
 
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import diagnose
-from lifesign.judge.kernel import Outside
-from lifesign.judge.reading import Circumstances, Reading
-from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
-
-S = 1_000_000_000
-NOW = 1000 * S
-BOOTING, COMPLETE, FAILED, TIMED_OUT = 0, 1, 2, 3
-RUNNING, ENDED = 1, 2
-CLEAN: Any = {"how": "clean", "error": None, "ended": 0, "beats": 0, "events": 0}
-
-
-def loop(age: float, state: int = RUNNING) -> LoopSigns:
-    return LoopSigns(state, 1, 5, 0, NOW - int(age * S), 0, 1, 0)
-
-
-def watchdog(age: float, phase: int = COMPLETE) -> WatchdogSigns:
-    return WatchdogSigns(5, 0, NOW - int(age * S), 3, phase, 0, 0)
-
-
-def event(name: str, age: float | None, deadline: float = 0) -> EventCount:
-    return EventCount(name, 0 if age is None else 1, 0, 0 if age is None else NOW - int(age * S), 0, int(deadline * S))
-
-
-def both_stale(
-    state: str | None = None,
-    cpu: float = 0,
-    over: float = 0,
-    throttled: bool | None = None,
-    ran: float | None = None,
-    waited: float | None = None,
-    queued: float = 0,
-    runnable: bool = False,
-    age: float = 4.0,
-    **more: Any,
-) -> dict[str, Any]:
-    """Loop and watchdog stale by 4 s; what the kernel says of it, seconds since it was first seen to be late."""
-    outside = None
-    if state is not None:
-        thread = [None if seconds is None else int(seconds * S) for seconds in (ran, waited)]
-        outside = Outside(state, int(cpu * S), int(over * S), throttled, *thread, int(queued * S), runnable)
-    return {"loops": (loop(age + 0.5),), "watchdog": watchdog(age), "circumstances": Circumstances(outside, **more)}
-
-
-def reading(**changes: Any) -> Reading:
-    """Healthy, started 100 s ago, heartbeat timeout 3 s, boot timeout 8 s."""
-    base = Reading(
-        now=NOW,
-        watching_since=0,
-        alive=True,
-        watchdog=watchdog(0.1),
-        loops=(loop(0.1),),
-        events=(),
-        started=NOW - 100 * S,
-        timeout=3 * S,
-        boot_timeout=8 * S,
-    )
-    return base._replace(**changes)
-
+from support.made.readings import (
+    BOOTING,
+    CLEAN,
+    ENDED,
+    FAILED,
+    NOW,
+    TIMED_OUT,
+    S,
+    both_stale,
+    event,
+    loop,
+    reading,
+    watchdog,
+)
 
 ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("beats", {}, "healthy", "no event is promised"),
@@ -150,6 +106,19 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     ("late event that nobody promised", {"events": (event("order", 5000),)}, "healthy", ""),
     ("loop stale", {"loops": (loop(4.5),)}, "blocked", "the event loop has not turned for 4.5 s; Python still runs"),
+    (
+        "one of two loops parked",
+        {"loops": (loop(4.5), loop(0.1)._replace(wall_ns=7)), "parked": frozenset({0})},
+        "healthy",
+        "the event loop beats",
+    ),
+    (
+        "one of three loops parked, another stale",
+        {"loops": (loop(4.5), loop(0.1)._replace(wall_ns=7), loop(4.5)._replace(wall_ns=8)), "parked": frozenset({0})},
+        "blocked",
+        "1 of 2 event loops",
+    ),
+    ("the only loop parked", {"loops": (loop(4.5),), "parked": frozenset({0})}, "blocked", "the event loop"),
     ("one of two loops stale", {"loops": (loop(4.5), loop(0.1))}, "blocked", "1 of 2 event loops"),
     ("an ended loop is not stale", {"loops": (loop(50, ENDED), loop(0.1))}, "healthy", ""),
     ("blocked while booting", {"loops": (loop(4.5),), "watchdog": watchdog(0.1, BOOTING)}, "blocked", ""),

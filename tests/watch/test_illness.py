@@ -254,3 +254,20 @@ async def test_silence_that_flaps_is_damped_and_its_last_word_comes_before_the_e
     assert [log.event for log in last] == ["lifesign.silence", "lifesign.process.died"]
     assert last[0].attributes == {"lifesign.state": "silent", "lifesign.state.count": 6}
     assert "; 6 times in the last " in last[0].body
+
+
+async def test_a_parked_loop_is_no_illness(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service, watching = main(), sidecar()
+    watching.has_watched_for_long()
+    now = time.monotonic_ns()
+    service.pulse.loops[1].write(layout.LOOP_RUNNING, 2, 5, 77, now - 9_000_000_000, 0, 4343, 0)
+    stall = {"kind": "stall", "loop": 1, "since": 77, "at": 80, "busy": False, "stack": [], "parked": True}
+    service.pulse.ring.append(stall)
+    service.beat()
+    await watching.poll()
+    assert (watching.snapshots[0].state, watching.snapshots[0].loops) == ("healthy", 1)
+    assert watching.snapshots[0].beat_age < 5
+    service.pulse.ring.append({**stall, "parked": False})  # there is work for it now
+    service.beat()
+    await watching.poll()
+    assert watching.snapshots[0].state == "blocked"

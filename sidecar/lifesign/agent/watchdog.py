@@ -112,11 +112,11 @@ class Watchdog:
             since, again = self._stalled.get(slot, (0, 0.0))
             if since == beating.mono_ns and now < again:
                 continue
-            evidence = stall(slot, beating)
+            evidence = stall(slot, beating, self._tasks.each())
             if evidence is not None:
                 self._pulse.ring.append(evidence)
             overdue = age >= self._timeout
-            if overdue:
+            if overdue and not (evidence is not None and evidence.get("parked")):
                 self.dump("blocked")
             # The first stack is taken early, the second as the timeout passes, the others now and then.
             pause = STALL_SECONDS if overdue else self._timeout - age

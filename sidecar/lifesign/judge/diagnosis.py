@@ -76,7 +76,7 @@ def diagnose(reading: Reading) -> Verdict:
 
 def _see(reading: Reading) -> _Seen:
     watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
-    running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+    running = reading.running()
     late = [signs.mono_ns for signs in running if _age(reading, signs.mono_ns) > reading.timeout]
     if late and watchdog_age <= reading.timeout and not _outlived(reading, min(late)):
         late = []

@@ -73,6 +73,7 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
         ending=directory.ending(who, over=not alive or tombstone is not None),
         circumstances=_circumstances(vitals, folder.life, now, timeout) if alive else None,
         unmet=_unmet(boot, failing, reasons),
+        parked=_parked(reader.ring()) if sum(signs is not None for signs in vitals.loops) > 1 else frozenset(),
     )
     state, why = diagnose(reading)
     return Facts(key, state, why, alive and state not in ENDED, _outcome(boot), failing, reasons)
@@ -111,6 +112,16 @@ def _reasons(lane: LaneRead) -> tuple[tuple[str, str], ...]:
                 fails = result.get("critical") is True and result.get("passed") is False
                 newest[result["name"]] = fails, str(result.get("reason"))
     return tuple((name, reason) for name, (fails, reason) in newest.items() if fails)
+
+
+def _parked(lane: LaneRead) -> frozenset[int]:
+    newest: dict[Any, dict[str, Any]] = {}
+    for record in map(_object, (record.payload for record in lane.records if b"stall" in record.payload)):
+        if record.get("kind") == "stall" and isinstance(record.get("loop"), int):
+            newest[record["loop"]] = record
+    return frozenset(
+        record["since"] for record in newest.values() if record.get("parked") is True and "since" in record
+    )
 
 
 def _tombstone(payload: bytes | None) -> Tombstone | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.kernel import Outside
+from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Reading(NamedTuple):
 
     Times are nanoseconds on the monotonic clock, but for `wall`. `watching_since` is when the sidecar began to
     watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
-    that was concluded before.
+    that was concluded before. `parked` has the wall clock time of the last beat of each loop that is parked: nothing
+    is to be done in it, so it counts only where there is no other.
     """
 
     now: int
@@ -71,3 +73,10 @@ class Reading(NamedTuple):
     unmet: Unmet = Unmet()
     reported: str | None = None
     wall: int = 0
+    parked: frozenset[int] = frozenset()
+
+    def running(self) -> list[LoopSigns]:
+        """The loops that run and are in use."""
+        running = [signs for signs in self.loops if signs.state == layout.LOOP_RUNNING]
+        used = [signs for signs in running if signs.wall_ns not in self.parked]
+        return used or running

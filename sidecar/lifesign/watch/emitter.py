@@ -89,6 +89,10 @@ class Emitter:
         self.drained = ring and before == (self._boot_lane.position, self._ring_lane.position)
         return made
 
+    def parked(self) -> frozenset[int]:
+        """See `Reading.parked`."""
+        return self.ring.parked()
+
     def unmet(self, reading: Reading) -> Unmet:
         """The requirements of the service that are not met, as far as has been read."""
         unmet = self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())

@@ -102,13 +102,13 @@ class WatchedProcess:
         # A reported illness is not over because we were away: only a beat ends it.
         since = 0 if self.ill else watching_since
         reading, vitals = self._sensor.read(since, self._emitter.state, judged=self._judgement.final is not None)
-        reading = self._judgement.complete(reading)
+        reading = self._judgement.complete(reading)._replace(parked=self._emitter.parked())
         if reading.alive:
             reading = reading._replace(circumstances=self._evidence.circumstances(reading))
         else:
             reading = reading._replace(ending=reading.ending._replace(crash=self._evidence.crash(reading)))
         telemetry = self._emitter.read(reading.wall, ring=read)
-        reading = reading._replace(unmet=self._emitter.unmet(reading))
+        reading = reading._replace(unmet=self._emitter.unmet(reading), parked=self._emitter.parked())
         verdict = self._judgement.verdict(reading)
         final = self._judgement.final
         telemetry += self._emitter.telemetry(verdict, reading, final and final.why)

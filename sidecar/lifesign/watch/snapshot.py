@@ -54,7 +54,7 @@ def snapshot(
     causes: Iterable[Cause] = (),
 ) -> Snapshot:
     """One process at the moment of `reading`."""
-    running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+    running = reading.running()
     # The oldest of the newest beats: one blocked loop among several is what counts.
     last_beat = min((signs.mono_ns for signs in running or reading.loops), default=identity["started_mono_ns"])
     until = reading.now if reading.alive else _last_moment(reading)

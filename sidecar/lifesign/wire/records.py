@@ -217,7 +217,11 @@ class TaskPrimitive(TypedDict):
     held: int | None
 
 
-class Stall(TypedDict):
+class _Parked(TypedDict, total=False):
+    parked: bool  # nothing is to be done in the loop; not there if it is in use
+
+
+class Stall(_Parked):
     """What the thread of an event loop is doing while the loop does not turn, outermost frame first."""
 
     kind: Literal["stall"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import creation, odd
@@ -80,6 +80,10 @@ class Tasks:
         used = time.thread_time() - used
         self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
         return self._known != before
+
+    def each(self) -> Iterator[Any]:
+        """Every task of every loop."""
+        return self._population.each()
 
     def dump(self, ring: LaneWriter, reason: str, request: int, beat: Callable[[], None], *, whole: bool) -> None:
         """Writes one record per group, biggest first, one per primitive, and a summary to `ring`.

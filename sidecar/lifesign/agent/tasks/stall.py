@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.native import sleep
 from lifesign.agent.slots import Beating
+from lifesign.agent.tasks.parked import is_parked
 from lifesign.agent.tasks.walk import thread_stack
 
 if TYPE_CHECKING:
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.05  # long enough to see whether the thread computes
 
 
-def stall(slot: int, beating: Beating) -> Stall | None:
-    """The stack of the loop's thread, and whether it uses the processor; None when the thread is gone."""
+def stall(slot: int, beating: Beating, tasks: Iterable[Any] = ()) -> Stall | None:
+    """The stack of the loop's thread, and whether it uses the processor; None when the thread is gone.
+
+    Args:
+        tasks: of all loops, to find those that wait for this one.
+    """
     busy = _is_busy(beating.native_thread)
     stack = thread_stack(sys._current_frames().get(beating.thread))
     if not stack:
         return None
-    return {
+    made: Stall = {
         "kind": "stall",
         "loop": slot,
         "since": beating.wall_ns,
@@ -30,6 +35,9 @@ def stall(slot: int, beating: Beating) -> Stall | None:
         "busy": busy,
         "stack": stack,
     }
+    if busy is False and is_parked(beating.loop, beating.thread, stack, tasks):
+        made["parked"] = True
+    return made
 
 
 def _is_busy(native_thread: int) -> bool | None:

@@ -65,6 +65,10 @@ class RingView:
         known = (*self.postconditions.values(), *self.synthetic_postconditions.values())
         return [(check.name, check.reason) for check in known if check.critical and not check.passed]
 
+    def parked(self) -> frozenset[int]:
+        """The times of the last beats of loops that are parked, wall clock nanoseconds."""
+        return frozenset(stall["since"] for stall in self._stalls.values() if stall.get("parked"))
+
     def recall(self, read: LaneRead, emitted: int) -> None:
         """Reads what an earlier sidecar emitted, records before number `emitted`, and emits nothing."""
         for sequence, payload in read.records:
@@ -73,6 +77,8 @@ class RingView:
                     record = decode_record(payload)
                     if record["kind"] == "postconditions":
                         self._remember(record)
+                    elif record["kind"] == "stall":
+                        self._stalls[record["loop"]] = record
                     elif record["kind"] == "task_group" or record["kind"] == "task_primitive":
                         self._newest.add(record)
                     elif record["kind"] == "task_dump":

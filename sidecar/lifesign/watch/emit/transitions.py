@@ -12,7 +12,6 @@ from lifesign.judge.states import Verdict
 from lifesign.watch.emit.damping import Damper
 from lifesign.watch.emit.operation import exception_attributes, first_line
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Span, Telemetry
-from lifesign.wire import layout
 
 _ENTERED = {
     states.BLOCKED: (semconv.LOG_BLOCKED, SEVERITY_ERROR),
@@ -120,7 +119,7 @@ class Transitions:
 def began(verdict: Verdict, reading: Reading) -> int:
     """When a state began, wall clock nanoseconds: an illness of the loop begins with its last beat."""
     if verdict.state in _LEFT:
-        beats = [signs.wall_ns for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
+        beats = [signs.wall_ns for signs in reading.running()]
         return min(beats, default=reading.wall)
     if verdict.state in states.ENDED:
         if reading.tombstone is not None:

@@ -11,7 +11,6 @@ from lifesign.watch.observe import lastwords
 from lifesign.watch.observe.lastwords import LastWords
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_ERROR, Log, Telemetry
-from lifesign.wire import layout
 from lifesign.wire.folder import Folder
 
 _LATE = 1 / 3  # of the heartbeat timeout without a beat: worth a closer look
@@ -48,8 +47,7 @@ class Evidence:
         moved = 0 <= self._beats < beats and newest < self._polled
         self._beats, self._polled = beats, reading.now
         age = reading.now - (reading.watchdog.mono_ns if reading.watchdog else reading.started)
-        running = [signs for signs in reading.loops if signs.state == layout.LOOP_RUNNING]
-        late = min(running, key=lambda signs: signs.mono_ns, default=None)
+        late = min(reading.running(), key=lambda signs: signs.mono_ns, default=None)
         if max(age, 0 if late is None else reading.now - late.mono_ns) <= reading.timeout * _LATE:
             self._kernel.forget()
             self._words = None
