@@ -97,7 +97,7 @@ bench: ## benchmarks
 	$(dev)
 	@$(with_components) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
 
-fuzz: ## hostile inputs to the sidecar by the million, an hour at most; FUZZ_ARGS='--seconds 60'
+fuzz: ## hostile inputs by the million, an hour at most; FUZZ_ARGS='--of calls --seconds 60'
 	$(dev)
 	@cd tests && ../$(bin)/python -m fuzz $(FUZZ_ARGS)
 

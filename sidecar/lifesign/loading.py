@@ -7,6 +7,7 @@ another thread of its parent imports: Python's lock on that module would stay lo
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the module around it may be in the middle of its own import
 import _thread
 import os
 import sys
@@ -60,15 +61,12 @@ def from_signal_handler(error: BaseException) -> bool:
 
     A timeout by ``signal.alarm`` works that way, and must not be swallowed.
     """
-    signal = sys.modules.get("signal")
-    if signal is None:
-        return False
     codes = set()
     trace = error.__traceback__
     while trace is not None:
         codes.add(trace.tb_frame.f_code)
         trace = trace.tb_next
-    return any(_code(signal.getsignal(number)) in codes for number in signal.valid_signals())
+    return any(_code(_signal.getsignal(number)) in codes for number in range(1, _signal.NSIG))
 
 
 def _code(handler: Any) -> CodeType | None:

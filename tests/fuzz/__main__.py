@@ -19,9 +19,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fuzz")
     parser.add_argument(
         "--of",
-        choices=("pulses", "answers"),
+        choices=("pulses", "answers", "calls"),
         default="pulses",
-        help="hostile pulses, or answers of a Collector",
+        help="hostile pulses, answers of a Collector, or programs that call the API at the wrong moment",
     )
     parser.add_argument("--count", type=int, default=1_000_000, help="inputs; default a million")
     parser.add_argument("--seconds", type=float, default=3600.0, help="at most; default an hour")

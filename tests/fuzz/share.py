@@ -38,7 +38,7 @@ class Subject(Protocol):
 
 
 def run(of: str, first: int, end: int, seconds: float) -> Found:
-    """The inputs from `first` to before `end`, or as many as there is time for, of one kind: pulses or answers."""
+    """The inputs from `first` to before `end`, or as many as there is time for, of one kind."""
     logging.disable(logging.CRITICAL)
     if of == "answers":
         from support.fuzzing.answers import Collectors
@@ -48,6 +48,10 @@ def run(of: str, first: int, end: int, seconds: float) -> Found:
             return _suffer(collectors, range(first, end), seconds, of)
         finally:
             collectors.close()
+    if of == "calls":
+        from support.fuzzing.programs import Programs
+
+        return _suffer(Programs(), range(first, end), seconds, of)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     holder = LockHolder()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as run:

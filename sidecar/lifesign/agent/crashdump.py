@@ -107,7 +107,7 @@ class CrashDump:
     def abandon(self) -> None:
         """In a forked child: what it writes must not go into its parent's file."""
         self._closed = True
-        _faulthandler.disable()
+        _faulthandler.disable(self._descriptor)
         if self._is_our_file(_stat(self._descriptor)) and not _faulthandler.writes_for_us():
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
@@ -120,7 +120,7 @@ class CrashDump:
             # The app closed every descriptor: the number may be anybody's by now.
             self._closed = True
             _faulthandler.cancel_switch()
-            _faulthandler.disable()
+            _faulthandler.disable(self._descriptor)
             return False
         if now.st_size != self._end:
             self.dumps += 1
@@ -203,9 +203,10 @@ class _Faulthandler:
         self._signals = weakref.ref(sink)
         faulthandler.enable(file=sink, all_threads=True)
 
-    def disable(self) -> None:
+    def disable(self, descriptor: int) -> None:
         """Removes our handlers of fatal signals, if they are still ours."""
-        if self._signals() is not None:
+        sink = self._signals()
+        if sink is not None and sink.fileno() == descriptor:
             import faulthandler
 
             self._signals = _nothing

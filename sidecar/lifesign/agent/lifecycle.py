@@ -66,6 +66,9 @@ def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
         owner.starting = True
         try:
             owner.agent = _resumed(directory) or Agent(directory, Settings(strict=False))
+            stopped, owner.stopped = owner.stopped, None
+            if stopped is not None:
+                stopped.close()  # it was watched elsewhere
         except Exception as error:
             if from_signal_handler(error):
                 owner.off = False
@@ -82,10 +85,11 @@ def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
 
 def _resumed(directory: str) -> Agent | None:
     """The agent that was stopped, if it is to go on where it was: it is one process, however often it starts."""
-    agent, _owner.stopped = _owner.stopped, None
+    agent = _owner.stopped
     if agent is None or agent.directory != directory:
         return None
     agent.resume()
+    _owner.stopped = None
     return agent
 
 

@@ -101,8 +101,13 @@ class Agent:
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
         self.ended = True
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of all files, for good."""
+        self.crash_dump.abandon()
         self._folder.abandon()
-        with contextlib.suppress(BufferError):  # another thread of the parent's was writing as it forked
+        with contextlib.suppress(BufferError):  # somebody writes, or another thread of the parent's did as it forked
             self.pulse.close()
 
     def _look_after_files(self) -> None:
