@@ -14,6 +14,7 @@ import pytest
 
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.observer import Observer
+from lifesign.cli.supervise.signals import FORWARDED
 from lifesign.settings import Settings
 from support.made.sidecars import FAST, Running, fresh_logging, standard_input
 
@@ -27,6 +28,7 @@ def observe(
     @contextlib.asynccontextmanager
     async def start(*, supervised: bool = False, run_id: str | None = None, **environ: str) -> AsyncIterator[Running]:
         loop = asyncio.get_running_loop()
+        handlers = {number: signal.getsignal(number) for number in FORWARDED}
         with fresh_logging():
             settings = Settings(environ={**FAST, **environ})
             deadline = Deadline(settings.shutdown_timeout)
@@ -39,6 +41,8 @@ def observe(
                 await running.ends()
                 for number in (signal.SIGTERM, signal.SIGINT):
                     loop.remove_signal_handler(number)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
 
     return start
 

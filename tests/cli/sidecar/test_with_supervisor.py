@@ -75,6 +75,7 @@ async def test_a_signal_to_all_processes_of_a_service_ends_no_sidecar_that_has_a
     async with observe(supervised=True) as sidecar:
         await sidecar.sees(4242)
         os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGHUP)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not sidecar.stopping

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from support.supervised import COUNTER, Supervised, eventually, run_line, started, state
+from support.supervised import COUNTER, Supervised, children, eventually, run_line, started, state, supervised
 
 TIMES = 8  # two of the same signal can melt into one, but not every time
 
@@ -116,3 +116,35 @@ def test_cmd_has_the_terminal() -> None:
     with on_terminal(run_line([sys.executable, "-c", script])) as (service, _):
         assert service.victim() > 1
         assert service.end() == 0
+
+
+def test_a_signal_to_the_whole_process_group_reaches_cmd_once() -> None:
+    """As ``timeout`` sends it, and as a script does with ``kill 0``."""
+    with supervised(COUNTER, start_new_session=True) as service:
+        service.victim()
+        service.sidecar()
+        for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM):
+            os.killpg(service.pid, number)
+            service.line_with(number.name)
+            time.sleep(0.1)  # two at once are one, as far as anybody can tell
+
+        counts = json.loads(service.line_with("{"))
+        assert {name: count for name, count in counts.items() if count} == {"SIGINT": 2, "SIGUSR1": 1, "SIGTERM": 1}
+        assert service.end() == 5
+
+
+def test_a_signal_to_every_process_of_a_service_reaches_cmd_once_and_does_not_end_the_sidecar() -> None:
+    """As systemd sends it."""
+    with supervised(COUNTER) as service:
+        service.victim()
+        sidecar = service.sidecar()
+        for pid in (service.pid, *children(service.pid)):
+            os.kill(pid, signal.SIGINT)
+        service.line_with("SIGINT")
+        time.sleep(0.1)
+
+        assert service.sidecar() == sidecar
+        os.kill(service.pid, signal.SIGTERM)
+        counts = json.loads(service.line_with("{"))
+        assert (counts["SIGINT"], counts["SIGTERM"]) == (1, 1)
+        assert service.end() == 5

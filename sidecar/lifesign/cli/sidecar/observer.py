@@ -17,6 +17,7 @@ from lifesign.cli.sidecar.own_process import let_go_of_output, log_to_standard_e
 from lifesign.cli.sidecar.servers import serve
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
+from lifesign.cli.supervise.signals import FORWARDED
 from lifesign.errors import NotWatchedError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
@@ -86,9 +87,13 @@ class Observer:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._terminate if self._supervised else self._stop)
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
-        # The supervisor starts us with SIGTERM blocked, so that it cannot hit us before this line.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if self._supervised:
+            for number in FORWARDED - {signal.SIGINT, signal.SIGTERM}:
+                signal.signal(
+                    number, signal.SIG_IGN
+                )  # that is for CMD, whoever sent it to all processes of the service
+            # The supervisor starts us with them blocked, so that they cannot hit us before this line.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
             loop.add_reader(0, self._hear_supervisor)
         lock = RunDirectoryLock(self._directory)
         try:

@@ -29,13 +29,13 @@ class SidecarProcess:
 
     It is in a session of its own, so that no key on the terminal reaches it. Its standard input is a
     pipe that nobody else writes to and that ends when the supervisor does, however it does. It begins
-    with SIGTERM blocked and unblocks it when it can answer: a CMD that fails within the first moments
-    is what one wants to hear about.
+    with the signals that we forward blocked and unblocks them when it can answer: a CMD that fails within the first
+    moments is what one wants to hear about.
 
     Args:
         command: program and arguments.
         environ: its environment.
-        mask: the signal mask it is to have, besides SIGTERM.
+        mask: the signal mask it is to have, besides these.
         patience: seconds it may take to end.
     """
 
@@ -131,7 +131,7 @@ class SidecarProcess:
             self._command,
             self._environ,
             file_actions=actions,
-            setsigmask=self._mask | {signal.SIGTERM},
+            setsigmask=self._mask | FORWARDED,
             setsigdef=FORWARDED | IGNORED_BY_PYTHON,
         )
         try:

@@ -13,6 +13,7 @@ import time
 from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from lifesign.cli.output.terminal import say
+from lifesign.cli.supervise.sentinel import Sentinel
 from lifesign.cli.supervise.sidecar_process import IGNORED_BY_PYTHON, SidecarProcess
 from lifesign.cli.supervise.signals import ENDING, Signals, Taken
 from lifesign.errors import EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND, EXIT_OK, EXIT_SIGNAL_BASE, CommandError
@@ -69,6 +70,7 @@ class Supervisor:
         self._signals = Signals(for_good=ends_process)
         self._run_file: RunFile | None = None
         self._sidecar: SidecarProcess | None = None
+        self._sentinel: Sentinel | None = None
 
     def run(self) -> int:
         """Returns the exit status of CMD, 128+n where signal n ended it.
@@ -88,9 +90,15 @@ class Supervisor:
         _fill_standard_descriptors()
         with self._signals:
             self.pid = self._spawn()
+            with _spared("a signal to all of a process group may reach CMD twice"):
+                self._sentinel = Sentinel()
             with _spared("the sidecar is gone"):
                 self._start_sidecar()
-            yield
+            try:
+                yield
+            finally:
+                if self._sentinel is not None:
+                    self._sentinel.close()
 
     def attend(self, at_most: float | None = None) -> None:
         """Waits for the next signal, `at_most` so many seconds, acts on it, and reaps who has ended."""
@@ -193,7 +201,8 @@ class Supervisor:
             self._note_asked(number)
         try:
             # Twice would be wrong: uvicorn, for one, takes a second SIGINT for an order to drop everything.
-            if not taken.to_group or os.getpgid(self.pid) != os.getpgrp():
+            to_all = taken.to_group or (self._sentinel is not None and self._sentinel.saw(number))
+            if not to_all or os.getpgid(self.pid) != os.getpgrp():
                 os.kill(self.pid, number)
         except OSError as error:
             say(f"{number.name} could not be passed on to CMD: {error.strerror}")
@@ -216,6 +225,8 @@ class Supervisor:
             code = os.waitstatus_to_exitcode(status)
             if pid == self.pid:
                 self.code = code
+            elif self._sentinel is not None and pid == self._sentinel.pid:
+                self._sentinel.ended()
             elif self._sidecar is not None and pid == self._sidecar.pid:
                 if self.code is None:
                     self._sidecar.fell(code)
