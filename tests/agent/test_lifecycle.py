@@ -17,6 +17,7 @@ import pytest
 
 import lifesign
 from lifesign.agent import harmless, lifecycle
+from lifesign.agent.exceptions import failure
 from support.waiting import eventually
 
 
@@ -180,7 +181,7 @@ def test_an_exception_whose_text_cannot_be_read() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert harmless.failure(SilentError())["message"] == "<its message cannot be read>"
+    assert failure(SilentError())["message"] == "<its message cannot be read>"
 
 
 def test_harmless_lets_through_what_is_not_an_error_of_ours() -> None:

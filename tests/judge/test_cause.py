@@ -187,3 +187,24 @@ def test_the_users_own_frame() -> None:
     assert own_frame([at("main", 1), at("work", 2), package]) == at("work", 2)  # type: ignore[list-item]
     assert own_frame([package]) == package
     assert own_frame([]) is None
+
+
+def test_an_exception_that_nobody_caught_is_named_by_its_origin() -> None:
+    stack = (
+        f'  File "{SHOP}", line 8, in main\n    async with TaskGroup()\n'
+        "one of 1: ValueError: invalid literal for int(): 'order-7'\n"
+        f'  File "{SHOP}", line 3, in consumer\n    int(text)\n'
+        f'  File "{LIBRARY}", line 9, in convert\n'
+    )
+    error: Any = {"type": "ExceptionGroup", "message": "unhandled errors in a TaskGroup", "stack": stack}
+    seen = found(Findings("dead", error=error))["uncaught-exception"]
+    assert seen.sentence == (
+        "ValueError: invalid literal for int(): 'order-7', raised in consumer (service.py:3); "
+        "it came up as ExceptionGroup: unhandled errors in a TaskGroup"
+    )
+    assert seen.place == at("consumer", 3)
+    plain: Any = {"type": "KeyError", "message": "'x'", "stack": f'  File "{SHOP}", line 4, in work\n'}
+    assert found(Findings("dead", error=plain))["uncaught-exception"].sentence == (
+        "KeyError: 'x', raised in work (service.py:4)"
+    )
+    assert causes(Findings("stopped", error=plain)) == []

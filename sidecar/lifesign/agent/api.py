@@ -10,7 +10,8 @@ from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.results import Report
 from lifesign.agent.checks.runner import TIMEOUT_SECONDS, Check, Postcondition
-from lifesign.agent.harmless import complain, failure, harmless
+from lifesign.agent.exceptions import failure
+from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.process import Agent
 from lifesign.agent.synthetic.context import tagged

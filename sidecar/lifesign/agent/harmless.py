@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +15,7 @@ from lifesign.loading import from_signal_handler
 from lifesign.redact import redacted
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Failure
+    pass
 
 
 logger = logging.getLogger("lifesign")
@@ -26,8 +25,6 @@ Default = TypeVar("Default", float, None)
 
 _SECONDS_MAX = 1e9  # as nanoseconds it still fits 63 bits
 _QUIET_SECONDS = 60.0
-_STACK_CHARACTERS = 8000
-_MESSAGE_CHARACTERS = 1000
 
 _next_warning = 0.0
 
@@ -62,22 +59,6 @@ class Harmless:
 
 
 harmless = Harmless()
-
-
-def failure(error: BaseException) -> Failure:
-    """An exception as a record: type, message and where, without a value of a variable or what looks like a secret."""
-    kind = type(error)
-    try:
-        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    except BaseException:  # noqa: BLE001 - a metaclass of the user's
-        name = "<its type cannot be read>"
-    try:
-        message = redacted(str(error))[:_MESSAGE_CHARACTERS]
-    except BaseException:  # noqa: BLE001 - the user's __str__
-        message = "<its message cannot be read>"
-    # Formatted without the exception itself: its __str__ was asked once, that is enough.
-    stack = "".join(traceback.format_tb(error.__traceback__))[-_STACK_CHARACTERS:]
-    return {"type": name, "message": message, "stack": redacted(stack)}
 
 
 def text(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lifesign.agent.boot import Boot
 from lifesign.agent.checks.registry import CheckRequests
 from lifesign.agent.crashdump import CrashDump
-from lifesign.agent.harmless import failure
+from lifesign.agent.exceptions import failure
 from lifesign.agent.identity import identity
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks

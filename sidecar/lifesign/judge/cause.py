@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _WELL = (states.STARTING, states.HEALTHY, states.IDLE)
+_ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 BEHIND_MAX = 3  # of groups that wait behind what is said
 
 
@@ -146,7 +147,10 @@ def _uncaught(findings: Findings) -> list[Cause]:
     ]
     place = own_frame(frames)
     where = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
-    return [Cause("uncaught-exception", f"{error['type']}: {error['message']}{where}", place)]
+    origins = _ORIGIN.findall(error["stack"])
+    came = f"; it came up as {error['type']}: {error['message']}" if origins else ""
+    what = origins[-1] if origins else f"{error['type']}: {error['message']}"
+    return [Cause("uncaught-exception", f"{what}{where}{came}", place)]
 
 
 def _exhausted(findings: Findings) -> list[Cause]:

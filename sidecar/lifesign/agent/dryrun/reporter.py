@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Callable, Iterator
 
 from lifesign.agent import lifecycle
 from lifesign.agent.dryrun.totals import Totals
-from lifesign.agent.harmless import failure, harmless
+from lifesign.agent.exceptions import failure
+from lifesign.agent.harmless import harmless
 from lifesign.agent.synthetic.app_otel import SyntheticSpan
 
 if TYPE_CHECKING:
