@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.judge.cause import Cause, Dump, Findings, causes, own_frame
+from lifesign.judge.cause import Cause, Findings, causes
+from lifesign.judge.phrases import Dump, own_frame
 
 SHOP = "/srv/shop/service.py"
 LIBRARY = "/usr/lib/python3.11/asyncio/locks.py"

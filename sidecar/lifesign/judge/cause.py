@@ -24,28 +24,32 @@ All but the first two are causes only of an illness: a busy service waits for lo
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from lifesign.judge import states
+from lifesign.judge.phrases import (
+    Dump,
+    at,
+    count_of,
+    holders,
+    name_of,
+    own_frame,
+    place_text,
+    primitive_of,
+    task_name,
+    waiters,
+    waiting,
+)
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Failure, Frame, RingStep, Stall, TaskDump, TaskGroup, TaskPrimitive
+    from lifesign.wire.records import Failure, Frame, RingStep, Stall, TaskPrimitive
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _WELL = (states.STARTING, states.HEALTHY, states.IDLE)
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 BEHIND_MAX = 3  # of groups that wait behind what is said
-
-
-class Dump(NamedTuple):
-    """A task dump with all its records."""
-
-    summary: TaskDump
-    groups: tuple[TaskGroup, ...] = ()
-    primitives: tuple[TaskPrimitive, ...] = ()
 
 
 class Findings(NamedTuple):
@@ -75,17 +79,6 @@ def causes(findings: Findings) -> list[Cause]:
     return [cause for row in _ROWS for cause in row(findings)]
 
 
-def place_text(frame: Frame) -> str:
-    """A place in short: ``service.py:158``."""
-    return f"{os.path.basename(frame['file'])}:{frame['line']}"
-
-
-def own_frame(stack: list[Frame]) -> Frame | None:
-    """The innermost frame of the user's own code in a stack; the innermost of all where there is none."""
-    own = [frame for frame in stack if frame["file"] and not is_library(frame["file"])]
-    return own[-1] if own else stack[-1] if stack else None
-
-
 def _deadlocks(findings: Findings) -> list[Cause]:
     dump = findings.dump
     return [] if dump is None else [_deadlock(ring, dump) for ring in dump.summary["rings"] if ring]
@@ -97,8 +90,8 @@ def _deadlock(ring: list[RingStep], dump: Dump) -> Cause:
     behind = [
         line
         for step in ring
-        if (primitive := _primitive(step["primitive"], dump)) is not None
-        for line in _waiters(primitive, dump, less=_in_ring(primitive, ring))
+        if (primitive := primitive_of(step["primitive"], dump)) is not None
+        for line in waiters(primitive, dump, less=_in_ring(primitive, ring))
     ]
     word = "nested-acquire" if len(ring) == 1 and ring[0]["primitive"] is not None else "deadlock"
     first, *others = said
@@ -106,15 +99,15 @@ def _deadlock(ring: list[RingStep], dump: Dump) -> Cause:
 
 
 def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> str:
-    held, wanted = _primitive(before["primitive"], dump), _primitive(step["primitive"], dump)
-    who = _task(step)
+    held, wanted = primitive_of(before["primitive"], dump), primitive_of(step["primitive"], dump)
+    who = task_name(step)
     if wanted is None:
-        return f"{who} waits for {_task(following)}" + _at(step["at"])
+        return f"{who} waits for {task_name(following)}" + at(step["at"])
     if step is before:
-        return f"{who} holds {_noun(wanted)} and waits for it once more{_at(step['at'])}"
+        return f"{who} holds {_noun(wanted)} and waits for it once more{at(step['at'])}"
     # The place of a primitive is where somebody waits for it, which says nothing of who holds it.
     holds = f"holds {_noun(held)} and " if held is not None else ""
-    return f"{who} {holds}waits for {_noun(wanted)}{_at(step['at'])}, which {_task(following)} holds"
+    return f"{who} {holds}waits for {_noun(wanted)}{at(step['at'])}, which {task_name(following)} holds"
 
 
 def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
@@ -157,9 +150,9 @@ def _exhausted(findings: Findings) -> list[Cause]:
     return [
         Cause(
             "pool-exhausted",
-            f"{_name(primitive)} is used up ({primitive['state']}): {_waiting(primitive, dump)}",
+            f"{name_of(primitive)} is used up ({primitive['state']}): {waiting(primitive, dump)}",
             primitive["place"],
-            tuple(_holders(primitive)),
+            tuple(holders(primitive)),
         )
         for dump, primitive in _waited_for(findings)
         if primitive["how"] not in ("get", "put") and _is_used_up(primitive) and primitive["type"] != "Lock"
@@ -177,7 +170,7 @@ def _held(findings: Findings) -> list[Cause]:
     return [
         Cause(
             "lock-held",
-            f"{_holders(primitive)[0]}; {_waiting(primitive, dump)} for {_name(primitive)}",
+            f"{holders(primitive)[0]}; {waiting(primitive, dump)} for {name_of(primitive)}",
             primitive["holders"][0]["at"],
         )
         for dump, primitive in _waited_for(findings)
@@ -190,7 +183,7 @@ def _full_queues(findings: Findings) -> list[Cause]:
     for dump, primitive in _waited_for(findings):
         if primitive["how"] not in ("put", "send") or not primitive["state"].startswith("full"):
             continue
-        full = f"{_waiting(primitive, dump)} for room in {_name(primitive)}: {primitive['state']}, nobody takes"
+        full = f"{waiting(primitive, dump)} for room in {name_of(primitive)}: {primitive['state']}, nobody takes"
         died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
         if died:
             error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
@@ -207,7 +200,7 @@ def _empty_queues(findings: Findings) -> list[Cause]:
     return [
         Cause(
             "queue-empty",
-            f"probably nobody feeds {_name(primitive)}: {_waiting(primitive, dump)} for an item",
+            f"probably nobody feeds {name_of(primitive)}: {waiting(primitive, dump)} for an item",
             primitive["place"],
         )
         for dump, primitive in _waited_for(findings)
@@ -222,75 +215,11 @@ def _waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
         return []
     in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
     found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
-    return [(dump, one) for one in sorted(found, key=lambda one: -_count(one))]
-
-
-def _count(primitive: TaskPrimitive) -> int:
-    return sum(edge["count"] for edge in primitive["waiting"])
-
-
-def _waiting(primitive: TaskPrimitive, dump: Dump) -> str:
-    return " and ".join(_waiters(primitive, dump)) or f"{_count(primitive)} tasks wait"
-
-
-def _waiters(primitive: TaskPrimitive, dump: Dump, less: int = 0) -> list[str]:
-    """Who waits for it, one line per group; `less` of them have been named already."""
-    lines = []
-    by_index = {group["index"]: group for group in dump.groups}
-    for edge in sorted(primitive["waiting"], key=lambda edge: -edge["count"]):
-        group = by_index.get(edge["group"])
-        count = edge["count"]
-        if less and count <= less:
-            less -= count
-            continue
-        frame = own_frame(group["stack"]) if group is not None else None
-        if frame is not None:
-            verb = "waits" if count == 1 else "wait"
-            lines.append(f"{count} x {frame['function']} {verb} ({place_text(frame)}){_long(group)}")
-    return lines
-
-
-def _long(group: TaskGroup | None) -> str:
-    """For how long they wait, where it is long enough to mean something."""
-    if group is None or group["waited_most"] is None or group["waited_most"] < 1:
-        return ""
-    most, least = round(group["waited_most"]), round(group["waited_least"] or 0)
-    return f", for {most} s" if most - least <= most / 10 else f", for {least} to {most} s"
-
-
-def _holders(primitive: TaskPrimitive) -> list[str]:
-    lines = []
-    for holder in primitive["holders"]:
-        who = holder["task"] if holder["task"] is not None else "a suspended generator"
-        waits = f" and is at {place_text(holder['at'])}" if holder["at"] not in (None, holder["place"]) else ""
-        block = f"{holder['place']['function']} ({place_text(holder['place'])})"
-        lines.append(f"{who} holds {_name(primitive)} in {block}{waits}")
-    return lines
-
-
-def _primitive(index: int | None, dump: Dump) -> TaskPrimitive | None:
-    return next((one for one in dump.primitives if one["index"] == index), None)
+    return [(dump, one) for one in sorted(found, key=lambda one: -count_of(one))]
 
 
 def _noun(primitive: TaskPrimitive) -> str:
     return f"the {primitive['type']} {primitive['name']}" if primitive["name"] else f"a {primitive['type']}"
-
-
-def _name(primitive: TaskPrimitive) -> str:
-    where = place_text(primitive["place"]) if primitive["place"] is not None else ""
-    if not primitive["name"]:
-        return f"the {primitive['type']} of {where}" if where else f"a {primitive['type']}"
-    return f"the {primitive['type']} {primitive['name']}" + (f" ({where})" if where else "")
-
-
-def _task(step: RingStep) -> str:
-    if step["at"] is not None and step["task"].startswith("Task-"):
-        return f"{step['at']['function']} [{step['task']}]"
-    return step["task"]
-
-
-def _at(frame: Frame | None) -> str:
-    return f" at {place_text(frame)}" if frame is not None else ""
 
 
 _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (

@@ -1,0 +1,94 @@
+"""The pieces that the sentence on a cause is made of: places, primitives, and who waits for them and holds them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from lifesign.wire.frames import is_library
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame, RingStep, TaskDump, TaskGroup, TaskPrimitive
+
+
+class Dump(NamedTuple):
+    """A task dump with all its records."""
+
+    summary: TaskDump
+    groups: tuple[TaskGroup, ...] = ()
+    primitives: tuple[TaskPrimitive, ...] = ()
+
+
+def own_frame(stack: list[Frame]) -> Frame | None:
+    """The innermost frame of the user's own code in a stack; the innermost of all where there is none."""
+    own = [frame for frame in stack if frame["file"] and not is_library(frame["file"])]
+    return own[-1] if own else stack[-1] if stack else None
+
+
+def place_text(frame: Frame) -> str:
+    """A place in short: ``service.py:158``."""
+    return f"{os.path.basename(frame['file'])}:{frame['line']}"
+
+
+def waiting(primitive: TaskPrimitive, dump: Dump) -> str:
+    return " and ".join(waiters(primitive, dump)) or f"{count_of(primitive)} tasks wait"
+
+
+def waiters(primitive: TaskPrimitive, dump: Dump, less: int = 0) -> list[str]:
+    """Who waits for it, one line per group; `less` of them have been named already."""
+    lines = []
+    by_index = {group["index"]: group for group in dump.groups}
+    for edge in sorted(primitive["waiting"], key=lambda edge: -edge["count"]):
+        group = by_index.get(edge["group"])
+        count = edge["count"]
+        if less and count <= less:
+            less -= count
+            continue
+        frame = own_frame(group["stack"]) if group is not None else None
+        if frame is not None:
+            verb = "waits" if count == 1 else "wait"
+            lines.append(f"{count} x {frame['function']} {verb} ({place_text(frame)}){_long(group)}")
+    return lines
+
+
+def _long(group: TaskGroup | None) -> str:
+    """For how long they wait, where it is long enough to mean something."""
+    if group is None or group["waited_most"] is None or group["waited_most"] < 1:
+        return ""
+    most, least = round(group["waited_most"]), round(group["waited_least"] or 0)
+    return f", for {most} s" if most - least <= most / 10 else f", for {least} to {most} s"
+
+
+def holders(primitive: TaskPrimitive) -> list[str]:
+    lines = []
+    for holder in primitive["holders"]:
+        who = holder["task"] if holder["task"] is not None else "a suspended generator"
+        waits = f" and is at {place_text(holder['at'])}" if holder["at"] not in (None, holder["place"]) else ""
+        block = f"{holder['place']['function']} ({place_text(holder['place'])})"
+        lines.append(f"{who} holds {name_of(primitive)} in {block}{waits}")
+    return lines
+
+
+def primitive_of(index: int | None, dump: Dump) -> TaskPrimitive | None:
+    return next((one for one in dump.primitives if one["index"] == index), None)
+
+
+def name_of(primitive: TaskPrimitive) -> str:
+    where = place_text(primitive["place"]) if primitive["place"] is not None else ""
+    if not primitive["name"]:
+        return f"the {primitive['type']} of {where}" if where else f"a {primitive['type']}"
+    return f"the {primitive['type']} {primitive['name']}" + (f" ({where})" if where else "")
+
+
+def task_name(step: RingStep) -> str:
+    if step["at"] is not None and step["task"].startswith("Task-"):
+        return f"{step['at']['function']} [{step['task']}]"
+    return step["task"]
+
+
+def at(frame: Frame | None) -> str:
+    return f" at {place_text(frame)}" if frame is not None else ""
+
+
+def count_of(primitive: TaskPrimitive) -> int:
+    return sum(edge["count"] for edge in primitive["waiting"])
