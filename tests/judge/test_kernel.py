@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -176,3 +177,14 @@ def test_a_machine_is_contended_by_the_kernels_measure(
 ) -> None:
     monkeypatch.setattr(kernel, "_read", lambda path: {"/proc/pressure/cpu": pressure}[path])
     assert kernel.contended() is answer
+
+
+def test_when_a_process_began() -> None:
+    before = time.monotonic_ns()
+    child = subprocess.Popen([sys.executable, "-S", "-E", "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        tick = 20_000_000  # the kernel counts in hundredths of a second
+        assert before - tick <= kernel.began_at(child.pid) <= time.monotonic_ns() + tick
+    finally:
+        child.communicate(b"\n")
+    assert kernel.began_at(child.pid) == 0

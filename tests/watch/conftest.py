@@ -20,7 +20,7 @@ from lifesign.watch.watcher import Watcher
 class Sidecar:
     """A watcher, and what it emitted."""
 
-    def __init__(self, run: Path, state: Path, clears: bool = False, **environ: str) -> None:
+    def __init__(self, run: Path, state: Path, run_began: int = 0, **environ: str) -> None:
         self.reported: list[Telemetry] = []
         self.safe = True  # whether what was emitted would outlive a kill
         self.has_room = True
@@ -33,7 +33,7 @@ class Sidecar:
         cursors = CursorStore(str(state / "cursors.json"), self.rejected, self._flush)
         folders = Folders(self.directory, settings, environ, cursors, self.rejected)
         self.watcher = Watcher(
-            folders, settings, self._emit, self._publish, cursors, lambda: self.has_room, clears=clears
+            folders, settings, self._emit, self._publish, cursors, lambda: self.has_room, run_began=run_began
         )
         self.folders, self.cursors = folders, cursors
 
@@ -68,8 +68,8 @@ class Sidecar:
 def sidecar(run: Path, tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
     made: list[Sidecar] = []
 
-    def make(*, clears: bool = False, **environ: str) -> Sidecar:
-        made.append(Sidecar(run, tmp_path, clears=clears, **environ))
+    def make(*, run_began: int = 0, **environ: str) -> Sidecar:
+        made.append(Sidecar(run, tmp_path, run_began=run_began, **environ))
         return made[-1]
 
     yield make

@@ -111,16 +111,15 @@ async def test_an_ended_process_stays_for_a_while_and_its_folder_goes_after_that
 async def test_who_was_over_before_a_run_began_goes_at_once(
     main: Callable[..., Any], sidecar: Callable[..., Any], run: Path
 ) -> None:
-    earlier, ours = main(), main("4343-00000002")
+    began = time.monotonic_ns()
+    earlier, quick = main(started_mono_ns=began - 1), main("4343-00000002", started_mono_ns=began)
     earlier.die()
-    watching = sidecar(clears=True)
+    quick.die()  # before the sidecar was there
+    watching = sidecar(run_began=began)
     for _ in range(3):
         await watching.poll()
-    ours.die()
-    for _ in range(3):
-        await watching.poll()
-    assert [snapshot.key for snapshot in watching.snapshots] == [ours.key]
-    assert [folder.name for folder in run.iterdir()] == [ours.key]
+    assert [snapshot.key for snapshot in watching.snapshots] == [quick.key]
+    assert [folder.name for folder in run.iterdir()] == [quick.key]
 
 
 async def test_a_dump_is_asked_for_in_the_pulse(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:

@@ -11,6 +11,7 @@ import fcntl
 import os
 import struct
 import sys
+import time
 from typing import NamedTuple
 
 _STAT_BYTES = 4096
@@ -150,6 +151,15 @@ def _scheduled(task: str) -> tuple[str, tuple[int, int]]:
     state = _read(f"{task}/stat").rpartition(b")")[2].split()[0].decode("ascii", "replace")
     ran, waited = _read(f"{task}/schedstat").split()[:2]
     return state, (int(ran), int(waited))
+
+
+def began_at(pid: int) -> int:
+    """When a process began, monotonic nanoseconds; 0 where that is not known."""
+    try:
+        since_boot = int(stat_fields(pid)[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        return max(0, time.monotonic_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + since_boot)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0
 
 
 def _throttled(pid: int) -> int | None:

@@ -36,8 +36,8 @@ class Watcher:
         cursors: how far each process has been read. They are saved, and pulses removed, only when everything emitted
             is durable; otherwise the next sidecar emits it again.
         has_room: whether more may be emitted. If not, records are left in the rings.
-        clears: whether processes of an earlier run, which were over before we began, are removed as soon as what
-            they left is durable.
+        run_began: monotonic nanoseconds: a process that had begun before then, and was over at our first poll, is of
+            an earlier run. It is removed as soon as what it left is durable.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Watcher:
         cursors: CursorStore,
         has_room: Callable[[], bool] = lambda: True,
         *,
-        clears: bool = False,
+        run_began: int = 0,
     ) -> None:
         self._folders = folders
         self._settings = settings
@@ -58,7 +58,8 @@ class Watcher:
         self._cursors = cursors
         self._has_room = has_room
         self._ended: dict[str, tuple[float, int]] = {}  # monotonic seconds, checkpoint of the cursors
-        self._earlier: set[str] | None = None if clears else set()  # who was over at our first poll
+        self._run_began = run_began
+        self._earlier: set[str] | None = None  # processes of an earlier run; None before the first poll
         self._introduced: set[str] = set()
         self._watching_since = time.monotonic_ns()
         self._worked = 0.0  # seconds of processor time that the newest poll took: to wait for a disk is no work
@@ -90,7 +91,7 @@ class Watcher:
             self._emit([process.resource for process, _ in polled], telemetry)
         self._introduced = keys
         if self._earlier is None:
-            self._earlier = {poll.snapshot.key for _, poll in polled if not poll.snapshot.alive}
+            self._earlier = {process.key for process, _ in polled if process.ended and self._is_earlier(process)}
         self._publish([poll.snapshot for _, poll in polled])
         for process, _ in polled:
             process.acknowledge()
@@ -193,10 +194,14 @@ class Watcher:
         self._worked = time.thread_time() - began
         return polled
 
+    def _is_earlier(self, process: WatchedProcess) -> bool:
+        return process.identity["started_mono_ns"] < self._run_began
+
     async def _remove_ended(self, now: float) -> None:
         for key, (since, checkpoint) in list(self._ended.items()):
             process = self._folders.get(key)
-            due = key in (self._earlier or ()) or now - since > _KEEP_SECONDS
-            if process is not None and due and checkpoint <= self._cursors.durable:
+            if process is None or checkpoint > self._cursors.durable:
+                continue
+            if now - since > _KEEP_SECONDS or key in (self._earlier or ()):
                 await self._beside(self._folders.remove, process)
                 del self._ended[key]

@@ -111,7 +111,7 @@ def test_both_ways_tell_the_same_of_a_service_through_its_life(pod: Pod) -> None
     pod.tell("book")
     pod.answers(True, True, True, why="healthy: the event loop beats, 1 promised event on time")
     pod.tell("break")
-    pod.answers(True, False, True, why="post-condition database fails: refused by 10.0.0.7")
+    pod.answers(True, False, True, why="post-condition 'database' fails: refused by 10.0.0.7")
     pod.tell("mend")
     pod.answers(True, True, True, why="healthy: the event loop beats, 1 promised event on time")
     pod.tell("block")

@@ -21,6 +21,7 @@ from lifesign.cli.supervise.signals import FORWARDED
 from lifesign.errors import NotWatchedError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.export.pipeline import Pipeline
+from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
@@ -149,8 +150,9 @@ class Observer:
         cursors = await off_loop(CursorStore, file, dead_letters, **durable)
         # Beside CMD on one machine, as one user, the stacks' files are there to be read.
         source = Sources() if self._supervised else no_source
+        began = began_at(os.getppid()) if self._supervised else 0  # the supervisor, and with it this run
         folders = Folders(self._directory, self._settings, self._environ, cursors, dead_letters, source)
-        return Watcher(folders, self._settings, self._emit, self._publish, cursors, **room, clears=self._supervised)
+        return Watcher(folders, self._settings, self._emit, self._publish, cursors, **room, run_began=began)
 
     def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
         self._board.add(resources, telemetry)
