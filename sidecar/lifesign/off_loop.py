@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
+from queue import Empty, SimpleQueue
 from typing import Callable, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
+Call = Callable[[], None]
+
+BUSY, IDLE = "lifesign-off-loop", "lifesign-idle"  # names of the threads
+_IDLE_MAX = 10.0  # seconds a thread waits for another call
+
+_idle: list[SimpleQueue[Call]] = []  # of the threads that wait, the newest last
 
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of `function`, called in a daemon thread of its own.
+    """The result of `function`, called in a daemon thread that does nothing else meanwhile.
 
     The event loop's own executor waits for its threads when the process ends: one hanging call would
     hold the exit up. Cancelled, this returns at once and the thread is left behind.
@@ -44,10 +51,43 @@ async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
             return  # the loop is closed: nobody waits any more
 
     try:
-        threading.Thread(target=call, name="lifesign-off-loop", daemon=True).start()
+        _in_a_thread(call)
     except RuntimeError as error:
         raise OSError(errno.EAGAIN, f"no thread: {error}") from None
     return await future
+
+
+def _in_a_thread(call: Call) -> None:
+    """In one that waits, since starting one costs three times as much, or else in a new one."""
+    try:
+        inbox = _idle.pop()
+    except IndexError:
+        threading.Thread(target=_work, args=(call,), name=BUSY, daemon=True).start()
+    else:
+        inbox.put(call)
+
+
+def _work(call: Call | None) -> None:
+    inbox: SimpleQueue[Call] = SimpleQueue()
+    thread = threading.current_thread()
+    while call is not None:
+        thread.name = BUSY
+        call()
+        del call  # and with it what it holds on to
+        thread.name = IDLE
+        _idle.append(inbox)
+        call = _next(inbox)
+
+
+def _next(inbox: SimpleQueue[Call]) -> Call | None:
+    try:
+        return inbox.get(timeout=_IDLE_MAX)
+    except Empty:
+        try:
+            _idle.remove(inbox)
+        except ValueError:  # at this very moment somebody took it, to put a call in
+            return inbox.get()
+        return None
 
 
 def _fit_for_a_future(error: BaseException) -> Exception:

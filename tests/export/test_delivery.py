@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import AsyncIterator, Awaitable, Callable
@@ -17,7 +16,6 @@ from lifesign.export.otlp import channel, encode
 from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.queue.spool import Batch, Spool
-from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.made.spools import append
 from support.otlp_server import Answer, HttpServer, partial
@@ -266,34 +264,3 @@ def test_waits_double_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert waits.next(0.1) == 0.5
     monkeypatch.setattr("random.uniform", lambda low, high: low)
     assert waits.next(None) == 0.5
-
-
-async def test_off_the_loop_in_a_daemon_thread() -> None:
-    thread = await off_loop(threading.current_thread)
-    assert thread.daemon
-    assert thread is not threading.main_thread()
-    with pytest.raises(ZeroDivisionError):
-        await off_loop(lambda: 1 // 0)
-
-
-async def test_a_hanging_call_is_left_behind() -> None:
-    release = threading.Event()
-    with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(off_loop(release.wait), 0.02)
-    release.set()
-    await asyncio.sleep(0.01)
-
-
-def test_a_call_that_outlives_the_loop_is_harmless() -> None:
-    release = threading.Event()
-
-    async def leave() -> None:
-        task = asyncio.create_task(off_loop(release.wait))
-        await asyncio.sleep(0.01)
-        task.cancel()
-
-    asyncio.run(leave())
-    release.set()
-    for thread in threading.enumerate():
-        if thread.name == "lifesign-off-loop":
-            thread.join()

@@ -67,7 +67,12 @@ class Instruments:
         counter(semconv.RECORDS_DROPPED, [_as_callback(self._dropped)], "{record}", "Records lost, by reason")
         gauge(semconv.SPOOL_SIZE, [_as_callback(self._spool_size)], "By", "Bytes that wait for the Collector")
         counter(semconv.EXPORT_RETRIES, [_as_callback(self._retries)], "{attempt}", "Failed attempts to export")
-        gauge(semconv.EXPORT_AGE, [_as_callback(self._export_age)], "s", "Time since the last success, while it fails")
+        gauge(
+            semconv.EXPORT_AGE,
+            [_as_callback(self._export_age)],
+            "s",
+            "Time since the last success, while it fails or waits",
+        )
         counter(semconv.EXPORT_REJECTED, [_as_callback(self._rejected)], "{record}", "Records the Collector refused")
         counter(semconv.DRY_RUN_EVENTS, [_as_callback(self._dry_run)], "{event}", "Events that a dry run made")
         counter(semconv.DRY_RUN_SKIPPED, [_as_callback(self._skipped)], "{event}", "Events that came too late to make")

@@ -17,6 +17,7 @@ from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.http_answer import HttpAnswer
 from lifesign.export.otlp.outcome import ANSWER_MAX, Delivered, Outcome, Refused, Retry
+from lifesign.off_loop import BUSY
 from lifesign.watch.telemetry import Resource, Span
 from support.frame_server import SETTINGS, frame, goaway
 from support.otlp_server import Answer, HttpServer, partial
@@ -35,6 +36,12 @@ def channel(collector: HttpServer) -> Iterator[Channel]:
     yield Channel(exporters["traces"])
     for exporter in exporters.values():
         exporter.shutdown()
+
+
+async def nobody_waits() -> None:
+    """No thread stays behind at a connection."""
+    while any(thread.name == BUSY for thread in threading.enumerate()):
+        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +101,7 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     assert await attempt == Retry("no answer in time")
     assert channel.age > 0
     assert time.monotonic() - began < 5  # and not the seconds that the answer takes
-    for thread in threading.enumerate():  # nobody stays behind with it
-        if thread.name == "lifesign-off-loop":
-            thread.join(1)
-            assert not thread.is_alive()
+    await nobody_waits()
     assert await channel.attempt(items) == Delivered(), "the next attempt has a connection of its own"
     assert (channel.error, channel.age) == (None, 0.0)
 
@@ -108,10 +112,7 @@ async def test_an_attempt_that_is_cancelled_leaves_no_thread(
     collector.script("traces", Answer(hang=True))
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(channel.attempt(items), 0.03)
-    for thread in threading.enumerate():
-        if thread.name == "lifesign-off-loop":
-            thread.join(1)
-            assert not thread.is_alive()
+    await nobody_waits()
 
 
 @pytest.mark.parametrize(
