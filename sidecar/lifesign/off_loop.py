@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import signal
 import threading
 from queue import Empty, SimpleQueue
 from typing import Callable, ParamSpec, TypeVar
@@ -70,6 +71,8 @@ def _in_a_thread(call: Call) -> None:
 def _work(call: Call | None) -> None:
     inbox: SimpleQueue[Call] = SimpleQueue()
     thread = threading.current_thread()
+    # A signal goes to any thread that does not block it: it is meant for the one that waits for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     while call is not None:
         thread.name = BUSY
         call()
