@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -59,6 +61,17 @@ async def test_a_thread_is_used_again_and_not_by_two() -> None:
     known = {thread.ident for thread in threads(IDLE)}
     for _ in range(5):
         assert await off_loop(threading.get_ident) in known
+
+
+async def test_no_signal_goes_to_such_a_thread() -> None:
+    await off_loop(int)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        for _ in range(20):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert signal.sigtimedwait({signal.SIGUSR1}, 5) is not None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 async def test_a_thread_that_nobody_needs_ends(monkeypatch: pytest.MonkeyPatch) -> None:

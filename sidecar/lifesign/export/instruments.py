@@ -71,7 +71,7 @@ class Instruments:
             semconv.EXPORT_AGE,
             [_as_callback(self._export_age)],
             "s",
-            "Time since the last success, while it fails or waits",
+            "Time since the last success, while it fails",
         )
         counter(semconv.EXPORT_REJECTED, [_as_callback(self._rejected)], "{record}", "Records the Collector refused")
         counter(semconv.DRY_RUN_EVENTS, [_as_callback(self._dry_run)], "{event}", "Events that a dry run made")
