@@ -36,13 +36,13 @@ def test_who_waits_for_whom_is_shown(version: str, tmp_path: Path) -> None:
     leaves, often = ("7 x leaf", ", awaited 4 times") if with_groups else ("4 x leaf", "")
     assert re.search(r"\ndeadlock: (left -> right -> left|right -> left -> right)\n", drawn)
     assert re.search(
-        r"\n2 x wait_for \[[a-z, ]+\]  waiting for tasks \[[a-z]+, \.\.\.\]  \n`- \.\.\. 2 x wait_for, deadlock\n",
+        r"\n2 x wait_for \[[a-z, ]+\]  waiting for tasks \[[a-z]+, \.\.\.\]  \n└── \.\.\. 2 x wait_for, deadlock\n",
         drawn,
     )
     if version == "3.14":  # from here on Python itself knows who waits for a TaskGroup
-        below = [line for line in drawn.splitlines() if "`- " in line and leaves in line]
-        assert below[1] == f"`- ... {leaves}, above"
+        below = [line for line in drawn.splitlines() if "└── " in line and leaves in line]
+        assert below[1] == f"└── ... {leaves}, above"
         assert re.search(r"\n    awaited by #\d 1 x \w+ \([34] times\), #\d 1 x \w+ \([34] times\)\n", listed)
     else:
-        assert f"\n1 x gathers []  waiting for gather  \n`- {leaves} [, ...]  waiting for Future{often}  \n" in drawn
+        assert f"\n1 x gathers []  waiting for gather  \n└── {leaves} [, ...]  waiting for sleep{often}  \n" in drawn
     assert f'    File "{AWAITING}", line 15, in gathers\n      await asyncio.gather(*(' in listed

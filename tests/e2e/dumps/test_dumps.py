@@ -188,4 +188,4 @@ def test_a_task_leak_is_looked_at_as_it_grows(collector: Collector, tmp_path: Pa
     summaries = [log for log in collector.logs() if log.event == "lifesign.task_dump"]
     assert {log.attributes["lifesign.task_dump.reason"] for log in summaries} == {"leak"}
     assert len(summaries) <= 2  # at 1,000 and, if it came to that, at the doubling
-    assert biggest()[0][1] == "sleep"
+    assert biggest()[0][1] == "leaks"

@@ -66,7 +66,7 @@ def test_the_tree_is_a_line_a_group(cli: Callable, service: Service) -> None:
     assert code == 0
     root, *children = (re.sub(r"#\d ", "", line) for line in out.splitlines()[2:])
     assert root == "1 x main [Task-1]  waiting for gather  service.py:26"
-    assert [line.partition(" [")[0] for line in children] == ["|- 3 x wait_for_orders", "`- 1 x sleep_long"]
+    assert [line.partition(" [")[0] for line in children] == ["├── 3 x wait_for_orders", "└── 1 x sleep_long"]
     assert "[\\x1b[2J\\u202eevil]" in out
 
 
