@@ -117,7 +117,7 @@ def test_both_ways_tell_the_same_of_a_service_through_its_life(pod: Pod) -> None
     pod.tell("block")
     pod.answers(False, False, True, why="blocked: the event loop has not turned for ")
     pod.service.kill()
-    pod.answers(False, False, False, why="dead: gone without a tombstone")
+    pod.answers(False, False, False, why="failed: dead: ")  # the sidecar saw it die
 
 
 def test_a_probe_beside_nothing(tmp_path: Path) -> None:
