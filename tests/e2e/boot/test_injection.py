@@ -28,7 +28,7 @@ def test_an_unmodified_program_is_watched(tmp_path: Path) -> None:
 
 
 def test_a_program_without_a_loop_is_left_alone_even_with_asyncio_imported(tmp_path: Path) -> None:
-    finish(victims.start("import asyncio, sys; assert 'lifesign' not in sys.modules", tmp_path))
+    finish(victims.start("import asyncio, sys; assert 'lifesign.agent.lifecycle' not in sys.modules", tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,7 +75,7 @@ def test_nothing_but_the_standard_library_is_loaded(tmp_path: Path) -> None:
         "    await asyncio.sleep(0.2)\n"
         "asyncio.run(main())\n"
         "top = {name.partition('.')[0] for name in sys.modules}\n"
-        "ours = {'lifesign', 'lifesign_hook', 'sitecustomize', '__main__'}\n"
+        "ours = {'lifesign', 'lifesign_inject', 'sitecustomize', '__main__'}\n"
         "foreign = {n for n in top if n not in sys.stdlib_module_names and n not in ours and not n.startswith('_')}\n"
         "sys.exit(f'foreign: {foreign}' if foreign else 0)\n"
     )

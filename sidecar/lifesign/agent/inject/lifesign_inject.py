@@ -1,6 +1,6 @@
 """Brings the agent into a Python program that knows nothing of it.
 
-It costs a fraction of a millisecond: the agent itself is imported when an event loop starts, and only where
+It costs a millisecond in a program that imports asyncio: the agent is imported when a loop starts, and only where
 ``LIFESIGN_DIR`` asks for it.
 """
 
