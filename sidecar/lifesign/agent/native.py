@@ -16,7 +16,8 @@ from importlib.util import module_from_spec
 from types import SimpleNamespace
 from typing import Any, Callable
 
-_WARNED: bool = sys.version_info[:2] >= (3, 12)  # a process that forks with several threads
+# Since 3.13 threads are counted when the fork is over, and ours must be back by then.
+_WARNED: bool = sys.version_info[:2] == (3, 12)
 _AWAY_SECONDS = 0.02  # that a fork waits at most for the thread to end
 
 
