@@ -148,19 +148,24 @@ def test_what_has_grown_since_the_first_late_poll(monkeypatch: pytest.MonkeyPatc
 
 def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     there = files(b"")
-    for task, state, schedstat in ((7, b"S", b"5 6 1"), (9, b"R", b"100 200 3")):
-        there[f"/proc/7/task/{task}/stat"] = b"%d (x) %s 1" % (task, state)
-        there[f"/proc/7/task/{task}/schedstat"] = schedstat
+
+    def threads(main: bytes, late: bytes, other: bytes) -> None:
+        for task, counts in ((7, main), (8, late), (9, other)):
+            state, schedstat = counts.split(b" ", 1)
+            there[f"/proc/7/task/{task}/stat"] = b"%d (x) %s 1" % (task, state)
+            there[f"/proc/7/task/{task}/schedstat"] = schedstat
 
     monkeypatch.setattr(kernel, "_read", lambda path: there[path])
     monkeypatch.setattr(kernel, "_throttled", lambda _: None)
     monkeypatch.setattr(kernel, "holder", lambda _: 7)
-    monkeypatch.setattr(os, "listdir", lambda _: ["7", "9"])
+    monkeypatch.setattr(os, "listdir", lambda _: ["7", "8", "9"])
     process = Kernel(0)
-    assert process.look(10, 9) == Outside("R", 0, 0, None, 0, 0, 0, runnable=True)
-    there["/proc/7/task/7/schedstat"] = b"5 16 1"
-    there["/proc/7/task/9/schedstat"] = b"130 240 3"
-    assert process.look(30, 9) == Outside("R", 0, 20, None, 30, 40, 50, runnable=True)
+    threads(b"S 5 6 1", b"R 100 200 3", b"R 1 2 3")
+    assert process.look(10, 8) == Outside("R", 0, 0, None, 0, 0, 0)
+    threads(b"S 5 16 1", b"S 130 240 3", b"S 1 7 3")
+    assert process.look(30, 8) == Outside("S", 0, 20, None, 30, 40, 10)
+    threads(b"S 5 16 1", b"S 130 240 3", b"R 1 2 3")  # it has been waiting all the time, which is not counted yet
+    assert process.look(110, 8) == Outside("S", 0, 100, None, 30, 40, 100)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from typing import NamedTuple
 from lifesign.judge import states
 from lifesign.judge.degraded import degraded
 from lifesign.judge.ending import judge_end
-from lifesign.judge.kernel import Outside
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.judge.states import Verdict
 from lifesign.wire import layout
@@ -38,7 +37,7 @@ _STATES = {
 }
 _BUSY = 0.2  # of a CPU: a process that uses more than this computes
 _STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is starved
-_WAITING = 0.3  # of the time: a thread that waits longer than this for a CPU is starved
+_WAITING = 0.7  # of the time: a thread that waits longer than this for a CPU is starved
 _ENOUGH = 0.25  # of the heartbeat timeout, in CPU time: Python would have run
 _HELD = 10  # heartbeat timeouts for which no verdict is drawn from the lateness of a starved process
 
@@ -168,9 +167,10 @@ def _slow(reading: Reading) -> bool:
         return False
     if outside.throttled:
         return ran > 0
-    if outside.waited is not None and outside.waited > outside.over * _WAITING:
-        return True
-    return outside.state == "R" and _long(reading, outside) and ran < outside.over * _STARVED
+    if outside.waited is not None:
+        return outside.waited > outside.over * _WAITING
+    # For a moment, any thread may be about to run.
+    return outside.state == "R" and outside.over >= reading.timeout // 4 and ran < outside.over * _STARVED
 
 
 def _queued(reading: Reading) -> bool:
@@ -178,14 +178,8 @@ def _queued(reading: Reading) -> bool:
     outside = reading.circumstances.outside if reading.circumstances else None
     if outside is None or not outside.over or reading.reported == states.FROZEN:
         return False
-    if outside.queued > outside.over * _WAITING:
-        return True
-    return outside.runnable and _long(reading, outside) and outside.cpu < outside.over * _STARVED
-
-
-def _long(reading: Reading, outside: Outside) -> bool:
-    """Whether it was watched for long enough: for a moment, any thread may be about to run."""
-    return outside.over >= reading.timeout // 4
+    # Beside a thread that computes they wait for the GIL.
+    return outside.queued > outside.over * _WAITING and (outside.ran or 0) < outside.over * _BUSY
 
 
 def _undecided(reading: Reading) -> bool:

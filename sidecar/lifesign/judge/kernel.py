@@ -26,9 +26,9 @@ class Outside(NamedTuple):
 
     `state` is the letter of ``/proc/PID/stat``. `cpu` is the processor time that it used since the first late
     poll and `over` the time that has gone by since then, both in nanoseconds and 0 at the first. `throttled`
-    says whether its CPU quota ran out meanwhile, None where that cannot be read. `ran` is how long the thread in
-    question has used a processor since then and `waited` how long it has waited for one, None where that is unknown;
-    `queued` is how long all its threads have waited, and `runnable` says that one of them could run now.
+    says whether its CPU quota ran out meanwhile, None where that cannot be read. `ran` is how long the thread that
+    is late has run since then and `waited` how long it has waited for a processor, None where that is unknown;
+    `queued` is the longest that another of its threads has waited.
     """
 
     state: str
@@ -38,15 +38,21 @@ class Outside(NamedTuple):
     ran: int | None = None
     waited: int | None = None
     queued: int = 0
-    runnable: bool = False
+
+
+class _Thread(NamedTuple):
+    """One thread as the scheduler counts it, nanoseconds."""
+
+    state: str
+    ran: int
+    waited: int
 
 
 class _Sample(NamedTuple):
     now: int
     cpu: int
     throttled: int | None
-    thread: tuple[int, int] | None
-    queued: int
+    threads: dict[int, _Thread]
 
 
 class Kernel:
@@ -73,22 +79,22 @@ class Kernel:
             fields = stat_fields(pid)
             ticks = int(fields[11]) + int(fields[12])
             cpu = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-            state, schedule = _thread(pid, thread)
-            queued, runnable = _threads(pid)
-            sample = _Sample(now, cpu, _throttled(pid), schedule, queued)
+            sample = _Sample(now, cpu, _throttled(pid), _threads(pid, thread))
         except (OSError, ValueError, IndexError, struct.error):
             return None
         first = self._first = self._first or sample
         throttled = None
         if sample.throttled is not None and first.throttled is not None:
             throttled = sample.throttled > first.throttled
-        ran = waited = None
-        if sample.thread is not None and first.thread is not None:
-            ran, waited = (max(0, new - old) for new, old in zip(sample.thread, first.thread))
+        over = now - first.now
+        before, after = first.threads, sample.threads
+        waits = {task: _waited(before[task], after[task], over) for task in before.keys() & after.keys()}
+        late = thread if thread in waits else pid
+        ran = after[late].ran - before[late].ran if late in waits else None
         # A process that is stopped is so as a whole; one that runs may have a thread that cannot.
-        state = fields[0] if fields[0] not in ("R", "S") or not state else state
-        queued = max(0, sample.queued - first.queued)
-        return Outside(state, max(0, cpu - first.cpu), now - first.now, throttled, ran, waited, queued, runnable)
+        state = after[late].state if late in waits and fields[0] in ("R", "S") else fields[0]
+        waited = waits.pop(late, None)
+        return Outside(state, max(0, cpu - first.cpu), over, throttled, ran, waited, max(waits.values(), default=0))
 
     def forget(self) -> None:
         """It is no longer late."""
@@ -127,30 +133,24 @@ def contended() -> bool:
         return False
 
 
-def _thread(pid: int, thread: int) -> tuple[str, tuple[int, int] | None]:
-    """State of one thread, and the nanoseconds that it has run and waited to run; empty and None if unknown."""
-    for task in filter(None, (thread, pid)):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            return _scheduled(f"/proc/{pid}/task/{task}")
-    return "", None
-
-
-def _threads(pid: int) -> tuple[int, bool]:
-    """How long all threads have waited for a processor in nanoseconds, and whether one of them could run."""
-    queued, runnable = 0, False
+def _threads(pid: int, late: int) -> dict[int, _Thread]:
+    """The threads of a process, as many as are looked at; the late one and the main one always."""
+    found: dict[int, _Thread] = {}
     with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task")[:_THREADS_MAX]:
+        tasks = [int(task) for task in os.listdir(f"/proc/{pid}/task")[:_THREADS_MAX]]
+        for task in {late, pid, *tasks} - {0}:
             with contextlib.suppress(OSError, ValueError, IndexError):
-                state, (_, waited) = _scheduled(f"/proc/{pid}/task/{task}")
-                queued += waited
-                runnable = runnable or state == "R"
-    return queued, runnable
+                state = _read(f"/proc/{pid}/task/{task}/stat").rpartition(b")")[2].split()[0]
+                ran, waited = _read(f"/proc/{pid}/task/{task}/schedstat").split()[:2]
+                found[task] = _Thread(state.decode("ascii", "replace"), int(ran), int(waited))
+    return found
 
 
-def _scheduled(task: str) -> tuple[str, tuple[int, int]]:
-    state = _read(f"{task}/stat").rpartition(b")")[2].split()[0].decode("ascii", "replace")
-    ran, waited = _read(f"{task}/schedstat").split()[:2]
-    return state, (int(ran), int(waited))
+def _waited(first: _Thread, new: _Thread, over: int) -> int:
+    """How long a thread has waited for a processor: the kernel counts a wait only once it is over."""
+    if first == new and new.state == "R":
+        return over
+    return max(0, new.waited - first.waited)
 
 
 def began_at(pid: int) -> int:

@@ -35,7 +35,6 @@ def both_stale(
     ran: float | None = None,
     waited: float | None = None,
     queued: float = 0,
-    runnable: bool = False,
     age: float = 4.0,
     **more: Any,
 ) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def both_stale(
     outside = None
     if state is not None:
         thread = [None if seconds is None else int(seconds * S) for seconds in (ran, waited)]
-        outside = Outside(state, int(cpu * S), int(over * S), throttled, *thread, int(queued * S), runnable)
+        outside = Outside(state, int(cpu * S), int(over * S), throttled, *thread, int(queued * S))
     return {"loops": (loop(age + 0.5),), "watchdog": watchdog(age), "circumstances": Circumstances(outside, **more)}
 
 
