@@ -86,15 +86,17 @@ class Watchdog:
 
     def _beat(self) -> None:
         self._beats += 1
+        tasks = self._tasks.count()
         self._pulse.watchdog.write(
             self._beats,
             time.time_ns(),
             time.monotonic_ns(),
-            self._tasks.count(),
+            tasks.unfinished,
             self._boot.phase,
             self._boot.ended_ns,
             self._answered[layout.REQUEST_DUMP],
             registry.failing(),
+            tasks.finished,
         )
         self._crash_dump.rearm()
 

@@ -127,7 +127,8 @@ class WatchedProcess:
         self._emitter.acknowledge()
 
     def _ask_for_dumps(self, verdict: Verdict, reading: Reading) -> None:
-        tasks = reading.watchdog.tasks if reading.watchdog else 0
+        # Finished ones that are kept for ever are a leak too.
+        tasks = reading.watchdog.tasks + reading.watchdog.finished if reading.watchdog else 0
         asked = reading.ending.asked is not None
         for word in self._triggers.due(verdict.state, asked=asked, tasks=tasks, now=reading.now):
             try:

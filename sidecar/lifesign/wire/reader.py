@@ -38,7 +38,7 @@ class WatchdogSigns(NamedTuple):
     """Vital signs of the watchdog thread.
 
     `boot_phase` is one of `layout.BOOT_STARTING` and so on; `failing` counts the critical post-conditions
-    that did not hold when they ran last.
+    that did not hold when they ran last; `finished` counts tasks that have ended and that somebody still refers to.
     """
 
     beats: int
@@ -49,6 +49,7 @@ class WatchdogSigns(NamedTuple):
     boot_ended_ns: int
     dumps: int
     failing: int = 0
+    finished: int = 0
 
 
 class EventCount(NamedTuple):

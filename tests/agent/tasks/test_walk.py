@@ -167,19 +167,6 @@ async def test_a_slice_lets_the_watchdog_beat(monkeypatch: pytest.MonkeyPatch) -
     assert records[-1]["request"] == 3
 
 
-async def test_the_count_is_not_taken_oftener_than_it_is_cheap() -> None:
-    loop = asyncio.get_running_loop()
-    counted = Tasks(lambda: [loop])
-    before = counted.count()
-    assert before >= 1
-    counted._next_count = float("inf")
-    extra = asyncio.create_task(asyncio.sleep(0))
-    assert counted.count() == before
-    counted._next_count = 0.0
-    assert counted.count() > before - 1
-    await extra
-
-
 def test_a_generator_is_walked_too() -> None:
     def coroutine() -> Iterator[Any]:
         yield from inner()

@@ -13,7 +13,7 @@ from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
-from lifesign.agent.tasks.population import Population
+from lifesign.agent.tasks.population import Population, TaskCount
 from lifesign.agent.tasks.survey import Survey
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
@@ -62,7 +62,7 @@ class Tasks:
         self._next_search = time.monotonic() + SEARCH_SECONDS
         self._known: frozenset[int] = frozenset()  # ids of the tasks in deadlocks that were found
 
-    def count(self) -> int:
+    def count(self) -> TaskCount:
         """How many tasks there are."""
         return self._population.count()
 
@@ -72,10 +72,10 @@ class Tasks:
         It takes no more than a five-hundredth of a core, and is left out where there are so many tasks that it would
         keep the watchdog from looking after the loops.
         """
-        if time.monotonic() < self._next_search or self.count() > SEARCH_TASKS_MAX:
+        if time.monotonic() < self._next_search or self.count().unfinished > SEARCH_TASKS_MAX:
             return False
         used = time.thread_time()
-        survey = Survey(self._population, Pace(beat, self.count()), self._ages)
+        survey = Survey(self._population, Pace(beat, sum(self.count())), self._ages)
         before, self._known = self._known, frozenset(id(node.task) for nodes in survey.rings for node in nodes)
         used = time.thread_time() - used
         self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
@@ -95,7 +95,7 @@ class Tasks:
             whole: write the groups even if the newest dump had the same ones.
         """
         started = time.time_ns()
-        pace = Pace(beat, self.count())
+        pace = Pace(beat, sum(self.count()))
         survey = Survey(self._population, pace, self._ages)
         groups = ranked(survey.families)
         primitives = survey.primitives.ranked(

@@ -6,13 +6,25 @@ import asyncio
 import contextlib
 import sys
 import time
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 from lifesign.agent.harmless import complain
-from lifesign.agent.tasks import own
+from lifesign.agent.tasks import odd, own
 from lifesign.agent.tasks.odd import read
 
+_LOOKED_AT = 500  # tasks of which it is looked whether they have ended
+_SHARE_SECONDS = 1.0  # between two samples
 _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
+
+
+class TaskCount(NamedTuple):
+    """How many tasks there are, and how many finished ones that somebody still refers to.
+
+    The latter are known below 3.14 alone, and of more than some hundred tasks both come from a sample.
+    """
+
+    unfinished: int
+    finished: int
 
 
 class Population:
@@ -25,14 +37,16 @@ class Population:
     def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
         self._loops = loops
         self._next_count = 0.0
-        self._count = 0
+        self._count = TaskCount(0, 0)
+        self._next_share = 0.0
+        self._share = 0.0
 
-    def count(self) -> int:
-        """How many there are, without our own; called at every beat, so counted only as often as it is cheap."""
+    def count(self) -> TaskCount:
+        """How many there are but our own; asked at every beat, so counted no oftener than it is cheap."""
         started = time.monotonic()
         if started >= self._next_count:
             with contextlib.suppress(BaseException):  # below it are methods of the user's tasks
-                self._count = max(0, self._quick_count() - own.count(finished=not _KNOWN_BY_LOOP))
+                self._count = self._counted()
             self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
         return self._count
 
@@ -63,10 +77,23 @@ class Population:
                 if generator is not None and read(generator, "ag_running") is False:
                     yield generator
 
-    def _quick_count(self) -> int:
+    def _counted(self) -> TaskCount:
+        ours = own.count(finished=False)
         if _KNOWN_BY_LOOP:
-            return sum(len(asyncio.all_tasks(loop)) for loop in self._loops())
-        return len(_registry().data) + len(_eager())
+            return TaskCount(max(0, sum(len(asyncio.all_tasks(loop)) for loop in self._loops()) - ours), 0)
+        known = len(_registry().data) + len(_eager())
+        if known < _LOOKED_AT or time.monotonic() >= self._next_share:
+            self._next_share = time.monotonic() + _SHARE_SECONDS
+            self._share = self._finished_share()
+        finished = round(known * self._share)
+        return TaskCount(max(0, known - finished - ours), max(0, finished - own.count(finished=True) + ours))
+
+    def _finished_share(self) -> float:
+        """Which share of the tasks in the registry have ended: of all, or of some spread over it."""
+        references = list(_registry().data)
+        looked_at = references[:: max(1, len(references) // _LOOKED_AT)]
+        ended = sum(task is not None and odd.is_done(task) for task in (reference() for reference in looked_at))
+        return ended / len(looked_at) if looked_at else 0.0
 
 
 def _of_loop(loop: asyncio.AbstractEventLoop) -> Iterable[Any]:

@@ -1,0 +1,54 @@
+"""How many tasks there are, without a look at each of them at every beat."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+
+import pytest
+
+from lifesign.agent.tasks import population
+from lifesign.agent.tasks.population import Population, TaskCount
+
+KNOWN = sys.version_info < (3, 14)
+
+
+@pytest.fixture(autouse=True)
+def no_tasks_of_other_tests() -> None:
+    gc.collect()
+
+
+def fresh() -> Population:
+    loop = asyncio.get_running_loop()
+    return Population(lambda: [loop])
+
+
+async def test_it_is_not_counted_oftener_than_it_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 100.0
+    monkeypatch.setattr(population.time, "monotonic", lambda: clock)
+    counted = fresh()
+    before = counted.count()
+    monkeypatch.setattr(Population, "_counted", lambda self: TaskCount(99, 0))
+    counted._next_count = clock + 1
+    assert counted.count() == before
+    clock += 2
+    assert counted.count() == TaskCount(99, 0)
+
+
+@pytest.mark.skipif(not KNOWN, reason="from 3.14 on asyncio forgets finished tasks")
+@pytest.mark.parametrize("kept", [10, 3000])
+async def test_finished_tasks_that_are_kept_are_no_tasks_at_work(kept: int) -> None:
+    before = fresh().count()
+    tasks = [asyncio.create_task(asyncio.sleep(0)) for _ in range(kept)]
+    waiting = [asyncio.create_task(asyncio.sleep(60)) for _ in range(kept // 2)]
+    await asyncio.gather(*tasks)
+    count = fresh().count()
+    for task in waiting:
+        task.cancel()
+    # Of more than some hundred a sample is looked at; the order of a set is no order.
+    within = 0 if kept < 500 else kept // 5
+    assert abs(count.finished - before.finished - kept) <= within
+    assert abs(count.unfinished - before.unfinished - kept // 2) <= within
+    assert sum(count) - sum(before) in range(kept + kept // 2 - 1, kept + kept // 2 + 2)
+    await asyncio.wait(waiting)
