@@ -190,6 +190,7 @@ def work(number):
 
 turn, go = os.pipe()
 if (child := os.fork()) == 0:
+    os.close(go)  # so that it ends with its parent
     os.read(turn, 1)  # the first of them is number 0
     work("second")
     os._exit(0)

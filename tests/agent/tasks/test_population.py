@@ -38,7 +38,8 @@ async def test_it_is_not_counted_oftener_than_it_is_cheap(monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(not KNOWN, reason="from 3.14 on asyncio forgets finished tasks")
 @pytest.mark.parametrize("kept", [10, 3000])
-async def test_finished_tasks_that_are_kept_are_no_tasks_at_work(kept: int) -> None:
+async def test_finished_tasks_that_are_kept_are_no_tasks_at_work(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(population, "_LOOKED_AT", 500)
     before = fresh().count()
     tasks = [asyncio.create_task(asyncio.sleep(0)) for _ in range(kept)]
     waiting = [asyncio.create_task(asyncio.sleep(60)) for _ in range(kept // 2)]

@@ -12,7 +12,8 @@ from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import odd, own
 from lifesign.agent.tasks.odd import read
 
-_LOOKED_AT = 500  # tasks of which it is looked whether they have ended
+_LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended: less than a millisecond
+_FEW = 500  # that are looked at each time
 _SHARE_SECONDS = 1.0  # between two samples
 _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
 
@@ -20,7 +21,7 @@ _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in 
 class TaskCount(NamedTuple):
     """How many tasks there are, and how many finished ones that somebody still refers to.
 
-    The latter are known below 3.14 alone, and of more than some hundred tasks both come from a sample.
+    The latter are known below 3.14 alone, and of more than some thousand tasks both come from a sample.
     """
 
     unfinished: int
@@ -82,7 +83,7 @@ class Population:
         if _KNOWN_BY_LOOP:
             return TaskCount(max(0, sum(len(asyncio.all_tasks(loop)) for loop in self._loops()) - ours), 0)
         known = len(_registry().data) + len(_eager())
-        if known < _LOOKED_AT or time.monotonic() >= self._next_share:
+        if known < _FEW or time.monotonic() >= self._next_share:
             self._next_share = time.monotonic() + _SHARE_SECONDS
             self._share = self._finished_share()
         finished = round(known * self._share)
