@@ -74,7 +74,7 @@ def test_what_has_the_numbers_of_ours_is_left_alone(pause: float, tmp_path: Path
     assert said == "0"
 
 
-@pytest.mark.parametrize("spare", range(7))
+@pytest.mark.parametrize("spare", [0, 2, 3, 5])
 def test_a_start_with_too_few_descriptors_leaves_none_behind(spare: int, tmp_path: Path) -> None:
     said = run(
         f"""

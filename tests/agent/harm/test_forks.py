@@ -26,7 +26,7 @@ def child():
 thread = threading.Thread(target=asyncio.run, args=(asyncio.sleep(.05),))
 thread.start()
 children = []
-while thread.is_alive() and len(children) < 25:
+while thread.is_alive() and len(children) < 12:
     pid = os.fork()
     if not pid:
         child()

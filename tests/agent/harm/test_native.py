@@ -122,9 +122,10 @@ SUBINTERPRETER = """
 """
 
 
-# Python 3.12 aborts after asyncio in an isolated one, with us or without.
-@pytest.mark.parametrize(
-    "python", [path for path in PYTHONS if "3.12" not in str(path)], ids=lambda path: path.parent.parent.name
-)
+# Of the oldest and the newest; 3.12 aborts after asyncio in an isolated one, with us or without.
+OTHERS = [path for path in PYTHONS[1:] if "3.9." in str(path) or "3.13." in str(path)]
+
+
+@pytest.mark.parametrize("python", [PYTHONS[0], *OTHERS], ids=lambda path: path.parent.parent.name)
 def test_a_subinterpreter_is_not_watched_and_ends_clean(python: Path, tmp_path: Path) -> None:
     assert run(SUBINTERPRETER, tmp_path, python=python) == "[]"
