@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from _random import Random  # the module around it costs more to import
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 from lifesign.agent.harmless import complain
@@ -13,6 +14,7 @@ from lifesign.agent.tasks import odd, own
 from lifesign.agent.tasks.odd import read
 
 _LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended: less than a millisecond
+_draw = Random().random
 _FEW = 500  # that are looked at each time
 _SHARE_SECONDS = 1.0  # between two samples
 _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
@@ -90,9 +92,11 @@ class Population:
         return TaskCount(max(0, known - finished - ours), max(0, finished - own.count(finished=True) + ours))
 
     def _finished_share(self) -> float:
-        """Which share of the tasks in the registry have ended: of all, or of some spread over it."""
+        """Which share of the tasks in the registry have ended: of all, or of some drawn from it."""
         references = list(_registry().data)
-        looked_at = references[:: max(1, len(references) // _LOOKED_AT)]
+        looked_at = references
+        if len(references) > _LOOKED_AT:  # drawn: the order of a set goes by address, and so by age
+            looked_at = [references[int(_draw() * len(references))] for _ in range(_LOOKED_AT)]
         ended = sum(task is not None and odd.is_done(task) for task in (reference() for reference in looked_at))
         return ended / len(looked_at) if looked_at else 0.0
 
