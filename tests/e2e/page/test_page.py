@@ -148,12 +148,12 @@ async def test_the_button_asks_and_the_dump_appears(sidecar: Sidecar, page: Page
     await page.until("document.querySelector('button')")
     await page.run("document.querySelector('.card button').focus()")
     await page.press("Enter", 13)
-    await page.until("document.querySelector('.said').textContent.startsWith('asked')")
+    await page.until("document.querySelector('.dump .status').textContent.startsWith('requested')")
     assert sidecar.asked == [KEY]
     sidecar.board.add([], [dump_log("d1", 5, 2), group_log(0, 4, "d1"), group_log(1, 1, "d1")])
     await page.until("document.querySelectorAll('.groups li').length === 2")
     assert "5 tasks in 2 groups" in await page.text()
-    assert await page.run("document.querySelector('.said').textContent") == ""
+    assert await page.run("document.querySelector('.dump .status').textContent") == ""
     assert page.complaints == []
 
 
@@ -162,7 +162,7 @@ async def test_a_refused_dump_is_told_with_its_hint(sidecar: Sidecar, page: Page
     sidecar.board.update([snapshot(KEY)])
     await page.until("document.querySelector('button')")
     await page.run("document.querySelector('.card button').click()")
-    await page.until("document.querySelector('.said').textContent === 'the pulse is full; try: free /dev/shm'")
+    await page.until("document.querySelector('.dump .status').textContent === 'the pulse is full; try: free /dev/shm'")
 
 
 async def test_an_ended_process_cannot_be_asked(sidecar: Sidecar, page: Page) -> None:
