@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from support.backends.ports import free_port
 from support.built import built
 from support.paths import CHART
 from support.waiting import eventually
@@ -69,7 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if not binary:
         pytest.skip("LIFESIGN_TEST_KUBE_APISERVER is not set: run `make cluster`")
     folder = tmp_path_factory.mktemp("cluster")
-    clients, peers, api = _free_ports(3)
+    clients, peers, api = (free_port() for _ in range(3))
     key, tokens = folder / "key.pem", folder / "tokens.csv"
     subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
     tokens.write_text(f"{_TOKEN},we,we,system:masters\n")
@@ -118,11 +119,3 @@ def helm(cluster: Cluster) -> Callable[..., str]:
 def _listens(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_ports(number: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

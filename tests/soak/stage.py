@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from itertools import cycle
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Iterator, NamedTuple
 
 from support import victims
+from support.backends.ports import free_port
 from support.paths import CONFIGS
 
 CONFIG = CONFIGS / "local.yaml"
@@ -36,7 +36,7 @@ class Stage:
     def __init__(self, folder: Path, run: Path, log: BinaryIO, stack: contextlib.ExitStack) -> None:
         self._run, self._log, self._stack = run, log, stack
         self.spool = folder / "spool"
-        self._ports = _free_ports(3)
+        self._ports = [free_port() for _ in range(3)]
         endpoint = f"http://127.0.0.1:{self._ports[1]}"
         self._collector: subprocess.Popen[bytes] | None = None
         self._turn_collector(on=True)
@@ -136,11 +136,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     if process.stdin is not None:
         process.stdin.close()
-
-
-def _free_ports(number: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

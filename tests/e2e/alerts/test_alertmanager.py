@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from support.backends.components import Component, free_addresses
+from support.backends.components import Component
+from support.backends.ports import free_addresses
 from support.paths import CONFIGS
 from support.waiting import eventually
 

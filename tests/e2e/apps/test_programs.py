@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support.apps.programs import Life, Program, free_port, live
+from support.apps.programs import Life, Program, live
 from support.backends.collector import Collector
+from support.backends.ports import free_port
 from support.illnesses.charts import Chart, Charts
 from support.waiting import eventually
 
@@ -44,30 +45,32 @@ class Brokers(NamedTuple):
 
 
 class Lives(NamedTuple):
-    """Of one program until one end: bare, and watched."""
+    """Of one program until one end: bare, and watched; the names of all watched ones, and whom the test killed."""
 
     bare: Life
     watched: Life
+    names: list[str]
     killed: set[int]
 
 
-Exported = list[Chart]
-
-
-def _compared(program: Program, end: Signals | None, apps: Path, environ: dict[str, str]) -> Lives:
+def _compared(row: str, program: Program, end: Signals | None, apps: Path, environ: dict[str, str]) -> Lives:
     """Lives it twice, and anew where that differs: what does not differ again is the program's own."""
+    names: list[str] = []
     killed: set[int] = set()
     for attempt in range(ATTEMPTS):
+        name = f"{row}.{attempt}"
+        named = {**environ, "OTEL_RESOURCE_ATTRIBUTES": f"test.life={name}"}
         first = end in (*program.ends[:1], None)
         try:
-            bare = live(program, end, apps, environ, watched=False, first=first)
-            watched = live(program, end, apps, environ, watched=True, first=first)
+            bare = live(program, end, apps, named, watched=False, first=first)
+            watched = live(program, end, apps, named, watched=True, first=first)
         except (AssertionError, subprocess.TimeoutExpired):
             if attempt == ATTEMPTS - 1:
                 raise
             continue
+        names.append(name)
         killed.update(watched.killed)
-        lives = Lives(bare, watched, killed)
+        lives = Lives(bare, watched, names, killed)
         if not differences(lives):
             break
     return lives
@@ -75,7 +78,7 @@ def _compared(program: Program, end: Signals | None, apps: Path, environ: dict[s
 
 def differences(lives: Lives) -> dict[str, tuple[Any, Any]]:
     """What is not the same beside us: what it prints, its exit code, and what takes longer, by much."""
-    bare, watched, _ = lives
+    bare, watched = lives.bare, lives.watched
     found: dict[str, tuple[Any, Any]] = {}
     if bare.printed + OURS != watched.printed:
         found["printed"] = dict(bare.printed - watched.printed), dict(watched.printed - bare.printed)
@@ -97,33 +100,31 @@ class Table:
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._charts = Charts(collector.file)
         self._numbers = itertools.count()
-        self._begun: dict[tuple[str, Signals | None], tuple[str, Future[Lives]]] = {}
+        self._begun: dict[tuple[str, Signals | None], Future[Lives]] = {}
 
     def begin(self, name: str, end: Signals | None) -> None:
-        life = str(next(self._numbers))
+        row = str(next(self._numbers))
         environ = {
             **FAST,
             **self._collector.environment("http/protobuf"),
-            "OTEL_RESOURCE_ATTRIBUTES": f"test.life={life}",
-            "REDIS_URL": f"redis://127.0.0.1:{self._brokers.redis}/{life}",
+            "REDIS_URL": f"redis://127.0.0.1:{self._brokers.redis}/{row}",
             "NATS_URL": f"nats://127.0.0.1:{self._brokers.nats}",
         }
-        self._begun[name, end] = life, self._pool.submit(_compared, PROGRAMS[name], end, self._apps, environ)
+        self._begun[name, end] = self._pool.submit(_compared, row, PROGRAMS[name], end, self._apps, environ)
 
-    def lived(self, name: str, end: Signals | None) -> tuple[Lives, Exported]:
+    def lived(self, name: str, end: Signals | None) -> tuple[Lives, list[Chart]]:
         """What was seen of a row, and what was exported of each process once the end of every one is."""
         if (name, end) not in self._begun:
             self.begin(name, end)
-        life, future = self._begun.pop((name, end))
-        lives = future.result()
+        lives = self._begun.pop((name, end)).result()
         with contextlib.suppress(AssertionError):
-            eventually(lambda: self._all_have_ended(self._exported(life), PROGRAMS[name].watched), 10.0, 0.1)
-        return lives, self._exported(life)
+            eventually(lambda: self._all_have_ended(self._exported(lives), PROGRAMS[name].watched), 10.0, 0.1)
+        return lives, self._exported(lives)
 
-    def _exported(self, life: str) -> Exported:
-        return self._charts.of({"test.life": life})
+    def _exported(self, lives: Lives) -> list[Chart]:
+        return [chart for name in lives.names for chart in self._charts.of({"test.life": name})]
 
-    def _all_have_ended(self, exported: Exported, watched: int) -> bool:
+    def _all_have_ended(self, exported: list[Chart], watched: int) -> bool:
         return len(exported) >= watched and all({ENDED, DIED} & set(chart.events) for chart in exported)
 
     def close(self) -> None:

@@ -17,8 +17,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from support.backends.components import free_addresses, status_of
+from support.backends.components import status_of
 from support.backends.jaeger import Jaeger, Trace
+from support.backends.ports import free_addresses
 from support.paths import VICTIMS
 from support.supervised import environment, supervised
 from support.waiting import eventually

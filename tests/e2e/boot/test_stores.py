@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.results import Result
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.checkspec import parse
+from support.backends.ports import free_port
 from support.waiting import eventually
 
 DRIVERS = ("asyncpg", "psycopg", "psycopg2")
@@ -31,12 +31,6 @@ def said(spec: str) -> Result:
     one = Postcondition("it", made(parse(spec)), timeout=20.0)
     (result,) = asyncio.run(registry.run([one], None)).results
     return result
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

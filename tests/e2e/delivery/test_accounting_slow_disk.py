@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from support.backends.collector import Collector
-from support.backends.components import free_addresses
+from support.backends.ports import free_addresses
 from support.faults.scene import FULL, KILLS, OUTAGE, PATIENCE, RATE, SOME, Scene, Stage, kills
 from support.faults.slowdisk import SlowDisk, slow_disk
 

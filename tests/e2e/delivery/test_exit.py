@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.backends.collector import Collector
-from support.backends.components import free_addresses
+from support.backends.ports import free_addresses
 from support.faults.books import Books
 from support.faults.scene import NUMBERED, Scene
 from support.otlp_server import Answer, HttpServer

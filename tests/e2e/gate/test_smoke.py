@@ -13,8 +13,8 @@ from typing import Callable, NamedTuple
 import pytest
 
 from support.backends.collector import Collector
-from support.backends.components import free_addresses
 from support.backends.jaeger import Jaeger, Trace
+from support.backends.ports import free_addresses
 from support.paths import VICTIMS
 from support.supervised import environment, supervised
 from support.waiting import eventually

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from support.backends.collector import Collector, LogSeen
+from support.backends.ports import free_port
 from support.built import built
 from support.kubelet import Kubelet, answers, ask
 from support.paths import CHART
@@ -68,7 +68,7 @@ def render(images: tuple[str, str], collector: Collector, tmp_path: Path) -> Any
         values = {
             "image": {"repository": repository, "tag": tag},
             "otlp": {"endpoint": collector.environment("http/protobuf")["OTEL_EXPORTER_OTLP_ENDPOINT"]},
-            "sidecar": {"healthPort": _free_port()},
+            "sidecar": {"healthPort": free_port()},
             "settings": {"heartbeat_timeout": 2, "metric_interval": 1},
         }
         given = tmp_path / "values.yaml"
@@ -221,8 +221,3 @@ def test_the_pod_of_helm_test_passes(
         assert pod.logs("test").count("ok: ") == 3
     finally:
         pod.remove()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import itertools
 import os
 import re
 import shlex
@@ -12,21 +11,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from support.backends.ports import free_port
 from support.paths import TESTS
 from support.supervised import children, cmdline, environment, kill, run_line, started, state
 from support.waiting import eventually
 
 HOME = TESTS / "e2e" / "apps" / "programs"
 PATIENCE = 60.0
-_ports = itertools.count(21_000)  # below those that the kernel gives to clients
-_choosing = threading.Lock()
 
 
 class Program(NamedTuple):
@@ -221,11 +218,3 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def free_port() -> int:
-    with _choosing:
-        while True:
-            port = next(_ports)
-            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-                return port

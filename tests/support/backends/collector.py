@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 
+from support.backends.ports import free_addresses
 from support.paths import CONFIGS
 from support.waiting import eventually
 
@@ -135,7 +135,7 @@ class Collector(Written):
         configs = [CONFIGS / config, *([extra] if extra is not None else [])]
         self._command = [binary, *(word for path in configs for word in ("--config", str(path)))]
         self._environ = environ or {}
-        self.grpc, self.http, self._health = (f"127.0.0.1:{port}" for port in _free_ports(3))
+        self.grpc, self.http, self._health = free_addresses(3)
         self._log = folder / "collector.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -190,11 +190,3 @@ def _value(value: dict[str, Any]) -> Any:
     if kind == "arrayValue":
         return [_value(one) for one in content.get("values", ())]
     return int(content) if kind == "intValue" else content
-
-
-def _free_ports(number: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -82,12 +81,3 @@ def status_of(address: str, path: str) -> int | None:
         return None
     finally:
         connection.close()
-
-
-def free_addresses(number: int) -> list[str]:
-    """Loopback addresses that nothing listens at; all different."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    addresses = [f"127.0.0.1:{listener.getsockname()[1]}" for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return addresses

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.backends.components import Component, free_addresses
+from support.backends.components import Component
+from support.backends.ports import free_addresses
 from support.paths import CONFIGS
 
 

@@ -9,7 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support.backends.components import PATIENCE, Component, free_addresses
+from support.backends.components import PATIENCE, Component
+from support.backends.ports import free_addresses
 from support.paths import CONFIGS
 
 CONFIG = CONFIGS / "jaeger.yaml"

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from support.backends.components import Component, free_addresses
+from support.backends.components import Component
+from support.backends.ports import free_addresses
 from support.paths import CONFIGS
 
 INTERVAL = "500ms"  # to scrape and to evaluate; shipped: 15 s
