@@ -86,7 +86,7 @@ def seconds(name: str, value: Any, default: Default) -> float | Default:
             return number
     except Exception:  # noqa: BLE001, S110 - anything at all
         pass
-    complain(f"{name} is a number of seconds above 0, not {_shown(value)}: it counts as {default}")
+    complain(f"{name} is a number of seconds above 0, not {shown(value)}: it counts as {default}")
     return default
 
 
@@ -95,10 +95,10 @@ def truth(name: str, value: object) -> bool:
     try:
         return bool(value)
     except Exception:  # noqa: BLE001 - such as an array's
-        complain(f"{name} is True or False, not {_shown(value)}: it counts as True")
+        complain(f"{name} is True or False, not {shown(value)}: it counts as True")
         return True
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A number or a string as it is written; of anything else only the type, which can be read without harm."""
     return repr(value)[:100] if type(value) in (int, float, str, bool) else f"a {type(value).__name__}"

@@ -16,7 +16,7 @@ from lifesign.agent.dryrun.patterns import pattern as pattern_named
 from lifesign.agent.dryrun.reporter import Reporter
 from lifesign.agent.dryrun.samples import sample_events
 from lifesign.agent.dryrun.schedule import Schedule
-from lifesign.agent.harmless import complain, harmless, logger
+from lifesign.agent.harmless import complain, harmless, logger, shown
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.agent.synthetic.app_otel import SyntheticSpan
 from lifesign.agent.synthetic.context import enter, leave
@@ -254,10 +254,10 @@ def _type_of(event: Any) -> str:
 def _number(what: str, value: Any, *, zero: bool = False) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 - whatever its __float__ raises
         number = math.nan
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-        raise ValueError(f"{what} is a number {'from 0 up' if zero else 'above 0'}, not {value!r}")
+        raise ValueError(f"{what} is a number {'from 0 up' if zero else 'above 0'}, not {shown(value)}")
     return number
 
 
