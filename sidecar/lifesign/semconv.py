@@ -59,6 +59,7 @@ LOG_CHECKPOINT_FAILED = "lifesign.checkpoint.failed"
 LOG_BOOT_FAILED = "lifesign.boot.failed"
 LOG_DRY_RUN_FAILED = "lifesign.dry_run.failed"
 LOG_RECORDS_DROPPED = "lifesign.records.dropped"
+LOG_AGENT_WARNING = "lifesign.agent.warning"
 
 # --- attributes of ours ------------------------------------------------------------------------
 STATE = "lifesign.state"
@@ -91,6 +92,7 @@ GROUP_NEWEST = "lifesign.task_group.newest"
 GROUP_ORIGIN = "lifesign.task_group.origin"
 GROUP_WAITS_FOR = "lifesign.task_group.waits_for"
 STALL_BUSY = "lifesign.stall.busy"
+AGENT_WARNINGS = "lifesign.agent.warnings"
 CAUSE = "lifesign.cause"  # the word of a cause; `judge.cause` has them all
 DRY_RUN_TYPE = "lifesign.dry_run.type"
 DRY_RUN_INDEX = "lifesign.dry_run.index"

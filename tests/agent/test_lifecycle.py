@@ -146,7 +146,7 @@ def test_a_malformed_setting_is_a_warning_and_the_default(
 def test_a_failure_of_ours_is_one_warning_a_minute(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    started()
+    pulse = started()
     agent = lifecycle.peek()
     assert agent is not None
 
@@ -161,6 +161,9 @@ def test_a_failure_of_ours_is_one_warning_a_minute(
             pass
     assert len(caplog.records) == 1
     assert "the disk is gone" in caplog.text
+    (warning,) = eventually(lambda: pulse.ring("agent_warning"))
+    assert warning["text"].endswith(": OSError: the disk is gone")
+    assert warning["count"] >= 1
 
 
 def test_a_broken_log_handler_of_the_users_is_not_our_undoing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,7 @@ from lifesign.loading import from_signal_handler
 from lifesign.redact import redacted
 
 if TYPE_CHECKING:
-    pass
-
+    from lifesign.wire.records import AgentWarning
 
 logger = logging.getLogger("lifesign")
 logger.addHandler(logging.NullHandler())  # what a program prints is its own, so unless it logs this is not seen
@@ -25,22 +24,39 @@ Default = TypeVar("Default", float, None)
 
 _SECONDS_MAX = 1e9  # as nanoseconds it still fits 63 bits
 _QUIET_SECONDS = 60.0
+_TEXT_CHARACTERS = 500
 
 _next_warning = 0.0
+_warnings = 0  # of this process, also those that were not said
+_waiting: str | None = None  # the newest that the sidecar does not know
 
 
 def complain(what: str, error: BaseException | None = None) -> None:
-    """Warns through the logger ``lifesign``, at most once a minute whatever happens."""
-    global _next_warning
+    """Warns through the logger ``lifesign``, at most once a minute whatever happens; the sidecar hears of it too."""
+    global _next_warning, _warnings, _waiting
+    _warnings += 1
     now = time.monotonic()
     if now < _next_warning:
         return
     _next_warning = now + _QUIET_SECONDS
     try:
         reason = "" if error is None else f": {type(error).__name__}: {redacted(str(error))}"
+        _waiting = f"{what}{reason}"[:_TEXT_CHARACTERS]
         logger.warning("lifesign: %s%s; the service continues without it", what, reason)
     except Exception:  # noqa: BLE001, S110 - a log handler of the user's may be what is broken
         pass
+
+
+def take_warning() -> AgentWarning | None:
+    """The newest warning that the sidecar does not know, as a record: the watchdog writes it.
+
+    Not written where it arises: that may be in the middle of a record, or in a signal handler.
+    """
+    global _waiting
+    if _waiting is None:
+        return None
+    text, _waiting = _waiting, None
+    return {"kind": "agent_warning", "text": text, "count": _warnings, "at": time.time_ns()}
 
 
 class Harmless:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.crashdump import CrashDump
-from lifesign.agent.harmless import complain
+from lifesign.agent.harmless import complain, take_warning
 from lifesign.agent.native import Ticker
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
@@ -81,6 +81,9 @@ class Watchdog:
             self._look_for_stalls()
             self._look_for_reasons()
             self._dump_what_is_wanted()
+            warning = take_warning()
+            if warning is not None:
+                self._pulse.ring.append(warning)
         except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
             complain("the watchdog failed at a beat", error)
 

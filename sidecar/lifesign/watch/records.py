@@ -22,6 +22,7 @@ RingRecord = Union[
     records.Stall,
     records.DryRunEvent,
     records.DryRunTotals,
+    records.AgentWarning,
 ]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
@@ -51,6 +52,7 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "dry_run": msgspec.json.Decoder(records.DryRunEvent),
     "boot_expects": msgspec.json.Decoder(records.BootExpects),
     "dry_run_totals": msgspec.json.Decoder(records.DryRunTotals),
+    "agent_warning": msgspec.json.Decoder(records.AgentWarning),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

@@ -270,3 +270,12 @@ class DryRunTotals(TypedDict):
     types: list[DryRunCount]
     skipped: int
     lag: float
+
+
+class AgentWarning(TypedDict):
+    """Something that the agent could not do; `count` is how many warnings there were since the process began."""
+
+    kind: Literal["agent_warning"]
+    text: str
+    count: int
+    at: int

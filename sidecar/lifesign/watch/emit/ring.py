@@ -14,7 +14,18 @@ from lifesign.watch.telemetry import DryRunReading, PostconditionReading, Teleme
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.records import DryRunTotals, PostconditionReport, PostconditionResult, Stall
 
-KINDS = frozenset(("postconditions", "task_dump", "task_group", "task_primitive", "stall", "dry_run", "dry_run_totals"))
+KINDS = frozenset(
+    (
+        "postconditions",
+        "task_dump",
+        "task_group",
+        "task_primitive",
+        "stall",
+        "dry_run",
+        "dry_run_totals",
+        "agent_warning",
+    )
+)
 _POSTCONDITIONS_MAX = 500
 _DRY_RUN_TYPES_MAX = 100
 

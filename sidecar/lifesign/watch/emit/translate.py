@@ -8,7 +8,7 @@ from lifesign.watch.emit.operation import Failed, exception_attributes, first_li
 from lifesign.watch.records import RingRecord
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_WARN, Attributes, Log, Span, Telemetry
-from lifesign.wire.records import DryRunEvent, PostconditionReport, PostconditionResult
+from lifesign.wire.records import AgentWarning, DryRunEvent, PostconditionReport, PostconditionResult
 
 
 def translate(
@@ -28,6 +28,8 @@ def translate(
         return _dry_run(record, resource, uid, observed)
     if record["kind"] == "task_group":
         return [task_group(record, resource, uid, observed, source)]
+    if record["kind"] == "agent_warning":
+        return [_agent_warning(record, resource, uid, observed)]
     return []  # of a dump there is more to know than its summary; stalls are evidence, totals are metrics
 
 
@@ -124,3 +126,16 @@ def _dry_run(record: DryRunEvent, resource: str, uid: str, observed: int) -> lis
         details=exception_attributes(error),
     )
     return operation(span, observed, failed)
+
+
+def _agent_warning(record: AgentWarning, resource: str, uid: str, observed: int) -> Log:
+    return Log(
+        resource=resource,
+        uid=uid,
+        event=semconv.LOG_AGENT_WARNING,
+        time=record["at"],
+        observed=observed,
+        severity=SEVERITY_WARN,
+        body=f"the agent in the service: {record['text']}",
+        attributes={semconv.AGENT_WARNINGS: record["count"]},
+    )
