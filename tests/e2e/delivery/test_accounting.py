@@ -6,6 +6,7 @@ and lost. `make faults` takes the long way: more kills, longer outages.
 
 from __future__ import annotations
 
+import gzip
 import random
 import signal
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from support.backends.collector import Collector
 from support.faults.books import Books
 from support.faults.scene import FULL, KILLS, OUTAGE, RATE, SOME, Scene, Stage, kills
-from support.otlp_server import Answer, HttpServer
+from support.otlp_server import Answer, HttpServer, partial
 
 
 def test_collector_down_at_start(stage: Stage, outage: Collector) -> None:
@@ -66,13 +67,21 @@ def test_collector_in_every_mood(tmp_path: Path) -> None:
         Answer(delay=0.5),
         Answer(401),
         Answer(200, b"<html>Log in</html>", {"Content-Type": "text/html"}),
+        Answer(200, b"", {"Content-Type": "text/html"}),
+        Answer(400, b"<html>Blocked</html>", {"Content-Type": "text/html"}),
+        Answer(503, headers={"Retry-After": "Fri, 31 Dec 99999999999 23:59:59 GMT"}),
+        Answer(200, gzip.compress(bytes(50 << 20)), {"Content-Encoding": "gzip"}),  # a bomb
+        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n" + bytes(90), drip=0.2),
+        Answer(raw=b"what is this?\r\n\r\n"),
     ]
     server = HttpServer()
     for kind in ("traces", "logs"):
         for trouble in troubles * (20 if FULL else 1):
             server.script(kind, trouble, Answer())
     server.script("metrics", *troubles)
-    scene = Scene("collector_in_every_mood", tmp_path, Books(server), {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url})
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "2"}
+    scene = Scene("collector_in_every_mood", tmp_path, Books(server), environ)
     try:
         scene.sidecar()
         main = scene.main(None)
@@ -88,6 +97,7 @@ def test_collector_in_every_mood(tmp_path: Path) -> None:
 def test_collector_that_refuses(tmp_path: Path) -> None:
     server = HttpServer()
     server.script("traces", Answer(rejects=3), Answer(400), Answer(), Answer(rejects=1), Answer(413), Answer(422))
+    server.script("traces", Answer(200, partial("traces", 1 << 40, "all of them").SerializeToString()))
     scene = Scene("collector_that_refuses", tmp_path, Books(server), {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url})
     try:
         scene.sidecar()
