@@ -20,14 +20,16 @@ from lifesign.cli.supervise.signals import Signals
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from support.waiting import eventually
 
-# Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it.
+# Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it. It sleeps in short pieces: a
+# signal that comes between two reads of one `read()` would be noticed after the second.
 STAND_IN = """\
-import os, signal, sys
+import signal, sys, time
 def end(*_):
     print("asked to end", file=sys.stderr); sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-sys.stdin.read()
+for _ in range(3000):
+    time.sleep(0.01)
 """
 
 
