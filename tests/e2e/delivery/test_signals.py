@@ -164,7 +164,7 @@ def assert_task_dump(logs: list[Any]) -> None:
     assert workers.attributes["lifesign.task_group.index"] == 0
     assert sorted(workers.attributes["lifesign.task_group.names"]) == [f"worker-{number}" for number in range(5)]
     assert "in wait_for_work" in workers.attributes["code.stacktrace"]
-    assert workers.attributes["code.function.name"] == "Queue.get"
+    assert workers.attributes["code.function.name"] == "wait_for_work"
 
 
 def assert_metrics(points: list[Any]) -> None:
