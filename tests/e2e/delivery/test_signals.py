@@ -211,7 +211,8 @@ def assert_metrics(points: list[Any]) -> None:
     assert {point.value for point in by_name["lifesign.records.dropped"]} == {0}
     reasons = {point.attributes["lifesign.reason"] for point in by_name["lifesign.records.dropped"]}
     assert reasons == {"ring", "spool", "invalid"}
-    last = {point.attributes["lifesign.state"]: point.value for point in by_name["lifesign.process.state"][-8:]}
+    last = {point.attributes["lifesign.state"]: point.value for point in by_name["lifesign.process.state"][-9:]}
     assert last == {
-        "starting": 0, "healthy": 0, "silent": 0, "idle": 0, "blocked": 0, "frozen": 0, "dead": 0, "stopped": 1,
+        "starting": 0, "healthy": 0, "silent": 0, "degraded": 0, "idle": 0,
+        "blocked": 0, "frozen": 0, "dead": 0, "stopped": 1,
     }  # fmt: skip
