@@ -26,8 +26,8 @@ base = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar]'
 dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
 
 unit = $(bin)/python $(tools)/unit.py $(PYTEST_ARGS)
-measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) $(PYTEST_ARGS)
-# Machines are shared and noisy: what fails end to end is run once more, and the summary says so.
+# Machines are shared and noisy: what fails in `make test` is run once more, and the summary says so.
+measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) --reruns=1 $(PYTEST_ARGS)
 e2e = $(bin)/pytest tests/e2e tests/helm --reruns=1 $(PYTEST_ARGS)
 
 # Shell that hands the tests what they run against. Each on its own line of `&&`, so that a tool

@@ -165,6 +165,7 @@ def test_a_wall_clock_that_jumps_is_no_illness(rooms: Rooms, wall_clock: WallClo
     ask(patient)
     assert patient.end() == 143
     patient.comes_to("stopped")
+    patient.reports("lifesign.process.stopped")
     assert patient.chart.course == ["healthy", "stopped"]
     assert patient.chart.events == ["lifesign.process.stopped"]
     assert patient.chart.episodes
