@@ -91,6 +91,10 @@ class Kubelet:
         status = Path(f"/proc/{self.state(container)['Pid']}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1])
 
+    def hook(self, container: str, hook: Mapping[str, Any]) -> None:
+        """Runs a hook as a kubelet does, in the container; it must succeed."""
+        self.podman("exec", f"{self._name}-{container}", *hook["exec"]["command"])
+
     def signal(self, container: str, number: signal.Signals) -> None:
         """To its first process, from outside: podman does not know, as with an end of its own."""
         os.kill(self.state(container)["Pid"], number)
@@ -139,7 +143,7 @@ def _fill_in(variables: Iterable[dict[str, Any]]) -> None:
 
 
 def ask(probe: Mapping[str, Any]) -> int:
-    """The status that a kubelet gets for the httpGet of a probe or a hook; 0 where nobody listens."""
+    """The status that a kubelet gets for the httpGet of a probe; 0 where nobody listens."""
     connection = http.client.HTTPConnection("127.0.0.1", probe["httpGet"]["port"], timeout=10)
     try:
         connection.request("GET", probe["httpGet"]["path"])

@@ -139,7 +139,7 @@ def test_a_blocked_loop_is_told_before_the_container_is_killed_and_the_next_one_
     assert "ask_the_printer" in blocked.attributes["code.stacktrace"]
 
     # What a kubelet does when the probe has failed for long enough: the hook, too, before the signals.
-    assert ask(desk.main["lifecycle"]["preStop"]) == 200
+    desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     desk.pod.signal("desk", signal.SIGKILL)
     desk.pod.restarted("desk", before)
     assert desk.reported("lifesign.process.died").resource == blocked.resource
@@ -174,7 +174,7 @@ def test_a_sidecar_that_is_killed_restarts_nothing_but_itself(desk: Deployed) ->
 def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
     (instance,) = eventually(lambda: desk.values("lifesign.heartbeat.expected"), seconds=PATIENCE, every=0.1)
     # A kubelet's order with a native sidecar: hook and signals of the main container, then the sidecar.
-    assert ask(desk.main["lifecycle"]["preStop"]) == 200
+    desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     assert desk.pod.stop("desk", grace=1) == 137, "it does not hear SIGTERM, and is killed"
     assert desk.pod.stop("lifesign", grace=60) == 0
 
@@ -186,7 +186,7 @@ def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
 
 @pytest.mark.parametrize("desk", ["lifesign.sidecar.native=false"], indirect=True)
 def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(desk: Deployed) -> None:
-    assert ask(desk.main["lifecycle"]["preStop"]) == 200
+    desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     desk.pod.signal("lifesign", signal.SIGTERM)
     answers(desk.main["livenessProbe"], 200)
     desk.pod.stop("desk", grace=1)
