@@ -53,3 +53,8 @@ def test_no_runbook_is_left_over() -> None:
 @pytest.mark.parametrize("alert", ALERTS, ids=name)
 def test_an_alert_has_a_history(alert: dict[str, Any]) -> None:
     assert (ROOT / "tests" / "alerts" / f"{name(alert)}.yaml").exists()
+
+
+def test_the_readme_lists_them() -> None:
+    rows = (ROOT / "README.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == NAMES
