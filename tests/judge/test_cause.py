@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lifesign.judge.cause import Cause, Findings, causes
-from lifesign.judge.phrases import Dump, own_frame
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.phrases import own_frame
 
 SHOP = "/srv/shop/service.py"
 LIBRARY = "/usr/lib/python3.11/asyncio/locks.py"

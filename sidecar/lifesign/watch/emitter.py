@@ -7,10 +7,10 @@ from typing import Iterator
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.cause import Cause, Findings, causes
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import overdue_since
-from lifesign.judge.phrases import Dump
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.cursors import Cursor

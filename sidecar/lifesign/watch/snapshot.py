@@ -6,7 +6,7 @@ from typing import Iterable
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.cause import Cause
+from lifesign.judge.causes.findings import Cause
 from lifesign.judge.diagnosis import event_age
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict

@@ -106,7 +106,7 @@ class CheckpointReading(msgspec.Struct, frozen=True):
 
 
 class CauseReading(msgspec.Struct, frozen=True):
-    """Why a process is ill; see `judge.cause`. `function`, `file` and `line` are of the user's own code, or empty."""
+    """Why a process is ill; see `judge.causes`. `function`, `file` and `line` are of the user's own code, or empty."""
 
     word: str
     sentence: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifesign.judge.phrases import Dump
+from lifesign.judge.causes.findings import Dump
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.translate import translate
 from lifesign.watch.telemetry import Log, Span

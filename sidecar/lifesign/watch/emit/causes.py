@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Iterable, Sequence
 
 from lifesign import semconv
-from lifesign.judge.cause import Cause
-from lifesign.judge.phrases import own_frame
+from lifesign.judge.causes.findings import Cause
+from lifesign.judge.causes.phrases import own_frame
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Attributes, CauseReading
 from lifesign.wire.records import Frame, Stall

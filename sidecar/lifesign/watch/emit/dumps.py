@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.cause import Findings, causes
-from lifesign.judge.phrases import Dump, own_frame, place_text
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Dump, Findings
+from lifesign.judge.causes.phrases import own_frame, place_text
 from lifesign.watch.emit.causes import cause_attributes, stack_attributes, stack_text
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_INFO, SEVERITY_WARN, Attributes, Log

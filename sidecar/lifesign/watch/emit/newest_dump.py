@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Union
 
-from lifesign.judge.phrases import Dump
+from lifesign.judge.causes.findings import Dump
 from lifesign.wire.records import TaskDump, TaskGroup, TaskPrimitive
 
 _RECORDS_MAX = 500  # of a dump whose summary has not come

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from lifesign.judge.phrases import Dump
+from lifesign.judge.causes.findings import Dump
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.translate import recovered, translate

@@ -25,11 +25,11 @@ All but the first two are causes only of an illness: a busy service waits for lo
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
 from lifesign.judge import states
-from lifesign.judge.phrases import (
-    Dump,
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.phrases import (
     at,
     count_of,
     holders,
@@ -44,32 +44,12 @@ from lifesign.judge.phrases import (
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Failure, Frame, RingStep, Stall, TaskPrimitive
+    from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _WELL = (states.STARTING, states.HEALTHY, states.IDLE)
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 BEHIND_MAX = 3  # of groups that wait behind what is said
-
-
-class Findings(NamedTuple):
-    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, and the
-    exception that ended it.
-    """
-
-    state: str
-    dump: Dump | None = None
-    stalls: tuple[Stall, ...] = ()
-    error: Failure | None = None
-
-
-class Cause(NamedTuple):
-    """A cause: a short stable word, the sentence, the place in the user's own code, and what else was seen."""
-
-    word: str
-    sentence: str
-    place: Frame | None = None
-    evidence: tuple[str, ...] = ()
 
 
 def causes(findings: Findings) -> list[Cause]:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, RingStep, TaskDump, TaskGroup, TaskPrimitive
-
-
-class Dump(NamedTuple):
-    """A task dump with all its records."""
-
-    summary: TaskDump
-    groups: tuple[TaskGroup, ...] = ()
-    primitives: tuple[TaskPrimitive, ...] = ()
+    from lifesign.judge.causes.findings import Dump
+    from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
 
 
 def own_frame(stack: list[Frame]) -> Frame | None:
