@@ -23,6 +23,8 @@ RingRecord = Union[
     records.DryRunEvent,
     records.DryRunTotals,
     records.AgentWarning,
+    records.AsyncioComplaint,
+    records.TaskDied,
 ]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
@@ -53,6 +55,8 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "boot_expects": msgspec.json.Decoder(records.BootExpects),
     "dry_run_totals": msgspec.json.Decoder(records.DryRunTotals),
     "agent_warning": msgspec.json.Decoder(records.AgentWarning),
+    "asyncio_complaint": msgspec.json.Decoder(records.AsyncioComplaint),
+    "task_died": msgspec.json.Decoder(records.TaskDied),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

@@ -17,9 +17,13 @@ word                    what was seen                                           
 ``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
 ``queue-full``          tasks wait for room in a queue that nobody takes from       yes
 ``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
+``task-died``           a task ended by an exception that nobody has asked for      yes
+``task-destroyed``      a task was collected while it waited                        yes
+``never-awaited``       a coroutine was made, and dropped without being awaited     yes
 ======================  ==========================================================  ==========
 
-All but the first two are causes only of an illness: a busy service waits for locks, pools and queues all the time.
+Deadlocks and tasks that died are told in any state. All others are causes only of an illness: a busy service waits for
+locks, pools and queues all the time.
 """
 
 from __future__ import annotations
@@ -29,9 +33,12 @@ from typing import TYPE_CHECKING, Callable
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.losses import died, lost
 from lifesign.judge.causes.phrases import (
+    ago,
     at,
     count_of,
+    death,
     holders,
     name_of,
     own_frame,
@@ -47,7 +54,7 @@ if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
-_WELL = (states.STARTING, states.HEALTHY, states.IDLE)
+_WELL = (states.STARTING, states.HEALTHY, states.IDLE, states.DEAD)  # a dead one waits for nothing
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 BEHIND_MAX = 3  # of groups that wait behind what is said
 
@@ -165,7 +172,11 @@ def _full_queues(findings: Findings) -> list[Cause]:
             continue
         full = f"{waiting(primitive, dump)} for room in {name_of(primitive)}: {primitive['state']}, nobody takes"
         died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
-        if died:
+        if findings.deaths:
+            newest = findings.deaths[0]
+            sentence = f"{full}; probably because {death(newest)}, {ago(findings.wall - newest['at'])}"
+            made.append(Cause("consumer-died", sentence, primitive["place"]))
+        elif died:
             error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
             sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
             made.append(Cause("consumer-died", sentence, primitive["place"]))
@@ -210,4 +221,6 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     _held,
     _full_queues,
     _empty_queues,
+    died,
+    lost,
 )

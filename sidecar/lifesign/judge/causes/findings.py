@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Failure, Frame, Stall, TaskDump, TaskGroup, TaskPrimitive
+    from lifesign.wire.records import (
+        AsyncioComplaint,
+        Failure,
+        Frame,
+        Stall,
+        TaskDied,
+        TaskDump,
+        TaskGroup,
+        TaskPrimitive,
+    )
 
 
 class Dump(NamedTuple):
@@ -17,14 +26,17 @@ class Dump(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, and the
-    exception that ended it.
+    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
+    that ended it, the tasks that died and what asyncio complained of, the newest first, and the wall clock time.
     """
 
     state: str
     dump: Dump | None = None
     stalls: tuple[Stall, ...] = ()
     error: Failure | None = None
+    deaths: tuple[TaskDied, ...] = ()
+    complaints: tuple[AsyncioComplaint, ...] = ()
+    wall: int = 0
 
 
 class Cause(NamedTuple):
