@@ -11,7 +11,7 @@ import msgspec
 
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.wire import records
+from lifesign.wire import complaints, records
 from lifesign.wire.lane import LaneRead
 
 RingRecord = Union[
@@ -23,8 +23,8 @@ RingRecord = Union[
     records.DryRunEvent,
     records.DryRunTotals,
     records.AgentWarning,
-    records.AsyncioComplaint,
-    records.TaskDied,
+    complaints.AsyncioComplaint,
+    complaints.TaskDied,
 ]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
@@ -55,8 +55,8 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "boot_expects": msgspec.json.Decoder(records.BootExpects),
     "dry_run_totals": msgspec.json.Decoder(records.DryRunTotals),
     "agent_warning": msgspec.json.Decoder(records.AgentWarning),
-    "asyncio_complaint": msgspec.json.Decoder(records.AsyncioComplaint),
-    "task_died": msgspec.json.Decoder(records.TaskDied),
+    "asyncio_complaint": msgspec.json.Decoder(complaints.AsyncioComplaint),
+    "task_died": msgspec.json.Decoder(complaints.TaskDied),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

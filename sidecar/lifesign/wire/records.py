@@ -272,39 +272,6 @@ class DryRunTotals(TypedDict):
     lag: float
 
 
-class AsyncioComplaint(TypedDict):
-    """What asyncio, or Python for it, complained of; `count` is how often since the process began.
-
-    The task, its coroutine function and the exception are those of the newest one; empty where there is none. `place`
-    is in the user's own code where there is such a frame.
-    """
-
-    kind: Literal["asyncio_complaint"]
-    text: str
-    task: str
-    function: str
-    place: Frame | None
-    error: Failure | None
-    count: int
-    at: int
-
-
-class TaskDied(TypedDict):
-    """A task ended by an exception that nobody has asked for; `count` is how many of its function did so at `place`.
-
-    `referenced` says that somebody still refers to it, and may yet ask.
-    """
-
-    kind: Literal["task_died"]
-    task: str
-    function: str
-    referenced: bool
-    place: Frame | None
-    error: Failure
-    count: int
-    at: int
-
-
 class AgentWarning(TypedDict):
     """Something that the agent could not do; `count` is how many warnings there were since the process began."""
 

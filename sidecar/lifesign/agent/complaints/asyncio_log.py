@@ -21,7 +21,8 @@ from lifesign.agent.harmless import complain
 from lifesign.redact import redacted
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import AsyncioComplaint, Frame
+    from lifesign.wire.complaints import AsyncioComplaint
+    from lifesign.wire.records import Frame
 
 _TEXT_CHARACTERS = 300
 _READ_CHARACTERS = 5000  # of a message that are searched

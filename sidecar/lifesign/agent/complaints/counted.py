@@ -1,4 +1,4 @@
-"""Groups of things that went wrong: each is told once and then now and then, with how often it came by then.
+"""Groups of things that went wrong: each is written once and then now and then, with how often it came by then.
 
 What notes them is in the middle of the program's own code, in any thread: it only counts. The watchdog's thread writes.
 """
@@ -13,7 +13,7 @@ from lifesign.agent.native import RLock
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import AsyncioComplaint, TaskDied
+    from lifesign.wire.complaints import AsyncioComplaint, TaskDied
 
     Noted = Union[AsyncioComplaint, TaskDied]
 
@@ -32,7 +32,7 @@ class _Group:
 
 
 class Counted:
-    """What was noted, in groups that are told apart by their keys."""
+    """What was noted, in groups that are distinguished by their keys."""
 
     def __init__(self) -> None:
         self._groups: OrderedDict[Hashable, _Group] = OrderedDict()

@@ -22,7 +22,8 @@ from lifesign.agent.tasks.walk import place
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, TaskDied
+    from lifesign.wire.complaints import TaskDied
+    from lifesign.wire.records import Frame
 
 GRACE_SECONDS = 5.0  # in which somebody may still ask for the exception
 LOOKED_AT = 1000  # tasks at one beat
@@ -30,12 +31,12 @@ _ROUND_SECONDS = 1.0  # between the beginnings of two rounds
 _SHARE = 1 / 500  # of a core, where a round must list all the tasks
 _KNOWN_MAX = 2000  # tasks that are remembered while they run, from 3.14 on
 _WAITING_MAX = 1000
-_TOLD_MAX = 1000
+_REPORTED_MAX = 1000
 _FRAMES_MAX = 1000
 # They end the program, or an iteration: no task dies of them.
 _NO_DEATHS = (KeyboardInterrupt, SystemExit, GeneratorExit, StopAsyncIteration, asyncio.CancelledError)
 
-_told: OrderedDict[int, str] = OrderedDict()  # ids of exceptions that were told while their task was referred to
+_reported: OrderedDict[int, str] = OrderedDict()  # exceptions, by id, of tasks that are referred to
 
 
 class Deaths:
@@ -48,7 +49,7 @@ class Deaths:
         self._next_round = 0.0
         self._running: dict[int, weakref.ReferenceType[Any]] = {}  # from 3.14 on, by the id of the task
         self._waiting: dict[int, tuple[weakref.ReferenceType[Any], float]] = {}  # since when, by the id of the task
-        self._known: dict[int, weakref.ReferenceType[Any]] = {}  # dead ones that were told
+        self._known: dict[int, weakref.ReferenceType[Any]] = {}  # dead ones that were reported
 
     def look(self) -> None:
         """Looks at some more tasks; asked at every beat."""
@@ -106,13 +107,13 @@ class Deaths:
 
 
 def died(counted: Counted, task: str, function: str, error: BaseException, *, referenced: bool) -> None:
-    """Notes that a task died; one that was told while it was referred to is not told again when it is not any more."""
+    """Notes that a task died; once, also where somebody referred to it at first and nobody does later."""
     kind = kind_of(error)
     if referenced:
-        _told[id(error)] = kind
-        if len(_told) > _TOLD_MAX:
-            _told.popitem(last=False)
-    elif _told.pop(id(error), None) == kind:
+        _reported[id(error)] = kind
+        if len(_reported) > _REPORTED_MAX:
+            _reported.popitem(last=False)
+    elif _reported.pop(id(error), None) == kind:
         return
     where = own_place(error)
 

@@ -21,7 +21,8 @@ from lifesign.agent.tasks.walk import place
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import AsyncioComplaint, Frame
+    from lifesign.wire.complaints import AsyncioComplaint
+    from lifesign.wire.records import Frame
 
 _FUNCTION = "_warn_unawaited_coroutine"
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep

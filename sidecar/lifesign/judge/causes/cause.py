@@ -22,7 +22,7 @@ word                    what was seen                                           
 ``never-awaited``       a coroutine was made, and dropped without being awaited     yes
 ======================  ==========================================================  ==========
 
-Deadlocks and tasks that died are told in any state. All others are causes only of an illness: a busy service waits for
+Deadlocks and tasks that died are shown in any state. All others are causes only of an illness: a busy service waits for
 locks, pools and queues all the time.
 """
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from lifesign.wire.complaints import AsyncioComplaint, TaskDied
     from lifesign.wire.records import (
-        AsyncioComplaint,
         Failure,
         Frame,
         Stall,
-        TaskDied,
         TaskDump,
         TaskGroup,
         TaskPrimitive,

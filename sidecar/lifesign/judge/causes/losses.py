@@ -7,7 +7,7 @@ from lifesign.judge.causes.findings import Cause, Findings
 from lifesign.judge.causes.phrases import ago, at, death
 
 _ILL = (states.SILENT, states.DEGRADED)
-_LOSSES_MAX = 3  # that are told
+_LOSSES_MAX = 3  # that are shown
 _LOSSES = (("Task was destroyed", "task-destroyed"), ("coroutine ", "never-awaited"))
 
 

@@ -9,7 +9,8 @@ from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.judge.causes.findings import Dump
-    from lifesign.wire.records import Frame, RingStep, TaskDied, TaskGroup, TaskPrimitive
+    from lifesign.wire.complaints import TaskDied
+    from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
 
 
 def own_frame(stack: list[Frame]) -> Frame | None:

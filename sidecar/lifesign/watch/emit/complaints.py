@@ -9,7 +9,7 @@ from lifesign.judge.causes.phrases import death
 from lifesign.watch.emit.causes import place_attributes
 from lifesign.watch.emit.operation import exception_attributes
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_WARN, Attributes, Log
-from lifesign.wire.records import AsyncioComplaint, TaskDied
+from lifesign.wire.complaints import AsyncioComplaint, TaskDied
 
 R = TypeVar("R")
 
