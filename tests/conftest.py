@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import time
 from pathlib import Path
@@ -16,6 +17,12 @@ _DAY_NS = 86_400_000_000_000
 # A shell that runs us in the background has these ignored, and so would all that we start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was loaded stays: nobody needs to look for garbage in it."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import lifesign
+from lifesign import off_loop
 from support.commands import Ended, caller
+from support.waiting import eventually
 
 INJECT = Path(lifesign.__file__).parent / "agent" / "inject"
 
@@ -20,6 +23,16 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("LIFESIGN_", "OTEL_", "BOOT_TIMEOUT_S")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def no_other_thread() -> None:
+    """A signal goes to any thread that lets it through: what earlier tests began must have ended.
+
+    Threads beside a loop let none through, and wait for more to do.
+    """
+    beside = (off_loop.BUSY, off_loop.IDLE)
+    eventually(lambda: [one for one in threading.enumerate() if one.name not in beside] == [threading.main_thread()])
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,10 +50,7 @@ class Passed(NamedTuple):
     pid: int
 
 
-@pytest.fixture(autouse=True)
-def no_other_thread() -> None:
-    """A signal goes to any thread that lets it through: what earlier tests began must have ended."""
-    eventually(lambda: threading.active_count() == 1)
+pytestmark = pytest.mark.usefixtures("no_other_thread")
 
 
 @pytest.fixture(autouse=True)

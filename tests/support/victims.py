@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Mapping
 
@@ -39,6 +40,15 @@ def start(
         stderr=subprocess.PIPE,
         stdin=subprocess.PIPE,
     )
+
+
+def output(program: str, run_directory: Path, *options: str, python: Path = Path(sys.executable)) -> str:
+    """What a watched program prints; it says nothing on stderr and ends with 0."""
+    environ = {**os.environ, "LIFESIGN_DIR": str(run_directory), "PYTHONPATH": str(INJECT)}
+    line = [str(python), *options, "-c", textwrap.dedent(program)]
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    return done.stdout.strip()
 
 
 def folders(run_directory: Path) -> list[Path]:

@@ -10,6 +10,7 @@ too few are a failure.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import subprocess
@@ -17,9 +18,12 @@ import sys
 import tempfile
 from typing import Sequence
 
-# Each group has a process of its own, and so has all that is named nowhere. By what they import and how long they
-# take; those of the agent spend most of their time waiting for a beat.
-GROUPS = (("tests/agent", "tests/wire"), ("tests/cli", "tests/demo", "tests/serve"))
+# Each group has a process of its own, and so has all that is named nowhere: a third of the processor time each. What
+# sends signals to its own process is apart from the agent, whose tests leave threads that would take them.
+GROUPS = (
+    ("tests/agent", "tests/demo", "tests/judge", "tests/wire"),
+    ("tests/cli", "tests/serve", *sorted(glob.glob("tests/test_*.py"))),
+)
 OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
 
 MEMORY = "/dev/shm"
@@ -30,7 +34,8 @@ def tests(argv: Sequence[str], measured: bool) -> int:
     """Runs them all; returns an exit code as pytest's."""
     run = [sys.executable, "-m", *(("coverage", "run", "-m") if measured else ()), "pytest", *argv]
     named = {room for group in GROUPS for room in group}
-    environ = {"PYTEST_DEBUG_TEMPROOT": MEMORY, **os.environ} if os.access(MEMORY, os.W_OK) else None
+    environ = {"PYTEST_DEBUG_TEMPROOT": MEMORY, **os.environ} if os.access(MEMORY, os.W_OK) else dict(os.environ)
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # to compile everything anew takes as long as the tests
     codes = set()
     with contextlib.ExitStack() as stack:
         others = []

@@ -152,10 +152,10 @@ async def test_files_of_a_terabyte_cost_nothing(
     assert [snapshot.state for snapshot in watching.snapshots] == ["dead"]
 
 
-async def test_among_ten_thousand_folders_the_real_one_is_found(
+async def test_among_thousands_of_folders_the_real_one_is_found(
     main: Callable[..., Main], sidecar: Callable[..., Any], run: Path
 ) -> None:
-    for number in range(10_000):
+    for number in range(2000):
         folder = f"{run}/{number}-00000000"
         os.mkdir(folder)
         if number % 3 == 0:

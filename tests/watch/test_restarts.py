@@ -15,7 +15,10 @@ from lifesign.judge.rundir import RunDirectory
 from lifesign.watch import watcher as watcher_module
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.telemetry import Log, Span
+from lifesign.wire import layout
 from support.made.reported import DRY_RUN
+
+TOO_LONG = {**DRY_RUN, "type": [0] * (layout.RECORD_BYTES_MAX // 2)}
 
 
 def dropped(reported: list[Any]) -> list[tuple[str, int]]:
@@ -82,13 +85,13 @@ async def test_what_the_writer_refused_is_told_once_over_restarts(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:
     service = main()
-    service.pulse.ring.append({**DRY_RUN, "type": [0] * 40_000})
-    service.pulse.boot.append({**DRY_RUN, "type": [0] * 40_000})
+    service.pulse.ring.append(TOO_LONG)
+    service.pulse.boot.append(TOO_LONG)
     assert [count for _, count in dropped(await sidecar().poll())] == [2]
     watching = sidecar()
     assert dropped(await watching.poll()) == []
     assert watching.snapshots[0].dropped["ring"] == 2
-    service.pulse.ring.append({**DRY_RUN, "type": [0] * 40_000})
+    service.pulse.ring.append(TOO_LONG)
     assert [count for _, count in dropped(await watching.poll())] == [1]
 
 

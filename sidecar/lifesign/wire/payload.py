@@ -43,7 +43,7 @@ def _shortened(content: Any, characters: int, key: str) -> Any:
         if key in _IDS or (key in _NAMES and characters != _SHORTENED[-1]):
             return content
         return content[-characters:] if key in _ENDS else content[:characters]
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         return {inner: _shortened(value, characters, inner) for inner, value in content.items()}
     if isinstance(content, (list, tuple)):
         return [_shortened(value, characters, key) for value in content]

@@ -8,8 +8,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 
 from lifesign.cli.gate import view
@@ -22,8 +20,6 @@ from lifesign.wire.payload import encode
 from support.fuzzing import hostile
 from support.made.boards import snapshot
 from support.made.dumps import piped
-
-few = settings(max_examples=20, deadline=None)
 
 
 def is_harmless(text: str) -> bool:
@@ -39,12 +35,11 @@ def valid(rng: Random, shape: Any) -> Any:
             continue
 
 
-@few
-@given(seed=st.integers(0, 1 << 64), tree=st.booleans())
-def test_a_dump_on_the_terminal(seed: int, tree: bool) -> None:
+@pytest.mark.parametrize("seed", range(16))
+def test_a_dump_on_the_terminal(seed: int) -> None:
     rng = Random(seed)
     groups = [valid(rng, records.TaskGroup) for _ in range(3)]
-    shown = piped(Answer(valid(rng, records.TaskDump), groups), tree=tree)
+    shown = piped(Answer(valid(rng, records.TaskDump), groups), tree=seed % 2 == 1)
     assert is_harmless("\n".join(shown))
 
 

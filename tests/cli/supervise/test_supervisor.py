@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from lifesign.cli.supervise import supervisor as supervisor_module
 from lifesign.cli.supervise.sidecar_process import SidecarProcess
 from lifesign.cli.supervise.signals import Signals
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
-from support.waiting import eventually
 
 # Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it. It sleeps in short pieces: a
 # signal that comes between two reads of one `read()` would be noticed after the second.
@@ -33,10 +31,7 @@ for _ in range(3000):
 """
 
 
-@pytest.fixture(autouse=True)
-def no_other_thread() -> None:
-    """A signal goes to any thread that lets it through: what earlier tests began must have ended."""
-    eventually(lambda: threading.active_count() == 1)
+pytestmark = pytest.mark.usefixtures("no_other_thread")
 
 
 def beside(directory: Path, *command: str, patience: float = 5.0) -> Beside:

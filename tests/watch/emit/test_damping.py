@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
 
 from lifesign.watch.emit.damping import Damper
@@ -33,9 +35,10 @@ class Flapping:
     def play(self, until: float, *silent: tuple[float, float]) -> list[tuple[float, str, str, object]]:
         """Returns what was exported: when, which one, its text, its count."""
         was = False
+        quarters = {quarter for begin, end in silent for quarter in range(ceil(begin * 4), ceil(end * 4))}
         for quarter in range(int(until * 4)):
             now = quarter / 4
-            is_silent = any(begin <= now < end for begin, end in silent)
+            is_silent = quarter in quarters
             made = self.damper.due(int((100 + now) * S), lasts=is_silent and was)
             if is_silent and not was:
                 made += self.damper.enter(log(now), int((100 + now) * S))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from support.victims import INJECT
+from support.victims import output
 
 # While another thread runs its first loop, the agent is imported there, and started.
 DURING_THE_IMPORT = """
@@ -70,24 +69,10 @@ PYTHONS = [Path(sys.executable)]
 PYTHONS += sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.13*/bin/python"))
 
 
-def run(program: str, directory: Path, python: Path = PYTHONS[0]) -> str:
-    environ = {**os.environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(INJECT)}
-    done = subprocess.run(
-        [str(python), "-W", "ignore", "-c", program],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stderr == ""
-    return done.stdout.strip()
-
-
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.parent.parent.name)
 def test_a_child_forked_while_another_thread_loads_the_agent_works(python: Path, tmp_path: Path) -> None:
-    assert run(DURING_THE_IMPORT, tmp_path, python) == "{0}"
+    assert output(DURING_THE_IMPORT, tmp_path, "-W", "ignore", python=python) == "{0}"
 
 
 def test_a_loops_thread_can_be_stopped_and_joined_before_a_fork(tmp_path: Path) -> None:
-    assert run(WITH_A_LOOP_THAT_IS_STOPPED_FOR_IT, tmp_path) == "[True, True, True, True]"
+    assert output(WITH_A_LOOP_THAT_IS_STOPPED_FOR_IT, tmp_path, "-W", "ignore") == "[True, True, True, True]"

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import textwrap
 from pathlib import Path
-from typing import Any, Callable
 
 import pytest
 
-import lifesign
-from lifesign.agent import lifecycle
-from support.victims import INJECT
-from support.waiting import eventually
+from support.victims import output
 
 # Whatever else is installed here: what a fork or a subinterpreter does differs from one to the next.
 PYTHONS = [Path(sys.executable)]
 PYTHONS += sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.[19]*/bin/python"))
 
 
-def run(program: str, directory: Path, *options: str, python: Path = PYTHONS[0]) -> str:
-    environ = {**os.environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(INJECT)}
-    line = [str(python), *options, "-c", textwrap.dedent(program)]
-    done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr == ""
-    return done.stdout.strip()
-
-
 def test_the_watchdog_is_no_green_thread(tmp_path: Path) -> None:
-    said = run(
+    said = output(
         """
         import _thread, threading, time
 
@@ -72,41 +58,11 @@ FORKS = """
 """
 
 
-def test_it_is_away_while_the_process_forks(started: Callable[..., Any]) -> None:
-    started()
-    agent = lifecycle.peek()
-    assert agent is not None
-    pid = os.fork()
-    if not pid:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert agent.watchdog.thread.is_there()
-
-
 @pytest.mark.parametrize(
     "python", [path for path in PYTHONS if "3.12" in str(path)], ids=lambda path: path.parent.parent.name
 )
 def test_no_fork_is_warned_of_because_of_it(python: Path, tmp_path: Path) -> None:
-    assert run(FORKS, tmp_path, "-W", "always", python=python) == "True"
-
-
-def test_a_fork_that_finds_it_busy_does_not_wait_for_it(
-    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
-    agent = lifecycle.peek()
-    assert agent is not None
-    ticker = agent.watchdog.thread
-    ticker.before_fork()
-    ticker.before_fork()  # another thread forks too
-    ticker.after_fork()
-    ticker.after_fork()
-    eventually(ticker.is_there)
-    lifesign.stop()
-    eventually(lambda: not ticker.is_there())
-    ticker.before_fork()
-    ticker.after_fork()
-    assert not ticker.is_there()
+    assert output(FORKS, tmp_path, "-W", "always", python=python) == "True"
 
 
 SUBINTERPRETER = """
@@ -128,4 +84,4 @@ OTHERS = [path for path in PYTHONS[1:] if "3.9." in str(path) or "3.13." in str(
 
 @pytest.mark.parametrize("python", [PYTHONS[0], *OTHERS], ids=lambda path: path.parent.parent.name)
 def test_a_subinterpreter_is_not_watched_and_ends_clean(python: Path, tmp_path: Path) -> None:
-    assert run(SUBINTERPRETER, tmp_path, python=python) == "[]"
+    assert output(SUBINTERPRETER, tmp_path, python=python) == "[]"

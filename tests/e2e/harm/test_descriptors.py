@@ -12,15 +12,7 @@ from pathlib import Path
 import pytest
 
 from lifesign.wire.folder import Folder
-from support.victims import INJECT
-
-
-def run(program: str, directory: Path) -> str:
-    environ = {**os.environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(INJECT)}
-    line = [sys.executable, "-c", textwrap.dedent(program)]
-    done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr == ""
-    return done.stdout.strip()
+from support.victims import INJECT, output
 
 
 def test_a_life_token_that_was_closed_is_taken_again(tmp_path: Path) -> None:
@@ -54,7 +46,7 @@ def test_a_life_token_that_was_closed_is_taken_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pause", [0, 0.3])
 def test_what_has_the_numbers_of_ours_is_left_alone(pause: float, tmp_path: Path) -> None:
-    said = run(
+    said = output(
         f"""
         import asyncio, os, time
 
@@ -76,7 +68,7 @@ def test_what_has_the_numbers_of_ours_is_left_alone(pause: float, tmp_path: Path
 
 @pytest.mark.parametrize("spare", [0, 2, 3, 5])
 def test_a_start_with_too_few_descriptors_leaves_none_behind(spare: int, tmp_path: Path) -> None:
-    said = run(
+    said = output(
         f"""
         import os, resource
         import lifesign
