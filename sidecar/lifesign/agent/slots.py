@@ -46,3 +46,7 @@ class LoopSlots:
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The loops that run now."""
         return [one.loop for one in self.beating if one is not None]
+
+    def by_thread(self) -> dict[int, asyncio.AbstractEventLoop]:
+        """The same, each by the number of its thread."""
+        return {one.thread: one.loop for one in self.beating if one is not None}

@@ -33,7 +33,7 @@ class Watchdog:
     """What the thread does.
 
     Args:
-        at_beat: called at each beat.
+        look_after_files: called at each beat.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Watchdog:
         tasks: Tasks,
         settings: Settings,
         crash_dump: CrashDump,
-        at_beat: Callable[[], None],
+        look_after_files: Callable[[], None],
     ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
         self._crash_dump = crash_dump
-        self._at_beat = at_beat
+        self._look_after_files = look_after_files
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
@@ -77,7 +77,7 @@ class Watchdog:
     def _tick(self) -> None:
         try:
             self._beat()
-            self._at_beat()
+            self._look_after_files()
             self._look_for_stalls()
             self._look_for_reasons()
             self._dump_what_is_wanted()
@@ -103,7 +103,8 @@ class Watchdog:
         )
         self._crash_dump.rearm()
 
-    def _look_for_stalls(self) -> None:
+    def _look_for_stalls(self, *, afresh: bool = False) -> None:
+        """Gathers evidence where a loop does not turn, `afresh` also of a stall that was looked at not long ago."""
         now = time.monotonic()
         last, self._last_look = self._last_look, now
         if now - last > EVIDENCE * self._timeout:
@@ -115,9 +116,9 @@ class Watchdog:
                 continue
             beating.look_after()
             since, again = self._stalled.get(slot, (0, 0.0))
-            if since == beating.mono_ns and now < again:
+            if since == beating.mono_ns and now < again and not afresh:
                 continue
-            evidence = stall(slot, beating, self._tasks.each())
+            evidence = stall(slot, beating, list(self._tasks.each()), self._slots.by_thread())
             if evidence is not None:
                 self._pulse.ring.append(evidence)
             overdue = age >= self._timeout
@@ -147,6 +148,8 @@ class Watchdog:
             if not by_hand and time.monotonic() < self._next_unasked:
                 continue
             del self._wanted[reason]
+            if by_hand and self._stalled:
+                self._look_for_stalls(afresh=True)  # who asks wants to know what blocks now
             try:
                 self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=by_hand)
             finally:  # one that fails would fail at each beat

@@ -15,6 +15,7 @@ DEAD = "dead"
 STOPPED = "stopped"
 
 STATES = (STARTING, HEALTHY, SILENT, DEGRADED, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
+WELL = (STARTING, HEALTHY, IDLE)
 ENDED = (DEAD, STOPPED)
 
 # The main process reports all but the last: then it was gone before it reported another one.

@@ -130,18 +130,7 @@ class Emitter:
     def causes(self, verdict: Verdict, reading: Reading) -> list[Cause]:
         """Why the process is in this state, as far as it can be shown."""
         error = reading.tombstone["error"] if reading.tombstone is not None else None
-        losses = self.ring.losses
-        return causes(
-            Findings(
-                verdict.state,
-                self._dump(verdict, reading),
-                self._stalls(verdict, reading),
-                error,
-                losses.deaths(),
-                losses.complaints(),
-                reading.wall,
-            )
-        )
+        return causes(Findings(verdict.state, self._dump(verdict, reading), self._stalls(verdict, reading), error))
 
     def _decided(self, verdict: Verdict, reading: Reading) -> Iterator[tuple[Verdict, Reading]]:
         """The verdict, and before it one that was put off.

@@ -11,7 +11,7 @@ import msgspec
 
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.wire import complaints, records
+from lifesign.wire import records, threads
 from lifesign.wire.lane import LaneRead
 
 RingRecord = Union[
@@ -19,12 +19,12 @@ RingRecord = Union[
     records.TaskDump,
     records.TaskGroup,
     records.TaskPrimitive,
+    threads.ThreadGroup,
+    threads.ExecutorState,
     records.Stall,
     records.DryRunEvent,
     records.DryRunTotals,
     records.AgentWarning,
-    complaints.AsyncioComplaint,
-    complaints.TaskDied,
 ]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
@@ -50,13 +50,13 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "task_dump": msgspec.json.Decoder(records.TaskDump),
     "task_group": msgspec.json.Decoder(records.TaskGroup),
     "task_primitive": msgspec.json.Decoder(records.TaskPrimitive),
+    "thread_group": msgspec.json.Decoder(threads.ThreadGroup),
+    "executor": msgspec.json.Decoder(threads.ExecutorState),
     "stall": msgspec.json.Decoder(records.Stall),
     "dry_run": msgspec.json.Decoder(records.DryRunEvent),
     "boot_expects": msgspec.json.Decoder(records.BootExpects),
     "dry_run_totals": msgspec.json.Decoder(records.DryRunTotals),
     "agent_warning": msgspec.json.Decoder(records.AgentWarning),
-    "asyncio_complaint": msgspec.json.Decoder(complaints.AsyncioComplaint),
-    "task_died": msgspec.json.Decoder(complaints.TaskDied),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

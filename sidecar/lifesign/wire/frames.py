@@ -1,8 +1,25 @@
-"""Whose code a frame is in: the user's own, or the standard library's and installed packages'."""
+"""Frames as they are written, and whose code one is in: the user's own, or the standard library's and packages'."""
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 _LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "/lib64/python3")
+
+
+class Frame(TypedDict):
+    """One place in a stack."""
+
+    function: str
+    file: str
+    line: int
+
+
+class GroupEdge(TypedDict):
+    """`count` of something belong to the group with index `group`, or wait for it."""
+
+    group: int
+    count: int
 
 
 def is_library(file: str) -> bool:

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from lifesign.wire.frames import Frame as Frame
+from lifesign.wire.frames import GroupEdge as GroupEdge
+from lifesign.wire.threads import ThreadWait
+
 
 class Identity(TypedDict):
     """Who the main process is. `otel_*` are the standard variables as they stood in its environment."""
@@ -109,14 +113,6 @@ class PostconditionReport(TypedDict):
     synthetic: bool
 
 
-class Frame(TypedDict):
-    """One place in a stack."""
-
-    function: str
-    file: str
-    line: int
-
-
 class FinishedTasks(TypedDict):
     """Tasks of one coroutine function that ended one way not long ago.
 
@@ -129,7 +125,12 @@ class FinishedTasks(TypedDict):
     count: int
 
 
-class TaskDump(TypedDict):
+class _ThreadRings(TypedDict, total=False):
+    thread_rings: list[list[ThreadWait]]  # threads that wait for each other and can never go on
+    threads: int  # how many there are, without lifesign's own
+
+
+class TaskDump(_ThreadRings):
     """The summary of a task dump; its groups are records of their own, biggest first, and come before it.
 
     A dump that shows the same groups as an earlier one names it in `same_as` and has no groups of its own:
@@ -150,13 +151,6 @@ class TaskDump(TypedDict):
     cycles: list[list[str]]  # names of tasks that wait for each other in a ring and can never go on
     rings: list[list[RingStep]]  # the same rings with what is waited for
     finished: list[FinishedTasks]
-
-
-class GroupEdge(TypedDict):
-    """Tasks of this group wait `count` times for a task of the group with index `group`."""
-
-    group: int
-    count: int
 
 
 class TaskGroup(TypedDict):
@@ -217,11 +211,13 @@ class TaskPrimitive(TypedDict):
     held: int | None
 
 
-class _Parked(TypedDict, total=False):
+class _MoreOfStall(TypedDict, total=False):
     parked: bool  # nothing is to be done in the loop; not there if it is in use
+    chain: list[ThreadWait]  # what the thread waits for, what its holder waits for, and so on
+    ring: bool  # the last one of these waits for the first, with certainty
 
 
-class Stall(_Parked):
+class Stall(_MoreOfStall):
     """What the thread of an event loop is doing while the loop does not turn, outermost frame first."""
 
     kind: Literal["stall"]

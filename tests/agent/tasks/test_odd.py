@@ -21,7 +21,7 @@ class Ring(list):  # type: ignore[type-arg]
     """Keeps what a dump writes."""
 
     def groups(self) -> dict[str, dict[str, Any]]:
-        return {record["stack"][0]["function"].rpartition(".")[2]: record for record in self if "stack" in record}
+        return {one["stack"][0]["function"].rpartition(".")[2]: one for one in self if one["kind"] == "task_group"}
 
 
 async def forever() -> None:
@@ -193,7 +193,7 @@ async def test_the_stack_goes_on_through_a_wrapper_around_one_coroutine() -> Non
     task = asyncio.ensure_future(awaits(Wrapper(forever())))
     ring = await dump()
     cancel(task)
-    (stack,) = (record["stack"] for record in ring if "stack" in record and len(record["stack"]) == 2)
+    (stack,) = (group["stack"] for group in ring.groups().values() if len(group["stack"]) == 2)
     assert [frame["function"] for frame in stack] == ["awaits", "forever"]
 
 

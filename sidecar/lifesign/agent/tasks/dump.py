@@ -15,6 +15,7 @@ from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, TaskCount
 from lifesign.agent.tasks.survey import Survey
+from lifesign.agent.tasks.threads.records import Threads
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
@@ -29,6 +30,7 @@ GROUPS_MAX = 50
 SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked for
 SEARCH_SHARE = 1 / 500  # of a core
 SEARCH_TASKS_MAX = 20_000
+THREADS_MAX, SOME_THREADS = 20, 5  # groups of threads that are written
 RING_MAX = 20  # steps of a ring that are written
 
 
@@ -52,9 +54,19 @@ class Shape(NamedTuple):
 
 
 class Tasks:
-    """The task dumps of this process."""
+    """The task dumps of this process.
 
-    def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
+    Args:
+        loops: gives the loops that run now.
+        by_thread: gives the same, each by the number of its thread.
+    """
+
+    def __init__(
+        self,
+        loops: Callable[[], list[asyncio.AbstractEventLoop]],
+        by_thread: Callable[[], dict[int, asyncio.AbstractEventLoop]] = dict,
+    ) -> None:
+        self._by_thread = by_thread
         self._population = Population(loops)
         self._last = Shape({}, frozenset(), [])  # of the newest dump that was written in full
         self._last_id = ""
@@ -101,6 +113,7 @@ class Tasks:
         primitives = survey.primitives.ranked(
             [node.primitive for nodes in survey.rings for node in nodes if node.primitive is not None]
         )
+        threads = Threads(self._by_thread(), self._population.each)
         shape = _shape(survey, primitives)
         same = not whole and bool(groups) and shape.shows_the_same_as(self._last)
         identifier = new_span_id()
@@ -113,6 +126,7 @@ class Tasks:
             for primitive in primitives:
                 pace.step()
                 ring.append(record(identifier, primitive, indexes))
+        threads.write(ring, identifier, most=SOME_THREADS if same else THREADS_MAX)  # they are not what is the same
         numbers = {id(primitive.thing): primitive.index for primitive in primitives}
         summary: TaskDump = {
             "kind": "task_dump",
@@ -129,6 +143,8 @@ class Tasks:
             "cycles": [[odd.name(node.task) for node in nodes[:RING_MAX]] for nodes in survey.rings],
             "rings": [[_step(node, numbers) for node in nodes[:RING_MAX]] for nodes in survey.rings],
             "finished": survey.finished.most(),
+            "thread_rings": threads.rings,
+            "threads": threads.count,
         }
         ring.append(summary)
         if not same:
@@ -141,7 +157,8 @@ def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:
         for codes, family in survey.families.items()
         for lines, group in family.groups.items()
     }
-    return Shape(groups, frozenset(map(shape_of, primitives)), [family.codes for family in survey.families.values()])
+    codes = [family.codes for family in survey.families.values()]
+    return Shape(groups, frozenset(map(shape_of, primitives)), codes)
 
 
 def _step(node: Node, numbers: dict[int, int]) -> RingStep:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Iterable
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
+from lifesign.agent.harmless import harmless
 from lifesign.agent.native import sleep
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks.parked import is_parked
+from lifesign.agent.tasks.threads.look import ThreadLook
 from lifesign.agent.tasks.walk import thread_stack
 
 if TYPE_CHECKING:
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.05  # long enough to see whether the thread computes
 
 
-def stall(slot: int, beating: Beating, tasks: Iterable[Any] = ()) -> Stall | None:
+def stall(
+    slot: int, beating: Beating, tasks: Sequence[Any] = (), loops: Mapping[int, Any] | None = None
+) -> Stall | None:
     """The stack of the loop's thread, and whether it uses the processor; None when the thread is gone.
 
     Args:
         tasks: of all loops, to find those that wait for this one.
+        loops: every event loop by the thread that it runs in.
     """
     busy = _is_busy(beating.native_thread)
     stack = thread_stack(sys._current_frames().get(beating.thread))
@@ -37,6 +42,11 @@ def stall(slot: int, beating: Beating, tasks: Iterable[Any] = ()) -> Stall | Non
     }
     if busy is False and is_parked(beating.loop, beating.thread, stack, tasks):
         made["parked"] = True
+    elif not busy:
+        with harmless:
+            look = ThreadLook(dict(loops or {beating.thread: beating.loop}), tasks)
+            made["chain"] = look.chain(beating.thread)
+            made["ring"] = any(beating.thread in ring for ring in look.rings())
     return made
 
 

@@ -10,20 +10,21 @@ word                    what was seen                                           
 ``deadlock``            a ring of tasks that wait for each other, or for what they  yes
                         hold, with every holder known and no timeout around them
 ``nested-acquire``      a ring of one task: it waits for what it holds itself       yes
+``self-wait``           a thread waits for what only itself, or the event loop      yes
+                        that it runs, can bring
+``thread-lock``         the loop's thread waits for a lock of threads; who holds    yes
+                        it is certain for an RLock, and probable for a Lock
 ``blocking-call``       the loop's thread is inside one call and does not return    yes
 ``uncaught-exception``  an exception that nobody caught ended the process           yes
 ``pool-exhausted``      all of a pool or semaphore is in use, and tasks wait        yes
+``executor-full``       all threads of an executor are busy, and jobs wait          yes
 ``lock-held``           tasks wait for a lock whose holder waits for something      yes
 ``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
 ``queue-full``          tasks wait for room in a queue that nobody takes from       yes
 ``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
-``task-died``           a task ended by an exception that nobody has asked for      yes
-``task-destroyed``      a task was collected while it waited                        yes
-``never-awaited``       a coroutine was made, and dropped without being awaited     yes
 ======================  ==========================================================  ==========
 
-Deadlocks and tasks that died are shown in any state. All others are causes only of an illness: a busy service waits for
-locks, pools and queues all the time.
+All but the first three are causes only of an illness: a busy service waits for locks, pools and queues all the time.
 """
 
 from __future__ import annotations
@@ -32,13 +33,11 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from lifesign.judge import states
+from lifesign.judge.causes import threads
 from lifesign.judge.causes.findings import Cause, Dump, Findings
-from lifesign.judge.causes.losses import died, lost
 from lifesign.judge.causes.phrases import (
-    ago,
     at,
     count_of,
-    death,
     holders,
     name_of,
     own_frame,
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
-_WELL = (states.STARTING, states.HEALTHY, states.IDLE, states.DEAD)  # a dead one waits for nothing
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 BEHIND_MAX = 3  # of groups that wait behind what is said
 
@@ -104,7 +102,8 @@ def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
 def _blocking_calls(findings: Findings) -> list[Cause]:
     if findings.state != states.BLOCKED:
         return []
-    return [_blocking_call(stall) for stall in findings.stalls if stall["stack"]]
+    others = [stall for stall in findings.stalls if not stall.get("ring") and not threads.waits_for_lock(stall)]
+    return [_blocking_call(stall) for stall in others if stall["stack"]]
 
 
 def _blocking_call(stall: Stall) -> Cause:
@@ -114,7 +113,7 @@ def _blocking_call(stall: Stall) -> Cause:
     into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
     callers = [frame for frame in stall["stack"] if frame["file"] and not is_library(frame["file"])][:-1]
     called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
-    return Cause("blocking-call", f"its thread {doing} in {where}{into}{called}", own)
+    return Cause("blocking-call", f"its thread {doing} in {where}{into}{called}{threads.in_short(stall)}", own)
 
 
 def _uncaught(findings: Findings) -> list[Cause]:
@@ -172,11 +171,7 @@ def _full_queues(findings: Findings) -> list[Cause]:
             continue
         full = f"{waiting(primitive, dump)} for room in {name_of(primitive)}: {primitive['state']}, nobody takes"
         died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
-        if findings.deaths:
-            newest = findings.deaths[0]
-            sentence = f"{full}; probably because {death(newest)}, {ago(findings.wall - newest['at'])}"
-            made.append(Cause("consumer-died", sentence, primitive["place"]))
-        elif died:
+        if died:
             error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
             sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
             made.append(Cause("consumer-died", sentence, primitive["place"]))
@@ -202,7 +197,7 @@ def _empty_queues(findings: Findings) -> list[Cause]:
 def _waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
     """Primitives that somebody waits for, outside of deadlocks, those with most waiters first."""
     dump = findings.dump
-    if dump is None or findings.state in _WELL:
+    if dump is None or findings.state in states.WELL:
         return []
     in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
     found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
@@ -215,12 +210,13 @@ def _noun(primitive: TaskPrimitive) -> str:
 
 _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     _deadlocks,
+    threads.rings,
+    threads.thread_locks,
     _blocking_calls,
     _uncaught,
     _exhausted,
+    threads.executors,
     _held,
     _full_queues,
     _empty_queues,
-    died,
-    lost,
 )

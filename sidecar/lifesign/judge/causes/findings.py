@@ -5,15 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from lifesign.wire.complaints import AsyncioComplaint, TaskDied
-    from lifesign.wire.records import (
-        Failure,
-        Frame,
-        Stall,
-        TaskDump,
-        TaskGroup,
-        TaskPrimitive,
-    )
+    from lifesign.wire.records import Failure, Frame, Stall, TaskDump, TaskGroup, TaskPrimitive
+    from lifesign.wire.threads import ExecutorState, ThreadGroup
 
 
 class Dump(NamedTuple):
@@ -22,20 +15,19 @@ class Dump(NamedTuple):
     summary: TaskDump
     groups: tuple[TaskGroup, ...] = ()
     primitives: tuple[TaskPrimitive, ...] = ()
+    threads: tuple[ThreadGroup, ...] = ()
+    executors: tuple[ExecutorState, ...] = ()
 
 
 class Findings(NamedTuple):
-    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
-    that ended it, the tasks that died and what asyncio complained of, the newest first, and the wall clock time.
+    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, and the
+    exception that ended it.
     """
 
     state: str
     dump: Dump | None = None
     stalls: tuple[Stall, ...] = ()
     error: Failure | None = None
-    deaths: tuple[TaskDied, ...] = ()
-    complaints: tuple[AsyncioComplaint, ...] = ()
-    wall: int = 0
 
 
 class Cause(NamedTuple):

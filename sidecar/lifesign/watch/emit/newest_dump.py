@@ -5,42 +5,52 @@ from __future__ import annotations
 from typing import Union
 
 from lifesign.judge.causes.findings import Dump
+from lifesign.watch.records import Record
 from lifesign.wire.records import TaskDump, TaskGroup, TaskPrimitive
+from lifesign.wire.threads import ExecutorState, ThreadGroup
 
+Part = Union[TaskGroup, TaskPrimitive, ThreadGroup, ExecutorState]
 _RECORDS_MAX = 500  # of a dump whose summary has not come
 
 
 class NewestDump:
-    """Groups and primitives come before the summary that they belong to."""
+    """Its parts come before the summary that they belong to."""
 
     def __init__(self) -> None:
         self.dump: Dump | None = None  # the newest one that is whole
         self._shown: Dump | None = None  # the newest one that came with its groups
-        self._groups: list[TaskGroup] = []
-        self._primitives: list[TaskPrimitive] = []
+        self._parts: list[Part] = []
 
-    def add(self, record: Union[TaskGroup, TaskPrimitive]) -> None:
-        """Takes in a part of a dump."""
-        if len(self._groups) + len(self._primitives) >= _RECORDS_MAX:
+    def add(self, record: Record) -> None:
+        """Takes in a record, where it is a part of a dump."""
+        if len(self._parts) >= _RECORDS_MAX:
             return
-        if record["kind"] == "task_group":
-            self._groups.append(record)
-        else:
-            self._primitives.append(record)
+        if record["kind"] == "task_group" or record["kind"] == "task_primitive":
+            self._parts.append(record)
+        if record["kind"] == "thread_group" or record["kind"] == "executor":
+            self._parts.append(record)
 
     def end(self, record: TaskDump) -> Dump:
         """Ends a dump, and returns it. One that shows the same as an earlier one has its groups, with new counts."""
-        earlier = self._shown
+        earlier, whole = self._shown, self._put_together(record)
         if record["same_as"] is None:
-            groups = tuple(group for group in self._groups if group["dump"] == record["id"])
-            primitives = tuple(one for one in self._primitives if one["dump"] == record["id"])
-            self.dump = self._shown = Dump(record, groups, primitives)
-            self._groups, self._primitives = [], []
+            self.dump = self._shown = whole
         elif earlier is not None and earlier.summary["id"] == record["same_as"]:
-            self.dump = Dump(record, tuple(_counted(earlier.groups, record["counts"])), earlier.primitives)
+            groups = tuple(_counted(earlier.groups, record["counts"]))
+            self.dump = whole._replace(groups=groups, primitives=earlier.primitives)
         else:
-            self.dump = Dump(record)
+            self.dump = whole
         return self.dump
+
+    def _put_together(self, record: TaskDump) -> Dump:
+        parts, self._parts = [part for part in self._parts if part["dump"] == record["id"]], []
+        return Dump(
+            record,
+            tuple(part for part in parts if part["kind"] == "task_group"),
+            tuple(part for part in parts if part["kind"] == "task_primitive"),
+            tuple(part for part in parts if part["kind"] == "thread_group"),
+            tuple(part for part in parts if part["kind"] == "executor"),
+        )
 
 
 def _counted(groups: tuple[TaskGroup, ...], counts: list[int]) -> list[TaskGroup]:

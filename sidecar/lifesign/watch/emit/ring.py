@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 
 from lifesign.judge.causes.findings import Dump
-from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.translate import recovered, translate
@@ -21,12 +20,12 @@ KINDS = frozenset(
         "task_dump",
         "task_group",
         "task_primitive",
+        "thread_group",
+        "executor",
         "stall",
         "dry_run",
         "dry_run_totals",
         "agent_warning",
-        "asyncio_complaint",
-        "task_died",
     )
 )
 _POSTCONDITIONS_MAX = 500
@@ -49,7 +48,6 @@ class RingView:
         self._source = source
         self._stalls: dict[int, Stall] = {}  # the newest of each loop
         self._newest = NewestDump()
-        self.losses = Losses()
         self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
         self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
         self.dry_run: DryRunReading | None = None
@@ -67,14 +65,12 @@ class RingView:
                 made += [recovered(result, record, self._resource, uid, now) for result in again]
             elif record["kind"] == "task_dump":
                 made.append(task_dump(self._newest.end(record), self._resource, uid, now))
-            elif record["kind"] == "task_group" or record["kind"] == "task_primitive":
-                self._newest.add(record)
             elif record["kind"] == "stall":
                 self._stalls[record["loop"]] = record
-            elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
-                self.losses.add(record)
             elif record["kind"] == "dry_run_totals":
                 self.dry_run = _dry_run(record)
+            else:
+                self._newest.add(record)
         return made
 
     def failing(self) -> list[tuple[str, str]]:
@@ -96,12 +92,10 @@ class RingView:
                         self._remember(record)
                     elif record["kind"] == "stall":
                         self._stalls[record["loop"]] = record
-                    elif record["kind"] == "task_group" or record["kind"] == "task_primitive":
-                        self._newest.add(record)
                     elif record["kind"] == "task_dump":
                         self._newest.end(record)
-                    elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
-                        self.losses.add(record)
+                    else:
+                        self._newest.add(record)
 
     @property
     def dump(self) -> Dump | None:

@@ -1,0 +1,127 @@
+"""Who keeps a thread waiting: certain where the thing itself names its holder, likely where only frames show it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from types import CodeType, FrameType, FunctionType
+from typing import Any, Iterable, Iterator, NamedTuple
+
+from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.odd import read
+from lifesign.agent.tasks.threads import calls
+from lifesign.agent.tasks.threads.standstill import Standstill, owner
+from lifesign.agent.tasks.waiting import waits
+from lifesign.agent.tasks.walk import links
+
+_FRAMES_MAX = 60  # of one thread that are read for what they hold
+_TASKS_MAX = 2_000  # that are read for a thread's lock that they hold
+_READY_MAX = 10_000  # callbacks of a loop that are read
+_HOLDS = frozenset(("__enter__", "acquire"))
+
+
+class Hold(NamedTuple):
+    """Who keeps others waiting: a thread, by its number, or a task that the loop of this thread runs."""
+
+    thread: int
+    task: str
+    verb: str  # "holds", "runs", "is" or "loop"
+    certain: bool
+
+
+class Holders:
+    """Answers for the threads of one moment.
+
+    Args:
+        frames: the innermost frame of each thread, by its number.
+        loops: the event loop that runs in a thread, by the thread's number.
+        tasks: of all loops.
+    """
+
+    def __init__(self, frames: dict[int, FrameType], loops: dict[int, Any], tasks: Iterable[Any]) -> None:
+        self._frames = frames
+        self._loops = loops
+        self._tasks = tasks
+
+    def of(self, wait: Standstill) -> Hold | None:
+        """Who it is, as far as can be known."""
+        if wait.label == "threading.RLock":
+            thread = owner(wait.thing)
+            return None if thread is None else Hold(thread, "", "holds", certain=True)
+        if wait.label == "threading.Lock":
+            return self._of_lock(wait.thing)
+        if wait.label == "future":
+            return self._of_future(wait.thing)
+        if wait.label == "thread":
+            thread = read(wait.thing, "_ident")
+            return Hold(thread, "", "is", certain=True) if type(thread) is int else None
+        return None
+
+    def _of_lock(self, lock: Any) -> Hold | None:
+        for task in itertools.islice(self._tasks, _TASKS_MAX):
+            if any(thing is lock for thing, _ in waits.held(links(task))):
+                loop = odd.call(task, "get_loop")
+                thread = next((one for one, its in self._loops.items() if its is loop), None)
+                if thread is not None:
+                    return Hold(thread, odd.name(task), "holds", certain=True)
+        for thread, frame in self._frames.items():
+            for here in outwards(frame):
+                if _names_it(here.f_code) and any(calls.resolve(here, names) is lock for names in calls.inside(here)):
+                    return Hold(thread, "", "holds", certain=False)
+        return None
+
+    def _of_future(self, future: Any) -> Hold | None:
+        for thread, loop in self._loops.items():
+            if _waits_for_loop(future, loop):
+                return Hold(thread, "", "loop", certain=True)
+        for thread, frame in self._frames.items():
+            for here in outwards(frame):
+                if _runs(here, future):
+                    return Hold(thread, "", "runs", certain=True)
+        return None
+
+
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of a thread, innermost first."""
+    for _ in range(_FRAMES_MAX):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def _names_it(code: CodeType) -> bool:
+    """Whether there is anything in this code that a lock could be held by."""
+    return "acquire" in code.co_names or calls.has_with(code)
+
+
+def _runs(frame: FrameType, future: Any) -> bool:
+    """Whether this is the frame of an executor in which it does the job of that future."""
+    if frame.f_code.co_name != "run" or frame.f_globals.get("__name__") != "concurrent.futures.thread":
+        return False
+    return read(calls.variable(frame, "self"), "future") is future
+
+
+def _waits_for_loop(future: Any, loop: Any) -> bool:
+    """Whether only this loop can make the future's result: of a coroutine that another thread handed to it."""
+    ready = read(loop, "_ready")
+    for handle in itertools.islice(list(ready) if ready is not None else (), _READY_MAX):
+        callback = read(handle, "_callback")
+        handed = "run_coroutine_threadsafe" in odd.text(read(callback, "__qualname__"))
+        if handed and any(one is future for one in _closure(callback)):
+            return True
+    for callback in list(read(future, "_done_callbacks") or ()):
+        for one in _closure(callback):
+            if issubclass(type(one), asyncio.Future) and read(one, "_loop") is loop:
+                return True
+    return False
+
+
+def _closure(function: Any) -> Iterator[Any]:
+    """What a function of asyncio's keeps of the function around it."""
+    if type(function) is FunctionType and function.__module__.startswith("asyncio."):
+        for cell in function.__closure__ or ():
+            try:
+                yield cell.cell_contents
+            except ValueError:  # it is empty
+                continue

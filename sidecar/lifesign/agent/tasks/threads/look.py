@@ -1,0 +1,158 @@
+"""All the threads of the process at one moment: where they stand, what they wait for, and who waits for whom."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
+
+from lifesign.agent.native import get_ident
+from lifesign.agent.tasks.odd import read, text
+from lifesign.agent.tasks.threads.holding import Holders, outwards
+from lifesign.agent.tasks.threads.standstill import standstill
+from lifesign.agent.tasks.walk import place, thread_stack
+from lifesign.wire.frames import is_library
+
+if TYPE_CHECKING:
+    from lifesign.wire.frames import Frame
+    from lifesign.wire.threads import ThreadGroup, ThreadWait
+
+THREADS_MAX = 500  # that are looked at
+GROUPS_MAX = 20  # that are written
+NAMES_MAX = 5
+CHAIN_MAX = 8  # threads of which one keeps the next waiting that are written
+RINGS_MAX = 5
+
+
+class StandingThreads(NamedTuple):
+    """Threads that stand at the same lines; `key` tells it from others."""
+
+    key: tuple[Any, ...]
+    threads: list[int]
+
+
+class ThreadLook:
+    """The threads of this process. It keeps their frames, so do not keep it.
+
+    Args:
+        loops: the event loop that runs in a thread, by the thread's number.
+        tasks: of all loops.
+    """
+
+    def __init__(self, loops: dict[int, Any], tasks: Iterable[Any]) -> None:
+        self._loops = loops
+        known: dict[int, Any] = dict(threading._active)  # type: ignore[attr-defined] # `enumerate` would wait for a lock
+        every = _frames()
+        self.frames = {thread: every[thread] for thread in list(every)[:THREADS_MAX] if not _is_ours(every[thread])}
+        self.objects = known
+        self._waits = {thread: wait for thread, frame in self.frames.items() if (wait := standstill(frame)) is not None}
+        holders = Holders(self.frames, loops, list(tasks) if self._waits else ())
+        self._holds = {thread: hold for thread, wait in self._waits.items() if (hold := holders.of(wait)) is not None}
+
+    def name(self, thread: int) -> str:
+        """The thread's name; its number where it has none."""
+        name = read(self.objects.get(thread), "_name")
+        return (name is not None and text(name)) or f"thread {thread}"
+
+    def groups(self) -> list[StandingThreads]:
+        """The threads by where they stand, those that run event loops and the biggest groups first."""
+        found: dict[tuple[Any, ...], StandingThreads] = {}
+        for thread, frame in self.frames.items():
+            key = (thread in self._loops, *((id(one.f_code), one.f_lineno) for one in outwards(frame)))
+            found.setdefault(key, StandingThreads(key, [])).threads.append(thread)
+        return sorted(found.values(), key=lambda group: (not group.key[0], -len(group.threads)))
+
+    def record(self, dump: str, index: int, group: StandingThreads) -> ThreadGroup:
+        """A group as it is written."""
+        sample = group.threads[0]
+        return {
+            "kind": "thread_group",
+            "dump": dump,
+            "index": index,
+            "count": len(group.threads),
+            "names": [self.name(thread) for thread in group.threads[:NAMES_MAX]],
+            "loop": sample in self._loops,
+            "stack": thread_stack(self.frames[sample]),
+            "wait": self._step(sample) if sample in self._waits else None,
+            "at": time.time_ns(),
+        }
+
+    def chain(self, thread: int) -> list[ThreadWait]:
+        """What a thread waits for, what its holder waits for in turn, and so on."""
+        steps: list[ThreadWait] = []
+        seen: set[int] = set()
+        while thread in self._waits and thread not in seen and len(steps) < CHAIN_MAX:
+            seen.add(thread)
+            steps.append(self._step(thread))
+            hold = self._holds.get(thread)
+            if hold is None:
+                break
+            thread = hold.thread
+        return steps
+
+    def rings(self) -> list[list[int]]:
+        """Threads of which each waits for the next and that will never continue, as far as that is certain."""
+        found: list[list[int]] = []
+        seen: set[int] = set()
+        for start in self._waits:
+            path: list[int] = []
+            here: int | None = start
+            while here is not None and here not in seen:
+                seen.add(here)
+                path.append(here)
+                here = self._needs(here)
+            if here in path and len(found) < RINGS_MAX:
+                found.append(path[path.index(here) :])
+        now = _frames()  # whoever has moved meanwhile was not stuck
+        return [ring for ring in found if all(now.get(thread) is self.frames[thread] for thread in ring)]
+
+    def _needs(self, thread: int) -> int | None:
+        wait, hold = self._waits.get(thread), self._holds.get(thread)
+        if wait is None or hold is None or wait.clock or not hold.certain:
+            return None
+        return hold.thread
+
+    def steps(self, ring: list[int]) -> list[ThreadWait]:
+        """A ring as it is written."""
+        return [self._step(thread) for thread in ring[:CHAIN_MAX]]
+
+    def _step(self, thread: int) -> ThreadWait:
+        wait, hold = self._waits[thread], self._holds.get(thread)
+        return {
+            "thread": self.name(thread),
+            "loop": thread in self._loops,
+            "type": wait.label,
+            "name": wait.name,
+            "state": wait.state,
+            "how": wait.how,
+            "clock": wait.clock,
+            "at": self._place(thread),
+            "holder": None if hold is None else self.name(hold.thread),
+            "task": "" if hold is None else hold.task,
+            "verb": "" if hold is None else hold.verb,
+            "certain": hold is not None and hold.certain,
+            "place": None if hold is None or hold.task else self._place(hold.thread),
+        }
+
+    def _place(self, thread: int) -> Frame | None:
+        """The innermost place of a thread in the user's own code; the innermost of all where there is none."""
+        frame = self.frames.get(thread)
+        if frame is None:
+            return None
+        own = next((one for one in outwards(frame) if not is_library(one.f_code.co_filename)), frame)
+        return place(own.f_code, own.f_lineno)
+
+
+def _frames() -> dict[int, FrameType]:
+    """The innermost frame of every thread but this one, which would be part of what it finds, and kept by it."""
+    found = sys._current_frames()
+    found.pop(get_ident(), None)
+    return found
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Whether a thread was started by lifesign."""
+    *_, outermost = outwards(frame)
+    return str(outermost.f_globals.get("__name__")).startswith("lifesign.agent.")

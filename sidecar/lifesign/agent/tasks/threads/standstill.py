@@ -1,0 +1,120 @@
+"""What a thread waits for: a lock, a queue, the result of a future or the end of another thread, from its frames."""
+
+from __future__ import annotations
+
+import _queue
+import threading
+from types import FrameType
+from typing import Any, Iterator, NamedTuple
+
+from lifesign.agent.tasks.odd import read, text
+from lifesign.agent.tasks.threads import calls
+
+_STEPS_MAX = 8  # frames of the standard library that one wait is made of
+_MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging"))
+_EXECUTOR = "concurrent.futures.thread"
+_BEGINNINGS = frozenset(("run", "_bootstrap", "_bootstrap_inner"))  # of a thread
+_LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
+_LABELS = {_LOCK: "threading.Lock", _RLOCK: "threading.RLock", _queue.SimpleQueue: "queue.SimpleQueue"}
+_METHODS = {"acquire": (_LOCK, _RLOCK), "__enter__": (_LOCK, _RLOCK), "get": (_queue.SimpleQueue,)}
+_WAITS = frozenset(("wait", "join", "_wait_for_tstate_lock"))
+_MADE_OF_LOCKS = {
+    "Condition": "threading.Condition",
+    "Event": "threading.Event",
+    "Semaphore": "threading.Semaphore",
+    "Barrier": "threading.Barrier",
+    "Thread": "thread",
+    "Queue": "queue.Queue",
+    "Future": "future",
+}
+
+
+class Standstill(NamedTuple):
+    """What a thread waits for: `label` is its kind, `name` what the code calls it, `how` the method it is in.
+
+    `clock` says that something may end the wait by itself.
+    """
+
+    thing: Any
+    label: str
+    name: str
+    how: str
+    clock: bool
+
+    @property
+    def state(self) -> str:
+        """In a few words, where it has more than one."""
+        if self.label == "queue.Queue":
+            size, most = len(read(self.thing, "queue") or ()), read(self.thing, "maxsize")
+            return "empty" if not size else f"full, {size} of {most}" if most == size else f"{size} in it"
+        if self.label == "future":
+            return {"PENDING": "not begun", "RUNNING": "running"}.get(text(read(self.thing, "_state")), "")
+        return ""
+
+
+def standstill(frame: FrameType) -> Standstill | None:
+    """What the thread with this innermost frame waits for; None where it does not, or where that cannot be seen."""
+    found = _in_lock(frame)
+    outer: FrameType | None = frame
+    waits = False
+    for here in _library(frame):
+        thing = calls.variable(here, "self")
+        label = _label(thing)
+        waits = waits or (label is not None and here.f_code.co_name in _WAITS)
+        if waits and label is not None:  # of the locks that it is made of nobody knows
+            clock = calls.variable(here, "timeout") is not None
+            found = Standstill(thing, label, "", here.f_code.co_name, clock)
+        outer = here.f_back
+    return None if found is None else found._replace(name=_name(found, outer) or found.name)
+
+
+def _in_lock(frame: FrameType) -> Standstill | None:
+    """The lock or queue of the interpreter's own that the innermost frame is waiting in."""
+    if frame.f_globals.get("__name__") == _EXECUTOR:  # it waits for its next job
+        return None
+    call = calls.call(frame)
+    if call is None or call.method not in _METHODS:
+        return None
+    thing = calls.resolve(frame, call.names)
+    if type(thing) not in _METHODS[call.method] or not _is_taken(thing):
+        return None
+    return Standstill(thing, _LABELS[type(thing)], calls.named(frame, call.names), call.method, clock=not call.bare)
+
+
+def _is_taken(thing: Any) -> bool:
+    if type(thing) is _LOCK:
+        return bool(thing.locked())
+    return owner(thing) is not None if type(thing) is _RLOCK else bool(thing.empty())
+
+
+def owner(lock: Any) -> int | None:
+    """The thread that holds an RLock: its repr names it, and nothing else does."""
+    number = repr(lock).partition(" owner=")[2].partition(" ")[0] if type(lock) is _RLOCK else ""
+    return int(number) or None if number.isdigit() else None
+
+
+def _label(thing: Any) -> str | None:
+    for base in type.mro(type(thing)):
+        if base.__module__ in _MODULES and base.__name__ in _MADE_OF_LOCKS:
+            return _MADE_OF_LOCKS[base.__name__]
+    return None
+
+
+def _library(frame: FrameType) -> Iterator[FrameType]:
+    """The innermost frames, as long as they are in the modules that waits are made of."""
+    here: FrameType | None = frame
+    for _ in range(_STEPS_MAX):
+        if here is None or here.f_globals.get("__name__") not in _MODULES or here.f_code.co_name in _BEGINNINGS:
+            return
+        yield here
+        here = here.f_back
+
+
+def _name(found: Standstill, caller: FrameType | None) -> str:
+    """What the code calls it that called its method; a thread has a name of its own."""
+    if found.label == "thread":
+        return text(read(found.thing, "_name"))
+    call = None if caller is None else calls.call(caller)
+    if caller is None or call is None or calls.resolve(caller, call.names) is not found.thing:
+        return ""
+    return calls.named(caller, call.names)

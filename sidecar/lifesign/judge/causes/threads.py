@@ -1,0 +1,149 @@
+"""The causes that lie with threads: rings of them, a loop whose thread waits for another one, executors used up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lifesign.judge import states
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame, Stall
+    from lifesign.wire.threads import ExecutorState, ThreadWait
+
+_LOCKS = ("threading.Lock", "threading.RLock")
+_PLACES_MAX = 3  # where the threads of an executor stand that are named
+_JOB = "a job in an executor"  # what a task group waits for
+
+
+def rings(findings: Findings) -> list[Cause]:
+    """Threads that can never go on, whatever the state of the process."""
+    known = list(findings.dump.summary.get("thread_rings", ())) if findings.dump is not None else []
+    in_known = {step["thread"] for ring in known for step in ring}
+    for stall in findings.stalls:
+        chain = stall.get("chain", [])
+        if stall.get("ring") and chain and chain[0]["thread"] not in in_known:
+            known.append(chain)
+    return [_ring(ring) for ring in known if ring]
+
+
+def _ring(ring: list[ThreadWait]) -> Cause:
+    start = next((place for place, step in enumerate(ring) if step["loop"]), 0)
+    ring = [*ring[start:], *ring[:start]]
+    first = ring[0]
+    if len(ring) == 1:
+        return Cause("self-wait", f"deadlock: {_who(first)} {_waits(first)}{_itself(first)}", first["at"])
+    said = [f"{_who(step)} {_waits(step)}{_kept_by(step)}" for step in ring]
+    return Cause("deadlock", f"deadlock: {said[0]}", first["at"], tuple(said[1:]))
+
+
+def _itself(step: ThreadWait) -> str:
+    if step["task"]:
+        return f", which task {step['task']} of the same event loop holds while it awaits"
+    return ", which only its own event loop can bring" if step["type"] == "future" else ", which it keeps itself"
+
+
+def thread_locks(findings: Findings) -> list[Cause]:
+    """A blocked loop whose thread waits for a lock of threads, and who has it."""
+    found = []
+    for stall in findings.stalls if findings.state == states.BLOCKED else ():
+        chain = stall.get("chain", [])
+        if waits_for_lock(stall):
+            evidence = tuple(f"{_who(step)} {_waits(step)}{_kept_by(step)}" for step in chain[1:])
+            sentence = f"its thread {_waits(chain[0])}{_kept_by(chain[0]) or '; who holds it cannot be seen'}"
+            found.append(Cause("thread-lock", sentence, chain[0]["at"], evidence))
+    return found
+
+
+def waits_for_lock(stall: Stall) -> bool:
+    """Whether a lock of threads is all that the loop's thread waits for, and not a ring, which is worse."""
+    chain = stall.get("chain", [])
+    return bool(chain) and not stall.get("ring", False) and chain[0]["type"] in _LOCKS
+
+
+def in_short(stall: Stall) -> str:
+    """What else a blocked loop's thread waits for, as a part of a sentence: a queue, a future, the end of a thread."""
+    chain = stall.get("chain", [])
+    return f", for {_thing(chain[0])}{_kept_by(chain[0])}" if chain else ""
+
+
+def executors(findings: Findings) -> list[Cause]:
+    """Executors with jobs that no thread is left for."""
+    dump = findings.dump
+    if dump is None or findings.state in states.WELL:
+        return []
+    return [_executor(one, dump) for one in dump.executors if one["busy"] >= one["most"] > 0 < one["queued"]]
+
+
+def _executor(one: ExecutorState, dump: Dump) -> Cause:
+    places = busy_places(one, dump)
+    at = "; ".join(f"{count} in {frame['function']} ({place_text(frame)})" for count, frame in places[:_PLACES_MAX])
+    sentence = f"{executor_text(one)}{f': {at}' if at else ''}{_jobs_awaited(dump)}"
+    return Cause("executor-full", sentence, places[0][1] if places else None)
+
+
+def executor_text(one: ExecutorState) -> str:
+    """An executor and its figures: ``the default executor: 8 of 8 threads busy, 12 jobs wait``."""
+    named = f"the executor {one['name']}" if one["name"] else "an executor"
+    who = "the default executor" if one["default"] else named
+    workers = "processes" if one["type"].startswith("Process") else "threads"
+    jobs = f", {one['queued']} job{'s wait' if one['queued'] > 1 else ' waits'}" if one["queued"] else ""
+    return f"{who}: {one['busy']} of {one['most']} {workers} busy{jobs}"
+
+
+def busy_places(one: ExecutorState, dump: Dump) -> list[tuple[int, Frame]]:
+    """Where the busy threads of an executor stand, by the user's lines, most of them first."""
+    stacks = {group["index"]: group["stack"] for group in dump.threads}
+    found: dict[tuple[str, int], tuple[int, Frame]] = {}
+    for edge in one["groups"]:
+        frame = own_frame(stacks.get(edge["group"], []))
+        if frame is not None:
+            key = (frame["file"], frame["line"])
+            found[key] = (found.get(key, (0, frame))[0] + edge["count"], frame)
+    return sorted(found.values(), key=lambda place: -place[0])
+
+
+def _jobs_awaited(dump: Dump) -> str:
+    waiting = sorted(
+        (group for group in dump.groups if group["waits_for"].startswith(_JOB)), key=lambda group: -group["count"]
+    )
+    parts = [group_waits(group, group["count"]) for group in waiting[:_PLACES_MAX]]
+    return f"; {' and '.join(parts)} for {'a job of it' if len(dump.executors) == 1 else _JOB}" if parts else ""
+
+
+def _who(step: ThreadWait) -> str:
+    return f"the event loop's thread {step['thread']}" if step["loop"] else f"thread {step['thread']}"
+
+
+def _waits(step: ThreadWait) -> str:
+    at = step["at"]
+    where = f" in {at['function']} ({place_text(at)})" if at is not None else ""
+    return f"waits{where} for {_thing(step)}"
+
+
+def _thing(step: ThreadWait) -> str:
+    kind, name = step["type"], step["name"]
+    state = f" ({step['state']})" if step["state"] else ""
+    if kind == "future":
+        return f"the result of {f'the future {name}' if name else 'a future'}{state}"
+    if kind == "thread":
+        return f"the end of thread {name}"
+    how = {"get": "an item of ", "put": "room in "}.get(step["how"], "")
+    return f"{how}the {kind} {name}{state}" if name else f"{how}a {kind}{state}"
+
+
+def _kept_by(step: ThreadWait) -> str:
+    """Who keeps it, as a clause; empty where nobody is known to."""
+    if step["holder"] is None:
+        return ""
+    place = step["place"]
+    if step["task"]:
+        return f", which task {step['task']} holds while it awaits, in the event loop of thread {step['holder']}"
+    now = f"{place['function']} ({place_text(place)})" if place is not None else "code without a Python frame"
+    if step["verb"] == "is":
+        return f", which is in {now}"
+    if step["verb"] == "loop":
+        return f", which only the event loop of thread {step['holder']} can bring"
+    probably = "" if step["certain"] else "probably "
+    return f", which thread {step['holder']} {probably}{step['verb']}; that one is in {now}"

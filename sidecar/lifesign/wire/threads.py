@@ -1,0 +1,57 @@
+"""What the main process writes of its threads; see `wire.records`."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from lifesign.wire.frames import Frame, GroupEdge
+
+
+class ThreadWait(TypedDict):
+    """A thread that waits at `at`, and who keeps it waiting: a thread, or the task of an event loop in that thread.
+
+    `certain` says that the thing itself names its holder; where only frames show it, it is likely.
+    """
+
+    thread: str
+    loop: bool  # whether an event loop runs in it
+    type: str  # such as "threading.Lock", "queue.Queue", "future", "thread"
+    name: str  # what the code calls it; empty where that is not known
+    state: str  # such as "empty"; for a future "running" or "not begun"
+    how: str  # the method that it waits in
+    clock: bool  # whether something may end the wait by itself
+    at: Frame | None
+    holder: str | None
+    task: str  # empty where the thread itself is the holder
+    verb: str  # the holder "holds" it, "runs" the job, "is" that thread, or runs the "loop" that alone can bring it
+    certain: bool
+    place: Frame | None  # where the holder is now
+
+
+class ThreadGroup(TypedDict):
+    """The threads that stand at the same lines, outermost frame first; those that run event loops come first."""
+
+    kind: Literal["thread_group"]
+    dump: str
+    index: int
+    count: int
+    names: list[str]
+    loop: bool  # whether an event loop runs in it
+    stack: list[Frame]
+    wait: ThreadWait | None
+    at: int
+
+
+class ExecutorState(TypedDict):
+    """An executor: how many of its threads or processes do a job, of how many at most, and how many jobs wait."""
+
+    kind: Literal["executor"]
+    dump: str
+    index: int
+    type: str
+    name: str  # the prefix of its threads' names
+    default: bool  # whether it is that of an event loop
+    busy: int
+    most: int
+    queued: int
+    groups: list[GroupEdge]  # where the busy threads stand, by the index of a thread group

@@ -1,0 +1,135 @@
+"""The call that a running frame is in and the blocks around it, by the names in its code; no property is called."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import FrameType
+from typing import Any, Callable
+
+import pytest
+
+from lifesign.agent.tasks.threads import calls
+from support.waiting import eventually
+
+LOCK = threading.Lock()
+INSIDE = threading.Lock()
+
+
+class Slotted:
+    __slots__ = ("lock",)
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.stock = threading.Lock()
+        self.shelf = Slotted()
+        self.asked = 0
+
+    @property
+    def price(self) -> threading.Lock:
+        self.asked += 1
+        return self.stock
+
+    def enters(self) -> None:
+        with self.stock:
+            pass
+
+    def acquires(self) -> None:
+        self.shelf.lock.acquire()
+        self.shelf.lock.release()
+
+    def has_a_clock(self) -> None:
+        if self.stock.acquire(timeout=30):
+            self.stock.release()
+
+    def by_a_variable(self) -> None:
+        mine = self.stock
+        with mine:
+            pass
+
+    def by_a_property(self) -> None:
+        self.price.acquire()
+        self.stock.release()
+
+    def is_inside(self) -> None:
+        with INSIDE:
+            pass
+        with self.shelf.lock, INSIDE:
+            try:
+                LOCK.acquire()
+                self.stock.acquire()
+                self.stock.release()
+            finally:
+                LOCK.release()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def seen(desk: Desk, method: Callable[[], None], locked: threading.Lock, see: Callable[[FrameType], Any]) -> Any:
+    """What `see` returns of the frame in which that method waits for a lock."""
+    locked.acquire()
+    thread = threading.Thread(target=method)
+    thread.start()
+    try:
+
+        def waiting() -> FrameType | None:
+            frame = sys._current_frames().get(thread.ident or 0)
+            call = None if frame is None or frame.f_code.co_name != method.__name__ else calls.call(frame)
+            return frame if call is not None and call.method in ("acquire", "__enter__") and still(frame) else None
+
+        def still(frame: FrameType) -> bool:
+            return bool(
+                locked.locked() and not thread.join(0.002) and sys._current_frames().get(thread.ident or 0) is frame
+            )
+
+        eventually(waiting)
+        frame = waiting()
+        assert frame is not None
+        return see(frame)
+    finally:
+        locked.release()
+        thread.join()
+
+
+def named_call(frame: FrameType) -> tuple[str, str, bool, Any]:
+    call = calls.call(frame)
+    assert call is not None
+    return calls.named(frame, call.names), call.method, call.bare, calls.resolve(frame, call.names)
+
+
+def test_a_block_that_is_being_entered(desk: Desk) -> None:
+    assert seen(desk, desk.enters, desk.stock, named_call) == ("Desk.stock", "__enter__", True, desk.stock)
+
+
+def test_a_lock_in_a_slot_of_an_attribute(desk: Desk) -> None:
+    lock = desk.shelf.lock
+    assert seen(desk, desk.acquires, lock, named_call) == ("Desk.shelf.lock", "acquire", True, lock)
+
+
+def test_a_call_with_arguments_may_end_by_itself(desk: Desk) -> None:
+    assert seen(desk, desk.has_a_clock, desk.stock, named_call) == ("Desk.stock", "acquire", False, desk.stock)
+
+
+def test_a_variable_goes_by_the_name_of_the_attribute_that_is_the_same(desk: Desk) -> None:
+    assert seen(desk, desk.by_a_variable, desk.stock, named_call) == ("Desk.stock", "__enter__", True, desk.stock)
+
+
+def test_a_property_is_not_called(desk: Desk) -> None:
+    name, method, _, thing = seen(desk, desk.by_a_property, desk.stock, named_call)
+    assert (name, method) == ("Desk.price", "acquire")
+    assert thing is not desk.stock
+    assert desk.asked == 1  # by itself
+
+
+def test_the_blocks_around_a_place_and_what_was_acquired_and_not_released(desk: Desk) -> None:
+    def around(frame: FrameType) -> list[Any]:
+        return [calls.resolve(frame, names) for names in calls.inside(frame)]
+
+    assert seen(desk, desk.is_inside, desk.stock, around) == [desk.shelf.lock, INSIDE, LOCK]

@@ -1,0 +1,87 @@
+"""What is wrong with threads, named with the user's own line, on every Python at hand; what only looks so is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import victims
+from support.built import PYTHONS
+from support.paths import VICTIMS
+from support.waiting import eventually
+
+PROGRAM = VICTIMS / "threads.py"
+SOURCE = PROGRAM.read_text().splitlines()
+PROMISE = {"LIFESIGN_EVENTS": "order=1s", "LIFESIGN_HEARTBEAT_TIMEOUT": "1s"}
+NEWEST, *OLDER = reversed(PYTHONS)
+
+# The name of the victim, the state and the cause, where it stands, and what the sentence must say.
+ILL = [
+    ("lock-of-another", "blocked", "thread-lock", "the loop waits", "DESK.stock, which thread clerk probably holds"),
+    ("rlock-of-another", "blocked", "thread-lock", "the loop waits for an RLock", "which thread clerk holds"),
+    ("held-by-a-task", "blocked", "self-wait", "that its own task holds", "which task holding of the same event loop"),
+    ("own-result", "blocked", "self-wait", "of its own loop", "which only its own event loop can bring"),
+    ("job-that-asks-the-loop", "blocked", "deadlock", "the job", "which thread rows_0 runs; that one is in"),
+    ("slow-job", "blocked", "blocking-call", "a slow job", "which thread rows_0 runs; that one is in Desk.load"),
+    ("empty-queue", "blocked", "blocking-call", "an order", "an item of the queue.Queue DESK.orders (empty)"),
+    ("two-orders", "silent", "deadlock", "one after the other", "the threading.RLock Desk."),
+    ("full", "silent", "executor-full", "loads", "the default executor: 3 of 3 threads busy, 5 jobs wait"),
+]
+# How a call and a block look in bytecode, and where the interpreter says that it is, changes with nearly every version.
+SHAPES = [one for one in ILL if one[0] in ("lock-of-another", "job-that-asks-the-loop")]
+
+
+def line_of(comment: str) -> int:
+    (found,) = (number for number, line in enumerate(SOURCE, 1) if line.endswith(f"# {comment}"))
+    return found
+
+
+def why(directory: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory), "--heartbeat-timeout", "1s"]
+    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
+    return dict(seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "word", "comment", "said", "version"),
+    [(*one, NEWEST) for one in ILL] + [(*one, version) for one in SHAPES for version in OLDER],
+)
+def test_what_a_thread_waits_for_is_named_with_who_keeps_it(
+    name: str, state: str, word: str, comment: str, said: str, version: str, tmp_path: Path
+) -> None:
+    with victims.start([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: victims.folders(tmp_path))
+            seen: dict[str, Any] = {}
+
+            def there() -> bool:
+                seen.update(why(tmp_path))
+                return seen["state"] == state and bool(seen["causes"])
+
+            eventually(there, 30.0)
+        finally:
+            process.kill()
+    first = seen["causes"][0]
+    assert (first["word"], first["file"], first["line"]) == (word, str(PROGRAM), line_of(comment))
+    assert said in first["sentence"]
+
+
+@pytest.mark.parametrize("name", ["lock-for-a-moment", "one-order", "busy"])
+def test_threads_that_get_on_have_no_cause_of_anything(name: str, tmp_path: Path) -> None:
+    with victims.start([PYTHONS[NEWEST], str(PROGRAM), name], tmp_path, PROMISE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: victims.folders(tmp_path))
+            for _ in range(5):
+                seen = why(tmp_path)
+                assert (seen["state"], seen["causes"]) == ("healthy", [])
+        finally:
+            process.kill()

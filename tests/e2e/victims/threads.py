@@ -1,0 +1,150 @@
+"""A service whose threads have one thing wrong with them, or what looks so and is not. usage: threads.py NAME
+
+It counts the event "order" ten times, and then whenever it gets anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
+
+import lifesign
+
+
+class Desk:
+    """What the threads share."""
+
+    def __init__(self) -> None:
+        self.ledger = threading.RLock()
+        self.prices = threading.RLock()
+        self.stock = threading.Lock()
+        self.orders: queue.Queue[int] = queue.Queue()
+        self.rows = ThreadPoolExecutor(2, thread_name_prefix="rows")
+
+    def keep(self, lock: Any, seconds: float) -> None:
+        with lock:
+            time.sleep(seconds)  # keeps it
+
+    def transfer(self, first: Any, second: Any) -> None:
+        while True:
+            with first:
+                time.sleep(0.02)
+                with second:  # one after the other
+                    lifesign.event("order")
+
+    def load(self) -> None:
+        time.sleep(600)  # loads
+
+    def load_soon(self) -> None:
+        time.sleep(0.05)
+
+    def asks_the_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()  # asks the loop
+
+
+DESK = Desk()
+
+
+def thread(name: str, function: Callable[..., Any], *arguments: Any) -> None:
+    threading.Thread(target=function, args=arguments, name=name, daemon=True).start()
+
+
+async def lock_of_another() -> None:
+    thread("clerk", DESK.keep, DESK.stock, 600)
+    await asyncio.sleep(0.5)
+    with DESK.stock:  # the loop waits
+        lifesign.event("order")
+
+
+async def rlock_of_another() -> None:
+    thread("clerk", DESK.keep, DESK.ledger, 600)
+    await asyncio.sleep(0.5)
+    DESK.ledger.acquire()  # the loop waits for an RLock
+
+
+async def lock_for_a_moment() -> None:
+    while True:
+        thread("clerk", DESK.keep, DESK.stock, 0.05)
+        await asyncio.sleep(0.01)
+        with DESK.stock:
+            lifesign.event("order")
+
+
+async def held_by_a_task() -> None:
+    async def hold() -> None:
+        with DESK.stock:
+            await asyncio.sleep(600)  # over an await
+
+    holding = asyncio.create_task(hold(), name="holding")
+    await asyncio.sleep(0.5)
+    with DESK.stock:  # that its own task holds
+        holding.cancel()
+
+
+async def own_result() -> None:
+    await asyncio.sleep(0.5)
+    loop = asyncio.get_running_loop()
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()  # of its own loop
+
+
+async def job_that_asks_the_loop() -> None:
+    await asyncio.sleep(0.5)
+    DESK.rows.submit(DESK.asks_the_loop, asyncio.get_running_loop()).result()  # the job
+
+
+async def slow_job() -> None:
+    await asyncio.sleep(0.5)
+    DESK.rows.submit(DESK.load).result()  # a slow job
+
+
+async def empty_queue() -> None:
+    await asyncio.sleep(0.5)
+    DESK.orders.get()  # an order
+
+
+async def two_orders() -> None:
+    thread("first", DESK.transfer, DESK.ledger, DESK.prices)
+    thread("second", DESK.transfer, DESK.prices, DESK.ledger)
+    await asyncio.sleep(600)
+
+
+async def one_order() -> None:
+    thread("first", DESK.transfer, DESK.ledger, DESK.prices)
+    thread("second", DESK.transfer, DESK.ledger, DESK.prices)
+    await asyncio.sleep(600)
+
+
+async def full() -> None:
+    async def handle() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, DESK.load)  # waits for a thread
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(3))
+    await asyncio.gather(*(handle() for _ in range(8)))
+
+
+async def busy() -> None:
+    async def handle() -> None:
+        while True:
+            await asyncio.get_running_loop().run_in_executor(None, DESK.load_soon)
+            lifesign.event("order")
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(3))
+    await asyncio.gather(*(handle() for _ in range(8)))
+
+
+async def main(name: str) -> None:
+    for _ in range(10):
+        lifesign.event("order")
+    print("ready", flush=True)
+    await globals()[name.replace("-", "_")]()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
+    os._exit(0)

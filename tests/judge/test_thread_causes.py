@@ -1,0 +1,143 @@
+"""Each cause that lies with threads by what was found of it, and beside it one that looks like it and has it not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+
+SHOP = "/srv/shop/service.py"
+LIBRARY = "/usr/lib/python3.11/threading.py"
+
+
+def at(function: str, line: int, file: str = SHOP) -> dict[str, Any]:
+    return {"function": function, "file": file, "line": line}
+
+
+def wait(thread: str, kind: str, name: str = "", **more: Any) -> dict[str, Any]:
+    """A thread that waits for something that nobody is known to keep."""
+    nobody = {"holder": None, "task": "", "verb": "", "certain": False, "place": None}
+    step = {"thread": thread, "loop": thread == "MainThread", "type": kind, "name": name, "state": "", "how": "acquire"}
+    return {**step, "clock": False, "at": at("tick", 14), **nobody, **more}
+
+
+def held(by: str, function: str, line: int, *, verb: str = "holds", certain: bool = True) -> dict[str, Any]:
+    return {"holder": by, "verb": verb, "certain": certain, "place": at(function, line)}
+
+
+def found(state: str, *, chain: Any = (), ring: bool = False, rings: Any = (), **dump: Any) -> list[Cause]:
+    stack = [at("main", 30), at("tick", 14), at("Handler.acquire", 900, LIBRARY)]
+    stall: Any = {"stack": stack, "busy": False, "chain": list(chain), "ring": ring}
+    summary: Any = {"rings": [], "finished": [], "thread_rings": list(rings)}
+    return causes(Findings(state, Dump(summary, **dump), (stall,) if state == "blocked" else ()))
+
+
+def test_the_lock_that_a_blocked_loop_waits_for_and_the_thread_that_holds_it() -> None:
+    chain = [wait("MainThread", "threading.RLock", "StreamHandler.lock", **held("transcriber", "transcribe", 11))]
+    (cause,) = found("blocked", chain=chain)
+    assert (cause.word, cause.place) == ("thread-lock", at("tick", 14))
+    assert cause.sentence == (
+        "its thread waits in tick (service.py:14) for the threading.RLock StreamHandler.lock, which thread transcriber"
+        " holds; that one is in transcribe (service.py:11)"
+    )
+
+
+def test_who_is_only_likely_to_hold_a_lock_is_said_to_be() -> None:
+    chain = [wait("MainThread", "threading.Lock", "LOCK", **held("clerk", "keep", 5, certain=False))]
+    (cause,) = found("blocked", chain=chain)
+    assert "which thread clerk probably holds; that one is in keep (service.py:5)" in cause.sentence
+
+
+def test_a_lock_whose_holder_is_not_known() -> None:
+    (cause,) = found("blocked", chain=[wait("MainThread", "threading.Lock", "LOCK")])
+    assert (cause.word, cause.sentence.rpartition("; ")[2]) == ("thread-lock", "who holds it cannot be seen")
+
+
+def test_what_the_holder_waits_for_in_turn_is_the_evidence() -> None:
+    first = wait("MainThread", "threading.RLock", "A", **held("clerk", "keep", 5))
+    (cause,) = found("blocked", chain=[first, wait("clerk", "queue.Queue", "Q", state="empty", how="get")])
+    assert cause.evidence == ("thread clerk waits in tick (service.py:14) for an item of the queue.Queue Q (empty)",)
+
+
+def test_a_loop_that_waits_for_a_job_is_in_a_call_that_blocks() -> None:
+    job = held("rows_0", "load", 5, verb="runs")
+    (cause,) = found("blocked", chain=[wait("MainThread", "future", state="running", how="result", **job)])
+    assert cause.word == "blocking-call"
+    assert cause.sentence.endswith(
+        "for the result of a future (running), which thread rows_0 runs; that one is in load (service.py:5)"
+    )
+
+
+def test_a_loop_that_waits_for_its_own_coroutine() -> None:
+    step = wait("MainThread", "future", how="result", **held("MainThread", "tick", 14, verb="loop"))
+    (cause,) = found("blocked", chain=[step], ring=True)
+    assert (cause.word, cause.place) == ("self-wait", at("tick", 14))
+    assert cause.sentence.endswith("for the result of a future, which only its own event loop can bring")
+
+
+def test_a_lock_that_a_task_of_the_same_loop_holds() -> None:
+    step = wait("MainThread", "threading.Lock", "LOCK", **{**held("MainThread", "tick", 14), "task": "holding"})
+    (cause,) = found("blocked", chain=[step], ring=True)
+    assert cause.word == "self-wait"
+    assert cause.sentence.endswith("which task holding of the same event loop holds while it awaits")
+
+
+RING = [
+    wait("first", "threading.RLock", "A", **held("second", "other", 9)),
+    wait("second", "threading.RLock", "B", **held("first", "one", 7)),
+]
+
+
+@pytest.mark.parametrize("state", ["healthy", "silent", "degraded"])
+def test_threads_in_a_ring_are_a_deadlock_whatever_the_state(state: str) -> None:
+    (cause,) = found(state, rings=[RING])
+    assert (cause.word, cause.place) == ("deadlock", at("tick", 14))
+    assert cause.sentence.startswith("deadlock: thread first waits in tick (service.py:14) for the threading.RLock A")
+    assert len(cause.evidence) == 1
+
+
+def test_a_ring_begins_with_the_event_loop_and_is_said_once() -> None:
+    ring = [
+        wait("worker", "future", how="result", **held("MainThread", "tick", 14, verb="loop")),
+        wait("MainThread", "threading.RLock", "A", **held("worker", "work", 7)),
+    ]
+    (cause,) = found("blocked", rings=[ring], chain=ring[::-1], ring=True)
+    assert cause.sentence.startswith("deadlock: the event loop's thread MainThread waits")
+
+
+def test_a_process_that_ended_is_in_no_deadlock() -> None:
+    assert found("stopped", rings=[RING]) == []
+
+
+def executor(**figures: Any) -> dict[str, Any]:
+    made = {"index": 0, "type": "ThreadPoolExecutor", "name": "asyncio", "default": True, "groups": []}
+    return {**made, "busy": 3, "most": 3, "queued": 5, **figures}
+
+
+LOADING = {"index": 0, "stack": [at("_worker", 90, LIBRARY), at("load", 20), at("read", 3, LIBRARY)]}
+HANDLING = {
+    "index": 0, "count": 8, "waits_for": "a job in an executor", "stack": [at("handle", 30)],
+    "waited_most": None, "waited_least": None,
+}  # fmt: skip
+
+
+def test_an_executor_without_a_free_thread_and_who_waits_for_one() -> None:
+    full = executor(groups=[{"group": 0, "count": 3}])
+    (cause,) = found("silent", groups=(HANDLING,), threads=(LOADING,), executors=(full,))
+    assert (cause.word, cause.place) == ("executor-full", at("load", 20))
+    assert cause.sentence == (
+        "the default executor: 3 of 3 threads busy, 5 jobs wait: 3 in load (service.py:20);"
+        " 8 x handle wait (service.py:30) for a job of it"
+    )
+
+
+@pytest.mark.parametrize("figures", [{"queued": 0}, {"busy": 2}, {"busy": 0, "most": 0}])
+def test_an_executor_that_has_room_is_no_cause(figures: dict[str, int]) -> None:
+    assert found("silent", executors=(executor(**figures),)) == []
+
+
+def test_a_full_executor_of_a_service_that_is_well_is_no_cause() -> None:
+    assert found("healthy", executors=(executor(),)) == []
