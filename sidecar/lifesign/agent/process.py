@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.agent.boot import Boot
 from lifesign.agent.checks.registry import CheckRequests
+from lifesign.agent.complaints.observed import Complaints
 from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.exceptions import failure
 from lifesign.agent.identity import identity
@@ -58,9 +59,9 @@ class Agent:
             self.crash_dump = CrashDump(folder.create, settings.last_words, settings.heartbeat_interval)
             undone.callback(self.crash_dump.abandon)
             tasks = Tasks(self.slots.loops, self.slots.by_thread)
-            self.watchdog = Watchdog(
-                self.pulse, self.boot, self.slots, tasks, settings, self.crash_dump, self._look_after_files
-            )
+            self.complaints = Complaints(self.slots.loops)
+            undone.callback(self.complaints.close)
+            self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self.crash_dump, self._at_beat)
             folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
             self.watchdog.thread.start()
             undone.pop_all()
@@ -75,6 +76,7 @@ class Agent:
         if self.ended or os.getpid() != self.pid:
             return
         self.boot.end()
+        self.complaints.end(self.pulse.ring)
         tombstone: Tombstone = {
             "how": "clean" if error is None else "exception",
             "error": None if error is None else failure(error),
@@ -95,6 +97,7 @@ class Agent:
         """After `end`, where the program wants to be watched again: it is still the same process."""
         self.ended = False
         self.crash_dump.resume()
+        self.complaints.resume()
         self.watchdog.start()
         self.pulse.take_tombstone_back()
 
@@ -106,12 +109,14 @@ class Agent:
     def close(self) -> None:
         """Lets go of all files, for good."""
         self.crash_dump.abandon()
+        self.complaints.close()
         self._folder.abandon()
         with contextlib.suppress(BufferError):  # somebody writes, or another thread of the parent's did as it forked
             self.pulse.close()
 
-    def _look_after_files(self) -> None:
+    def _at_beat(self) -> None:
         """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""
+        self.complaints.beat(self.pulse.ring)
         self.pulse.take_requests(self._folder.requests())
         if self.pid == os.getpid() and not self._folder.is_held():
             self.crash_dump.rearm_soon()

@@ -33,7 +33,7 @@ class Watchdog:
     """What the thread does.
 
     Args:
-        look_after_files: called at each beat.
+        at_beat: called at each beat.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Watchdog:
         tasks: Tasks,
         settings: Settings,
         crash_dump: CrashDump,
-        look_after_files: Callable[[], None],
+        at_beat: Callable[[], None],
     ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
         self._crash_dump = crash_dump
-        self._look_after_files = look_after_files
+        self._at_beat = at_beat
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
@@ -77,7 +77,7 @@ class Watchdog:
     def _tick(self) -> None:
         try:
             self._beat()
-            self._look_after_files()
+            self._at_beat()
             self._look_for_stalls()
             self._look_for_reasons()
             self._dump_what_is_wanted()

@@ -15,7 +15,6 @@ DEAD = "dead"
 STOPPED = "stopped"
 
 STATES = (STARTING, HEALTHY, SILENT, DEGRADED, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
-WELL = (STARTING, HEALTHY, IDLE)
 ENDED = (DEAD, STOPPED)
 
 # The main process reports all but the last: then it was gone before it reported another one.

@@ -130,7 +130,18 @@ class Emitter:
     def causes(self, verdict: Verdict, reading: Reading) -> list[Cause]:
         """Why the process is in this state, as far as it can be shown."""
         error = reading.tombstone["error"] if reading.tombstone is not None else None
-        return causes(Findings(verdict.state, self._dump(verdict, reading), self._stalls(verdict, reading), error))
+        losses = self.ring.losses
+        return causes(
+            Findings(
+                verdict.state,
+                self._dump(verdict, reading),
+                self._stalls(verdict, reading),
+                error,
+                losses.deaths(),
+                losses.complaints(),
+                reading.wall,
+            )
+        )
 
     def _decided(self, verdict: Verdict, reading: Reading) -> Iterator[tuple[Verdict, Reading]]:
         """The verdict, and before it one that was put off.

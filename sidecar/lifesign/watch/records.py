@@ -11,7 +11,7 @@ import msgspec
 
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.wire import records, threads
+from lifesign.wire import complaints, records, threads
 from lifesign.wire.lane import LaneRead
 
 RingRecord = Union[
@@ -25,6 +25,8 @@ RingRecord = Union[
     records.DryRunEvent,
     records.DryRunTotals,
     records.AgentWarning,
+    complaints.AsyncioComplaint,
+    complaints.TaskDied,
 ]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
@@ -57,6 +59,8 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "boot_expects": msgspec.json.Decoder(records.BootExpects),
     "dry_run_totals": msgspec.json.Decoder(records.DryRunTotals),
     "agent_warning": msgspec.json.Decoder(records.AgentWarning),
+    "asyncio_complaint": msgspec.json.Decoder(complaints.AsyncioComplaint),
+    "task_died": msgspec.json.Decoder(complaints.TaskDied),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

@@ -59,6 +59,7 @@ CAUSES = [
     ("seats", "pool-exhausted", "waits for a seat", "0 of 2 free"),
     ("nested", "nested-acquire", "once more", "Desk.seats"),
 ]
+DEATHS = [("dies-kept", version) for version in PYTHONS] + [("dies-forgotten", next(iter(PYTHONS)))]
 NEWEST, *OLDER = reversed(PYTHONS)
 
 
@@ -90,6 +91,17 @@ def test_a_queue_whose_consumer_died(tmp_path: Path) -> None:
     assert "full, 5 of 5" in first["sentence"]
 
 
+@pytest.mark.parametrize(("name", "version"), DEATHS)
+def test_a_task_that_died_needs_no_promise(name: str, version: str, tmp_path: Path) -> None:
+    seen = seen_of(name, PYTHONS[version], tmp_path, ("healthy",), {})
+    first = seen["causes"][0]
+    assert (first["word"], first["file"], first["line"]) == ("task-died", str(PROGRAM), line_of("died"))
+    assert first["sentence"].startswith(
+        "delivery (Desk.deliver) ended with ValueError: an order has no price, at causes.py:"
+    )
+    assert ("nobody has asked for the exception" in first["sentence"]) == (name == "dies-kept")
+
+
 @pytest.mark.parametrize(("name", "doing"), [("blocks", "waits"), ("computes", "computes")])
 def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> None:
     seen = seen_of(name, sys.executable, tmp_path, ("blocked",))
@@ -101,7 +113,12 @@ def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "version"),
-    [("busy-seats", NEWEST), ("slow-consumer", NEWEST), *(("one-order", version) for version in PYTHONS)],
+    [
+        ("busy-seats", NEWEST),
+        ("slow-consumer", NEWEST),
+        ("fails-and-is-asked", NEWEST),
+        *(("one-order", version) for version in PYTHONS),
+    ],
 )
 def test_a_busy_service_has_no_cause_of_anything(name: str, version: str, tmp_path: Path) -> None:
     with victims.start([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE) as process:

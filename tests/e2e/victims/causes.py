@@ -66,6 +66,29 @@ class Desk:
             if fails:
                 raise ValueError("an order without a price")
 
+    async def deliver(self) -> None:
+        for _ in range(5):
+            lifesign.event("order")
+            await asyncio.sleep(0.05)
+        raise ValueError("an order has no price")  # died
+
+    async def delivers(self, *, how: str) -> None:
+        """Starts what dies; or what only looks so, and goes on with the work."""
+        if how == "kept":
+            self.consumer = asyncio.create_task(self.deliver(), name="delivery")
+            await self.never.wait()
+        elif how == "forgotten":
+            asyncio.create_task(self.deliver(), name="delivery").add_done_callback(lambda task: None)
+            await self.never.wait()
+        while True:
+            first = asyncio.create_task(self.deliver(), name="delivery")
+            first.add_done_callback(lambda task: task.exception())
+            second = asyncio.create_task(self.never.wait())
+            await asyncio.gather(self.deliver(), return_exceptions=True)
+            second.cancel()
+            with contextlib.suppress(ValueError):
+                await asyncio.create_task(self.deliver())
+
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
         async with self.ledger:
@@ -102,6 +125,9 @@ def coroutines(name: str, desk: Desk) -> list[Any]:
         "nested": lambda: [desk.nested(), desk.nested()],
         "dead-consumer": lambda: [desk.produce(), desk.consume(fails=True)],
         "slow-consumer": lambda: [desk.produce(), desk.consume(fails=False)],
+        "dies-kept": lambda: [desk.delivers(how="kept")],
+        "dies-forgotten": lambda: [desk.delivers(how="forgotten")],
+        "fails-and-is-asked": lambda: [desk.delivers(how="asked")],
         "idle": lambda: [desk.never.wait()],
         "blocks": lambda: [calls(blocks)],
         "computes": lambda: [calls(computes)],

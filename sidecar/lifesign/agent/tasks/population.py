@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
+import weakref
 from _random import Random  # the module around it costs more to import
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
@@ -70,6 +71,13 @@ class Population:
             if task is not None and id(task) not in ours:
                 yield task
         yield from list(_eager())
+
+    def ended(self) -> list[weakref.ReferenceType[Any]] | None:
+        """All tasks that somebody still refers to, those that have ended among them; None where they are not known.
+
+        That is from 3.14 on, where only tasks that run can be listed.
+        """
+        return None if _KNOWN_BY_LOOP else list(_registry().data)
 
     def generators(self) -> Iterator[Any]:
         """The async generators that were begun and are not finished, as far as the loops know them."""

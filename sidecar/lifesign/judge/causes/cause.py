@@ -22,9 +22,13 @@ word                    what was seen                                           
 ``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
 ``queue-full``          tasks wait for room in a queue that nobody takes from       yes
 ``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
+``task-died``           a task ended by an exception that nobody has asked for      yes
+``task-destroyed``      a task was collected while it waited                        yes
+``never-awaited``       a coroutine was made, and dropped without being awaited     yes
 ======================  ==========================================================  ==========
 
-All but the first three are causes only of an illness: a busy service waits for locks, pools and queues all the time.
+Deadlocks, also a thread's with itself, and tasks that died are shown in any state. All others are causes only of an
+illness: a busy service waits for locks, pools and queues all the time.
 """
 
 from __future__ import annotations
@@ -34,10 +38,13 @@ from typing import TYPE_CHECKING, Callable
 
 from lifesign.judge import states
 from lifesign.judge.causes import threads
-from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
+from lifesign.judge.causes.losses import died, lost
 from lifesign.judge.causes.phrases import (
+    ago,
     at,
     count_of,
+    death,
     holders,
     name_of,
     own_frame,
@@ -171,7 +178,11 @@ def _full_queues(findings: Findings) -> list[Cause]:
             continue
         full = f"{waiting(primitive, dump)} for room in {name_of(primitive)}: {primitive['state']}, nobody takes"
         died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
-        if died:
+        if findings.deaths:
+            newest = findings.deaths[0]
+            sentence = f"{full}; probably because {death(newest)}, {ago(findings.wall - newest['at'])}"
+            made.append(Cause("consumer-died", sentence, primitive["place"]))
+        elif died:
             error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
             sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
             made.append(Cause("consumer-died", sentence, primitive["place"]))
@@ -197,7 +208,7 @@ def _empty_queues(findings: Findings) -> list[Cause]:
 def _waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
     """Primitives that somebody waits for, outside of deadlocks, those with most waiters first."""
     dump = findings.dump
-    if dump is None or findings.state in states.WELL:
+    if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
         return []
     in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
     found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
@@ -219,4 +230,6 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     _held,
     _full_queues,
     _empty_queues,
+    died,
+    lost,
 )

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lifesign.judge import states
+
 if TYPE_CHECKING:
+    from lifesign.wire.complaints import AsyncioComplaint, TaskDied
     from lifesign.wire.records import Failure, Frame, Stall, TaskDump, TaskGroup, TaskPrimitive
     from lifesign.wire.threads import ExecutorState, ThreadGroup
+
+
+# What is waited for explains nothing in these: a service that is well waits all the time, and a dead one for nothing.
+WAITS_EXPLAIN_NOTHING = (states.STARTING, states.HEALTHY, states.IDLE, states.DEAD)
 
 
 class Dump(NamedTuple):
@@ -20,14 +27,17 @@ class Dump(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, and the
-    exception that ended it.
+    """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
+    that ended it, the tasks that died and what asyncio complained of, the newest first, and the wall clock time.
     """
 
     state: str
     dump: Dump | None = None
     stalls: tuple[Stall, ...] = ()
     error: Failure | None = None
+    deaths: tuple[TaskDied, ...] = ()
+    complaints: tuple[AsyncioComplaint, ...] = ()
+    wall: int = 0
 
 
 class Cause(NamedTuple):

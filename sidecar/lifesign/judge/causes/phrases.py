@@ -9,6 +9,7 @@ from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.judge.causes.findings import Dump
+    from lifesign.wire.complaints import TaskDied
     from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
 
 
@@ -65,6 +66,25 @@ def holders(primitive: TaskPrimitive) -> list[str]:
         block = f"{holder['place']['function']} ({place_text(holder['place'])})"
         lines.append(f"{who} holds {name_of(primitive)} in {block}{waits}")
     return lines
+
+
+def death(one: TaskDied) -> str:
+    """A task that died: ``consumer (Desk.consume) ended with ValueError: no price, at service.py:95``."""
+    named = one["task"] and not one["task"].startswith("Task-")
+    who = f"{one['task']} ({one['function']})" if named else one["function"] or "a task"
+    error = one["error"]
+    message = f": {error['message']}" if error["message"] else ""
+    where = f", at {place_text(one['place'])}" if one["place"] is not None else ""
+    return f"{who} ended with {error['type']}{message}{where}"
+
+
+def ago(nanoseconds: int) -> str:
+    """How long ago, as one says it: ``12 s ago``."""
+    seconds = max(0, nanoseconds) // 1_000_000_000
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def primitive_of(index: int | None, dump: Dump) -> TaskPrimitive | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lifesign.judge import states
-from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
 from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def in_short(stall: Stall) -> str:
 def executors(findings: Findings) -> list[Cause]:
     """Executors with jobs that no thread is left for."""
     dump = findings.dump
-    if dump is None or findings.state in states.WELL:
+    if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
         return []
     return [_executor(one, dump) for one in dump.executors if one["busy"] >= one["most"] > 0 < one["queued"]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from lifesign.judge.causes.findings import Dump
+from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.translate import recovered, translate
@@ -26,6 +27,8 @@ KINDS = frozenset(
         "dry_run",
         "dry_run_totals",
         "agent_warning",
+        "asyncio_complaint",
+        "task_died",
     )
 )
 _POSTCONDITIONS_MAX = 500
@@ -48,6 +51,7 @@ class RingView:
         self._source = source
         self._stalls: dict[int, Stall] = {}  # the newest of each loop
         self._newest = NewestDump()
+        self.losses = Losses()
         self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
         self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
         self.dry_run: DryRunReading | None = None
@@ -67,6 +71,8 @@ class RingView:
                 made.append(task_dump(self._newest.end(record), self._resource, uid, now))
             elif record["kind"] == "stall":
                 self._stalls[record["loop"]] = record
+            elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
+                self.losses.add(record)
             elif record["kind"] == "dry_run_totals":
                 self.dry_run = _dry_run(record)
             else:
@@ -94,6 +100,8 @@ class RingView:
                         self._stalls[record["loop"]] = record
                     elif record["kind"] == "task_dump":
                         self._newest.end(record)
+                    elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
+                        self.losses.add(record)
                     else:
                         self._newest.add(record)
 

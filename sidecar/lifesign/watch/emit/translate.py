@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lifesign import semconv
+from lifesign.watch.emit.complaints import asyncio_complaint, task_died
 from lifesign.watch.emit.dumps import task_group
 from lifesign.watch.emit.operation import Failed, exception_attributes, first_line, operation, synthetic_attributes
 from lifesign.watch.records import RingRecord
@@ -30,6 +31,10 @@ def translate(
         return [task_group(record, resource, uid, observed, source)]
     if record["kind"] == "agent_warning":
         return [_agent_warning(record, resource, uid, observed)]
+    if record["kind"] == "asyncio_complaint":
+        return [asyncio_complaint(record, resource, uid, observed)]
+    if record["kind"] == "task_died":
+        return [task_died(record, resource, uid, observed)]
     return []  # of a dump there is more to know than its summary; stalls are evidence, totals are metrics
 
 

@@ -1,0 +1,1 @@
+"""What the program's own asyncio complains of, and the tasks that died: noted, counted, and written by the watchdog."""

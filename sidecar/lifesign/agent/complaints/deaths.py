@@ -1,0 +1,164 @@
+"""Tasks that died: they ended by an exception, and nobody has asked for it.
+
+asyncio complains of one that nobody refers to any more, see `asyncio_log`. Of one that is still referred to, as a
+consumer that was started once and is kept in an attribute, it says nothing as long as the process lives: these are
+looked for here, a few at each beat. A task whose exception was awaited, gathered or asked for in a callback did not
+die; for that there are some seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from lifesign.agent.complaints.counted import Counted
+from lifesign.agent.exceptions import failure
+from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.population import Population
+from lifesign.agent.tasks.walk import place
+from lifesign.wire.frames import is_library
+
+if TYPE_CHECKING:
+    from lifesign.wire.complaints import TaskDied
+    from lifesign.wire.records import Frame
+
+GRACE_SECONDS = 5.0  # in which somebody may still ask for the exception
+LOOKED_AT = 1000  # tasks at one beat
+_ROUND_SECONDS = 1.0  # between the beginnings of two rounds
+_SHARE = 1 / 500  # of a core, where a round must list all the tasks
+_KNOWN_MAX = 2000  # tasks that are remembered while they run, from 3.14 on
+_WAITING_MAX = 1000
+_REPORTED_MAX = 1000
+_FRAMES_MAX = 1000
+# They end the program, or an iteration: no task dies of them.
+_NO_DEATHS = (KeyboardInterrupt, SystemExit, GeneratorExit, StopAsyncIteration, asyncio.CancelledError)
+
+_reported: OrderedDict[int, str] = OrderedDict()  # exceptions, by id, of tasks that are referred to
+
+
+class Deaths:
+    """Looks for tasks that died and are still referred to."""
+
+    def __init__(self, population: Population, counted: Counted) -> None:
+        self._population = population
+        self._counted = counted
+        self._round: list[weakref.ReferenceType[Any]] = []  # what is left to look at in this round
+        self._next_round = 0.0
+        self._running: dict[int, weakref.ReferenceType[Any]] = {}  # from 3.14 on, by the id of the task
+        self._waiting: dict[int, tuple[weakref.ReferenceType[Any], float]] = {}  # since when, by the id of the task
+        self._known: dict[int, weakref.ReferenceType[Any]] = {}  # dead ones that were reported
+
+    def look(self) -> None:
+        """Looks at some more tasks; asked at every beat."""
+        now = time.monotonic()
+        if not self._round and now >= self._next_round:
+            self._begin(now)
+        looked, self._round = self._round[:LOOKED_AT], self._round[LOOKED_AT:]
+        for reference in looked:
+            task = reference()
+            if task is None or not _ended_badly(task) or len(self._waiting) >= _WAITING_MAX:
+                continue
+            known = self._known.get(id(task))
+            if known is None or known() is not task:
+                self._waiting.setdefault(id(task), (reference, now))
+        self._tell(now)
+
+    def _begin(self, now: float) -> None:
+        ended = self._population.ended()
+        if ended is not None:
+            self._round = ended
+            self._next_round = now + _ROUND_SECONDS
+            return
+        # From 3.14 on only tasks that run can be listed: whoever was there the last time and is not now has ended.
+        running = {id(task): task for task in self._population.each()}
+        self._round = []
+        for key, reference in list(self._running.items()):
+            if reference() is None or key not in running:
+                self._round.append(reference)
+                del self._running[key]
+        for key, task in running.items():
+            if len(self._running) >= _KNOWN_MAX:
+                break
+            if key not in self._running:
+                try:
+                    self._running[key] = weakref.ref(task)
+                except TypeError:  # its class takes none
+                    continue
+        self._next_round = now + (time.monotonic() - now) / _SHARE
+
+    def _tell(self, now: float) -> None:
+        for key, reference in list(self._known.items()):
+            if reference() is None:
+                del self._known[key]
+        for key, (reference, since) in list(self._waiting.items()):
+            task = reference()
+            if task is None or not _ended_badly(task):
+                del self._waiting[key]
+            elif now - since >= GRACE_SECONDS:
+                del self._waiting[key]
+                if len(self._known) < _KNOWN_MAX:
+                    self._known[key] = reference
+                    error = odd.read(task, "_exception")
+                    function = odd.text(odd.read(odd.coroutine(task), "__qualname__"))
+                    died(self._counted, odd.name(task), function, error, referenced=True)
+
+
+def died(counted: Counted, task: str, function: str, error: BaseException, *, referenced: bool) -> None:
+    """Notes that a task died; once, also where somebody referred to it at first and nobody does later."""
+    kind = kind_of(error)
+    if referenced:
+        _reported[id(error)] = kind
+        if len(_reported) > _REPORTED_MAX:
+            _reported.popitem(last=False)
+    elif _reported.pop(id(error), None) == kind:
+        return
+    where = own_place(error)
+
+    def made() -> TaskDied:
+        return {
+            "kind": "task_died",
+            "task": task,
+            "function": function,
+            "referenced": referenced,
+            "place": where,
+            "error": failure(error),
+            "count": 1,
+            "at": time.time_ns(),
+        }
+
+    at = (where["file"], where["line"]) if where is not None else None
+    counted.note(("died", function, kind, at), made)
+
+
+def is_death(error: Any) -> bool:
+    """Whether a task that ends by this died of it."""
+    return issubclass(type(error), BaseException) and not issubclass(type(error), _NO_DEATHS)
+
+
+def own_place(error: BaseException) -> Frame | None:
+    """The innermost frame of the user's own code that it passed; the innermost of all where there is none."""
+    own = innermost = None
+    traceback = error.__traceback__
+    for _ in range(_FRAMES_MAX):
+        if traceback is None:
+            break
+        innermost = traceback
+        if not is_library(traceback.tb_frame.f_code.co_filename):
+            own = traceback
+        traceback = traceback.tb_next
+    found = own or innermost
+    return None if found is None else place(found.tb_frame.f_code, found.tb_lineno)
+
+
+def kind_of(error: BaseException | None) -> str:
+    """The type of an exception, to tell groups apart."""
+    return "" if error is None else odd.type_name(error)
+
+
+def _ended_badly(task: Any) -> bool:
+    """Whether it ended by an exception that nobody has asked for; to look at it is not to ask."""
+    unasked = task._log_traceback if type(task) is asyncio.Task else odd.read(task, "_log_traceback")
+    return unasked is True and is_death(odd.read(task, "_exception"))
