@@ -34,6 +34,8 @@ def group(dump: str, index: int, count: int, function: str, names: list[str], wa
         "waits_for": waits_for,
         "looked": 1,
         "waited_most": None,
+        "time_left": None,
+        "keeps_the_loop": False,
         "waited_least": None,
         "awaits": [],
         "oldest": None,
@@ -63,6 +65,7 @@ def records(request: int) -> list[dict[str, Any]]:
         "cycles": [],
         "rings": [],
         "finished": [],
+        "still": None,
     }
     return [
         {"kind": "no such kind"},

@@ -23,6 +23,8 @@ def group(index: int, count: int, *stack: dict[str, Any]) -> dict[str, Any]:
         "index": index,
         "count": count,
         "waited_most": None,
+        "time_left": None,
+        "keeps_the_loop": False,
         "waited_least": None,
         "stack": [*stack, at("Lock.acquire", 114, LIBRARY)],
     }

@@ -15,6 +15,7 @@ def summary(**changes: Any) -> dict[str, Any]:
     return {
         "kind": "task_dump", "id": "d", "reason": "silent", "request": 0, "start": 1 << 61, "end": 1 << 61,
         "tasks": 3, "groups": 1, "omitted": 0, "same_as": None, "counts": [], "cycles": [], "rings": [], "finished": [],
+        "still": None,
         **changes,
     }  # fmt: skip
 

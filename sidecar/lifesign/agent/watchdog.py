@@ -135,8 +135,9 @@ class Watchdog:
         if self._period is not None and time.monotonic() >= self._next_period:
             self._next_period = time.monotonic() + self._period
             self.dump("periodic")
-        if self._tasks.found_deadlock(self._beat):
-            self.dump("deadlock")
+        found = self._tasks.search(self._beat)
+        if found:
+            self.dump(found)
         for word, reason in enumerate(layout.REQUEST_REASONS):
             asked = self._pulse.requests(word)
             if asked != self._answered[word]:

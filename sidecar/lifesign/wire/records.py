@@ -151,6 +151,7 @@ class TaskDump(_ThreadRings):
     cycles: list[list[str]]  # names of tasks that wait for each other in a ring and can never go on
     rings: list[list[RingStep]]  # the same rings with what is waited for
     finished: list[FinishedTasks]
+    still: float | None  # for how many seconds nothing that waits has moved; None below a minute
 
 
 class TaskGroup(TypedDict):
@@ -168,6 +169,8 @@ class TaskGroup(TypedDict):
     awaits: list[GroupEdge]
     waited_most: float | None  # seconds in the wait that they are in, as far as dumps and searches have seen it
     waited_least: float | None
+    time_left: float | None  # seconds until a sleep or a timeout ends the wait of one of them
+    keeps_the_loop: bool  # the loop runs until this task ends, as for ``asyncio.run(main())``
     oldest: float | None  # age in seconds, where creation is tracked (LIFESIGN_TASK_ORIGIN)
     newest: float | None
     origin: list[Frame]  # where a sample of the group was created, innermost frame last

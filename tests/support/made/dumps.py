@@ -24,7 +24,7 @@ def group(index: int, count: int, function: str, *awaits: tuple[int, int], **mor
     """`awaits` are pairs of another group's index and a count."""
     return {
         "kind": "task_group", "dump": "d", "index": index, "count": count, "looked": count,
-        "waited_most": None, "waited_least": None,
+        "waited_most": None, "waited_least": None, "time_left": None, "keeps_the_loop": False,
         "stack": [frame(function, 10 + index)], "names": [f"{function}-{n}" for n in range(min(count, 5))],
         "states": {"waiting": count}, "waits_for": "gather" if awaits else "Future",
         "awaits": [{"group": other, "count": times} for other, times in awaits],
@@ -37,7 +37,7 @@ def answer(*groups: Any, **more: Any) -> Answer:
     summary = {
         "kind": "task_dump", "id": "d", "reason": "request", "request": 1, "start": 1_000_000, "end": 13_400_000,
         "tasks": sum(one["count"] for one in groups), "groups": len(groups), "omitted": 0, "same_as": None,
-        "counts": [], "cycles": [], "rings": [], "finished": [], **more,
+        "counts": [], "cycles": [], "rings": [], "finished": [], "still": None, **more,
     }  # fmt: skip
     return Answer(summary, list(groups))  # type: ignore[arg-type]
 

@@ -139,6 +139,8 @@ def group(**changes: Any) -> Any:
         "waits_for": "Future",
         "looked": 1,
         "waited_most": None,
+        "time_left": None,
+        "keeps_the_loop": False,
         "waited_least": None,
         "at": 50,
         "stack": [
@@ -202,6 +204,7 @@ def summary(**changes: Any) -> Any:
         "cycles": [],
         "rings": [],
         "finished": [],
+        "still": None,
         **changes,
     }
 

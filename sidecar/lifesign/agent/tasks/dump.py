@@ -73,25 +73,27 @@ class Tasks:
         self._ages = Ages()
         self._next_search = time.monotonic() + SEARCH_SECONDS
         self._known: frozenset[int] = frozenset()  # ids of the tasks in deadlocks that were found
+        self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
         """How many tasks there are."""
         return self._population.count()
 
-    def found_deadlock(self, beat: Callable[[], None]) -> bool:
-        """Looks now and then who is in a deadlock, and for how long tasks wait; whether that has changed.
+    def search(self, beat: Callable[[], None]) -> str:
+        """Looks now and then who is in a deadlock, and for how long tasks wait; the reason for a dump, if any.
 
         It takes no more than a five-hundredth of a core, and is left out where there are so many tasks that it would
         keep the watchdog from looking after the loops.
         """
         if time.monotonic() < self._next_search or self.count().unfinished > SEARCH_TASKS_MAX:
-            return False
+            return ""
         used = time.thread_time()
         survey = Survey(self._population, Pace(beat, sum(self.count())), self._ages)
         before, self._known = self._known, frozenset(id(node.task) for nodes in survey.rings for node in nodes)
         used = time.thread_time() - used
         self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
-        return self._known != before
+        was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
+        return "deadlock" if self._known != before else "no progress" if self._still != was_still else ""
 
     def each(self) -> Iterator[Any]:
         """Every task of every loop."""
@@ -110,6 +112,8 @@ class Tasks:
         pace = Pace(beat, sum(self.count()))
         survey = Survey(self._population, pace, self._ages)
         groups = ranked(survey.families)
+        for group in groups[:GROUPS_MAX]:
+            survey.look_closer(group)
         primitives = survey.primitives.ranked(
             [node.primitive for nodes in survey.rings for node in nodes if node.primitive is not None]
         )
@@ -145,6 +149,7 @@ class Tasks:
             "finished": survey.finished.most(),
             "thread_rings": threads.rings,
             "threads": threads.count,
+            "still": survey.still(),
         }
         ring.append(summary)
         if not same:
@@ -187,6 +192,8 @@ def _group(identifier: str, group: WaitGroup, indexes: dict[int, int], primitive
         ],
         "waited_most": group.waited_most,
         "waited_least": group.waited_least,
+        "time_left": group.time_left,
+        "keeps_the_loop": group.keeps_the_loop,
         "oldest": group.oldest,
         "newest": group.newest,
         "origin": creation.origin_stack(group.sample),

@@ -41,6 +41,8 @@ class WaitGroup:
         self.awaits: dict[int, int] = {}  # by the id of a group
         self.waited_most: float | None = None  # seconds, of those that are remembered
         self.waited_least: float | None = None
+        self.time_left: float | None = None  # seconds until a clock ends the wait of the sample
+        self.keeps_the_loop = False
 
     def waits_since(self, seconds: float | None) -> None:
         """Notes for how long one of its tasks has been in its wait, where that is known."""

@@ -14,13 +14,16 @@ from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting import waits
 from lifesign.agent.tasks.waiting.ages import Ages
+from lifesign.agent.tasks.waiting.children import children
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
 from lifesign.agent.tasks.waiting.edges import KNOWS_AWAITERS, Edges, waits_now
+from lifesign.agent.tasks.waiting.leaves import keeps_the_loop, leaf, time_left
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
 from lifesign.agent.tasks.walk import Link, chain, key, links
 
 _PLAIN = asyncio.Future  # what most tasks wait for: no edge between tasks comes of it
 _is_done = asyncio.Task.done
+STILL_SECONDS = 60.0  # after which a wait may be one that nothing will end
 STACKS_MAX = 20_000  # that are walked for what they wait for and hold
 
 
@@ -46,6 +49,37 @@ class Survey:
         self._hold_by_generators()
         self._connect()
         self.rings = self._graph.rings(self.primitives.holders, pace)
+
+    def look_closer(self, group: WaitGroup) -> None:
+        """Finds out of one of a group's tasks what would cost too much to find out of each."""
+        self._pace.step()
+        task = group.sample
+        try:
+            stack = links(task)
+            group.time_left, group.keeps_the_loop = time_left(stack), keeps_the_loop(task)
+            end = leaf(task, stack) if not group.waits else None
+            if end is not None:
+                group.waits[end.how, id(end.thing)] = 1
+                self.primitives.ends_at(end, stack, id(group), group.count)
+        except BaseException as error:  # noqa: BLE001 - whatever it waits for, the group is shown
+            complain("what a task waits for could not be read", error)
+
+    def still(self) -> float | None:
+        """For how many seconds nothing that waits has moved, but for what a clock moves; None if something has."""
+        least: float | None = None
+        for family in self.families.values():
+            for group in family.groups.values():
+                self._pace.step()
+                if (
+                    group.waited_least is None
+                    or group.waited_least < STILL_SECONDS
+                    or group.states.keys() != {"waiting"}
+                ):
+                    if not waits.has_clock(links(group.sample)):
+                        return None
+                elif least is None or group.waited_least < least:
+                    least = group.waited_least
+        return least
 
     def _walk(self) -> None:
         running = {id(task) for task in self._population.running()}
@@ -101,7 +135,11 @@ class Survey:
         waiter = odd.waiter(task)
         for thing, index in waits.held(stack):
             self.primitives.held(thing, Holder(task, stack, index, is_task=True))
-        wait = waits.wait(stack) if waiter is not None else None
+        if waiter is None:
+            return
+        for child in children(stack):
+            self._edges.add(task, child)
+        wait = waits.wait(stack)
         if wait is None:
             return
         primitive = self.primitives.waited(wait, stack, id(group))

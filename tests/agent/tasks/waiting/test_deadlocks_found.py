@@ -102,16 +102,16 @@ async def test_a_deadlock_is_searched_for_without_being_asked_and_said_once(monk
     loop = asyncio.get_running_loop()
     tasks = Tasks(lambda: [loop])
 
-    async def searched() -> bool:
-        return await asyncio.to_thread(tasks.found_deadlock, lambda: None)
+    async def searched() -> str:
+        return await asyncio.to_thread(tasks.search, lambda: None)
 
     assert not await searched()
     async with running(transfer("a", "b"), transfer("b", "a")):
         for _ in range(3):
             await asyncio.sleep(0)
-        assert await searched()
+        assert await searched() == "deadlock"
         assert not await searched()
-    assert await searched()  # it is over, and that is news too
+    assert await searched() == "deadlock"  # it is over, and that is news too
     assert not await searched()
 
 
@@ -123,4 +123,4 @@ async def test_there_is_no_search_in_a_crowd(monkeypatch: pytest.MonkeyPatch) ->
     async with running(transfer("a", "b"), transfer("b", "a"), Desk().hear(), Desk().hear()):
         for _ in range(3):
             await asyncio.sleep(0)
-        assert not await asyncio.to_thread(Tasks(lambda: [loop]).found_deadlock, lambda: None)
+        assert not await asyncio.to_thread(Tasks(lambda: [loop]).search, lambda: None)

@@ -46,12 +46,13 @@ class Edges:
         """Notes the edges of one task, which is suspended at the future `waiter`."""
         if KNOWS_AWAITERS:
             for awaiter in awaiters(task):
-                self._add(awaiter, task)
+                self.add(awaiter, task)
         else:
             for other in awaited(waiter):
-                self._add(task, other)
+                self.add(task, other)
 
-    def _add(self, awaiter: Any, task: Any) -> None:
+    def add(self, awaiter: Any, task: Any) -> None:
+        """Notes that one task waits for another one."""
         if self._count < EDGES_MAX and not odd.is_done(task):
             self._count += 1
             self.by_awaiter.setdefault(id(awaiter), (awaiter, []))[1].append(task)

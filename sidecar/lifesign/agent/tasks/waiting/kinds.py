@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple
 
 from lifesign.agent.tasks.odd import read
+from lifesign.agent.tasks.waiting.outside import child, peer, peer_of_socket
 
 _TYPES_MAX = 2000
 
@@ -155,9 +156,10 @@ _KINDS = {
     "asyncio.locks.Barrier": Kind("Barrier", _barrier),
     "asyncio.queues.Queue": Kind("Queue", _queue),
     "asyncio.taskgroups.TaskGroup": Kind("TaskGroup", _group),
-    "asyncio.streams.StreamReader": Kind("StreamReader", _nothing),
-    "asyncio.streams.StreamWriter": Kind("StreamWriter", _nothing),
-    "asyncio.subprocess.Process": Kind("subprocess", _nothing),
+    "asyncio.streams.StreamReader": Kind("StreamReader", peer),
+    "asyncio.streams.StreamWriter": Kind("StreamWriter", peer),
+    "asyncio.subprocess.Process": Kind("subprocess", child),
+    "socket.socket": Kind("socket", peer_of_socket),
     "anyio._core._synchronization.Lock": _LOCK,
     "anyio._core._synchronization.Event": _EVENT,
     "anyio._core._synchronization.Condition": _CONDITION,
@@ -166,6 +168,10 @@ _KINDS = {
     "anyio._backends._asyncio.TaskGroup": Kind("TaskGroup", _group),
     "anyio.streams.memory.MemoryObjectReceiveStream": Kind("memory stream", _stream),
     "anyio.streams.memory.MemoryObjectSendStream": Kind("memory stream", _stream),
+    "anyio._backends._asyncio.SocketStream": Kind("socket", peer),
+    "aiohttp.client_proto.ResponseHandler": Kind("HTTP connection", peer),
+    "aiohttp.streams.StreamReader": Kind("HTTP body", peer),
+    "asyncpg.connection.Connection": Kind("asyncpg connection", peer),
     "aiohttp.connector.BaseConnector": Kind("aiohttp connector", _connector, pool=True),
     "asyncpg.pool.Pool": Kind("asyncpg pool", _asyncpg, pool=True),
     "sqlalchemy.pool.impl.QueuePool": Kind("SQLAlchemy pool", _sqlalchemy, pool=True),

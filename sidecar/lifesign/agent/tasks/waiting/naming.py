@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from lifesign.agent.tasks.odd import read, type_name
+from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.waiting.waits import objects
 from lifesign.agent.tasks.walk import Link
 
+_NAMELESS = (FunctionType, ModuleType, type, dict, list, tuple, str)
 _ITEMS_MAX = 10_000  # of one attribute or global that is searched
 
 
@@ -27,7 +29,9 @@ def name_of(thing: Any, links: list[Link]) -> str:
 
 def _in_frame(thing: Any, link: Link) -> str:
     for one in objects(link.awaitable):
-        if issubclass(type(one), (FunctionType, ModuleType, type, dict, list, tuple, str)):
+        if type(one) is CellType:  # of a variable that a function inside another one shares
+            one = read(one, "cell_contents")
+        if issubclass(type(one), _NAMELESS) or kind(one) is not None:
             continue
         attributes = _attributes(one)
         for attribute, value in attributes.items():

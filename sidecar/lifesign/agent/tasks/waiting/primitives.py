@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.waiting.kinds import Kind, kind
+from lifesign.agent.tasks.waiting.leaves import Leaf
 from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import Link, place
@@ -51,6 +52,19 @@ class Primitive:
         self.holders: list[Holder] = []
 
     @property
+    def may_hang(self) -> bool:
+        """Whether nobody outside of the process is known to end a wait for it: one that waits for an item may be idle.
+
+        A queue that is waited for in two places may be a pool, of which somebody wants a second item.
+        """
+        return self.kind.pool or self.held_by is not None or self.how in ("put", "send") or len(self.waiting) > 1
+
+    @property
+    def held_by(self) -> int | None:
+        """By how many it is held, where the primitive knows."""
+        return self.kind.holders(self.thing)
+
+    @property
     def waiters(self) -> int:
         return sum(self.waiting.values())
 
@@ -69,6 +83,11 @@ class Primitives:
             found.sample = found.sample or links
             found.waiting[group] = found.waiting.get(group, 0) + 1
         return found
+
+    def ends_at(self, leaf: Leaf, links: list[Link], group: int, count: int) -> None:
+        """Notes that the tasks of a group wait for something that is no primitive of the program's own."""
+        found = self._by_id.setdefault(id(leaf.thing), Primitive(leaf.thing, leaf.kind))
+        found.how, found.sample, found.waiting[group] = leaf.how, links, count
 
     def held(self, thing: Any, holder: Holder) -> None:
         """Notes somebody who holds it, where it is a primitive at all.
@@ -89,6 +108,10 @@ class Primitives:
                 found = self._by_id[id(thing)] = Primitive(thing, what)
         return found
 
+    def some_may_hang(self) -> bool:
+        """Whether tasks wait for something that only the process itself can release."""
+        return any(one.waiting and one.may_hang for one in self._by_id.values())
+
     def holders(self, identity: int) -> list[Any] | None:
         """The tasks that hold it, where these are all of its holders; None where that is not certain."""
         found = self._by_id[identity]
@@ -105,7 +128,8 @@ class Primitives:
         if different > 1:
             return f"{different} different {found.kind.label}s"
         text = f"{found.kind.label} {name_of(found.thing, found.sample)}".rstrip()
-        return f"{_HOW[how]} {text}{more}" if how in _HOW else f"{text}{more}"
+        held = _held_by(found.holders)
+        return f"{_HOW[how]} {text}{more}{held}" if how in _HOW else f"{text}{more}{held}"
 
     def ranked(self, first: list[int]) -> list[Primitive]:
         """Those that are worth a record, numbered: the given ones, then by how many wait."""
@@ -132,7 +156,7 @@ def record(dump: str, primitive: Primitive, groups: dict[int, int]) -> TaskPrimi
         "place": own_place(primitive.sample),
         "waiting": [{"group": groups[group], "count": count} for group, count in waiting if group in groups],
         "holders": [_holder(one) for one in primitive.holders[:HOLDERS_MAX]],
-        "held": primitive.kind.holders(primitive.thing),
+        "held": primitive.held_by,
     }
 
 
@@ -143,6 +167,13 @@ def shape_of(primitive: Primitive) -> tuple[Any, ...]:
         (id(one.links[one.at].code), read(one.links[one.at].frame, "f_lineno")) for one in primitive.holders
     )
     return primitive.kind.label, primitive.how, waiting, holders
+
+
+def _held_by(holders: list[Holder]) -> str:
+    if not holders:
+        return ""
+    first = odd.name(holders[0].who) if holders[0].is_task else "a suspended generator"
+    return f", held by {first}" + (f" and {len(holders) - 1} more" if len(holders) > 1 else "")
 
 
 def _holder(holder: Holder) -> PrimitiveHolder:

@@ -28,6 +28,7 @@ _POOLS = {  # by the class of a context manager, where it keeps the pool that it
     "_RequestContextManager": ("_resp._connection._connector",),
     "ClientResponse": ("_connection._connector",),
 }
+_MADE_OF_OTHERS = (("Queue", "join"), ("Barrier", "wait"))  # methods that wait in a primitive of their own
 _CLOCKS = ("timeout", "cancelscope", "deadline")  # in the name of a class: it ends the wait by itself
 
 
@@ -54,7 +55,7 @@ def wait(links: list[Link]) -> Wait | None:
             break
         for thing in objects(link.awaitable):
             what = kind(thing)
-            if what is not None and (found is None or what.pool):
+            if what is not None and (found is None or what.pool or (what.label, link.code.co_name) in _MADE_OF_OTHERS):
                 found = Wait(thing, link.code.co_name)
                 break
     return found
@@ -66,7 +67,7 @@ def held(links: list[Link]) -> Iterator[tuple[Any, int]]:
     A block that is only being entered holds nothing yet, and neither does one whose condition waits to be notified.
     """
     for index, link in enumerate(links):
-        inside = list(_exits(objects(link.awaitable)))
+        inside = list(exits(objects(link.awaitable)))
         if inside and _is_entering(links[index + 1 :], inside[-1]):
             inside.pop()
         for thing in inside:
@@ -79,7 +80,7 @@ def _behind(thing: Any) -> Iterator[Any]:
     """What a context manager stands for: what its generator holds in turn, or the pool that it took something from."""
     if type_name(thing) in _GENERATED:
         inside = objects(read(thing, "gen"))
-        yield from _exits(inside)
+        yield from exits(inside)
         yield from (one for one in inside if (what := kind(one)) is not None and what.pool)
         return
     for path in _POOLS.get(type_name(thing), ()):
@@ -90,7 +91,8 @@ def _behind(thing: Any) -> Iterator[Any]:
             yield found
 
 
-def _exits(referents: list[Any]) -> Iterator[Any]:
+def exits(referents: list[Any]) -> Iterator[Any]:
+    """The objects of the ``with`` blocks that a frame is in, from what it refers to."""
     for index, one in enumerate(referents):
         if type(one) in (MethodType, BuiltinMethodType):
             if one.__name__ in _EXITS:
@@ -118,12 +120,21 @@ def has_clock(links: list[Link]) -> bool:
         name = link.code.co_name
         if name in ("wait_for", "sleep") and link.in_library:
             return True
-        if any(_ends_by_itself(thing) for thing in _exits(objects(link.awaitable))):
+        inside = objects(link.awaitable)
+        if any(ends_by_itself(thing) for thing in exits(inside)):
+            return True
+        if name == "_wait" and link.in_library and any(map(is_timer, inside)):  # `asyncio.wait` with a timeout
             return True
     return False
 
 
-def _ends_by_itself(thing: Any) -> bool:
+def is_timer(thing: Any) -> bool:
+    """Whether this is what ``call_later`` of a loop returns."""
+    return "TimerHandle" in type_name(thing)
+
+
+def ends_by_itself(thing: Any) -> bool:
+    """Whether a context manager is a timeout, by the name of its class."""
     name = type_name(thing).lower()
     return any(word in name for word in _CLOCKS)
 

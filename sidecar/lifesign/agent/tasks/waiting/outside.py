@@ -1,0 +1,68 @@
+"""What is outside of the process and may be waited for: children and peers; counts and names of programs, no address.
+
+Of a peer it is said on which port a server listens, which names the protocol, and of a child its program's name.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from lifesign.agent.tasks.odd import call, read, text, type_name
+
+_EXTRA = ("_extra", "_ssl_protocol._transport._extra")  # where transports of asyncio keep the address of the peer
+_STATES = {"Z": "has ended", "X": "has ended", "T": "stopped by a signal", "t": "stopped by a debugger"}
+_NAME_CHARACTERS = 32
+
+
+def child(process: Any) -> str:
+    """A child process: ``ffmpeg, pid 4242, alive``."""
+    pid = read(process, "pid", "_pid")
+    if type(pid) is not int:
+        return ""
+    if read(process, "returncode", "_returncode") is not None:
+        return f"pid {pid}, has ended"
+    program, state = _seen(pid)
+    return f"{program}, pid {pid}, {state}" if program else f"pid {pid}"
+
+
+def _seen(pid: int) -> tuple[str, str]:
+    """The name of a program, without its arguments, and whether it is alive, as /proc shows them."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            name, _, rest = os.fsdecode(file.read(1024)).partition("(")[2].rpartition(") ")
+    except (OSError, ValueError):
+        return "", ""
+    printable = "".join(one if one.isprintable() else "?" for one in name[:_NAME_CHARACTERS])
+    return text(printable), _STATES.get(rest[:1], "alive")
+
+
+def peer(thing: Any) -> str:
+    """Who is at the other end of a stream or a connection: ``server at port 6379``, ``a client``."""
+    transport = read(thing, "_transport", "transport")
+    if transport is None:
+        transport = read(read(thing, "_protocol"), "transport", "_transport")
+    if transport is None:
+        return ""
+    if "Pipe" in type_name(transport):
+        process = read(read(transport, "_protocol"), "proc")
+        known = child(process) if process is not None else ""
+        return f"a pipe of {known}" if known else "a pipe"
+    for path in _EXTRA:
+        owner = transport
+        for attribute in path.split("."):
+            owner = read(owner, attribute)
+        if type(owner) is dict:
+            return "a client" if read(transport, "_server") is not None else _server(owner.get("peername"))
+    return ""
+
+
+def peer_of_socket(thing: Any) -> str:
+    """As `peer`, of a socket that is waited for by itself."""
+    return _server(call(thing, "getpeername"))
+
+
+def _server(address: Any) -> str:
+    if type(address) is tuple and len(address) > 1 and type(address[1]) is int:
+        return f"server at port {address[1]}"
+    return "a Unix socket" if type(address) in (str, bytes) else ""
