@@ -51,9 +51,11 @@ def findings(
     rings: Any = (),
     finished: Any = (),
     stalls: Any = (),
+    still: float | None = None,
+    earlier: Any = (),
 ) -> Findings:
-    summary: Any = {"rings": list(rings), "finished": list(finished)}
-    return Findings(state, Dump(summary, tuple(groups), tuple(primitives)), tuple(stalls))
+    summary: Any = {"rings": list(rings), "finished": list(finished), "still": still, "end": 100_000_000_000}
+    return Findings(state, Dump(summary, tuple(groups), tuple(primitives)), tuple(stalls), earlier=earlier)
 
 
 def found(findings: Findings) -> dict[str, Cause]:
@@ -138,11 +140,10 @@ def test_a_pool_that_is_used_up() -> None:
     pool.update(how="_acquire", waiting=[{"group": 0, "count": 30}], holders=[holder("Task-3", "handle", 9, 11)])
     seen = found(findings(groups=[group(0, 30, at("handle", 9))], primitives=[pool]))
     assert seen["pool-exhausted"].sentence == (
-        "the asyncpg pool Shop.pool (service.py:9) is used up (10 of 10 connections in use): "
-        "30 x handle wait (service.py:9)"
+        "the asyncpg pool Shop.pool is used up (10 of 10 connections in use): 30 x handle wait (service.py:9)"
     )
     assert seen["pool-exhausted"].evidence == (
-        "Task-3 holds the asyncpg pool Shop.pool (service.py:9) in handle (service.py:9) and is at service.py:11",
+        "Task-3 holds the asyncpg pool Shop.pool in handle (service.py:9) and is at service.py:11",
     )
     pool["state"] = "9 of 10 connections in use"
     assert "pool-exhausted" not in found(findings(groups=[group(0, 30, at("handle", 9))], primitives=[pool]))
@@ -153,8 +154,8 @@ def test_a_lock_whose_holder_does_not_let_go() -> None:
     lock["holders"] = [holder("writer", "Desk.write", 30, 31)]
     seen = found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[lock]))
     assert seen["lock-held"].sentence == (
-        "writer holds the Lock Desk.ledger (service.py:20) in Desk.write (service.py:30) and is at service.py:31; "
-        "2 x Desk.read wait (service.py:20) for the Lock Desk.ledger (service.py:20)"
+        "writer holds the Lock Desk.ledger in Desk.write (service.py:30) and is at service.py:31; "
+        "2 x Desk.read wait (service.py:20) for it"
     )
     lock["holders"] = []
     assert "lock-held" not in found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[lock]))
@@ -164,8 +165,7 @@ def test_a_full_queue_and_the_consumer_that_died() -> None:
     queue = primitive(0, "Queue", "Shop.orders", "full, 100 of 100", "put", 121, waiting=[{"group": 0, "count": 1}])
     seen = findings(groups=[group(0, 1, at("produce", 121))], primitives=[queue])
     assert found(seen)["queue-full"].sentence == (
-        "1 x produce waits (service.py:121) for room in the Queue Shop.orders (service.py:121): full, 100 of 100, "
-        "nobody takes"
+        "1 x produce waits (service.py:121) for room in the Queue Shop.orders: full, 100 of 100, nobody takes"
     )
     died = [{"function": "consume", "outcome": "raised ValueError", "message": "order 7", "count": 1}]
     seen = findings(groups=[group(0, 1, at("produce", 121))], primitives=[queue], finished=died)
@@ -176,7 +176,7 @@ def test_an_empty_queue_is_a_cause_only_of_silence() -> None:
     queue = primitive(0, "Queue", "Shop.orders", "empty", "get", 40, waiting=[{"group": 0, "count": 3}])
     groups = [group(0, 3, at("consume", 40))]
     assert found(findings("silent", groups=groups, primitives=[queue]))["queue-empty"].sentence == (
-        "probably nobody feeds the Queue Shop.orders (service.py:40): 3 x consume wait (service.py:40) for an item"
+        "probably nobody feeds the Queue Shop.orders: 3 x consume wait (service.py:40) for an item"
     )
     assert causes(findings("healthy", groups=groups, primitives=[queue])) == []
 

@@ -46,7 +46,7 @@ async def test_a_silence_names_its_cause_and_the_place_in_the_users_code(
     for record in (group(0, 2, "read"), LOCK, summary()):
         service.pulse.ring.append(record)
     (log,) = silences(await watching.poll())
-    assert "; writer holds the Lock Desk.ledger (shop.py:20) in write (shop.py:30) and is at shop.py:31; " in log.body
+    assert "; writer holds the Lock Desk.ledger in write (shop.py:30) and is at shop.py:31; " in log.body
     assert log.attributes["lifesign.cause"] == "lock-held"
     assert (log.attributes["code.function.name"], log.attributes["code.line.number"]) == ("write", 31)
     assert watching.snapshots[0].causes[0].word == "lock-held"

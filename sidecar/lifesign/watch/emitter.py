@@ -7,7 +7,7 @@ from typing import Iterator
 
 from lifesign import semconv
 from lifesign.judge import states
-from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.cause import causes, deadlocks
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import overdue_since
@@ -97,7 +97,7 @@ class Emitter:
     def unmet(self, reading: Reading) -> Unmet:
         """The requirements of the service that are not met, as far as has been read."""
         unmet = self.boot.unmet(reading.watchdog.failing if reading.watchdog else 0, self.ring.failing())
-        found = causes(Findings(states.HEALTHY, self.ring.dump))  # what is certain whatever the state
+        found = deadlocks(Findings(states.HEALTHY, self.ring.dump))
         return unmet._replace(deadlock=found[0].sentence if found else "")
 
     def telemetry(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
@@ -140,6 +140,7 @@ class Emitter:
                 losses.deaths(),
                 losses.complaints(),
                 reading.wall,
+                self.ring.populations,
             )
         )
 

@@ -12,7 +12,8 @@ def group(dump: str, index: int, count: int) -> Any:
 
 
 def summary(dump: str, same_as: str | None = None, counts: tuple[int, ...] = ()) -> Any:
-    return {"kind": "task_dump", "id": dump, "same_as": same_as, "counts": list(counts), "rings": []}
+    counted = {"same_as": same_as, "counts": list(counts)}
+    return {"kind": "task_dump", "id": dump, **counted, "rings": [], "finished": [], "end": 0}
 
 
 def test_groups_and_primitives_belong_to_the_summary_that_comes_after_them() -> None:

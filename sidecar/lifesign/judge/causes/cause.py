@@ -21,7 +21,18 @@ word                    what was seen                                           
 ``lock-held``           tasks wait for a lock whose holder waits for something      yes
 ``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
 ``queue-full``          tasks wait for room in a queue that nobody takes from       yes
+``lost-future``         tasks wait for a future that nothing else refers to         yes
+``barrier``             fewer tasks have come to a barrier than it waits for        yes
+``child-process``       tasks wait for a child process                              yes
+``dns``                 tasks wait for an answer of DNS                             yes
+``peer-silent``         tasks wait for a server that sends or takes nothing         probably
 ``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
+``event-not-set``       tasks wait for an event or a condition                      probably
+``long-sleep``          tasks sleep, and will for a while                           probably
+``no-progress``         nothing that waits has moved for a minute, and some wait    probably
+                        for what only the process itself can release
+``task-leak``           tasks of one function become more and more                  probably
+``finished-retained``   the same of finished tasks, which something refers to       probably
 ``task-died``           a task ended by an exception that nobody has asked for      yes
 ``task-destroyed``      a task was collected while it waited                        yes
 ``never-awaited``       a coroutine was made, and dropped without being awaited     yes
@@ -37,22 +48,19 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from lifesign.judge import states
-from lifesign.judge.causes import threads
-from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
+from lifesign.judge.causes import inside, outside, threads
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.leaks import leaks
 from lifesign.judge.causes.losses import died, lost
 from lifesign.judge.causes.phrases import (
-    ago,
+    BEHIND_MAX,
     at,
-    count_of,
-    death,
-    holders,
     name_of,
     own_frame,
     place_text,
     primitive_of,
     task_name,
     waiters,
-    waiting,
 )
 from lifesign.wire.frames import is_library
 
@@ -61,7 +69,6 @@ if TYPE_CHECKING:
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
-BEHIND_MAX = 3  # of groups that wait behind what is said
 
 
 def causes(findings: Findings) -> list[Cause]:
@@ -71,7 +78,8 @@ def causes(findings: Findings) -> list[Cause]:
     return [cause for row in _ROWS for cause in row(findings)]
 
 
-def _deadlocks(findings: Findings) -> list[Cause]:
+def deadlocks(findings: Findings) -> list[Cause]:
+    """Those that are certain, whatever the state of the process."""
     dump = findings.dump
     return [] if dump is None else [_deadlock(ring, dump) for ring in dump.summary["rings"] if ring]
 
@@ -96,10 +104,10 @@ def _step(before: RingStep, step: RingStep, following: RingStep, dump: Dump) -> 
     if wanted is None:
         return f"{who} waits for {task_name(following)}" + at(step["at"])
     if step is before:
-        return f"{who} holds {_noun(wanted)} and waits for it once more{at(step['at'])}"
+        return f"{who} holds {name_of(wanted)} and waits for it once more{at(step['at'])}"
     # The place of a primitive is where somebody waits for it, which says nothing of who holds it.
-    holds = f"holds {_noun(held)} and " if held is not None else ""
-    return f"{who} {holds}waits for {_noun(wanted)}{at(step['at'])}, which {task_name(following)} holds"
+    holds = f"holds {name_of(held)} and " if held is not None else ""
+    return f"{who} {holds}waits for {name_of(wanted)}{at(step['at'])}, which {task_name(following)} holds"
 
 
 def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
@@ -139,97 +147,50 @@ def _uncaught(findings: Findings) -> list[Cause]:
     return [Cause("uncaught-exception", f"{what}{where}{came}", place)]
 
 
-def _exhausted(findings: Findings) -> list[Cause]:
-    return [
-        Cause(
-            "pool-exhausted",
-            f"{name_of(primitive)} is used up ({primitive['state']}): {waiting(primitive, dump)}",
-            primitive["place"],
-            tuple(holders(primitive)),
-        )
-        for dump, primitive in _waited_for(findings)
-        if primitive["how"] not in ("get", "put") and _is_used_up(primitive) and primitive["type"] != "Lock"
-    ]
-
-
-def _is_used_up(primitive: TaskPrimitive) -> bool:
-    words = primitive["state"].split()
-    if words[:2] == ["0", "of"] or words[:2] == ["0", "free"]:
-        return True
-    return len(words) > 3 and words[1] == "of" and words[0] == words[2] and "use" in words
-
-
-def _held(findings: Findings) -> list[Cause]:
-    return [
-        Cause(
-            "lock-held",
-            f"{holders(primitive)[0]}; {waiting(primitive, dump)} for {name_of(primitive)}",
-            primitive["holders"][0]["at"],
-        )
-        for dump, primitive in _waited_for(findings)
-        if primitive["type"] == "Lock" and primitive["holders"]
-    ]
-
-
-def _full_queues(findings: Findings) -> list[Cause]:
-    made = []
-    for dump, primitive in _waited_for(findings):
-        if primitive["how"] not in ("put", "send") or not primitive["state"].startswith("full"):
-            continue
-        full = f"{waiting(primitive, dump)} for room in {name_of(primitive)}: {primitive['state']}, nobody takes"
-        died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
-        if findings.deaths:
-            newest = findings.deaths[0]
-            sentence = f"{full}; probably because {death(newest)}, {ago(findings.wall - newest['at'])}"
-            made.append(Cause("consumer-died", sentence, primitive["place"]))
-        elif died:
-            error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
-            sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
-            made.append(Cause("consumer-died", sentence, primitive["place"]))
-        else:
-            made.append(Cause("queue-full", full, primitive["place"]))
-    return made
-
-
-def _empty_queues(findings: Findings) -> list[Cause]:
-    if findings.state != states.SILENT:
-        return []  # an empty queue is a cause only if an event is missing
-    return [
-        Cause(
-            "queue-empty",
-            f"probably nobody feeds {name_of(primitive)}: {waiting(primitive, dump)} for an item",
-            primitive["place"],
-        )
-        for dump, primitive in _waited_for(findings)
-        if primitive["how"] in ("get", "receive") and primitive["state"] == "empty"
-    ]
-
-
-def _waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
-    """Primitives that somebody waits for, outside of deadlocks, those with most waiters first."""
-    dump = findings.dump
-    if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
+def _no_progress(findings: Findings) -> list[Cause]:
+    """What would explain a silence, in a process that promised nothing and in which nothing moves any more."""
+    still = findings.dump.summary["still"] if findings.dump is not None else None
+    if still is None or findings.state not in (states.HEALTHY, states.STARTING):
         return []
-    in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
-    found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
-    return [(dump, one) for one in sorted(found, key=lambda one: -count_of(one))]
+    silent = findings._replace(state=states.SILENT)
+    found = [cause for row in _INTERNAL for cause in row(silent)]
+    if not found:
+        return []
+    first, *others = found
+    sentence = f"probably stuck: nothing that waits has moved for {round(still)} s; {first.sentence}"
+    return [Cause("no-progress", sentence, first.place, (*first.evidence, *(cause.sentence for cause in others)))]
 
 
-def _noun(primitive: TaskPrimitive) -> str:
-    return f"the {primitive['type']} {primitive['name']}" if primitive["name"] else f"a {primitive['type']}"
-
-
+# What only the process itself can end.
+_INTERNAL: tuple[Callable[[Findings], list[Cause]], ...] = (
+    inside.exhausted,
+    inside.held,
+    inside.full_queues,
+    outside.lost_futures,
+    outside.barriers,
+    inside.queues_as_pools,
+)
 _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
-    _deadlocks,
+    deadlocks,
     threads.rings,
     threads.thread_locks,
     _blocking_calls,
     _uncaught,
-    _exhausted,
+    inside.exhausted,
     threads.executors,
-    _held,
-    _full_queues,
-    _empty_queues,
+    inside.held,
+    inside.full_queues,
+    outside.lost_futures,
+    outside.barriers,
+    inside.queues_as_pools,
+    outside.children,
+    outside.lookups,
+    outside.peers,
+    inside.empty_queues,
+    outside.events,
+    outside.sleeps,
+    _no_progress,
+    leaks,
     died,
     lost,
 )

@@ -26,9 +26,21 @@ class Dump(NamedTuple):
     executors: tuple[ExecutorState, ...] = ()
 
 
+class TasksSeen(NamedTuple):
+    """How many tasks there were of each function when a dump was taken, wall clock nanoseconds."""
+
+    at: int
+    unfinished: dict[str, int]
+    finished: dict[str, int]
+
+    def of(self, function: str) -> int:
+        return self.unfinished.get(function, 0) + self.finished.get(function, 0)
+
+
 class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
-    that ended it, the tasks that died and what asyncio complained of, the newest first, and the wall clock time.
+    that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, and
+    how many tasks the dumps before have shown.
     """
 
     state: str
@@ -38,6 +50,7 @@ class Findings(NamedTuple):
     deaths: tuple[TaskDied, ...] = ()
     complaints: tuple[AsyncioComplaint, ...] = ()
     wall: int = 0
+    earlier: tuple[TasksSeen, ...] = ()
 
 
 class Cause(NamedTuple):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.judge.causes.findings import Dump
+    from lifesign.judge.causes.findings import Dump, Findings
     from lifesign.wire.complaints import TaskDied
     from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
+
+BEHIND_MAX = 3  # of those who wait behind what is said
 
 
 def own_frame(stack: list[Frame]) -> Frame | None:
@@ -24,7 +27,21 @@ def place_text(frame: Frame) -> str:
     return f"{os.path.basename(frame['file'])}:{frame['line']}"
 
 
+def waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
+    """Primitives that somebody waits for, outside of deadlocks, those with most waiters first.
+
+    None of them explains anything in a process that is well.
+    """
+    dump = findings.dump
+    if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
+        return []
+    in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
+    found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
+    return [(dump, one) for one in sorted(found, key=lambda one: -count_of(one))]
+
+
 def waiting(primitive: TaskPrimitive, dump: Dump) -> str:
+    """Who waits for it, in one line."""
     return " and ".join(waiters(primitive, dump)) or f"{count_of(primitive)} tasks wait"
 
 
@@ -46,16 +63,40 @@ def waiters(primitive: TaskPrimitive, dump: Dump, less: int = 0) -> list[str]:
 def group_waits(group: TaskGroup, count: int) -> str:
     """So many tasks of a group that wait, where, and for how long: ``3 x OrderDesk._work wait (service.py:135)``."""
     frame = own_frame(group["stack"])
-    who, where = (frame["function"], f" ({place_text(frame)})") if frame is not None else ("a task", "")
-    return f"{count} x {who} {'waits' if count == 1 else 'wait'}{where}{_long(group)}"
+    who, where = (frame["function"], place_text(frame)) if frame is not None else ("a task", "nowhere")
+    return f"{count} x {who} {'waits' if count == 1 else 'wait'} ({where}{_long(group)})"
 
 
 def _long(group: TaskGroup | None) -> str:
-    """For how long they wait, where it is long enough to mean something."""
-    if group is None or group["waited_most"] is None or group["waited_most"] < 1:
+    """For how long they wait, where it is long enough to mean something, and for how long they will."""
+    if group is None:
         return ""
+    left = f", {round(group['time_left'])} s left" if group["time_left"] is not None else ""
+    if group["waited_most"] is None or group["waited_most"] < 1:
+        return left
     most, least = round(group["waited_most"]), round(group["waited_least"] or 0)
-    return f", for {most} s" if most - least <= most / 10 else f", for {least} to {most} s"
+    return (f", for {most} s" if most - least <= most / 10 else f", for {least} to {most} s") + left
+
+
+def behind(primitive: TaskPrimitive, dump: Dump) -> list[str]:
+    """Who waits for those who wait for it, and so on: the nearest first."""
+    waits = {edge["group"] for edge in primitive["waiting"]}
+    known = set(waits)
+    lines: list[str] = []
+    while waits and len(lines) < BEHIND_MAX:
+        found = [group for group in dump.groups if group["index"] not in known and _awaits(group, waits)]
+        for group in found:
+            frame = own_frame(group["stack"])
+            if frame is not None:
+                verb = "waits" if group["count"] == 1 else "wait"
+                lines.append(f"behind it: {group['count']} x {frame['function']} {verb} ({place_text(frame)})")
+        waits = {group["index"] for group in found}
+        known |= waits
+    return lines[:BEHIND_MAX]
+
+
+def _awaits(group: TaskGroup, others: set[int]) -> bool:
+    return any(edge["group"] in others for edge in group["awaits"])
 
 
 def holders(primitive: TaskPrimitive) -> list[str]:
@@ -92,10 +133,11 @@ def primitive_of(index: int | None, dump: Dump) -> TaskPrimitive | None:
 
 
 def name_of(primitive: TaskPrimitive) -> str:
-    where = place_text(primitive["place"]) if primitive["place"] is not None else ""
-    if not primitive["name"]:
-        return f"the {primitive['type']} of {where}" if where else f"a {primitive['type']}"
-    return f"the {primitive['type']} {primitive['name']}" + (f" ({where})" if where else "")
+    """What it is called; its place is where somebody waits for it, which is said of them."""
+    kind = primitive["type"]
+    if primitive["name"]:
+        return f"the {kind} {primitive['name']}"
+    return f"{'an' if kind[:1] in 'AEIO' else 'a'} {kind}"
 
 
 def task_name(step: RingStep) -> str:

@@ -14,7 +14,7 @@ from lifesign.wire.records import FinishedTasks, TaskGroup
 
 
 def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
-    """The summary. A deadlock makes it a warning, and names its cause."""
+    """The summary. A cause that shows in it by itself, such as a deadlock, makes it a warning."""
     record = dump.summary
     milliseconds = (record["end"] - record["start"]) / 1e6
     parts = [
@@ -39,7 +39,7 @@ def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
         attributes[semconv.DUMP_COUNTS] = [str(count) for count in record["counts"]]
     if rings:
         attributes[semconv.DUMP_CYCLES] = rings
-        attributes.update(cause_attributes(found))
+    attributes.update(cause_attributes(found))
     if record["finished"]:
         attributes[semconv.DUMP_FINISHED] = [finished_line(kind) for kind in record["finished"]]
     return Log(
@@ -48,7 +48,7 @@ def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
         event=semconv.LOG_TASK_DUMP,
         time=record["end"],
         observed=observed,
-        severity=SEVERITY_WARN if rings else SEVERITY_INFO,
+        severity=SEVERITY_WARN if found else SEVERITY_INFO,
         body="; ".join(parts),
         attributes=attributes,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Union
 
-from lifesign.judge.causes.findings import Dump
+from lifesign.judge.causes.findings import Dump, TasksSeen
+from lifesign.judge.causes.leaks import population
 from lifesign.watch.records import Record
 from lifesign.wire.records import TaskDump, TaskGroup, TaskPrimitive
 from lifesign.wire.threads import ExecutorState, ThreadGroup
 
 Part = Union[TaskGroup, TaskPrimitive, ThreadGroup, ExecutorState]
+_POPULATIONS = 10
+_BETWEEN_NS = 1_000_000_000
 _RECORDS_MAX = 500  # of a dump whose summary has not come
 
 
@@ -18,6 +22,7 @@ class NewestDump:
 
     def __init__(self) -> None:
         self.dump: Dump | None = None  # the newest one that is whole
+        self._populations: deque[TasksSeen] = deque(maxlen=_POPULATIONS)
         self._shown: Dump | None = None  # the newest one that came with its groups
         self._parts: list[Part] = []
 
@@ -40,7 +45,17 @@ class NewestDump:
             self.dump = whole._replace(groups=groups, primitives=earlier.primitives)
         else:
             self.dump = whole
+            return self.dump
+        seen = population(self.dump)
+        # Those of a burst of dumps would leave no room for older ones.
+        if not self._populations or seen.at - self._populations[-1].at >= _BETWEEN_NS:
+            self._populations.append(seen)
         return self.dump
+
+    @property
+    def populations(self) -> tuple[TasksSeen, ...]:
+        """How many tasks the newest dumps have shown, the oldest first."""
+        return tuple(self._populations)
 
     def _put_together(self, record: TaskDump) -> Dump:
         parts, self._parts = [part for part in self._parts if part["dump"] == record["id"]], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from lifesign.judge.causes.findings import Dump
+from lifesign.judge.causes.findings import Dump, TasksSeen
 from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
@@ -109,6 +109,11 @@ class RingView:
     def dump(self) -> Dump | None:
         """The newest task dump."""
         return self._newest.dump
+
+    @property
+    def populations(self) -> tuple[TasksSeen, ...]:
+        """See `NewestDump`."""
+        return self._newest.populations
 
     def stalls(self, since: int) -> tuple[Stall, ...]:
         """What the threads of loops do in stalls that began no earlier than `since`, wall clock nanoseconds."""

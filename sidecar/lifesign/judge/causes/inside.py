@@ -1,0 +1,117 @@
+"""Waits that only the process itself can end: for a pool, a lock, room in a queue or an item of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lifesign.judge import states
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.phrases import ago, death, holders, name_of, own_frame, waited_for, waiting
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import Frame, TaskPrimitive
+
+
+def exhausted(findings: Findings) -> list[Cause]:
+    """All of a pool or of a semaphore is in use."""
+    return [
+        Cause(
+            "pool-exhausted",
+            f"{name_of(primitive)} is used up ({primitive['state']}): {waiting(primitive, dump)}",
+            primitive["place"],
+            tuple(holders(primitive)),
+        )
+        for dump, primitive in waited_for(findings)
+        if primitive["how"] not in ("get", "put")
+        and _is_used_up(primitive)
+        and primitive["type"] not in ("Lock", "Barrier")
+    ]
+
+
+def _is_used_up(primitive: TaskPrimitive) -> bool:
+    words = primitive["state"].split()
+    if words[:2] == ["0", "of"] or words[:2] == ["0", "free"]:
+        return True
+    return len(words) > 3 and words[1] == "of" and words[0] == words[2] and "use" in words
+
+
+def held(findings: Findings) -> list[Cause]:
+    """The holder of a lock waits for something itself."""
+    return [
+        Cause(
+            "lock-held",
+            f"{holders(primitive)[0]}; {waiting(primitive, dump)} for it",
+            primitive["holders"][0]["at"],
+        )
+        for dump, primitive in waited_for(findings)
+        if primitive["type"] == "Lock" and primitive["holders"]
+    ]
+
+
+def full_queues(findings: Findings) -> list[Cause]:
+    """A queue is full, and nobody takes from it."""
+    made = []
+    for dump, primitive in waited_for(findings):
+        if primitive["how"] not in ("put", "send") or not primitive["state"].startswith("full"):
+            continue
+        full = f"{waiting(primitive, dump)} for room in {name_of(primitive)}: {primitive['state']}, nobody takes"
+        died = [kind for kind in dump.summary["finished"] if kind["outcome"].startswith("raised ")]
+        if findings.deaths:
+            newest = findings.deaths[0]
+            sentence = f"{full}; probably because {death(newest)}, {ago(findings.wall - newest['at'])}"
+            made.append(Cause("consumer-died", sentence, primitive["place"]))
+        elif died:
+            error = f"{died[0]['outcome'].removeprefix('raised ')}: {died[0]['message']}"
+            sentence = f"{full}; probably because {died[0]['function']} ended with {error}"
+            made.append(Cause("consumer-died", sentence, primitive["place"]))
+        else:
+            made.append(Cause("queue-full", full, primitive["place"]))
+    return made
+
+
+def empty_queues(findings: Findings) -> list[Cause]:
+    """A queue is empty, and nobody feeds it."""
+    if findings.state != states.SILENT:
+        return []  # an empty queue is a cause only if an event is missing
+    return [
+        Cause(
+            "queue-empty",
+            f"probably nobody feeds {name_of(primitive)}: {waiting(primitive, dump)} for an item",
+            primitive["place"],
+        )
+        for dump, primitive in waited_for(findings)
+        if _is_empty(primitive) and not _as_pool(primitive, dump)
+    ]
+
+
+def _is_empty(primitive: TaskPrimitive) -> bool:
+    return primitive["how"] in ("get", "receive") and primitive["state"] == "empty"
+
+
+def queues_as_pools(findings: Findings) -> list[Cause]:
+    """A queue serves as a pool, and whoever has an item of it waits for another one."""
+    return [
+        Cause(
+            "pool-exhausted",
+            f"probably {name_of(primitive)} is a pool that is used up, by tasks that want a second item before they "
+            f"have put the first one back: {waiting(primitive, dump)}",
+            _as_pool(primitive, dump),
+        )
+        for dump, primitive in waited_for(findings)
+        if _is_empty(primitive) and _as_pool(primitive, dump)
+    ]
+
+
+def _as_pool(primitive: TaskPrimitive, dump: Dump) -> Frame | None:
+    """The last of several places at which one function waits for an item: there it wants another one."""
+    waits = {edge["group"] for edge in primitive["waiting"]}
+    places: dict[tuple[str, str], Frame] = {}
+    several = False
+    for group in dump.groups:
+        frame = own_frame(group["stack"]) if group["index"] in waits else None
+        if frame is not None:
+            known = places.setdefault((frame["file"], frame["function"]), frame)
+            several = several or known["line"] != frame["line"]
+            if frame["line"] > known["line"]:
+                places[frame["file"], frame["function"]] = frame
+    return next(iter(places.values())) if several and len(places) == 1 else None

@@ -1,0 +1,66 @@
+"""Tasks that become more and more: those that never end, and finished ones that something still refers to."""
+
+from __future__ import annotations
+
+from lifesign.judge.causes.findings import Cause, Dump, Findings, TasksSeen
+from lifesign.judge.causes.phrases import own_frame, place_text
+
+TASKS_MIN = 1000
+DUMPS_MIN = 3  # that must show the growth, without a decrease
+GROWTH_MIN = 2.0
+
+
+def population(dump: Dump) -> TasksSeen:
+    """The tasks of a dump by the function that each of them was made of."""
+    unfinished: dict[str, int] = {}
+    finished: dict[str, int] = {}
+    for group in dump.groups:
+        if group["stack"]:
+            _add(unfinished, group["stack"][0]["function"], group["count"])
+    for kind in dump.summary["finished"]:
+        _add(finished, kind["function"], kind["count"])
+    return TasksSeen(dump.summary["end"], unfinished, finished)
+
+
+def _add(counts: dict[str, int], function: str, count: int) -> None:
+    name = function.rpartition("<locals>.")[2]
+    counts[name] = counts.get(name, 0) + count
+
+
+def leaks(findings: Findings) -> list[Cause]:
+    """A function of which every dump has shown more tasks than the one before."""
+    if findings.dump is None:
+        return []
+    now = population(findings.dump)
+    before = [one for one in findings.earlier if one.at < now.at]
+    functions = {**now.unfinished, **now.finished}
+    return [_leak(function, before, now, findings.dump) for function in functions if _grows(function, before, now)]
+
+
+def _grows(function: str, before: list[TasksSeen], now: TasksSeen) -> bool:
+    counts = [one.of(function) for one in (*before, now)]
+    first = next((at for at, count in enumerate(counts) if count), len(counts))
+    counts = counts[first:]
+    return (
+        len(counts) >= DUMPS_MIN and counts == sorted(counts) and counts[-1] >= max(TASKS_MIN, GROWTH_MIN * counts[0])
+    )
+
+
+def _leak(function: str, before: list[TasksSeen], now: TasksSeen, dump: Dump) -> Cause:
+    first = next(one for one in before if one.of(function))
+    kept = now.finished.get(function, 0)
+    group = next((one for one in dump.groups if one["stack"] and one["stack"][0]["function"].endswith(function)), None)
+    since = f"{first.of(function)} of them {max(1, round((now.at - first.at) / 1e9))} s ago, and never fewer since"
+    created = own_frame(group["origin"]) if group is not None and group["origin"] else None
+    where = (
+        f"created in {created['function']} ({place_text(created)})"
+        if created is not None
+        else "LIFESIGN_TASK_ORIGIN=1 shows where they are created"
+    )
+    if kept >= now.of(function) / 2:
+        sentence = f"probably a leak: something keeps {kept} finished tasks of {function}; {since}"
+        return Cause("finished-retained", sentence, None, (where,))
+    frame = own_frame(group["stack"]) if group is not None else None
+    at = f", most at {place_text(frame)}" if frame is not None else ""
+    sentence = f"probably a task leak: {now.of(function)} tasks of {function}{at}; {since}"
+    return Cause("task-leak", sentence, created or frame, (where,))

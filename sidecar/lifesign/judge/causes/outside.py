@@ -1,0 +1,131 @@
+"""Waits that something else has to end: a clock, a child, a peer, a future, an event. Most are only probable causes.
+
+A task may wait so by intention. So these rows speak only of a process that lacks something, or in which nothing moves;
+the task that the loop itself runs for is left out where others wait too; and the wait must be the user's own, not one
+inside of an installed package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterator
+
+from lifesign.judge import states
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.phrases import behind, name_of, waited_for, waiters, waiting
+from lifesign.wire.frames import is_library
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import TaskGroup, TaskPrimitive
+
+LONG_SLEEP_SECONDS = 5.0  # that are left of a sleep that is worth a word
+_PEERS = ("StreamReader", "StreamWriter", "socket", "HTTP connection", "HTTP body", "asyncpg connection")
+_SENDS = ("drain", "sock_sendall", "sock_sendto")
+_NOBODY = {"Event": "sets", "Condition": "notifies"}
+
+
+def lost_futures(findings: Findings) -> list[Cause]:
+    """Nobody but those who wait for it refers to the future."""
+    return [
+        _cause("lost-future", f"{waiting(one, dump)} for a Future that nothing else refers to", one, dump)
+        for dump, one in _of(findings, "Future")
+        if one["state"].startswith("nothing else")
+    ]
+
+
+def barriers(findings: Findings) -> list[Cause]:
+    """Fewer have come than are waited for."""
+    return [
+        _cause("barrier", f"{waiting(one, dump)} at {name_of(one)} for more to come: {one['state']}", one, dump)
+        for dump, one in _of(findings, "Barrier")
+    ]
+
+
+def children(findings: Findings) -> list[Cause]:
+    """A child process does not end, or says nothing."""
+    made = []
+    for dump, one in _of(findings, "subprocess", *_PEERS):
+        child = one["state"].removeprefix("a pipe of ")
+        if ", pid " in one["state"] or child.startswith("pid "):
+            made.append(_cause("child-process", f"{waiting(one, dump)} for a child process: {child}", one, dump))
+    return made
+
+
+def lookups(findings: Findings) -> list[Cause]:
+    """No answer of DNS comes."""
+    return [
+        _cause("dns", f"{waiting(one, dump)} for an answer of DNS ({one['how']})", one, dump)
+        for dump, one in _of(findings, "DNS lookup")
+    ]
+
+
+def peers(findings: Findings) -> list[Cause]:
+    """A server says nothing. Of a client nobody expects that it speaks, unless asked."""
+    made = []
+    for dump, one in _of(findings, *_PEERS):
+        if one["state"].startswith(("server", "a Unix socket")):
+            silent = "takes" if one["how"] in _SENDS else "sends"
+            who = f"the {one['state']}" if one["state"].startswith("server") else one["state"]
+            sentence = f"probably {who} {silent} nothing: {waiting(one, dump)} for it"
+            made.append(_cause("peer-silent", sentence, one, dump))
+    return made
+
+
+def events(findings: Findings) -> list[Cause]:
+    """Nobody sets an event, or notifies those who wait for a condition."""
+    return [
+        _cause(
+            "event-not-set",
+            f"probably nobody {_NOBODY[one['type']]} {name_of(one)}: {waiting(one, dump)}",
+            one,
+            dump,
+        )
+        for dump, one in _of(findings, *_NOBODY)
+        if one["state"] != "set"
+    ]
+
+
+def sleeps(findings: Findings) -> list[Cause]:
+    """A long sleep, such as that of a retry."""
+    made = []
+    for dump, one in _of(findings, "sleep"):
+        left = max((group["time_left"] or 0.0 for group in _groups(one, dump)), default=0.0)
+        if left >= LONG_SLEEP_SECONDS:
+            sentence = f"probably a sleep that is too long: {' and '.join(waiters(one, dump))}"
+            made.append(_cause("long-sleep", sentence, one, dump))
+    return made
+
+
+def _of(findings: Findings, *types: str) -> Iterator[tuple[Dump, TaskPrimitive]]:
+    if findings.state != states.SILENT:
+        return  # something else is wrong, and these are waits as any service has them
+    for dump, one in waited_for(findings):
+        if one["type"] in types and _is_the_users_own(one, dump):
+            yield dump, one
+
+
+def _is_the_users_own(primitive: TaskPrimitive, dump: Dump) -> bool:
+    """Whether some of the user's own code waits for it, with no more than asyncio's and a peer's library between."""
+    others = any(group["stack"] and not group["keeps_the_loop"] and _own(group) for group in dump.groups)
+    for group in _groups(primitive, dump):
+        own = _own(group)
+        if own and not (group["keeps_the_loop"] and others):
+            inner = group["stack"][own:]
+            if primitive["type"] in _PEERS or all("/asyncio/" in frame["file"] for frame in inner):
+                return True
+    return False
+
+
+def _own(group: TaskGroup) -> int:
+    """How many frames of a stack there are up to the innermost one of the user's own."""
+    own = [at for at, frame in enumerate(group["stack"], 1) if frame["file"] and not is_library(frame["file"])]
+    return own[-1] if own else 0
+
+
+def _groups(primitive: TaskPrimitive, dump: Dump) -> list[TaskGroup]:
+    indexes = {edge["group"] for edge in primitive["waiting"]}
+    return [group for group in dump.groups if group["index"] in indexes]
+
+
+def _cause(word: str, sentence: str, primitive: TaskPrimitive, dump: Dump) -> Cause:
+    without = [] if any(group["time_left"] is not None for group in _groups(primitive, dump)) else ["no timeout is set"]
+    return Cause(word, sentence, primitive["place"], (*behind(primitive, dump), *without))

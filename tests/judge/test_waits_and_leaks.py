@@ -1,0 +1,180 @@
+"""Causes outside of the process, no progress without a promise, and leaks; each beside one that only looks like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Cause, Dump, Findings, TasksSeen
+
+SHOP = "/srv/shop/service.py"
+ASYNCIO = "/usr/lib/python3.11/asyncio/streams.py"
+PACKAGE = "/srv/.venv/lib/python3.11/site-packages/redis/client.py"
+
+
+def at(function: str, line: int, file: str = SHOP) -> dict[str, Any]:
+    return {"function": function, "file": file, "line": line}
+
+
+def group(index: int, count: int, *stack: dict[str, Any], **more: Any) -> dict[str, Any]:
+    waited = {"waited_most": 51.0, "waited_least": 51.0, "time_left": None, "keeps_the_loop": False}
+    return {"index": index, "count": count, "awaits": [], "origin": [], "stack": list(stack), **waited, **more}
+
+
+def primitive(type_: str, name: str, state: str, how: str, *waiting: tuple[int, int]) -> dict[str, Any]:
+    edges = [{"group": index, "count": count} for index, count in waiting]
+    place = at("work", 9)
+    known = {"index": 0, "type": type_, "name": name, "state": state, "how": how, "place": place}
+    return {**known, "waiting": edges, "holders": [], "held": None}
+
+
+def found(state: str, groups: Any, *primitives: Any, **summary: Any) -> dict[str, Cause]:
+    record: Any = {"rings": [], "finished": [], "still": None, "end": 100_000_000_000, **summary}
+    return {one.word: one for one in causes(Findings(state, Dump(record, tuple(groups), primitives)))}
+
+
+ASKS = [at("Shop.ask", 9), at("StreamReader.readline", 5, ASYNCIO)]
+CASES = [
+    (
+        "lost-future",
+        primitive("Future", "", "nothing else refers to it", "await", (0, 1)),
+        "1 x Shop.ask waits (service.py:9, for 51 s) for a Future that nothing else refers to",
+    ),
+    (
+        "barrier",
+        primitive("Barrier", "Shop.start", "2 of 3 there", "wait", (0, 1)),
+        "1 x Shop.ask waits (service.py:9, for 51 s) at the Barrier Shop.start for more to come: 2 of 3 there",
+    ),
+    (
+        "child-process",
+        primitive("subprocess", "", "ffmpeg, pid 7, alive", "wait", (0, 1)),
+        "1 x Shop.ask waits (service.py:9, for 51 s) for a child process: ffmpeg, pid 7, alive",
+    ),
+    (
+        "child-process",
+        primitive("StreamReader", "", "a pipe of ffmpeg, pid 7, alive", "readline", (0, 1)),
+        "1 x Shop.ask waits (service.py:9, for 51 s) for a child process: ffmpeg, pid 7, alive",
+    ),
+    (
+        "dns",
+        primitive("DNS lookup", "", "", "getaddrinfo", (0, 1)),
+        "1 x Shop.ask waits (service.py:9, for 51 s) for an answer of DNS (getaddrinfo)",
+    ),
+    (
+        "peer-silent",
+        primitive("StreamReader", "", "server at port 6379", "readline", (0, 1)),
+        "probably the server at port 6379 sends nothing: 1 x Shop.ask waits (service.py:9, for 51 s) for it",
+    ),
+    (
+        "event-not-set",
+        primitive("Event", "Shop.ready", "not set", "wait", (0, 1)),
+        "probably nobody sets the Event Shop.ready: 1 x Shop.ask waits (service.py:9, for 51 s)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("word", "waited", "sentence"), CASES)
+def test_a_wait_that_something_else_has_to_end(word: str, waited: Any, sentence: str) -> None:
+    main = group(1, 1, at("main", 3), awaits=[{"group": 0, "count": 1}], keeps_the_loop=True)
+    asks = group(0, 1, *ASKS)
+    seen = found("silent", [asks, main], waited)
+    assert {word: cause.sentence for word, cause in seen.items()} == {word: sentence}
+    assert seen[word].place == at("work", 9)
+    assert seen[word].evidence == ("behind it: 1 x main waits (service.py:3)", "no timeout is set")
+    assert found("healthy", [asks, main], waited) == {}
+    assert found("blocked", [asks, main], waited) == {}
+
+
+def test_what_is_left_of_a_timeout_is_said() -> None:
+    waited = primitive("DNS lookup", "", "", "getaddrinfo", (0, 1))
+    seen = found("silent", [group(0, 1, *ASKS, time_left=77.4)], waited)
+    assert "for 51 s, 77 s left" in seen["dns"].sentence
+    assert seen["dns"].evidence == ()
+
+
+def test_a_long_sleep_and_a_short_one() -> None:
+    sleep = primitive("sleep", "", "", "sleep", (0, 1))
+    seen = found("silent", [group(0, 1, at("poll", 7), at("sleep", 6, ASYNCIO), time_left=3540.0)], sleep)
+    assert seen["long-sleep"].sentence == (
+        "probably a sleep that is too long: 1 x poll waits (service.py:7, for 51 s, 3540 s left)"
+    )
+    assert found("silent", [group(0, 1, at("poll", 7), at("sleep", 6, ASYNCIO), time_left=0.4)], sleep) == {}
+
+
+def test_waits_that_any_service_has_are_no_cause() -> None:
+    other = group(1, 1, at("Shop.work", 3))
+    stop = primitive("Event", "stop", "not set", "wait", (0, 1))
+    assert found("silent", [group(0, 1, *ASKS, keeps_the_loop=True), other], stop) == {}  # the end of the program
+    assert "event-not-set" in found("silent", [group(0, 1, *ASKS, keeps_the_loop=True)], stop)  # there is nothing else
+    inside = [at("Shop.ask", 9), at("Pool.get", 5, PACKAGE), at("Event.wait", 5, ASYNCIO)]
+    assert found("silent", [group(0, 1, *inside), other], stop) == {}  # an event of the package's own
+    assert found("silent", [group(0, 1, *inside[1:]), other], stop) == {}  # a task of the package's own
+    client = primitive("StreamReader", "", "a client", "readline", (0, 1))
+    assert found("silent", [group(0, 1, *ASKS), other], client) == {}
+
+
+LOCK = {
+    **primitive("Lock", "Shop.ledger", "locked", "acquire", (0, 2)),
+    "holders": [{"task": "writer", "place": at("Shop.write", 30), "at": at("Shop.write", 31)}],
+}
+
+
+def test_without_a_promise_a_service_in_which_nothing_moves_is_probably_stuck() -> None:
+    groups = [group(0, 2, at("Shop.read", 9), at("Lock.acquire", 5, ASYNCIO))]
+    seen = found("healthy", groups, LOCK, still=75.3)
+    assert seen["no-progress"].sentence == (
+        "probably stuck: nothing that waits has moved for 75 s; "
+        "writer holds the Lock Shop.ledger in Shop.write (service.py:30) and is at service.py:31; "
+        "2 x Shop.read wait (service.py:9, for 51 s) for it"
+    )
+    assert seen["no-progress"].place == at("Shop.write", 31)
+    assert found("healthy", groups, LOCK, still=None) == {}
+    idle = primitive("Queue", "Shop.orders", "empty", "get", (0, 2))
+    assert found("healthy", groups, idle, still=75.3) == {}
+    assert "no-progress" not in found("silent", groups, LOCK, still=75.3)
+
+
+def test_a_queue_that_serves_as_a_pool_and_one_that_is_only_empty() -> None:
+    handle = [group(0, 30, at("handle", 9)), group(1, 10, at("handle", 11))]
+    pool = primitive("Queue", "Pool.q", "empty", "get", (0, 30), (1, 10))
+    seen = found("healthy", handle, pool, still=75.0)
+    assert "the Queue Pool.q is a pool that is used up" in seen["no-progress"].sentence
+    assert seen["no-progress"].place == at("handle", 11)
+    assert list(found("silent", handle, pool)) == ["pool-exhausted"]
+    workers = [group(0, 30, at("work", 9)), group(1, 10, at("other", 11))]
+    assert found("healthy", workers, pool, still=75.0) == {}
+    assert list(found("silent", workers, pool)) == ["queue-empty"]
+
+
+def seen_at(seconds: int, unfinished: int, finished: int) -> TasksSeen:
+    return TasksSeen(seconds * 1_000_000_000, {"Hub.push": unfinished}, {"Hub.push": finished})
+
+
+def leak(*earlier: TasksSeen, unfinished: int, finished: int) -> list[Cause]:
+    kinds = [{"function": "Hub.push", "outcome": "returned dict", "message": "", "count": finished}]
+    record: Any = {"rings": [], "finished": kinds, "still": None, "end": 100_000_000_000}
+    groups: Any = (group(0, unfinished, at("Hub.push", 5)),)
+    return causes(Findings("healthy", Dump(record, groups), earlier=earlier))
+
+
+def test_finished_tasks_that_are_kept() -> None:
+    (cause,) = leak(seen_at(10, 3, 1000), seen_at(40, 3, 2000), unfinished=3, finished=4400)
+    assert cause.word == "finished-retained"
+    assert cause.sentence == (
+        "probably a leak: something keeps 4400 finished tasks of Hub.push; 1003 of them 90 s ago, and never fewer since"
+    )
+    assert leak(seen_at(10, 3000, 1000), seen_at(40, 2000, 2000), unfinished=1000, finished=3000) == []  # it moves on
+    assert leak(seen_at(10, 3, 1000), unfinished=3, finished=4400) == []  # two dumps may show anything
+
+
+def test_tasks_that_become_more_and_more() -> None:
+    (cause,) = leak(seen_at(10, 1000, 0), seen_at(40, 2000, 0), unfinished=4000, finished=0)
+    assert (cause.word, cause.place) == ("task-leak", at("Hub.push", 5))
+    assert cause.sentence == (
+        "probably a task leak: 4000 tasks of Hub.push, most at service.py:5; 1000 of them 90 s ago, "
+        "and never fewer since"
+    )
+    assert leak(seen_at(10, 5000, 0), seen_at(40, 2000, 0), unfinished=4000, finished=0) == []
+    assert leak(seen_at(10, 100, 0), seen_at(40, 200, 0), unfinished=400, finished=0) == []
