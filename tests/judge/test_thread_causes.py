@@ -31,7 +31,7 @@ def held(by: str, function: str, line: int, *, verb: str = "holds", certain: boo
 def found(state: str, *, chain: Any = (), ring: bool = False, rings: Any = (), **dump: Any) -> list[Cause]:
     stack = [at("main", 30), at("tick", 14), at("Handler.acquire", 900, LIBRARY)]
     stall: Any = {"stack": stack, "busy": False, "chain": list(chain), "ring": ring}
-    summary: Any = {"rings": [], "finished": [], "thread_rings": list(rings)}
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": 1, "thread_rings": list(rings)}
     return causes(Findings(state, Dump(summary, **dump), (stall,) if state == "blocked" else ()))
 
 
@@ -120,7 +120,7 @@ def executor(**figures: Any) -> dict[str, Any]:
 LOADING = {"index": 0, "stack": [at("_worker", 90, LIBRARY), at("load", 20), at("read", 3, LIBRARY)]}
 HANDLING = {
     "index": 0, "count": 8, "waits_for": "a job in an executor", "stack": [at("handle", 30)],
-    "waited_most": None, "waited_least": None,
+    "waited_most": None, "waited_least": None, "time_left": None, "keeps_the_loop": False,
 }  # fmt: skip
 
 
