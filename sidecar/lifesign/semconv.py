@@ -65,6 +65,7 @@ LOG_AGENT_WARNING = "lifesign.agent.warning"
 
 # --- attributes of ours ------------------------------------------------------------------------
 STATE = "lifesign.state"
+EVENTLOOP = "lifesign.eventloop"  # which of the process, from 0 on
 STATE_COUNT = "lifesign.state.count"
 EVENT_NAME = "lifesign.event.name"
 REASON = "lifesign.reason"

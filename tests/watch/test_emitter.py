@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.watch import emitter
+from lifesign.watch.emit import episodes
 from lifesign.watch.telemetry import Log
 from support.made.dumps import frame, group
 
@@ -55,7 +55,7 @@ async def test_a_silence_names_its_cause_and_the_place_in_the_users_code(
 async def test_without_an_answer_it_comes_without_a_cause(
     main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emitter, "_EVIDENCE_NS", 0)
+    monkeypatch.setattr(episodes, "EVIDENCE_NS", 0)
     _, watching = silent(main), sidecar()
     (log,) = silences(await watching.poll())
     assert "lifesign.cause" not in log.attributes

@@ -252,7 +252,9 @@ async def test_silence_that_flaps_is_damped_and_its_last_word_comes_before_the_e
     service.die()
     last = [log for log in await watching.poll() if isinstance(log, Log) and log.event != "lifesign.boot.failed"]
     assert [log.event for log in last] == ["lifesign.silence", "lifesign.process.died"]
-    assert last[0].attributes == {"lifesign.state": "silent", "lifesign.state.count": 6}
+    assert last[0].attributes == {
+        "lifesign.state": "silent", "lifesign.event.name": "order", "lifesign.state.count": 6,
+    }  # fmt: skip
     assert "; 6 times in the last " in last[0].body
 
 

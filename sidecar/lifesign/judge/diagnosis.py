@@ -25,10 +25,11 @@ from typing import NamedTuple
 from lifesign.judge import states
 from lifesign.judge.degraded import degraded
 from lifesign.judge.ending import judge_end
+from lifesign.judge.overdue import described, overdue
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.judge.states import Verdict
 from lifesign.wire import layout
-from lifesign.wire.reader import EventCount
+from lifesign.wire.reader import LoopSigns
 
 _STATES = {
     "T": "stopped by a signal",
@@ -45,13 +46,14 @@ _HELD = 10  # heartbeat timeouts for which no verdict is drawn from the lateness
 class _Seen(NamedTuple):
     """A reading of a living process, and what the rows of the table ask of it.
 
-    `stale` has the ages of the running loops that are late beyond doubt, `worst` is the age to judge by. `slow` says
-    that CPU time is what they lack, and `held` that no verdict is drawn from this for now.
+    `late` are the running loops that are late beyond doubt, `stale` has their ages, `worst` is the age to judge by.
+    `slow` says that CPU time is what they lack, and `held` that no verdict is drawn from this for now.
     """
 
     reading: Reading
     watchdog_age: int
     running: int
+    late: list[LoopSigns]
     stale: list[int]
     worst: int
     slow: bool
@@ -73,19 +75,24 @@ def diagnose(reading: Reading) -> Verdict:
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
 
 
+def late_loops(reading: Reading) -> list[LoopSigns]:
+    """The running loops that do not turn, of a process that is blocked."""
+    return _see(reading).late
+
+
 def _see(reading: Reading) -> _Seen:
     watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
     running = reading.running()
-    late = [signs.mono_ns for signs in running if _age(reading, signs.mono_ns) > reading.timeout]
-    if late and watchdog_age <= reading.timeout and not _outlived(reading, min(late)):
+    late = [signs for signs in running if _age(reading, signs.mono_ns) > reading.timeout]
+    if late and watchdog_age <= reading.timeout and not _outlived(reading, min(signs.mono_ns for signs in late)):
         late = []
-    stale = [_age(reading, moment) for moment in late]
+    stale = [_age(reading, signs.mono_ns) for signs in late]
     worst = max(stale, default=0 if running else watchdog_age)
     # A freeze that was reported is not called slowness afterwards: only a beat ends it.
     slow = worst > reading.timeout and reading.reported != states.FROZEN and _slow(reading)
     held = slow and reading.reported != states.BLOCKED and worst <= _HELD * reading.timeout
     phase = reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING
-    return _Seen(reading, watchdog_age, len(running), stale, worst, slow, held, phase)
+    return _Seen(reading, watchdog_age, len(running), late, stale, worst, slow, held, phase)
 
 
 def _frozen(seen: _Seen) -> Verdict | None:
@@ -105,7 +112,8 @@ def _blocked(seen: _Seen) -> Verdict | None:
     which = "the event loop" if seen.running == 1 else f"{len(seen.stale)} of {seen.running} event loops"
     runs = "Python runs, slowly" if _queued(seen.reading) else "Python still runs"
     how = "it gets too little CPU time" if seen.slow else runs
-    return Verdict(states.BLOCKED, f"{which} has not turned for {_seconds(max(seen.stale))}; {how}")
+    has = "has" if len(seen.stale) == 1 else "have"
+    return Verdict(states.BLOCKED, f"{which} {has} not turned for {_seconds(max(seen.stale))}; {how}")
 
 
 def _without_loop(seen: _Seen) -> Verdict | None:
@@ -127,16 +135,8 @@ def _silent(seen: _Seen) -> Verdict | None:
     reading = seen.reading
     if seen.held and reading.reported != states.SILENT:
         return None
-    for event in (event for event in reading.events if event.deadline_ns):
-        age = event_age(event, reading.started, reading.now)
-        never = not (event.mono_ns or event.stand_in_ns)
-        if age > event.deadline_ns or (never and seen.phase == layout.BOOT_TIMED_OUT):
-            ago = "has not come since the start" if never else "came last"
-            return Verdict(
-                states.SILENT,
-                f"promised event {event.name!r} {ago}, {_seconds(age)} ago; due every {_seconds(event.deadline_ns)}",
-            )
-    return None
+    late = overdue(reading)
+    return Verdict(states.SILENT, described(late)) if late else None
 
 
 def _degraded(seen: _Seen) -> Verdict | None:
@@ -214,24 +214,6 @@ def _cause(reading: Reading) -> str:
 def _promises(reading: Reading) -> str:
     promised = sum(1 for event in reading.events if event.deadline_ns)
     return f", {promised} promised event{'s' * (promised > 1)} on time" if promised else ", no event is promised"
-
-
-def event_age(event: EventCount, started: int, now: int) -> int:
-    """Nanoseconds since the newest event, or since `started` where there was none.
-
-    In a dry run that no real event came to, synthetic ones stand in for them.
-    """
-    return max(0, now - (event.mono_ns or event.stand_in_ns or started))
-
-
-def overdue_since(reading: Reading) -> int:
-    """Wall clock nanoseconds at which the first of the promised events that are overdue was due; now, if none is."""
-    late = [
-        event_age(event, reading.started, reading.now) - event.deadline_ns
-        for event in reading.events
-        if event.deadline_ns
-    ]
-    return reading.wall - max(0, *late) if late else reading.wall
 
 
 def _age(reading: Reading, moment: int) -> int:

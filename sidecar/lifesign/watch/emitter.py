@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Iterator
+from typing import Sequence
 
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes, deadlocks
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.degraded import Unmet
-from lifesign.judge.diagnosis import overdue_since
+from lifesign.judge.diagnosis import late_loops
+from lifesign.judge.overdue import Overdue, overdue
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.causes import cause_attributes, cause_words, stall_attributes
+from lifesign.watch.emit.episodes import BlockedLoops, Silences
 from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
-from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions, began
+from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
 from lifesign.watch.observe.evidence import Evidence
 from lifesign.watch.records import Lane
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_WARN, Log, Telemetry
-from lifesign.wire.reader import PulseReader
+from lifesign.wire.reader import LoopSigns, PulseReader
 from lifesign.wire.records import Identity, Stall
 
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
-_EVIDENCE_NS = 2_000_000_000  # that a record waits for a task dump
+_LOOPS_SHOWN = 8  # that are blocked, among the causes
 _DROPPED = {
     "ring": "overwritten before they were read, or too long for the ring",
     "invalid": "torn or not of the shape of a record",
@@ -60,7 +62,8 @@ class Emitter:
         self._boot_lane = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
         self._boot_emitted = cursor.boot_sequence if cursor.boot_exported else 0
         self._ring_lane = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
-        self._put_off: tuple[Verdict, Reading] | None = None  # of coming into a silence
+        self._silences = Silences(key, self._instance, cursor.overdue)
+        self._blocked = BlockedLoops(key, self._instance, cursor.blocked)
         self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
         self.boot = BootView(identity, key, cursor.boot_exported)
         self.ring = RingView(self._ring_lane, key, self._instance, source)
@@ -90,6 +93,10 @@ class Emitter:
         self.drained = ring and before == (self._boot_lane.position, self._ring_lane.position)
         return made
 
+    def silent(self) -> frozenset[str]:
+        """The names of the promised events that are overdue."""
+        return self._silences.names()
+
     def parked(self) -> frozenset[int]:
         """See `Reading.parked`."""
         return self.ring.parked()
@@ -110,8 +117,8 @@ class Emitter:
         self._ended = ended
         made = self.boot.telemetry(ended, wall)
         made += self._report_dropped(wall)
-        for one, at in self._decided(verdict, reading):
-            made += self._transitions.telemetry(one, at, partial(self._details, one, at))
+        made += self._episodes(verdict, reading)
+        made += self._transitions.telemetry(verdict, reading, partial(self._details, verdict, reading))
         if verdict.state == states.FROZEN:
             made += self._evidence.late(wall)
         return made
@@ -126,56 +133,72 @@ class Emitter:
         cursor.state = self._transitions.state
         cursor.state_since = self._transitions.since
         cursor.ended = self._ended
+        cursor.overdue = self._silences.open
+        cursor.blocked = self._blocked.open
 
     def causes(self, verdict: Verdict, reading: Reading) -> list[Cause]:
         """Why the process is in this state, as far as it can be shown."""
-        error = reading.tombstone["error"] if reading.tombstone is not None else None
-        losses = self.ring.losses
-        return causes(
-            Findings(
-                verdict.state,
-                self._dump(verdict, reading),
-                self._stalls(verdict, reading),
-                error,
-                losses.deaths(),
-                losses.complaints(),
-                reading.wall,
-                self.ring.populations,
-            )
-        )
+        stalls = self._stalls(_late_loops(verdict, reading))
+        return self._found(verdict.state, reading, self._dump(verdict, reading), stalls)
 
-    def _decided(self, verdict: Verdict, reading: Reading) -> Iterator[tuple[Verdict, Reading]]:
-        """The verdict, and before it one that was put off.
-
-        The record of a silence waits a moment for the task dump that says why, which has been asked for.
-        """
-        entering = verdict.state == states.SILENT != self.state
-        if entering and self._dump(verdict, reading) is None:
-            self._put_off = self._put_off or (verdict, reading)
-            if reading.now - self._put_off[1].now < _EVIDENCE_NS:
-                return
-        elif not entering and self._put_off is not None:
-            yield self._put_off
-        self._put_off = None
-        yield verdict, reading
+    def _episodes(self, verdict: Verdict, reading: Reading) -> list[Telemetry]:
+        """What each promised event and each loop has of its own."""
+        late = overdue(reading) if verdict.state not in states.ENDED else []
+        halted = _late_loops(verdict, reading)
+        held_up = verdict.state != states.SILENT and (not halted or len(halted) == len(reading.running()))
+        if held_up:  # what holds up the whole process is reported; no event becomes overdue by itself
+            late = [one for one in late if one.name in self._silences.names()]
+        dumped = self.ring.dump.summary["end"] if self.ring.dump is not None else 0
+        made = self._silences.telemetry(reading, late, partial(self._of_silence, reading), dumped)
+        if halted or verdict.state != states.BLOCKED:
+            made += self._blocked.telemetry(verdict, reading, halted, partial(self._of_loop, verdict, reading))
+        return made
 
     def _dump(self, verdict: Verdict, reading: Reading) -> Dump | None:
-        """The newest task dump; one of before a silence is no evidence for it, but a deadlock stays one."""
-        dump = self.ring.dump
-        if dump is None or verdict.state != states.SILENT or dump.summary["rings"]:
-            return dump
-        return dump if dump.summary["end"] >= overdue_since(reading) else None
+        """The newest task dump, where it is evidence for the state."""
+        if verdict.state != states.SILENT:
+            return self.ring.dump
+        return self._dump_since(min((one.since for one in overdue(reading)), default=reading.wall))
 
-    def _stalls(self, verdict: Verdict, reading: Reading) -> tuple[Stall, ...]:
-        return self.ring.stalls(began(verdict, reading)) if verdict.state == states.BLOCKED else ()
+    def _dump_since(self, due: int) -> Dump | None:
+        """The newest task dump; one of before an event was due is no evidence, but a deadlock stays one."""
+        dump = self.ring.dump
+        return dump if dump is not None and (dump.summary["rings"] or dump.summary["end"] >= due) else None
+
+    def _stalls(self, late: Sequence[LoopSigns]) -> tuple[Stall, ...]:
+        found = [
+            stall
+            for signs in late[:_LOOPS_SHOWN]
+            for stall in self.ring.stalls(signs.wall_ns)
+            if stall["loop"] == signs.slot
+        ]
+        return tuple(found)
+
+    def _found(self, state: str, reading: Reading, dump: Dump | None, stalls: tuple[Stall, ...]) -> list[Cause]:
+        error = reading.tombstone["error"] if reading.tombstone is not None else None
+        losses = self.ring.losses
+        earlier = self.ring.populations
+        return causes(Findings(state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, earlier))
+
+    def _of_silence(self, reading: Reading, late: Overdue) -> Details | None:
+        dump = self._dump_since(late.since)
+        if dump is None:
+            return None
+        found = self._found(states.SILENT, reading, dump, ())
+        return Details(cause_words(found, late.words), cause_attributes(found))
+
+    def _of_loop(self, verdict: Verdict, reading: Reading, signs: LoopSigns) -> Details:
+        stalls = self._stalls([signs])
+        found = self._found(verdict.state, reading, self.ring.dump, stalls)
+        attributes = {**cause_attributes(found), **stall_attributes(stalls, self._source)}
+        return Details(cause_words(found, verdict.why), attributes)
 
     def _details(self, verdict: Verdict, reading: Reading) -> Details:
         """What is known of the state that the process comes into."""
         found = self.causes(verdict, reading)
         known = self._evidence.details() if verdict.state in (states.FROZEN, states.DEAD) else NO_DETAILS
-        stalls = stall_attributes(self._stalls(verdict, reading), self._source)
         words = "; ".join(filter(None, (cause_words(found, verdict.why), known.words)))
-        return Details(words, {**known.attributes, **cause_attributes(found), **stalls})
+        return Details(words, {**known.attributes, **cause_attributes(found)})
 
     def _report_dropped(self, wall: int) -> list[Telemetry]:
         lanes = (self._boot_lane, self._ring_lane)
@@ -197,3 +220,7 @@ class Emitter:
         ]
         self.dropped = counted
         return made
+
+
+def _late_loops(verdict: Verdict, reading: Reading) -> list[LoopSigns]:
+    return late_loops(reading) if verdict.state == states.BLOCKED else []

@@ -130,7 +130,8 @@ class WatchedProcess:
         # Finished ones that are kept for ever are a leak too.
         tasks = reading.watchdog.tasks + reading.watchdog.finished if reading.watchdog else 0
         asked = reading.ending.asked is not None
-        for word in self._triggers.due(verdict.state, asked=asked, tasks=tasks, now=reading.now):
+        silent = self._emitter.silent()
+        for word in self._triggers.due(verdict.state, asked=asked, tasks=tasks, now=reading.now, silent=silent):
             try:
                 self._sensor.pulse.request(word)
             except (OSError, PulseError) as error:

@@ -7,7 +7,7 @@ from typing import Iterable
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause
-from lifesign.judge.diagnosis import event_age
+from lifesign.judge.overdue import event_age
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.emit.boot import BootView

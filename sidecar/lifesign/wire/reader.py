@@ -22,7 +22,7 @@ _UNUSED = bytes(_WORD)
 
 
 class LoopSigns(NamedTuple):
-    """Vital signs of one event loop; times in nanoseconds, `thread` is a native thread id."""
+    """Vital signs of one event loop; times in nanoseconds, `thread` is a native thread id, `slot` where they were."""
 
     state: int
     generation: int
@@ -32,6 +32,7 @@ class LoopSigns(NamedTuple):
     delay_ns: int
     thread: int
     since_ns: int
+    slot: int = 0
 
 
 class WatchdogSigns(NamedTuple):
@@ -135,7 +136,9 @@ class PulseReader:
         ]
         return Vitals(
             watchdog=WatchdogSigns(*watchdog[: len(WatchdogSigns._fields)]) if watchdog else None,
-            loops=tuple(LoopSigns(*signs[: len(LoopSigns._fields)]) if signs else None for signs in loops),
+            loops=tuple(
+                LoopSigns(*signs[:8])._replace(slot=slot) if signs else None for slot, signs in enumerate(loops)
+            ),
             events=tuple(_events(raw, layout.EVENTS_OFFSET - base)),
             delays=tuple(delays),
         )

@@ -23,10 +23,11 @@ def test_the_words_are_those_of_the_layout() -> None:
     assert layout.REQUEST_REASONS[0] == "request"
 
 
-def test_falling_silent_is_a_reason_each_time() -> None:
+def test_each_event_that_becomes_overdue_is_a_reason() -> None:
     triggers = Triggers()
-    states = ["healthy", "silent", "silent", "healthy", "silent"]
-    assert [triggers.due(state, asked=False, tasks=0, now=0) for state in states] == [[], [1], [], [], [1]]
+    silences = [set(), {"order"}, {"order"}, {"order", "audit"}, {"audit"}, {"audit", "order"}, set()]
+    asked = [triggers.due("silent", asked=False, tasks=0, now=0, silent=names) for names in silences]
+    assert asked == [[], [1], [], [1], [], [1], []]
 
 
 def test_an_end_that_was_asked_for_and_does_not_come_is_a_reason_once() -> None:

@@ -1,4 +1,7 @@
-"""Entering a state exports a log record, damped, and leaving it a back-dated span."""
+"""Entering a state exports a log record, damped, and leaving `frozen` a back-dated span.
+
+Of a process that is blocked or silent `episodes` reports each loop and each event.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,7 @@ from lifesign.watch.emit.operation import exception_attributes, first_line
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Span, Telemetry
 
 _ENTERED = {
-    states.BLOCKED: (semconv.LOG_BLOCKED, SEVERITY_ERROR),
     states.FROZEN: (semconv.LOG_FROZEN, SEVERITY_ERROR),
-    states.SILENT: (semconv.LOG_SILENCE, SEVERITY_ERROR),
     states.DEGRADED: (semconv.LOG_DEGRADED, SEVERITY_ERROR),
     states.DEAD: (semconv.LOG_DIED, SEVERITY_FATAL),
     states.STOPPED: (semconv.LOG_STOPPED, SEVERITY_INFO),
@@ -67,8 +68,9 @@ class Transitions:
         if verdict.state == self.state:
             return made
         since = began(verdict, reading)
-        if self.state in _LEFT:
-            made.append(self._left(self.state, wall if self._ahead is None else mono + self._ahead))
+        if self.state == states.FROZEN:
+            until = wall if self._ahead is None else mono + self._ahead
+            made.append(left(self._resource, self._instance, self.state, self.since, until))
         if verdict.state in _ENTERED:
             log = self._entered(verdict, since, reading, details())
             damped = self._dampers.get(verdict.state)
@@ -100,20 +102,29 @@ class Transitions:
             attributes=attributes,
         )
 
-    def _left(self, state: str, now: int) -> Span:
-        seed = f"{self._instance}-{state}-{self.since}".encode()
-        # The same episode has the same ids, whichever sidecar reports it.
-        identifier = hashlib.blake2b(seed, digest_size=24).hexdigest()
-        return Span(
-            resource=self._resource,
-            trace=identifier[:32],
-            id=identifier[32:],
-            name=_LEFT[state],
-            start=self.since,
-            end=max(now, self.since),
-            error=f"{state} for {max(0, now - self.since) / 1e9:.1f} s",
-            attributes={semconv.STATE: state, semconv.ERROR_TYPE: state},
-        )
+
+def left(resource: str, instance: str, state: str, since: int, now: int, slot: int | None = None) -> Span:
+    """An illness that is over, as a span of its length.
+
+    Args:
+        slot: of the event loop that had it, where it was not the whole process.
+    """
+    seed = f"{instance}-{state}-{since}" if slot is None else f"{instance}-{state}-{slot}-{since}"
+    # The same episode has the same ids, whichever sidecar reports it.
+    identifier = hashlib.blake2b(seed.encode(), digest_size=24).hexdigest()
+    attributes: Attributes = {semconv.STATE: state, semconv.ERROR_TYPE: state}
+    if slot is not None:
+        attributes[semconv.EVENTLOOP] = slot
+    return Span(
+        resource=resource,
+        trace=identifier[:32],
+        id=identifier[32:],
+        name=_LEFT[state],
+        start=since,
+        end=max(now, since),
+        error=f"{state} for {max(0, now - since) / 1e9:.1f} s",
+        attributes=attributes,
+    )
 
 
 def began(verdict: Verdict, reading: Reading) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import AbstractSet
+
 from lifesign.judge import states
 from lifesign.wire import layout
 
@@ -17,12 +19,14 @@ class Triggers:
     """Decides for one process; each reason once per episode."""
 
     def __init__(self) -> None:
-        self._state = ""
+        self._silent: AbstractSet[str] = frozenset()
         self._asked_since: int | None = None
         self._shutdown_asked = False
         self._next_leak = LEAK_TASKS
 
-    def due(self, state: str, *, asked: bool, tasks: int, now: int) -> list[int]:
+    def due(
+        self, state: str, *, asked: bool, tasks: int, now: int, silent: AbstractSet[str] = frozenset()
+    ) -> list[int]:
         """Words of the request block to be asked now.
 
         Args:
@@ -30,11 +34,12 @@ class Triggers:
             asked: whether the end of the process was asked for.
             tasks: how many there are.
             now: monotonic nanoseconds.
+            silent: the names of the promised events that are overdue.
         """
         words: list[int] = []
-        if state == states.SILENT != self._state:
+        if silent - self._silent:
             words.append(SILENT)
-        self._state = state
+        self._silent = silent
         if asked and state not in states.ENDED:
             self._asked_since = self._asked_since or now
             if not self._shutdown_asked and now - self._asked_since >= SHUTDOWN_NS:

@@ -1,0 +1,61 @@
+"""Promised events that are overdue, each by itself: of several kinds of work, a service may lose one at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lifesign.judge.reading import Reading
+from lifesign.wire import layout
+from lifesign.wire.reader import EventCount
+
+_NAMED = 3  # that are listed by name
+
+
+class Overdue(NamedTuple):
+    """A promised event that is overdue, in words, and since when, in wall clock nanoseconds."""
+
+    name: str
+    words: str
+    since: int
+
+
+def overdue(reading: Reading) -> list[Overdue]:
+    """The promised events that are overdue now; none is before the boot has ended."""
+    phase = reading.watchdog.boot_phase if reading.watchdog else layout.BOOT_STARTING
+    if phase == layout.BOOT_STARTING:
+        return []
+    return [late for event in reading.events if (late := _judged(event, reading)) is not None]
+
+
+def described(late: list[Overdue]) -> str:
+    """All of them in one line."""
+    more = f"; and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+    return "; ".join(one.words for one in late[:_NAMED]) + more
+
+
+def event_age(event: EventCount, started: int, now: int) -> int:
+    """Nanoseconds since the newest event, or since `started` where there was none.
+
+    In a dry run that no real event came to, synthetic ones stand in for them.
+    """
+    return max(0, now - (event.mono_ns or event.stand_in_ns or started))
+
+
+def _judged(event: EventCount, reading: Reading) -> Overdue | None:
+    if not event.deadline_ns:
+        return None
+    age = event_age(event, reading.started, reading.now)
+    never = not (event.mono_ns or event.stand_in_ns)
+    late = age - event.deadline_ns
+    watchdog = reading.watchdog
+    if late <= 0:
+        if not (never and watchdog and watchdog.boot_phase == layout.BOOT_TIMED_OUT):
+            return None
+        late = max(0, reading.now - watchdog.boot_ended_ns)  # the boot waited for it for as long as it could
+    ago = "has not come since the start" if never else "came last"
+    words = f"promised event {event.name!r} {ago}, {_seconds(age)} ago; due every {_seconds(event.deadline_ns)}"
+    return Overdue(event.name, words, reading.wall - late)
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e9:.1f} s"
