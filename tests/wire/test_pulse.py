@@ -32,7 +32,7 @@ def test_vital_signs_come_through(writer: PulseWriter, reader: PulseReader) -> N
         "failing": 2, "finished": 4,
     }  # fmt: skip
     assert [signs is not None for signs in vitals.loops] == [False, True] + [False] * 6
-    assert vitals.loops[1] == (1, 4, 9, 1001, 2001, 17, 4242, 900)
+    assert vitals.loops[1] == (1, 4, 9, 1001, 2001, 17, 4242, 900, 1)
     assert vitals.delays[1][8] == 17
     assert vitals.delays[0] == ()
 
