@@ -133,6 +133,26 @@ def test_a_dump_gathers_its_groups_in_order() -> None:
     assert [h["text"] for h in timeline(history)] == ["5 tasks"], "groups are no lines of their own"
 
 
+def test_groups_of_threads_come_behind_those_of_tasks_and_in_no_timeline() -> None:
+    history = History()
+    threads = {
+        semconv.DUMP_ID: "d1", semconv.THREADS_INDEX: 0, semconv.THREADS_COUNT: 2, semconv.THREADS_NAMES: ["rows_0"],
+        semconv.THREADS_WAIT_FOR: "a threading.Lock", semconv.CODE_FUNCTION: "load",
+    }  # fmt: skip
+    history.add(log(event=semconv.LOG_THREAD_GROUP, attributes=threads))
+    history.add(group_log(0, 5))
+    dump = history.dump()
+    assert dump is not None
+    groups = [msgspec.json.decode(raw) for raw in dump.groups]
+    assert [("threads" in one, one["count"]) for one in groups] == [(False, 5), (True, 2)]
+    assert (groups[1]["names"], groups[1]["function"], groups[1]["waits_for"]) == (
+        ["rows_0"],
+        "load",
+        "a threading.Lock",
+    )
+    assert timeline(history) == []
+
+
 def test_groups_may_come_before_their_summary() -> None:
     history = History()
     history.add(group_log(0, 3))

@@ -29,7 +29,9 @@ def main(args: argparse.Namespace) -> int:
     hint = "lifesign status; a frozen process runs no Python and cannot answer: read its last words instead"
     pid, answer = answered(args, ask, hint)
     if args.json:
-        print_json({"pid": pid, "dump": answer.dump, "groups": answer.groups})
+        whole = answer.whole._asdict() if answer.whole is not None else {}
+        more = {name: whole.get(name, ()) for name in ("primitives", "threads", "executors")}
+        print_json({"pid": pid, "dump": answer.dump, "groups": answer.groups, **more, "stalls": answer.stalls})
     else:
         show(pid, answer, as_tree=args.tree)
     return EXIT_OK

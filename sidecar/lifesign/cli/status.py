@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lifesign.watch.telemetry import Snapshot
 
+_TIMEOUT = 2.0  # seconds that a blocked process is waited for
 _STYLES = {
     "starting": "cyan",
     "healthy": "green",
@@ -44,13 +45,18 @@ def main(args: argparse.Namespace) -> int:
         NotWatchedError: there is no such process.
     """
     extra.require()
+    from lifesign.cli.query.request import ask_all
     from lifesign.cli.query.target import select
+    from lifesign.judge import states
     from lifesign.watch.once import poll_once
 
     settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
-    seen = poll_once(directory, settings, os.environ)
-    snapshots = select(seen, args.pid, directory)
+    snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
+    blocked = {snapshot.pid for snapshot in snapshots if snapshot.state == states.BLOCKED}
+    if blocked:  # what blocks it now is known to its watchdog alone
+        ask_all(directory, _TIMEOUT, blocked.__contains__)
+        snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
     if args.json:
         print_json(to_json(snapshots))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Iterator
 
@@ -37,16 +36,13 @@ def main(args: argparse.Namespace) -> int:
         RunDirectoryError: the run directory cannot be used.
     """
     extra.require()
-    from lifesign.cli.query.target import living, select
+    from lifesign.cli.query.request import ask_all
+    from lifesign.cli.query.target import select
     from lifesign.watch.once import poll_once
 
     settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
-    with contextlib.ExitStack() as opened:
-        for process in living(directory):
-            opened.callback(process.close)
-            if args.pid is None or process.pid == args.pid:
-                _ask(process.reader, args.timeout)
+    ask_all(directory, args.timeout, lambda pid: args.pid in (None, pid))
     snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
     if args.json:
         print_json([to_json(snapshot) for snapshot in snapshots])
@@ -56,15 +52,6 @@ def main(args: argparse.Namespace) -> int:
             for line in lines(snapshot):
                 to.print(line)
     return EXIT_OK
-
-
-def _ask(reader: Any, timeout: float) -> None:
-    """Has a task dump taken, where the process can: a frozen one cannot, and what it wrote before is read anyway."""
-    from lifesign.cli.query.request import ask
-    from lifesign.wire.folder import PulseError
-
-    with contextlib.suppress(OSError, PulseError):
-        ask(reader, timeout)
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -18,6 +18,9 @@ TEXT_CHARACTERS = 2_000
 STACK_CHARACTERS = 8_000
 NAMES = 10
 
+_GROUPS = (semconv.LOG_TASK_GROUP, semconv.LOG_THREAD_GROUP)
+_OF_DUMPS = (semconv.LOG_TASK_DUMP, *_GROUPS)
+_THREADS_FROM = 1_000  # groups of threads come behind those of tasks
 _encoder = msgspec.json.Encoder()
 # A failed span has a log record that says the same, and boots and checks are in the snapshot.
 _SHOWN_SPANS = (semconv.SPAN_BLOCKED, semconv.SPAN_FROZEN)
@@ -38,7 +41,7 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     times: int = 1
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, omit_defaults=True):
     """One group of a task dump; the stack has the outermost frame first.
 
     `function` and `place` are of the user's own code, such as ``OrderDesk._settle`` and ``service.py:160``.
@@ -51,6 +54,7 @@ class Group(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     waits_for: str
     stack: str
+    threads: bool = False  # of threads, not of tasks
 
 
 class DumpView(msgspec.Struct, frozen=True):
@@ -89,9 +93,9 @@ class History:
             if record.name in _SHOWN_SPANS:
                 self._append(_from_span(record))
             return
-        if record.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
+        if record.event in _OF_DUMPS:
             self._add_to_dump(record)
-        if record.event != semconv.LOG_TASK_GROUP:
+        if record.event not in _GROUPS:
             self._append(_from_log(record))
 
     def shrink(self) -> None:
@@ -147,6 +151,8 @@ class History:
                 tasks=_number(attributes, semconv.DUMP_TASKS),
                 groups_total=_number(attributes, semconv.DUMP_GROUPS),
             )
+        elif log.event == semconv.LOG_THREAD_GROUP:
+            self._add_group(_from_thread_log(log))
         else:
             self._add_group(_from_group_log(log))
 
@@ -206,6 +212,20 @@ def _from_group_log(log: Log) -> Group:
         names=tuple(_cut(name, 200) for name in names[:NAMES]) if isinstance(names, list) else (),
         waits_for=_cut(_text(log.attributes, semconv.GROUP_WAITS_FOR), TEXT_CHARACTERS),
         stack=_cut(_text(log.attributes, semconv.CODE_STACKTRACE), STACK_CHARACTERS),
+    )
+
+
+def _from_thread_log(log: Log) -> Group:
+    names = log.attributes.get(semconv.THREADS_NAMES, [])
+    return Group(
+        index=_THREADS_FROM + (_number(log.attributes, semconv.THREADS_INDEX) or 0),
+        count=_number(log.attributes, semconv.THREADS_COUNT) or 0,
+        function=_cut(_text(log.attributes, semconv.CODE_FUNCTION), 200),
+        place=_place(log.attributes),
+        names=tuple(_cut(name, 200) for name in names[:NAMES]) if isinstance(names, list) else (),
+        waits_for=_cut(_text(log.attributes, semconv.THREADS_WAIT_FOR), TEXT_CHARACTERS),
+        stack=_cut(_text(log.attributes, semconv.CODE_STACKTRACE), STACK_CHARACTERS),
+        threads=True,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, AsyncIterator, Callable, Iterator
 
 import pytest
@@ -182,3 +183,18 @@ def test_a_generator_is_walked_too() -> None:
 
     next(Task.generator)
     assert [link.code.co_name for link in walk.links(Task())] == ["coroutine", "inner"]
+
+
+async def test_a_task_that_runs_has_its_stack_from_its_thread() -> None:
+    async def inner() -> list[str]:
+        return seen()
+
+    def seen() -> list[str]:
+        found = walk.running_stack(asyncio.current_task(), sys._getframe())
+        return [frame["function"].rpartition(".")[2] for frame in found]
+
+    name = "test_a_task_that_runs_has_its_stack_from_its_thread"
+    assert await inner() == [name, "inner", "seen"]
+    other = asyncio.ensure_future(asyncio.sleep(0))
+    assert walk.running_stack(other, sys._getframe()) == []  # it is not on this thread's stack
+    await other

@@ -6,6 +6,7 @@ No local, argument or repr of a user's object is written; only names of types an
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
 
@@ -20,10 +21,11 @@ from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
 from lifesign.agent.tasks.waiting.waits import waits_for_executor
-from lifesign.agent.tasks.walk import await_stack, links
+from lifesign.agent.tasks.walk import await_stack, links, running_stack
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
+    from lifesign.wire.frames import Frame
     from lifesign.wire.records import RingStep, TaskDump, TaskGroup
 
 GROUPS_MAX = 50
@@ -95,6 +97,12 @@ class Tasks:
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
         return "deadlock" if self._known != before else "no progress" if self._still != was_still else ""
 
+    def _running(self, task: Any) -> list[Frame]:
+        """The stack of a task that runs: it has no frames that are suspended, its thread has them."""
+        loop = odd.call(task, "get_loop")
+        thread = next((number for number, its in self._by_thread().items() if its is loop), None)
+        return [] if thread is None else running_stack(task, sys._current_frames().get(thread))
+
     def each(self) -> Iterator[Any]:
         """Every task of every loop."""
         return self._population.each()
@@ -126,7 +134,8 @@ class Tasks:
             indexes = {id(group): group.index for group in groups[:GROUPS_MAX]}
             for group in groups[:GROUPS_MAX]:
                 pace.step()
-                ring.append(_group(identifier, group, indexes, survey.primitives))
+                running = self._running(group.sample) if "running" in group.states else []
+                ring.append(_group(identifier, group, indexes, survey.primitives, running))
             for primitive in primitives:
                 pace.step()
                 ring.append(record(identifier, primitive, indexes))
@@ -175,7 +184,9 @@ def _step(node: Node, numbers: dict[int, int]) -> RingStep:
     }
 
 
-def _group(identifier: str, group: WaitGroup, indexes: dict[int, int], primitives: Primitives) -> TaskGroup:
+def _group(
+    identifier: str, group: WaitGroup, indexes: dict[int, int], primitives: Primitives, running: list[Frame]
+) -> TaskGroup:
     trace, span = group.span or (None, None)
     return {
         "kind": "task_group",
@@ -183,7 +194,7 @@ def _group(identifier: str, group: WaitGroup, indexes: dict[int, int], primitive
         "index": group.index,
         "count": group.count,
         "looked": group.looked,
-        "stack": await_stack(group.sample),
+        "stack": running or await_stack(group.sample),
         "names": group.names,
         "states": group.states,
         "waits_for": _waits_for(group, primitives),

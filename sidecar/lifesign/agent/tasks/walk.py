@@ -124,6 +124,18 @@ def await_stack(task: Any) -> list[Frame]:
     return both_ends(stack)
 
 
+def running_stack(task: Any, frame: FrameType | None) -> list[Frame]:
+    """The await stack of a task that runs, from the stack of its thread; empty where it is not there any more."""
+    outermost = next(chain(odd.coroutine(task)), None)
+    stack: list[Frame] = []
+    while outermost is not None and frame is not None and len(stack) < 10 * DEPTH_MAX:
+        stack.append(place(frame.f_code, frame.f_lineno))
+        if frame.f_code is outermost.code:
+            return both_ends(stack[::-1])
+        frame = frame.f_back
+    return []
+
+
 def thread_stack(frame: FrameType | None) -> list[Frame]:
     """The stack of a thread from one of its frames outwards, as it is written: outermost first."""
     stack: list[Frame] = []

@@ -6,27 +6,34 @@ import argparse
 import contextlib
 import os
 import time
-from typing import Callable, Iterator, NamedTuple, TypeVar
+from typing import Callable, Iterator, NamedTuple, Sequence, TypeVar
 
 from lifesign.cli.options import arguments
-from lifesign.cli.query.target import choose
+from lifesign.cli.query.target import choose, living
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
+from lifesign.judge.causes.findings import Dump
+from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.records import InvalidRecordError, Record, decode_record
 from lifesign.wire import layout
 from lifesign.wire.folder import PulseError
 from lifesign.wire.reader import PulseReader
-from lifesign.wire.records import PostconditionReport, TaskDump, TaskGroup
+from lifesign.wire.records import PostconditionReport, Stall, TaskDump, TaskGroup
 
 T = TypeVar("T")
 _POLL = 0.05  # seconds
 
 
 class Answer(NamedTuple):
-    """A task dump and the groups of it that were read, biggest first."""
+    """A task dump and the groups of it that were read, biggest first; `whole` has what else belongs to it.
+
+    `stalls` says what blocks the loops that did not turn while it was asked for.
+    """
 
     dump: TaskDump
     groups: list[TaskGroup]
+    whole: Dump | None = None
+    stalls: Sequence[Stall] = ()
 
 
 def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], T | None], hint: str) -> tuple[int, T]:
@@ -66,13 +73,27 @@ def ask(reader: PulseReader, timeout: float) -> Answer | None:
     Raises:
         OSError: we may not ask this process.
     """
-    groups: dict[str, list[TaskGroup]] = {}
+    newest = NewestDump()
+    stalls: dict[int, Stall] = {}
     for request, record in _answers(reader, layout.REQUEST_DUMP, timeout):
-        if record["kind"] == "task_group":
-            groups.setdefault(record["dump"], []).append(record)
-        elif record["kind"] == "task_dump" and record["request"] >= request:
-            return Answer(record, groups.get(record["id"], []))
+        newest.add(record)
+        if record["kind"] == "stall":
+            stalls[record["loop"]] = record
+        elif record["kind"] == "task_dump":
+            dump = newest.end(record)
+            if record["request"] >= request:
+                return Answer(record, list(dump.groups), dump, tuple(stalls.values()))
     return None
+
+
+def ask_all(directory: str, timeout: float, wanted: Callable[[int], bool]) -> None:
+    """Has a task dump taken of each process that is wanted, by its pid, and can answer; a frozen one cannot."""
+    with contextlib.ExitStack() as opened:
+        for process in living(directory):
+            opened.callback(process.close)
+            if wanted(process.pid):
+                with contextlib.suppress(OSError, PulseError):
+                    ask(process.reader, timeout)
 
 
 def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | None:

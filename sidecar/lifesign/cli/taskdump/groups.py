@@ -46,10 +46,10 @@ def listing(groups: Sequence[TaskGroup], source: Source) -> Iterator[RenderableT
             yield hanging(Text(names(group, NAMES_MAX)))
         yield hanging(Text(", ".join(filter(None, (state(group), age(group)))), "yellow"))
         yield from map(hanging, _relations(group, links))
-        yield from _stack(group["stack"], source, _INDENT)
+        yield from stack_lines(group["stack"], source, _INDENT)
         if group["origin"]:
             yield Text(f"{_INDENT}created at")
-            yield from _stack(distinct(group["origin"]), source, _INDENT + "  ")
+            yield from stack_lines(distinct(group["origin"]), source, _INDENT + "  ")
 
 
 def _relations(group: TaskGroup, links: Links) -> Iterator[Text]:
@@ -75,7 +75,7 @@ def _some(parts: list[str]) -> str:
     return ", ".join([*parts[:EDGES_MAX], *more])
 
 
-def _stack(stack: Sequence[Frame], source: Source, indent: str) -> Iterator[Text]:
+def stack_lines(stack: Sequence[Frame], source: Source, indent: str) -> Iterator[Text]:
     """A stack as Python writes one, not folded: a path in two pieces opens nowhere."""
     start = max(0, len(stack) - FRAMES_MAX)
     if start:

@@ -9,24 +9,37 @@ from rich.text import Text
 
 from lifesign.cli.query.request import Answer
 from lifesign.cli.taskdump.groups import hanging, listing
+from lifesign.cli.taskdump.threads import threads
 from lifesign.cli.taskdump.tree import trees
 from lifesign.cli.taskdump.words import NAME_CHARACTERS, TEXT_CHARACTERS, counted, cut, number, rings
+from lifesign.judge import states
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Findings
 from lifesign.watch.emit.dumps import finished_line
 from lifesign.watch.sources import Source
 from lifesign.wire.records import TaskDump
 
+CAUSE_CHARACTERS = 1_000
+
 
 def render(pid: int, answer: Answer, source: Source) -> Group:
     """The groups in full, biggest first, and how tasks ended recently."""
-    return Group(*_head(pid, answer.dump), *listing(answer.groups, source), *_foot(answer), *_finished(answer.dump))
+    return Group(
+        *_head(pid, answer),
+        *listing(answer.groups, source),
+        *_foot(answer),
+        *_finished(answer.dump),
+        *threads(answer.whole, source),
+    )
 
 
 def render_tree(pid: int, answer: Answer) -> Group:
     """The await tree, one line per group."""
-    return Group(*_head(pid, answer.dump), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
+    return Group(*_head(pid, answer), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
 
 
-def _head(pid: int, dump: TaskDump) -> Iterator[RenderableType]:
+def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
+    dump = answer.dump
     milliseconds = number((dump["end"] - dump["start"] + 500_000) // 1_000_000)
     yield Text(
         f"process {pid}: {counted(dump['tasks'], 'task')} in {counted(dump['groups'], 'group')}, "
@@ -35,6 +48,11 @@ def _head(pid: int, dump: TaskDump) -> Iterator[RenderableType]:
     )
     for ring in rings(dump):
         yield Text(f"deadlock: {ring}", "bold red")
+    # A loop that does not turn is no more than that: the sidecar judges whether it is blocked.
+    state = states.BLOCKED if answer.stalls else states.HEALTHY
+    for cause in causes(Findings(state, answer.whole, tuple(answer.stalls))):
+        yield Text(cut(cause.sentence, CAUSE_CHARACTERS), "bold red")
+        yield from (hanging(Text(cut(line, CAUSE_CHARACTERS))) for line in cause.evidence)
 
 
 def _foot(answer: Answer) -> Iterator[RenderableType]:

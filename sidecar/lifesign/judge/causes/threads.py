@@ -65,7 +65,7 @@ def waits_for_lock(stall: Stall) -> bool:
 def in_short(stall: Stall) -> str:
     """What else a blocked loop's thread waits for, as a part of a sentence: a queue, a future, the end of a thread."""
     chain = stall.get("chain", [])
-    return f", for {_thing(chain[0])}{_kept_by(chain[0])}" if chain else ""
+    return f", for {wait_text(chain[0])}" if chain else ""
 
 
 def executors(findings: Findings) -> list[Cause]:
@@ -110,6 +110,11 @@ def _jobs_awaited(dump: Dump) -> str:
     )
     parts = [group_waits(group, group["count"]) for group in waiting[:_PLACES_MAX]]
     return f"; {' and '.join(parts)} for {'a job of it' if len(dump.executors) == 1 else _JOB}" if parts else ""
+
+
+def wait_text(step: ThreadWait) -> str:
+    """What a thread waits for and who keeps it: ``the threading.Lock LOCK, which thread clerk probably holds``."""
+    return f"{_thing(step)}{_kept_by(step)}"
 
 
 def _who(step: ThreadWait) -> str:

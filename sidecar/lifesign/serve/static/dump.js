@@ -64,17 +64,24 @@ async function refusal(response) {
 
 function describe({ at, reason, tasks, groups, groups_total: total }) {
   const parts = [clock(at)];
-  if (tasks !== null) parts.unshift(`${count(tasks)} tasks in ${count(total ?? groups.length)} groups`);
+  const shown = groups.filter(({ threads }) => !threads).length;
+  if (tasks !== null) parts.unshift(`${count(tasks)} tasks in ${count(total ?? shown)} groups`);
   if (reason) parts.push(reason);
-  if (total !== null && total > groups.length) parts.push(`largest ${groups.length} shown`);
+  if (total !== null && total > shown) parts.push(`largest ${shown} shown`);
+  if (shown < groups.length) parts.push("threads below");
   return parts.join(" · ");
+}
+
+function threadState(names, waits) {
+  const who = names.length === 1 ? `thread ${names[0]}` : "threads";
+  return waits ? `${who} waits for ${waits}` : who;
 }
 
 function createGroup(group) {
   const number = element("span", "number");
   const { names, function: name, place, waits_for: waits, stack, index } = group;
   const title = name || "no coroutine";
-  const doing = waits.startsWith("nothing") ? "running" : waits ? `waits for ${waits}` : "running or ready";
+  const doing = group.threads ? threadState(names, waits) : waits.startsWith("nothing") ? "running" : waits ? `waits for ${waits}` : "running or ready";
   const summary = element("summary", "", number, " ", element("span", "label", title), element("span", "note", ` ${place} `), doing);
   const some = element("p", "note");
   const details = element("details", "", summary, some, element("pre", "", stack || "no stack"));

@@ -8,6 +8,7 @@ from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Dump, Findings
 from lifesign.judge.causes.phrases import own_frame, place_text
 from lifesign.watch.emit.causes import cause_attributes, stack_attributes, stack_text
+from lifesign.watch.emit.threads import thread_attributes
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_INFO, SEVERITY_WARN, Attributes, Log
 from lifesign.wire.records import FinishedTasks, TaskGroup
@@ -40,6 +41,7 @@ def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
     if rings:
         attributes[semconv.DUMP_CYCLES] = rings
     attributes.update(cause_attributes(found))
+    attributes.update(thread_attributes(dump))
     if record["finished"]:
         attributes[semconv.DUMP_FINISHED] = [finished_line(kind) for kind in record["finished"]]
     return Log(

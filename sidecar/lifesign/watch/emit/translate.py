@@ -6,6 +6,7 @@ from lifesign import semconv
 from lifesign.watch.emit.complaints import asyncio_complaint, task_died
 from lifesign.watch.emit.dumps import task_group
 from lifesign.watch.emit.operation import Failed, exception_attributes, first_line, operation, synthetic_attributes
+from lifesign.watch.emit.threads import thread_group
 from lifesign.watch.records import RingRecord
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_WARN, Attributes, Log, Span, Telemetry
@@ -29,6 +30,8 @@ def translate(
         return _dry_run(record, resource, uid, observed)
     if record["kind"] == "task_group":
         return [task_group(record, resource, uid, observed, source)]
+    if record["kind"] == "thread_group":
+        return [thread_group(record, resource, uid, observed, source)]
     if record["kind"] == "agent_warning":
         return [_agent_warning(record, resource, uid, observed)]
     if record["kind"] == "asyncio_complaint":
