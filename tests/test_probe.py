@@ -16,7 +16,7 @@ from lifesign.judge import health
 from lifesign.judge.glance import glance
 from lifesign.judge.health import Health
 from lifesign.judge.rundir import RunDirectory
-from lifesign.serve import sidecar_health as endpoints
+from lifesign.serve import health as endpoints
 from lifesign.settings import Settings
 from lifesign.watch.once import poll_once
 from support.made import illnesses

@@ -14,9 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lifesign.serve import connections
 from lifesign.serve.board import Board
-from lifesign.serve.health_app import health_app
+from lifesign.serve.health import SidecarHealth, health_app
 from lifesign.serve.page import page_app
-from lifesign.serve.sidecar_health import SidecarHealth
 from support.made.boards import snapshot
 from support.made.client import ask, exchange, hang_up, listen, serving
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lifesign.serve.sidecar_health import (
+from lifesign.serve.health import (
     SidecarHealth,
     app_livez,
     app_readyz,

@@ -220,6 +220,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
         ["eventloop.blocked", "service.<locals>.obey", "has not turned"],
         [
             "agent/tasks/dump.py",
+            "agent/tasks/odd.py",
             "agent/tasks/waiting/",
             "watch/emit/dumps.py",
             "watch/emit/newest_dump.py",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.agent.tasks.parked import is_parked
+from lifesign.agent.tasks.stall import is_parked
 from lifesign.agent.tasks.walk import thread_stack
 from support.waiting import eventually
 

@@ -18,7 +18,7 @@ from lifesign.export.metrics import Metrics
 from lifesign.export.otlp import encode
 from lifesign.export.queue import lines
 from lifesign.judge.rundir import RunDirectory
-from lifesign.serve import sidecar_health
+from lifesign.serve import health
 from lifesign.serve.board import Board
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
@@ -101,7 +101,7 @@ def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
     board.update([poll.snapshot])
     page = msgspec.json.encode(board.state())
     assert len(page) < PAGE_BYTES_MAX, len(page)
-    sidecar_health.app_startupz([poll.snapshot])
+    health.app_startupz([poll.snapshot])
     out = io.StringIO()
     Console(file=out, markup=False, highlight=False, emoji=False, width=200).print(status.render([poll.snapshot]))
     drawn = out.getvalue()

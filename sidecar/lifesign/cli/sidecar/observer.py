@@ -25,8 +25,8 @@ from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
+from lifesign.serve.health import SidecarHealth
 from lifesign.serve.server import Server
-from lifesign.serve.sidecar_health import SidecarHealth
 from lifesign.settings import Settings
 from lifesign.watch.cursors import CursorStore
 from lifesign.watch.dead_letter import DeadLetters

@@ -6,10 +6,9 @@ from typing import Callable
 
 from lifesign.errors import SettingError
 from lifesign.serve.board import Board
-from lifesign.serve.health_app import health_app
+from lifesign.serve.health import SidecarHealth, health_app
 from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
-from lifesign.serve.sidecar_health import SidecarHealth
 from lifesign.settings import BY_NAME, Settings
 
 PAGE_ADDRESS = ("127.0.0.1", 7317)

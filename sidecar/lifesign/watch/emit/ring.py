@@ -62,6 +62,9 @@ class RingView:
         for sequence, record in self._lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
                 continue  # the lane lets none of them through
+            if record["kind"] == "stall":  # evidence for a state, exported with it
+                self._stalls[record["loop"]] = record
+                continue
             uid = f"{self._instance}-ring-{sequence}"
             made += translate(record, self._resource, uid, now, self._source)
             if record["kind"] == "postconditions":
@@ -69,8 +72,6 @@ class RingView:
                 made += [recovered(result, record, self._resource, uid, now) for result in again]
             elif record["kind"] == "task_dump":
                 made.append(task_dump(self._newest.end(record), self._resource, uid, now))
-            elif record["kind"] == "stall":
-                self._stalls[record["loop"]] = record
             elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
                 self.losses.add(record)
             elif record["kind"] == "dry_run_totals":

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.serve.board import Board
-from lifesign.serve.health_app import health_app
-from lifesign.serve.sidecar_health import SidecarHealth
+from lifesign.serve.health import SidecarHealth, health_app
 from support.made.boards import snapshot
 from support.made.client import Stage, ask
 
