@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -64,6 +65,26 @@ async def test_an_orphan_waits_for_them_no_longer_than_for_a_boot(
     async with observe(supervised=True, run_id="a", LIFESIGN_BOOT_TIMEOUT="0.05") as sidecar:
         supervisor.close()
         await sidecar.ends()
+
+
+async def test_the_word_and_the_signal_of_the_supervisor_may_come_at_once(
+    observe: Callable, monkeypatch: pytest.MonkeyPatch, supervisor: BinaryIO, main: MakeMain
+) -> None:
+    """The handler of the signal reads the pipe, for which a reader is due in the same turn of the loop."""
+    monkeypatch.setattr(servers, "PAGE_ADDRESS", ("127.0.0.1", 0))
+    main()
+    rescued = threading.Event()
+    rescue = threading.Timer(20, lambda: (rescued.set(), supervisor.write(b"a blocking read ends with this")))
+    async with observe(supervised=True) as sidecar:
+        await sidecar.sees(4242)
+        rescue.start()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)  # in this turn the loop hears of the signal, after it has looked at the pipe
+        supervisor.write(ASKED_TO_END)
+
+        await sidecar.ends()
+    rescue.cancel()
+    assert not rescued.is_set()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -201,6 +201,8 @@ class Observer:
         self._stopping.set()
 
     def _hear_supervisor(self) -> None:
+        if not select.select([0], [], [], 0)[0]:
+            return  # the signal handler was faster: it has read what this call was scheduled for
         content = b""
         with contextlib.suppress(OSError):
             content = os.read(0, 1024)
@@ -215,8 +217,7 @@ class Observer:
     def _terminate(self) -> None:
         """SIGTERM: at once, or after the watched processes, which got it too and may still write records."""
         if self._supervised and self._alone_since is None:
-            if select.select([0], [], [], 0)[0]:
-                self._hear_supervisor()
+            self._hear_supervisor()
             if not self._asked_to_end and self._alone_since is None:
                 return  # systemd, for one, sends it to all processes of a service: CMD may have much to say still
         delay = self._settings.sigterm_delay
