@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$")
 _BLOCK_TEXT = 1000  # characters of a free text, so that all of them fit into one block
+_UP_COARSE_NS = 1_000_000_000
 _FORKED = 0x40  # the kernel's PF_FORKNOEXEC: forked, and no program started in it since
 
 _ids = Random(int.from_bytes(os.urandom(16), "little"))
@@ -95,9 +96,18 @@ def _age_ns() -> int:
     """How long ago this process began; 0 if the platform does not say."""
     try:
         started = int(_stat()[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-        return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started)
+        age = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started
+        up = _up_ns()
+        # Older than the system: the clocks that we see are moved (libfaketime), the kernel's file is not.
+        return max(0, age if age <= up + _UP_COARSE_NS else up - started)
     except (OSError, ValueError, IndexError, AttributeError):
         return 0
+
+
+def _up_ns() -> int:
+    """How long ago the system began."""
+    with open("/proc/uptime", "rb") as file:
+        return int(float(file.read().split()[0]) * 1e9)
 
 
 def _stat() -> list[bytes]:

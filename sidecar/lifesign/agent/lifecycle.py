@@ -15,7 +15,7 @@ from lifesign.agent import hook
 from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.identity import reseed
 from lifesign.agent.loops import LoopBeats
-from lifesign.agent.native import RLock, Ticker, get_ident
+from lifesign.agent.native import RLock
 from lifesign.agent.process import Agent
 from lifesign.loading import from_signal_handler
 from lifesign.settings import Settings
@@ -153,37 +153,27 @@ def _at_exit(ending: Callable[[], BaseException | None]) -> None:
             complain("no tombstone could be written", error)
 
 
-_away: dict[int, Ticker] = {}  # by the thread that forks, the watchdog's that is away for it
-
-
 def _before_fork() -> None:
     with harmless:
-        if _owner.agent is not None:
-            _away[get_ident()] = _owner.agent.watchdog.thread
-            _owner.agent.watchdog.thread.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    with harmless:
-        thread = _away.pop(get_ident(), None)
-        if thread is not None:
-            thread.after_fork()
+        agent = _owner.agent or _owner.stopped
+        if agent is not None:
+            agent.watchdog.thread.before_fork()
 
 
 def _after_fork_in_child() -> None:
     global _owner, _beats
-    _away.clear()
     agent = _owner.agent or _owner.stopped
     _owner = _Owner()  # anew: a lock that another thread held would stay held for ever
     _beats = LoopBeats(running)
     with harmless:
         reseed()
         if agent is not None:
+            agent.watchdog.thread.after_warning()
             agent.abandon()
 
 
 # Before anybody holds a lock of ours.
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 
 
 def uncaught_in_program() -> BaseException | None:

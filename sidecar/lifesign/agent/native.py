@@ -7,135 +7,156 @@ module keeps no reference to the original functions, so they are taken from a fr
 from __future__ import annotations
 
 import _thread
-import contextlib
 import os
+import re
+import select
 import sys
-import time
-from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import SimpleNamespace
 from typing import Any, Callable
 
-# Since 3.13 threads are counted when the fork is over, and ours must be back by then.
-_WARNED: bool = sys.version_info[:2] == (3, 12)
-_AWAY_SECONDS = 0.02  # that a fork waits at most for the thread to end
+_WARNED: bool = sys.version_info >= (3, 12)
+_WARNING = re.compile(r"This process \(pid=\d+\) is multi-threaded, use of ")
 
 
-def _unpatched() -> Any:
-    patched: Any = _thread
-    if all(type(function) is type(len) for function in (patched.start_new_thread, patched.allocate_lock)):
-        return _thread
-    spec = BuiltinImporter.find_spec("_thread")
+def _unpatched(patched: Any, *functions: str) -> Any:
+    """The module, or a copy of it where some of these functions are no longer the interpreter's."""
+    if all(type(getattr(patched, name, None)) is type(len) for name in functions):
+        return patched
+    spec = getattr(patched, "__spec__", None)
     if spec is None or spec.loader is None:
-        return _thread
-    patches = dict(vars(_thread))
+        return patched
+    patches = dict(vars(patched))
     fresh = module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    if fresh is not _thread:
+    if fresh is not patched:
         return fresh
-    original = SimpleNamespace(**vars(_thread))  # Python 3.9 makes the one module anew: the patches are put back
-    vars(_thread).update(patches)
+    original = SimpleNamespace(**vars(patched))  # Python 3.9 makes some modules anew: the patches are put back
+    vars(patched).update(patches)
     return original
 
 
-_module = _unpatched()
-start_thread = _module.start_new_thread  # a daemon that `threading` does not know, nor any debugger or thread count
-allocate_lock = _module.allocate_lock
-get_ident = _module.get_ident
-get_native_id = _module.get_native_id
-RLock = _module.RLock
+_threads = _unpatched(_thread, "start_new_thread", "allocate_lock")
+start_thread = _threads.start_new_thread  # a daemon that `threading` does not know, nor any debugger or thread count
+get_ident = _threads.get_ident
+get_native_id = _threads.get_native_id
+RLock = _threads.RLock
+_select = _unpatched(select, "select").select
 
 
 def sleep(seconds: float) -> None:
-    """Pauses this thread."""
-    lock = allocate_lock()
-    lock.acquire()
-    lock.acquire(timeout=seconds)
+    """Pauses this thread.
+
+    The kernel measures it. A timed wait for a lock has a deadline on a clock, which libfaketime may have moved.
+    """
+    _select((), (), (), seconds)
 
 
 class Ticker:
-    """A thread that calls `tick` every `interval` seconds, and is away while the process forks.
+    """A thread that calls `tick` every `interval` seconds.
 
-    Python 3.12 warns a process that forks with several threads; the program would be warned because of ours.
+    `threading` does not know it, but from Python 3.12 on `os.fork` warns a process in which it is not alone: it counts
+    what the kernel shows. The program is not to be warned because of us, so that one warning of a process that has no
+    threads but the one that forks and ours is filtered out.
     """
 
     def __init__(self, interval: float, tick: Callable[[], None]) -> None:
         self._interval = interval
         self._tick = tick
-        self._lock = RLock()  # reentrant: a signal handler may fork, or stop us
-        self._wake = allocate_lock()
-        self._wake.acquire()
-        self._gone = allocate_lock()  # held by the thread
+        self._lock = RLock()  # reentrant: a signal handler may stop us
         self._native_id = 0
         self._wanted = False
-        self._there = False
-        self._forks = 0  # under way
-        self._due = 0.0
+        self._there = False  # it runs, or is about to
+        self._exists = False  # the kernel shows it
+        # As `warnings` has them, and for as long as a fork takes among the program's.
+        self.filter = ("ignore", _OfOneThread(self), DeprecationWarning, None, 0)
 
     def start(self) -> None:
         """Starts the thread, unless it is there."""
-        self._due = time.monotonic() + self._interval
         self._wanted = True
-        self._launch()
+        with self._lock:
+            if self._there:
+                return
+            self._there, self._exists = True, False
+        try:
+            start_thread(self._run, ())
+            self._exists = True
+        except BaseException:
+            self._there = False
+            raise
 
     def stop(self) -> None:
-        """Asks the thread to end and does not wait for it."""
+        """Asks the thread to end, and does not wait for it."""
         self._wanted = False
-        self._rouse()
 
     def is_there(self) -> bool:
         """Whether the thread runs."""
         return self._there
 
     def before_fork(self) -> None:
-        """Lets the thread end, and waits a moment for it; a busy thread stays."""
-        with self._lock:
-            self._forks += 1
-            there = self._there
-        if not there or not _WARNED:
-            return
-        self._rouse()
-        if self._gone.acquire(timeout=_AWAY_SECONDS):
-            self._gone.release()
-            end = time.monotonic() + _AWAY_SECONDS
-            while os.path.exists(f"/proc/self/task/{self._native_id}") and time.monotonic() < end:
-                sleep(0.0001)
+        """Puts a filter in front, for the warning that comes when the fork is over."""
+        if _WARNED and self.is_only_other():
+            self.after_warning()
+            filters = _filters()
+            if filters is not None:
+                filters.insert(0, self.filter)
 
-    def after_fork(self) -> None:
-        """In the parent: the thread comes back."""
-        with self._lock:
-            self._forks -= 1
-        self._launch()
-
-    def _launch(self) -> None:
-        with self._lock:
-            if self._there or self._forks or not self._wanted:
+    def after_warning(self) -> None:
+        """Takes the filter away; also in the child, which is not warned."""
+        filters = _filters() or []
+        for place, one in enumerate(filters):
+            if one is self.filter:
+                del filters[place]
                 return
-            self._there = True
-            self._gone.acquire()
-        try:
-            start_thread(self._run, ())
-        except BaseException:
-            self._there = False
-            self._gone.release()
-            raise
 
-    def _rouse(self) -> None:
-        with contextlib.suppress(RuntimeError):  # somebody else has just done so
-            self._wake.release()
+    def is_only_other(self) -> bool:
+        """Whether the process has two threads, one of them this; False where the kernel does not say."""
+        try:
+            threads = os.listdir("/proc/self/task")
+        except OSError:  # Python asks `threading` then, which does not know of ours
+            return False
+        ours = (self._there and self._exists) or str(self._native_id) in threads
+        return ours and len(threads) == 2
 
     def _run(self) -> None:
         self._native_id = get_native_id()
-        while not self._leaves():
-            pause = self._due - time.monotonic()
-            if pause <= 0 or not self._wake.acquire(timeout=pause):
+        while self._goes_on():
+            # Always the whole interval: it depends on no clock whether and when the next one comes.
+            sleep(self._interval)
+            if self._wanted:
                 self._tick()
-                self._due = time.monotonic() + self._interval
-        self._gone.release()
 
-    def _leaves(self) -> bool:
+    def _goes_on(self) -> bool:
         with self._lock:
-            if self._wanted and not (self._forks and _WARNED):
+            self._there = self._wanted
+            return self._there
+
+
+class _OfOneThread:
+    """Stands where a filter of warnings has a regular expression.
+
+    Copied or pickled, as by those who take their filters along to other processes, it matches nothing.
+    """
+
+    pattern = "(?!)"
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+
+    def match(self, text: str) -> bool:
+        try:
+            if _WARNING.match(text) is None or not self._ticker.is_only_other():
                 return False
-            self._there = False
-            return True
+            self._ticker.after_warning()  # whoever matches is the last one to be asked
+        except Exception:  # noqa: BLE001 - we are in the middle of the program's warning
+            return False
+        return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return re.compile, (self.pattern,)
+
+
+def _filters() -> list[Any] | None:
+    """The filters that are in force; None where there are none."""
+    filters = getattr(sys.modules.get("warnings"), "filters", None)
+    return filters if type(filters) is list else None

@@ -107,10 +107,15 @@ class Watchdog:
         """Gathers evidence where a loop does not turn, `afresh` also of a stall that was looked at not long ago."""
         now = time.monotonic()
         last, self._last_look = self._last_look, now
+        if now < last:  # the clock was set back: what is due is due by another one
+            self._next_unasked = 0.0
+            self._next_period = now + (self._period or 0.0)
         if now - last > EVIDENCE * self._timeout:
             return  # nothing ran, this thread neither: the loop has a moment to beat before it is looked at
         for slot, beating in enumerate(self._slots.beating):
             age = 0.0 if beating is None else now - beating.mono_ns / 1e9
+            if beating is not None and age < 0:
+                beating.look_after()  # the clock was set back
             if beating is None or age < EVIDENCE * self._timeout:
                 self._stalled.pop(slot, None)
                 continue

@@ -11,6 +11,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Sequence
 
+from lifesign.judge.clock import Clock
 from lifesign.judge.degraded import Unmet, unmet
 from lifesign.judge.diagnosis import diagnose
 from lifesign.judge.health import Facts
@@ -55,6 +56,8 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
     alive = folder.is_alive()  # first: what is read afterwards of a dead process is complete
     vitals = reader.vitals()
     now = time.monotonic_ns()
+    clock = Clock(started)
+    vitals = clock.ours(vitals, now)
     failing = vitals.watchdog.failing if vitals.watchdog else 0
     reasons = _reasons(reader.ring()) if failing else ()
     boot = [_object(record.payload) for record in reader.boot().records]
@@ -66,7 +69,7 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
         watchdog=vitals.watchdog,
         loops=tuple(signs for signs in vitals.loops if signs is not None),
         events=vitals.events,
-        started=started,
+        started=clock.started,
         timeout=timeout,
         boot_timeout=int(boot_timeout * 1e9),
         tombstone=tombstone,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.built import PYTHONS as BUILT
 from support.victims import output
 
 # Whatever else is installed here: what a fork or a subinterpreter does differs from one to the next.
@@ -18,7 +19,7 @@ PYTHONS += sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().gl
 def test_the_watchdog_is_no_green_thread(tmp_path: Path) -> None:
     said = output(
         """
-        import _thread, threading, time
+        import _thread, select, threading, time
 
         def refused(*_, **__):
             raise AssertionError("a patched primitive was used")
@@ -27,7 +28,7 @@ def test_the_watchdog_is_no_green_thread(tmp_path: Path) -> None:
         allocate_lock = _thread.allocate_lock
         patches = {"start_new_thread": refused, "allocate_lock": lambda: allocate_lock()}
         vars(_thread).update(patches)
-        threading._start_new_thread = threading.Thread.start = time.sleep = refused
+        threading._start_new_thread = threading.Thread.start = time.sleep = select.select = refused
 
         import lifesign
         from lifesign.agent import lifecycle
@@ -36,7 +37,8 @@ def test_the_watchdog_is_no_green_thread(tmp_path: Path) -> None:
         end = time.monotonic() + 20
         while watchdog._beats < 4 and time.monotonic() < end:
             pass  # busy
-        print(watchdog._beats >= 4, all(getattr(_thread, name) is patch for name, patch in patches.items()))
+        patched = all(getattr(_thread, name) is patch for name, patch in patches.items()) and select.select is refused
+        print(watchdog._beats >= 4, patched)
         """,
         tmp_path,
     )
@@ -44,25 +46,44 @@ def test_the_watchdog_is_no_green_thread(tmp_path: Path) -> None:
 
 
 FORKS = """
-    import os, time
+    import os, threading, time, warnings
     import lifesign
     from lifesign.agent import lifecycle
     assert lifesign.start()
-    for _ in range(3):
+
+    def fork():
         pid = os.fork()
         if not pid:
-            os._exit(0)
+            os._exit(warnings.filters != before)
         assert os.waitpid(pid, 0)[1] == 0
-    ticker = lifecycle.peek().watchdog.thread
-    print(ticker.is_there())
+
+    before = list(warnings.filters)
+    fork()
+    assert warnings.filters == before
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        fork()
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        fork()
+        assert not caught and warnings.filters == before
+        end = threading.Event()
+        thread = threading.Thread(target=end.wait)
+        thread.start()
+        fork()
+        assert warnings.filters == before
+        print(len(caught))
+    end.set()
+    assert lifecycle.peek().watchdog.thread.is_there()
 """
 
 
-@pytest.mark.parametrize(
-    "python", [path for path in PYTHONS if "3.12" in str(path)], ids=lambda path: path.parent.parent.name
-)
-def test_no_fork_is_warned_of_because_of_it(python: Path, tmp_path: Path) -> None:
-    assert output(FORKS, tmp_path, "-W", "always", python=python) == "True"
+@pytest.mark.parametrize("version", BUILT)
+def test_a_fork_is_warned_of_because_of_the_programs_threads_and_not_of_ours(version: str, tmp_path: Path) -> None:
+    python = Path(BUILT[version])
+    warns = output("import sys; print(int(sys.version_info >= (3, 12)))", tmp_path, python=python)
+    assert output(FORKS, tmp_path, "-W", "error", python=python) == warns
 
 
 SUBINTERPRETER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
+from lifesign.judge.clock import Clock
 from lifesign.judge.exit_status import ExitStatus
 from lifesign.judge.reading import Ending, Reading
 from lifesign.judge.rundir import Incarnation, RunDirectory
@@ -40,9 +41,12 @@ class Sensor:
                 raise PulseError(str(error)) from None
             self._exit = ExitStatus(self.folder.life, self.identity["pid"])
             opened.callback(self._exit.close)
+            started, worker = self.identity["started_mono_ns"], self.identity["worker"]
+            self._who = Incarnation(key, self.identity["pid"], started, worker)
+            self._clock = Clock(started)
+            self._clock.ours(self.pulse.vitals(), time.monotonic_ns())
+            self.identity["started_mono_ns"] = self._clock.started
             self._opened = opened.pop_all()
-        started, worker = self.identity["started_mono_ns"], self.identity["worker"]
-        self._who = Incarnation(key, self.identity["pid"], started, worker)
 
     def close(self) -> None:
         self._opened.close()
@@ -60,6 +64,7 @@ class Sensor:
         locked = self.folder.is_alive()  # first: what is read afterwards of a dead process is complete
         vitals = self.pulse.vitals()
         now = time.monotonic_ns()
+        vitals = self._clock.ours(vitals, now)
         # Its agent's last act is the tombstone: while the agent beats there is no need to look for one.
         late = vitals.watchdog is None or now - vitals.watchdog.mono_ns > _LATE_NS
         tombstone = decode_tombstone(self.pulse.tombstone()) if late or not locked else None
