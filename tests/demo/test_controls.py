@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pty
+import signal
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +64,61 @@ async def test_an_endless_line_is_not_kept(pipe: tuple[int, int]) -> None:
         await asyncio.sleep(0)
     assert len(controls._rest) <= 2048
     controls.close()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """A terminal that this program may change: the end of the person, and that of the program."""
+    person, program = pty.openpty()
+    monkeypatch.setattr("lifesign.demo.controls.in_foreground", lambda descriptor: descriptor == program)
+    yield person, program
+    os.close(person)
+    os.close(program)
+
+
+def has_lines(program: int) -> bool:
+    return bool(termios.tcgetattr(program)[3] & (termios.ICANON | termios.ECHO))
+
+
+async def test_at_a_terminal_letters_come_without_enter_and_its_settings_are_put_back(
+    terminal: tuple[int, int],
+) -> None:
+    person, program = terminal
+    commands: list[str] = []
+    before = termios.tcgetattr(program)
+    controls = Controls(program, commands.append)
+    assert controls.at_terminal
+    assert not has_lines(program)
+    os.write(person, b"bG \n")
+    await asyncio.sleep(0.01)
+    os.write(person, b"\x1b[A")  # an arrow
+    await asyncio.sleep(0.01)
+    controls.close()
+    assert commands == ["b", "g"]
+    assert termios.tcgetattr(program) == before
+
+
+async def test_a_program_that_was_suspended_takes_letters_again(terminal: tuple[int, int]) -> None:
+    _, program = terminal
+    before = termios.tcgetattr(program)
+    controls = Controls(program, print)
+    termios.tcsetattr(program, termios.TCSANOW, before)  # as the shell does meanwhile
+    os.kill(os.getpid(), signal.SIGCONT)
+    await asyncio.sleep(0.01)
+    assert not has_lines(program)
+    controls.close()
+    assert termios.tcgetattr(program) == before
+
+
+async def test_a_terminal_of_somebody_else_is_left_as_it_is() -> None:
+    person, program = pty.openpty()
+    before = termios.tcgetattr(program)
+    controls = Controls(program, print)
+    assert not controls.at_terminal
+    assert termios.tcgetattr(program) == before
+    controls.close()
+    os.close(person)
+    os.close(program)
 
 
 @pytest.mark.parametrize("what", ["/dev/null", "file", "nothing"])

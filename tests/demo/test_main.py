@@ -15,6 +15,17 @@ from lifesign.demo import __main__ as demo
 from lifesign.demo.controls import HELP
 from lifesign.demo.service import OrderDesk
 
+ILLNESSES = {
+    "b": "block",
+    "g": "hold_gil",
+    "l": "leak",
+    "d": "deadlock",
+    "p": "use_up_pool",
+    "x": "fill_executor",
+    "c": "kill_consumers",
+    "s": "silence",
+}
+
 
 class Terminal:
     """The other end of the demo's standard input."""
@@ -81,16 +92,16 @@ async def test_k_crashes_it(terminal: Terminal) -> None:
 def triggered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The failures that were triggered; none of them happens."""
     seen: list[str] = []
-    for name in ("block", "hold_gil", "leak", "deadlock", "silence"):
+    for name in ILLNESSES.values():
         monkeypatch.setattr(OrderDesk, name, lambda self, name=name: seen.append(name))
     return seen
 
 
 async def test_each_letter_triggers_its_failure(triggered: list[str], terminal: Terminal) -> None:
     await terminal.reads("the order desk is open")
-    terminal.type("b\ng\nl\nd\ns\nq")
+    terminal.type("\n".join([*ILLNESSES, "q"]))
     await asyncio.wait_for(terminal.serving, 5)
-    assert triggered == ["block", "hold_gil", "leak", "deadlock", "silence"]
+    assert triggered == list(ILLNESSES.values())
 
 
 async def test_f_fails_a_post_condition_and_r_recovers(terminal: Terminal) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import lifesign
 from lifesign.demo import service
-from lifesign.demo.service import LEAK, OrderDesk
+from lifesign.demo.service import LEAK, WORKERS, OrderDesk
 
 PACE = 0.002
 
@@ -96,6 +96,37 @@ async def test_a_deadlock_holds_up_the_workers_until_recovery(desk: OrderDesk, e
     await desk.recover()
     await until(lambda: len(events) > before)
     assert not {"settlement", "audit"} & names()
+
+
+@pytest.mark.parametrize("illness", ["use_up_pool", "fill_executor", "kill_consumers"])
+async def test_what_holds_up_the_orders_until_recovery(desk: OrderDesk, events: list[str], illness: str) -> None:
+    getattr(desk, illness)()
+    await asyncio.sleep(10 * PACE)
+    before = len(events)
+    await asyncio.sleep(20 * PACE)
+    assert len(events) == before
+    await desk.recover()
+    await until(lambda: len(events) > before)
+
+
+async def test_the_consumers_of_the_queue_die_of_an_error_and_are_replaced(desk: OrderDesk) -> None:
+    workers = list(desk._workers)
+    desk.kill_consumers()
+    await until(lambda: all(worker.done() for worker in workers))
+    assert [type(worker.exception()) for worker in workers] == [KeyError] * WORKERS
+    await desk.recover()
+    assert sorted(worker.get_name() for worker in desk._workers) == ["worker-1", "worker-2", "worker-3"]
+    assert not any(worker.done() for worker in desk._workers)
+
+
+async def test_closing_leaves_no_thread(events: list[str]) -> None:
+    desk = OrderDesk(pace=PACE)
+    await desk.boot()
+    await until(lambda: desk.booked > 0)
+    desk.fill_executor()
+    await asyncio.sleep(10 * PACE)
+    await desk.close()
+    await until(lambda: not any("printer" in thread.name for thread in threading.enumerate()))
 
 
 async def test_a_leak_leaves_a_thousand_tasks_until_recovery(desk: OrderDesk) -> None:

@@ -16,7 +16,7 @@ from support.paths import CONFIGS
 
 CONFIG = CONFIGS / "local.yaml"
 # Each illness of the demo, and the way back; every letter is one STEP.
-_ILLNESSES = "b-r-g-r-l-r-d-r-f-r-s-r-"
+_ILLNESSES = "b-r-g-r-l-r-d-r-p-r-x-r-c-r-f-r-s-r-"
 STEP = 12.0  # seconds
 _CRASH_STEPS = 5  # between two crashes
 _OUTAGE_STEPS = 40  # between two outages of the Collector, each two steps long

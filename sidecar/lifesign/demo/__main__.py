@@ -6,17 +6,26 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Awaitable, Callable
+from typing import Awaitable, Callable, NamedTuple
 
 import lifesign
 from lifesign.demo.controls import HELP, Controls
 from lifesign.demo.service import OrderDesk
+from lifesign.demo.why import LATEST_S, STANDSTILL_S, Why
 
 
 def say(text: str) -> None:
     """To the person at the terminal."""
     sys.stderr.write(f"demo: {text}\n")
     sys.stderr.flush()
+
+
+class Illness(NamedTuple):
+    """What a letter does to the desk; `shows_after` so many seconds it is seen as an illness."""
+
+    begin: Callable[[], None]
+    what: str
+    shows_after: float | None
 
 
 async def serve(descriptor: int, pace: float = 0.2) -> None:
@@ -50,20 +59,34 @@ async def serve(descriptor: int, pace: float = 0.2) -> None:
         await desk.recover()
         await check()
 
-    failures: dict[str, Callable[[], None]] = {
-        "b": desk.block,
-        "g": desk.hold_gil,
-        "l": desk.leak,
-        "d": desk.deadlock,
-        "s": desk.silence,
+    illnesses: dict[str, Illness] = {
+        "b": Illness(desk.block, "a report is written with a call that blocks the event loop", STANDSTILL_S),
+        "g": Illness(desk.hold_gil, "a C call holds the GIL", STANDSTILL_S),
+        "d": Illness(desk.deadlock, "settlement and audit take two locks in opposite order", LATEST_S),
+        "p": Illness(desk.use_up_pool, "reports take all connections and keep them", LATEST_S),
+        "x": Illness(desk.fill_executor, "the printers are out of paper, and their threads wait", LATEST_S),
+        "c": Illness(desk.kill_consumers, "an odd order for each worker, which fails at it", LATEST_S),
+        "s": Illness(desk.silence, "no more orders come in", LATEST_S),
+        "l": Illness(desk.leak, "1000 tasks wait for a confirmation that never comes", None),
+    }
+    endings: dict[str, Callable[[], None]] = {
         "k": lambda: end(RuntimeError("the order book is corrupt")),
         "q": end,
     }
     longer: dict[str, Callable[[], Awaitable[None]]] = {"f": fail, "r": recover}
+    why = Why()
 
     def command(letter: str) -> None:
-        if letter in failures:
-            failures[letter]()
+        if letter in illnesses:
+            illness = illnesses[letter]
+            say(f"{letter}: {illness.what}")
+            if controls.at_terminal and illness.shows_after is not None:
+                why.ask(illness.shows_after)
+            illness.begin()
+        elif letter == "w":
+            why.ask(0)
+        elif letter in endings:
+            endings[letter]()
         elif letter in longer:
             task = asyncio.ensure_future(longer[letter]())
             doing.add(task)
@@ -83,6 +106,7 @@ async def serve(descriptor: int, pace: float = 0.2) -> None:
         await ending
     finally:
         controls.close()
+        why.close()
         booting.cancel()
         await desk.close()
         say(f"{desk.booked} orders booked")

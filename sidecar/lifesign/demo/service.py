@@ -6,12 +6,16 @@ import asyncio
 import ctypes
 import itertools
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Coroutine
 
 import lifesign
 
 WORKERS = 3
+CONNECTIONS = 4  # to the broker, that all workers share
+PRINTERS = 2
 QUEUE_SIZE = 100
 LEAK = 1000  # tasks
 STANDSTILL_S = 5.0  # how long the loop stops
@@ -35,7 +39,13 @@ class OrderDesk:
         self._queue: asyncio.Queue[tuple[int, str]] = asyncio.Queue(QUEUE_SIZE)
         self._ledger = asyncio.Lock()
         self._price_list = asyncio.Lock()
+        self._connections = asyncio.BoundedSemaphore(CONNECTIONS)
+        self._printers = ThreadPoolExecutor(PRINTERS, thread_name_prefix="printer")
+        self._report_sent = asyncio.Event()
+        self._paper = threading.Event()
+        self._paper.set()
         self._service: list[asyncio.Task[None]] = []
+        self._workers: list[asyncio.Task[None]] = []
         self._ill: list[asyncio.Task[None]] = []
 
     async def boot(self) -> None:
@@ -48,14 +58,15 @@ class OrderDesk:
             await asyncio.sleep(3 * self._pace)
         self._promise()
         self._start("producer", self._take_orders())
-        for number in range(1, WORKERS + 1):
-            self._start(f"worker-{number}", self._work())
+        self._start_workers()
         lifesign.dry_run_handler(self._handle_synthetic)
         lifesign.checkpoint("workers started")
 
     async def close(self) -> None:
-        """End all tasks."""
-        tasks = self._service + self._ill
+        """End all tasks and threads."""
+        self._paper.set()
+        self._printers.shutdown(wait=False)
+        tasks = self._service + self._workers + self._ill
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -80,6 +91,20 @@ class OrderDesk:
         self._infect("settlement", self._settle())
         self._infect("audit", self._audit())
 
+    def use_up_pool(self) -> None:
+        """Reports that take a connection each and do not give it back."""
+        for number in range(CONNECTIONS):
+            self._infect(f"report-{number}", self._report())
+
+    def kill_consumers(self) -> None:
+        """An order that makes its worker fail, for each of them: nobody takes orders from the queue any more."""
+        for number in range(WORKERS):
+            self._infect(f"odd-order-{number}", self._queue.put((-number, "a product without a price")))
+
+    def fill_executor(self) -> None:
+        """The printers are out of paper: each of their threads waits, and so does every order behind them."""
+        self._paper.clear()
+
     def fail_postcondition(self) -> None:
         """The broker stops answering; orders go on."""
         self.broker_answers = False
@@ -91,10 +116,13 @@ class OrderDesk:
     async def recover(self) -> None:
         """Undo every failure that can be undone."""
         self.broker_answers = self.takes_orders = True
+        self._paper.set()
         ill, self._ill = self._ill, []
         for task in ill:
             task.cancel()
-        await asyncio.gather(*ill, return_exceptions=True)
+        failed = [worker for worker in self._workers if worker.done()]
+        await asyncio.gather(*ill, *failed, return_exceptions=True)
+        self._start_workers()
 
     # --- the work --------------------------------------------------------------------------------
 
@@ -133,8 +161,13 @@ class OrderDesk:
 
     async def _book(self, number: int, price: float) -> None:
         async with self._ledger:
-            await asyncio.sleep(self._pace / 20)
+            async with self._connections:
+                await asyncio.sleep(self._pace / 20)
             self.booked += 1
+        await asyncio.get_running_loop().run_in_executor(self._printers, self._print_receipt)
+
+    def _print_receipt(self) -> None:
+        self._paper.wait()
 
     async def _handle_synthetic(self, event: dict[str, Any]) -> None:
         # Straight to the ledger: what goes through the queue is worked on by others, and the tag stays behind.
@@ -154,6 +187,10 @@ class OrderDesk:
     async def _await_confirmation(self) -> None:
         await asyncio.Event().wait()
 
+    async def _report(self) -> None:
+        async with self._connections:
+            await self._report_sent.wait()
+
     async def _settle(self) -> None:
         async with self._ledger:
             await asyncio.sleep(self._pace)
@@ -165,6 +202,12 @@ class OrderDesk:
             await asyncio.sleep(self._pace)
             async with self._ledger:
                 pass
+
+    def _start_workers(self) -> None:
+        """As many as there should be; those that failed are replaced."""
+        at_work = {worker.get_name(): worker for worker in self._workers if not worker.done()}
+        names = [f"worker-{number}" for number in range(1, WORKERS + 1)]
+        self._workers = [at_work.get(name) or asyncio.create_task(self._work(), name=name) for name in names]
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._service.append(asyncio.create_task(work, name=name))

@@ -59,7 +59,7 @@ def test_the_demo_without_a_terminal_the_help_waits_to_be_asked_for_and_sigterm_
     with service, service.stdin, service.stderr as said:
         service.stdin.write("?\n")
         service.stdin.flush()
-        asked = said.readline() + said.readline()
+        asked = "".join(said.readline() for _ in HELP.splitlines())
         service.send_signal(signal.SIGTERM)
         assert service.wait(5) == 0
         assert asked == f"demo: {HELP}\n"
