@@ -32,7 +32,7 @@ def group(dump: str, index: int, count: int, function: str, names: list[str], wa
         "names": names,
         "states": {"waiting": count},
         "waits_for": waits_for,
-        "looked": 1,
+        "looked": count,
         "waited_most": None,
         "time_left": None,
         "keeps_the_loop": False,

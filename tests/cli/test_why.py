@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 from lifesign.cli.why import lines, to_json
-from lifesign.watch.telemetry import CauseReading
+from lifesign.watch.telemetry import CauseReading, EventReading
 from support.made.boards import snapshot
+from support.made.dumps import answer, group
 
 DEADLOCK = CauseReading(
     "deadlock",
@@ -32,12 +33,22 @@ def test_the_verdict_the_cause_and_what_shows_it() -> None:
 
 
 def test_where_nothing_was_found_it_says_what_it_looked_at_and_what_to_try() -> None:
-    seen = snapshot(state="silent", why="promised event 'order' is late", tasks=41)
-    assert shown(seen)[1:] == [
-        "  no cause was found among its 41 tasks; lifesign dump shows what each of them waits for"
+    seen = snapshot(state="silent", why="promised event 'order' is late")
+    looked_at = answer(group(0, 40, "work"), group(1, 1, "main", (0, 40)))
+    assert [line.plain for line in lines(seen, looked_at)][1:] == [
+        "  no cause was found among its 41 tasks (lifesign dump has more):",
+        "    40 x work, shop.py:10, wait for Future",
+        "    1 x main, shop.py:11, waits for gather",
     ]
+    assert "did not answer" in shown(seen)[1]
     assert "no cause is known" in shown(snapshot(state="frozen", why="GIL held"))[1]
-    assert len(shown(snapshot(state="healthy", why="the event loop beats"))) == 1
+
+
+def test_a_healthy_process_that_promises_nothing_is_told_what_it_could_promise() -> None:
+    healthy = snapshot(state="healthy", why="the event loop beats", events=())
+    assert "LIFESIGN_EVENTS" in shown(healthy)[1]
+    event = EventReading("order", 3, 0, 0.1, 2.0)
+    assert len(shown(snapshot(state="healthy", why="the event loop beats", events=(event,)))) == 1
 
 
 def test_what_a_hostile_pulse_says_is_escaped() -> None:

@@ -43,6 +43,11 @@ CASES = [
         "1 x Shop.ask waits (service.py:9, for 51 s) for a Future that nothing else refers to",
     ),
     (
+        "future-pending",
+        primitive("Future", "Shop.pending[...]", "", "await", (0, 1)),
+        "probably nobody resolves the Future Shop.pending[...]: 1 x Shop.ask waits (service.py:9, for 51 s) for it",
+    ),
+    (
         "barrier",
         primitive("Barrier", "Shop.start", "2 of 3 there", "wait", (0, 1)),
         "1 x Shop.ask waits (service.py:9, for 51 s) at the Barrier Shop.start for more to come: 2 of 3 there",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK
@@ -27,7 +29,8 @@ def main(args: argparse.Namespace) -> int:
     from lifesign.cli.query.request import answered, ask
 
     hint = "lifesign status; a frozen process runs no Python and cannot answer: read its last words instead"
-    pid, answer = answered(args, ask, hint)
+    with Progress() as progress:
+        pid, answer = answered(args, partial(ask, progress=progress), hint)
     if args.json:
         whole = answer.whole._asdict() if answer.whole is not None else {}
         more = {name: whole.get(name, ()) for name in ("primitives", "threads", "executors")}

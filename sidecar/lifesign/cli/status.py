@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Sequence
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, duration, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.errors import EXIT_OK
@@ -55,7 +56,8 @@ def main(args: argparse.Namespace) -> int:
     snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
     blocked = {snapshot.pid for snapshot in snapshots if snapshot.state == states.BLOCKED}
     if blocked:  # what blocks it now is known to its watchdog alone
-        ask_all(directory, _TIMEOUT, blocked.__contains__)
+        with Progress() as progress:
+            ask_all(directory, _TIMEOUT, blocked.__contains__, progress)
         snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
     if args.json:
         print_json(to_json(snapshots))

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Iterator
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.errors import EXIT_OK
@@ -14,8 +15,10 @@ from lifesign.errors import EXIT_OK
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from lifesign.cli.query.request import Answer
     from lifesign.watch.telemetry import Snapshot
 
+GROUPS_MAX = 5  # that are shown where no cause is
 _ILL = {"silent": "yellow", "degraded": "yellow", "blocked": "bold red", "frozen": "bold red", "dead": "bold red"}
 
 
@@ -23,7 +26,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
-        "--timeout", metavar="S", type=float, default=3.0, help="seconds to wait for a task dump; default 3"
+        "--timeout", metavar="S", type=float, default=5.0, help="seconds to wait for a task dump; default 5"
     )
     arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
 
@@ -42,14 +45,16 @@ def main(args: argparse.Namespace) -> int:
 
     settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
-    ask_all(directory, args.timeout, lambda pid: args.pid in (None, pid))
+    with Progress() as progress:
+        answers = ask_all(directory, args.timeout, lambda pid: args.pid in (None, pid), progress)
     snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
+    snapshots.sort(key=lambda snapshot: (snapshot.state not in _ILL, not snapshot.causes))
     if args.json:
         print_json([to_json(snapshot) for snapshot in snapshots])
     else:
         to = console()
         for snapshot in snapshots:
-            for line in lines(snapshot):
+            for line in lines(snapshot, answers.get(snapshot.pid)):
                 to.print(line)
     return EXIT_OK
 
@@ -68,8 +73,11 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def lines(snapshot: Snapshot) -> Iterator[Text]:
-    """The verdict, the causes below it, and below each what else was seen."""
+def lines(snapshot: Snapshot, answer: Answer | None = None) -> Iterator[Text]:
+    """The verdict, the causes below it, and below each what else was seen.
+
+    Where there is no cause to show it says what was looked at: the biggest groups of the dump.
+    """
     from rich.text import Text
 
     yield Text.assemble(
@@ -80,11 +88,21 @@ def lines(snapshot: Snapshot) -> Iterator[Text]:
     for cause in snapshot.causes:
         yield Text(f"  {printable(cause.sentence)}", "bold")
         yield from (Text(f"    {printable(line)}") for line in cause.evidence)
-    if not snapshot.causes and snapshot.state in _ILL:
-        yield Text(f"  {_nothing_found(snapshot)}", "dim")
+    if not snapshot.causes:
+        yield from (Text(line, "dim") for line in _without_cause(snapshot, answer))
 
 
-def _nothing_found(snapshot: Snapshot) -> str:
+def _without_cause(snapshot: Snapshot, answer: Answer | None) -> Iterator[str]:
+    if snapshot.state == "healthy" and not snapshot.events:
+        yield "  nothing is known to be wrong; that work stays away would show if it were promised (LIFESIGN_EVENTS)"
+    if snapshot.state not in _ILL:
+        return
     if snapshot.state in ("frozen", "dead"):
-        return "no cause is known: it left no evidence; lifesign status and the last log records say what was seen"
-    return f"no cause was found among its {snapshot.tasks} tasks; lifesign dump shows what each of them waits for"
+        yield "  no cause is known: it left no evidence; lifesign status and the last log records say what was seen"
+    elif answer is None:
+        yield "  no cause was found, and it did not answer a request for a task dump"
+    else:
+        from lifesign.cli.taskdump.words import counted, head
+
+        yield f"  no cause was found among its {counted(answer.dump['tasks'], 'task')} (lifesign dump has more):"
+        yield from (f"    {head(group)}" for group in answer.groups[:GROUPS_MAX])

@@ -20,6 +20,7 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
         0, 8, "handle",
         stack=[frame("App.handle", 2, str(source)), frame("Queue.get", 158, QUEUES)],
         states={"waiting": 6, "ready": 2}, oldest=200.0, newest=2.0,
+        looked=3, waited_most=51.0, waited_least=50.2, time_left=9.0,
         origin=[frame("main", 30), frame("main.<locals>.<listcomp>", 30), frame("spawn", 3)],
         trace="4bf92f3577b34da6a3ce929d0e0e4736", span="00f067aa0ba902b7",
     )  # fmt: skip
@@ -31,22 +32,22 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
 
     assert piped(answer(handlers, parents, finished=finished)) == [
         "process 7: 10 tasks in 2 groups, taken in 12 ms (request)",
+        "groups of many tasks stand on a sample of them",
         "",
-        "#0  8 x App.handle",
+        "#0  8 x App.handle, shop.py:2, wait for Future (6 waiting, 2 ready)",
         "    handle-0, handle-1, handle-2, handle-3, handle-4, ...",
-        "    waiting for Future (6 waiting, 2 ready), 2.0s to 3m 20s old",
+        "    for 50s to 51s, 9.0s left, the lines are those of 3 that were looked at, 2.0s to 3m 20s old",
         "    awaited by #1 2 x parent (6 times)",
         "    trace 4bf92f3577b34da6a3ce929d0e0e4736, span 00f067aa0ba902b7",
         f'    File "{source}", line 2, in App.handle',
         "      await read()",
-        '    File "/nowhere/lib/python3.11/asyncio/queues.py", line 158, in Queue.get',
+        "    ... 1 frame of libraries: Queue.get (queues.py:158)",
         "    created at",
         '      File "/nowhere/shop.py", line 30, in main',
         '      File "/nowhere/shop.py", line 3, in spawn',
         "",
-        "#1  2 x parent",
+        "#1  2 x parent, shop.py:11, wait for gather",
         "    p, q",
-        "    waiting for gather",
         "    awaits #0 8 x App.handle (6 times), #57 (not shown)",
         '    File "/nowhere/shop.py", line 11, in parent',
         "",
@@ -59,15 +60,15 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "states", "waits_for", "says"),
     [
-        (3, {"waiting": 3}, "gather", "waiting for gather"),
-        (1, {"waiting": 1}, "task stock", "waiting for task stock"),
-        (2, {"waiting": 2}, "task stock", "waiting for tasks [stock, ...]"),
-        (1, {"running": 1}, "its turn", "running"),
-        (4, {"ready": 4}, "its turn", "ready"),
+        (3, {"waiting": 3}, "gather", "3 x work, shop.py:10, wait for gather"),
+        (1, {"waiting": 1}, "task stock", "1 x work, shop.py:10, waits for task stock"),
+        (2, {"waiting": 2}, "task stock", "2 x work, shop.py:10, wait for tasks [stock, ...]"),
+        (1, {"running": 1}, "nothing: it runs", "1 x work, shop.py:10, runs"),
+        (4, {"ready": 4}, "its turn", "4 x work, shop.py:10, are ready to run"),
     ],
 )
 def test_what_tasks_are_doing(count: int, states: dict[str, int], waits_for: str, says: str) -> None:
-    assert piped(answer(group(0, count, "work", states=states, waits_for=waits_for)))[4] == f"    {says}"
+    assert piped(answer(group(0, count, "work", states=states, waits_for=waits_for)))[2] == f"#0  {says}"
 
 
 def test_deadlocks_come_first() -> None:
@@ -101,15 +102,29 @@ def test_many_relations_are_limited() -> None:
     assert awaits.endswith("#10 1 x work, and 2 more")
 
 
-def test_colours_dim_the_inner_frames_of_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_of_libraries_are_one_line_between_those_of_the_user() -> None:
     stack = [frame("Runner.run", 1, "/nowhere/lib/python3.11/asyncio/runners.py"), frame("handle", 2),
-             frame("Redis.get", 3, "/venv/redis/asyncio/client.py"), frame("Queue.get", 158, QUEUES)]  # fmt: skip
+             *(frame(f"Redis.{name}", 3, "/venv/lib/python3.11/site-packages/redis/client.py") for name in "abcd"),
+             frame("Queue.get", 158, QUEUES)]  # fmt: skip
+    assert piped(answer(group(0, 1, "x", stack=stack)))[2:] == [
+        "#0  1 x Runner.run in handle, shop.py:2, waits for Future",
+        "    x-0",
+        "    ... 1 frame of libraries: Runner.run (runners.py:1)",
+        '    File "/nowhere/shop.py", line 2, in handle',
+        "    ... 5 frames of libraries: ..., Redis.c, Redis.d, Queue.get (queues.py:158)",
+    ]
+
+
+def test_colours_dim_the_frames_of_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = [frame("handle", 2), frame("Queue.get", 158, QUEUES)]
     ill = answer(group(0, 1, "x", stack=stack), cycles=[["a"]])
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     lines = styled(ill)
     assert lines[1] == "\x1b[1;31mdeadlock: a -> a\x1b[0m"
-    assert [line.split('"')[1] for line in lines if line.startswith("\x1b[2m    File")] == [QUEUES]
+    assert [line for line in lines if line.startswith("\x1b[2m    ")] == [
+        "\x1b[2m    ... 1 frame of libraries: Queue.get (queues.py:158)\x1b[0m"
+    ]
 
     monkeypatch.setenv("NO_COLOR", "1")
     assert styled(ill)[1] == "\x1b[1mdeadlock: a -> a\x1b[0m"
@@ -125,7 +140,7 @@ def test_long_lines_are_folded_but_paths_are_whole() -> None:
     names = [f"connection number {number} of many" for number in range(5)]
     lines = on_terminal(answer(group(0, 5, "handle", names=names)), width=40)
 
-    assert lines[4:7] == [
+    assert lines[5:8] == [
         "    connection number 0 of many,",
         "    connection number 1 of many,",
         "    connection number 2 of many,",

@@ -216,7 +216,7 @@ def _group(
 
 def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
     """What the tasks of a group wait for, as one says it: a noun with its state."""
-    if "running" in group.states:
+    if group.states.keys() == {"running"}:
         return "nothing: it runs"
     waiter = odd.waiter(group.sample)
     if group.waits:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import os
 import time
-from typing import Callable, Iterator, NamedTuple, Sequence, TypeVar
+from typing import Callable, Generator, Iterator, NamedTuple, Sequence, TypeVar
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.query.target import choose, living
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
@@ -67,55 +69,103 @@ def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], 
     return process.pid, answer
 
 
-def ask(reader: PulseReader, timeout: float) -> Answer | None:
+def ask(reader: PulseReader, timeout: float, progress: Progress | None = None) -> Answer | None:
     """Requests a task dump; None if there is no answer within `timeout` seconds.
 
     Raises:
         OSError: we may not ask this process.
     """
+    for answer in _dumps(reader, timeout):
+        if answer is not None:
+            return answer
+        if progress is not None:
+            progress.waits_for(f"a dump of {_tasks(reader)}")
+        time.sleep(_POLL)
+    return None
+
+
+def ask_all(directory: str, timeout: float, wanted: Callable[[int], bool], progress: Progress) -> dict[int, Answer]:
+    """Has a task dump taken of each process that is wanted, by its pid, all at the same time.
+
+    Those that do not answer, such as a frozen one, are not in the result.
+    """
+    answers: dict[int, Answer] = {}
+    with contextlib.ExitStack() as opened:
+        asked: dict[int, Generator[Answer | None]] = {}
+        for process in living(directory):
+            opened.callback(process.close)
+            if wanted(process.pid):
+                asked[process.pid] = _dumps(process.reader, timeout)
+        while asked:
+            for pid, looks in list(asked.items()):
+                answer = _next(looks)
+                if answer is not None:
+                    answers[pid] = answer
+                if answer is not None or inspect.getgeneratorstate(looks) == inspect.GEN_CLOSED:
+                    del asked[pid]
+            if asked:
+                progress.waits_for(f"task dumps of {len(asked)} process{'es' * (len(asked) > 1)}")
+                time.sleep(_POLL)
+    return answers
+
+
+def _next(looks: Generator[Answer | None]) -> Answer | None:
+    """None where there is no answer yet, and where there will be none."""
+    with contextlib.suppress(OSError, PulseError):
+        return next(looks, None)
+    return None
+
+
+def _dumps(reader: PulseReader, timeout: float) -> Generator[Answer | None]:
+    """Requests a task dump, and looks for it once at each step: None until it is there."""
     newest = NewestDump()
     stalls: dict[int, Stall] = {}
     for request, record in _answers(reader, layout.REQUEST_DUMP, timeout):
+        if record is None:
+            yield None
+            continue
         newest.add(record)
         if record["kind"] == "stall":
             stalls[record["loop"]] = record
         elif record["kind"] == "task_dump":
             dump = newest.end(record)
             if record["request"] >= request:
-                return Answer(record, list(dump.groups), dump, tuple(stalls.values()))
-    return None
+                yield Answer(record, list(dump.groups), dump, tuple(stalls.values()))
 
 
-def ask_all(directory: str, timeout: float, wanted: Callable[[int], bool]) -> None:
-    """Has a task dump taken of each process that is wanted, by its pid, and can answer; a frozen one cannot."""
-    with contextlib.ExitStack() as opened:
-        for process in living(directory):
-            opened.callback(process.close)
-            if wanted(process.pid):
-                with contextlib.suppress(OSError, PulseError):
-                    ask(process.reader, timeout)
+def _tasks(reader: PulseReader) -> str:
+    with contextlib.suppress(OSError, PulseError):
+        signs = reader.vitals().watchdog
+        if signs is not None:
+            return f"{signs.tasks} tasks"
+    return "its tasks"
 
 
 def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | None:
     """Requests a run of the post-conditions; otherwise as `ask`."""
     for request, record in _answers(reader, layout.REQUEST_CHECKS, timeout):
-        if record["kind"] == "postconditions" and record["request"] >= request:
+        if record is None:
+            time.sleep(_POLL)
+        elif record["kind"] == "postconditions" and record["request"] >= request:
             return record
     return None
 
 
-def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[int, Record]]:
-    """Asks, and gives what comes into the ring after that, each record with the number of our request."""
+def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[int, Record | None]]:
+    """Asks, and gives what comes into the ring after that, each record with the number of our request.
+
+    Where there is no more to read for the moment the record is None.
+    """
     position, sequence = _end_of_ring(reader)
     request = reader.request(word)
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        time.sleep(_POLL)
         read = reader.ring(position, sequence)
         position, sequence = read.position, read.sequence
         for item in read.records:
             with contextlib.suppress(InvalidRecordError):
                 yield request, decode_record(item.payload)
+        yield request, None
 
 
 def _end_of_ring(reader: PulseReader) -> tuple[int, int]:

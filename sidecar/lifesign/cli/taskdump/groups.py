@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Iterator, Sequence
 
 from rich.console import RenderableType
@@ -9,18 +10,20 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lifesign.cli.taskdump.words import (
+    NAME_CHARACTERS,
     TEXT_CHARACTERS,
     Links,
     age,
     counted,
     cut,
     distinct,
+    folded,
+    head,
     names,
     number,
-    own,
-    state,
+    short,
     times,
-    title,
+    waited,
 )
 from lifesign.watch.sources import Source
 from lifesign.wire.records import Frame, TaskGroup
@@ -28,6 +31,7 @@ from lifesign.wire.records import Frame, TaskGroup
 NAMES_MAX = 5
 EDGES_MAX = 10
 FRAMES_MAX = 50
+FOLDED_MAX = 3  # of library frames that are named in one line
 _INDENT = " " * 4
 
 
@@ -41,10 +45,12 @@ def listing(groups: Sequence[TaskGroup], source: Source) -> Iterator[RenderableT
     links = Links(groups)
     for group in groups:
         yield Text()
-        yield Text.assemble((f"#{number(group['index'])} ".ljust(len(_INDENT)), "dim"), (title(group), "bold cyan"))
+        yield Text.assemble((f"#{number(group['index'])} ".ljust(len(_INDENT)), "dim"), (head(group), "bold cyan"))
         if group["names"]:
             yield hanging(Text(names(group, NAMES_MAX)))
-        yield hanging(Text(", ".join(filter(None, (state(group), age(group)))), "yellow"))
+        ages = ", ".join(filter(None, (waited(group), age(group))))
+        if ages:
+            yield hanging(Text(ages, "yellow"))
         yield from map(hanging, _relations(group, links))
         yield from stack_lines(group["stack"], source, _INDENT)
         if group["origin"]:
@@ -76,26 +82,34 @@ def _some(parts: list[str]) -> str:
 
 
 def stack_lines(stack: Sequence[Frame], source: Source, indent: str) -> Iterator[Text]:
-    """A stack as Python writes one, not folded: a path in two pieces opens nowhere."""
+    """A stack as Python writes one, with the frames of libraries in one line each time."""
     start = max(0, len(stack) - FRAMES_MAX)
     if start:
         yield Text(f"{indent}... {counted(start, 'frame')} ...", "dim")
-    until = own(stack)
-    for place, frame in enumerate(stack[start:], start):
-        style = "dim" if place >= until else ""
-        function = cut(frame["function"], TEXT_CHARACTERS)
-        if not frame["file"]:
+    for part in folded(stack[start:]):
+        if isinstance(part, list):
+            yield _uncut(f"{indent}{_within(part)}", "dim")
+            continue
+        function = cut(part["function"], TEXT_CHARACTERS)
+        if not part["file"]:
             yield Text(indent + function, "dim")
             continue
-        file = cut(frame["file"], TEXT_CHARACTERS, keep_end=True)
-        yield _uncut(f'{indent}File "{file}", line {number(frame["line"])}, in ', style).append(
-            function, style or "green"
-        )
-        text = source(frame["file"], frame["line"])
+        file = cut(part["file"], TEXT_CHARACTERS, keep_end=True)
+        yield _uncut(f'{indent}File "{file}", line {number(part["line"])}, in ').append(function, "green")
+        text = source(part["file"], part["line"])
         if text is not None:
-            yield _uncut(f"{indent}  {cut(text, TEXT_CHARACTERS)}", style)
+            yield _uncut(f"{indent}  {cut(text, TEXT_CHARACTERS)}")
 
 
-def _uncut(text: str, style: str) -> Text:
+def _within(frames: Sequence[Frame]) -> str:
+    """Frames of a library in one line: ``... 2 frames of asyncio: Lock.__aenter__, Lock.acquire (locks.py:114)``."""
+    last = frames[-1]
+    some = [short(frame) for frame in frames[-FOLDED_MAX:]]
+    place = f" ({cut(os.path.basename(last['file']), NAME_CHARACTERS)}:{number(last['line'])})" if last["file"] else ""
+    more = "..., " if len(frames) > len(some) else ""
+    return f"... {counted(len(frames), 'frame')} of libraries: {more}{', '.join(some)}{place}"
+
+
+def _uncut(text: str, style: str = "") -> Text:
     """A line as it is, however long: a path in two pieces opens nowhere."""
     return Text(no_wrap=True, overflow="ignore").append(text, style)

@@ -46,6 +46,8 @@ def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
         f"taken in {milliseconds} ms ({cut(dump['reason'], NAME_CHARACTERS)})",
         "bold",
     )
+    if any(group["looked"] < group["count"] for group in answer.groups):
+        yield Text("groups of many tasks stand on a sample of them", "dim")
     for ring in rings(dump):
         yield Text(f"deadlock: {ring}", "bold red")
     # A loop that does not turn is no more than that: the sidecar judges whether it is blocked.

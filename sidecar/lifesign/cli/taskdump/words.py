@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from typing import Iterator, Sequence
 
 from lifesign.cli.output.terminal import duration, printable
+from lifesign.judge.causes.phrases import own_frame
+from lifesign.wire.frames import is_library
 from lifesign.wire.records import Frame, TaskDump, TaskGroup
 
 NAME_CHARACTERS = 40
@@ -68,6 +72,50 @@ def title(group: TaskGroup) -> str:
     return f"{number(group['count'])} x {function}"
 
 
+def head(group: TaskGroup) -> str:
+    """``1 x OrderDesk._settle, service.py:160, waits for Lock OrderDesk._ledger (locked), held by audit``.
+
+    The place is the user's own; a task that was made of another function is named by that one too.
+    """
+    frame = own_frame(group["stack"])
+    if frame is None:
+        return f"{title(group)}, {doing(group)}"
+    function, outermost = short(frame), short(group["stack"][0])
+    who = function if function == outermost else f"{outermost} in {function}"
+    file = cut(os.path.basename(frame["file"]), NAME_CHARACTERS)
+    where = f", {file}:{number(frame['line'])}" if frame["file"] else ""
+    return f"{number(group['count'])} x {who}{where}, {doing(group)}"
+
+
+def doing(group: TaskGroup) -> str:
+    """What the tasks of a group do, after their number: ``wait for gather``, ``runs``, ``are ready to run``."""
+    states, one = group["states"], group["count"] == 1
+    if states.keys() == {"running"}:
+        return "runs" if one else "run"
+    if states.keys() == {"ready"}:
+        return f"{'is' if one else 'are'} ready to run"
+    parts = [f"{number(count)} {cut(kind, NAME_CHARACTERS)}" for kind, count in list(states.items())[:5]]
+    mixed = f" ({', '.join(parts)})" if len(states) > 1 else ""
+    return f"{'waits' if one else 'wait'} for {_waits_for(group)}{mixed}"
+
+
+def waited(group: TaskGroup) -> str:
+    """For how long they have been waiting, for how long they will, and on what this stands; empty where not known."""
+    parts = []
+    if group["waited_most"] is not None and group["waited_most"] >= 1:
+        least, most = (duration(_bounded(seconds)) for seconds in (group["waited_least"] or 0.0, group["waited_most"]))
+        parts.append(f"for {most}" if least == most else f"for {least} to {most}")
+    if group["time_left"] is not None:
+        parts.append(f"{duration(_bounded(group['time_left']))} left")
+    if group["looked"] < group["count"]:
+        parts.append(f"the lines are those of {number(group['looked'])} that were looked at")
+    return ", ".join(parts)
+
+
+def _bounded(seconds: float) -> float:
+    return min(_AGE_MAX, max(0.0, seconds))
+
+
 def short(frame: Frame) -> str:
     """The name of a function without the functions around it."""
     return cut(frame["function"].rpartition("<locals>.")[2], NAME_CHARACTERS, keep_end=True)
@@ -102,7 +150,7 @@ def age(group: TaskGroup) -> str:
     """How old the tasks are; empty where that is not known."""
     if group["oldest"] is None or group["newest"] is None:
         return ""
-    oldest, newest = (duration(min(_AGE_MAX, max(0.0, age))) for age in (group["oldest"], group["newest"]))
+    oldest, newest = (duration(_bounded(age)) for age in (group["oldest"], group["newest"]))
     return f"{oldest} old" if oldest == newest else f"{newest} to {oldest} old"
 
 
@@ -111,6 +159,22 @@ def times(edges: int, tasks: int | None) -> str:
     if tasks is None or edges == tasks:
         return ""
     return {1: "once", 2: "twice"}.get(edges, f"{number(edges)} times")
+
+
+def folded(stack: Sequence[Frame]) -> Iterator[Frame | list[Frame]]:
+    """A stack with each run of frames that are not the user's own in one; whole where there are none of the user's."""
+    if not any(_is_own(frame) for frame in stack):
+        yield from stack
+        return
+    for is_own, frames in itertools.groupby(stack, _is_own):
+        if is_own:
+            yield from frames
+        else:
+            yield list(frames)
+
+
+def _is_own(frame: Frame) -> bool:
+    return bool(frame["file"]) and not is_library(frame["file"])
 
 
 def own(stack: Sequence[Frame]) -> int:

@@ -28,6 +28,7 @@ word                    what was seen                                           
 ``peer-silent``         tasks wait for a server that sends or takes nothing         probably
 ``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
 ``event-not-set``       tasks wait for an event or a condition                      probably
+``future-pending``      tasks wait for a future that nobody has resolved            probably
 ``long-sleep``          tasks sleep, and will for a while                           probably
 ``no-progress``         nothing that waits has moved for a minute, and some wait    probably
                         for what only the process itself can release
@@ -188,6 +189,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     outside.peers,
     inside.empty_queues,
     outside.events,
+    outside.pending_futures,
     outside.sleeps,
     _no_progress,
     leaks,

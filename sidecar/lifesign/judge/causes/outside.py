@@ -84,6 +84,15 @@ def events(findings: Findings) -> list[Cause]:
     ]
 
 
+def pending_futures(findings: Findings) -> list[Cause]:
+    """Somebody may still resolve a future, and has not."""
+    return [
+        _cause("future-pending", f"probably nobody resolves {name_of(one)}: {waiting(one, dump)} for it", one, dump)
+        for dump, one in _of(findings, "Future")
+        if not one["state"]
+    ]
+
+
 def sleeps(findings: Findings) -> list[Cause]:
     """A long sleep, such as that of a retry."""
     made = []

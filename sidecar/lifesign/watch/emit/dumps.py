@@ -75,6 +75,7 @@ def task_group(record: TaskGroup, resource: str, uid: str, observed: int, source
     if record["origin"]:
         attributes[semconv.GROUP_ORIGIN] = stack_text(record["origin"], source)
     place = own_frame(record["stack"])
+    runs = record["states"].keys() == {"running"}
     where = f"{place['function']} ({place_text(place)})" if place is not None else "no coroutine"
     return Log(
         resource=resource,
@@ -83,7 +84,7 @@ def task_group(record: TaskGroup, resource: str, uid: str, observed: int, source
         time=record["at"],
         observed=observed,
         severity=SEVERITY_INFO,
-        body=f"{record['count']} x {where}, waiting for {record['waits_for']}",
+        body=f"{record['count']} x {where}, {'running' if runs else 'waiting for ' + record['waits_for']}",
         trace=record["trace"],
         span=record["span"],
         attributes=attributes,

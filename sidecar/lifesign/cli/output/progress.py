@@ -1,0 +1,38 @@
+"""What a command waits for, in one line of the terminal's standard error that goes when the wait is over."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from lifesign.cli.output.terminal import printable
+
+_AFTER_SECONDS = 1.0  # what is faster needs no word
+_CLEAR = "\r\x1b[2K"
+
+
+class Progress:
+    """Use it as a context. Where standard error is no terminal it says nothing."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._shown = False
+
+    def waits_for(self, what: str) -> None:
+        """To be called again and again during the wait."""
+        waited = time.monotonic() - self._since
+        if waited >= _AFTER_SECONDS and sys.stderr.isatty():
+            sys.stderr.write(f"{_CLEAR}{printable(what)}: {waited:.0f} s")
+            sys.stderr.flush()
+            self._shown = True
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._shown:
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
