@@ -40,6 +40,7 @@ with_components = $(with_pythons) && \
 	jaeger=$$($(tools)/jaeger.sh) && export LIFESIGN_TEST_JAEGER="$$jaeger" && \
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
+	brokers=$$($(tools)/brokers.sh) && export LIFESIGN_TEST_BROKERS="$$brokers" && \
 	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
 	alertmanager=$$($(tools)/alertmanager.sh) && export LIFESIGN_TEST_ALERTMANAGER="$$alertmanager" && \
 	compose=$$($(tools)/compose.sh) && export LIFESIGN_TEST_COMPOSE="$$compose" && \

@@ -97,6 +97,8 @@ WORKERS = {
     "taskiq": Program("taskiq worker jobs:taskiq -w 2", "Listening started", watched=2),
     "dramatiq": Program("dramatiq actors -p 2 -t 2", "ready for action", watched=2),
     "faststream": Program("faststream run jobs:faststream", "started successfully"),
+    "aio-pika": Program("python consumers.py amqp", "consuming", needs="rabbitmq"),
+    "aiokafka": Program("python consumers.py kafka", "consuming", needs="kafka"),
     "huey": Program("huey_consumer jobs.huey", "Huey consumer started", watched=0),
 }
 

@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.apps.programs import Life, Program, live
+from support.backends.brokers import kafka, rabbitmq
 from support.backends.collector import Collector
 from support.backends.ports import free_port
+from support.built import built, entries
 from support.illnesses.charts import Chart, Charts
 from support.waiting import eventually
 
@@ -34,14 +36,17 @@ FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.05", "LIFESIGN_POLL_INTERVAL": "0.1", 
 ENDED, DIED = "lifesign.process.stopped", "lifesign.process.died"
 UNKNOWN = "how it ended is not known"  # of one whose parent was faster than we are to ask the kernel
 OURS = Counter(["lifesign: exporting to http://0.0.0.0:0"])  # all that we say
+BROKERS: dict[str, Any] = {"rabbitmq": rabbitmq, "kafka": kafka}
 WELL = {"starting", "healthy", "idle", "stopped"}
 
 
 class Brokers(NamedTuple):
-    """The ports of the brokers that run."""
+    """Where the brokers are that run; empty for those that nobody needs."""
 
     redis: int
     nats: int
+    rabbitmq: str = ""
+    kafka: str = ""
 
 
 class Lives(NamedTuple):
@@ -109,6 +114,8 @@ class Table:
             **self._collector.environment("http/protobuf"),
             "REDIS_URL": f"redis://127.0.0.1:{self._brokers.redis}/{row}",
             "NATS_URL": f"nats://127.0.0.1:{self._brokers.nats}",
+            "AMQP_URL": self._brokers.rabbitmq,
+            "KAFKA_SERVERS": self._brokers.kafka,
         }
         self._begun[name, end] = self._pool.submit(_compared, row, PROGRAMS[name], end, self._apps, environ)
 
@@ -140,14 +147,31 @@ ROWS = [
 ]
 
 
+def _selected(request: pytest.FixtureRequest) -> list[tuple[str, Signals | None]]:
+    """The rows that were asked for."""
+    items = (item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function))
+    params = (item.callspec.params for item in items)
+    return [(one["name"], one["end"]) for one in params]
+
+
 @pytest.fixture(scope="module")
-def brokers(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    """A Redis and a NATS for those who work with one."""
+def brokers(
+    stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Brokers]:
+    """A Redis and a NATS for those who work with one, and the others where they are needed."""
     made = Brokers(free_port(), free_port())
     redis = [stores["redis"], "--port", str(made.redis), "--bind", "127.0.0.1", "--save", "", "--databases", "1024"]
     nats = [stores["nats"], "--port", str(made.nats), "--addr", "127.0.0.1"]
     quiet: Any = {"cwd": tmp_path_factory.mktemp("brokers"), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(redis, **quiet) as one, subprocess.Popen(nats, **quiet) as two:
+    needed = {PROGRAMS[name].needs for name, _ in _selected(request)} - {""}
+    with (
+        subprocess.Popen(redis, **quiet) as one,
+        subprocess.Popen(nats, **quiet) as two,
+        contextlib.ExitStack() as more,
+    ):
+        for name in needed:
+            broker = BROKERS[name](entries(built("brokers"))[name], tmp_path_factory.mktemp(name))
+            made = made._replace(**{name: more.enter_context(broker)[0]})
         yield made
         one.terminate()
         two.terminate()
@@ -160,9 +184,8 @@ def table(
     collector = Collector(otelcol, tmp_path_factory.mktemp("collector"))
     collector.start()
     made = Table(collector, apps, brokers)
-    for item in request.session.items:
-        if item.path == request.path and isinstance(item, pytest.Function):
-            made.begin(item.callspec.params["name"], item.callspec.params["end"])
+    for name, end in _selected(request):
+        made.begin(name, end)
     yield made
     made.close()
     collector.stop()

@@ -42,6 +42,7 @@ class Program(NamedTuple):
         typed: what is typed into it.
         varies: lines that are never the same twice.
         fails: whether its exit code is an error, which is reported.
+        needs: the broker that is started for it, see `support.backends.brokers`.
     """
 
     command: str
@@ -54,6 +55,7 @@ class Program(NamedTuple):
     typed: str = ""
     varies: str = "$^"
     fails: bool = False
+    needs: str = ""
 
 
 class Life(NamedTuple):
