@@ -39,11 +39,13 @@ def test_each_setting_has_its_source(cli: Callable, monkeypatch: pytest.MonkeyPa
 
     assert (code, problems) == (0, [])
     assert values["heartbeat_timeout"] == ("4.0", "file")
-    assert values["ring_size"] == ("1048576", "--ring-size")
+    assert values["ring_size"] == ("1MiB", "--ring-size")
     assert values["boot_timeout"] == ("9.0", "BOOT_TIMEOUT_S")
     assert values["events"] == ("order=30s", "LIFESIGN_EVENTS")
     assert values["page_addr"] == ("::1:80", "--page-addr")
     assert values["poll_interval"] == ("0.25", "default")
+    assert values["spool_size"] == ("256MiB", "default")
+    assert values["log_level"] == ("warning", "default")
     assert values["dir"] == ("-", "unset")
 
 

@@ -186,6 +186,29 @@ async def test_one_that_nobody_thought_of_does_not_stop_those_behind_it(
     assert "a bug of ours" in (tmp_path / "rejected.jsonl").read_text()
 
 
+async def test_a_want_of_memory_gives_no_record_up(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = encode.span
+    failures = iter([MemoryError()])
+
+    def at_first_not(of: Span, resource: object) -> object:
+        for one in failures:
+            raise one
+        return real(of, resource)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(encode, "span", at_first_not)
+    async with pumping(tmp_path, collector.url) as pump:
+        await append(pump.spool, [resource], [span(1), span(2)])
+        await pump.emptied()
+    assert [s.name for s in collector.spans()] == ["span 1", "span 2"]
+    assert pump.spool.rejected == 0
+
+
 async def test_a_batch_that_is_begun_anew_counts_what_was_refused_once(
     tmp_path: Path,
     collector: HttpServer,
@@ -225,6 +248,7 @@ async def test_too_large_a_request_is_halved(
     ("failure", "said"),
     [
         (RuntimeError("bug"), "the delivery failed"),
+        (MemoryError(), "there is no memory"),
         (OSError(errno.EMFILE, "Too many open files"), "the spool cannot be read: Too many open files"),
     ],
 )

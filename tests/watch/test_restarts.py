@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -172,19 +173,19 @@ async def test_cursors_of_processes_long_gone_do_not_pile_up(
     main: Callable[..., Any], sidecar: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cursors.json"
-    service = main()
-    service.pulse.ring.append(DRY_RUN)
+    service, gone = main(), main("99-0000aaaa")
+    for one in (service, gone):
+        one.pulse.ring.append(DRY_RUN)
     await sidecar().poll()
-    kept = json.loads(file.read_text())
-    assert list(kept) == [service.key]
-    file.write_text(json.dumps({**kept, "99-0000aaaa": kept[service.key]}))
+    assert json.loads(file.read_text())["cursors"].keys() == {service.key, gone.key}
+    shutil.rmtree(tmp_path / "run" / gone.key)
     watching = sidecar()
     with monkeypatch.context() as patched:
         patched.setattr(RunDirectory, "listed", refuse(errno.EIO))
         await watching.poll()
-    assert len(json.loads(file.read_text())) == 2, "a directory that cannot be read is not an empty one"
+    assert len(json.loads(file.read_text())["cursors"]) == 2, "a directory that cannot be read is not an empty one"
     assert await watching.poll() == []
-    assert list(json.loads(file.read_text())) == [service.key]
+    assert list(json.loads(file.read_text())["cursors"]) == [service.key]
 
 
 async def test_a_folder_that_cannot_be_removed_is_not_told_of_again(

@@ -205,6 +205,30 @@ def test_cursors_that_cannot_be_read_start_anew(tmp_path: Path, content: bytes) 
     assert cursors.get("4242-00000001").ring_position == 0
 
 
+async def test_a_bit_that_flipped_in_the_cursors_is_said_and_doubles_nothing(
+    main: Callable[..., Any], sidecar: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = main()
+    watching = sidecar()
+    for number in range(3):
+        service.pulse.ring.append({**DRY_RUN, "id": f"{number:016x}"})
+        await watching.poll()
+    await watching.cursors.wait(60)
+    file = tmp_path / "cursors.json"
+    whole = file.read_bytes()
+    older = CursorStore(f"{file}.old", DeadLetters(None)).get(service.key)
+    assert CursorStore(str(file), DeadLetters(None)).get(service.key) != older
+    for place in range(0, len(whole), 7):
+        caplog.clear()
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert CursorStore(str(file), DeadLetters(None)).get(service.key) == older
+        assert "is damaged" in caplog.text
+    file.unlink()  # a kill between the two renames
+    caplog.clear()
+    assert CursorStore(str(file), DeadLetters(None)).get(service.key) == older
+    assert caplog.text == ""
+
+
 async def test_cursors_that_cannot_be_saved_stop_nothing(
     main: Callable[..., Any], sidecar: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -158,7 +158,8 @@ class Boot:
         if diagnostic:
             error = {"type": "PostconditionError", "message": diagnostic, "stack": ""}
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_POSTCONDITIONS, error)
-        self.checkpoints.mark_built_in(semconv.CHECKPOINT_COMPLETE, error)
+        if error is None:
+            self.checkpoints.mark_built_in(semconv.CHECKPOINT_COMPLETE)
         self._end(layout.BOOT_FAILED if diagnostic else layout.BOOT_COMPLETE, diagnostic)
 
     def overdue(self) -> bool:

@@ -136,7 +136,8 @@ class Watchdog:
     def _look_for_reasons(self) -> None:
         if self._boot.overdue():
             self._boot.time_out()
-            self.dump("boot timeout")
+            if self._boot.phase == layout.BOOT_TIMED_OUT:  # it may have been over, and nobody had asked
+                self.dump("boot timeout")
         if self._period is not None and time.monotonic() >= self._next_period:
             self._next_period = time.monotonic() + self._period
             self.dump("periodic")

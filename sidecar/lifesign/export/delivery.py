@@ -54,6 +54,8 @@ class Delivery:
                 await self._spool.commit(batch)
                 backoff.reset()
                 continue
+            except MemoryError:
+                self._unreadable.say("there is no memory to encode what waits; trying again")
             except OSError as error:
                 self._unreadable.say("the spool cannot be read: %s; trying again", error.strerror)
             except Exception:
@@ -70,6 +72,8 @@ class Delivery:
         for record in batch.records:
             try:
                 items.append((record, _encoded(record, resources)))
+            except MemoryError:
+                raise  # that is no fault of the record
             except Exception as error:  # noqa: BLE001 - one record must not stop those behind it
                 await self._reject([record], 1, f"it cannot be encoded: {error}")
         return not items or await self._send(items)

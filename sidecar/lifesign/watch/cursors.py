@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import zlib
 from typing import AbstractSet, Awaitable, Callable
 
 import msgspec
@@ -44,6 +45,13 @@ class Cursor(msgspec.Struct):
     blocked: dict[int, tuple[int, int]] = {}
 
 
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    """What a file of cursors holds; `crc` is the checksum of the cursors as they stand there."""
+
+    crc: int
+    cursors: msgspec.Raw
+
+
 _NEW = Cursor()
 
 
@@ -52,7 +60,7 @@ async def _durable() -> bool:
 
 
 class CursorStore:
-    """The cursors by process folder, in one small file that is replaced as a whole.
+    """The cursors by process folder, in one small file that is replaced as a whole, and the one before that.
 
     Args:
         path: the file; None keeps them in memory only.
@@ -73,10 +81,19 @@ class CursorStore:
         self._saving: asyncio.Task[None] | None = None
         self.durable = 0  # the newest checkpoint of which everything would survive a kill
         if path is not None:
-            with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-                with open(path, "rb") as file:
-                    self._saved = file.read(_BYTES_MAX)
-                self._by_key = msgspec.json.decode(self._saved, type=dict[str, Cursor])
+            self._load(path)
+
+    def _load(self, path: str) -> None:
+        """What was saved last, or else before that: the telemetry of one poll is then emitted again, with its ids."""
+        for one in (path, _before(path)):
+            with contextlib.suppress(OSError):
+                with open(one, "rb") as file:
+                    content = file.read(_BYTES_MAX)
+                cursors = _decoded(content)
+                if cursors is not None:
+                    self._saved, self._by_key = content, cursors
+                    return
+                _logger.warning("lifesign: %s is damaged: pulses are read from where an older one says", one)
 
     def get(self, key: str) -> Cursor:
         """The cursor of a process folder; a new one starts at the beginning."""
@@ -103,7 +120,7 @@ class CursorStore:
     def checkpoint(self) -> int:
         """Notes the cursors as they are, after everything before them was emitted; returns a number for `durable`."""
         self._taken += 1
-        self._content = msgspec.json.encode({key: one for key, one in self._by_key.items() if one != _NEW})
+        self._content = _encoded({key: one for key, one in self._by_key.items() if one != _NEW})
         if not self.busy:
             self._saving = asyncio.create_task(self._save(), name="lifesign-cursors")
         return self._taken
@@ -135,8 +152,29 @@ class CursorStore:
         try:
             with open(unfinished, "wb") as file:
                 file.write(content)
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self._path, _before(self._path))
             os.replace(unfinished, self._path)
         except OSError as error:  # a restarted sidecar may then emit some things twice, with the same ids
             _logger.debug("lifesign: the cursors could not be saved: %s", error)
         else:
             self._saved = content
+
+
+def _before(path: str) -> str:
+    return f"{path}.old"
+
+
+def _encoded(cursors: dict[str, Cursor]) -> bytes:
+    content = msgspec.json.encode(cursors)
+    return msgspec.json.encode(_File(zlib.crc32(content), msgspec.Raw(content)))
+
+
+def _decoded(content: bytes) -> dict[str, Cursor] | None:
+    """None where it is not what was written."""
+    try:
+        file = msgspec.json.decode(content, type=_File)
+        is_whole = zlib.crc32(bytes(file.cursors)) == file.crc
+        return msgspec.json.decode(file.cursors, type=dict[str, Cursor]) if is_whole else None
+    except (ValueError, RecursionError):  # what is no UTF-8 is not even a DecodeError
+        return None

@@ -92,6 +92,14 @@ def test_a_gate_that_waited_in_vain_says_how_to_promise() -> None:
     assert "--timeout" in hints[1].hint
 
 
+def test_where_a_checkpoint_alone_is_missing_nobody_is_told_to_count_events() -> None:
+    late = {**LATE, "boot_missing": ("cache warm",), "events": (EventReading("order", 3, 0, 0.1, None),)}
+    outcome = judge(seen(late, by_event=True))
+    assert outcome is not None
+    assert 'lifesign.checkpoint("cache warm")' in outcome.hint
+    assert "lifesign.event" not in outcome.hint
+
+
 @pytest.mark.parametrize(
     ("checkpoints", "name"),
     [

@@ -130,7 +130,7 @@ async def test_what_is_left_goes_to_the_collector_before_it_ends(
     assert [span.name for span in collector.spans()] == ["boot"]
     assert [record.event_name for record in collector.logs()] == ["lifesign.process.died"]
     assert len(collector.of("metrics")) >= 1
-    assert list(json.loads((spool / "cursors.json").read_text())) == [main.key]
+    assert list(json.loads((spool / "cursors.json").read_text())["cursors"]) == [main.key]
     assert [path.name for path in spool.glob("0*.jsonl")] == [], "nothing waits any more"
 
 

@@ -46,6 +46,22 @@ def test_logs_and_metrics_too(collector: HttpServer, resource: Resource, log: Ca
         exporter.shutdown()
 
 
+class Heavy:
+    """A span, a log record or metrics that there is no memory for."""
+
+    def __getattr__(self, name: str) -> object:
+        raise MemoryError
+
+
+@pytest.mark.parametrize("kind", ["traces", "logs", "metrics"])
+def test_a_want_of_memory_is_no_fault_of_what_is_sent(kind: str, collector: HttpServer) -> None:
+    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+    heavy = Heavy() if kind == "metrics" else [Heavy()]
+    assert exporters[kind].export(heavy) == Retry("encoding failed: MemoryError")
+    for exporter in exporters.values():
+        exporter.shutdown()
+
+
 def test_partial_success_is_refused(send: Callable[[], Outcome], collector: HttpServer) -> None:
     collector.script("traces", Answer(body=partial("traces", 3, "queue\nfull").SerializeToString()))
     assert send() == Refused("queue full", 3)

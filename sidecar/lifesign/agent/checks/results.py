@@ -85,6 +85,8 @@ def _result(check: Postcondition, row: PostconditionResult | None) -> Result:
 
 def _diagnostic(rows: Sequence[PostconditionResult], cancelled: Sequence[str]) -> str:
     """One line: the critical failures, or else the warnings, or else that all is well."""
+    if not rows and not cancelled:
+        return "no post-conditions are registered"
     failed = [row for row in rows if not row["passed"]]
     critical = [row for row in failed if row["critical"]]
     if not failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Mapping, NamedTuple
 
 from lifesign.checkspec import Spec
@@ -20,6 +21,7 @@ _FILES = tuple(
     for signal in _SIGNALS
     for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 )
+_UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _SHOWN = ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_PROTOCOL", *_FILES)
 
 
@@ -47,7 +49,7 @@ def effective(given: Given, environ: Mapping[str, str]) -> tuple[list[Value], li
             resolved = Settings(environ={})
         source = resolved.sources[setting.name]
         value = getattr(resolved, setting.name)
-        values.append(Value(setting.name, _as_text(value), "unset" if value is None else source))
+        values.append(Value(setting.name, _shown(setting.name, value), "unset" if value is None else source))
     values += [Value(name, shown_url(environ[name]), name) for name in ENDPOINTS if environ.get(name)]
     values += [Value(name, environ[name], name) for name in _SHOWN if environ.get(name)]
     values += [Value(name, "(not shown)", name) for name in _HEADERS if environ.get(name)]
@@ -57,6 +59,16 @@ def effective(given: Given, environ: Mapping[str, str]) -> tuple[list[Value], li
 def shown_url(raw: str) -> str:
     """An endpoint without what may be secret in it, and as it was written otherwise: it need not be a URL."""
     return without_secrets(raw if "//" in raw else f"//{raw}").removeprefix("" if "//" in raw else "//")
+
+
+def _shown(name: str, value: object) -> str:
+    """As one would write it."""
+    if name == "log_level" and isinstance(value, int):
+        return logging.getLevelName(value).lower()
+    if name.endswith("_size") and isinstance(value, int):
+        unit, size = next(((unit, size) for unit, size in _UNITS if value and value % size == 0), ("", 1))
+        return f"{value // size}{unit}"
+    return _as_text(value)
 
 
 def _as_text(value: object) -> str:

@@ -96,7 +96,9 @@ def _late(seen: Seen) -> Outcome | None:
     living = [one for one in seen.processes if one.alive]
     if living and all(one.boot == "timed_out" for one in living):
         process = living[0]
-        return Outcome(STALLED, EXIT_STALLED, f"{process.boot_diagnostic}; {_state(process)}", process, _hint(seen))
+        return Outcome(
+            STALLED, EXIT_STALLED, f"{process.boot_diagnostic}; {_state(process)}", process, _hint(seen, process)
+        )
     if seen.waited < seen.timeout + GRACE:
         return None
     if not living:
@@ -105,7 +107,7 @@ def _late(seen: Seen) -> Outcome | None:
         return Outcome(STALLED, EXIT_STALLED, why, None, hint)
     process = next((one for one in living if one.boot != "timed_out"), living[0])
     why = f"not alive after {seen.timeout:g} s; {_state(process)}"
-    return Outcome(STALLED, EXIT_STALLED, why, process, _hint(seen))
+    return Outcome(STALLED, EXIT_STALLED, why, process, _hint(seen, process))
 
 
 def _state(process: Snapshot) -> str:
@@ -116,7 +118,10 @@ def _state(process: Snapshot) -> str:
     return "the event loop turns"
 
 
-def _hint(seen: Seen) -> str:
+def _hint(seen: Seen, process: Snapshot) -> str:
+    if process.boot_missing and any(event.count or event.synthetic for event in process.events):
+        name = process.boot_missing[0]
+        return f'call lifesign.checkpoint("{name}") where that is done, or take it out of LIFESIGN_CHECKPOINTS'
     if not seen.by_event:
         return "check whether the service answers there by now, or allow more time with --timeout"
     return (

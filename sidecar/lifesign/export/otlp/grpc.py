@@ -125,6 +125,8 @@ class GrpcExporter:
         try:
             exporter.export(items)
         except Exception as error:  # noqa: BLE001 - the exporter lets whatever the encoding raises through
+            if isinstance(error, MemoryError):
+                return unexpected("encoding", error)
             if answer.outcome is None:
                 return Refused(f"{NOT_SENT.why}: {type(error).__name__}", divisible=True)
         outcome: Outcome = answer.outcome or NOT_SENT

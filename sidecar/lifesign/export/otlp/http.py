@@ -13,9 +13,12 @@ import socket
 import ssl
 import threading
 from http.client import BadStatusLine, RemoteDisconnected
-from typing import Any
+from typing import Any, Callable
 
 import requests
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -30,6 +33,7 @@ from lifesign.export.otlp.outcome import ANSWER_MAX, NOT_SENT, Delivered, Outcom
 from lifesign.export.otlp.targets import Target
 
 _EXPORTERS = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
+_ENCODERS: dict[str, Callable[[Any], Any]] = {"traces": encode_spans, "logs": encode_logs, "metrics": encode_metrics}
 
 
 class HttpExporter:
@@ -55,10 +59,20 @@ class HttpExporter:
             exporter.export(items)
         except Exception as error:  # noqa: BLE001 - the exporters catch what the encoding raises
             return session.outcome or unexpected("sending", error)
-        outcome: Outcome = session.outcome or NOT_SENT
+        outcome: Outcome = session.outcome or self._unsent(items)
         if self.target.is_secure:
             outcome = tls.explain(outcome)
         return proxy.explain(outcome, self._proxy)
+
+    def _unsent(self, items: Any) -> Outcome:
+        """Why nothing went out: the exporter keeps what the encoding raised to itself."""
+        try:
+            _ENCODERS[self.target.kind](items).SerializeToString()
+        except MemoryError as error:
+            return unexpected("encoding", error)
+        except Exception:  # noqa: BLE001, S110 - it is what we say next
+            pass
+        return NOT_SENT
 
     def abort(self) -> None:
         self._session.abort()
