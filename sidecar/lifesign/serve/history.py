@@ -55,6 +55,8 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
     waits_for: str
     stack: str
     threads: bool = False  # of threads, not of tasks
+    waited: float = 0.0  # seconds that the longest wait has taken
+    looked: int = 0  # of how many the lines were read; 0 for all
 
 
 class DumpView(msgspec.Struct, frozen=True):
@@ -204,6 +206,7 @@ def _from_log(log: Log) -> TimelineEntry:
 
 def _from_group_log(log: Log) -> Group:
     names = log.attributes.get(semconv.GROUP_NAMES, [])
+    waited = log.attributes.get(semconv.GROUP_WAITED)
     return Group(
         index=_number(log.attributes, semconv.GROUP_INDEX) or 0,
         count=_number(log.attributes, semconv.GROUP_COUNT) or 0,
@@ -212,6 +215,8 @@ def _from_group_log(log: Log) -> Group:
         names=tuple(_cut(name, 200) for name in names[:NAMES]) if isinstance(names, list) else (),
         waits_for=_cut(_text(log.attributes, semconv.GROUP_WAITS_FOR), TEXT_CHARACTERS),
         stack=_cut(_text(log.attributes, semconv.CODE_STACKTRACE), STACK_CHARACTERS),
+        waited=waited if type(waited) is float else 0.0,
+        looked=_number(log.attributes, semconv.GROUP_LOOKED) or 0,
     )
 
 

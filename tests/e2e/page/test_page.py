@@ -157,6 +157,23 @@ async def test_the_button_asks_and_the_dump_appears(sidecar: Sidecar, page: Page
     assert page.complaints == []
 
 
+async def test_the_frames_of_libraries_are_folded_between_those_of_the_user(sidecar: Sidecar, page: Page) -> None:
+    stack = [
+        'File "/srv/shop.py", line 3, in main\n  await redis.get(key)',
+        'File "/srv/.venv/lib/python3.12/site-packages/redis/client.py", line 9, in Redis.get',
+        'File "/usr/lib/python3.12/asyncio/streams.py", line 7, in StreamReader.readline',
+    ]
+    sidecar.board.update([snapshot(KEY)])
+    sidecar.board.add([], [dump_log("d1", 1, 1), group_log(0, 1, "d1", stack="\n".join(stack))])
+    await page.until("document.querySelectorAll('.groups li').length === 1")
+    shown = await page.text()
+    assert 'File "/srv/shop.py", line 3, in main' in shown
+    assert "2 frames of libraries: StreamReader.readline" in shown
+    assert "site-packages" not in shown
+    await page.run("document.querySelector('.groups details details').open = true")
+    assert "site-packages" in await page.text()
+
+
 async def test_a_refused_dump_is_told_with_its_hint(sidecar: Sidecar, page: Page) -> None:
     sidecar.answer = NotAnsweredError("the pulse is full", "free /dev/shm")
     sidecar.board.update([snapshot(KEY)])

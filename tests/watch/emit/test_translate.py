@@ -161,7 +161,7 @@ def group(**changes: Any) -> Any:
 
 
 def test_a_task_group_is_a_log_record_with_its_stack() -> None:
-    (log,) = translate(group(), RESOURCE, UID, SEEN)
+    (log,) = translate(group(waited_most=51.5, time_left=8.5), RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert (log.event, log.uid, log.time, log.severity) == ("lifesign.task_group", UID, 50, 9)
     assert log.body == "7 x Queue.get (queues.py:158), waiting for Future"
@@ -172,6 +172,9 @@ def test_a_task_group_is_a_log_record_with_its_stack() -> None:
         "lifesign.task_group.names": ["worker-1"],
         "lifesign.task_group.states": ["6 waiting", "1 ready"],
         "lifesign.task_group.waits_for": "Future",
+        "lifesign.task_group.waited": 51.5,
+        "lifesign.task_group.time_left": 8.5,
+        "lifesign.task_group.looked": 1,
         "code.function.name": "Queue.get",
         "code.file.path": "/lib/queues.py",
         "code.line.number": 158,
@@ -179,6 +182,13 @@ def test_a_task_group_is_a_log_record_with_its_stack() -> None:
             'File "/app/a.py", line 3, in main\n... 9 frames ...\nFile "/lib/queues.py", line 158, in Queue.get'
         ),
     }
+
+
+def test_a_task_that_runs_waits_for_nothing() -> None:
+    (log,) = translate(group(count=1, states={"running": 1}, waits_for="nothing: it runs"), RESOURCE, UID, SEEN)
+    assert isinstance(log, Log)
+    assert log.body == "1 x Queue.get (queues.py:158), running"
+    assert "lifesign.task_group.looked" not in log.attributes
 
 
 def test_a_group_without_a_stack_says_so() -> None:

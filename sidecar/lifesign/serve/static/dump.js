@@ -1,6 +1,6 @@
 // The newest task dump of a process, and the button that requests another.
 
-import { clock, count, element, list, setText } from "./dom.js";
+import { age, clock, count, element, list, setText } from "./dom.js";
 
 const RESPONSE_MS = 10000;
 
@@ -84,14 +84,40 @@ function createGroup(group) {
   const doing = group.threads ? threadState(names, waits) : waits.startsWith("nothing") ? "running" : waits ? `waits for ${waits}` : "running or ready";
   const summary = element("summary", "", number, " ", element("span", "label", title), element("span", "note", ` ${place} `), doing);
   const some = element("p", "note");
-  const details = element("details", "", summary, some, element("pre", "", stack || "no stack"));
+  const details = element("details", "", summary, some, ...stackParts(stack || "no stack"));
   details.open = index === 0;
   return {
     node: element("li", "", details),
     update({ count: tasks }) {
       setText(number, `${count(tasks)} ×`);
       const more = tasks > names.length ? ` and ${count(tasks - names.length)} more` : "";
-      setText(some, names.length ? `${names.join(", ")}${more}` : "");
+      const parts = names.length ? [`${names.join(", ")}${more}`] : [];
+      if (group.waited >= 1) parts.push(`for ${age(group.waited)}`);
+      if (group.looked) parts.push(`the lines are those of ${count(group.looked)} that were looked at`);
+      setText(some, parts.join(" · "));
     },
   };
+}
+
+/** A stack with each run of frames that are not the user's own folded; whole where there are none of the user's. */
+function stackParts(stack) {
+  const frames = stack.split(/\n(?=File ")/);
+  if (frames.every((frame) => isLibrary(frame))) return [element("pre", "", stack)];
+  const runs = [];
+  for (const frame of frames) {
+    const library = isLibrary(frame);
+    if (runs.at(-1)?.library !== library) runs.push({ library, frames: [] });
+    runs.at(-1).frames.push(frame);
+  }
+  return runs.map(({ library, frames: some }) => {
+    const text = element("pre", "", some.join("\n"));
+    if (!library) return text;
+    const innermost = some.at(-1).split("\n")[0].split(", in ").pop();
+    const title = `${count(some.length)} ${some.length === 1 ? "frame" : "frames"} of libraries: ${innermost}`;
+    return element("details", "note", element("summary", "", title), text);
+  });
+}
+
+function isLibrary(frame) {
+  return /^File "(<frozen |[^"]*\/(site-packages|dist-packages|lib\/python3|lib64\/python3))/.test(frame);
 }

@@ -72,6 +72,12 @@ def task_group(record: TaskGroup, resource: str, uid: str, observed: int, source
     if record["oldest"] is not None and record["newest"] is not None:
         attributes[semconv.GROUP_OLDEST] = record["oldest"]
         attributes[semconv.GROUP_NEWEST] = record["newest"]
+    if record["waited_most"] is not None:
+        attributes[semconv.GROUP_WAITED] = record["waited_most"]
+    if record["time_left"] is not None:
+        attributes[semconv.GROUP_TIME_LEFT] = record["time_left"]
+    if record["looked"] < record["count"]:
+        attributes[semconv.GROUP_LOOKED] = record["looked"]
     if record["origin"]:
         attributes[semconv.GROUP_ORIGIN] = stack_text(record["origin"], source)
     place = own_frame(record["stack"])
