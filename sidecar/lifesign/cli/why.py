@@ -93,8 +93,8 @@ def lines(snapshot: Snapshot, answer: Answer | None = None) -> Iterator[Text]:
 
 
 def _without_cause(snapshot: Snapshot, answer: Answer | None) -> Iterator[str]:
-    if snapshot.state == "healthy" and not snapshot.events:
-        yield "  nothing is known to be wrong; that work stays away would show if it were promised (LIFESIGN_EVENTS)"
+    if snapshot.state == "healthy" and not any(event.deadline for event in snapshot.events):
+        yield "  nothing is known to be wrong; but no event is promised (LIFESIGN_EVENTS), whose absence would show"
     if snapshot.state not in _ILL:
         return
     if snapshot.state in ("frozen", "dead"):

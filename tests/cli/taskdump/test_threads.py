@@ -29,7 +29,7 @@ def shown(*threads: Any, executors: Any = (), stalls: Any = ()) -> list[str]:
 
 def test_a_thread_begins_with_the_first_frame_of_the_users_own() -> None:
     lines = shown(standing(0, ["clerk"], frame("Thread._bootstrap", 9, PYTHON), frame("Desk.count", 32)))
-    at = lines.index("1 threads")
+    at = lines.index("1 thread")
     assert lines[at + 1 :] == [
         "",
         "1 x Desk.count  clerk",

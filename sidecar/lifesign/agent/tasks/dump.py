@@ -33,6 +33,7 @@ SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked f
 SEARCH_SHARE = 1 / 500  # of a core
 SEARCH_TASKS_MAX = 20_000
 THREADS_MAX, SOME_THREADS = 20, 5  # groups of threads that are written
+_WAITS_FOR = {"_wait": "tasks (asyncio.wait)"}  # by the name of the innermost coroutine
 RING_MAX = 20  # steps of a ring that are written
 
 
@@ -232,5 +233,5 @@ def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
         return "a job in an executor"
     stack = links(group.sample)
     if stack and stack[-1].in_library and stack[-1].code.co_name != "__await__":
-        return stack[-1].code.co_name
+        return _WAITS_FOR.get(stack[-1].code.co_name, stack[-1].code.co_name)
     return odd.type_name(waiter)

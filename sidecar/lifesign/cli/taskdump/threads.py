@@ -26,7 +26,7 @@ def threads(dump: Dump | None, source: Source) -> Iterator[RenderableType]:
     if dump is None or not dump.threads:
         return
     shown = sum(group["count"] for group in dump.threads)
-    yield Text(f"\n{number(max(shown, dump.summary.get('threads', 0)))} threads", "bold")
+    yield Text("\n" + counted(max(shown, dump.summary.get("threads", 0)), "thread"), "bold")
     for index in range(len(dump.executors)):
         yield hanging(Text(cut(executor_line(dump, index), 2 * TEXT_CHARACTERS), "yellow"))
     for group in dump.threads:

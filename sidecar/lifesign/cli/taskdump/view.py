@@ -48,7 +48,7 @@ def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
     )
     if any(group["looked"] < group["count"] for group in answer.groups):
         yield Text("groups of many tasks stand on a sample of them", "dim")
-    for ring in rings(dump):
+    for ring in rings(dump) if not dump["rings"] else ():  # the cause says more
         yield Text(f"deadlock: {ring}", "bold red")
     # A loop that does not turn is no more than that: the sidecar judges whether it is blocked.
     state = states.BLOCKED if answer.stalls else states.HEALTHY

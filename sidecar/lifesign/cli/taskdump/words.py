@@ -162,9 +162,11 @@ def times(edges: int, tasks: int | None) -> str:
 
 
 def folded(stack: Sequence[Frame]) -> Iterator[Frame | list[Frame]]:
-    """A stack with each run of frames that are not the user's own in one; whole where there are none of the user's."""
-    if not any(_is_own(frame) for frame in stack):
-        yield from stack
+    """A stack with each run of frames that are not the user's own in one; where none is, all but the last are."""
+    if stack and not any(_is_own(frame) for frame in stack):
+        if stack[:-1]:
+            yield list(stack[:-1])
+        yield stack[-1]
         return
     for is_own, frames in itertools.groupby(stack, _is_own):
         if is_own:

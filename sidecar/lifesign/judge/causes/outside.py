@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONG_SLEEP_SECONDS = 5.0  # that are left of a sleep that is worth a word
 _PEERS = ("StreamReader", "StreamWriter", "socket", "HTTP connection", "HTTP body", "asyncpg connection")
+_NEED_TIMEOUT = ("child-process", "dns", "peer-silent")
 _SENDS = ("drain", "sock_sendall", "sock_sendto")
 _NOBODY = {"Event": "sets", "Condition": "notifies"}
 
@@ -136,5 +137,6 @@ def _groups(primitive: TaskPrimitive, dump: Dump) -> list[TaskGroup]:
 
 
 def _cause(word: str, sentence: str, primitive: TaskPrimitive, dump: Dump) -> Cause:
-    without = [] if any(group["time_left"] is not None for group in _groups(primitive, dump)) else ["no timeout is set"]
-    return Cause(word, sentence, primitive["place"], (*behind(primitive, dump), *without))
+    ends = any(group["time_left"] is not None for group in _groups(primitive, dump))
+    said = sentence if ends or word not in _NEED_TIMEOUT else f"{sentence}, without a timeout"
+    return Cause(word, said, primitive["place"], tuple(behind(primitive, dump)))

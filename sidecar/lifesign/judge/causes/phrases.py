@@ -79,7 +79,7 @@ def _long(group: TaskGroup | None) -> str:
 
 
 def behind(primitive: TaskPrimitive, dump: Dump) -> list[str]:
-    """Who waits for those who wait for it, and so on: the nearest first."""
+    """Who waits for those who wait for it, and so on, the nearest first; but for the task that waits for all."""
     waits = {edge["group"] for edge in primitive["waiting"]}
     known = set(waits)
     lines: list[str] = []
@@ -87,7 +87,7 @@ def behind(primitive: TaskPrimitive, dump: Dump) -> list[str]:
         found = [group for group in dump.groups if group["index"] not in known and _awaits(group, waits)]
         for group in found:
             frame = own_frame(group["stack"])
-            if frame is not None:
+            if frame is not None and not group["keeps_the_loop"]:
                 verb = "waits" if group["count"] == 1 else "wait"
                 lines.append(f"behind it: {group['count']} x {frame['function']} {verb} ({place_text(frame)})")
         waits = {group["index"] for group in found}
