@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lifesign.cli.query.request import Answer
+from lifesign.wire.records import RingStep
 from support.made.dumps import QUEUES, answer, frame, group, on_terminal, piped, styled
 
 
@@ -72,12 +73,14 @@ def test_what_tasks_are_doing(count: int, states: dict[str, int], waits_for: str
 
 
 def test_deadlocks_come_first() -> None:
-    cycles = [["a", "b"], ["alone"], [*(f"t{number}" for number in range(20)), "..."]]
+    ring: list[RingStep] = [
+        {"task": "left", "primitive": None, "at": frame("wait_for", 7)},
+        {"task": "right", "primitive": None, "at": frame("wait_for", 9)},
+    ]
 
-    assert piped(answer(cycles=cycles))[1:] == [
-        "deadlock: a -> b -> a",
-        "deadlock: alone -> alone",
-        "deadlock: " + " -> ".join(f"t{number}" for number in range(20)) + " -> ... -> t0",
+    assert piped(answer(rings=[ring]))[1:] == [
+        "deadlock: left waits for right at shop.py:7",
+        "    right waits for left at shop.py:9",
     ]
 
 
@@ -117,17 +120,18 @@ def test_frames_of_libraries_are_one_line_between_those_of_the_user() -> None:
 
 def test_colours_dim_the_frames_of_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = [frame("handle", 2), frame("Queue.get", 158, QUEUES)]
-    ill = answer(group(0, 1, "x", stack=stack), cycles=[["a"]])
+    step: RingStep = {"task": "a", "primitive": None, "at": None}
+    ill = answer(group(0, 1, "x", stack=stack), rings=[[step]])
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     lines = styled(ill)
-    assert lines[1] == "\x1b[1;31mdeadlock: a -> a\x1b[0m"
+    assert lines[1] == "\x1b[1;31mdeadlock: a waits for a\x1b[0m"
     assert [line for line in lines if line.startswith("\x1b[2m    ")] == [
         "\x1b[2m    ... 1 frame of libraries: Queue.get (queues.py:158)\x1b[0m"
     ]
 
     monkeypatch.setenv("NO_COLOR", "1")
-    assert styled(ill)[1] == "\x1b[1mdeadlock: a -> a\x1b[0m"
+    assert styled(ill)[1] == "\x1b[1mdeadlock: a waits for a\x1b[0m"
 
 
 def test_a_group_that_is_all_of_asyncio_is_not_dimmed() -> None:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DUMPS = ("lifesign.task_dump", "lifesign.task_group")  # evidence, no alarms
+DUMPS = ("lifesign.task_dump", "lifesign.task_group", "lifesign.thread_group")  # evidence, no alarms
 
 
 class Entry(NamedTuple):

@@ -11,6 +11,7 @@ from unittest import mock
 
 from lifesign.cli import dump
 from lifesign.cli.query.request import Answer
+from lifesign.judge.causes.findings import Dump
 
 QUEUES = "/nowhere/lib/python3.11/asyncio/queues.py"
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,7 +40,7 @@ def answer(*groups: Any, **more: Any) -> Answer:
         "tasks": sum(one["count"] for one in groups), "groups": len(groups), "omitted": 0, "same_as": None,
         "counts": [], "cycles": [], "rings": [], "finished": [], "still": None, **more,
     }  # fmt: skip
-    return Answer(summary, list(groups))  # type: ignore[arg-type]
+    return Answer(summary, list(groups), Dump(summary, groups))  # type: ignore[arg-type]
 
 
 class _Output(io.TextIOWrapper):

@@ -11,7 +11,7 @@ from lifesign.cli.query.request import Answer
 from lifesign.cli.taskdump.groups import hanging, listing
 from lifesign.cli.taskdump.threads import threads
 from lifesign.cli.taskdump.tree import trees
-from lifesign.cli.taskdump.words import NAME_CHARACTERS, TEXT_CHARACTERS, counted, cut, number, rings
+from lifesign.cli.taskdump.words import NAME_CHARACTERS, TEXT_CHARACTERS, counted, cut, number
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Findings
@@ -48,8 +48,6 @@ def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
     )
     if any(group["looked"] < group["count"] for group in answer.groups):
         yield Text("groups of many tasks stand on a sample of them", "dim")
-    for ring in rings(dump) if not dump["rings"] else ():  # the cause says more
-        yield Text(f"deadlock: {ring}", "bold red")
     # A loop that does not turn is no more than that: the sidecar judges whether it is blocked.
     state = states.BLOCKED if answer.stalls else states.HEALTHY
     for cause in causes(Findings(state, answer.whole, tuple(answer.stalls))):

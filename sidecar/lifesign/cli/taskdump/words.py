@@ -10,13 +10,12 @@ from typing import Iterator, Sequence
 from lifesign.cli.output.terminal import duration, printable
 from lifesign.judge.causes.phrases import own_frame
 from lifesign.wire.frames import is_library
-from lifesign.wire.records import Frame, TaskDump, TaskGroup
+from lifesign.wire.records import Frame, TaskGroup
 
 NAME_CHARACTERS = 40
 TEXT_CHARACTERS = 200
 _AGE_MAX = 1e9  # seconds
 _NUMBER_MAX = 10**15
-_CYCLE_NAMES_MAX = 20  # of a ring that a dump names; a longer one is cut there
 _ASYNCIO = re.compile(r"[/\\]python3\.\d+t?[/\\]asyncio[/\\][^/\\]+$")
 
 
@@ -194,12 +193,3 @@ def distinct(stack: Sequence[Frame]) -> list[Frame]:
         for frame, outer in zip(stack, [None, *stack])
         if outer is None or (frame["file"], frame["line"]) != (outer["file"], outer["line"])
     ]
-
-
-def rings(dump: TaskDump) -> Iterator[str]:
-    """The deadlocks, each as ``a -> b -> a``."""
-    for cycle in dump["cycles"]:
-        if cycle:
-            ring = [cut(name, NAME_CHARACTERS) for name in cycle[:_CYCLE_NAMES_MAX]]
-            rest = ["..."] if len(cycle) > _CYCLE_NAMES_MAX else []
-            yield " -> ".join([*ring, *rest, ring[0]])
