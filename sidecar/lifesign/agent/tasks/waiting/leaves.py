@@ -14,7 +14,7 @@ from typing import Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.waiting.kinds import Kind
-from lifesign.agent.tasks.waiting.waits import ends_by_itself, exits, is_timer, objects, waits_for_executor
+from lifesign.agent.tasks.waiting.waits import ends_by_itself, exits, objects, timers, waits_for_executor
 from lifesign.agent.tasks.walk import Link
 
 _LOOKUPS = ("getaddrinfo", "getnameinfo")  # coroutines of a loop, which run in an executor
@@ -85,7 +85,7 @@ def _clocks(links: list[Link]) -> Iterator[Any]:
     for link in links:
         inside = objects(link.awaitable)
         if link.in_library and link.code.co_name in ("wait_for", "sleep", "_wait"):
-            yield from filter(is_timer, inside)
+            yield from timers(inside)
         yield from filter(ends_by_itself, exits(inside))
 
 

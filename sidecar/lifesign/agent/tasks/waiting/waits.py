@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from types import BuiltinMethodType, FunctionType, MethodType
+from types import BuiltinMethodType, CellType, FunctionType, MethodType
 from typing import Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks.odd import read, type_name
@@ -123,14 +123,17 @@ def has_clock(links: list[Link]) -> bool:
         inside = objects(link.awaitable)
         if any(ends_by_itself(thing) for thing in exits(inside)):
             return True
-        if name == "_wait" and link.in_library and any(map(is_timer, inside)):  # `asyncio.wait` with a timeout
+        if name == "_wait" and link.in_library and any(timers(inside)):  # `asyncio.wait` with a timeout
             return True
     return False
 
 
-def is_timer(thing: Any) -> bool:
-    """Whether this is what ``call_later`` of a loop returns."""
-    return "TimerHandle" in type_name(thing)
+def timers(referents: list[Any]) -> Iterator[Any]:
+    """What ``call_later`` of a loop returned, from what a frame refers to; `asyncio.wait` has it in a cell."""
+    for one in referents:
+        found = read(one, "cell_contents") if type(one) is CellType else one
+        if "TimerHandle" in type_name(found):
+            yield found
 
 
 def ends_by_itself(thing: Any) -> bool:

@@ -1,0 +1,152 @@
+"""What is read from the objects in a suspended frame, and of what these keep: on every Python, of any library."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Coroutine, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lifesign.agent.tasks.waiting import edges, leaves, outside, waits
+from lifesign.agent.tasks.walk import Link, chain
+
+
+@types.coroutine
+def suspension() -> Iterator[None]:
+    yield
+
+
+def links(coroutine: Coroutine[Any, Any, None]) -> list[Link]:
+    coroutine.send(None)
+    return list(chain(coroutine))
+
+
+class PoolAcquireContext:
+    """As asyncpg has one."""
+
+    def __init__(self, pool: object) -> None:
+        self.pool = pool
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("pool", ["a pool", None])
+def test_a_context_of_a_pool_stands_for_the_pool(pool: object) -> None:
+    context = PoolAcquireContext(pool)
+
+    async def work() -> None:
+        async with context:
+            await suspension()
+
+    coroutine = work()
+    assert [thing for thing, _ in waits.held(links(coroutine))] == [context, *([pool] if pool else [])]
+    coroutine.close()
+
+
+def test_a_function_in_a_frame_has_the_block_behind_it() -> None:
+    """As 3.14 and newer keep it."""
+
+    def __exit__() -> None: ...  # noqa: N807
+
+    assert list(waits.exits([1, __exit__, "the block", 2])) == ["the block"]
+
+
+def test_a_coroutine_that_is_over_refers_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "_OWN_FRAMES", False)  # as up to 3.10
+    coroutine = suspension_once()
+    coroutine.close()
+    assert waits.objects(coroutine) == []
+
+
+async def suspension_once() -> None:
+    await suspension()
+
+
+async def test_what_the_library_alone_waits_for_and_whether_it_has_a_clock() -> None:
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    future = asyncio.get_running_loop().create_future()
+
+    async def forever() -> None:
+        await queue.get()
+
+    calls = (queue.get(), forever(), asyncio.sleep(60), asyncio.wait([future], timeout=60), asyncio.wait([future]))
+    tasks = [asyncio.create_task(one) for one in calls]
+    await asyncio.sleep(0)
+    stacks = [list(chain(task.get_coro())) for task in tasks]
+    left = leaves.time_left(stacks[3])
+    for task in tasks:
+        task.cancel()
+    assert left is not None
+    assert 0 < left <= 60
+    assert waits.wait(stacks[0]) == (queue, "get")
+    assert [waits.has_clock(stack) for stack in stacks] == [False, False, True, True, False]
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_what_is_no_future_stands_for_no_job() -> None:
+    assert not waits.waits_for_executor(SimpleNamespace(_callbacks="soon"))
+
+
+def process(**of_it: Any) -> SimpleNamespace:
+    return SimpleNamespace(pid=1 << 30, **of_it)  # no kernel has as many
+
+
+@pytest.mark.parametrize(
+    ("child", "said"),
+    [
+        (SimpleNamespace(), ""),
+        (process(returncode=0), f"pid {1 << 30}, has ended"),
+        (process(returncode=None), f"pid {1 << 30}"),
+    ],
+)
+def test_a_child(child: Any, said: str) -> None:
+    assert outside.child(child) == said
+
+
+GONE = process(returncode=0)
+DATABASE = SimpleNamespace(_extra={"peername": ("db", 5432)})
+
+
+class ReadPipeTransport(SimpleNamespace):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"),
+    [
+        (None, ""),
+        (ReadPipeTransport(_protocol=None), "a pipe"),
+        (ReadPipeTransport(_protocol=SimpleNamespace(proc=GONE)), f"a pipe of pid {1 << 30}, has ended"),
+        (SimpleNamespace(), ""),
+        (SimpleNamespace(_extra={"peername": ("10.0.0.1", 6379)}), "server at port 6379"),
+        (SimpleNamespace(_extra={"peername": "/run/s"}), "a Unix socket"),
+        (SimpleNamespace(_extra={}), ""),
+        (SimpleNamespace(_extra={}, _server=1), "a client"),
+        (SimpleNamespace(_ssl_protocol=SimpleNamespace(_transport=DATABASE)), "server at port 5432"),
+    ],
+)
+def test_a_peer(transport: Any, said: str) -> None:
+    assert outside.peer(SimpleNamespace(_transport=transport)) == said
+    assert outside.peer(SimpleNamespace(_protocol=SimpleNamespace(transport=transport))) == said
+
+
+async def test_who_is_awaited_by_whom_as_3_14_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edges, "KNOWS_AWAITERS", True)
+    one, other, third = (asyncio.create_task(asyncio.sleep(0)) for _ in range(3))
+    gathered = SimpleNamespace(_asyncio_awaited_by=[other])
+    task = SimpleNamespace(_asyncio_awaited_by=[one, gathered, SimpleNamespace(_asyncio_awaited_by="odd")])
+    assert list(edges.awaiters(task)) == [one, other]
+
+    found = edges.Edges()
+    found.add_all_of(task, None)
+    assert found.by_awaiter == {id(one): (one, [task]), id(other): (other, [task])}
+    monkeypatch.setattr(edges, "EDGES_MAX", 2)
+    found.add(third, task)
+    assert len(found.by_awaiter) == 2
+    assert not edges.waits_now(third, task, "sleep"), "it is not suspended"
+    await asyncio.gather(one, other, third)

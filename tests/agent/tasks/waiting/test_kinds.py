@@ -1,0 +1,112 @@
+"""How primitives are described, by the name of their class: those of other libraries as these have them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lifesign.agent.tasks.waiting import kinds
+
+
+def made(cls: str, **attributes: Any) -> Any:
+    """An object of a class of that name, in a module of that name."""
+    module, _, name = cls.rpartition(".")
+    thing = type(name, (), {"__module__": module})()
+    vars(thing).update(attributes)
+    return thing
+
+
+def state(thing: Any) -> str:
+    kind = kinds.kind(thing)
+    assert kind is not None
+    return kind.state(thing)
+
+
+ASYNCPG = "asyncpg.pool.Pool"
+SQLALCHEMY = "sqlalchemy.pool.impl.QueuePool"
+PSYCOPG = "psycopg_pool.pool_async.AsyncConnectionPool"
+STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
+
+
+@pytest.mark.parametrize(
+    ("thing", "said"),
+    [
+        (made(ASYNCPG, _holders=[SimpleNamespace(_in_use=1), object()], _maxsize=9), "1 of 9 connections in use"),
+        (made(ASYNCPG), ""),
+        # Five are kept, ten more may come; three were opened, of which one is idle.
+        (
+            made(
+                SQLALCHEMY,
+                _pool=SimpleNamespace(maxsize=5, _queue=SimpleNamespace(_queue=deque([1]))),
+                _overflow=-2,
+                _max_overflow=10,
+            ),
+            "2 of 15 connections in use",
+        ),
+        (made(SQLALCHEMY), ""),
+        (made(PSYCOPG, _nconns=4, _pool=deque([1]), _max_size=10), "3 of 10 connections in use"),
+        (made(PSYCOPG), ""),
+        (
+            made("redis.asyncio.connection.ConnectionPool", _in_use_connections={1, 2}, max_connections=2),
+            "2 of 2 connections in use",
+        ),
+        (
+            made("httpcore._async.connection_pool.AsyncConnectionPool", _connections=[1], _max_connections=10),
+            "1 of 10 connections",
+        ),
+        (made("aiohttp.connector.BaseConnector", _acquired={1}, _limit=100), "1 of 100 connections in use"),
+        (made("anyio._core._synchronization.CapacityLimiter", _borrowers={1: 2}, _total_tokens=1), "1 of 1 in use"),
+        (made("anyio._core._synchronization.Lock", _owner_task=1), "locked"),
+        (made("anyio._core._synchronization.Semaphore", _value=1, _max_value=2), "1 of 2 free"),
+        (made("anyio._core._synchronization.Semaphore", _value=1, _max_value=None), "1 free"),
+        (made("anyio._core._synchronization.Semaphore"), ""),
+        (made(STREAM), ""),
+        (made(STREAM, _state=SimpleNamespace(buffer=deque(), max_buffer_size=1)), "empty"),
+        (made(STREAM, _state=SimpleNamespace(buffer=deque([1]), max_buffer_size=1)), "full, 1 of 1"),
+        (made(STREAM, _state=SimpleNamespace(buffer=deque([1]), max_buffer_size=2)), "1 in it"),
+    ],
+)  # fmt: skip
+def test_of_other_libraries(thing: Any, said: str) -> None:
+    assert state(thing) == said
+
+
+async def test_a_queue_that_is_neither_empty_nor_full() -> None:
+    bounded: asyncio.Queue[int] = asyncio.Queue(5)
+    endless: asyncio.Queue[int] = asyncio.Queue()
+    for queue in (bounded, endless):
+        queue.put_nowait(1)
+        queue.put_nowait(2)
+    assert (state(bounded), state(endless)) == ("2 of 5 in it", "2 in it")
+
+
+def test_a_class_of_the_users_that_derives_from_one_and_what_is_none() -> None:
+    class Own(asyncio.Lock):
+        pass
+
+    assert state(Own()) == "free"
+    assert kinds.kind(object()) is None
+
+
+def test_however_many_classes_there_are_they_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "_TYPES_MAX", 0)
+
+    class Newest(asyncio.Event):
+        pass
+
+    assert state(Newest()) == "not set"
+    assert Newest not in kinds._known
+
+
+def test_a_class_that_cannot_be_asked_is_none() -> None:
+    class Odd(type):
+        def __hash__(cls) -> int:
+            raise RuntimeError("no")
+
+    class Thing(metaclass=Odd):
+        pass
+
+    assert kinds.kind(Thing()) is None
