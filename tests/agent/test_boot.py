@@ -291,3 +291,43 @@ async def test_a_ready_made_check_that_never_holds_fails_the_boot(
     outcome = await until_ended(pulse)
     assert outcome["outcome"] == "failed"
     assert "never" in outcome["diagnostic"]
+
+
+async def test_a_ready_made_check_is_a_proof_of_life(started: Callable[..., Any], tmp_path: Path) -> None:
+    up = tmp_path / "up"
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL=f"file:{up}", BOOT_TIMEOUT_S="60")
+    lifesign.start()
+    await asyncio.sleep(0.03)
+    assert ended(pulse) is None
+    up.touch()
+    assert (await until_ended(pulse))["outcome"] == "complete"
+    (counted,) = pulse.reader.vitals().events
+    assert (f"file:{up}".startswith(counted.name), counted.real) == (True, 1)
+
+
+async def test_a_proof_of_life_that_does_not_come_is_named_with_the_reason(
+    started: Callable[..., Any], tmp_path: Path
+) -> None:
+    never = tmp_path / "never"
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL=f"file:{never}", BOOT_TIMEOUT_S="60")
+    lifesign.start()
+    await asyncio.sleep(0.03)
+    time_left(0)
+    outcome = await until_ended(pulse)
+    assert outcome["outcome"] == "timed_out"
+    assert f"waiting for file:{never}: " in outcome["diagnostic"]
+
+
+async def test_a_boot_that_is_late_in_its_post_conditions_says_so(started: Callable[..., Any]) -> None:
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="60")
+    forever = asyncio.Event()
+
+    @lifesign.postcondition("slow", timeout=50.0)
+    async def slow() -> None:
+        time_left(0)
+        await forever.wait()
+
+    lifesign.start()
+    outcome = await until_ended(pulse)
+    forever.set()
+    assert outcome["diagnostic"].endswith("waiting for the post-conditions")

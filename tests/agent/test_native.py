@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import pickle
 import warnings
 from typing import Any, Callable
 
+import pytest
+
 import lifesign
-from lifesign.agent import lifecycle
+from lifesign.agent import lifecycle, native
 from lifesign.agent.native import Ticker
 from support.waiting import eventually
 
@@ -43,3 +46,29 @@ def test_it_ends_and_comes_back(started: Callable[..., Any]) -> None:
     assert ticker.is_there()
     ticker.stop()
     eventually(lambda: not ticker.is_there())
+
+
+def test_as_if_on_3_12_the_filter_is_there_until_the_warning_has_come(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "_WARNED", True)
+    started()
+    agent = lifecycle.peek()
+    assert agent is not None
+    ticker = agent.watchdog.thread
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", str(ticker._native_id)])  # no thread of another test's
+    ticker.before_fork()
+    assert warnings.filters[0] is ticker.filter
+    ticker.after_warning()
+    assert ticker.filter not in warnings.filters
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", "2", str(ticker._native_id)])
+    ticker.before_fork()
+    assert ticker.filter not in warnings.filters
+
+
+def test_what_somebody_patched_is_taken_from_a_fresh_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = _thread.allocate_lock
+    monkeypatch.setattr(_thread, "allocate_lock", lambda: real())
+    unpatched = native._unpatched(_thread, "allocate_lock")
+    assert type(unpatched.allocate_lock) is type(len)
+    assert _thread.allocate_lock is not real, "the patch stays"

@@ -25,6 +25,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers to a request are looked for more often than by people."""
+    monkeypatch.setattr("lifesign.cli.query.request._POLL", 0.005)
+
+
 @pytest.fixture
 def no_other_thread() -> None:
     """A signal goes to any thread that lets it through: what earlier tests began must have ended.

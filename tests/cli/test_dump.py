@@ -5,17 +5,15 @@ A real service answers in `e2e/dumps/test_looking.py`.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lifesign.cli.query import request as asking
 from lifesign.wire import folder, layout, reader
+from support.made.answers import answering
 from support.mainprocess import Main
 
 MakeMain = Callable[..., Main]
@@ -77,36 +75,8 @@ def records(request: int) -> list[dict[str, Any]]:
     ]
 
 
-@contextlib.contextmanager
-def answering(main: Main) -> Iterator[None]:
-    """What a watchdog does: it looks for requests and answers them."""
-    ending = threading.Event()
-
-    def answer() -> None:
-        answered = 0
-        while not ending.wait(0.002):
-            asked = main.pulse.requests(layout.REQUEST_DUMP)
-            if asked != answered:
-                answered = asked
-                for record in records(asked):
-                    main.pulse.ring.append(record)
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield
-    finally:
-        ending.set()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_POLL", 0.005)
-
-
 def test_groups_are_shown_with_where_they_wait(cli: Callable, main: MakeMain, run: Path) -> None:
-    with answering(main()):
+    with answering(main(), layout.REQUEST_DUMP, records):
         code, out, err = cli("dump", "--dir", str(run), "4242")
 
     assert (code, err) == (0, "")
@@ -117,7 +87,7 @@ def test_groups_are_shown_with_where_they_wait(cli: Callable, main: MakeMain, ru
 
 
 def test_the_tree_has_a_line_a_group(cli: Callable, main: MakeMain, run: Path) -> None:
-    with answering(main()):
+    with answering(main(), layout.REQUEST_DUMP, records):
         code, out, _ = cli("dump", "--dir", str(run), "--tree")
 
     assert code == 0
@@ -125,7 +95,7 @@ def test_the_tree_has_a_line_a_group(cli: Callable, main: MakeMain, run: Path) -
 
 
 def test_the_answer_to_this_very_request_is_taken(cli: Callable, main: MakeMain, run: Path) -> None:
-    with answering(main()):
+    with answering(main(), layout.REQUEST_DUMP, records):
         first, second = (json.loads(cli("dump", "--dir", str(run), "--json").out) for _ in range(2))
 
     assert [answer["dump"]["request"] for answer in (first, second)] == [1, 2]
@@ -146,7 +116,7 @@ def test_no_answer_is_waited_for_no_longer_than_said(cli: Callable, main: MakeMa
 
 def test_which_process_is_said_where_there_are_several(cli: Callable, main: MakeMain, run: Path) -> None:
     main()
-    with answering(main("4343-00000002")):
+    with answering(main("4343-00000002"), layout.REQUEST_DUMP, records):
         code, _, err = cli("dump", "--dir", str(run))
         assert code == 3
         assert f"there are 2 watched processes in {run}\n  try: name one of 4242, 4343" in err

@@ -73,6 +73,9 @@ def test_a_process_that_does_not_answer_is_judged_by_what_it_wrote(
     assert (code, err) == (0, "")
     (made,) = json.loads(out)
     assert (made["pid"], made["state"]) == (4242, "healthy")
+    code, out, err = cli("why", "--timeout", "0.01", "--dir", str(run))
+    assert (code, err) == (0, "")
+    assert out.startswith("desk.py 4242  healthy")
 
 
 def test_a_process_that_is_not_there(cli: Callable[..., Any], main: Callable[..., Any], run: Path) -> None:

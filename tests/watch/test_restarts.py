@@ -17,6 +17,7 @@ from lifesign.watch import watcher as watcher_module
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
+from support.made.dumps import answer, frame, group
 from support.made.reported import DRY_RUN
 
 TOO_LONG = {**DRY_RUN, "type": [0] * (layout.RECORD_BYTES_MAX // 2)}
@@ -94,6 +95,28 @@ async def test_what_the_writer_refused_is_told_once_over_restarts(
     assert watching.snapshots[0].dropped["ring"] == 2
     service.pulse.ring.append(TOO_LONG)
     assert [count for _, count in dropped(await watching.poll())] == [1]
+
+
+async def test_why_a_process_is_ill_is_read_again(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service = main()
+    service.beat(age=1000.0, watchdog_age=0.0)
+    stall = {"kind": "stall", "loop": 0, "since": time.time_ns(), "at": 2, "busy": True, "stack": [frame("render", 8)]}
+    died = {
+        "kind": "task_died", "task": "consumer", "function": "consume", "referenced": False, "place": None,
+        "error": {"type": "ValueError", "message": "no price", "stack": ""}, "count": 1, "at": 50,
+    }  # fmt: skip
+    dump = answer(group(0, 3, "render"))
+    for record in ({"kind": "no such kind"}, stall, died, *dump.groups, dump.dump):
+        service.pulse.ring.append(record)
+    watching = sidecar()
+    watching.has_watched_for_long()
+    assert await watching.poll()
+    again = sidecar()
+    again.has_watched_for_long()
+    assert await again.poll() == []
+    assert [one.state for one in again.snapshots] == ["blocked"]
+    assert again.snapshots[0].causes == watching.snapshots[0].causes
+    assert "render" in again.snapshots[0].causes[0].sentence
 
 
 @pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENOMEM])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lifesign.wire import folder
-from lifesign.wire.folder import LAST_WORDS, REQUESTS, Folder, OwnFolder, PulseError
+from lifesign.wire.folder import LAST_WORDS, LIFE, REQUESTS, Folder, OwnFolder, PulseError, open_regular
 from support.mainprocess import LockHolder
 
 
@@ -100,3 +101,45 @@ def _lowest_free() -> int:
     descriptor = os.open(os.devnull, os.O_RDONLY)
     os.close(descriptor)
     return descriptor
+
+
+def test_a_life_token_that_is_gone_is_taken_again_but_no_other_file(run: Path) -> None:
+    own = OwnFolder(str(run), 7)
+    assert own.is_held()
+    token = next(int(one) for one in os.listdir("/proc/self/fd") if _is(int(one), Path(own.path, LIFE)))
+    os.close(token)
+    assert not own.is_held()
+    own.abandon()
+    own.hold_again()
+    assert own.is_held()
+    own.abandon()
+    assert not own.is_held()
+    Path(own.path, LIFE).rename(run / "elsewhere")  # whose number is not given to another file
+    Path(own.path, LIFE).touch()
+    with pytest.raises(FileNotFoundError, match="another file is in its place"):
+        own.hold_again()
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False  # that of the list itself
+
+
+def test_a_file_that_becomes_a_link_at_the_last_moment_is_none(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run / "secret").touch()
+    (run / "file").touch()
+    really = os.open
+
+    def too_late(*args: Any, **options: Any) -> int:
+        (run / "file").unlink()
+        (run / "file").symlink_to("secret")
+        return really(*args, **options)
+
+    directory = os.open(run, os.O_RDONLY)
+    monkeypatch.setattr(os, "open", too_late)
+    with pytest.raises(PulseError, match="a link or a pipe"):
+        open_regular("file", directory)
+    monkeypatch.undo()
+    os.close(directory)

@@ -155,3 +155,71 @@ async def test_the_variable_registers_them_in_a_process_that_has_no_line_of_ours
     ]
     report = await lifesign.check_postconditions()
     assert [result.passed for result in report.results] == [True, False]
+
+
+@pytest.fixture
+def redis() -> Iterator[Callable[[list[bytes]], int]]:
+    """Serves one connection with so many replies, one for each command; the port."""
+    with contextlib.ExitStack() as opened:
+
+        def serve(replies: list[bytes]) -> int:
+            listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def answer() -> None:
+                client, _ = listener.accept()
+                with client:
+                    for reply in replies:
+                        client.recv(1024)
+                        client.sendall(reply)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            opened.callback(thread.join)
+            return int(listener.getsockname()[1])
+
+        yield serve
+
+
+@pytest.mark.parametrize(
+    ("spec", "replies", "reason"),
+    [
+        ("redis://localhost:{}", [b"+PONG\r\n"], ""),
+        ("redis://u:hunter2@127.0.0.1:{}", [b"+OK\r\n", b"+PONG\r\n"], ""),
+        ("redis://u:hunter2@127.0.0.1:{}", [b"-WRONGPASS hunter2 is none\r\n"], "WRONGPASS *** is none"),
+        ("redis://127.0.0.1:{}", [b""], "it closed the connection"),
+        ("rediss://127.0.0.1:{}", [b"+PONG\r\n"], "WRONG_VERSION_NUMBER"),
+    ],
+)
+def test_redis(redis: Callable[[list[bytes]], int], spec: str, replies: list[bytes], reason: str) -> None:
+    result = said(spec.format(redis(replies)))
+    assert result.passed == (not reason)
+    assert reason.lower() in result.reason.lower()
+
+
+def test_postgres_by_what_the_app_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Driver:
+        """As psycopg, and as asyncpg."""
+
+        def __init__(self) -> None:
+            self.calls: list[object] = []
+
+        def connect(self, url: str, connect_timeout: int) -> Any:
+            self.calls.append((url, connect_timeout))
+            return self
+
+        def cursor(self) -> Any:
+            return self
+
+        def execute(self, statement: str) -> None:
+            self.calls.append(statement)
+
+        def close(self) -> None:
+            self.calls.append("closed")
+
+    driver = Driver()
+    monkeypatch.setattr(stores, "_DRIVERS", ("psycopg",))
+    monkeypatch.setitem(sys.modules, "psycopg", driver)
+    assert said("postgres://db/x").passed
+    assert driver.calls == [("postgres://db/x", 3), "select 1", "closed"]
+    monkeypatch.setattr(stores, "_DRIVERS", ("no_such_driver",))
+    assert said("postgres://db/x").reason.startswith("no Postgres driver is installed")

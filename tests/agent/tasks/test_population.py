@@ -53,3 +53,22 @@ async def test_finished_tasks_that_are_kept_are_no_tasks_at_work(kept: int, monk
     assert abs(count.unfinished - before.unfinished - kept // 2) <= within
     assert sum(count) - sum(before) in range(kept + kept // 2 - 1, kept + kept // 2 + 2)
     await asyncio.wait(waiting)
+
+
+async def test_as_from_3_14_on_each_loop_is_asked_for_its_tasks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(population, "_KNOWN_BY_LOOP", True)
+    waiting = asyncio.create_task(asyncio.sleep(60))
+    known = fresh()
+    assert set(known.each()) == asyncio.all_tasks()
+    assert known.count() == TaskCount(len(asyncio.all_tasks()), 0)
+    assert known.ended() is None
+
+    def refuses(_: object) -> None:
+        raise RuntimeError("a task of the user's")
+
+    monkeypatch.setattr(asyncio, "all_tasks", refuses)
+    assert list(known.each()) == []
+    monkeypatch.undo()
+    waiting.cancel()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import types
+from types import SimpleNamespace
 from typing import Any, AsyncIterator, Callable, Iterator
 
 import pytest
@@ -198,3 +200,41 @@ async def test_a_task_that_runs_has_its_stack_from_its_thread() -> None:
     other = asyncio.ensure_future(asyncio.sleep(0))
     assert walk.running_stack(other, sys._getframe()) == []  # it is not on this thread's stack
     await other
+
+
+def endless(depth: int) -> Any:
+    @types.coroutine
+    def inner() -> Iterator[None]:
+        yield
+
+    async def call(left: int) -> None:
+        await (call(left - 1) if left else inner())
+
+    coroutine = call(depth)
+    coroutine.send(None)
+    return coroutine
+
+
+def test_a_stack_has_an_end_whatever_its_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "DEPTH_MAX", 5)
+    coroutine = endless(20)
+    task = SimpleNamespace(get_coro=lambda: coroutine)
+    assert len(list(walk.chain(coroutine))) == len(walk.key(task)) == 5
+    coroutine.close()
+
+
+def test_the_key_of_a_generator_is_its_code_and_that_of_what_has_none_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    def inner() -> Iterator[None]:
+        yield
+
+    def outer() -> Iterator[None]:
+        yield from inner()
+
+    generator = outer()
+    next(generator)
+    task = SimpleNamespace(get_coro=lambda: generator)
+    assert walk.key(task) == (id(outer.__code__), id(inner.__code__))
+    monkeypatch.setattr(walk, "_opaque", {})
+    monkeypatch.setattr(walk, "_OPAQUE_MAX", 0)
+    assert walk.key(SimpleNamespace(get_coro=object)) == (id(object),)
+    assert walk._opaque == {}

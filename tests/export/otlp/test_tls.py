@@ -8,8 +8,11 @@ from typing import Callable
 import pytest
 import trustme
 
-from lifesign.export.otlp import tls
-from lifesign.export.otlp.outcome import Delivered, Retry
+from lifesign.export.otlp import encode, tls
+from lifesign.export.otlp.exporters import open_exporters
+from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
+from lifesign.watch.telemetry import Resource, Span
+from support.otlp_server import HttpServer
 
 AUTHORITY, CERTIFICATE, KEY = (
     f"OTEL_EXPORTER_OTLP_{what}" for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
@@ -98,3 +101,33 @@ def test_a_failed_handshake_says_what_to_try(said: str, advice: str) -> None:
 def test_what_is_not_understood_is_left_as_it_is() -> None:
     for outcome in (Delivered(), Retry("the moon is full")):
         assert tls.explain(outcome) == outcome
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_nothing_is_sent_while_a_file_is_wrong(
+    protocol: str,
+    good: dict[str, str],
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And once it is right, what fails is said: there is no TLS here."""
+    url = collector.url.replace("http:", "https:")
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    items = [encode.span(span(), encode.resource(resource))]
+
+    def sent(authority: str) -> Outcome:
+        monkeypatch.setenv(AUTHORITY, authority)
+        exporters = open_exporters({**environ, AUTHORITY: authority, "OTEL_EXPORTER_OTLP_TIMEOUT": "0.5"})
+        try:
+            return exporters["traces"].export(items)
+        finally:
+            for exporter in exporters.values():
+                exporter.shutdown()
+
+    assert sent("/nowhere") == Retry(f"{AUTHORITY}=/nowhere cannot be read: No such file or directory")
+    outcome = sent(good[AUTHORITY])
+    assert isinstance(outcome, Retry)
+    assert "the Collector speaks no TLS there: write http:// in the endpoint" in outcome.why
+    assert collector.requests == []
