@@ -33,10 +33,14 @@ def items(resource: Resource, span: Callable[..., Span]) -> list[Any]:
 
 @pytest.fixture
 def channel(collector: HttpServer) -> Iterator[Channel]:
-    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "0.1"})
+    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "5"})
     yield Channel(exporters["traces"])
     for exporter in exporters.values():
         exporter.shutdown()
+
+
+def patience(channel: Channel, seconds: float) -> None:
+    channel.exporter.target = channel.exporter.target._replace(timeout=seconds)
 
 
 async def nobody_waits() -> None:
@@ -95,6 +99,7 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     channel: Channel, items: list[Any], collector: HttpServer, raw: bytes
 ) -> None:
     collector.script("traces", Answer(raw=raw, drip=0.01))
+    patience(channel, 0.1)
     began = time.monotonic()
     attempt = asyncio.create_task(channel.attempt(items))
     await asyncio.sleep(0.05)
@@ -103,6 +108,7 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     assert channel.age > 0
     assert time.monotonic() - began < 5  # and not the seconds that the answer takes
     await nobody_waits()
+    patience(channel, 5)
     assert await channel.attempt(items) == Delivered(), "the next attempt has a connection of its own"
     assert (channel.error, channel.age) == (None, 0.0)
 
@@ -173,7 +179,6 @@ def bomb() -> bytes:
 @pytest.mark.parametrize("status", [200, 307, 503])
 async def test_an_answer_has_a_bound(channel: Channel, items: list[Any], collector: HttpServer, status: int) -> None:
     assert len(bomb()) < ANSWER_MAX
-    channel.exporter.target = channel.exporter.target._replace(timeout=5)  # it is not the time that ends it
     there = {"Location": collector.url}
     collector.script(
         "traces",
