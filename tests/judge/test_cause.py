@@ -161,6 +161,33 @@ def test_a_lock_whose_holder_does_not_let_go() -> None:
     assert "lock-held" not in found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[lock]))
 
 
+def test_a_lock_that_was_never_released() -> None:
+    lock = primitive(0, "Lock", "Desk.ledger", "locked", "acquire", 20, waiting=[{"group": 0, "count": 2}])
+    lock["held"] = 1
+    seen = found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[lock]))
+    assert seen["lock-held"].sentence == (
+        "the Lock Desk.ledger was taken by acquire(), and not released: 2 x Desk.read wait (service.py:20) for it"
+    )
+    assert seen["lock-held"].evidence == ("no task holds it by an async with",)
+
+
+@pytest.mark.parametrize(
+    ("holders", "held", "more"),
+    [
+        (0, None, ("no task holds it by a with block: taken by acquire(), and not released so far",)),
+        (1, 3, ("2 more were taken by acquire(), without a with block, and not released so far",)),
+        (3, 3, ()),
+        (2, None, ()),
+        (10, 12, ()),  # no more are named, whoever they are
+    ],
+)
+def test_places_that_were_taken_by_acquire(holders: int, held: int | None, more: tuple[str, ...]) -> None:
+    seats = primitive(0, "Semaphore", "Desk.seats", "0 of 3 free", "acquire", 20, waiting=[{"group": 0, "count": 2}])
+    seats.update(held=held, holders=[holder(f"Task-{number}", "Desk.sit", 9, 11) for number in range(holders)])
+    seen = found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[seats]))
+    assert seen["pool-exhausted"].evidence[holders:] == more
+
+
 def test_a_full_queue_and_the_consumer_that_died() -> None:
     queue = primitive(0, "Queue", "Shop.orders", "full, 100 of 100", "put", 121, waiting=[{"group": 0, "count": 1}])
     seen = findings(groups=[group(0, 1, at("produce", 121))], primitives=[queue])

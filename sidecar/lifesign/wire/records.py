@@ -13,6 +13,8 @@ from lifesign.wire.frames import Frame as Frame
 from lifesign.wire.frames import GroupEdge as GroupEdge
 from lifesign.wire.threads import ThreadWait
 
+HOLDERS_MAX = 10  # of one primitive that are written
+
 
 class Identity(TypedDict):
     """Who the main process is. `otel_*` are the standard variables as they stood in its environment."""
@@ -198,7 +200,7 @@ class PrimitiveHolder(TypedDict):
 class TaskPrimitive(TypedDict):
     """A primitive that tasks of a dump wait for, such as a lock, a queue or a pool.
 
-    `held` is by how many it is held, where the primitive knows; `holders` are those that were found.
+    `held` is by how many it is held, where the primitive knows; `holders` are those that were found, up to HOLDERS_MAX.
     """
 
     kind: Literal["task_primitive"]

@@ -55,6 +55,7 @@ def seen_of(
 CAUSES = [
     ("two-orders", "deadlock", "deadlock", "Desk.ledger"),
     ("holder", "lock-held", "held", "Desk.ledger"),
+    ("forgotten-lock", "lock-held", "waits for the ledger", "was taken by acquire(), and not released"),
     ("manager", "lock-held", "held by a manager", "Desk.ledger"),
     ("seats", "pool-exhausted", "waits for a seat", "0 of 2 free"),
     ("nested", "nested-acquire", "once more", "Desk.seats"),

@@ -37,6 +37,9 @@ class Desk:
         async with self.ledger:
             await self.never.wait()  # held
 
+    async def forget(self) -> None:
+        await self.ledger.acquire()
+
     async def read(self) -> None:
         async with self.ledger:  # waits for the ledger
             lifesign.event("order")
@@ -118,6 +121,7 @@ def coroutines(name: str, desk: Desk) -> list[Any]:
     return {
         "two-orders": lambda: [desk.transfer(ledger, prices), desk.transfer(prices, ledger), desk.read()],
         "one-order": lambda: [desk.transfer(ledger, prices), desk.transfer(ledger, prices)],
+        "forgotten-lock": lambda: [desk.forget(), desk.read(), desk.read()],
         "holder": lambda: [desk.hold(), desk.read(), desk.read()],
         "manager": lambda: [desk.through_a_manager(), desk.read()],
         "seats": lambda: [desk.sit(long=True), desk.sit(long=True), desk.sit(long=False)],

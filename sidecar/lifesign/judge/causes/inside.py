@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import ago, death, holders, name_of, own_frame, waited_for, waiting
+from lifesign.wire.records import HOLDERS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, TaskPrimitive
@@ -19,7 +20,7 @@ def exhausted(findings: Findings) -> list[Cause]:
             "pool-exhausted",
             f"{name_of(primitive)} is used up ({primitive['state']}): {waiting(primitive, dump)}",
             primitive["place"],
-            tuple(holders(primitive)),
+            (*holders(primitive), *_by_acquire(primitive)),
         )
         for dump, primitive in waited_for(findings)
         if primitive["how"] not in ("get", "put")
@@ -35,17 +36,31 @@ def _is_used_up(primitive: TaskPrimitive) -> bool:
     return len(words) > 3 and words[1] == "of" and words[0] == words[2] and "use" in words
 
 
+def _by_acquire(primitive: TaskPrimitive) -> list[str]:
+    """How many hold it without a with block: their tasks may have ended, or forgotten it."""
+    found, there_are = len(primitive["holders"]), primitive["held"]
+    if not found:
+        return ["no task holds it by a with block: taken by acquire(), and not released so far"]
+    if there_are is None or there_are <= found or found >= HOLDERS_MAX:
+        return []
+    return [f"{there_are - found} more were taken by acquire(), without a with block, and not released so far"]
+
+
 def held(findings: Findings) -> list[Cause]:
-    """The holder of a lock waits for something itself."""
-    return [
-        Cause(
-            "lock-held",
-            f"{holders(primitive)[0]}; {waiting(primitive, dump)} for it",
-            primitive["holders"][0]["at"],
-        )
-        for dump, primitive in waited_for(findings)
-        if primitive["type"] == "Lock" and primitive["holders"]
-    ]
+    """The holder of a lock waits for something itself, or there is none that could release it."""
+    made = []
+    for dump, primitive in waited_for(findings):
+        if primitive["type"] != "Lock":
+            continue
+        if primitive["holders"]:
+            sentence = f"{holders(primitive)[0]}; {waiting(primitive, dump)} for it"
+            made.append(Cause("lock-held", sentence, primitive["holders"][0]["at"]))
+        elif primitive["held"]:
+            sentence = (
+                f"{name_of(primitive)} was taken by acquire(), and not released: {waiting(primitive, dump)} for it"
+            )
+            made.append(Cause("lock-held", sentence, primitive["place"], ("no task holds it by an async with",)))
+    return made
 
 
 def full_queues(findings: Findings) -> list[Cause]:

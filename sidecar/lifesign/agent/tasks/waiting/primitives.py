@@ -11,13 +11,13 @@ from lifesign.agent.tasks.waiting.leaves import Leaf
 from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import Link, place
+from lifesign.wire.records import HOLDERS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, PrimitiveHolder, TaskPrimitive
 
 PRIMITIVES_MAX = 50  # that a dump has
 KEPT_MAX = 20_000  # that a walk holds
-HOLDERS_MAX = 10  # of one primitive that are written
 GROUPS_MAX = 20  # of one primitive's waiters that are written
 
 
