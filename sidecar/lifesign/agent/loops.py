@@ -145,6 +145,7 @@ class LoopBeats:
         self._running = running
         self._by_thread: dict[int, LoopBeat] = {}  # a thread runs one loop at a time
         self._unwatched: dict[int, Any] = {}  # loops that run while no agent does
+        self._without_slot: dict[int, tuple[Agent, Any]] = {}  # by thread, loops for which there was no room
 
     def changed(self, loop: Any) -> None:
         """A loop starts in this thread, or, with None, the one that ran here has ended.
@@ -154,12 +155,16 @@ class LoopBeats:
         agent = None if loop is None else self._running()  # starting it may bring us here once more, for the same loop
         thread = get_ident()
         self._unwatched.pop(thread, None)
+        without = self._without_slot.pop(thread, None)
+        if without is not None:
+            without[0].slots.unwatched = len(self._without_slot)
         beat = self._by_thread.get(thread)
         if beat is not None:
             if beat.is_for(agent, loop):
                 return
             del self._by_thread[thread]
             beat.end()
+            self._hand_on()
         if loop is None:
             return
         if agent is None:
@@ -167,7 +172,9 @@ class LoopBeats:
             return
         slot = agent.slots.take()
         if slot is None:
-            complain(f"more than {layout.LOOPS} event loops at once: this one goes unwatched")
+            self._without_slot[thread] = agent, loop
+            agent.slots.unwatched = len(self._without_slot)
+            complain(f"more than {len(agent.slots.beats)} event loops at once: {agent.slots.unwatched} go unwatched")
             return
         agent.boot.loop_started()
         if agent.settings.task_origin:
@@ -176,6 +183,13 @@ class LoopBeats:
             loop.set_debug(True)
             logging.getLogger("asyncio").setLevel(logging.DEBUG)
         self._by_thread[thread] = LoopBeat(agent, loop, slot, self.changed)
+
+    def _hand_on(self) -> None:
+        """A slot is free again: a loop that goes without one is to have it."""
+        for _, loop in list(self._without_slot.values()):
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(self._begin, loop)
+                return
 
     def watch_those_that_run(self) -> None:
         """The agent was started: the loops that ran without it are to beat."""

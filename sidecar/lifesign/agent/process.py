@@ -15,12 +15,15 @@ from lifesign.agent.checks.registry import CheckRequests
 from lifesign.agent.complaints.observed import Complaints
 from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.exceptions import failure
+from lifesign.agent.harmless import complain
 from lifesign.agent.identity import identity
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
 from lifesign.settings import Settings
+from lifesign.wire import layout
 from lifesign.wire.folder import OwnFolder
+from lifesign.wire.loops import LoopsFile
 from lifesign.wire.writer import PulseWriter
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ class Agent:
                 register_all(settings.checks)
             self.boot = Boot(self.pulse, me, settings)
             self.check_requests = CheckRequests(self.pulse)
-            self.slots = LoopSlots()
+            self.slots = LoopSlots(self._more_loops)
             self.crash_dump = CrashDump(folder.create, settings.last_words, settings.heartbeat_interval)
             undone.callback(self.crash_dump.abandon)
             tasks = Tasks(self.slots.loops, self.slots.by_thread)
@@ -113,6 +116,21 @@ class Agent:
         self._folder.abandon()
         with contextlib.suppress(BufferError):  # somebody writes, or another thread of the parent's did as it forked
             self.pulse.close()
+
+    def _more_loops(self) -> int:
+        """Makes room for more event loops, in one more file beside the pulse; returns for how many."""
+        number = self.pulse.loops_files
+        if number == len(layout.LOOPS_FILES):
+            return 0
+        path = os.path.join(self.folder, layout.LOOPS_FILES[number])
+        try:
+            more = LoopsFile(path, self._folder.mode)
+        except OSError as error:
+            complain("there is no room for more event loops", error)
+            return 0
+        self._folder.share(path)
+        self.pulse.add_loops(more)
+        return layout.MORE_LOOPS
 
     def _at_beat(self) -> None:
         """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""

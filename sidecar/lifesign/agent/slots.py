@@ -24,10 +24,15 @@ class LoopSlots:
     """The slots of the loops that run.
 
     `beats` counts per slot and goes on with the slot's next loop, so that the sum over all slots
-    never falls.
+    never falls. `unwatched` is how many loops run without one.
+
+    Args:
+        more: makes more slots where all are taken; returns how many, 0 if there can be no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Callable[[], int] = lambda: 0) -> None:
+        self._more = more
+        self.unwatched = 0
         self.beats = [0] * layout.LOOPS
         self.beating: list[Beating | None] = [None] * layout.LOOPS
         self._free = list(range(layout.LOOPS))
@@ -36,6 +41,11 @@ class LoopSlots:
     def take(self) -> int | None:
         """A free slot, or None when as many loops run as there are slots."""
         with self._lock:
+            if not self._free:
+                made = self._more()
+                self._free += range(len(self.beats), len(self.beats) + made)
+                self.beats += [0] * made
+                self.beating += [None] * made
             return self._free.pop(0) if self._free else None
 
     def give_back(self, slot: int) -> None:

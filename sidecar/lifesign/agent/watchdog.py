@@ -100,6 +100,7 @@ class Watchdog:
             self._answered[layout.REQUEST_DUMP],
             registry.failing(),
             tasks.finished,
+            self._slots.unwatched,
         )
         self._crash_dump.rearm()
 

@@ -11,6 +11,7 @@ from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, duration, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
 from lifesign.errors import EXIT_OK
+from lifesign.wire import layout
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -118,6 +119,9 @@ def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
     lines = [(f"cause: {cause.sentence}", _STYLES["blocked"]) for cause in snapshot.causes]
     if snapshot.boot != "complete":
         lines.append((f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _STYLES["silent"]))
+    if snapshot.unwatched_loops:
+        watched = f"{snapshot.unwatched_loops} event loops are not watched: more run than {layout.LOOPS_MAX}"
+        lines.append((watched, "yellow"))
     for event in snapshot.events:
         due = f", due every {duration(event.deadline)}" if event.deadline else ""
         newest = (

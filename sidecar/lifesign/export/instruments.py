@@ -56,6 +56,7 @@ class Instruments:
             semconv.PROCESS_STATE, [_as_callback(self._states)], "1", "1 for the state the process is in, else 0"
         )
         gauge(semconv.TASKS, [_as_callback(self._tasks)], "{task}", "Tasks that are not finished")
+        gauge(semconv.EVENTLOOPS_UNWATCHED, [_as_callback(self._unwatched)], "{loop}", "Loops beyond the bound")
         counter(semconv.EVENTS, [_as_callback(self._events)], "{event}", "Units of real work")
         gauge(semconv.EVENT_AGE, [_as_callback(self._event_ages)], "s", "Time since the newest event, or since boot")
         gauge(semconv.EVENT_DEADLINE, [_as_callback(self._event_deadlines)], "s", "Longest time between two events")
@@ -106,6 +107,9 @@ class Instruments:
     def _states(self) -> Points:
         for state in STATES:
             yield Observation(int(state == self.snapshot.state), {semconv.STATE: state})
+
+    def _unwatched(self) -> Points:
+        yield Observation(self.snapshot.unwatched_loops)
 
     def _tasks(self) -> Points:
         yield Observation(self.snapshot.tasks)

@@ -26,7 +26,7 @@ class Delays:
     """The event loop delays that have not been seen yet, from the delay rings."""
 
     def __init__(self) -> None:
-        self._seen = [0] * layout.LOOPS
+        self._seen: dict[int, int] = {}  # beats, by slot
 
     def new(self, vitals: Vitals) -> tuple[float, ...]:
         """Seconds, one value per beat, of all loops; at most what the rings hold."""
@@ -35,7 +35,7 @@ class Delays:
             if signs is None:
                 continue
             ring = vitals.delays[slot]
-            first = max(self._seen[slot], signs.beats - layout.DELAYS)
+            first = max(self._seen.get(slot, 0), signs.beats - layout.DELAYS)
             found += (min(ring[beat % layout.DELAYS], _DELAY_MAX_NS) / 1e9 for beat in range(first, signs.beats))
             self._seen[slot] = signs.beats
         return tuple(found)
@@ -75,6 +75,7 @@ def snapshot(
         heartbeat_timeout=reading.timeout / 1e9,
         tasks=reading.watchdog.tasks if reading.watchdog else 0,
         loops=len(running),
+        unwatched_loops=reading.watchdog.unwatched if reading.watchdog else 0,
         events=_events(reading),
         postconditions=tuple(ring.postconditions.values()),
         checkpoints=boot.checkpoints(),

@@ -152,6 +152,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     new_delays: tuple[float, ...] = ()
     synthetic_postconditions: tuple[PostconditionReading, ...] = ()  # those that ran as synthetic work
     dry_run: DryRunReading | None = None
+    unwatched_loops: int = 0  # that run beyond the bound on those that are watched
     causes: tuple[CauseReading, ...] = ()  # the one that explains most first
 
     def stopped_at(self) -> CheckpointReading | None:

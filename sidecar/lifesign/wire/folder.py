@@ -4,6 +4,7 @@
 
     <run directory>/<pid>-<8 hex>/life         locked for as long as the process lives, however it ends
                                   pulse        see `wire.layout`; appears when all the rest is in place
+                                  loops-1 ...  the same for more event loops than eight, where there are
                                   requests     of the sidecar, a copy of the pulse's request block
                                   last-words   what faulthandler wrote
                     run.json                   see `wire.runfile`
@@ -40,7 +41,7 @@ SIDECAR_LOCK = "sidecar.lock"
 DRY_RUN_LOCK = "dry-run.lock"
 
 _UNFINISHED = "pulse.new"
-_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS, REQUESTS)
+_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS, REQUESTS, *layout.LOOPS_FILES)
 _KEY = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
 _ENTRIES_MAX = 100_000  # of a run directory that are looked at
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -77,7 +78,7 @@ class OwnFolder:
         self._life_file = (0, 0)
         os.mkdir(self.path, 0o700)
         try:
-            self._share(self.path)
+            self.share(self.path)
             os.chmod(self.path, 0o700 | granted)  # `mkdir` applies the umask and ignores set-group-id
             # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
             self._life = self.create(LIFE)
@@ -100,14 +101,14 @@ class OwnFolder:
 
     def publish(self) -> None:
         """Moves the pulse into place: from now on the process is visible."""
-        self._share(self.unfinished)
+        self.share(self.unfinished)
         os.rename(self.unfinished, os.path.join(self.path, PULSE))
 
     def create(self, name: str, flags: int = 0) -> int:
         """A new file in it; returns its descriptor, open for reading and writing."""
         path = os.path.join(self.path, name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, 0o600)
-        self._share(path)
+        self.share(path)
         os.fchmod(descriptor, self.mode)
         return descriptor
 
@@ -157,7 +158,8 @@ class OwnFolder:
         with contextlib.suppress(OSError):
             os.rmdir(self.path)
 
-    def _share(self, path: str) -> None:
+    def share(self, path: str) -> None:
+        """Gives a file of ours to the run directory's group."""
         with contextlib.suppress(OSError):  # we are not in that group
             if os.stat(path).st_gid != self._group:
                 os.chown(path, -1, self._group)

@@ -45,6 +45,10 @@ lane and has no sequence number), and the CRC-32 of the first three words and th
 JSON, padded to 8 bytes. A record is never split; fewer than 32 bytes left at the end are skipped.
 The writer moves ``tail`` before it overwrites and ``head`` after it wrote. ``refused`` counts records
 that were too long, or that found the boot lane full.
+
+**More loops**: a process that runs more than eight event loops at once has files ``loops-1``, ``loops-2`` and so on
+beside its pulse, each made when the slots before it are taken: ``LIFELOOP``, version and number of slots (one word each,
+64 bytes), then as many vital sign slots, then as many delay rings. Who does not know them sees the first eight loops.
 """
 
 from __future__ import annotations
@@ -71,9 +75,16 @@ COPY_WORDS = 16
 WATCHDOG_OFFSET = 12288
 LOOPS_OFFSET = WATCHDOG_OFFSET + SLOT_SIZE
 LOOPS = 8
+MORE_LOOPS = 31  # in each of the files beside it
+LOOPS_FILES = tuple(f"loops-{number}" for number in range(1, 9))
+LOOPS_MAX = LOOPS + len(LOOPS_FILES) * MORE_LOOPS
+LOOPS_MAGIC = b"LIFELOOP"
+LOOPS_VERSION = 1
+LOOPS_HEADER = 64
 
 DELAYS_OFFSET = 16384
 DELAYS = 512
+LOOPS_FILE_SIZE = LOOPS_HEADER + MORE_LOOPS * (SLOT_SIZE + DELAYS * WORD)
 
 EVENTS_OFFSET = 49152
 EVENTS = 64

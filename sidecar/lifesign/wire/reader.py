@@ -39,7 +39,8 @@ class WatchdogSigns(NamedTuple):
     """Vital signs of the watchdog thread.
 
     `boot_phase` is one of `layout.BOOT_STARTING` and so on; `failing` counts the critical post-conditions
-    that did not hold when they ran last; `finished` counts tasks that have ended and that somebody still refers to.
+    that did not hold when they ran last; `finished` counts tasks that have ended and that somebody still refers to;
+    `unwatched` counts event loops that run and have no slot.
     """
 
     beats: int
@@ -51,6 +52,7 @@ class WatchdogSigns(NamedTuple):
     dumps: int
     failing: int = 0
     finished: int = 0
+    unwatched: int = 0
 
 
 class EventCount(NamedTuple):
@@ -88,6 +90,7 @@ class PulseReader:
 
     def __init__(self, directory: int) -> None:
         self._directory = directory
+        self._loops_files: list[int] = []  # descriptors
         self._descriptor = open_regular(PULSE, directory)
         try:
             header = self._read(0, 64)
@@ -109,7 +112,8 @@ class PulseReader:
         self._ring_data = ring_data
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        for descriptor in (self._descriptor, *self._loops_files):
+            os.close(descriptor)
 
     def identity(self) -> bytes:
         """The identity block's JSON; raises PulseError where it does not hold."""
@@ -127,21 +131,32 @@ class PulseReader:
         base = layout.WATCHDOG_OFFSET
         raw = self._read(base, layout.BOOT_OFFSET - base)
         watchdog = _slot(raw, 0)
-        loops = [_slot(raw, layout.LOOPS_OFFSET - base + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)]
-        delays = [
-            struct.unpack_from(f"<{layout.DELAYS}Q", raw, layout.DELAYS_OFFSET - base + index * layout.DELAYS * _WORD)
-            if signs is not None
-            else ()
-            for index, signs in enumerate(loops)
-        ]
+        loops = list(_loops(raw, layout.LOOPS_OFFSET - base, layout.DELAYS_OFFSET - base, layout.LOOPS))
+        # There is no file with more while one of the slots has never been used.
+        for number in range(len(layout.LOOPS_FILES)):
+            content = self._loops_file(number) if all(signs is not None for signs, _ in loops) else None
+            if content is None:
+                break
+            delays = layout.LOOPS_HEADER + layout.MORE_LOOPS * layout.SLOT_SIZE
+            loops += _loops(content, layout.LOOPS_HEADER, delays, layout.MORE_LOOPS, len(loops))
         return Vitals(
             watchdog=WatchdogSigns(*watchdog[: len(WatchdogSigns._fields)]) if watchdog else None,
-            loops=tuple(
-                LoopSigns(*signs[:8])._replace(slot=slot) if signs else None for slot, signs in enumerate(loops)
-            ),
+            loops=tuple(signs for signs, _ in loops),
             events=tuple(_events(raw, layout.EVENTS_OFFSET - base)),
-            delays=tuple(delays),
+            delays=tuple(delays for _, delays in loops),
         )
+
+    def _loops_file(self, number: int) -> bytes | None:
+        """A file with the signs of more loops; None where there is none of this version."""
+        try:
+            if number == len(self._loops_files):
+                self._loops_files.append(open_regular(layout.LOOPS_FILES[number], self._directory))
+            content = os.pread(self._loops_files[number], layout.LOOPS_FILE_SIZE, 0)
+        except (OSError, PulseError):
+            return None
+        header = struct.pack("<2Q", layout.LOOPS_VERSION, layout.MORE_LOOPS)
+        whole = len(content) == layout.LOOPS_FILE_SIZE and content.startswith(layout.LOOPS_MAGIC + header)
+        return content if whole else None
 
     def boot(self, position: int = 0, sequence: int = 0) -> LaneRead:
         """What the boot lane holds from `position` on."""
@@ -218,6 +233,19 @@ def _slot(raw: bytes, offset: int) -> tuple[int, ...] | None:
         if holds and (best is None or words[0] > best[0]):
             best = words
     return best[1:15] if best else None
+
+
+def _loops(
+    raw: bytes, slots: int, delays: int, count: int, first: int = 0
+) -> Iterator[tuple[LoopSigns | None, tuple[int, ...]]]:
+    """The signs and the delays of each loop, from where they begin; `first` is the number of the first slot."""
+    for index in range(count):
+        signs = _slot(raw, slots + index * layout.SLOT_SIZE)
+        if signs is None:
+            yield None, ()
+        else:
+            ring = struct.unpack_from(f"<{layout.DELAYS}Q", raw, delays + index * layout.DELAYS * _WORD)
+            yield LoopSigns(*signs[:8])._replace(slot=first + index), ring
 
 
 def _events(raw: bytes, base: int) -> Iterator[EventCount]:

@@ -14,6 +14,7 @@ from collections import deque
 from typing import Any, Mapping
 
 from lifesign.wire import layout
+from lifesign.wire.loops import LoopsFile, SlotWriter
 from lifesign.wire.mapping import MappedFile
 from lifesign.wire.payload import encode
 
@@ -48,6 +49,12 @@ class PulseWriter:
         self.loops = [
             SlotWriter(self._words, layout.LOOPS_OFFSET + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)
         ]
+        first = layout.DELAYS_OFFSET // _WORD
+        self._delays = [
+            self._words[first + index * layout.DELAYS : first + (index + 1) * layout.DELAYS]
+            for index in range(layout.LOOPS)
+        ]
+        self._more_loops: list[LoopsFile] = []
         self.events = EventTable(self._bytes, self._words, self.lock)
         self.boot = LaneWriter(self._bytes, layout.BOOT_OFFSET, layout.BOOT_SIZE, self.lock, wraps=False)
         self.ring = LaneWriter(self._bytes, layout.RING_OFFSET, layout.LANE_HEADER + ring_size, self.lock, wraps=True)
@@ -73,8 +80,18 @@ class PulseWriter:
 
     def write_delay(self, loop: int, beat: int, delay_ns: int) -> None:
         """Keeps the delay of a loop's beat; beats count from 0 in their slot."""
-        base = layout.DELAYS_OFFSET // _WORD + loop * layout.DELAYS
-        self._words[base + beat % layout.DELAYS] = delay_ns
+        self._delays[loop][beat % layout.DELAYS] = delay_ns
+
+    @property
+    def loops_files(self) -> int:
+        """How many files with more loops there are."""
+        return len(self._more_loops)
+
+    def add_loops(self, more: LoopsFile) -> None:
+        """There is room for more event loops from now on."""
+        self._more_loops.append(more)
+        self._delays += more.delays
+        self.loops += more.slots
 
     def requests(self, word: int) -> int:
         """How often the sidecar asked for what this word of the request block stands for."""
@@ -100,33 +117,15 @@ class PulseWriter:
         """Unmaps; the file stays. Writing afterwards raises ValueError."""
         for slot in (self.watchdog, *self.loops):
             slot.release()
+        for ring in self._delays:
+            ring.release()
+        for more in self._more_loops:
+            more.close()
         self.events.release()
         self.boot.release()
         self.ring.release()
         self._words.release()
         self._file.close()
-
-
-class SlotWriter:
-    """Vital signs in two alternating copies."""
-
-    def __init__(self, words: memoryview, offset: int) -> None:
-        first = offset // _WORD
-        self._copies = [words[first + i * layout.COPY_WORDS : first + (i + 1) * layout.COPY_WORDS] for i in (0, 1)]
-        self._sequence = 0
-
-    def write(self, *signs: int) -> None:
-        """Replaces the signs, at most 14 words."""
-        self._sequence += 1
-        copy = self._copies[self._sequence & 1]
-        copy[0] = self._sequence
-        for index, sign in enumerate(signs, 1):
-            copy[index] = sign
-        copy[15] = zlib.crc32(copy[0:15])
-
-    def release(self) -> None:
-        for copy in self._copies:
-            copy.release()
 
 
 class EventTable:

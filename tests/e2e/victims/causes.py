@@ -116,6 +116,20 @@ async def calls(function: Any) -> None:
     function()
 
 
+async def in_threads(last: Any) -> None:
+    """Twelve threads with a loop each; the last one comes to `last`."""
+    for number in range(12):
+        work = calls(last if number == 11 else lambda: None)
+        threading.Thread(target=asyncio.run, args=(_then_for_ever(work),), daemon=True).start()
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(600)
+
+
+async def _then_for_ever(work: Any) -> None:
+    await work
+    await asyncio.sleep(600)
+
+
 def coroutines(name: str, desk: Desk) -> list[Any]:
     ledger, prices = desk.ledger, desk.prices
     return {
@@ -133,6 +147,8 @@ def coroutines(name: str, desk: Desk) -> list[Any]:
         "dies-forgotten": lambda: [desk.delivers(how="forgotten")],
         "fails-and-is-asked": lambda: [desk.delivers(how="asked")],
         "idle": lambda: [desk.never.wait()],
+        "many-loops": lambda: [in_threads(blocks)],
+        "many-busy-loops": lambda: [in_threads(lambda: None)],
         "blocks": lambda: [calls(blocks)],
         "computes": lambda: [calls(computes)],
     }[name]()

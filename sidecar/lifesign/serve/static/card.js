@@ -76,6 +76,7 @@ export class Card {
       ["tasks", count(process.tasks)],
     ];
     if (process.loops > 1) vitals.push(["loops", count(process.loops)]);
+    if (process.unwatched_loops > 0) vitals.push(["loops not watched", count(process.unwatched_loops)]);
     if (dropped) vitals.push(["records dropped", count(dropped), true]);
     list(this.vitals, vitals, ([name]) => name, ([name]) => {
       const value = element("dd");
