@@ -50,9 +50,10 @@ def test_an_agent_that_makes_none_has_eight(full: PulseWriter, reader: PulseRead
     assert len(reader.vitals().loops) == 8
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"LIFELOOP", bytes(200_000), b"LIFELOOP" + (2).to_bytes(8, "little") * 20_000]
-)
+OTHER_VERSION = b"LIFELOOP" + (2).to_bytes(8, "little") * 20_000
+
+
+@pytest.mark.parametrize("content", [b"", b"LIFELOOP", bytes(200_000), OTHER_VERSION])
 def test_a_file_that_is_none_of_ours_harms_nobody(content: bytes, full: PulseWriter, reader: PulseReader) -> None:
     (folder_of(reader) / "loops-1").write_bytes(content)
     assert used(reader) == list(range(8))

@@ -29,7 +29,7 @@ def test_vital_signs_come_through(writer: PulseWriter, reader: PulseReader) -> N
     assert vitals.watchdog is not None
     assert vitals.watchdog._asdict() == {
         "beats": 5, "wall_ns": 1000, "mono_ns": 2000, "tasks": 3, "boot_phase": 1, "boot_ended_ns": 1500, "dumps": 1,
-        "failing": 2, "finished": 4,
+        "failing": 2, "finished": 4, "unwatched": 0,
     }  # fmt: skip
     assert [signs is not None for signs in vitals.loops] == [False, True] + [False] * 6
     assert vitals.loops[1] == (1, 4, 9, 1001, 2001, 17, 4242, 900, 1)

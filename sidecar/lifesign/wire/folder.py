@@ -3,8 +3,7 @@
 ::
 
     <run directory>/<pid>-<8 hex>/life         locked for as long as the process lives, however it ends
-                                  pulse        see `wire.layout`; appears when all the rest is in place
-                                  loops-1 ...  the same for more event loops than eight, where there are
+                                  pulse        see `wire.layout`, as ``loops-1`` to 8; appears when all the rest is in place
                                   requests     of the sidecar, a copy of the pulse's request block
                                   last-words   what faulthandler wrote
                     run.json                   see `wire.runfile`

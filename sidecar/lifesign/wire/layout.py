@@ -47,8 +47,8 @@ The writer moves ``tail`` before it overwrites and ``head`` after it wrote. ``re
 that were too long, or that found the boot lane full.
 
 **More loops**: a process that runs more than eight event loops at once has files ``loops-1``, ``loops-2`` and so on
-beside its pulse, each made when the slots before it are taken: ``LIFELOOP``, version and number of slots (one word each,
-64 bytes), then as many vital sign slots, then as many delay rings. Who does not know them sees the first eight loops.
+beside its pulse, each made when the slots before it are taken: ``LIFELOOP``, version and number of slots (one word
+each, 64 bytes), then as many vital sign slots and delay rings. Who does not know them sees the first eight loops.
 """
 
 from __future__ import annotations

@@ -134,8 +134,16 @@ def test_a_busy_service_has_no_cause_of_anything(name: str, version: str, tmp_pa
             process.kill()
 
 
-def test_a_service_that_waits_for_nothing_of_its_own_has_none_either(tmp_path: Path) -> None:
-    with victims.start([sys.executable, str(PROGRAM), "idle"], tmp_path) as process:
+def test_one_of_many_loops_that_is_blocked(tmp_path: Path) -> None:
+    seen = seen_of("many-loops", sys.executable, tmp_path, ("blocked",), {"LIFESIGN_HEARTBEAT_TIMEOUT": "1s"})
+    assert seen["why"].startswith("1 of 13 event loops has not turned for ")
+    first = seen["causes"][0]
+    assert (first["word"], first["function"], first["line"]) == ("blocking-call", "blocks", line_of("blocks"))
+
+
+@pytest.mark.parametrize("name", ["idle", "many-busy-loops"])
+def test_a_service_that_waits_for_nothing_of_its_own_has_none_either(name: str, tmp_path: Path) -> None:
+    with victims.start([sys.executable, str(PROGRAM), name], tmp_path) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
