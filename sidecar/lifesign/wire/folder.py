@@ -3,7 +3,7 @@
 ::
 
     <run directory>/<pid>-<8 hex>/life         locked for as long as the process lives, however it ends
-                                  pulse        see `wire.layout`, as ``loops-1`` to 8; appears when all the rest is in place
+                                  pulse        see `wire.layout`, also of ``loops-1`` ...; appears when all is in place
                                   requests     of the sidecar, a copy of the pulse's request block
                                   last-words   what faulthandler wrote
                     run.json                   see `wire.runfile`
