@@ -158,6 +158,7 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         "lifesign.heartbeat.timeout": ("Gauge", "s"),
         "lifesign.heartbeat.expected": ("Gauge", "1"),
         "lifesign.eventloop.delay": ("Histogram", "s"),
+        "lifesign.eventloops.unwatched": ("Gauge", "{loop}"),
         "lifesign.process.state": ("Sum", "1"),
         "lifesign.tasks": ("Gauge", "{task}"),
         "lifesign.events": ("Sum", "{event}"),
