@@ -16,7 +16,7 @@ from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, TaskCount
 from lifesign.agent.tasks.survey import Survey
-from lifesign.agent.tasks.threads.records import Threads
+from lifesign.agent.tasks.threads.records import Threads, stuck_threads
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
@@ -75,7 +75,7 @@ class Tasks:
         self._last_id = ""
         self._ages = Ages()
         self._next_search = time.monotonic() + SEARCH_SECONDS
-        self._known: frozenset[int] = frozenset()  # ids of the tasks in deadlocks that were found
+        self._known: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks that were found
         self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
@@ -92,7 +92,8 @@ class Tasks:
             return ""
         used = time.thread_time()
         survey = Survey(self._population, Pace(beat, sum(self.count())), self._ages)
-        before, self._known = self._known, frozenset(id(node.task) for nodes in survey.rings for node in nodes)
+        tasks = (id(node.task) for nodes in survey.rings for node in nodes)
+        before, self._known = self._known, frozenset((*tasks, *stuck_threads(self._by_thread())))
         used = time.thread_time() - used
         self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None

@@ -13,6 +13,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from lifesign.agent.tasks import dump
+from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.threads import calls
 from lifesign.agent.tasks.threads.executors import executors, record
 from lifesign.agent.tasks.threads.look import ThreadLook
@@ -135,8 +137,12 @@ def test_a_queue_a_thread_and_a_future_of_a_job() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "rings"), [(None, [["loop_thread", "asks"]]), (60.0, [])])
-def test_a_ring_of_threads_unless_a_timeout_ends_it(seconds: float | None, rings: list[list[str]]) -> None:
+def test_a_ring_of_threads_unless_a_timeout_ends_it(
+    seconds: float | None, rings: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock, entered, loops = threading.RLock(), threading.Event(), {}
+    monkeypatch.setattr(dump, "SEARCH_SECONDS", 0.0)
+    tasks = Tasks(list, lambda: loops)
     handed: list[Future[None]] = []
 
     def asks() -> None:
@@ -162,9 +168,11 @@ def test_a_ring_of_threads_unless_a_timeout_ends_it(seconds: float | None, rings
             waits("asks", "future", loops)
             look = ThreadLook(loops, ())
             found = [sorted(step["thread"] for step in look.steps(ring)) for ring in look.rings()]
+            reason = tasks.search(lambda: None)
         finally:
             handed[0].cancel()
     assert found == [sorted(ring) for ring in rings]
+    assert reason == ("deadlock" if rings else "")  # also unasked
 
 
 async def test_a_loop_that_waits_for_what_only_it_can_bring() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dis
 import sys
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from lifesign.agent.tasks.odd import type_name
 
@@ -37,13 +37,33 @@ class Call(NamedTuple):
     bare: bool
 
 
+_REMEMBERED_MAX = 500  # places in code
+_calls: dict[Any, tuple[CodeType, Call | None]] = {}
+_insides: dict[Any, tuple[CodeType, list[tuple[str, ...]]]] = {}
+T = TypeVar("T")
+
+
 def call(frame: FrameType) -> Call | None:
     """The call that the frame is in, where its code names what it calls."""
-    if not _may_call(frame):
-        return None
+    code, at = frame.f_code, frame.f_lasti  # read once: a thread that runs goes on
+    return _remembered(_calls, code, at, _call) if _may_call(code, at) else None
+
+
+def _remembered(known: dict[Any, tuple[CodeType, T]], code: CodeType, at: int, read: Callable[[CodeType, int], T]) -> T:
+    """What `read` returns of a place in code: threads that wait stay at one for long, and many are at the same."""
+    key = (id(code), at)
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _REMEMBERED_MAX:
+            known.clear()
+        found = known[key] = (code, read(code, at))  # the code keeps its id from being used again
+    return found[1]
+
+
+def _call(code: CodeType, at: int) -> Call | None:
     chains: list[tuple[str, ...]] = []
     bare = False
-    *earlier, here = _until_now(frame)
+    *earlier, here = _until_now(code, at)
     for instruction in earlier:
         bare = _extend(chains, instruction, bare)
     if (here.opname in _OLD_WITH or (here.opname == "CALL" and _enters(earlier[-1]))) and chains:
@@ -54,11 +74,11 @@ def call(frame: FrameType) -> Call | None:
     return Call(several[-1][:-1], several[-1][-1], bare and several[-1] == chains[-1])
 
 
-def _may_call(frame: FrameType) -> bool:
-    """Whether the frame is at a call or a block at all: most are not, and to read their code takes longer."""
-    code = frame.f_code.co_code
-    name = dis.opname[code[frame.f_lasti]] if 0 <= frame.f_lasti < len(code) else ""
-    return ("CALL" in name or name in (*_OLD_WITH, "CACHE")) and len(code) <= _CODE_BYTES_MAX
+def _may_call(code: CodeType, at: int) -> bool:
+    """Whether this is the place of a call or a block at all: most are not, and to read code takes longer."""
+    bytecode = code.co_code
+    name = dis.opname[bytecode[at]] if 0 <= at < len(bytecode) else ""
+    return ("CALL" in name or name in (*_OLD_WITH, "CACHE")) and len(bytecode) <= _CODE_BYTES_MAX
 
 
 def _extend(chains: list[tuple[str, ...]], instruction: dis.Instruction, bare: bool) -> bool:
@@ -85,19 +105,22 @@ def inside(frame: FrameType) -> list[tuple[str, ...]]:
 
     What is only being entered is not among them.
     """
-    code = frame.f_code
-    handlers = _handlers(code, frame.f_lasti)
+    return _remembered(_insides, frame.f_code, frame.f_lasti, _inside)
+
+
+def _inside(code: CodeType, at: int) -> list[tuple[str, ...]]:
+    handlers = _handlers(code, at)
     chains: list[tuple[str, ...]] = []
     found: list[tuple[str, ...]] = []
     before: dis.Instruction | None = None
     entered: tuple[str, ...] | None = None
-    for instruction in _until_now(frame)[:-1]:
+    for instruction in _until_now(code, at)[:-1]:
         name = instruction.opname
         if entered is not None:
             found += [entered] if not {*_handlers(code, instruction.offset)[:1]}.isdisjoint(handlers) else []
             entered = None
         if name == "SETUP_WITH":  # 3.10 and older: it says where the block ends
-            found += chains[-1:] if frame.f_lasti < instruction.argval else []
+            found += chains[-1:] if at < instruction.argval else []
         elif name == "BEFORE_WITH" or _enters(before):
             entered = chains[-1] if chains else None
         elif "CALL" in name and name != "PRECALL":
@@ -107,13 +130,13 @@ def inside(frame: FrameType) -> list[tuple[str, ...]]:
     return found
 
 
-def _until_now(frame: FrameType) -> list[dis.Instruction]:
-    """The instructions of a frame's code up to the one that it is at, which may be at any of the caches behind it."""
-    if len(frame.f_code.co_code) > _CODE_BYTES_MAX:
+def _until_now(code: CodeType, at: int) -> list[dis.Instruction]:
+    """The instructions of code up to the one at that place, which may be at any of the caches behind it."""
+    if len(code.co_code) > _CODE_BYTES_MAX:
         return []
     found: list[dis.Instruction] = []
-    for instruction in dis.get_instructions(frame.f_code):
-        if instruction.offset > frame.f_lasti:
+    for instruction in dis.get_instructions(code):
+        if instruction.offset > at:
             break
         found.append(instruction)
     return found

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Iterator, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.threads import calls
-from lifesign.agent.tasks.threads.standstill import Standstill, owner
+from lifesign.agent.tasks.threads.standstill import LOCK, Standstill, owner
 from lifesign.agent.tasks.waiting import waits
 from lifesign.agent.tasks.walk import links
 
@@ -42,6 +42,8 @@ class Holders:
         self._frames = frames
         self._loops = loops
         self._tasks = tasks
+        self._in_tasks: dict[int, list[Any]] | None = None
+        self._in_threads: dict[int, int] | None = None
 
     def of(self, wait: Standstill) -> Hold | None:
         """Who it is, as far as can be known."""
@@ -58,17 +60,35 @@ class Holders:
         return None
 
     def _of_lock(self, lock: Any) -> Hold | None:
-        for task in itertools.islice(self._tasks, _TASKS_MAX):
-            if any(thing is lock for thing, _ in waits.held(links(task))):
-                loop = odd.call(task, "get_loop")
-                thread = next((one for one, its in self._loops.items() if its is loop), None)
-                if thread is not None:
-                    return Hold(thread, odd.name(task), "holds", certain=True)
-        for thread, frame in self._frames.items():
-            for here in outwards(frame):
-                if _names_it(here.f_code) and any(calls.resolve(here, names) is lock for names in calls.inside(here)):
-                    return Hold(thread, "", "holds", certain=False)
-        return None
+        for task in self._tasks_with_locks().get(id(lock), ()):
+            loop = odd.call(task, "get_loop")
+            thread = next((one for one, its in self._loops.items() if its is loop), None)
+            if thread is not None and _is_held_by(task, lock):
+                return Hold(thread, odd.name(task), "holds", certain=True)
+        thread = self._threads_with_locks().get(id(lock))
+        return None if thread is None else Hold(thread, "", "holds", certain=False)
+
+    def _tasks_with_locks(self) -> dict[int, list[Any]]:
+        """The tasks that seem to hold a lock, by its id; read once, for all locks."""
+        if self._in_tasks is None:
+            self._in_tasks = {}
+            for task in itertools.islice(self._tasks, _TASKS_MAX):
+                if odd.waiter(task) is not None:
+                    for thing, _ in waits.held(links(task)):
+                        self._in_tasks.setdefault(id(thing), []).append(task)
+        return self._in_tasks
+
+    def _threads_with_locks(self) -> dict[int, int]:
+        """The first thread that is in a block of each lock, or has acquired it, by its id."""
+        if self._in_threads is None:
+            self._in_threads = {}
+            for thread, frame in self._frames.items():
+                for here in outwards(frame):
+                    for names in calls.inside(here) if _names_it(here.f_code) else ():
+                        thing = calls.resolve(here, names)
+                        if type(thing) is LOCK:
+                            self._in_threads.setdefault(id(thing), thread)
+        return self._in_threads
 
     def _of_future(self, future: Any) -> Hold | None:
         for thread, loop in self._loops.items():
@@ -79,6 +99,17 @@ class Holders:
                 if _runs(here, future):
                     return Hold(thread, "", "runs", certain=True)
         return None
+
+
+def _is_held_by(task: Any, lock: Any) -> bool:
+    """Whether a task that is suspended, and stays so meanwhile, is inside a block of that lock.
+
+    From 3.14 on one that runs shows what it is only about to enter.
+    """
+    waiter = odd.waiter(task)
+    return (
+        waiter is not None and any(thing is lock for thing, _ in waits.held(links(task))) and waiter is odd.waiter(task)
+    )
 
 
 def outwards(frame: FrameType | None) -> Iterator[FrameType]:

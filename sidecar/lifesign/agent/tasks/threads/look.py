@@ -8,7 +8,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 
-from lifesign.agent.native import get_ident
+from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads.holding import Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
@@ -24,6 +24,7 @@ GROUPS_MAX = 20  # that are written
 NAMES_MAX = 5
 CHAIN_MAX = 8  # threads of which one keeps the next waiting that are written
 RINGS_MAX = 5
+STILL_SECONDS = 0.02  # that threads in a ring do not run
 
 
 class StandingThreads(NamedTuple):
@@ -48,7 +49,8 @@ class ThreadLook:
         self.frames = {thread: every[thread] for thread in list(every)[:THREADS_MAX] if not _is_ours(every[thread])}
         self.objects = known
         self._waits = {thread: wait for thread, frame in self.frames.items() if (wait := standstill(frame)) is not None}
-        holders = Holders(self.frames, loops, list(tasks) if self._waits else ())
+        self._tasks = list(tasks) if self._waits else []
+        holders = Holders(self.frames, loops, self._tasks)
         self._holds = {thread: hold for thread, wait in self._waits.items() if (hold := holders.of(wait)) is not None}
 
     def name(self, thread: int) -> str:
@@ -105,8 +107,29 @@ class ThreadLook:
                 here = self._needs(here)
             if here in path and len(found) < RINGS_MAX:
                 found.append(path[path.index(here) :])
-        now = _frames()  # whoever has moved meanwhile was not stuck
-        return [ring for ring in found if all(now.get(thread) is self.frames[thread] for thread in ring)]
+        return [ring for ring in found if self._is_certain(ring)]
+
+    def _is_certain(self, ring: list[int]) -> bool:
+        """Whether all of them wait at the same time: what was read one by one may never have been true at once.
+
+        So it is all read once more, and has to be the same, while none of them has run.
+        """
+        before = [self._turns(thread) for thread in ring]
+        again = ThreadLook(self._loops, self._tasks)
+        sleep(STILL_SECONDS)
+        return before == [again._turns(thread) for thread in ring] and all(
+            again._needs(thread) == self._needs(thread) and again._waits[thread].thing is self._waits[thread].thing
+            for thread in ring
+        )
+
+    def _turns(self, thread: int) -> object:
+        """What changes as a thread runs: what the kernel counts of it, or where it is in its code."""
+        try:
+            with open(f"/proc/self/task/{read(self.objects.get(thread), 'native_id')}/schedstat", "rb") as file:
+                return file.read()
+        except OSError:
+            frame = self.frames.get(thread)
+            return None if frame is None else (id(frame), frame.f_lasti)
 
     def _needs(self, thread: int) -> int | None:
         wait, hold = self._waits.get(thread), self._holds.get(thread)

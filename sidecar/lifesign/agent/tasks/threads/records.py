@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from lifesign.wire.threads import ExecutorState, ThreadGroup, ThreadWait
 
 
+def stuck_threads(loops: dict[int, Any]) -> set[int]:
+    """The numbers of threads that are in a deadlock among themselves."""
+    try:
+        return {thread for ring in ThreadLook(loops, ()).rings() for thread in ring}
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the tasks are looked at
+        complain("the threads could not be searched for a deadlock", error)
+        return set()
+
+
 class Threads:
     """What is written of the threads of this process; it keeps no frame.
 

@@ -14,9 +14,9 @@ _STEPS_MAX = 8  # frames of the standard library that one wait is made of
 _MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging"))
 _EXECUTOR = "concurrent.futures.thread"
 _BEGINNINGS = frozenset(("run", "_bootstrap", "_bootstrap_inner"))  # of a thread
-_LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
-_LABELS = {_LOCK: "threading.Lock", _RLOCK: "threading.RLock", _queue.SimpleQueue: "queue.SimpleQueue"}
-_METHODS = {"acquire": (_LOCK, _RLOCK), "__enter__": (_LOCK, _RLOCK), "get": (_queue.SimpleQueue,)}
+LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
+_LABELS = {LOCK: "threading.Lock", _RLOCK: "threading.RLock", _queue.SimpleQueue: "queue.SimpleQueue"}
+_METHODS = {"acquire": (LOCK, _RLOCK), "__enter__": (LOCK, _RLOCK), "get": (_queue.SimpleQueue,)}
 _WAITS = frozenset(("wait", "join", "_wait_for_tstate_lock"))
 _MADE_OF_LOCKS = {
     "Condition": "threading.Condition",
@@ -82,7 +82,7 @@ def _in_lock(frame: FrameType) -> Standstill | None:
 
 
 def _is_taken(thing: Any) -> bool:
-    if type(thing) is _LOCK:
+    if type(thing) is LOCK:
         return bool(thing.locked())
     return owner(thing) is not None if type(thing) is _RLOCK else bool(thing.empty())
 
