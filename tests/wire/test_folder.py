@@ -143,3 +143,16 @@ def test_a_file_that_becomes_a_link_at_the_last_moment_is_none(run: Path, monkey
         open_regular("file", directory)
     monkeypatch.undo()
     os.close(directory)
+
+
+def test_a_link_that_somebody_put_in_the_place_of_the_folder_is_not_followed(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(0o700)
+    run.chmod(0o777)
+    monkeypatch.setattr(os, "mkdir", lambda path, _mode: os.symlink(home, path))
+    with pytest.raises(OSError, match=r"symbolic link|directory"):
+        OwnFolder(str(run), 4242)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert list(home.iterdir()) == []

@@ -125,10 +125,10 @@ class Agent:
         path = os.path.join(self.folder, layout.LOOPS_FILES[number])
         try:
             more = LoopsFile(path, self._folder.mode)
+            self._folder.share(path, self._folder.mode)
         except OSError as error:
             complain("there is no room for more event loops", error)
             return 0
-        self._folder.share(path)
         self.pulse.add_loops(more)
         return layout.MORE_LOOPS
 

@@ -68,8 +68,7 @@ class OwnFolder:
     def __init__(self, directory: str, pid: int) -> None:
         shared = os.stat(directory)
         self._group = shared.st_gid
-        # With set-group-id the kernel gives the files in it the right group by itself.
-        granted = shared.st_mode & (0o077 | stat.S_ISGID)
+        granted = shared.st_mode & (0o077 | stat.S_ISGID)  # with which the kernel gives its files the right group
         self.mode = 0o600 | granted & 0o044  # of each file
         self._requests_mode = 0o600 | granted & 0o066
         self.path = os.path.join(directory, f"{pid}-{os.urandom(4).hex()}")
@@ -77,8 +76,7 @@ class OwnFolder:
         self._life_file = (0, 0)
         os.mkdir(self.path, 0o700)
         try:
-            self.share(self.path)
-            os.chmod(self.path, 0o700 | granted)  # `mkdir` applies the umask and ignores set-group-id
+            self.share(self.path, 0o700 | granted)  # `mkdir` applies the umask and ignores set-group-id
             # Closing any descriptor of this file would drop the lock: nothing else here ever opens it.
             self._life = self.create(LIFE)
             self._life_file = _identity(os.fstat(self._life))
@@ -100,15 +98,14 @@ class OwnFolder:
 
     def publish(self) -> None:
         """Moves the pulse into place: from now on the process is visible."""
-        self.share(self.unfinished)
+        self.share(self.unfinished, self.mode)
         os.rename(self.unfinished, os.path.join(self.path, PULSE))
 
     def create(self, name: str, flags: int = 0) -> int:
         """A new file in it; returns its descriptor, open for reading and writing."""
         path = os.path.join(self.path, name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, 0o600)
-        self.share(path)
-        os.fchmod(descriptor, self.mode)
+        self.share(path, self.mode)
         return descriptor
 
     def requests(self) -> bytes:
@@ -157,11 +154,16 @@ class OwnFolder:
         with contextlib.suppress(OSError):
             os.rmdir(self.path)
 
-    def share(self, path: str) -> None:
-        """Gives a file of ours to the run directory's group."""
-        with contextlib.suppress(OSError):  # we are not in that group
-            if os.stat(path).st_gid != self._group:
-                os.chown(path, -1, self._group)
+    def share(self, path: str, mode: int) -> None:
+        """Gives what is ours to the run directory's group, with this mode."""
+        descriptor = os.open(path, os.O_RDONLY | _UNTRUSTED)  # others may have put a link to somewhere in its place
+        try:
+            with contextlib.suppress(OSError):  # we are not in that group
+                if os.fstat(descriptor).st_gid != self._group:
+                    os.fchown(descriptor, -1, self._group)
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
 
 
 class Folder:
@@ -266,16 +268,11 @@ def open_regular(name: str, directory: int, flags: int = os.O_RDONLY) -> int:
 
 def is_held(name: str, directory: int) -> bool:
     """Whether some other process holds the lock `name` in the directory `directory` (a descriptor)."""
-    try:
+    with contextlib.suppress(OSError, PulseError), contextlib.ExitStack() as opened:
         descriptor = open_regular(name, directory)
-    except (OSError, PulseError):
-        return False
-    try:
+        opened.callback(os.close, descriptor)
         return _is_locked(descriptor)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    return False
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:
