@@ -31,6 +31,10 @@ class Desk:
         with lock:
             time.sleep(seconds)  # keeps it
 
+    def keep_on(self, lock: Any) -> None:
+        while True:
+            self.keep(lock, 0.0005)
+
     def transfer(self, first: Any, second: Any) -> None:
         while True:
             with first:
@@ -74,6 +78,23 @@ async def lock_for_a_moment() -> None:
         await asyncio.sleep(0.01)
         with DESK.stock:
             lifesign.event("order")
+
+
+async def contended() -> None:
+    async def work() -> None:
+        while True:
+            with DESK.stock:
+                lifesign.event("order")
+            await asyncio.get_running_loop().run_in_executor(DESK.rows, DESK.keep, DESK.stock, 0.0005)
+
+    def ask() -> None:
+        loop = asyncio.get_running_loop()
+        thread("asking", lambda: [DESK.asks_the_loop(loop) for _ in range(1_000_000)])
+
+    ask()
+    for number in range(3):
+        thread(f"transfer-{number}", DESK.keep_on, DESK.stock)
+    await asyncio.gather(*(work() for _ in range(6)))
 
 
 async def held_by_a_task() -> None:
@@ -142,7 +163,8 @@ async def main(name: str) -> None:
     for _ in range(10):
         lifesign.event("order")
     print("ready", flush=True)
-    await globals()[name.replace("-", "_")]()
+    # A task of its own: what it enters is in the frame of the task's coroutine, also while it runs.
+    await asyncio.create_task(globals()[name.replace("-", "_")]())
 
 
 if __name__ == "__main__":
