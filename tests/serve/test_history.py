@@ -8,6 +8,7 @@ import msgspec
 
 from lifesign import semconv
 from lifesign.serve.history import DUMP_BYTES, TIMELINE, TIMELINE_BYTES, History
+from lifesign.watch.telemetry import Log
 from support.made.boards import NOON, SECOND, dump_log, group_log, log, span
 
 
@@ -133,24 +134,40 @@ def test_a_dump_gathers_its_groups_in_order() -> None:
     assert [h["text"] for h in timeline(history)] == ["5 tasks"], "groups are no lines of their own"
 
 
-def test_groups_of_threads_come_behind_those_of_tasks_and_in_no_timeline() -> None:
-    history = History()
-    threads = {
-        semconv.DUMP_ID: "d1", semconv.THREADS_INDEX: 0, semconv.THREADS_COUNT: 2, semconv.THREADS_NAMES: ["rows_0"],
-        semconv.THREADS_WAIT_FOR: "a threading.Lock", semconv.CODE_FUNCTION: "load",
+def thread_log(dump: str, index: int, count: int) -> Log:
+    attributes: dict[str, Any] = {
+        semconv.DUMP_ID: dump, semconv.THREADS_INDEX: index, semconv.THREADS_COUNT: count,
+        semconv.THREADS_NAMES: ["rows_0"], semconv.THREADS_WAIT_FOR: "a Lock", semconv.CODE_FUNCTION: "load",
     }  # fmt: skip
-    history.add(log(event=semconv.LOG_THREAD_GROUP, attributes=threads))
-    history.add(group_log(0, 5))
+    return log(event=semconv.LOG_THREAD_GROUP, attributes=attributes)
+
+
+def groups_of(history: History) -> list[dict[str, Any]]:
     dump = history.dump()
     assert dump is not None
-    groups = [msgspec.json.decode(raw) for raw in dump.groups]
-    assert [("threads" in one, one["count"]) for one in groups] == [(False, 5), (True, 2)]
-    assert (groups[1]["names"], groups[1]["function"], groups[1]["waits_for"]) == (
-        ["rows_0"],
-        "load",
-        "a threading.Lock",
-    )
+    return [msgspec.json.decode(raw) for raw in dump.groups]
+
+
+def test_groups_of_threads_come_behind_those_of_tasks_and_in_no_timeline() -> None:
+    history = History()
+    history.add(group_log(0, 5))
+    history.add(thread_log("d1", 0, 2))
     assert timeline(history) == []
+    history.add(dump_log())
+    groups = groups_of(history)
+    assert [("threads" in one, one["count"]) for one in groups] == [(False, 5), (True, 2)]
+    assert (groups[1]["names"], groups[1]["function"], groups[1]["waits_for"]) == (["rows_0"], "load", "a Lock")
+
+
+def test_a_dump_with_the_same_tasks_has_threads_of_its_own() -> None:
+    history = History()
+    for record in (group_log(0, 5), thread_log("d1", 0, 2), thread_log("d1", 1, 1), dump_log()):
+        history.add(record)
+    history.add(thread_log("d2", 0, 3))
+    assert [one["count"] for one in groups_of(history)] == [5, 2, 1]
+    again = {semconv.DUMP_ID: "d2", semconv.DUMP_SAME_AS: "d1", semconv.DUMP_COUNTS: ["4"]}
+    history.add(log(event=semconv.LOG_TASK_DUMP, attributes=again))
+    assert [("threads" in one, one["count"]) for one in groups_of(history)] == [(False, 4), (True, 3)]
 
 
 def test_groups_may_come_before_their_summary() -> None:

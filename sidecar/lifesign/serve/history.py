@@ -12,6 +12,7 @@ from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, Log, Span, Tele
 
 TIMELINE = 60  # of one process
 GROUPS = 100  # of one task dump
+THREADS = 20  # groups of them in one
 TIMELINE_BYTES = 128 << 10
 DUMP_BYTES = 128 << 10
 TEXT_CHARACTERS = 2_000
@@ -19,7 +20,6 @@ STACK_CHARACTERS = 8_000
 NAMES = 10
 
 _GROUPS = (semconv.LOG_TASK_GROUP, semconv.LOG_THREAD_GROUP)
-_OF_DUMPS = (semconv.LOG_TASK_DUMP, *_GROUPS)
 _THREADS_FROM = 1_000  # groups of threads come behind those of tasks
 _encoder = msgspec.json.Encoder()
 # A failed span has a log record that says the same, and boots and checks are in the snapshot.
@@ -81,6 +81,8 @@ class History:
         self._newest: TimelineEntry | None = None
         self._groups: dict[int, bytes] = {}
         self._dump: DumpView | None = None
+        self._threads: list[Group] = []  # of a dump whose summary has not come
+        self._threads_of = ""
         self._timeline_bytes = 0
         self._dump_bytes = 0
 
@@ -95,7 +97,9 @@ class History:
             if record.name in _SHOWN_SPANS:
                 self._append(_from_span(record))
             return
-        if record.event in _OF_DUMPS:
+        if record.event == semconv.LOG_THREAD_GROUP:
+            self._keep_threads(record)
+        elif record.event in (semconv.LOG_TASK_DUMP, semconv.LOG_TASK_GROUP):
             self._add_to_dump(record)
         if record.event not in _GROUPS:
             self._append(_from_log(record))
@@ -153,10 +157,25 @@ class History:
                 tasks=_number(attributes, semconv.DUMP_TASKS),
                 groups_total=_number(attributes, semconv.DUMP_GROUPS),
             )
-        elif log.event == semconv.LOG_THREAD_GROUP:
-            self._add_group(_from_thread_log(log))
+            self._show_threads(_text(attributes, semconv.DUMP_ID))
         else:
             self._add_group(_from_group_log(log))
+
+    def _keep_threads(self, log: Log) -> None:
+        """Threads are shown with the summary that follows: only that says whether the tasks are the same as before."""
+        of = _text(log.attributes, semconv.DUMP_ID)
+        if of != self._threads_of:
+            self._threads_of, self._threads = of, []
+        if len(self._threads) < THREADS:
+            self._threads.append(_from_thread_log(log))
+
+    def _show_threads(self, dump: str) -> None:
+        for index in [index for index in self._groups if index >= _THREADS_FROM]:
+            self._dump_bytes -= len(self._groups.pop(index))
+        if dump == self._threads_of:
+            for group in self._threads:
+                self._add_group(group)
+        self._threads = []
 
     def _add_group(self, group: Group) -> None:
         encoded = _encoder.encode(group)

@@ -27,13 +27,13 @@ def shown(*threads: Any, executors: Any = (), stalls: Any = ()) -> list[str]:
     return piped(Answer(made.dump, made.groups, whole, stalls))
 
 
-def test_a_thread_begins_with_the_first_frame_of_the_users_own() -> None:
+def test_the_frames_that_every_thread_begins_with_are_a_line() -> None:
     lines = shown(standing(0, ["clerk"], frame("Thread._bootstrap", 9, PYTHON), frame("Desk.count", 32)))
     at = lines.index("1 thread")
     assert lines[at + 1 :] == [
         "",
         "1 x Desk.count  clerk",
-        "    ... 1 frame of Python's and of packages ...",
+        "    ... 1 frame of libraries: Thread._bootstrap (threading.py:9)",
         '    File "/nowhere/shop.py", line 32, in Desk.count',
     ]
 

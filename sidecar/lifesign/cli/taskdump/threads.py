@@ -14,7 +14,6 @@ from lifesign.judge.causes.phrases import own_frame
 from lifesign.judge.causes.threads import wait_text
 from lifesign.watch.emit.threads import executor_line
 from lifesign.watch.sources import Source
-from lifesign.wire.frames import Frame, is_library
 from lifesign.wire.threads import ThreadGroup
 
 _INDENT = " " * 4
@@ -46,12 +45,4 @@ def _thread(group: ThreadGroup, source: Source) -> Iterator[RenderableType]:
     if group["wait"] is not None:
         yield hanging(Text(cut(f"waits for {wait_text(group['wait'])}", 2 * TEXT_CHARACTERS), "yellow"))
     if not idle:
-        yield from _stack(group["stack"], source)
-
-
-def _stack(stack: list[Frame], source: Source) -> Iterator[RenderableType]:
-    """A stack from the first frame of the user's own code on: every thread begins in the same frames of Python's."""
-    own = next((place for place, frame in enumerate(stack) if frame["file"] and not is_library(frame["file"])), 0)
-    if own:
-        yield hanging(Text(f"... {counted(own, 'frame')} of Python's and of packages ...", "dim"))
-    yield from stack_lines(stack[own:], source, _INDENT)
+        yield from stack_lines(group["stack"], source, _INDENT)
