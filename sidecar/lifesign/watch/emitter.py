@@ -8,7 +8,7 @@ from typing import Sequence
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes, deadlocks
-from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.findings import Asked, Cause, Dump, Findings
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import late_loops
 from lifesign.judge.overdue import Overdue, overdue
@@ -18,7 +18,7 @@ from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.causes import cause_attributes, cause_words, stall_attributes
-from lifesign.watch.emit.episodes import BlockedLoops, Silences
+from lifesign.watch.emit.episodes import EVIDENCE_NS, BlockedLoops, Silences
 from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
 from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
@@ -115,7 +115,7 @@ class Emitter:
         """
         wall = reading.wall
         self._ended = ended
-        made = self.boot.telemetry(ended, wall)
+        made = self._of_boot(verdict, reading, ended)
         made += self._report_dropped(wall)
         made += self._episodes(verdict, reading)
         made += self._transitions.telemetry(verdict, reading, partial(self._details, verdict, reading))
@@ -140,6 +140,23 @@ class Emitter:
         """Why the process is in this state, as far as it can be shown."""
         stalls = self._stalls(_late_loops(verdict, reading))
         return self._found(verdict.state, reading, self._dump(verdict, reading), stalls)
+
+    def _of_boot(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
+        """The boot's trace; that of one that timed out waits a moment for the task dump that says where it waits."""
+        over = self.boot.ended_at
+        if self.boot.outcome == "timed_out" and over is not None and ended is None and not self.boot.exported:
+            # Its vital signs say a moment later that the boot is over.
+            dumped = verdict.state != states.STARTING and self._dump_since(over) is not None
+            shown = verdict.state == states.BLOCKED or dumped
+            if not shown and 0 <= reading.wall - over < EVIDENCE_NS:
+                return []
+        return self.boot.telemetry(ended, reading.wall, partial(self._why_not_booted, verdict, reading))
+
+    def _why_not_booted(self, verdict: Verdict, reading: Reading, said: str) -> Details:
+        halted = _late_loops(verdict, reading)
+        found = self.causes(verdict, reading)
+        attributes = {**cause_attributes(found), **stall_attributes(self._stalls(halted), self._source)}
+        return Details(cause_words(found, said), attributes)
 
     def _episodes(self, verdict: Verdict, reading: Reading) -> list[Telemetry]:
         """What each promised event and each loop has of its own."""
@@ -177,8 +194,12 @@ class Emitter:
     def _found(self, state: str, reading: Reading, dump: Dump | None, stalls: tuple[Stall, ...]) -> list[Cause]:
         error = reading.tombstone["error"] if reading.tombstone is not None else None
         losses = self.ring.losses
-        earlier = self.ring.populations
-        return causes(Findings(state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, earlier))
+        return causes(
+            Findings(
+                state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
+                self.boot.outcome, _asked(reading),
+            )
+        )  # fmt: skip
 
     def _of_silence(self, reading: Reading, late: Overdue) -> Details | None:
         dump = self._dump_since(late.since)
@@ -224,3 +245,12 @@ class Emitter:
 
 def _late_loops(verdict: Verdict, reading: Reading) -> list[LoopSigns]:
     return late_loops(reading) if verdict.state == states.BLOCKED else []
+
+
+def _asked(reading: Reading) -> Asked | None:
+    """Who asked for the end of the process, and how long it has been there since, or was until it ended."""
+    ending = reading.ending
+    if ending.asked is None or ending.asked_at is None:
+        return None
+    since = max(0, reading.now - ending.asked_at)
+    return Asked(ending.asked, reading.wall - since, since if ending.asked_ago is None else ending.asked_ago)

@@ -156,7 +156,11 @@ class TaskDump(_ThreadRings):
     still: float | None  # for how many seconds nothing that waits has moved; None below a minute
 
 
-class TaskGroup(TypedDict):
+class _Cancelled(TypedDict, total=False):
+    cancelled: Literal["", "swallowed", "cleanup"]  # how a sample of it took its cancellation; empty if there was none
+
+
+class TaskGroup(_Cancelled):
     """All the tasks with one await stack, outermost frame first."""
 
     kind: Literal["task_group"]

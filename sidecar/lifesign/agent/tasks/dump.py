@@ -39,7 +39,7 @@ RING_MAX = 20  # steps of a ring that are written
 
 class Shape(NamedTuple):
     """The content by which two dumps are the same: groups, by code and lines, each with its
-    index and count, and the primitives with their holders.
+    index and count, the primitives with their holders, and groups that were cancelled.
 
     `codes` keeps the ids in it from being reused.
     """
@@ -173,8 +173,14 @@ def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:
         for codes, family in survey.families.items()
         for lines, group in family.groups.items()
     }
+    cancelled = {
+        (lines, group.cancelled)
+        for family in survey.families.values()
+        for lines, group in family.groups.items()
+        if group.cancelled
+    }
     codes = [family.codes for family in survey.families.values()]
-    return Shape(groups, frozenset(map(shape_of, primitives)), codes)
+    return Shape(groups, frozenset(map(shape_of, primitives)) | cancelled, codes)
 
 
 def _step(node: Node, numbers: dict[int, int]) -> RingStep:
@@ -207,6 +213,7 @@ def _group(
         "waited_least": group.waited_least,
         "time_left": group.time_left,
         "keeps_the_loop": group.keeps_the_loop,
+        "cancelled": group.cancelled,
         "oldest": group.oldest,
         "newest": group.newest,
         "origin": creation.origin_stack(group.sample),

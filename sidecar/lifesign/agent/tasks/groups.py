@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import opcode
 from types import CodeType
-from typing import Any, Iterator
+from typing import Any, Iterator, Literal
 
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.appspan import app_span
@@ -43,6 +43,7 @@ class WaitGroup:
         self.waited_least: float | None = None
         self.time_left: float | None = None  # seconds until a clock ends the wait of the sample
         self.keeps_the_loop = False
+        self.cancelled: Literal["", "swallowed", "cleanup"] = ""
 
     def waits_since(self, seconds: float | None) -> None:
         """Notes for how long one of its tasks has been in its wait, where that is known."""

@@ -14,6 +14,7 @@ from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting import waits
 from lifesign.agent.tasks.waiting.ages import Ages
+from lifesign.agent.tasks.waiting.cancels import cancelled
 from lifesign.agent.tasks.waiting.children import children
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
 from lifesign.agent.tasks.waiting.edges import KNOWS_AWAITERS, Edges, waits_now
@@ -57,6 +58,7 @@ class Survey:
         try:
             stack = links(task)
             group.time_left, group.keeps_the_loop = time_left(stack), keeps_the_loop(task)
+            group.cancelled = cancelled(task, stack)
             end = leaf(task, stack) if not group.waits else None
             if end is not None:
                 group.waits[end.how, id(end.thing)] = 1

@@ -16,6 +16,8 @@ word                    what was seen                                           
                         it is certain for an RLock, and probable for a Lock
 ``blocking-call``       the loop's thread is inside one call and does not return    yes
 ``uncaught-exception``  an exception that nobody caught ended the process           yes
+``shutdown-hangs``      the end was asked for some time ago; which task swallowed   yes
+                        its cancellation, or is left
 ``pool-exhausted``      all of a pool or semaphore is in use, and tasks wait        yes
 ``executor-full``       all threads of an executor are busy, and jobs wait          yes
 ``lock-held``           tasks wait for a lock whose holder waits for something      yes
@@ -30,6 +32,7 @@ word                    what was seen                                           
 ``event-not-set``       tasks wait for an event or a condition                      probably
 ``future-pending``      tasks wait for a future that nobody has resolved            probably
 ``long-sleep``          tasks sleep, and will for a while                           probably
+``boot-waits``          the boot timed out, and where it waits                      yes
 ``no-progress``         nothing that waits has moved for a minute, and some wait    probably
                         for what only the process itself can release
 ``task-leak``           tasks of one function become more and more                  probably
@@ -63,6 +66,7 @@ from lifesign.judge.causes.phrases import (
     task_name,
     waiters,
 )
+from lifesign.judge.causes.stages import shutdowns, slow_boots
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -177,6 +181,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     threads.thread_locks,
     _blocking_calls,
     _uncaught,
+    shutdowns,
     inside.exhausted,
     threads.executors,
     inside.held,
@@ -191,6 +196,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     outside.events,
     outside.pending_futures,
     outside.sleeps,
+    slow_boots,
     _no_progress,
     leaks,
     died,

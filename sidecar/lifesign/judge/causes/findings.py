@@ -37,10 +37,21 @@ class TasksSeen(NamedTuple):
         return self.unfinished.get(function, 0) + self.finished.get(function, 0)
 
 
+class Asked(NamedTuple):
+    """The end of the process was asked for: by which signal, when (wall clock), and how long it has been there since.
+
+    Both in nanoseconds; the signal is empty where it is not known.
+    """
+
+    signal: str
+    at: int
+    ago: int
+
+
 class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
-    that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, and
-    how many tasks the dumps before have shown.
+    that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
+    many tasks the dumps before have shown, how the boot went, and whether the process was asked to end.
     """
 
     state: str
@@ -51,6 +62,8 @@ class Findings(NamedTuple):
     complaints: tuple[AsyncioComplaint, ...] = ()
     wall: int = 0
     earlier: tuple[TasksSeen, ...] = ()
+    boot: str = ""
+    asked: Asked | None = None
 
 
 class Cause(NamedTuple):

@@ -7,11 +7,12 @@ spans are closed as errors.
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 from lifesign import semconv
 from lifesign.judge.degraded import Unmet, unmet
 from lifesign.watch.emit.operation import Failed, exception_attributes, operation, synthetic_attributes
+from lifesign.watch.emit.transitions import NO_DETAILS, Details
 from lifesign.watch.records import BootRecord
 from lifesign.watch.telemetry import Attributes, CheckpointReading, Span, Telemetry
 from lifesign.wire.records import BootEnded, Checkpoint, Identity
@@ -39,6 +40,11 @@ class BootView:
     def outcome(self) -> str:
         """ "starting", "complete", "failed" or "timed_out"."""
         return self._ended["outcome"] if self._ended else "starting"
+
+    @property
+    def ended_at(self) -> int | None:
+        """When the boot ended, wall clock nanoseconds; None while it lasts."""
+        return self._ended["end"] if self._ended else None
 
     @property
     def duration(self) -> float | None:
@@ -90,12 +96,15 @@ class BootView:
         elif record["id"] in self._checkpoints or len(self._checkpoints) < _CHECKPOINTS_MAX:
             self._checkpoints[record["id"]] = record
 
-    def telemetry(self, died: str | None, now: int) -> list[Telemetry]:
+    def telemetry(
+        self, died: str | None, now: int, known: Callable[[str], Details] = lambda said: NO_DETAILS
+    ) -> list[Telemetry]:
         """The spans and log records that are due and have not been made before.
 
         Args:
             died: why the process is gone; None while it lives.
             now: wall clock nanoseconds.
+            known: gives what is known of the cause of a boot that failed, besides what is said of it already.
         """
         if self._ended is None and died is None:
             return []
@@ -109,7 +118,7 @@ class BootView:
             made += self._checkpoint(one, died, now)
         if not self.exported:
             self.exported = True
-            made += self._root(died, last, now)
+            made += self._root(died, last, now, known)
         return made
 
     def _checkpoint(self, one: Checkpoint, died: str | None, now: int) -> list[Telemetry]:
@@ -146,7 +155,7 @@ class BootView:
         )
         return operation(span, now, failed)
 
-    def _root(self, died: str | None, last: int, now: int) -> list[Telemetry]:
+    def _root(self, died: str | None, last: int, now: int, known: Callable[[str], Details]) -> list[Telemetry]:
         outcome: str = "died"
         end = last
         missing = self.missing()
@@ -174,12 +183,13 @@ class BootView:
         )
         if not error:
             return operation(root, now, None)
+        details = known(error)
         failed = Failed(
             type=outcome,
             description=error,
             event=semconv.LOG_BOOT_FAILED,
             uid=f"{self._identity['instance']}-boot",
-            body=error,
-            details={},
+            body="; ".join(filter(None, (error, details.words))),
+            details=details.attributes,
         )
         return operation(root, now, failed)
