@@ -219,7 +219,7 @@ def test_a_stack_has_an_end_whatever_its_depth(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(walk, "DEPTH_MAX", 5)
     coroutine = endless(20)
     task = SimpleNamespace(get_coro=lambda: coroutine)
-    assert len(list(walk.chain(coroutine))) == len(walk.key(task)) == 5
+    assert len(list(walk.chain(coroutine))) == len(walk.walked(task)[0]) == 5
     coroutine.close()
 
 
@@ -233,8 +233,8 @@ def test_the_key_of_a_generator_is_its_code_and_that_of_what_has_none_its_type(m
     generator = outer()
     next(generator)
     task = SimpleNamespace(get_coro=lambda: generator)
-    assert walk.key(task) == (id(outer.__code__), id(inner.__code__))
+    assert walk.walked(task)[0] == (id(outer.__code__), id(inner.__code__))
     monkeypatch.setattr(walk, "_opaque", {})
     monkeypatch.setattr(walk, "_OPAQUE_MAX", 0)
-    assert walk.key(SimpleNamespace(get_coro=object)) == (id(object),)
+    assert walk.walked(SimpleNamespace(get_coro=object))[0] == (id(object),)
     assert walk._opaque == {}

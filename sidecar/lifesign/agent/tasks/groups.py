@@ -7,13 +7,12 @@ are assumed to wait at the same lines: such a group says how many were read.
 
 from __future__ import annotations
 
-import opcode
-from types import CodeType
 from typing import Any, Iterator, Literal
 
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.appspan import app_span
-from lifesign.agent.tasks.walk import Link, links
+from lifesign.agent.tasks.waiting.plan import Plan
+from lifesign.agent.tasks.walk import Link, links_of
 
 NAMES_MAX = 5
 SPANS_MAX = 20  # tasks of a group whose span is read before the group counts as having none
@@ -67,9 +66,11 @@ class WaitGroup:
 class Family:
     """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused."""
 
-    def __init__(self, task: Any) -> None:
-        self.codes = tuple(link.code for link in links(task))
-        self.may_hold = any(_has_with(code) for code in self.codes)
+    def __init__(self, awaitables: list[Any]) -> None:
+        links = links_of(awaitables)
+        self.codes = tuple(link.code for link in links)
+        self.plan = Plan(self.codes)
+        self._frames = tuple(link.frame_attribute for link in links)
         self.groups: dict[Lines, WaitGroup] = {}
         self._count = 0
         self._next = 0
@@ -79,10 +80,15 @@ class Family:
         """Whether the next task is one of the sample."""
         return self._count >= self._next
 
+    def links(self, awaitables: list[Any]) -> list[Link]:
+        """The await stack of one of its tasks, from what `walked` has found of it."""
+        return list(map(Link, awaitables, self.codes, self._frames))
+
     def looked_at(self, task: Any, stack: list[Link]) -> WaitGroup:
         """The group of a task whose frames are touched for it."""
         self._next = self._count + max(1, self._count // EACH_MAX)
-        lines = tuple(line for link in stack if (line := _line(link)) is not None)
+        own = (link.frame for link, library in zip(stack, self.plan.in_library) if not library)
+        lines = tuple(frame.f_lineno for frame in own if frame is not None)
         group = self.groups.get(lines)
         if group is None:
             group = self.groups[lines] = WaitGroup(task)
@@ -97,22 +103,6 @@ class Family:
             self._looked.append(self.groups.setdefault((), WaitGroup(task)))
         self._count += 1
         return self._looked[self._count % len(self._looked)]
-
-
-def _line(link: Link) -> int | None:
-    frame = None if link.in_library else link.frame
-    return None if frame is None else frame.f_lineno
-
-
-_WITH = frozenset(
-    opcode.opmap[name]
-    for name in ("SETUP_WITH", "SETUP_ASYNC_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL")
-    if name in opcode.opmap
-)
-
-
-def _has_with(code: CodeType) -> bool:
-    return not _WITH.isdisjoint(code.co_code[::2])
 
 
 def ranked(families: dict[Codes, Family]) -> list[WaitGroup]:

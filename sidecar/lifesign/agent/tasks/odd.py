@@ -47,6 +47,12 @@ def is_task(value: Any) -> bool:
     return issubclass(type(value), asyncio.Task)
 
 
+def is_one_of(value: Any, types: tuple[type, ...]) -> bool:
+    """Whether its type is one of these, without a comparison that a metaclass of the user's could make."""
+    cls = type(value)
+    return any(cls is one for one in types)
+
+
 def is_done(task: Any) -> bool:
     """Whether the task has ended; no for one that cannot be asked."""
     try:

@@ -39,7 +39,7 @@ class Population:
     """
 
     def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
-        self._loops = loops
+        self.loops = loops
         self._next_count = 0.0
         self._count = TaskCount(0, 0)
         self._next_share = 0.0
@@ -56,13 +56,13 @@ class Population:
 
     def running(self) -> list[Any]:
         """The tasks that are running now, at most one per loop."""
-        return [task for task in (asyncio.current_task(loop) for loop in self._loops()) if task is not None]
+        return [task for task in (asyncio.current_task(loop) for loop in self.loops()) if task is not None]
 
     def each(self) -> Iterator[Any]:
         """Every task but our own; below 3.14 done ones that somebody still refers to may be among them."""
         ours = own.ids()
         if _KNOWN_BY_LOOP:
-            for loop in self._loops():
+            for loop in self.loops():
                 yield from (task for task in _of_loop(loop) if id(task) not in ours)
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
@@ -81,7 +81,7 @@ class Population:
 
     def generators(self) -> Iterator[Any]:
         """The async generators that were begun and are not finished, as far as the loops know them."""
-        for loop in self._loops():
+        for loop in self.loops():
             known = getattr(loop, "_asyncgens", None)
             for reference in list(getattr(known, "data", ())):
                 generator = reference()
@@ -91,7 +91,7 @@ class Population:
     def _counted(self) -> TaskCount:
         ours = own.count(finished=False)
         if _KNOWN_BY_LOOP:
-            return TaskCount(max(0, sum(len(asyncio.all_tasks(loop)) for loop in self._loops()) - ours), 0)
+            return TaskCount(max(0, sum(len(asyncio.all_tasks(loop)) for loop in self.loops()) - ours), 0)
         known = len(_registry().data) + len(_eager())
         if known < _FEW or time.monotonic() >= self._next_share:
             self._next_share = time.monotonic() + _SHARE_SECONDS

@@ -12,20 +12,21 @@ from lifesign.agent.tasks.finished import Finished, outcome_of
 from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, WaitGroup
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
-from lifesign.agent.tasks.waiting import waits
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.cancels import cancelled
-from lifesign.agent.tasks.waiting.children import children
+from lifesign.agent.tasks.waiting.certainty import end_of_a_timer
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
-from lifesign.agent.tasks.waiting.edges import KNOWS_AWAITERS, Edges, waits_now
+from lifesign.agent.tasks.waiting.edges import Edges, awaited, group_tasks
 from lifesign.agent.tasks.waiting.leaves import keeps_the_loop, leaf, time_left
+from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
-from lifesign.agent.tasks.walk import Link, chain, key, links
+from lifesign.agent.tasks.waiting.waits import look, look_alone
+from lifesign.agent.tasks.walk import Link, chain, links, walked
 
-_PLAIN = asyncio.Future  # what most tasks wait for: no edge between tasks comes of it
+_PLAIN = asyncio.Future  # what most tasks wait for: it stands for no other task
 _is_done = asyncio.Task.done
 STILL_SECONDS = 60.0  # after which a wait may be one that nothing will end
-STACKS_MAX = 20_000  # that are walked for what they wait for and hold
+STACKS_MAX = 20_000  # that are looked into for what they wait for and hold
 
 
 class Survey:
@@ -43,13 +44,13 @@ class Survey:
         self._pace = pace
         self._edges = Edges()
         self._graph = Graph()
-        self._groups: dict[int, WaitGroup] = {}  # by the id of a task, of those that edges lead to or from
+        self._groups: dict[int, WaitGroup] = {}  # by the id of a task
         self._looks = 0
         self._stacks = 0
         self._walk()
         self._hold_by_generators()
         self._connect()
-        self.rings = self._graph.rings(self.primitives.holders, pace)
+        self.rings = list(filter(self._certain, self._graph.rings(self.primitives.holders, pace)))
 
     def look_closer(self, group: WaitGroup) -> None:
         """Finds out of one of a group's tasks what would cost too much to find out of each."""
@@ -77,7 +78,7 @@ class Survey:
                     or group.waited_least < STILL_SECONDS
                     or group.states.keys() != {"waiting"}
                 ):
-                    if not waits.has_clock(links(group.sample)):
+                    if not look_alone(links(group.sample)).clock:
                         return None
                 elif least is None or group.waited_least < least:
                     least = group.waited_least
@@ -102,52 +103,65 @@ class Survey:
                         self.finished.add(outcome_of(task))
                     continue
                 self.total += 1
-                group = self._place(task)
-                waiter = odd.waiter(task)
+                try:
+                    waiter = task._fut_waiter
+                except BaseException:  # noqa: BLE001 - it is none of asyncio's
+                    waiter = None
+                group = self._place(task, waiter)
                 idle = "ready" if waiter is None else "waiting"
                 group.count_in(task, now, "running" if id(task) in running else idle)
                 if waiter is not None:
                     group.waits_since(self._ages.of(task, waiter, now))
                 self._groups[id(task)] = group
-                if type(waiter) is not _PLAIN or KNOWS_AWAITERS:
-                    self._edges.add_all_of(task, waiter)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
 
-    def _place(self, task: Any) -> WaitGroup:
-        """The group of the task; what it waits for and holds is noted where its stack is walked."""
-        codes = key(task)
+    def _place(self, task: Any, waiter: Any) -> WaitGroup:
+        """The group of the task; what it waits for and holds is noted where its stack is looked into."""
+        codes, awaitables = walked(task)
         family = self.families.get(codes)
         if family is None:
-            family = self.families[codes] = Family(task)
-        look = family.wants_look() and self._looks < LOOKS_MAX
-        stack = links(task) if look or (family.may_hold and self._stacks < STACKS_MAX) else []
-        if look:
-            self._looks += 1
-        group = family.looked_at(task, stack) if look else family.others(task)
-        if stack:
+            family = self.families[codes] = Family(awaitables)
+        sample = family.wants_look() and self._looks < LOOKS_MAX
+        each = family.plan.is_for_each or (waiter is not None and type(waiter) is not _PLAIN)
+        stack: list[Link] = []
+        if sample or (each and self._stacks < STACKS_MAX):
             self._stacks += 1
+            stack = family.links(awaitables)
+        if sample:
+            self._looks += 1
+            group = family.looked_at(task, stack)
+        else:
+            group = family.others(task)
+        if stack:
             try:
-                self._note(task, stack, group)
+                self._note(task, waiter, stack, family.plan, group)
             except BaseException as error:  # noqa: BLE001 - whatever it holds, the task is shown
                 complain("what a task waits for could not be read", error)
         return group
 
-    def _note(self, task: Any, stack: list[Link], group: WaitGroup) -> None:
-        waiter = odd.waiter(task)
-        for thing, index in waits.held(stack):
-            self.primitives.held(thing, Holder(task, stack, index, is_task=True))
+    def _note(self, task: Any, waiter: Any, stack: list[Link], plan: Plan, group: WaitGroup) -> None:
+        seen = look(stack, plan)
+        if odd.waiter(task) is not waiter:
+            return  # it went on meanwhile: its stack is not that of this wait
+        for thing, index in seen.held:
+            self.primitives.held(thing, Holder(task, stack, index, is_task=True, wait=id(waiter)))
+            if seen.clock:
+                self._graph.will_be_cancelled(group_tasks(thing))
         if waiter is None:
             return
-        for child in children(stack):
-            self._edges.add(task, child)
-        wait = waits.wait(stack)
-        if wait is None:
-            return
-        primitive = self.primitives.waited(wait, stack, id(group))
-        if primitive is not None:
-            group.waits[wait.how, id(wait.thing)] = group.waits.get((wait.how, id(wait.thing)), 0) + 1
-            self._graph.add(Node(task, waiter, id(wait.thing), (), waits.has_clock(stack)))
+        primitive = None if seen.wait is None else self.primitives.waited(seen.wait, stack, id(group))
+        if seen.wait is not None and primitive is not None:
+            wait = seen.wait.how, id(seen.wait.thing)
+            group.waits[wait] = group.waits.get(wait, 0) + 1
+            if primitive.kind.holders is not None:
+                self._graph.add(Node(task, waiter, wait[1], (), seen.clock))
+                return
+        found = awaited(waiter, seen.collective)
+        if found.tasks:
+            self._edges.add(task, found.tasks)
+            if found.only or seen.clock:
+                self._graph.add(Node(task, waiter, None, found.tasks, seen.clock))
 
     def _hold_by_generators(self) -> None:
         """An async generator that is suspended at a ``yield`` is in no task's stack, but may hold something."""
@@ -155,24 +169,25 @@ class Survey:
             self._pace.step()
             try:
                 stack = list(chain(generator))
-                for thing, index in waits.held(stack):
+                for thing, index in look_alone(stack).held:
                     self.primitives.held(thing, Holder(generator, stack, index, is_task=False))
             except BaseException as error:  # noqa: BLE001 - whatever it holds, the others are shown
                 complain("what a generator holds could not be read", error)
 
     def _connect(self) -> None:
-        """Edges between tasks become nodes of the graph, and edges between their groups."""
-        for awaiter, others in self._edges.by_awaiter.values():
+        """Edges between tasks become edges between their groups."""
+        for awaiter, others in self._edges:
             self._pace.step()
-            stack = links(awaiter)
-            innermost = stack[-1].code.co_name if stack else ""
-            true = [other for other in others if waits_now(awaiter, other, innermost)]
             group = self._groups.get(id(awaiter))
-            for other in true:
+            for other in others:
                 self._pace.step()
                 of_other = self._groups.get(id(other))
                 if group is not None and of_other is not None:
                     group.awaits[id(of_other)] = group.awaits.get(id(of_other), 0) + 1
-            if true:
-                waiter = odd.waiter(awaiter)
-                self._graph.add(Node(awaiter, waiter, None, tuple(true), waits.has_clock(stack)))
+
+    def _certain(self, ring: list[Node]) -> bool:
+        try:
+            return not end_of_a_timer((node.task for node in ring), self._population.loops())
+        except BaseException as error:  # noqa: BLE001 - then it is not certain
+            complain("the timers of a loop could not be read", error)
+            return False

@@ -27,7 +27,12 @@ class Task:
 
 
 def rings(
-    waits: dict[str, str], holders: dict[str, str] | None = None, *, clocks: str = "", moved: str = ""
+    waits: dict[str, str],
+    holders: dict[str, str] | None = None,
+    *,
+    clocks: str = "",
+    moved: str = "",
+    elsewhere: str = "",
 ) -> list[list[str]]:
     """The rings in a graph.
 
@@ -36,6 +41,7 @@ def rings(
         holders: by primitive, its holders; "?" where they are not all known.
         clocks: tasks with a timeout around them.
         moved: tasks that went on while the others were looked at.
+        elsewhere: tasks that were in another wait when they were seen to hold something.
     """
     held = holders or {}
     names = {*waits, *"".join(waits.values()), *"".join(held.values())}
@@ -45,12 +51,15 @@ def rings(
         primitive = ord(others) if others.isupper() else None
         awaited = () if others.isupper() else tuple(tasks[other] for other in others)
         graph.add(Node(tasks[name], tasks[name]._fut_waiter, primitive, awaited, name in clocks))
+    seen = {name: task._fut_waiter for name, task in tasks.items()}
+    for name in elsewhere:
+        seen[name] = Future()
     for name in moved:
         tasks[name]._fut_waiter = Future()
 
-    def all_holders(primitive: int) -> list[Any] | None:
+    def all_holders(primitive: int) -> list[tuple[Any, int]] | None:
         known = held.get(chr(primitive), "?")
-        return None if "?" in known else [tasks[name] for name in known]
+        return None if "?" in known else [(tasks[name], id(seen[name])) for name in known]
 
     return sorted(sorted(node.task.name for node in ring) for ring in graph.rings(all_holders, Pace(lambda: None, 1)))
 
@@ -101,6 +110,17 @@ def test_a_timeout_around_who_waits_cancels_whom_he_waits_for() -> None:
     waits, holders = {"w": "a", "a": "L", "b": "K"}, {"L": "b", "K": "a"}
     assert rings(waits, holders) == [["a", "b"]]
     assert rings(waits, holders, clocks="w") == []
+
+
+def test_a_timeout_cancels_however_far_outside_it_is() -> None:
+    waits, holders = {"v": "w", "w": "x", "x": "a", "a": "L", "b": "K"}, {"L": "b", "K": "a"}
+    assert rings(waits, holders) == [["a", "b"]]
+    assert rings(waits, holders, clocks="v") == []
+
+
+def test_what_a_task_held_before_it_went_on_to_this_wait_does_not_count() -> None:
+    assert rings({"a": "L", "b": "a"}, {"L": "b"}) == [["a", "b"]]
+    assert rings({"a": "L", "b": "a"}, {"L": "b"}, elsewhere="b") == []
 
 
 def test_who_went_on_meanwhile_was_never_in_it_with_the_others() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.agent.tasks.waiting import edges, leaves, outside, waits
+from lifesign.agent.tasks.waiting import blocks, edges, leaves, outside, waits
 from lifesign.agent.tasks.walk import Link, chain
 
 
@@ -44,7 +44,7 @@ def test_a_context_of_a_pool_stands_for_the_pool(pool: object) -> None:
             await suspension()
 
     coroutine = work()
-    assert [thing for thing, _ in waits.held(links(coroutine))] == [context, *([pool] if pool else [])]
+    assert [thing for thing, _ in waits.look_alone(links(coroutine)).held] == [context, *([pool] if pool else [])]
     coroutine.close()
 
 
@@ -53,14 +53,14 @@ def test_a_function_in_a_frame_has_the_block_behind_it() -> None:
 
     def __exit__() -> None: ...  # noqa: N807
 
-    assert list(waits.exits([1, __exit__, "the block", 2])) == ["the block"]
+    assert list(blocks.exits([1, __exit__, "the block", 2])) == ["the block"]
 
 
 def test_a_coroutine_that_is_over_refers_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waits, "_OWN_FRAMES", False)  # as up to 3.10
+    monkeypatch.setattr(blocks, "_OWN_FRAMES", False)  # as up to 3.10
     coroutine = suspension_once()
     coroutine.close()
-    assert waits.objects(coroutine) == []
+    assert blocks.objects(coroutine) == []
 
 
 async def suspension_once() -> None:
@@ -78,13 +78,14 @@ async def test_what_the_library_alone_waits_for_and_whether_it_has_a_clock() -> 
     tasks = [asyncio.create_task(one) for one in calls]
     await asyncio.sleep(0)
     stacks = [list(chain(task.get_coro())) for task in tasks]
+    seen = [waits.look_alone(stack) for stack in stacks]
     left = leaves.time_left(stacks[3])
     for task in tasks:
         task.cancel()
     assert left is not None
     assert 0 < left <= 60
-    assert waits.wait(stacks[0]) == (queue, "get")
-    assert [waits.has_clock(stack) for stack in stacks] == [False, False, True, True, False]
+    assert seen[0].wait == (queue, "get")
+    assert [one.clock for one in seen] == [False, False, True, True, False]
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -135,18 +136,19 @@ def test_a_peer(transport: Any, said: str) -> None:
     assert outside.peer(SimpleNamespace(_protocol=SimpleNamespace(transport=transport))) == said
 
 
-async def test_who_is_awaited_by_whom_as_3_14_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edges, "KNOWS_AWAITERS", True)
+async def test_whom_a_task_waits_for_by_what_its_frame_refers_to(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other, third = (asyncio.create_task(asyncio.sleep(0)) for _ in range(3))
-    gathered = SimpleNamespace(_asyncio_awaited_by=[other])
-    task = SimpleNamespace(_asyncio_awaited_by=[one, gathered, SimpleNamespace(_asyncio_awaited_by="odd")])
-    assert list(edges.awaiters(task)) == [one, other]
+    plain = asyncio.get_running_loop().create_future()
+    assert edges.awaited(one) == ((one,), True)
+    assert edges.awaited(plain) == ((), True)
+    assert edges.awaited(asyncio.gather(one, other)) == ((one, other), True)
+    assert edges.awaited(plain, [{one}, one, "odd", plain]) == ((one,), True)
+    assert edges.awaited(plain, [[one, asyncio.get_running_loop().create_future()]]) == ((one,), False)
 
     found = edges.Edges()
-    found.add_all_of(task, None)
-    assert found.by_awaiter == {id(one): (one, [task]), id(other): (other, [task])}
     monkeypatch.setattr(edges, "EDGES_MAX", 2)
-    found.add(third, task)
-    assert len(found.by_awaiter) == 2
-    assert not edges.waits_now(third, task, "sleep"), "it is not suspended"
+    found.add(third, (one, other))
+    found.add(one, (other,))
+    assert list(found) == [(third, (one, other))]
     await asyncio.gather(one, other, third)
+    assert edges.awaited(plain, [{one}]) == ((), True)

@@ -11,7 +11,7 @@ from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.threads import calls
 from lifesign.agent.tasks.threads.standstill import LOCK, Standstill, owner
-from lifesign.agent.tasks.waiting import waits
+from lifesign.agent.tasks.waiting.waits import look_alone
 from lifesign.agent.tasks.walk import links
 
 _FRAMES_MAX = 60  # of one thread that are read for what they hold
@@ -74,7 +74,7 @@ class Holders:
             self._in_tasks = {}
             for task in itertools.islice(self._tasks, _TASKS_MAX):
                 if odd.waiter(task) is not None:
-                    for thing, _ in waits.held(links(task)):
+                    for thing, _ in look_alone(links(task)).held:
                         self._in_tasks.setdefault(id(thing), []).append(task)
         return self._in_tasks
 
@@ -108,7 +108,9 @@ def _is_held_by(task: Any, lock: Any) -> bool:
     """
     waiter = odd.waiter(task)
     return (
-        waiter is not None and any(thing is lock for thing, _ in waits.held(links(task))) and waiter is odd.waiter(task)
+        waiter is not None
+        and any(thing is lock for thing, _ in look_alone(links(task)).held)
+        and waiter is odd.waiter(task)
     )
 
 

@@ -4,14 +4,15 @@ A ring alone proves nothing: a semaphore has several holders, a timeout ends a w
 the loop runs. So a task counts as stuck only if
 
 - it waits for a primitive of which every holder is known and stuck, or for tasks that are all stuck;
-- no timeout is around it, nor around whoever waits for it and would cancel it;
-- it is still in the very same wait after everything was read: then all of them waited at the same time.
+- no timeout is around it, nor around whoever waits for it and would cancel it, however far outside;
+- it is still in the very same wait after everything was read, the one in which it was seen to hold what it holds: then
+  all of them waited at the same time.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 
 from lifesign.agent.tasks.pace import Pace
 
@@ -37,18 +38,25 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[int, Node] = {}  # by the id of the task, which the node keeps alive
+        self._cancelled: list[Any] = []
 
     def add(self, node: Node) -> None:
         if len(self._nodes) < NODES_MAX:
             self._nodes[id(node.task)] = node
 
-    def rings(self, holders: Callable[[int], list[Any] | None], pace: Pace) -> list[list[Node]]:
+    def will_be_cancelled(self, tasks: Iterable[Any]) -> None:
+        """Notes tasks that a timeout cancels although nobody waits for them yet."""
+        self._cancelled.extend(tasks)
+
+    def rings(self, holders: Callable[[int], list[tuple[Any, int]] | None], pace: Pace) -> list[list[Node]]:
         """Rings of tasks that can never continue, each in the order in which one waits for the next.
 
         Args:
-            holders: gives the tasks that hold a primitive, by its id; None where they are not all known.
+            holders: gives the tasks that hold a primitive, by its id, each with the id of the future that it was
+                suspended at when that was seen; None where they are not all known.
         """
-        edges = {key: self._needs(node, holders) for key, node in self._nodes.items()}
+        known: dict[int, list[Any] | None] = {}
+        edges = {key: self._needs(node, holders, known) for key, node in self._nodes.items()}
         stuck = self._stuck(edges, pace)
         found: list[list[Node]] = []
         seen: set[int] = set()
@@ -64,13 +72,27 @@ class Graph:
                 found.append([self._nodes[key] for key in path[path.index(here) :]])
         return found
 
-    def _needs(self, node: Node, holders: Callable[[int], list[Any] | None]) -> list[Any] | None:
+    def _needs(
+        self,
+        node: Node,
+        holders: Callable[[int], list[tuple[Any, int]] | None],
+        known: dict[int, list[Any] | None],
+    ) -> list[Any] | None:
         """The tasks of which one must continue for this one to continue; None if that is not known."""
         if node.clock:
             return None
-        if node.primitive is not None:
-            return holders(node.primitive)
-        return list(node.awaits)
+        if node.primitive is None:
+            return list(node.awaits)
+        if node.primitive not in known:
+            found = holders(node.primitive)
+            sure = found is not None and all(self._is_where(task, wait) for task, wait in found)
+            known[node.primitive] = [task for task, _ in found] if found is not None and sure else None
+        return known[node.primitive]
+
+    def _is_where(self, task: Any, wait: int) -> bool:
+        """Whether what was seen of a holder, and of its wait, was seen while it was in one and the same wait."""
+        node = self._nodes.get(id(task))
+        return node is not None and id(node.waiter) == wait
 
     def _stuck(self, edges: dict[int, list[Any] | None], pace: Pace) -> list[int]:
         """The largest set of tasks that need only each other: those that can continue are removed until no more can."""
@@ -82,9 +104,7 @@ class Graph:
                 needed_by.setdefault(id(task), []).append(key)
             if not needs or any(id(task) not in edges for task in needs) or self._moved(key):
                 free.append(key)
-        for node in self._nodes.values():
-            if node.clock:  # the timeout will cancel whom it waits for as well
-                free.extend(id(task) for task in node.awaits)
+        free.extend(map(id, self._cancelled_by_a_clock(pace)))
         gone: set[int] = set()
         while free:
             pace.step()
@@ -92,9 +112,19 @@ class Graph:
             if key not in gone:
                 gone.add(key)
                 free.extend(needed_by.get(key, ()))
-                cancelled = self._nodes[key].awaits if key in self._nodes and self._nodes[key].clock else ()
-                free.extend(id(task) for task in cancelled)
         return [key for key in edges if key not in gone]
+
+    def _cancelled_by_a_clock(self, pace: Pace) -> list[Any]:
+        """Whom a timeout will cancel: those that its task waits for, those that they wait for, and so on."""
+        found = [*self._cancelled, *(task for node in self._nodes.values() if node.clock for task in node.awaits)]
+        seen: set[int] = set()
+        for task in found:  # it grows meanwhile
+            pace.step()
+            if id(task) not in seen:
+                seen.add(id(task))
+                node = self._nodes.get(id(task))
+                found.extend(node.awaits if node is not None else ())
+        return found
 
     def _moved(self, key: int) -> bool:
         node = self._nodes[key]

@@ -1,74 +1,78 @@
-"""Who waits for whom among tasks, as asyncio knows it: directly, through ``gather`` and, from 3.14 on, all else."""
+"""Who waits for whom among tasks, as the one who waits knows it: directly, through ``gather``, ``wait`` or a group.
+
+Python 3.14 also notes at each task who awaits it, but keeps some of these notes when the wait is over (gh-157213).
+"""
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Iterable, Iterator
+import asyncio
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks import odd
 
-KNOWS_AWAITERS = sys.version_info >= (3, 14)
-_WAITS = frozenset(("wait", "_wait", "__aexit__", "_aexit", "wait_for"))  # in asyncio, for tasks that they refer to
 EDGES_MAX = 200_000  # what a walk holds of them
+_SEVERAL = (set, frozenset, list, tuple)
+_GROUP = "TaskGroup"
 
 
-def awaited(waiter: Any) -> Iterator[Any]:
-    """The tasks that a future stands for, directly or through ``gather``, as far as it can be seen before 3.14."""
+class Awaited(NamedTuple):
+    """The unfinished tasks that a task waits for, and whether nothing else can let it go on."""
+
+    tasks: tuple[Any, ...]
+    only: bool
+
+
+def awaited(waiter: Any, collective: Sequence[Any] = ()) -> Awaited:
+    """What a future stands for that a task is suspended at.
+
+    Args:
+        collective: what the function refers to that waits for several futures; see `waits.Look`.
+    """
     if odd.is_task(waiter):
-        yield waiter
-    elif waiter is not None:
-        yield from filter(odd.is_task, _several(waiter, "_children"))
+        return Awaited((waiter,), True)
+    futures = [*_members(waiter)]
+    for one in collective:
+        if odd.is_one_of(one, _SEVERAL):
+            futures += filter(_is_future, list(one))
+        elif odd.type_name(one) == _GROUP:
+            futures += group_tasks(one)
+        elif one is not waiter and _is_future(one):
+            futures += _members(one) or (one,)
+    open_ones = [future for future in {id(one): one for one in futures}.values() if not odd.is_done(future)]
+    tasks = tuple(filter(odd.is_task, open_ones))
+    return Awaited(tasks, len(tasks) == len(open_ones))
 
 
-def awaiters(task: Any) -> Iterator[Any]:
-    """The tasks that wait for `task`: 3.14 and newer know, also for ``TaskGroup`` and ``wait``."""
-    for future in _several(task, "_asyncio_awaited_by"):
-        if odd.is_task(future):
-            yield future
-        else:
-            yield from filter(odd.is_task, _several(future, "_asyncio_awaited_by"))
+def group_tasks(thing: Any) -> Iterable[Any]:
+    """The unfinished tasks of a task group, of asyncio's or of anyio's; nothing for anything else."""
+    return _listed(odd.read(thing, "_tasks")) if odd.type_name(thing) == _GROUP else ()
 
 
-def _several(thing: Any, attribute: str) -> Iterable[Any]:
-    """What asyncio keeps there in a list or a set, and nothing that a user's object has under the same name."""
-    found = odd.read(thing, attribute)
-    return found if type(found) in (list, set, frozenset, tuple) else ()
+def _members(future: Any) -> Sequence[Any]:
+    """The futures that were gathered in this one."""
+    return _listed(odd.read(future, "_children")) if odd.type_name(future) == "_GatheringFuture" else ()
+
+
+def _listed(found: Any) -> Sequence[Any]:
+    return list(found) if odd.is_one_of(found, _SEVERAL) else ()
+
+
+def _is_future(one: Any) -> bool:
+    return issubclass(type(one), asyncio.Future)
 
 
 class Edges:
     """The edges found on one walk."""
 
     def __init__(self) -> None:
-        self.by_awaiter: dict[int, tuple[Any, list[Any]]] = {}  # by id: the awaiter and whom it waits for
+        self._all: list[tuple[Any, tuple[Any, ...]]] = []
         self._count = 0
 
-    def add_all_of(self, task: Any, waiter: Any) -> None:
-        """Notes the edges of one task, which is suspended at the future `waiter`."""
-        if KNOWS_AWAITERS:
-            for awaiter in awaiters(task):
-                self.add(awaiter, task)
-        else:
-            for other in awaited(waiter):
-                self.add(task, other)
+    def add(self, task: Any, tasks: tuple[Any, ...]) -> None:
+        """Notes whom a task waits for."""
+        if self._count + len(tasks) <= EDGES_MAX:
+            self._count += len(tasks)
+            self._all.append((task, tasks))
 
-    def add(self, awaiter: Any, task: Any) -> None:
-        """Notes that one task waits for another one."""
-        if self._count < EDGES_MAX and not odd.is_done(task):
-            self._count += 1
-            self.by_awaiter.setdefault(id(awaiter), (awaiter, []))[1].append(task)
-
-
-def waits_now(awaiter: Any, task: Any, innermost: str) -> bool:
-    """Whether an edge is still true: 3.14 keeps some of waits that are over (gh-157213).
-
-    Args:
-        innermost: the name of the innermost function of the awaiter's stack.
-    """
-    waiter = odd.waiter(awaiter)
-    if waiter is None:
-        return False
-    if waiter is task or innermost in _WAITS:
-        return True
-    return any(child is task for child in _several(waiter, "_children")) or any(
-        future is waiter for future in _several(task, "_asyncio_awaited_by")
-    )
+    def __iter__(self) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        return iter(self._all)

@@ -13,8 +13,9 @@ import weakref
 from typing import Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
-from lifesign.agent.tasks.waiting.kinds import Kind
-from lifesign.agent.tasks.waiting.waits import ends_by_itself, exits, objects, timers, waits_for_executor
+from lifesign.agent.tasks.waiting.blocks import ends_by_itself, exits, objects
+from lifesign.agent.tasks.waiting.pools import Kind
+from lifesign.agent.tasks.waiting.waits import timers, waits_for_executor
 from lifesign.agent.tasks.walk import Link
 
 _LOOKUPS = ("getaddrinfo", "getnameinfo")  # coroutines of a loop, which run in an executor

@@ -6,8 +6,8 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from lifesign.agent.tasks.odd import read, type_name
+from lifesign.agent.tasks.waiting.blocks import objects
 from lifesign.agent.tasks.waiting.kinds import kind
-from lifesign.agent.tasks.waiting.waits import objects
 from lifesign.agent.tasks.walk import Link
 
 _NAMELESS = (FunctionType, ModuleType, type, dict, list, tuple, str)

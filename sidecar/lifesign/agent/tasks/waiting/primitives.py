@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
-from lifesign.agent.tasks.waiting.kinds import Kind, kind
+from lifesign.agent.tasks.waiting.certainty import is_exclusive, may_have_let_go
+from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.waiting.leaves import Leaf
 from lifesign.agent.tasks.waiting.naming import name_of
+from lifesign.agent.tasks.waiting.pools import Kind
 from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import Link, place
 from lifesign.wire.records import HOLDERS_MAX
@@ -31,12 +33,16 @@ _HOW = {
 
 
 class Holder(NamedTuple):
-    """A task, or a suspended generator, that is inside a ``with`` block of a primitive; `at` is the link with it."""
+    """A task, or a suspended generator, that is inside a ``with`` block of a primitive; `at` is the link with it.
+
+    `wait` is the id of the future that the task was suspended at when that was seen.
+    """
 
     who: Any
     links: list[Link]
     at: int
     is_task: bool
+    wait: int = 0
 
 
 class Primitive:
@@ -62,7 +68,7 @@ class Primitive:
     @property
     def held_by(self) -> int | None:
         """By how many it is held, where the primitive knows."""
-        return self.kind.holders(self.thing)
+        return None if self.kind.holders is None else self.kind.holders(self.thing)
 
     @property
     def waiters(self) -> int:
@@ -97,7 +103,7 @@ class Primitives:
         found = self._find(thing)
         if found is None or any(one.who is holder.who for one in found.holders):
             return
-        if holder.is_task or len(found.holders) < (found.kind.holders(found.thing) or 0):
+        if holder.is_task or len(found.holders) < (found.held_by or 0):
             found.holders.append(holder)
 
     def _find(self, thing: Any) -> Primitive | None:
@@ -112,13 +118,19 @@ class Primitives:
         """Whether tasks wait for something that only the process itself can release."""
         return any(one.waiting and one.may_hang for one in self._by_id.values())
 
-    def holders(self, identity: int) -> list[Any] | None:
-        """The tasks that hold it, where these are all of its holders; None where that is not certain."""
+    def holders(self, identity: int) -> list[tuple[Any, int]] | None:
+        """The tasks that hold it, each with the id of the future that it was suspended at when that was seen, where
+        these are all of its holders; None where that is not certain.
+        """
         found = self._by_id[identity]
-        there_are = found.kind.holders(found.thing)
-        if not there_are or there_are != len(found.holders) or not all(one.is_task for one in found.holders):
+        if not found.held_by or found.held_by != len(found.holders) or not is_exclusive(found.thing):
             return None
-        return [one.who for one in found.holders]
+        if any(not one.is_task or may_have_let_go(found.thing, one.links[one.at :]) for one in found.holders):
+            return None
+        owner = odd.read(found.thing, "_owner_task")  # anyio's knows it
+        if owner is not None and found.holders[0].who is not owner:
+            return None
+        return [(one.who, one.wait) for one in found.holders]
 
     def described(self, identity: int, how: str, different: int) -> str:
         """What somebody waits for who waits in this primitive, or in one of several like it."""
