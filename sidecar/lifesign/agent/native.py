@@ -40,6 +40,7 @@ _threads = _unpatched(_thread, "start_new_thread", "allocate_lock")
 start_thread = _threads.start_new_thread  # a daemon that `threading` does not know, nor any debugger or thread count
 get_ident = _threads.get_ident
 get_native_id = _threads.get_native_id
+LockType: Any = type(_threads.allocate_lock())
 RLock = _threads.RLock
 _select = _unpatched(select, "select").select
 

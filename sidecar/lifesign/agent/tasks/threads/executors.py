@@ -6,7 +6,7 @@ import weakref
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 
-from lifesign.agent.tasks.odd import TEXT_CHARACTERS, call, read, text, type_name
+from lifesign.agent.tasks.odd import call, read, text, type_name
 from lifesign.agent.tasks.threads.look import StandingThreads, ThreadLook
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def record(
         "dump": dump,
         "index": index,
         "type": type_name(one.thing),
-        "name": text(read(one.thing, "_thread_name_prefix"))[:TEXT_CHARACTERS],
+        "name": text(read(one.thing, "_thread_name_prefix") or ""),
         "default": any(one.thing is default for default in defaults),
         "busy": busy,
         "most": most,

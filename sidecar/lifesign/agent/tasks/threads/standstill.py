@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import _queue
-import threading
 from types import FrameType
 from typing import Any, Iterator, NamedTuple
 
+from lifesign.agent.native import LockType, RLock
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads import calls
 
@@ -14,7 +14,7 @@ _STEPS_MAX = 8  # frames of the standard library that one wait is made of
 _MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging"))
 _EXECUTOR = "concurrent.futures.thread"
 _BEGINNINGS = frozenset(("run", "_bootstrap", "_bootstrap_inner"))  # of a thread
-LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
+LOCK, _RLOCK = LockType, RLock  # not those that gevent or eventlet have put in their place
 _LABELS = {LOCK: "threading.Lock", _RLOCK: "threading.RLock", _queue.SimpleQueue: "queue.SimpleQueue"}
 _METHODS = {"acquire": (LOCK, _RLOCK), "__enter__": (LOCK, _RLOCK), "get": (_queue.SimpleQueue,)}
 _WAITS = frozenset(("wait", "join", "_wait_for_tstate_lock"))
@@ -113,7 +113,7 @@ def _library(frame: FrameType) -> Iterator[FrameType]:
 def _name(found: Standstill, caller: FrameType | None) -> str:
     """What the code calls it that called its method; a thread has a name of its own."""
     if found.label == "thread":
-        return text(read(found.thing, "_name"))
+        return text(read(found.thing, "_name") or "")
     call = None if caller is None else calls.call(caller)
     if caller is None or call is None or calls.resolve(caller, call.names) is not found.thing:
         return ""
