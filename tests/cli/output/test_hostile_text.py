@@ -13,9 +13,10 @@ from rich.console import Console
 from lifesign.cli.gate import view
 from lifesign.cli.query.request import Answer
 from lifesign.cli.sidecar import own_process
+from lifesign.judge.causes.findings import Dump
 from lifesign.watch.records import InvalidRecordError, decode_record
 from lifesign.watch.telemetry import CheckpointReading
-from lifesign.wire import records
+from lifesign.wire import records, threads
 from lifesign.wire.payload import encode
 from support.fuzzing import hostile
 from support.made.boards import snapshot
@@ -39,7 +40,13 @@ def valid(rng: Random, shape: Any) -> Any:
 def test_a_dump_on_the_terminal(seed: int) -> None:
     rng = Random(seed)
     groups = [valid(rng, records.TaskGroup) for _ in range(3)]
-    shown = piped(Answer(valid(rng, records.TaskDump), groups), tree=seed % 2 == 1)
+    dump = valid(rng, records.TaskDump)
+    primitives = tuple(valid(rng, records.TaskPrimitive) for _ in range(2))
+    standing = tuple(valid(rng, threads.ThreadGroup) for _ in range(3))
+    executors = tuple(valid(rng, threads.ExecutorState) for _ in range(2))
+    whole = Dump(dump, tuple(groups), primitives, standing, executors)
+    stalls = tuple(valid(rng, records.Stall) for _ in range(seed % 3))
+    shown = piped(Answer(dump, groups, whole, stalls), tree=seed % 2 == 1)
     assert is_harmless("\n".join(shown))
 
 
