@@ -116,12 +116,22 @@ def test_waits_that_any_service_has_are_no_cause() -> None:
     other = group(1, 1, at("Shop.work", 3))
     stop = primitive("Event", "stop", "not set", "wait", (0, 1))
     assert found("silent", [group(0, 1, *ASKS, keeps_the_loop=True), other], stop) == {}  # the end of the program
-    assert "event-not-set" in found("silent", [group(0, 1, *ASKS, keeps_the_loop=True)], stop)  # there is nothing else
     inside = [at("Shop.ask", 9), at("Pool.get", 5, PACKAGE), at("Event.wait", 5, ASYNCIO)]
     assert found("silent", [group(0, 1, *inside), other], stop) == {}  # an event of the package's own
     assert found("silent", [group(0, 1, *inside[1:]), other], stop) == {}  # a task of the package's own
     client = primitive("StreamReader", "", "a client", "readline", (0, 1))
     assert found("silent", [group(0, 1, *ASKS), other], client) == {}
+    lifespan = [at("app", 9), at("LifespanOn.receive", 5, PACKAGE), at("Queue.get", 5, ASYNCIO)]
+    queue = primitive("Queue", "", "empty", "get", (0, 1))
+    assert found("silent", [group(0, 1, *lifespan), other], queue) == {}
+    assert found("silent", [group(0, 1, *lifespan[2:]), other], queue) == {}
+
+
+def test_the_task_that_wait_for_makes_before_3_12_is_the_users_own() -> None:
+    queue = primitive("Queue", "", "empty", "get", (0, 1))
+    inner = group(0, 1, at("Queue.get", 5, ASYNCIO))
+    outer = group(1, 1, at("Shop.work", 3), at("wait_for", 5, ASYNCIO), awaits=[{"group": 0, "count": 1}])
+    assert list(found("silent", [inner, outer], queue)) == ["queue-empty"]
 
 
 LOCK = {

@@ -102,7 +102,8 @@ def _without_cause(snapshot: Snapshot, answer: Answer | None) -> Iterator[str]:
     elif answer is None:
         yield "  no cause was found, and it did not answer a request for a task dump"
     else:
-        from lifesign.cli.taskdump.words import counted, head
+        from lifesign.cli.taskdump.words import counted, head, waited
 
         yield f"  no cause was found among its {counted(answer.dump['tasks'], 'task')} (lifesign dump has more):"
-        yield from (f"    {head(group)}" for group in answer.groups[:GROUPS_MAX])
+        for group in answer.groups[:GROUPS_MAX]:
+            yield f"    {', '.join(filter(None, (head(group), waited(group))))}"

@@ -25,6 +25,7 @@ class GroupEdge(TypedDict):
 def is_library(file: str) -> bool:
     """Whether a source file is part of Python or of an installed package, by where it lies.
 
-    A package that is installed in editable mode lies where its sources are, and counts as the user's own code.
+    A package that is installed in editable mode lies where its sources are, and counts as the user's own code. What
+    Cython has compiled says where it lay when it was built, which is nowhere here.
     """
-    return file.startswith("<frozen ") or any(part in file for part in _LIBRARIES)
+    return file.startswith("<frozen ") or file.endswith((".pyx", ".pxi")) or any(part in file for part in _LIBRARIES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import ago, death, holders, name_of, own_frame, waited_for, waiting
+from lifesign.judge.causes.whose import is_users_own
 from lifesign.wire.records import HOLDERS_MAX
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def empty_queues(findings: Findings) -> list[Cause]:
             primitive["place"],
         )
         for dump, primitive in waited_for(findings)
-        if _is_empty(primitive) and not _as_pool(primitive, dump)
+        if _is_empty(primitive) and not _as_pool(primitive, dump) and is_users_own(primitive, dump)
     ]
 
 

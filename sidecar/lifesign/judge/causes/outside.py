@@ -1,8 +1,8 @@
 """Waits that something else has to end: a clock, a child, a peer, a future, an event. Most are only probable causes.
 
 A task may wait so by intention. So these rows speak only of a process that lacks something, or in which nothing moves;
-the task that the loop itself runs for is left out where others wait too; and the wait must be the user's own, not one
-inside of an installed package.
+the task that the loop itself runs for may wait for ever; and the wait must be the user's own, not one inside of an
+installed package.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Iterator
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import behind, name_of, waited_for, waiters, waiting
-from lifesign.wire.frames import is_library
+from lifesign.judge.causes.whose import groups_of, is_by_main_alone, is_users_own
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import TaskGroup, TaskPrimitive
+    from lifesign.wire.records import TaskPrimitive
 
 LONG_SLEEP_SECONDS = 5.0  # that are left of a sleep that is worth a word
 _PEERS = ("StreamReader", "StreamWriter", "socket", "HTTP connection", "HTTP body", "asyncpg connection")
+_MAY_BE_MEANT = ("Event", "Condition", "Future", "sleep")  # for ever, by the task that the loop runs for
+LOST = "nothing else"
 _NEED_TIMEOUT = ("child-process", "dns", "peer-silent")
 _SENDS = ("drain", "sock_sendall", "sock_sendto")
 _NOBODY = {"Event": "sets", "Condition": "notifies"}
@@ -29,7 +31,7 @@ def lost_futures(findings: Findings) -> list[Cause]:
     return [
         _cause("lost-future", f"{waiting(one, dump)} for a Future that nothing else refers to", one, dump)
         for dump, one in _of(findings, "Future")
-        if one["state"].startswith("nothing else")
+        if one["state"].startswith(LOST)
     ]
 
 
@@ -98,7 +100,7 @@ def sleeps(findings: Findings) -> list[Cause]:
     """A long sleep, such as that of a retry."""
     made = []
     for dump, one in _of(findings, "sleep"):
-        left = max((group["time_left"] or 0.0 for group in _groups(one, dump)), default=0.0)
+        left = max((group["time_left"] or 0.0 for group in groups_of(one, dump)), default=0.0)
         if left >= LONG_SLEEP_SECONDS:
             sentence = f"probably a sleep that is too long: {' and '.join(waiters(one, dump))}"
             made.append(_cause("long-sleep", sentence, one, dump))
@@ -109,34 +111,13 @@ def _of(findings: Findings, *types: str) -> Iterator[tuple[Dump, TaskPrimitive]]
     if findings.state != states.SILENT:
         return  # something else is wrong, and these are waits as any service has them
     for dump, one in waited_for(findings):
-        if one["type"] in types and _is_the_users_own(one, dump):
+        if one["type"] not in types or not is_users_own(one, dump, through_packages=one["type"] in _PEERS):
+            continue
+        if one["type"] not in _MAY_BE_MEANT or one["state"].startswith(LOST) or not is_by_main_alone(one, dump):
             yield dump, one
 
 
-def _is_the_users_own(primitive: TaskPrimitive, dump: Dump) -> bool:
-    """Whether some of the user's own code waits for it, with no more than asyncio's and a peer's library between."""
-    others = any(group["stack"] and not group["keeps_the_loop"] and _own(group) for group in dump.groups)
-    for group in _groups(primitive, dump):
-        own = _own(group)
-        if own and not (group["keeps_the_loop"] and others):
-            inner = group["stack"][own:]
-            if primitive["type"] in _PEERS or all("/asyncio/" in frame["file"] for frame in inner):
-                return True
-    return False
-
-
-def _own(group: TaskGroup) -> int:
-    """How many frames of a stack there are up to the innermost one of the user's own."""
-    own = [at for at, frame in enumerate(group["stack"], 1) if frame["file"] and not is_library(frame["file"])]
-    return own[-1] if own else 0
-
-
-def _groups(primitive: TaskPrimitive, dump: Dump) -> list[TaskGroup]:
-    indexes = {edge["group"] for edge in primitive["waiting"]}
-    return [group for group in dump.groups if group["index"] in indexes]
-
-
 def _cause(word: str, sentence: str, primitive: TaskPrimitive, dump: Dump) -> Cause:
-    ends = any(group["time_left"] is not None for group in _groups(primitive, dump))
+    ends = any(group["time_left"] is not None for group in groups_of(primitive, dump))
     said = sentence if ends or word not in _NEED_TIMEOUT else f"{sentence}, without a timeout"
     return Cause(word, said, primitive["place"], tuple(behind(primitive, dump)))

@@ -183,3 +183,21 @@ async def test_a_service_in_which_nothing_moves(monkeypatch: pytest.MonkeyPatch)
         assert await searched(tasks) == ""
         monkeypatch.setattr(survey_module, "STILL_SECONDS", 60.0)
         assert await searched(tasks) == "no progress"  # not any more
+
+
+PACKAGE = """
+import asyncio
+async def serve():
+    async with asyncio.TaskGroup() as tasks:
+        await asyncio.Event().wait()
+"""
+
+
+async def test_a_package_that_works_inside_of_its_task_group_does_not_wait_for_it() -> None:
+    if not hasattr(asyncio, "TaskGroup"):
+        return
+    package: dict[str, Any] = {}
+    exec(compile(PACKAGE, "/x/site-packages/package.py", "exec"), package)  # it lies where packages lie
+    async with running(package["serve"]()):
+        dump = await dumped()
+    assert dump.group("serve")["waits_for"] == "Event (not set)"
