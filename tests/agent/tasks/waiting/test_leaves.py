@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -72,6 +73,25 @@ async def test_a_future_that_nothing_else_refers_to_is_lost() -> None:
         "timed": "Future",
         "for_ever": "Future",  # it was never meant to end: nobody could have resolved it
     }
+
+
+async def test_a_connection_that_waits_for_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def no_answer(*_: Any, **__: Any) -> Any:
+        answered.wait(10)
+        raise OSError("no such name")
+
+    async def connect() -> None:
+        await asyncio.open_connection("shop.example", 80)
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_answer)
+    try:
+        async with running(connect()):
+            dump = await dumped()
+    finally:
+        answered.set()
+    assert dump.group("connect")["waits_for"] == "DNS lookup"
 
 
 async def test_a_peer_is_named_by_its_port_and_not_by_its_address() -> None:

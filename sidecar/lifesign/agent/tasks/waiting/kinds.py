@@ -95,9 +95,11 @@ _KINDS = {
     "asyncio.locks.Barrier": Kind("Barrier", _barrier, _in("wait", "_wait", "_block"), outer=True),
     "asyncio.queues.Queue": Kind("Queue", _queue, _in("get", "put", "join"), outer=True),
     "asyncio.taskgroups.TaskGroup": _GROUP,
-    "asyncio.streams.StreamReader": Kind("StreamReader", peer),
-    "asyncio.streams.StreamWriter": Kind("StreamWriter", peer),
-    "asyncio.subprocess.Process": Kind("subprocess", child, outer=True),
+    "asyncio.streams.StreamReader": Kind("StreamReader", peer, _in("_wait_for_data")),
+    "asyncio.streams.StreamWriter": Kind("StreamWriter", peer, _in("drain", "wait_closed", "start_tls")),
+    "asyncio.subprocess.Process": Kind(
+        "subprocess", child, _in("wait", "communicate", "_read_stream", "_feed_stdin"), outer=True
+    ),
     "socket.socket": Kind("socket", peer_of_socket, package="asyncio"),
     "anyio._core._synchronization.Lock": _LOCK,
     "anyio._core._synchronization.Event": _EVENT._replace(outer=True),

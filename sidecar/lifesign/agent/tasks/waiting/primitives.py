@@ -30,6 +30,7 @@ _HOW = {
     "send": "room in",
     "join": "the end of all in",
 }
+_WITH_ITEMS = ("Queue", "memory stream")
 
 
 class Holder(NamedTuple):
@@ -141,7 +142,8 @@ class Primitives:
             return f"{different} different {found.kind.label}s"
         text = f"{found.kind.label} {name_of(found.thing, found.sample)}".rstrip()
         held = _held_by(found.holders)
-        return f"{_HOW[how]} {text}{more}{held}" if how in _HOW else f"{text}{more}{held}"
+        wants = f"{_HOW[how]} " if how in _HOW and found.kind.label in _WITH_ITEMS else ""
+        return f"{wants}{text}{more}{held}"
 
     def ranked(self, first: list[int]) -> list[Primitive]:
         """Those that are worth a record, numbered: the given ones, then by how many wait."""
