@@ -12,7 +12,7 @@ import pytest
 
 from lifesign.agent import lifecycle
 from lifesign.agent.complaints import counted, deaths
-from lifesign.agent.tasks import own
+from lifesign.agent.tasks import own, population
 
 Started = Callable[..., Any]
 
@@ -59,7 +59,11 @@ async def test_a_task_that_nobody_refers_to_any_more(started: Started) -> None:
     assert pulse.ring("asyncio_complaint") == []
 
 
-async def test_a_task_that_is_still_referred_to_is_reported_once(started: Started) -> None:
+@pytest.mark.parametrize("by_loop", [population._KNOWN_BY_LOOP, True], ids=["here", "from 3.14 on"])
+async def test_a_task_that_is_still_referred_to_is_reported_once(
+    by_loop: bool, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(population, "_KNOWN_BY_LOOP", by_loop)
     pulse = started()
     look()
     task = asyncio.create_task(fails(), name="consumer")
@@ -72,8 +76,40 @@ async def test_a_task_that_is_still_referred_to_is_reported_once(started: Starte
     assert (died["place"]["file"], died["place"]["line"]) == (__file__, LINE)
     del task
     gc.collect()
+    look()
     lifecycle.stop()  # what asyncio complains of then is not another one
     assert [one["count"] for one in pulse.ring("task_died")] == [1]
+
+
+@pytest.mark.parametrize("bound", [0, 1])
+async def test_as_from_3_14_on_so_many_running_tasks_are_remembered(
+    bound: int, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(population, "_KNOWN_BY_LOOP", True)
+    monkeypatch.setattr(deaths, "_KNOWN_MAX", bound)
+    monkeypatch.setattr(deaths, "_REPORTED_MAX", 0)
+    pulse = started()
+    task = asyncio.create_task(fails())
+    monkeypatch.setattr(asyncio, "all_tasks", lambda _loop: [] if task.done() else [task])
+    look()
+    await turn()
+    look()
+    assert len(pulse.ring("task_died")) == bound
+    monkeypatch.undo()
+
+
+async def test_who_asks_for_the_exception_in_time_says_that_nobody_died(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deaths, "GRACE_SECONDS", 60.0)
+    pulse = started()
+    task = asyncio.create_task(fails())
+    await turn()
+    look()
+    assert isinstance(task.exception(), ValueError)
+    monkeypatch.setattr(deaths, "GRACE_SECONDS", 0.0)
+    look()
+    assert pulse.ring("task_died") == []
 
 
 async def awaited() -> None:

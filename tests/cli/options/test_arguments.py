@@ -26,13 +26,15 @@ def test_every_setting_is_a_flag() -> None:
 
 def test_the_file_gives_texts_numbers_and_truths(tmp_path: Path) -> None:
     config = tmp_path / "lifesign.toml"
-    config.write_text('heartbeat_timeout = 4\nboot_timeout = 1.5\nevents = "order=30s"\nlog_level = true\n')
+    lines = ["heartbeat_timeout = 4", "boot_timeout = 1.5", 'events = "order=30s"', "log_level = true"]
+    config.write_text("\n".join([*lines, 'checks = ["tcp:1", "tcp:2"]']))
 
     assert config_file.read(str(config)) == {
         "heartbeat_timeout": "4",
         "boot_timeout": "1.5",
         "events": "order=30s",
         "log_level": "1",
+        "checks": "tcp:1,tcp:2",
     }
 
 

@@ -16,13 +16,14 @@ from lifesign.cli.sidecar import observer as observer_module
 from lifesign.cli.sidecar import servers
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.observer import Observer
-from lifesign.errors import SettingError
+from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
 from lifesign.wire import layout
+from lifesign.wire.folder import SIDECAR_LOCK
 from support.made.client import ask
 from support.made.sidecars import booted, fresh_logging
-from support.mainprocess import Main
+from support.mainprocess import LockHolder, Main
 from support.otlp_server import Answer, HttpServer
 
 MakeMain = Callable[..., Main]
@@ -201,3 +202,33 @@ async def test_nothing_is_said_of_it_where_somebody_came(observe: Callable, main
         await sidecar.sees(4242)
         sidecar.remark()
         assert "no process" not in sidecar.hear()
+
+
+async def test_a_second_one_waits_until_the_first_has_ended(
+    observe: Callable, main: MakeMain, run: Path, holder: LockHolder
+) -> None:
+    main()
+    holder("hold", run / SIDECAR_LOCK)
+    async with observe() as sidecar:
+        await sidecar.says("another sidecar watches .*: waiting until it ends")
+        with pytest.raises(NotWatchedError, match="no process is watched yet"):
+            sidecar.request_dump("4242-00000001")
+        holder("free", run / SIDECAR_LOCK)
+        await sidecar.sees(4242)
+    holder("hold", run / SIDECAR_LOCK)
+    try:
+        async with observe() as sidecar:
+            await sidecar.says("another sidecar")
+            sidecar.stop()
+            await sidecar.ends()
+    finally:
+        holder("free", run / SIDECAR_LOCK)
+
+
+async def test_who_may_not_write_there_is_named(observe: Callable, monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
+    monkeypatch.setattr(observer_module.descendants, "locked_out", lambda _id, _directory: [4711])
+    async with observe(run_id="a") as sidecar:
+        await sidecar.says("watching")
+        sidecar.remark()
+        said = f"process 4711 cannot be watched, as the user that it has become may not write to {run}"
+        assert said in sidecar.hear()

@@ -17,6 +17,7 @@ from lifesign.cli.supervise import supervisor as supervisor_module
 from lifesign.cli.supervise.sidecar_process import SidecarProcess
 from lifesign.cli.supervise.signals import Signals
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
+from lifesign.errors import CommandError
 
 # Unblocks SIGTERM when it is ready, as the sidecar does, and says what happens to it. It sleeps in short pieces: a
 # signal that comes between two reads of one `read()` would be noticed after the second.
@@ -220,3 +221,29 @@ def test_a_sandbox_without_sessions_gets_the_sidecar_a_group(
     stands_in = [sys.executable, "-S", "-c", STAND_IN]
     assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, beside(tmp_path, *stands_in)).run() == 6
     assert capfd.readouterr().err == "asked to end\n"
+
+
+def test_what_cannot_be_executed_is_126(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.touch(mode=0o644)
+    with pytest.raises(CommandError, match="Permission denied") as caught:
+        Supervisor([str(program)], {}, None).run()
+    assert (caught.value.exit_code, caught.value.hint) == (126, f"chmod +x {program}")
+
+
+def test_a_sidecar_that_falls_while_cmd_runs_is_said_and_is_no_harm(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert Supervisor(["/bin/sh", "-c", "sleep 0.1; exit 6"], {}, beside(tmp_path, "/bin/false")).run() == 6
+    assert "the sidecar" in capfd.readouterr().err
+
+
+def test_an_error_in_looking_after_the_sidecar_leaves_cmd_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: SidecarProcess) -> float:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(SidecarProcess, "tend", fail)
+    assert Supervisor(["/bin/sh", "-c", "sleep 0.03; exit 6"], {}, beside(tmp_path, "/bin/true")).run() == 6
+    assert "RuntimeError: a mistake; the sidecar is gone" in capfd.readouterr().err

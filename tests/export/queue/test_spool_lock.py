@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -69,3 +70,22 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "status"), [(errno.EIO, 1), (errno.ENOSPC, 1), (errno.EROFS, 3), (errno.EACCES, 3)])
 def test_what_may_be_better_at_the_next_start_is_no_error_of_usage(tmp_path: Path, number: int, status: int) -> None:
     assert refusal(tmp_path, OSError(number, os.strerror(number))).exit_code == status
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [(errno.EMFILE, "Too many open files"), (errno.ENOLCK, "cannot be locked: No locks available")],
+)
+def test_a_directory_that_takes_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int, says: str
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(fcntl, "lockf", refuses)
+    with pytest.raises(SpoolError, match=says):
+        SpoolLock(tmp_path / "0")
+    monkeypatch.undo()
+    lock = SpoolLock(tmp_path / "0")
+    lock.close()
+    lock.close()

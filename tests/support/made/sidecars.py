@@ -61,6 +61,9 @@ class Running:
         """As the timer does that says so where nobody comes."""
         self._observer._remark_who_is_missing()
 
+    def request_dump(self, key: str) -> int:
+        return self._observer._request_dump(key)
+
     def stop(self) -> None:
         self._observer._stopping.set()
 

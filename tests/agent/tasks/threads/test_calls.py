@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from types import FrameType
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -133,3 +133,35 @@ def test_the_blocks_around_a_place_and_what_was_acquired_and_not_released(desk: 
         return [calls.resolve(frame, names) for names in calls.inside(frame)]
 
     assert seen(desk, desk.is_inside, desk.stock, around) == [desk.shelf.lock, INSIDE, LOCK]
+
+
+def standing(desk: Desk, shelf: Slotted) -> Iterator[None]:
+    yield
+
+
+def test_names_are_resolved_without_a_call_to_the_users_code(desk: Desk) -> None:
+    generator: Any = standing(desk, Slotted.__new__(Slotted))
+    next(generator)
+    frame = generator.gi_frame
+    found = {
+        name: calls.resolve(frame, tuple(name.split(".")))
+        for name in (
+            "LOCK",
+            "threading.main_thread",
+            "Desk.price",
+            "desk.price",
+            "desk.nothing",
+            "nobody.stock",
+            "shelf.lock",
+        )
+    }
+    assert found["LOCK"] is LOCK
+    assert found["threading.main_thread"] is threading.main_thread
+    assert found["Desk.price"] is found["desk.price"] is Desk.__dict__["price"]
+    assert found["desk.nothing"] is found["nobody.stock"] is found["shelf.lock"] is None
+    assert desk.asked == 0
+
+
+def test_code_that_is_too_long_is_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_CODE_BYTES_MAX", 0)
+    assert calls._until_now(sys._getframe()) == []
