@@ -117,7 +117,7 @@ def executor(**figures: Any) -> dict[str, Any]:
     return {**made, "busy": 3, "most": 3, "queued": 5, **figures}
 
 
-LOADING = {"index": 0, "stack": [at("_worker", 90, LIBRARY), at("load", 20), at("read", 3, LIBRARY)]}
+LOADING = {"index": 0, "wait": None, "stack": [at("_worker", 90, LIBRARY), at("load", 20), at("read", 3, LIBRARY)]}
 HANDLING = {
     "index": 0, "count": 8, "waits_for": "a job in an executor", "stack": [at("handle", 30)],
     "waited_most": None, "waited_least": None, "time_left": None, "keeps_the_loop": False,
@@ -132,6 +132,13 @@ def test_an_executor_without_a_free_thread_and_who_waits_for_one() -> None:
         "the default executor: 3 of 3 threads busy, 5 jobs wait: 3 in load (service.py:20);"
         " 8 x handle wait (service.py:30) for a job of it"
     )
+
+
+def test_jobs_that_wait_for_jobs_that_are_not_begun() -> None:
+    nested = {**LOADING, "wait": wait("rows_0", "future", state="not begun", how="result")}
+    full = executor(groups=[{"group": 0, "count": 3}])
+    (cause,) = found("silent", threads=(nested,), executors=(full,))
+    assert cause.evidence == ("3 of its threads wait for the result of a future (not begun)",)
 
 
 @pytest.mark.parametrize("figures", [{"queued": 0}, {"busy": 2}, {"busy": 0, "most": 0}])

@@ -30,6 +30,7 @@ ILL = [
     ("slow-job", "blocked", "blocking-call", "a slow job", "which thread rows_0 runs; that one is in Desk.load"),
     ("empty-queue", "blocked", "blocking-call", "an order", "an item of the queue.Queue DESK.orders (empty)"),
     ("two-orders", "silent", "deadlock", "one after the other", "the threading.RLock Desk."),
+    ("nested-jobs", "silent", "executor-full", "behind itself", "the executor rows: 2 of 2 threads busy"),
     ("full", "silent", "executor-full", "loads", "the default executor: 3 of 3 threads busy, 5 jobs wait"),
 ]
 # How a call and a block look in bytecode, and where the interpreter says that it is, changes with nearly every version.

@@ -149,6 +149,13 @@ async def full() -> None:
     await asyncio.gather(*(handle() for _ in range(8)))
 
 
+async def nested_jobs() -> None:
+    def outer() -> None:
+        DESK.rows.submit(DESK.load_soon).result()  # behind itself
+
+    await asyncio.gather(*(asyncio.get_running_loop().run_in_executor(DESK.rows, outer) for _ in range(4)))
+
+
 async def busy() -> None:
     async def handle() -> None:
         while True:

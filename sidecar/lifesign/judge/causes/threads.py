@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterator
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
@@ -73,14 +73,23 @@ def executors(findings: Findings) -> list[Cause]:
     dump = findings.dump
     if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
         return []
-    return [_executor(one, dump) for one in dump.executors if one["busy"] >= one["most"] > 0 < one["queued"]]
+    return [_executor(one, dump) for one in dump.executors if one["queued"] and one["busy"] >= one["most"] > 0]
 
 
 def _executor(one: ExecutorState, dump: Dump) -> Cause:
     places = busy_places(one, dump)
     at = "; ".join(f"{count} in {frame['function']} ({place_text(frame)})" for count, frame in places[:_PLACES_MAX])
     sentence = f"{executor_text(one)}{f': {at}' if at else ''}{_jobs_awaited(dump)}"
-    return Cause("executor-full", sentence, places[0][1] if places else None)
+    return Cause("executor-full", sentence, places[0][1] if places else None, tuple(_jobs_that_wait(one, dump)))
+
+
+def _jobs_that_wait(one: ExecutorState, dump: Dump) -> Iterator[str]:
+    """What the jobs wait for in turn: a job of the same executor that is not begun never will be."""
+    waits = {group["index"]: group["wait"] for group in dump.threads}
+    for edge in one["groups"][:_PLACES_MAX]:
+        step = waits.get(edge["group"])
+        if step is not None:
+            yield f"{edge['count']} of its threads wait for {wait_text(step)}"
 
 
 def executor_text(one: ExecutorState) -> str:
