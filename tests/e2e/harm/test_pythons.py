@@ -54,7 +54,7 @@ def test_everything_works(version: str, tmp_path: Path) -> None:
     assert sum(signs.beats for signs in vitals.loops if signs) > 20
     assert len([signs for signs in vitals.loops if signs]) == 2  # a second loop ran in a thread
     names = {record["name"] for record in records["checkpoint"]}
-    assert {"config loaded", "broker connected", "first event received", "complete"} <= names
+    assert {"config loaded", "broker connected", "first event received", "post-conditions"} <= names
     assert records["boot_ended"][0]["outcome"] == "failed"
     assert len(records["postconditions"]) == 2  # at the end of the boot, and when asked
     assert len(records["dry_run"]) == 3
