@@ -25,6 +25,7 @@ Default = TypeVar("Default", float, None)
 _SECONDS_MAX = 1e9  # as nanoseconds it still fits 63 bits
 _QUIET_SECONDS = 60.0
 _TEXT_CHARACTERS = 500
+_HANDLER_SECONDS = 0.02  # that a log handler is waited for
 
 _next_warning = 0.0
 _warnings = 0  # of this process, also those that were not said
@@ -42,9 +43,26 @@ def complain(what: str, error: BaseException | None = None) -> None:
     try:
         reason = "" if error is None else f": {type(error).__name__}: {redacted(str(error))}"
         _waiting = f"{what}{reason}"[:_TEXT_CHARACTERS]
-        logger.warning("lifesign: %s%s; the service continues without it", what, reason)
+        if _can_log():
+            logger.warning("lifesign: %s%s; the service continues without it", what, reason)
     except Exception:  # noqa: BLE001, S110 - a log handler of the user's may be what is broken
         pass
+
+
+def _can_log() -> bool:
+    """Whether no other thread has one of the handlers, perhaps for long: in the middle of a write that hangs, say.
+
+    The watchdog's thread would hang as well then, and the process look frozen.
+    """
+    at: logging.Logger | None = logger
+    while at is not None:
+        for handler in at.handlers:
+            if handler.lock is not None:
+                if not handler.lock.acquire(timeout=_HANDLER_SECONDS):
+                    return False
+                handler.lock.release()
+        at = at.parent if at.propagate else None
+    return True
 
 
 def take_warning() -> AgentWarning | None:
