@@ -6,7 +6,7 @@ import pytest
 
 from tools.journey import travel
 
-MOST = {"checkpoint": 23, "blocked": 38, "dryrun": 24}
+MOST = {"checkpoint": 23, "blocked": 41, "dryrun": 25}
 
 
 @pytest.mark.parametrize("name", MOST)

@@ -211,10 +211,9 @@ def assert_goes_on(beds: Beds, pid: int) -> None:
 def test_a_deadlocked_await_is_no_illness_of_the_loop(beds: Beds) -> None:
     patient = beds.healthy("deadlock")
     patient.tell("deadlock")
-    patient.lives_on()
-    patient.shows("healthy")
-    assert patient.chart.course == ["healthy"]
-    assert patient.chart.events == []
+    patient.comes_to("degraded")  # once it is found; the loop turns
+    assert patient.chart.course == ["healthy", "degraded"]
+    assert patient.chart.events == ["lifesign.process.degraded"]
 
 
 def test_throttled_is_not_frozen(beds: Beds) -> None:

@@ -9,6 +9,7 @@ die; for that there are some seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import weakref
 from collections import OrderedDict
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0  # in which somebody may still ask for the exception
 LOOKED_AT = 1000  # tasks at one beat
 _ROUND_SECONDS = 1.0  # between the beginnings of two rounds
-_SHARE = 1 / 500  # of a core, where a round must list all the tasks
-_KNOWN_MAX = 2000  # tasks that are remembered while they run, from 3.14 on
+_SHARE = 1 / 500  # of a core, where tasks must be listed
+_KNOWN_MAX = 1000  # tasks that are remembered while they run, from 3.14 on; and dead ones
 _WAITING_MAX = 1000
 _REPORTED_MAX = 1000
 _FRAMES_MAX = 1000
@@ -47,6 +48,7 @@ class Deaths:
         self._counted = counted
         self._round: list[weakref.ReferenceType[Any]] = []  # what is left to look at in this round
         self._next_round = 0.0
+        self._next_list = 0.0
         self._running: dict[int, weakref.ReferenceType[Any]] = {}  # from 3.14 on, by the id of the task
         self._waiting: dict[int, tuple[weakref.ReferenceType[Any], float]] = {}  # since when, by the id of the task
         self._known: dict[int, weakref.ReferenceType[Any]] = {}  # dead ones that were reported
@@ -56,7 +58,8 @@ class Deaths:
         now = time.monotonic()
         if not self._round and now >= self._next_round:
             self._begin(now)
-        looked, self._round = self._round[:LOOKED_AT], self._round[LOOKED_AT:]
+        looked = self._round[-LOOKED_AT:]
+        del self._round[-LOOKED_AT:]
         for reference in looked:
             task = reference()
             if task is None or not _ended_badly(task) or len(self._waiting) >= _WAITING_MAX:
@@ -72,22 +75,27 @@ class Deaths:
             self._round = ended
             self._next_round = now + _ROUND_SECONDS
             return
-        # From 3.14 on only tasks that run can be listed: whoever was there the last time and is not now has ended.
-        running = {id(task): task for task in self._population.each()}
-        self._round = []
-        for key, reference in list(self._running.items()):
-            if reference() is None or key not in running:
-                self._round.append(reference)
-                del self._running[key]
-        for key, task in running.items():
-            if len(self._running) >= _KNOWN_MAX:
-                break
-            if key not in self._running:
-                try:
-                    self._running[key] = weakref.ref(task)
-                except TypeError:  # its class takes none
-                    continue
+        # From 3.14 on only tasks that run can be listed; those that are remembered are looked at when they have ended.
+        if now >= self._next_list and len(self._running) < _KNOWN_MAX:
+            self._remember()
+            self._next_list = now + (time.monotonic() - now) / _SHARE
+        self._round = list(self._running.values())
+        self._running = {
+            key: reference
+            for key, reference in self._running.items()
+            if (task := reference()) is not None and not odd.is_done(task)
+        }
         self._next_round = now + (time.monotonic() - now) / _SHARE
+
+    def _remember(self) -> None:
+        for task in self._population.each():
+            known = self._running.get(id(task))
+            if known is not None and known() is task:
+                continue
+            if len(self._running) >= _KNOWN_MAX:
+                return
+            with contextlib.suppress(TypeError):  # its class takes no weak references
+                self._running[id(task)] = weakref.ref(task)
 
     def _tell(self, now: float) -> None:
         for key, reference in list(self._known.items()):
