@@ -30,12 +30,12 @@ _AGENT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__)) + os.sep
 _NEVER_RETRIEVED = "Task exception was never retrieved"
 
-_NAME = re.compile(r"<\w*Task \w+ name='([^']{1,200})'")
-_CORO = re.compile(r"coro=<([^ ()]{1,200})(?:\(\))? ")
-_PLACE = re.compile(r"(?:defined|running|) at ([^\n]{1,400}?):(\d{1,9})(?=[ >\n]|$)")
-_OURS = re.compile(rf"(?:defined at|running at|\) at) {re.escape(_AGENT)}")  # a task that ours made is the user's
-_NUMBER = re.compile(r"\d+")
-_HANDLE = re.compile(r"^<(?:Timer)?Handle (?:when=\S+ )?([^( ]{1,200})")
+# Compiled when there is something to search: most programs never complain.
+_NAME = r"<\w*Task \w+ name='([^']{1,200})'"
+_CORO = r"coro=<([^ ()]{1,200})(?:\(\))? "
+_PLACE = r"(?:defined|running|) at ([^\n]{1,400}?):(\d{1,9})(?=[ >\n]|$)"
+_OURS = rf"(?:defined at|running at|\) at) {re.escape(_AGENT)}"  # a task that ours made is the user's
+_HANDLE = r"^<(?:Timer)?Handle (?:when=\S+ )?([^( ]{1,200})"
 
 
 class Filter(logging.Filter):
@@ -56,7 +56,7 @@ class Filter(logging.Filter):
 
     def _note(self, record: logging.LogRecord) -> None:
         message = _whole(record)
-        if _OURS.search(message):
+        if re.search(_OURS, message):
             return
         error = record.exc_info[1] if type(record.exc_info) is tuple else None
         head = _head(record, message)
@@ -79,7 +79,7 @@ class Filter(logging.Filter):
                 "at": time.time_ns(),
             }
 
-        self._counted.note((_NUMBER.sub("", head), function, kind_of(error), where), made)
+        self._counted.note((re.sub(r"\d+", "", head), function, kind_of(error), where), made)
 
 
 def _whole(record: logging.LogRecord) -> str:
@@ -110,14 +110,14 @@ def _arguments(record: logging.LogRecord) -> tuple[Any, ...]:
     return record.args if type(record.args) is tuple else ()
 
 
-def _of(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
+def _of(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
     return found.group(1) if found is not None else ""
 
 
 def _place(message: str) -> Frame | None:
     """The first place in it that is not in asyncio."""
-    for found in _PLACE.finditer(message):
+    for found in re.finditer(_PLACE, message):
         file, line = found.groups()
         if not file.startswith(_ASYNCIO):
             return {"function": _of(_CORO, message), "file": file, "line": int(line)}
