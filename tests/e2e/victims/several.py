@@ -11,7 +11,7 @@ class Desk:
     def __init__(self) -> None:
         self.ledger = asyncio.Lock()
 
-    async def settle(self) -> None:
+    async def book(self) -> None:
         async with self.ledger:
             await asyncio.get_running_loop().create_future()  # holds it
 
@@ -21,7 +21,7 @@ class Desk:
                 lifesign.event("order")
             await asyncio.sleep(0.1)
             if number == 30:
-                self.settling = asyncio.create_task(self.settle(), name="settlement")
+                self.booking = asyncio.create_task(self.book(), name="bookkeeper")
 
 
 asyncio.run(Desk().orders())
