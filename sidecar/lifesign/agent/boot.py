@@ -17,7 +17,6 @@ from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.harmless import harmless
-from lifesign.agent.native import RLock
 from lifesign.agent.synthetic.context import synthetic
 from lifesign.agent.tasks import own as own_tasks
 from lifesign.settings import Settings
@@ -61,12 +60,14 @@ class Boot:
         self._stage = Stage.STARTED
         self._before_checks = Stage.STARTED
         self._turned = False
-        self._lock = RLock()
+        # That of the pulse: whoever held one and waited for the other would hang with a signal handler that does it the
+        # other way round.
+        self._lock = pulse.lock
         self._checks: asyncio.Task[object] | None = None  # the loop alone would not keep it
         self.trace = identity["trace"]
         self.phase = layout.BOOT_STARTING
         self.ended_ns = 0
-        self.checkpoints = Checkpoints(pulse.boot, identity["started"], settings.checkpoints)
+        self.checkpoints = Checkpoints(pulse.boot, pulse.lock, identity["started"], settings.checkpoints)
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_STARTED)
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_TIMEOUT)
 

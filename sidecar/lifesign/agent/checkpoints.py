@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Iterable
 
 from lifesign import semconv
 from lifesign.agent.identity import new_span_id
-from lifesign.agent.native import RLock
 from lifesign.agent.synthetic.context import is_synthetic
 from lifesign.wire.writer import LaneWriter
 
 if TYPE_CHECKING:
+    from _thread import RLock
+
     from lifesign.wire.records import BootExpects, Checkpoint, Failure
 
 _NAME_CHARACTERS = 200
@@ -23,14 +24,15 @@ class Checkpoints:
 
     Args:
         lane: where they are written.
+        lock: the one that its writers hold.
         started: wall clock time of the process's start, where the span of the first mark begins.
         expected: names that the boot must reach, in order.
     """
 
-    def __init__(self, lane: LaneWriter, started: int, expected: Iterable[str]) -> None:
+    def __init__(self, lane: LaneWriter, lock: RLock, started: int, expected: Iterable[str]) -> None:
         self._lane = lane
         self._last_mark = started
-        self._lock = RLock()
+        self._lock = lock
         self._expected = tuple(expected)[:_EXPECTED_MAX]
         self._missing = dict.fromkeys(self._expected)
         self._open: dict[str, str] = {}  # timed blocks in progress: id and name

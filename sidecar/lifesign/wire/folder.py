@@ -105,7 +105,7 @@ class OwnFolder:
         """A new file in it; returns its descriptor, open for reading and writing."""
         path = os.path.join(self.path, name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, 0o600)
-        self.share(path, self.mode)
+        self._grant(descriptor, self.mode)
         return descriptor
 
     def requests(self) -> bytes:
@@ -158,12 +158,15 @@ class OwnFolder:
         """Gives what is ours to the run directory's group, with this mode."""
         descriptor = os.open(path, os.O_RDONLY | _UNTRUSTED)  # others may have put a link to somewhere in its place
         try:
-            with contextlib.suppress(OSError):  # we are not in that group
-                if os.fstat(descriptor).st_gid != self._group:
-                    os.fchown(descriptor, -1, self._group)
-            os.fchmod(descriptor, mode)
+            self._grant(descriptor, mode)
         finally:
             os.close(descriptor)
+
+    def _grant(self, descriptor: int, mode: int) -> None:
+        with contextlib.suppress(OSError):  # we are not in that group
+            if os.fstat(descriptor).st_gid != self._group:
+                os.fchown(descriptor, -1, self._group)
+        os.fchmod(descriptor, mode)
 
 
 class Folder:

@@ -69,6 +69,7 @@ class Counted:
         if now - self._minute >= 60.0:
             self._minute, self._records = now, 0
         waiting = False
+        due: list[Noted] = []  # written afterwards: a signal handler that notes one may hold what a writer waits for
         with self._lock:
             for group in list(self._groups.values()):
                 if group.record["count"] == group.written:
@@ -76,16 +77,18 @@ class Counted:
                 if now < group.next or self._records >= RECORDS_MAX:
                     waiting = True
                     continue
-                ring.append(group.record)
+                due.append(group.record.copy())
                 self._records += 1
                 group.written = group.record["count"]
                 group.next = now + group.quiet
                 group.quiet = min(2 * group.quiet, QUIET_MAX_SECONDS)
             self._pending = waiting
+        for record in due:
+            ring.append(record)
 
     def write_all(self, ring: LaneWriter) -> None:
         """The process ends: writes what was counted since, within the same bounds."""
         with self._lock:
             for group in self._groups.values():
                 group.next = 0.0
-            self.write(ring)
+        self.write(ring)
