@@ -146,7 +146,9 @@ def test_an_uncaught_exception_at_boot(rooms: Rooms) -> None:
     assert patient.chart.course == ["dead"]
     assert patient.chart.events == ["lifesign.boot.failed", "lifesign.process.died"]
     failed = patient.chart.entry("lifesign.boot.failed")
-    assert failed.body == f"the boot stopped after checkpoint 'config loaded': {UNCAUGHT}"
+    said = f"the boot stopped after checkpoint 'config loaded': {UNCAUGHT}"
+    assert failed.body.startswith(f"{said}; raised in throw (patient.py:")
+    assert failed.attributes["lifesign.cause"] == "uncaught-exception"
 
 
 @pytest.fixture

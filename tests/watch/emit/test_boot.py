@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lifesign.watch.emit.boot import BootView
+from lifesign.watch.emit.transitions import Details
 from lifesign.watch.telemetry import Log, Span, Telemetry
 from support.mainprocess import STARTED, TRACE, identity
 
@@ -168,3 +169,19 @@ def test_synthetic_checkpoints_are_tagged(synthetic: bool) -> None:
     boot = view(checkpoint("x", 0, 1, synthetic=synthetic), over("complete", 2))
     tagged = spans(boot.telemetry(None, 0))["checkpoint x"].attributes.get("user_agent.synthetic.type")
     assert tagged == ("test" if synthetic else None)
+
+
+@pytest.mark.parametrize("died", [None, "killed by SIGKILL"])
+def test_what_is_known_of_the_cause_is_in_its_record(died: str | None) -> None:
+    asked: list[str] = []
+
+    def known(said: str) -> Details:
+        asked.append(said)
+        return Details("it waits in connect", {"lifesign.cause": "boot-waits"})
+
+    boot = view(checkpoint("started", 0, 1), *([] if died else [over("timed_out", 8, "timed out after 8 s")]))
+    (log,) = logs(boot.telemetry(died, STARTED + 9 * S, known))
+    assert log.body.endswith(f"{asked[0]}; it waits in connect")
+    assert log.attributes["lifesign.cause"] == "boot-waits"
+    assert asked == [died or "timed out after 8 s"]
+    assert spans(boot.telemetry(died, STARTED + 9 * S, known)) == {}

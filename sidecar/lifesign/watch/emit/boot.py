@@ -183,7 +183,7 @@ class BootView:
         )
         if not error:
             return operation(root, now, None)
-        details = known(error)
+        details = known(died if died is not None and self._ended is None else error)
         failed = Failed(
             type=outcome,
             description=error,
