@@ -10,6 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3##             interpreter of .venv
 ARGS ?=##                       options for `lifesign demo` or the stack, e.g. ARGS=--help
+CAUSES_ARGS ?=##                options for the search for false causes, e.g. CAUSES_ARGS='--seconds 10 --ours'
 FUZZ_ARGS ?=##                  options for the fuzzer, e.g. FUZZ_ARGS='--seconds 60'
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
 COVERAGE_FLOOR ?= 92##          per cent of branches that `test` demands
@@ -47,7 +48,7 @@ with_components = $(with_pythons) && \
 	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo stack test unit e2e cluster bench faults fuzz soak check clean
+.PHONY: help demo stack test unit e2e cluster bench faults fuzz soak causes check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -106,6 +107,11 @@ soak: ## the demo with every illness now and then, LIFESIGN_SOAK_SECONDS long; w
 	$(dev)
 	@otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
 		cd tests && ../$(bin)/python -m soak
+
+causes: ## false causes: victims, look-alikes, the demo and other programs, a dump a second of each, on every Python
+	$(dev)
+	@$(with_pythons) && apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
+		cd tests && ../$(bin)/python -m causes $(CAUSES_ARGS)
 
 check: ## format, lint, types, import rules, shell scripts, Dockerfile
 	$(dev)
