@@ -29,6 +29,7 @@ class PoolAcquireContext:
 
     def __init__(self, pool: object) -> None:
         self.pool = pool
+        self.connection = "taken from it"
 
     async def __aenter__(self) -> None: ...
 

@@ -31,9 +31,19 @@ _PARTS = {  # by the class of a context manager, where it keeps what it stands f
     "_BaseRequestContextManager": ("_resp._connection._connector",),  # aiohttp
     "_RequestContextManager": ("_resp._connection._connector",),
     "ClientResponse": ("_connection._connector",),
+    "Response": ("stream._stream._httpcore_stream._pool",),  # httpx
+    "PubSub": ("connection_pool",),  # redis
+    "Pipeline": ("connection_pool",),
     "LockAdapter": ("_lock",),  # anyio, of one that was made before there was a loop
     "SemaphoreAdapter": ("_semaphore",),
     "CapacityLimiterAdapter": ("_limiter",),
+}
+_TAKEN = {  # by its class, what such a manager has only while it has taken something from its pool
+    "PoolAcquireContext": "connection",
+    "AsyncConnection": "sync_connection",
+    "AsyncSession": "sync_session._transaction._connections",
+    "PubSub": "connection",
+    "Pipeline": "connection",
 }
 _CLOCKS = ("timeout", "cancelscope", "deadline")  # in the name of a class: it ends the wait by itself
 
@@ -68,7 +78,10 @@ def behind(thing: Any) -> Iterator[Any]:
         for one in exits(found):
             yield one
             yield from behind(one)
-        yield from (one for one in found if (what := kind(one)) is not None and what.pool)
+        for one in found:
+            if (what := kind(one)) is not None and what.pool:
+                yield one
+            yield from _parts(one)
     elif name in _STACKS:
         callbacks = read(thing, "_exit_callbacks")
         for entry in list(callbacks)[-_EXITS_MAX:] if callbacks is not None else ():
@@ -76,12 +89,25 @@ def behind(thing: Any) -> Iterator[Any]:
                 yield one
                 yield from behind(one)
     else:
-        for path in _PARTS.get(name, ()):
-            part = thing
-            for attribute in path.split("."):
-                part = read(part, attribute)
-            if part is not None:
-                yield part
+        yield from _parts(thing)
+
+
+def _parts(thing: Any) -> Iterator[Any]:
+    name = type_name(thing)
+    paths = _PARTS.get(name, ())
+    if paths and name in _TAKEN and not at_path(thing, _TAKEN[name]):
+        return
+    for path in paths:
+        part = at_path(thing, path)
+        if part is not None:
+            yield part
+
+
+def at_path(thing: Any, path: str) -> Any:
+    """The attribute of an attribute, and so on; None where there is none."""
+    for attribute in path.split("."):
+        thing = read(thing, attribute)
+    return thing
 
 
 def exits(referents: Sequence[Any]) -> Iterator[Any]:

@@ -101,11 +101,12 @@ _KINDS = {
         "subprocess", child, _in("wait", "communicate", "_read_stream", "_feed_stdin"), outer=True
     ),
     "socket.socket": Kind("socket", peer_of_socket, package="asyncio"),
-    "anyio._core._synchronization.Lock": _LOCK,
-    "anyio._core._synchronization.Event": _EVENT._replace(outer=True),
-    "anyio._core._synchronization.Condition": _CONDITION,
-    "anyio._core._synchronization.Semaphore": _SEMAPHORE,
-    "anyio._core._synchronization.CapacityLimiter": _LIMITER._replace(outer=True),
+    # anyio and httpcore say of their classes that they come from the package itself.
+    "anyio.Lock": _LOCK,
+    "anyio.Event": _EVENT._replace(outer=True),
+    "anyio.Condition": _CONDITION,
+    "anyio.Semaphore": _SEMAPHORE,
+    "anyio.CapacityLimiter": _LIMITER._replace(outer=True),
     "anyio._backends._asyncio.TaskGroup": _GROUP,
     "anyio.streams.memory.MemoryObjectReceiveStream": _STREAM,
     "anyio.streams.memory.MemoryObjectSendStream": _STREAM,

@@ -75,7 +75,11 @@ def _redis(thing: Any) -> str:
 
 
 def _httpcore(thing: Any) -> str:
-    return of(size(thing, "_connections"), number(thing, "_max_connections"), "connections")
+    requests = read(thing, "_requests")  # of which some wait
+    if type(requests) is not list:
+        return ""
+    in_use = {id(found) for one in list(requests) if (found := read(one, "connection")) is not None}
+    return of(len(in_use), number(thing, "_max_connections"), "connections in use")
 
 
 def _psycopg(thing: Any) -> str:
@@ -94,6 +98,6 @@ POOLS = {
     "asyncpg.pool.Pool": _pool("asyncpg pool", _asyncpg, "get"),
     "sqlalchemy.pool.impl.QueuePool": _pool("SQLAlchemy pool", _sqlalchemy, "get"),
     "redis.asyncio.connection.ConnectionPool": _pool("redis pool", _redis, "wait_for"),
-    "httpcore._async.connection_pool.AsyncConnectionPool": _pool("httpcore pool", _httpcore, "wait_for_connection"),
+    "httpcore.AsyncConnectionPool": _pool("httpcore pool", _httpcore, "wait_for_connection"),
     "psycopg_pool.pool_async.AsyncConnectionPool": _pool("psycopg pool", _psycopg, "wait"),
 }

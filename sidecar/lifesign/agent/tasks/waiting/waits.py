@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from types import CellType
+from types import CellType, FrameType, MethodType
 from typing import Any, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks.odd import read, type_name
-from lifesign.agent.tasks.waiting.blocks import behind, ends_by_itself, entered, objects
+from lifesign.agent.tasks.waiting.blocks import at_path, behind, ends_by_itself, entered, objects
 from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.walk import Link
+
+GREENLET_FRAMES_MAX = 60  # that are walked
 
 
 class Wait(NamedTuple):
@@ -53,8 +55,14 @@ def look(links: list[Link], plan: Plan) -> Look:
     found: Wait | None = None
     for index, packages in plan.tail:
         for thing in inside(index):
+            if type(thing) is CellType:  # of a function inside a method
+                thing = read(thing, "cell_contents")
             what = kind(thing)
-            if what is None or what.package not in packages or (found is not None and not what.outer):
+            if what is None:
+                if type_name(thing) == "_AsyncIoGreenlet":
+                    found = _wait_in_greenlet(thing, inside(index)) or found
+                continue
+            if what.package not in packages or (found is not None and not what.outer):
                 continue
             if what.pool:
                 if what.waits_in.isdisjoint(plan.names[index:]):
@@ -67,6 +75,27 @@ def look(links: list[Link], plan: Plan) -> Look:
     collective = () if plan.collective is None else inside(plan.collective)
     clock = clock or any(timers(collective))
     return Look(found, held, clock, collective)
+
+
+def _wait_in_greenlet(greenlet: Any, referents: Sequence[Any]) -> Wait | None:
+    """What SQLAlchemy waits for: its own code is no coroutine, and is suspended in a greenlet.
+
+    Args:
+        referents: of the frame that runs it, with the method that it was given.
+    """
+    frame = read(greenlet, "gr_frame")
+    names: list[str] = []
+    while type(frame) is FrameType and len(names) < GREENLET_FRAMES_MAX:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    if "get" not in names or "_do_get" not in names[names.index("get") :]:
+        return None
+    for one in referents:
+        for path in ("pool", "bind.pool", "engine.pool") if type(one) is MethodType else ():
+            pool = at_path(one.__self__, path)
+            if (what := kind(pool)) is not None and what.pool:
+                return Wait(pool, "checkout")
+    return None
 
 
 def look_alone(links: list[Link]) -> Look:
