@@ -26,7 +26,7 @@ from lifesign.wire.reader import PulseReader
 from support import victims
 from support.built import PYTHONS, built
 
-SETTLED = 3.0  # seconds until what is in a deadlock is in it
+UNTIL_STUCK = 3.0  # seconds until what gets into a deadlock is in it
 
 
 class Watched:
@@ -74,7 +74,7 @@ class Watched:
 
     def _count(self, rings: list[list[dict[str, object]]]) -> None:
         self.dumps += 1
-        self.late += time.monotonic() - self._began > SETTLED
+        self.late += time.monotonic() - self._began > UNTIL_STUCK
         if rings:
             self.said += 1
             self.example = " -> ".join(f"{step['task']} at {_place(step['at'])}" for step in rings[0])
