@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -134,3 +135,27 @@ def test_a_child_forked_in_the_middle_of_an_import_imports_it_itself(
     thread.join()
     assert os.waitpid(pid, 0)[1] == 0
     assert sys.modules[PART].here == os.getpid()
+
+
+def test_what_another_thread_of_the_parent_was_importing_is_forgotten(
+    arrive: Callable[[str], None], tmp_path: Path
+) -> None:
+    """As in a child, where that thread is not there any more."""
+    go = tmp_path / "go"
+    arrive(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.001)\nhere = os.getpid()")
+
+    def importing() -> None:
+        with contextlib.suppress(Exception):  # half of it is forgotten under its hands
+            load(PART, "here")
+
+    thread = threading.Thread(target=importing)
+    thread.start()
+    half = eventually(lambda: sys.modules.get(PART))
+    loading._after_fork_in_child()
+    assert PART not in sys.modules
+    go.touch()
+    assert load(PART, "here") == os.getpid()
+    assert sys.modules[PART] is not half
+    thread.join()
+    loading._after_fork_in_child()
+    assert PART in sys.modules, "nobody else imports"

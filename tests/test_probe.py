@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import health as endpoints
 from lifesign.settings import Settings
 from lifesign.watch.once import poll_once
+from lifesign.wire import layout
 from support.made import illnesses
 
 LOOKING = endpoints.SidecarHealth(0.1, 0.25)
@@ -83,6 +85,10 @@ def test_a_pulse_of_any_other_shape_is_passed_over(main: Callable[..., Any], run
     (run / "4-00000004").symlink_to(run / "2-00000002")
     broken = main("5-00000005")
     broken.pulse.boot.append({"kind": "boot_ended", "outcome": "splendid"})
+    broken.beat(failing=1)
+    broken.pulse.loops[1].write(layout.LOOP_RUNNING, 2, 1, 0, time.monotonic_ns(), 0, 4242, 0)
+    for record in ({"kind": "postconditions", "results": [5, {"name": 7}]}, {"kind": "stall", "loop": "first"}):
+        broken.pulse.ring.append(record)
     with contextlib.closing(RunDirectory(str(run))) as directory:
         assert [(one.key, one.boot) for one in glance(directory, TIMEOUT)] == [
             ("2-00000002", "complete"),

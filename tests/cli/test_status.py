@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lifesign.cli.output.terminal import console, duration
 from lifesign.cli.status import render, to_json
 from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
+from lifesign.wire import layout
+from support.made.answers import answering
+from support.made.dumps import answer, frame, group
 from support.mainprocess import Main
 
 ILL = Snapshot(
@@ -125,3 +129,21 @@ def test_without_the_extra_it_says_what_to_install(cli: Callable, monkeypatch: p
             3,
             "lifesign: not installed: no_such_module, no_such_parent.child\n  try: pip install 'lifesign[sidecar]'\n",
         )
+
+
+def test_a_process_that_is_blocked_is_asked_what_blocks_it_now(
+    cli: Callable, main: Callable[..., Main], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = main()
+    service.beat(age=1000.0, watchdog_age=0.0)
+    dump = answer(group(0, 3, "render"))
+    stall = {"kind": "stall", "loop": 0, "since": 1, "at": 2, "busy": True, "stack": [frame("render", 8)]}
+    asked: list[int] = []
+
+    def records(number: int) -> list[Any]:
+        asked.append(number)
+        return [stall, *dump.groups, {**dump.dump, "request": number}]
+
+    with answering(service, layout.REQUEST_DUMP, records):
+        code, out, _ = cli("status", "--json", "--dir", str(run))
+    assert (code, [one["state"] for one in json.loads(out)], asked) == (0, ["blocked"], [1])

@@ -219,10 +219,15 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
     "blocked": (
         ["eventloop.blocked", "service.<locals>.obey", "has not turned"],
         [
+            "task_group",
+            "thread_group",
             "agent/tasks/dump.py",
             "agent/tasks/odd.py",
             "agent/tasks/waiting/",
             "watch/emit/dumps.py",
+            "watch/emit/threads.py",
+            "watch/emit/translate.py",
+            "judge/causes/leaks.py",
             "watch/emit/newest_dump.py",
             "serve/history.py",
             "export/metrics.py",

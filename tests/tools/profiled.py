@@ -30,8 +30,8 @@ class Recorder:
     Args:
         phase: the byte that says whether the journey goes on.
         markers: texts of which one is in the thing, whatever is made of it: a record, a span, their encodings.
-        aside: names of classes that have the text in them too, and files that handle them, on no way to where the
-            journey leads.
+        aside: names of classes and kinds of records that have the text in them too, and files that handle them, on
+            no way to where the journey leads.
     """
 
     def __init__(self, phase: mmap.mmap, markers: Sequence[str], aside: Sequence[str]) -> None:
@@ -66,7 +66,8 @@ class Recorder:
         if depth == 0 or isinstance(value, (int, float, type(None))) or type(value).__name__ in self._aside:
             return False
         if isinstance(value, Mapping):
-            return any(self._is_in(one, depth - 1) for pair in list(value.items())[:LONG] for one in pair)
+            inner = [one for pair in list(value.items())[:LONG] for one in pair]
+            return value.get("kind") not in self._aside and any(self._is_in(one, depth - 1) for one in inner)
         if isinstance(value, (list, tuple, set, frozenset, deque)):
             return any(self._is_in(one, depth - 1) for one in list(value)[:LONG])
         fields = getattr(type(value), "__struct_fields__", ()) or getattr(type(value), "__slots__", ())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 
 import pytest
 
@@ -49,3 +51,15 @@ def test_colour_is_off_where_no_color_is_set(
     terminal.console().print(Text("[bold]plain", "red"))
 
     assert capsys.readouterr().out == "[bold]plain\n"
+
+
+def test_where_nobody_reads_the_output_it_is_over_but_not_for_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    monkeypatch.setattr(sys, "stderr", Broken())
+    with pytest.raises(BrokenPipeError):
+        terminal.console().print("a table")
+    terminal.console(stderr=True).print("a remark")

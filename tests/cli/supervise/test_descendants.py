@@ -106,3 +106,26 @@ def test_who_has_become_another_user_may_be_locked_out(run: Path, child: Callabl
     eventually(lambda: len(descendants.started_under(run_id)) == 2)
 
     assert descendants.locked_out(run_id, str(run)) == ([nobody.pid] if is_out else [])
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "mode", "may"),
+    [
+        (0, 0, 0o700, True),
+        (5, 5, 0o700, True),
+        (5, 5, 0o500, False),
+        (6, 5, 0o770, True),
+        (6, 5, 0o750, False),
+        (6, 6, 0o777, True),
+        (6, 6, 0o775, False),
+    ],
+)
+def test_who_may_write_to_a_directory_of_user_and_group_5(
+    user: int, group: int, mode: int, may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stat(path: str) -> os.stat_result:
+        owner = (5, 5) if path == "/run" else (user, group)
+        return os.stat_result((mode, 0, 0, 1, *owner, 0, 0, 0, 0))
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert descendants._may_write(7, "/run") == may

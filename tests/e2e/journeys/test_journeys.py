@@ -6,7 +6,7 @@ import pytest
 
 from tools.journey import travel
 
-MOST = {"checkpoint": 23, "blocked": 41, "dryrun": 25}
+MOST = {"checkpoint": 23, "blocked": 36, "dryrun": 24}
 
 
 @pytest.mark.parametrize("name", MOST)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from lifesign.watch.emit import newest_dump
 from lifesign.watch.emit.newest_dump import NewestDump
 
 
@@ -43,3 +46,14 @@ def test_the_same_groups_are_shown_again_with_their_new_counts() -> None:
 
 def test_groups_that_were_never_seen_cannot_be_shown() -> None:
     assert NewestDump().end(summary("second", "first", (3,))).groups == ()
+
+
+def test_threads_are_a_part_of_it_and_what_belongs_to_no_dump_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest_dump, "_RECORDS_MAX", 2)
+    newest = NewestDump()
+    thread: Any = {"kind": "thread_group", "dump": "first", "index": 0}
+    executor: Any = {"kind": "executor", "dump": "first"}
+    for record in (thread, executor, group("first", 0, 7)):
+        newest.add(record)
+    dump = newest.end(summary("first"))
+    assert (dump.threads, dump.groups) == ((thread,), ())

@@ -76,7 +76,7 @@ class RingView:
                 self.losses.add(record)
             elif record["kind"] == "dry_run_totals":
                 self.dry_run = _dry_run(record)
-            else:
+            elif record["kind"] != "dry_run":  # which is a span and no more
                 self._newest.add(record)
         return made
 

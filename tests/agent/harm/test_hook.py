@@ -1,0 +1,55 @@
+"""Where every loop passes: what comes of an error of ours there, and of one of the program's."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lifesign.agent import hook
+
+
+class TooLateError(Exception):
+    """What a handler raises, to end whatever it interrupts."""
+
+
+def too_late(*_: object) -> None:
+    raise TooLateError
+
+
+def broken(_: Any) -> None:
+    raise ValueError("a mistake of ours")
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """As `asyncio.events`, in a program without its package."""
+    monkeypatch.setitem(sys.modules, "asyncio", None)  # type: ignore[arg-type]
+    return SimpleNamespace(_set_running_loop=lambda loop: None)
+
+
+def test_an_error_of_ours_is_the_last(events: Any) -> None:
+    seen: list[Any] = []
+
+    def changed(loop: Any) -> None:
+        seen.append(loop)
+        broken(loop)
+
+    hook.observe(events, changed)
+    hook.observe(events, changed)  # once
+    events._set_running_loop("one")
+    events._set_running_loop(None)
+    assert seen == ["one"]
+
+
+def test_what_a_signal_handler_raises_is_the_programs(events: Any) -> None:
+    hook.observe(events, too_late)
+    before = signal.signal(signal.SIGUSR2, too_late)
+    try:
+        with pytest.raises(TooLateError):
+            events._set_running_loop("one")
+    finally:
+        signal.signal(signal.SIGUSR2, before)
