@@ -65,6 +65,14 @@ def test_as_if_on_3_12_the_filter_is_there_until_the_warning_has_come(
     ticker.before_fork()
     assert ticker.filter not in warnings.filters
 
+    def not_shown(_: str) -> list[str]:
+        raise OSError(2, "No such file or directory")
+
+    monkeypatch.setattr(os, "listdir", not_shown)
+    ticker.before_fork()
+    ticker.after_warning()
+    assert ticker.filter not in warnings.filters
+
 
 def test_what_somebody_patched_is_taken_from_a_fresh_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     real = _thread.allocate_lock

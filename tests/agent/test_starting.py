@@ -64,3 +64,14 @@ def test_who_may_not_write_there_is_told_whose_directory_it_must_be(
     monkeypatch.setattr(lifecycle, "Agent", refused)
     assert not lifesign.start(str(tmp_path))
     assert f"its user ({os.geteuid()}) may not write there" in caplog.text
+
+
+def test_a_child_of_multiprocessing_ends_by_finalizers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from multiprocessing import util
+
+    monkeypatch.setattr(util, "_finalizer_registry", {})
+    assert lifesign.start(str(tmp_path))
+    (finalizer,) = util._finalizer_registry.values()
+    finalizer()
+    assert lifecycle.peek() is not None
+    assert len(list(tmp_path.glob("*/pulse"))) == 1

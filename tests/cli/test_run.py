@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lifesign.cli import demo
 from lifesign.cli.options import arguments
-from lifesign.cli.supervise import extra
+from lifesign.cli.supervise import extra, launch
 from lifesign.cli.supervise.environment import environments
 from support.victims import INJECT
 
@@ -98,3 +101,25 @@ def test_the_demo_is_run_as_any_service(
     assert cli("demo", "--boot-timeout", "3").code == 7
     assert seen == [[sys.executable, "-m", "lifesign.demo"], "3", expected]
     assert os.environ.get("OTEL_SERVICE_NAME") == given
+
+
+@pytest.mark.parametrize(
+    ("left_behind", "unread", "environ", "says"),
+    [
+        ((7, 8), False, {}, "processes that it started still run (7, 8)"),
+        ((), True, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "not all that CMD wrote was exported"),
+        ((), True, {}, ""),
+        ((), False, {}, ""),
+    ],
+)
+def test_a_run_directory_that_is_still_needed_stays(
+    left_behind: tuple[int, ...], unread: bool, environ: dict[str, str], says: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    removed: list[str] = []
+    ended: Any = SimpleNamespace(beside=SimpleNamespace(directory="/r d"), left_behind=left_behind, unread=unread)
+    with contextlib.ExitStack() as stack:
+        stack.callback(removed.append, "/r d")
+        launch.say_what_stays(ended, environ, stack)
+    said = capfd.readouterr().err
+    assert says in said
+    assert (removed == []) == bool(says) == ("--dir '/r d'" in said)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from rich.console import Console
 
 from lifesign.cli.output.terminal import console, duration
 from lifesign.cli.status import render, to_json
@@ -147,3 +150,9 @@ def test_a_process_that_is_blocked_is_asked_what_blocks_it_now(
     with answering(service, layout.REQUEST_DUMP, records):
         code, out, _ = cli("status", "--json", "--dir", str(run))
     assert (code, [one["state"] for one in json.loads(out)], asked) == (0, ["blocked"], [1])
+
+
+def test_loops_beyond_those_that_can_be_watched_are_said() -> None:
+    out = io.StringIO()
+    Console(file=out, width=200).print(render([msgspec.structs.replace(ILL, unwatched_loops=2)]))
+    assert "2 event loops are not watched" in out.getvalue()

@@ -148,3 +148,9 @@ def test_an_executor_that_has_room_is_no_cause(figures: dict[str, int]) -> None:
 
 def test_a_full_executor_of_a_service_that_is_well_is_no_cause() -> None:
     assert found("healthy", executors=(executor(),)) == []
+
+
+def test_a_loop_that_waits_for_the_end_of_a_thread() -> None:
+    chain = [wait("MainThread", "thread", "worker-1", how="join", **held("worker-1", "work", 5, verb="is"))]
+    (cause,) = found("blocked", chain=chain)
+    assert "the end of thread worker-1" in cause.sentence

@@ -247,3 +247,10 @@ async def test_a_pattern_of_ones_own_and_one_that_is_broken(
         await run.wait()
     assert seen == ["b"] * 4
     assert "out of ideas" in caplog.text
+
+
+def test_a_run_that_has_not_begun_has_no_pause() -> None:
+    run = lifesign.DryRun(print)
+    run.pause()
+    run.resume()
+    assert not run.running

@@ -201,3 +201,10 @@ def test_hostile_records_are_shown_harmlessly(seed: int, tree: bool) -> None:
 
     assert "".join(lines).startswith("process")
     assert all(line.isprintable() and len(line) < 600 for line in lines)
+
+
+def test_a_task_that_runs_waits_for_nothing_and_frames_of_libraries_alone_are_one() -> None:
+    inside = [frame("get", 1, QUEUES), frame("_wait", 2, QUEUES)]
+    shown = "\n".join(piped(answer(group(0, 1, "render", states={"running": 1}), group(1, 1, "x", stack=inside))))
+    assert "1 x render, shop.py:10, runs" in shown
+    assert "1 frame of libraries: get (queues.py:1)" in shown
