@@ -77,7 +77,14 @@ class Kubelet:
                 self.podman(*arguments)
 
     def podman(self, *arguments: str) -> str:
-        ended = subprocess.run([self._podman, *arguments], capture_output=True, text=True, check=False, timeout=300)
+        ended = subprocess.run(
+            [self._podman, *arguments],
+            cwd=self._folder,  # conmon writes a file "oom" where it is started
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
         assert ended.returncode == 0, f"podman {' '.join(arguments)}: {ended.stderr}"
         return ended.stdout
 
