@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from _thread import get_native_id
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,10 +31,19 @@ _HANDLER_SECONDS = 0.02  # that a log handler is waited for
 _next_warning = 0.0
 _warnings = 0  # of this process, also those that were not said
 _waiting: str | None = None  # the newest that the sidecar does not know
+_own_threads: set[int] = set()  # by their native ids
+
+
+def in_own_thread(native_id: int) -> None:
+    """Says that this thread is ours: a log handler of the program's that hangs must not hang it."""
+    _own_threads.add(native_id)
 
 
 def complain(what: str, error: BaseException | None = None) -> None:
-    """Warns through the logger ``lifesign``, at most once a minute whatever happens; the sidecar hears of it too."""
+    """Warns through the logger ``lifesign``, at most once a minute whatever happens; the sidecar hears of it too.
+
+    The sidecar alone hears of what the watchdog says.
+    """
     global _next_warning, _warnings, _waiting
     _warnings += 1
     now = time.monotonic()
@@ -43,17 +53,14 @@ def complain(what: str, error: BaseException | None = None) -> None:
     try:
         reason = "" if error is None else f": {type(error).__name__}: {redacted(str(error))}"
         _waiting = f"{what}{reason}"[:_TEXT_CHARACTERS]
-        if _can_log():
+        if get_native_id() not in _own_threads and _can_log():
             logger.warning("lifesign: %s%s; the service continues without it", what, reason)
     except Exception:  # noqa: BLE001, S110 - a log handler of the user's may be what is broken
         pass
 
 
 def _can_log() -> bool:
-    """Whether no other thread has one of the handlers, perhaps for long: in the middle of a write that hangs, say.
-
-    The watchdog's thread would hang as well then, and the process look frozen.
-    """
+    """Whether no other thread has one of the handlers, perhaps for long: in the middle of a write that hangs, say."""
     at: logging.Logger | None = logger
     while at is not None:
         for handler in at.handlers:

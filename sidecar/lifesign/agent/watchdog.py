@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.crashdump import CrashDump
-from lifesign.agent.harmless import complain, take_warning
-from lifesign.agent.native import Ticker
+from lifesign.agent.harmless import complain, in_own_thread, take_warning
+from lifesign.agent.native import Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.stall import stall
@@ -75,15 +75,16 @@ class Watchdog:
         self._wanted.setdefault(reason, 0)
 
     def _tick(self) -> None:
+        in_own_thread(get_native_id())
         try:
+            warning = take_warning()
+            if warning is not None:
+                self._pulse.ring.append(warning)
             self._beat()
             self._at_beat()
             self._look_for_stalls()
             self._look_for_reasons()
             self._dump_what_is_wanted()
-            warning = take_warning()
-            if warning is not None:
-                self._pulse.ring.append(warning)
         except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
             complain("the watchdog failed at a beat", error)
 
