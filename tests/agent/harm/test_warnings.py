@@ -12,7 +12,10 @@ from lifesign.agent import harmless
 
 
 @pytest.mark.parametrize("name", ["lifesign", None])
-def test_a_handler_that_another_thread_has_is_not_waited_for(name: str | None) -> None:
+def test_a_handler_that_another_thread_has_is_not_waited_for(
+    name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harmless, "_next_warning", 0.0)
     handler, had, done = logging.StreamHandler(io.StringIO()), threading.Event(), threading.Event()
 
     def writes_for_ever() -> None:
@@ -31,9 +34,6 @@ def test_a_handler_that_another_thread_has_is_not_waited_for(name: str | None) -
         complaining.start()
         complaining.join(5)
         assert not complaining.is_alive()
-        warning = harmless.take_warning()
-        assert warning is not None
-        assert warning["text"] == "something failed"
     finally:
         logger.removeHandler(handler)
         done.set()
