@@ -12,9 +12,7 @@ from lifesign.agent import harmless
 
 
 @pytest.mark.parametrize("name", ["lifesign", None])
-def test_a_handler_that_another_thread_has_is_not_waited_for(
-    name: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_handler_that_another_thread_has_is_not_waited_for(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harmless, "_next_warning", 0.0)
     handler, had, done = logging.StreamHandler(io.StringIO()), threading.Event(), threading.Event()
 

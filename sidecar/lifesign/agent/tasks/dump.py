@@ -6,12 +6,12 @@ No local, argument or repr of a user's object is written; only names of types an
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import creation, odd
+from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, TaskCount
@@ -103,7 +103,7 @@ class Tasks:
         """The stack of a task that runs: it has no frames that are suspended, its thread has them."""
         loop = odd.call(task, "get_loop")
         thread = next((number for number, its in self._by_thread().items() if its is loop), None)
-        return [] if thread is None else running_stack(task, sys._current_frames().get(thread))
+        return [] if thread is None else running_stack(task, current_frames().get(thread))
 
     def each(self) -> Iterator[Any]:
         """Every task of every loop."""

@@ -7,7 +7,6 @@ blocks: then nothing else is to be done in that loop. Loops that do not show thi
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 from lifesign.agent.harmless import harmless
 from lifesign.agent.native import sleep
 from lifesign.agent.slots import Beating
+from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.threads.look import ThreadLook
 from lifesign.agent.tasks.walk import thread_stack
 from lifesign.wire.frames import is_library
@@ -37,7 +37,7 @@ def stall(
         loops: every event loop by the thread that it runs in.
     """
     busy = _is_busy(beating.native_thread)
-    stack = thread_stack(sys._current_frames().get(beating.thread))
+    stack = thread_stack(current_frames().get(beating.thread))
     if not stack:
         return None
     made: Stall = {

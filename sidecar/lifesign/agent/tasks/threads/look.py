@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 
 from lifesign.agent.native import get_ident, sleep
+from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads.holding import Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
@@ -170,7 +170,7 @@ class ThreadLook:
 
 def _frames() -> dict[int, FrameType]:
     """The innermost frame of every thread but this one, which would be part of what it finds, and kept by it."""
-    found = sys._current_frames()
+    found = current_frames()
     found.pop(get_ident(), None)
     return found
 
