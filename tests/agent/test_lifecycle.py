@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import stat
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -18,7 +16,6 @@ import pytest
 
 import lifesign
 from lifesign.agent import harmless, lifecycle
-from lifesign.agent.checks.registry import registry
 from lifesign.agent.exceptions import failure
 from support.waiting import eventually
 
@@ -172,54 +169,6 @@ def test_a_failure_of_ours_is_one_warning_a_minute(
     warning = eventually(warned)[0]
     assert warning["text"].endswith(": OSError: the disk is gone")
     assert warning["count"] >= 1
-
-
-def test_a_broken_log_handler_of_the_users_is_not_our_undoing(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            raise RuntimeError
-
-    handler = Broken()
-    logging.getLogger("lifesign").addHandler(handler)
-    try:
-        harmless.complain("anything")
-    finally:
-        logging.getLogger("lifesign").removeHandler(handler)
-
-
-def test_a_log_handler_that_hangs_does_not_hang_the_watchdog(
-    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hung, go_on = threading.Event(), threading.Event()
-
-    class Hangs(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            hung.set()
-            go_on.wait(10)
-
-    pulse = started()
-    failing: Callable[[], int] = registry.failing
-    errors: list[OSError] = []
-
-    def fails_at_times() -> int:
-        if errors:
-            raise errors.pop()
-        return failing()
-
-    def warned() -> bool:
-        monkeypatch.setattr(harmless, "_next_warning", 0.0)
-        errors.append(OSError("no checks today"))  # again: the watchdog of another test may have taken the first
-        return any(one["text"].endswith("no checks today") for one in pulse.ring("agent_warning"))
-
-    handler = Hangs()
-    logging.getLogger("lifesign").addHandler(handler)
-    try:
-        monkeypatch.setattr(registry, "failing", fails_at_times)
-        eventually(warned)
-        assert not hung.is_set()
-    finally:
-        go_on.set()
-        logging.getLogger("lifesign").removeHandler(handler)
 
 
 def test_an_exception_whose_text_cannot_be_read() -> None:
