@@ -25,8 +25,9 @@ class Terminal(io.StringIO):
 )
 def test_what_is_waited_for(stream: io.StringIO, seconds: float, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", stream)
-    clock = iter((100.0, 100.0 + seconds))
+    clock = iter((100.0, 100.0 + seconds, 100.0 + seconds))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     with Progress() as progress:
         progress.waits_for("a dump of 7 tasks")
+        progress.waits_for("a dump of 7 tasks")  # it says nothing new
     assert stream.getvalue() == written

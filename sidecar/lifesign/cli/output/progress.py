@@ -17,15 +17,16 @@ class Progress:
 
     def __init__(self) -> None:
         self._since = time.monotonic()
-        self._shown = False
+        self._shown = ""
 
     def waits_for(self, what: str) -> None:
         """To be called again and again during the wait."""
         waited = time.monotonic() - self._since
-        if waited >= _AFTER_SECONDS and sys.stderr.isatty():
-            sys.stderr.write(f"{_CLEAR}{printable(what)}: {waited:.0f} s")
+        line = f"{printable(what)}: {waited:.0f} s"
+        if waited >= _AFTER_SECONDS and line != self._shown and sys.stderr.isatty():
+            sys.stderr.write(_CLEAR + line)
             sys.stderr.flush()
-            self._shown = True
+            self._shown = line
 
     def __enter__(self) -> Progress:
         return self
