@@ -50,6 +50,10 @@ def of_others(version: str, apps: Path) -> list[Asked]:
     for name, program in LISTENS.items():
         command = program.command.format(port=free_port(), folder=apps).split()
         made.append(Asked(name, version, [str(apps / command[0]), *command[1:]], HOME, False))
+    python = str(apps / "python")
+    for name in _listed(python, "lookalikes.py"):
+        command = [python, str(VICTIMS / "lookalikes.py"), name, "uvloop"]
+        made.append(Asked(f"lookalikes {name} uvloop", version, command, SIDECAR, False))
     return made
 
 

@@ -48,6 +48,7 @@ class Survey:
         self._looks = 0
         self._stacks = 0
         self._walk()
+        ages.end()
         self._hold_by_generators()
         self._connect()
         self.rings = list(filter(self._certain, self._graph.rings(self.primitives.holders, pace)))

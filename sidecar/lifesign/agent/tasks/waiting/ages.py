@@ -19,6 +19,10 @@ class Ages:
         """A survey begins; what the one before saw is what it is compared with."""
         self._before, self._now = self._now, {}
 
+    def end(self) -> None:
+        """The survey is over: what the one before saw is not needed any more."""
+        self._before = {}
+
     def of(self, task: Any, waiter: Any, now: float) -> float | None:
         """Seconds since the wait was first seen, on the monotonic clock; None where it is not remembered."""
         if len(self._now) >= TASKS_MAX:

@@ -5,9 +5,11 @@ These looks cost too much for every task, and are only taken at what is in a rin
 
 from __future__ import annotations
 
+import gc
+import itertools
 from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.waiting.blocks import objects
@@ -25,7 +27,8 @@ _PLAIN = (str, bytes, int, float, bool, type(None))
 def is_exclusive(thing: Any) -> bool:
     """Whether who is inside its block holds it: a subclass may have blocks that mean something else."""
     cls = type(thing)
-    return all(odd.text(odd.read(odd.read(cls, name), "__module__")).startswith(_PACKAGES) for name in _BLOCK)
+    modules = (odd.text(odd.read(odd.read(cls, name), "__module__")) for name in _BLOCK)
+    return all(module.partition(".")[0] in _PACKAGES for module in modules)
 
 
 def may_have_let_go(thing: Any, links: list[Link]) -> bool:
@@ -60,24 +63,32 @@ def _refers_to(manager: Any, thing: Any) -> bool:
 
 
 def end_of_a_timer(tasks: Iterable[Any], loops: Iterable[Any]) -> bool:
-    """Whether a timer of these loops has something to do with one of the tasks, and may cancel it.
-
-    What uvloop's timers do cannot be seen.
-    """
+    """Whether a timer of these loops has something to do with one of the tasks, and may cancel it."""
     wanted = {id(task) for task in tasks}
-    for loop in loops:
-        for handle in list(odd.read(loop, "_scheduled") or ())[:TIMERS_MAX]:
-            if odd.read(handle, "_cancelled") is not True and _leads_to(handle, wanted):
-                return True
-    return False
+    return any(
+        _leads_to(first, loop, wanted) for loop in loops for first in itertools.islice(_timers(loop), TIMERS_MAX)
+    )
 
 
-def _leads_to(handle: Any, wanted: set[int]) -> bool:
-    found = [odd.read(handle, "_callback"), *(odd.read(handle, "_args") or ())]
-    for depth, one in enumerate(found):
+def _timers(loop: Any) -> Iterator[list[Any]]:
+    """Of each timer what it will call, and with what."""
+    scheduled = odd.read(loop, "_scheduled")
+    if scheduled is not None:
+        for handle in list(scheduled):
+            if odd.read(handle, "_cancelled") is not True:
+                yield [odd.read(handle, "_callback"), *(odd.read(handle, "_args") or ())]
+        return
+    for one in gc.get_referents(loop):  # uvloop keeps them where only the collector sees them
+        for handle in list(one) if type(one) is set else ():
+            if odd.type_name(handle) == "TimerHandle":
+                yield gc.get_referents(handle)
+
+
+def _leads_to(found: list[Any], loop: Any, wanted: set[int]) -> bool:
+    for number, one in enumerate(found):  # it grows meanwhile
         if id(one) in wanted:
             return True
-        if depth < _OBJECTS_MAX and len(found) < 10 * _OBJECTS_MAX and not odd.is_task(one):
+        if number < _OBJECTS_MAX and len(found) < 10 * _OBJECTS_MAX and one is not loop and not odd.is_task(one):
             found.extend(_parts(one))
     return False
 
