@@ -77,7 +77,10 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (asyncio, asyncio.events):  # what start() wraps is unwrapped again
         monkeypatch.setattr(module, "_set_running_loop", asyncio.events._set_running_loop)
     yield
+    agent = lifecycle.peek()
     lifecycle.stop()
+    if agent is not None:
+        agent.watchdog.thread.stop()  # at the end of a process it would beat on
 
 
 @pytest.fixture

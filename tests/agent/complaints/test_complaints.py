@@ -90,12 +90,12 @@ async def test_as_from_3_14_on_so_many_running_tasks_are_remembered(
     monkeypatch.setattr(deaths, "_REPORTED_MAX", 0)
     pulse = started()
     task = asyncio.create_task(fails())
-    monkeypatch.setattr(asyncio, "all_tasks", lambda _loop: [] if task.done() else [task])
-    look()
-    await turn()
-    look()
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "all_tasks", lambda _loop: [] if task.done() else [task])
+        look()
+        await turn()
+        look()
     assert len(pulse.ring("task_died")) == bound
-    monkeypatch.undo()
 
 
 async def test_who_asks_for_the_exception_in_time_says_that_nobody_died(

@@ -68,7 +68,7 @@ async def test_as_from_3_14_on_each_loop_is_asked_for_its_tasks(
     def refuses(_: object) -> None:
         raise RuntimeError("a task of the user's")
 
-    monkeypatch.setattr(asyncio, "all_tasks", refuses)
-    assert list(known.each()) == []
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "all_tasks", refuses)
+        assert list(known.each()) == []
     waiting.cancel()
