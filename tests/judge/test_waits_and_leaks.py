@@ -103,6 +103,14 @@ def test_what_is_left_of_a_timeout_is_said() -> None:
     assert "without a timeout" not in seen["dns"].sentence
 
 
+def test_a_child_is_waited_for_by_the_user_and_not_by_the_reader_of_its_pipe() -> None:
+    reads = group(1, 1, at("Process._read_stream", 5, ASYNCIO))
+    child = primitive("subprocess", "", "sh, pid 7, alive", "_read_stream", (1, 1), (0, 1))
+    assert found("silent", [group(0, 1, *ASKS), reads], child)["child-process"].sentence == (
+        "1 x Shop.ask waits (service.py:9, for 51 s) for a child process: sh, pid 7, alive, without a timeout"
+    )
+
+
 def test_a_long_sleep_and_a_short_one() -> None:
     sleep = primitive("sleep", "", "", "sleep", (0, 1))
     seen = found("silent", [group(0, 1, at("poll", 7), at("sleep", 6, ASYNCIO), time_left=3540.0)], sleep)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Iterator
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import behind, name_of, waited_for, waiters, waiting
-from lifesign.judge.causes.whose import groups_of, is_by_main_alone, is_users_own
+from lifesign.judge.causes.whose import as_the_user_waits, groups_of, is_by_main_alone, is_users_own
 
 if TYPE_CHECKING:
     from lifesign.wire.records import TaskPrimitive
@@ -49,7 +49,8 @@ def children(findings: Findings) -> list[Cause]:
     for dump, one in _of(findings, "subprocess", *_PEERS):
         child = one["state"].removeprefix("a pipe of ")
         if ", pid " in one["state"] or child.startswith("pid "):
-            made.append(_cause("child-process", f"{waiting(one, dump)} for a child process: {child}", one, dump))
+            who = waiting(as_the_user_waits(one, dump), dump)
+            made.append(_cause("child-process", f"{who} for a child process: {child}", one, dump))
     return made
 
 

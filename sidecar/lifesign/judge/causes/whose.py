@@ -24,6 +24,13 @@ def is_users_own(primitive: TaskPrimitive, dump: Dump, *, through_packages: bool
     return any(_waits_itself(group, dump, through_packages) for group in groups_of(primitive, dump))
 
 
+def as_the_user_waits(primitive: TaskPrimitive, dump: Dump) -> TaskPrimitive:
+    """The primitive without those who wait for it in code of packages alone, where others do in the user's own."""
+    own = {group["index"] for group in groups_of(primitive, dump) if _own(group)}
+    edges = [edge for edge in primitive["waiting"] if edge["group"] in own]
+    return {**primitive, "waiting": edges or primitive["waiting"]}
+
+
 def is_by_main_alone(primitive: TaskPrimitive, dump: Dump) -> bool:
     """Whether none waits but the task that the loop runs for, which waits until the program is to end."""
     return all(group["keeps_the_loop"] for group in groups_of(primitive, dump))
