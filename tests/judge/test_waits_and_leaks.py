@@ -204,4 +204,5 @@ def test_tasks_that_become_more_and_more() -> None:
         "and never fewer since"
     )
     assert leak(seen_at(10, 5000, 0), seen_at(40, 2000, 0), unfinished=4000, finished=0) == []
+    assert leak(seen_at(10, 1000, 0), seen_at(40, 5000, 0), unfinished=4000, finished=0) == []  # they became fewer
     assert leak(seen_at(10, 100, 0), seen_at(40, 200, 0), unfinished=400, finished=0) == []
