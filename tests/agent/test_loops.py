@@ -255,3 +255,10 @@ async def test_after_a_stop_and_a_start_all_loops_beat_again_in_the_same_pulse(
     go_on.set()
     await asyncio.to_thread(thread.join)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+async def test_a_loop_that_is_said_to_start_twice_is_one(started: Callable[..., Any]) -> None:
+    pulse = started()
+    for _ in range(2):
+        lifecycle.loop_changed(asyncio.get_running_loop())
+    assert len(signs(pulse)) == 1

@@ -101,3 +101,16 @@ def test_one_in_a_server_of_somebody_elses() -> None:
 @pytest.mark.parametrize(("state", "boot"), [("healthy", "timed_out"), ("silent", "complete"), ("degraded", "failed")])
 def test_one_that_has_recovered_or_did_not_time_out(state: str, boot: str) -> None:
     assert found(state, MAIN, group(1, "connect", 12), boot=boot) == {}
+
+
+def test_an_end_that_a_thread_keeps() -> None:
+    threads: Any = (
+        {"stack": [LIBRARY], "names": ["waits"]},
+        {"stack": [{"function": "flush", "file": "/srv/app.py", "line": 7}, LIBRARY], "names": ["flusher"]},
+    )
+    said = "SIGTERM 12 s ago: no task is left; flusher is in flush (app.py:7)"
+    assert found("healthy", asked=LONG_AGO, threads=threads)["shutdown-hangs"] == (said, 7)
+
+
+def test_a_boot_without_a_task_of_the_users_waits_nowhere() -> None:
+    assert "boot-waits" not in found("silent", boot="timed_out")

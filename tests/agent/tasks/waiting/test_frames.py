@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.agent.tasks.waiting import blocks, edges, leaves, outside, waits
+from lifesign.agent.tasks.waiting import blocks, cancels, edges, leaves, outside, waits
 from lifesign.agent.tasks.walk import Link, chain
 
 
@@ -153,3 +153,22 @@ async def test_whom_a_task_waits_for_by_what_its_frame_refers_to(monkeypatch: py
     assert list(found) == [(third, (one, other))]
     await asyncio.gather(one, other, third)
     assert edges.awaited(plain, [{one}]) == ((), True)
+
+
+def test_a_cancel_that_was_not_heard_is_cleaned_up_after_or_is_swallowed() -> None:
+    task = SimpleNamespace(cancelling=lambda: 1)
+
+    async def work() -> None:
+        try:
+            await suspension()
+        except asyncio.CancelledError:
+            await suspension()
+
+    coroutine = work()
+    coroutine.send(None)
+    coroutine.throw(asyncio.CancelledError())
+    stack = list(chain(coroutine))
+    assert cancels.cancelled(task, stack) == "cleanup"
+    assert cancels.cancelled(SimpleNamespace(cancelling=lambda: 1, _must_cancel=True), stack) == ""
+    assert cancels.cancelled(task, []) in ("swallowed", "")  # up to 3.10 a task does not know that it was cancelled
+    coroutine.close()
