@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 import warnings
 from typing import Any, AsyncIterator, Awaitable, Callable
 
@@ -110,6 +111,24 @@ async def test_who_asks_for_the_exception_in_time_says_that_nobody_died(
     monkeypatch.setattr(deaths, "GRACE_SECONDS", 0.0)
     look()
     assert pulse.ring("task_died") == []
+
+
+async def test_a_death_is_of_when_it_was_found_and_not_of_when_it_is_certain(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started()
+    look()
+    task = asyncio.create_task(fails())
+    look()
+    await turn()
+    monkeypatch.setattr(deaths, "GRACE_SECONDS", 0.05)
+    look()
+    found = time.time_ns()
+    await asyncio.sleep(0.06)
+    look()
+    (died,) = pulse.ring("task_died")
+    assert died["at"] <= found
+    del task
 
 
 async def awaited() -> None:

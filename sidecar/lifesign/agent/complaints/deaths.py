@@ -50,7 +50,9 @@ class Deaths:
         self._next_round = 0.0
         self._next_list = 0.0
         self._running: dict[int, weakref.ReferenceType[Any]] = {}  # from 3.14 on, by the id of the task
-        self._waiting: dict[int, tuple[weakref.ReferenceType[Any], float]] = {}  # since when, by the id of the task
+        self._waiting: dict[
+            int, tuple[weakref.ReferenceType[Any], float, int]
+        ] = {}  # since when, by the id of the task
         self._known: dict[int, weakref.ReferenceType[Any]] = {}  # dead ones that were reported
 
     def look(self) -> None:
@@ -66,7 +68,7 @@ class Deaths:
                 continue
             known = self._known.get(id(task))
             if known is None or known() is not task:
-                self._waiting.setdefault(id(task), (reference, now))
+                self._waiting.setdefault(id(task), (reference, now, time.time_ns()))
         self._tell(now)
 
     def _begin(self, now: float) -> None:
@@ -101,7 +103,7 @@ class Deaths:
         for key, reference in list(self._known.items()):
             if reference() is None:
                 del self._known[key]
-        for key, (reference, since) in list(self._waiting.items()):
+        for key, (reference, since, found) in list(self._waiting.items()):
             task = reference()
             if task is None or not _ended_badly(task):
                 del self._waiting[key]
@@ -111,10 +113,12 @@ class Deaths:
                     self._known[key] = reference
                     error = odd.read(task, "_exception")
                     function = odd.text(odd.read(odd.coroutine(task), "__qualname__"))
-                    died(self._counted, odd.name(task), function, error, referenced=True)
+                    died(self._counted, odd.name(task), function, error, referenced=True, at=found)
 
 
-def died(counted: Counted, task: str, function: str, error: BaseException, *, referenced: bool) -> None:
+def died(
+    counted: Counted, task: str, function: str, error: BaseException, *, referenced: bool, at: int | None = None
+) -> None:
     """Notes that a task died; once, also where somebody referred to it at first and nobody does later."""
     kind = kind_of(error)
     if referenced:
@@ -124,6 +128,7 @@ def died(counted: Counted, task: str, function: str, error: BaseException, *, re
     elif _reported.pop(id(error), None) == kind:
         return
     where = own_place(error)
+    ended = time.time_ns() if at is None else at
 
     def made() -> TaskDied:
         return {
@@ -134,11 +139,11 @@ def died(counted: Counted, task: str, function: str, error: BaseException, *, re
             "place": where,
             "error": failure(error),
             "count": 1,
-            "at": time.time_ns(),
+            "at": ended,
         }
 
-    at = (where["file"], where["line"]) if where is not None else None
-    counted.note(("died", function, kind, at), made)
+    line = (where["file"], where["line"]) if where is not None else None
+    counted.note(("died", function, kind, line), made)
 
 
 def is_death(error: Any) -> bool:
