@@ -86,7 +86,7 @@ def test_a_boot_that_timed_out_is_where_the_one_that_is_awaited_is() -> None:
     worker = group(2, "work", 30, name="Task-9", waited_most=7.0)
     connects = group(1, "connect", 12, waited_most=8.2, waited_least=8.2)
     assert found("silent", worker, MAIN, connects, boot="timed_out") == {
-        "boot-waits": ("the boot is there: 1 x connect waits (app.py:12, for 8 s) for an Event", 12)
+        "boot-waits": ("the boot has not ended: 1 x connect waits (app.py:12, for 8 s) for an Event", 12)
     }
 
 
@@ -94,7 +94,7 @@ def test_one_in_a_server_of_somebody_elses() -> None:
     serve = {**MAIN, "stack": [LIBRARY]}
     lifespan = group(1, "startup", 12)
     assert found("degraded", serve, group(2, "work", 30, name="Task-9"), lifespan, boot="timed_out")["boot-waits"] == (
-        "the boot is there: 1 x startup waits (app.py:12) for an Event", 12,
+        "the boot has not ended: 1 x startup waits (app.py:12) for an Event", 12,
     )  # fmt: skip
 
 

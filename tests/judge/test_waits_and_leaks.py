@@ -149,22 +149,24 @@ LOCK = {
 
 
 def test_without_a_promise_a_service_in_which_nothing_moves_is_probably_stuck() -> None:
-    groups = [group(0, 2, at("Shop.read", 9), at("Lock.acquire", 5, ASYNCIO))]
+    groups = [group(0, 2, at("Shop.read", 9), at("Lock.acquire", 5, ASYNCIO), waited_most=75.3, waited_least=75.3)]
     seen = found("healthy", groups, LOCK, still=75.3)
     assert seen["no-progress"].sentence == (
         "probably stuck: nothing that waits has moved for 75 s; "
         "writer holds the Lock Shop.ledger in Shop.write (service.py:30) and is at service.py:31; "
-        "2 x Shop.read wait (service.py:9, for 51 s) for it"
+        "2 x Shop.read wait (service.py:9, for 75 s) for it"
     )
     assert seen["no-progress"].place == at("Shop.write", 31)
     assert found("healthy", groups, LOCK, still=None) == {}
+    come_and_go = [group(0, 2, at("Shop.read", 9), waited_most=29.0, waited_least=3.0, time_left=1.0)]
+    assert found("healthy", come_and_go, LOCK, still=75.3) == {}
     idle = primitive("Queue", "Shop.orders", "empty", "get", (0, 2))
     assert found("healthy", groups, idle, still=75.3) == {}
     assert "no-progress" not in found("silent", groups, LOCK, still=75.3)
 
 
 def test_a_queue_that_serves_as_a_pool_and_one_that_is_only_empty() -> None:
-    handle = [group(0, 30, at("handle", 9)), group(1, 10, at("handle", 11))]
+    handle = [group(0, 30, at("handle", 9), waited_most=75.0), group(1, 10, at("handle", 11))]
     pool = primitive("Queue", "Pool.q", "empty", "get", (0, 30), (1, 10))
     seen = found("healthy", handle, pool, still=75.0)
     assert "the Queue Pool.q is a pool that is used up" in seen["no-progress"].sentence
@@ -173,6 +175,54 @@ def test_a_queue_that_serves_as_a_pool_and_one_that_is_only_empty() -> None:
     workers = [group(0, 30, at("work", 9)), group(1, 10, at("other", 11))]
     assert found("healthy", workers, pool, still=75.0) == {}
     assert list(found("silent", workers, pool)) == ["queue-empty"]
+
+
+END_OF_ALL = "5 taken and not marked by task_done(), 0 in it, 3 wait for an item"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (
+            END_OF_ALL,
+            (
+                "5 items of the Queue Shop.q were taken and not marked by task_done(), and whoever takes from it waits "
+                "for the next one: 1 x close waits (service.py:20, for 51 s) in join()"
+            ),
+        ),
+        (
+            "1 taken and not marked by task_done(), 7 in it, 0 wait for an item",
+            (
+                "1 item of the Queue Shop.q was taken and not marked by task_done(), 7 are still in it: "
+                "1 x close waits (service.py:20, for 51 s) in join()"
+            ),
+        ),
+        (
+            "0 taken and not marked by task_done(), 1 in it, 0 wait for an item",
+            "nobody takes the 1 item in the Queue Shop.q: 1 x close waits (service.py:20, for 51 s) in join()",
+        ),
+        ("", ""),
+    ],
+)
+def test_who_waits_for_the_end_of_a_queue_waits_for_no_item(state: str, said: str) -> None:
+    groups = [group(0, 1, at("close", 20), at("Queue.join", 5, ASYNCIO)), group(1, 3, at("work", 9))]
+    join = primitive("Queue", "Shop.q", state, "join", (0, 1))
+    items = primitive("Queue", "Shop.q", "empty", "get", (1, 3))
+    seen = found("silent", groups, items, join)
+    assert {word: cause.sentence for word, cause in seen.items()} == ({"queue-join": said} if said else {})
+    assert found("healthy", groups, items, join) == {}
+
+
+def test_connections_to_one_server_are_one_cause() -> None:
+    asked = [primitive("HTTP connection", "", "server at port 80", "start", (0, 1)) for _ in range(3)]
+    other = primitive("HTTP connection", "", "server at port 81", "start", (0, 1))
+    record: Any = {"rings": [], "finished": [], "still": None, "end": 1}
+    seen = causes(Findings("silent", Dump(record, (group(0, 4, *ASKS),), (*asked, other))))  # type: ignore[arg-type]
+    silent = "probably the server at port {} sends nothing: {} (service.py:9, for 51 s) for it, without a timeout"
+    assert [one.sentence for one in seen] == [
+        silent.format(80, "3 x Shop.ask wait"),
+        silent.format(81, "1 x Shop.ask waits"),
+    ]
 
 
 def seen_at(seconds: int, unfinished: int, finished: int) -> TasksSeen:

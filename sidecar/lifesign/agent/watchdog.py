@@ -160,7 +160,9 @@ class Watchdog:
             if by_hand and self._stalled:
                 self._look_for_stalls(afresh=True)  # who asks wants to know what blocks now
             try:
-                self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=by_hand)
+                # How long each has waited is what says what is stuck: not as long as when the same groups were seen.
+                whole = by_hand or reason == "no progress"
+                self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=whole)
             finally:  # one that fails would fail at each beat
                 if reason in layout.REQUEST_REASONS:
                     self._answered[layout.REQUEST_REASONS.index(reason)] = request

@@ -54,10 +54,13 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
     assert summary["reason"] == "blocked"
 
 
+@pytest.mark.parametrize("has_its_turn", [True, False])
 def test_a_loop_that_computes_is_told_from_one_that_waits(
-    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    has_its_turn: bool, started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
+    if not has_its_turn:  # as on a machine whose processors are all taken
+        monkeypatch.setattr(stall, "_cpu_ns", lambda _thread: 7)
     pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
 
     async def main() -> None:

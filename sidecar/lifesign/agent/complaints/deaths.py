@@ -13,13 +13,16 @@ import contextlib
 import time
 import weakref
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.exceptions import failure
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.population import Population
-from lifesign.agent.tasks.walk import place
+from lifesign.agent.tasks.waiting.edges import together
+from lifesign.agent.tasks.waiting.waits import look_alone
+from lifesign.agent.tasks.walk import links, place
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -103,10 +106,14 @@ class Deaths:
         for key, reference in list(self._known.items()):
             if reference() is None:
                 del self._known[key]
+        due = [key for key, (_, since, _) in self._waiting.items() if now - since >= GRACE_SECONDS]
+        will_be_asked = self._waited_for_with_others() if due else set()
         for key, (reference, since, found) in list(self._waiting.items()):
             task = reference()
             if task is None or not _ended_badly(task):
                 del self._waiting[key]
+            elif key in will_be_asked:
+                self._waiting[key] = reference, now, found  # when the others have ended too
             elif now - since >= GRACE_SECONDS:
                 del self._waiting[key]
                 if len(self._known) < _KNOWN_MAX:
@@ -114,6 +121,14 @@ class Deaths:
                     error = odd.read(task, "_exception")
                     function = odd.text(odd.read(odd.coroutine(task), "__qualname__"))
                     died(self._counted, odd.name(task), function, error, referenced=True, at=found)
+
+    def _waited_for_with_others(self) -> set[int]:
+        """The ids of tasks that somebody waits for together with others, by ``gather`` or ``wait``, to ask all."""
+        found: set[int] = set()
+        for task in islice(self._population.each(), LOOKED_AT):
+            with contextlib.suppress(Exception):  # whatever it is, nobody waits in it
+                found.update(map(id, together(odd.waiter(task), look_alone(links(task)).collective)))
+        return found
 
 
 def died(

@@ -59,13 +59,23 @@ def stall(
 
 
 def _is_busy(native_thread: int) -> bool | None:
-    before = _cpu_ns(native_thread)
+    before, wanted = _cpu_ns(native_thread), _wants_cpu(native_thread)
     started = time.monotonic_ns()
     sleep(_LOOK_SECONDS)
     after = _cpu_ns(native_thread)
     if before is None or after is None:
         return None
-    return after - before > (time.monotonic_ns() - started) / 10
+    # On a busy machine a thread that computes may not get its turn meanwhile: it does not wait for anything else.
+    return after - before > (time.monotonic_ns() - started) / 10 or (wanted and _wants_cpu(native_thread))
+
+
+def _wants_cpu(native_thread: int) -> bool:
+    """Whether it runs, or is ready to."""
+    try:
+        with open(f"/proc/self/task/{native_thread}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2].startswith(b"R")
+    except OSError:
+        return False
 
 
 def _cpu_ns(native_thread: int) -> int | None:

@@ -79,7 +79,8 @@ class Survey:
                     or group.waited_least < STILL_SECONDS
                     or group.states.keys() != {"waiting"}
                 ):
-                    if not look_alone(links(group.sample)).clock:
+                    # A scope that has no deadline is no clock: whoever waits in one was moved by something else.
+                    if time_left(links(group.sample)) is None:
                         return None
                 elif least is None or group.waited_least < least:
                     least = group.waited_least
@@ -153,7 +154,7 @@ class Survey:
             return
         primitive = None if seen.wait is None else self.primitives.waited(seen.wait, stack, id(group))
         if seen.wait is not None and primitive is not None:
-            wait = seen.wait.how, id(seen.wait.thing)
+            wait = seen.wait.how, seen.wait.identity
             group.waits[wait] = group.waits.get(wait, 0) + 1
             if primitive.kind.holders is not None:
                 self._graph.add(Node(task, waiter, wait[1], (), seen.clock))

@@ -23,6 +23,7 @@ word                    what was seen                                           
 ``lock-held``           tasks wait for a lock whose holder waits for something      yes
 ``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
 ``queue-full``          tasks wait for room in a queue that nobody takes from       yes
+``queue-join``          tasks wait in join() of a queue whose items are not done    yes
 ``lost-future``         tasks wait for a future that nothing else refers to         yes
 ``barrier``             fewer tasks have come to a barrier than it waits for        yes
 ``child-process``       tasks wait for a child process                              yes
@@ -66,12 +67,13 @@ from lifesign.judge.causes.phrases import (
     task_name,
     waiters,
 )
-from lifesign.judge.causes.stages import shutdowns, slow_boots
+from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
+STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 
@@ -80,7 +82,14 @@ def causes(findings: Findings) -> list[Cause]:
     """The causes that can be shown, the one that explains most first; empty where there is none."""
     if findings.state == states.STOPPED:
         return []  # nothing is wrong any more
-    return [cause for row in _ROWS for cause in row(findings)]
+    made = [cause for row in _ROWS for cause in row(findings)]
+    # Where a boot waits is no news beside the reason for that wait.
+    known = {(cause.place["file"], cause.place["line"]) for cause in made if cause.place and cause.word != BOOT}
+    return [
+        one
+        for one in made
+        if one.word != BOOT or one.place is None or (one.place["file"], one.place["line"]) not in known
+    ]
 
 
 def deadlocks(findings: Findings) -> list[Cause]:
@@ -154,16 +163,29 @@ def _uncaught(findings: Findings) -> list[Cause]:
 
 def _no_progress(findings: Findings) -> list[Cause]:
     """What would explain a silence, in a process that promised nothing and in which nothing moves any more."""
-    still = findings.dump.summary["still"] if findings.dump is not None else None
-    if still is None or findings.state not in (states.HEALTHY, states.STARTING):
+    if findings.dump is None or findings.state not in (states.HEALTHY, states.STARTING):
         return []
-    silent = findings._replace(state=states.SILENT)
+    still = findings.dump.summary["still"]
+    if still is None:
+        return []
+    silent = findings._replace(state=states.SILENT, dump=_without_fresh_waits(findings.dump, still))
     found = [cause for row in _INTERNAL for cause in row(silent)]
     if not found:
         return []
     first, *others = found
     sentence = f"probably stuck: nothing that waits has moved for {round(still)} s; {first.sentence}"
     return [Cause("no-progress", sentence, first.place, (*first.evidence, *(cause.sentence for cause in others)))]
+
+
+def _without_fresh_waits(dump: Dump, still: float) -> Dump:
+    """Without what nobody has waited for that long: its waiters come and go, by timeouts of theirs as well."""
+    ages = {group["index"]: group["waited_most"] for group in dump.groups}
+    kept = [
+        one
+        for one in dump.primitives
+        if any((ages.get(edge["group"]) or 0.0) >= min(still, STILL_MIN) for edge in one["waiting"])
+    ]
+    return dump._replace(primitives=tuple(kept))
 
 
 # What only the process itself can end.
@@ -174,6 +196,7 @@ _INTERNAL: tuple[Callable[[Findings], list[Cause]], ...] = (
     outside.lost_futures,
     outside.barriers,
     inside.queues_as_pools,
+    inside.joined_queues,
 )
 _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     deadlocks,
@@ -189,6 +212,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     outside.lost_futures,
     outside.barriers,
     inside.queues_as_pools,
+    inside.joined_queues,
     outside.children,
     outside.lookups,
     outside.peers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lifesign.judge import states
@@ -12,6 +13,8 @@ from lifesign.wire.records import HOLDERS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, TaskPrimitive
+
+_COUNT = re.compile(r"\d{1,12}")
 
 
 def exhausted(findings: Findings) -> list[Cause]:
@@ -85,10 +88,47 @@ def full_queues(findings: Findings) -> list[Cause]:
     return made
 
 
+def joined_queues(findings: Findings) -> list[Cause]:
+    """Somebody waits until all items of a queue are done, and some that were taken were never said to be."""
+    made = []
+    for dump, primitive in waited_for(findings):
+        said = _unmarked(primitive) if primitive["how"] == "join" else ""
+        if not said:
+            continue
+        sentence = f"{said}: {waiting(primitive, dump)} in join()"
+        if findings.deaths and primitive["state"].endswith(" 0 wait for an item"):
+            newest = findings.deaths[0]
+            sentence = f"{sentence}; probably because {death(newest)}, {ago(findings.wall - newest['at'])}"
+            made.append(Cause("consumer-died", sentence, primitive["place"]))
+        else:
+            made.append(Cause("queue-join", sentence, primitive["place"]))
+    return made
+
+
+def _unmarked(primitive: TaskPrimitive) -> str:
+    """As the agent counts: ``5 taken and not marked by task_done(), 0 in it, 3 wait for an item``."""
+    counts = [int(number) for number in _COUNT.findall(primitive["state"])]
+    if len(counts) != len(("taken", "left", "wait")):
+        return ""
+    taken, left, wait = counts
+    name = name_of(primitive)
+    if not taken:
+        return f"nobody takes the {_items(left)} in {name}" if left and not wait else ""
+    rest = f", {left} {'is' if left == 1 else 'are'} still in it" if left else ""
+    idle = ", and whoever takes from it waits for the next one" if wait and not left else ""
+    were = "was" if taken == 1 else "were"
+    return f"{_items(taken)} of {name} {were} taken and not marked by task_done(){rest}{idle}"
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
+
+
 def empty_queues(findings: Findings) -> list[Cause]:
     """A queue is empty, and nobody feeds it."""
     if findings.state != states.SILENT:
         return []  # an empty queue is a cause only if an event is missing
+    joined = {one["name"] for _, one in waited_for(findings) if one["how"] == "join"}
     return [
         Cause(
             "queue-empty",
@@ -96,7 +136,10 @@ def empty_queues(findings: Findings) -> list[Cause]:
             primitive["place"],
         )
         for dump, primitive in waited_for(findings)
-        if _is_empty(primitive) and not _as_pool(primitive, dump) and is_users_own(primitive, dump)
+        if _is_empty(primitive)
+        and not _as_pool(primitive, dump)
+        and is_users_own(primitive, dump)
+        and primitive["name"] not in joined  # who waits for its end has put all items in
     ]
 
 

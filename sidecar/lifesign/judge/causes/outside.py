@@ -7,7 +7,8 @@ installed package.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator
+from collections import Counter
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
@@ -65,7 +66,7 @@ def lookups(findings: Findings) -> list[Cause]:
 def peers(findings: Findings) -> list[Cause]:
     """A server says nothing. Of a client nobody expects that it speaks, unless asked."""
     made = []
-    for dump, one in _of(findings, *_PEERS):
+    for dump, one in _alike(_of(findings, *_PEERS)):
         if one["state"].startswith(("server", "a Unix socket")):
             silent = "takes" if one["how"] in _SENDS else "sends"
             who = f"the {one['state']}" if one["state"].startswith("server") else one["state"]
@@ -116,6 +117,20 @@ def _of(findings: Findings, *types: str) -> Iterator[tuple[Dump, TaskPrimitive]]
             continue
         if one["type"] not in _MAY_BE_MEANT or one["state"].startswith(LOST) or not is_by_main_alone(one, dump):
             yield dump, one
+
+
+def _alike(found: Iterable[tuple[Dump, TaskPrimitive]]) -> Iterator[tuple[Dump, TaskPrimitive]]:
+    """Each has a connection of its own: those that wait for one server in one way are one."""
+    seen: dict[tuple[str, ...], tuple[Dump, TaskPrimitive]] = {}
+    for dump, one in found:
+        key = (one["state"], one["how"], *sorted({str(edge["group"]) for edge in one["waiting"]}))
+        before = seen.get(key)
+        if before is not None:
+            counts = Counter({edge["group"]: edge["count"] for edge in before[1]["waiting"]})
+            counts.update({edge["group"]: edge["count"] for edge in one["waiting"]})
+            one = {**before[1], "waiting": [{"group": group, "count": count} for group, count in counts.items()]}
+        seen[key] = dump, one
+    yield from seen.values()
 
 
 def _cause(word: str, sentence: str, primitive: TaskPrimitive, dump: Dump) -> Cause:

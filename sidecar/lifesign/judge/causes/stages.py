@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lifesign.wire.records import Frame, TaskGroup
 
 HANGS_NS = 5_000_000_000  # an end that was asked for so long ago and has not come
+BOOT = "boot-waits"
 _NUMBER = re.compile(r"Task-(\d{1,12})$")
 _STEPS_MAX = 20
 _CANCELLED = (("swallowed", "swallowed CancelledError and goes on"), ("cleanup", "was cancelled and cleans up"))
@@ -29,7 +30,7 @@ def slow_boots(findings: Findings) -> list[Cause]:
     if group is None:
         return []
     waits = "" if "running" in group["states"] else f" for {group['waits_for']}"
-    return [Cause("boot-waits", f"the boot is there: {group_waits(group, group['count'])}{waits}", _own(group))]
+    return [Cause(BOOT, f"the boot has not ended: {group_waits(group, group['count'])}{waits}", _own(group))]
 
 
 def shutdowns(findings: Findings) -> list[Cause]:

@@ -30,6 +30,13 @@ def awaited(waiter: Any, collective: Sequence[Any] = ()) -> Awaited:
     """
     if odd.is_task(waiter):
         return Awaited((waiter,), True)
+    open_ones = [future for future in together(waiter, collective) if not odd.is_done(future)]
+    tasks = tuple(filter(odd.is_task, open_ones))
+    return Awaited(tasks, len(tasks) == len(open_ones))
+
+
+def together(waiter: Any, collective: Sequence[Any]) -> list[Any]:
+    """All futures that are waited for together, those that are done among them."""
     futures = [*_members(waiter)]
     for one in collective:
         if odd.is_one_of(one, _SEVERAL):
@@ -38,9 +45,7 @@ def awaited(waiter: Any, collective: Sequence[Any] = ()) -> Awaited:
             futures += group_tasks(one)
         elif one is not waiter and _is_future(one):
             futures += _members(one) or (one,)
-    open_ones = [future for future in {id(one): one for one in futures}.values() if not odd.is_done(future)]
-    tasks = tuple(filter(odd.is_task, open_ones))
-    return Awaited(tasks, len(tasks) == len(open_ones))
+    return list({id(one): one for one in futures}.values())
 
 
 def group_tasks(thing: Any) -> Iterable[Any]:

@@ -58,6 +58,14 @@ def _queue(thing: Any) -> str:
     return _of(size, most or None, "in it")
 
 
+def _unfinished(thing: Any) -> str:
+    """Of a queue in whose `join` somebody waits."""
+    left, size, getters = _number(thing, "_unfinished_tasks"), _size(thing, "_queue"), _size(thing, "_getters")
+    if left is None or size is None:
+        return ""
+    return f"{left - size} taken and not marked by task_done(), {size} in it, {getters or 0} wait for an item"
+
+
 def _barrier(thing: Any) -> str:
     return _of(_number(thing, "_count"), _number(thing, "_parties"), "there")
 
@@ -85,6 +93,7 @@ _EVENT = Kind("Event", _event, _in("wait"))
 _CONDITION = Kind("Condition", _condition, _in("wait"))
 _SEMAPHORE = Kind("Semaphore", _semaphore, _in("acquire"), _semaphore_holders)
 _GROUP = Kind("TaskGroup", _group, _in("__aexit__", "_aexit"))
+JOINED = Kind("Queue", _unfinished)
 _LIMITER = Kind("CapacityLimiter", _limiter, _in("acquire_on_behalf_of"), lambda thing: _size(thing, "_borrowers"))
 _STREAM = Kind("memory stream", _stream, _in("receive", "send"), outer=True)
 _KINDS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.waiting.certainty import is_exclusive, may_have_let_go
-from lifesign.agent.tasks.waiting.kinds import kind
+from lifesign.agent.tasks.waiting.kinds import JOINED, kind
 from lifesign.agent.tasks.waiting.leaves import Leaf
 from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.pools import Kind
@@ -64,7 +64,9 @@ class Primitive:
 
         A queue that is waited for in two places may be a pool, of which somebody wants a second item.
         """
-        return self.kind.pool or self.held_by is not None or self.how in ("put", "send") or len(self.waiting) > 1
+        return (
+            self.kind.pool or self.held_by is not None or self.how in ("put", "send", "join") or len(self.waiting) > 1
+        )
 
     @property
     def held_by(self) -> int | None:
@@ -84,7 +86,10 @@ class Primitives:
 
     def waited(self, wait: Wait, links: list[Link], group: int) -> Primitive | None:
         """Notes a task of the group that waits."""
-        found = self._find(wait.thing)
+        if wait.how == "join":
+            found: Primitive | None = self._by_id.setdefault(wait.identity, Primitive(wait.thing, JOINED))
+        else:
+            found = self._find(wait.thing)
         if found is not None:
             found.how = wait.how
             found.sample = found.sample or links

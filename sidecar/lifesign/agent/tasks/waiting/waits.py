@@ -20,6 +20,11 @@ class Wait(NamedTuple):
     thing: Any
     how: str
 
+    @property
+    def identity(self) -> int:
+        """What it is known by: who waits for the end of all items of a queue waits for something else than an item."""
+        return id(read(self.thing, "_finished")) if self.how == "join" else id(self.thing)
+
 
 class Look(NamedTuple):
     """What was seen of one task.
