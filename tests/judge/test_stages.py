@@ -23,7 +23,7 @@ def group(index: int, function: str, line: int, *, name: str = "Task-2", **chang
 
 def found(state: str, *groups: Any, asked: Asked | None = None, boot: str = "", **summary: Any) -> dict[str, Any]:
     whole: Any = {"rings": [], "thread_rings": [], "finished": [], "still": None, "tasks": len(groups), "end": 90 * S}
-    dump = Dump({**whole, **summary}, groups, (), summary.pop("threads", ()))
+    dump = Dump({**whole, **summary}, groups, summary.pop("primitives", ()), summary.pop("threads", ()))
     made = causes(Findings(state, dump, wall=100 * S, boot=boot, asked=asked))
     return {cause.word: (cause.sentence, cause.place and cause.place["line"]) for cause in made}
 
@@ -88,6 +88,15 @@ def test_a_boot_that_timed_out_is_where_the_one_that_is_awaited_is() -> None:
     assert found("silent", worker, MAIN, connects, boot="timed_out") == {
         "boot-waits": ("the boot has not ended: 1 x connect waits (app.py:12, for 8 s) for an Event", 12)
     }
+
+
+def test_where_a_boot_waits_is_no_news_beside_the_reason() -> None:
+    connects = group(1, "connect", 12)
+    wait: Any = {
+        "index": 0, "type": "Lock", "name": "DB.lock", "state": "locked", "how": "acquire", "place": None,
+        "waiting": [{"group": 1, "count": 1}], "holders": [], "held": 1,
+    }  # fmt: skip
+    assert list(found("silent", MAIN, connects, boot="timed_out", primitives=(wait,))) == ["lock-held"]
 
 
 def test_one_in_a_server_of_somebody_elses() -> None:

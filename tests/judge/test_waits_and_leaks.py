@@ -225,6 +225,39 @@ def test_connections_to_one_server_are_one_cause() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fresh", "overdue", "is_said"),
+    [
+        ({"waited_most": 0.0}, 60, False),
+        ({"waited_most": 13.0}, 60, False),
+        ({"waited_most": 0.0}, 15, True),  # it may be the wait that made the event overdue
+        ({"waited_most": 40.0}, 60, True),
+        ({"waited_most": 0.0, "time_left": 3.0}, 60, True),  # it is tried again and again
+        ({"waited_most": None}, 60, True),
+        ({"waited_most": 0.0}, 0, True),
+    ],
+)
+def test_what_goes_on_since_an_event_is_overdue_is_no_cause(fresh: Any, overdue: int, is_said: bool) -> None:
+    groups = [
+        group(0, 2, at("feed", 9), **{"waited_least": 0.0, **fresh}),
+        group(1, 1, at("main", 3), waited_most=14.0, waited_least=14.0),
+    ]
+    groups += [group(2, 1, at("poll", 4), waited_most=30.0, waited_least=28.0)]
+    queue = primitive("Queue", "Shop.q", "full, 5 of 5", "put", (0, 2))
+    record: Any = {"rings": [], "finished": [], "still": None, "end": 100_000_000_000}
+    since = overdue and 100_000_000_000 - overdue * 1_000_000_000
+    seen = causes(Findings("silent", Dump(record, tuple(groups), (queue,)), overdue=since))  # type: ignore[arg-type]
+    assert [one.word for one in seen] == (["queue-full"] if is_said else [])
+
+
+def test_ten_queues_of_one_line_are_one_sentence() -> None:
+    queues = [primitive("Queue", "", "empty", "get", (n, 1)) for n in range(10)]
+    groups = [group(n, 1, at("write", 6), waited_most=50.0 + n) for n in range(10)]
+    record: Any = {"rings": [], "finished": [], "still": None, "end": 1}
+    (one,) = causes(Findings("silent", Dump(record, tuple(groups), tuple(queues))))  # type: ignore[arg-type]
+    assert one.evidence == ("and 9 more like this",)
+
+
 def seen_at(seconds: int, unfinished: int, finished: int) -> TasksSeen:
     return TasksSeen(seconds * 1_000_000_000, {"Hub.push": unfinished}, {"Hub.push": finished})
 

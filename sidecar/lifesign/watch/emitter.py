@@ -197,7 +197,7 @@ class Emitter:
         return causes(
             Findings(
                 state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
-                self.boot.outcome, _asked(reading),
+                self.boot.outcome, _asked(reading), min((one.since for one in overdue(reading)), default=0),
             )
         )  # fmt: skip
 

@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
 STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
+NO_REASONS = ("task-died", "task-destroyed", "never-awaited")  # that anybody waits
+_NUMBERS = re.compile(r", for [\d to]{1,40} s")
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 
@@ -83,12 +85,20 @@ def causes(findings: Findings) -> list[Cause]:
     if findings.state == states.STOPPED:
         return []  # nothing is wrong any more
     made = [cause for row in _ROWS for cause in row(findings)]
-    # Where a boot waits is no news beside the reason for that wait.
-    known = {(cause.place["file"], cause.place["line"]) for cause in made if cause.place and cause.word != BOOT}
+    others = [cause for cause in made if cause.word != BOOT]
+    if any(cause.word not in NO_REASONS for cause in others):
+        made = others  # where a boot waits is no news beside a reason for that
+    return _each_once(made)
+
+
+def _each_once(found: list[Cause]) -> list[Cause]:
+    """Ten queues of ten connections are one sentence."""
+    alike: dict[tuple[str, str], list[Cause]] = {}
+    for cause in found:
+        alike.setdefault((cause.word, _NUMBERS.sub("#", cause.sentence)), []).append(cause)
     return [
-        one
-        for one in made
-        if one.word != BOOT or one.place is None or (one.place["file"], one.place["line"]) not in known
+        first._replace(evidence=(*first.evidence, f"and {len(more)} more like this")) if more else first
+        for first, *more in alike.values()
     ]
 
 

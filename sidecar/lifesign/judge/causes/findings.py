@@ -51,7 +51,8 @@ class Asked(NamedTuple):
 class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
     that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
-    many tasks the dumps before have shown, how the boot went, and whether the process was asked to end.
+    many tasks the dumps before have shown, how the boot went, whether the process was asked to end, and since when an
+    event is overdue (wall clock; 0 where none is).
     """
 
     state: str
@@ -64,6 +65,7 @@ class Findings(NamedTuple):
     earlier: tuple[TasksSeen, ...] = ()
     boot: str = ""
     asked: Asked | None = None
+    overdue: int = 0
 
 
 class Cause(NamedTuple):

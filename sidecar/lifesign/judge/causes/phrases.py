@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lifesign.wire.complaints import TaskDied
     from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
 
+MOVES_SECONDS = 5.0  # after an event was overdue
 BEHIND_MAX = 3  # of those who wait behind what is said
 
 
@@ -36,8 +37,32 @@ def waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
     if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
         return []
     in_rings = {step["primitive"] for ring in dump.summary["rings"] for step in ring}
-    found = [one for one in dump.primitives if one["waiting"] and one["index"] not in in_rings]
+    found = [
+        one
+        for one in dump.primitives
+        if one["waiting"] and one["index"] not in in_rings and not _moves(one, dump, findings.overdue)
+    ]
     return [(dump, one) for one in sorted(found, key=lambda one: -count_of(one))]
+
+
+def _moves(primitive: TaskPrimitive, dump: Dump, overdue: int) -> bool:
+    """Whether all who wait for it began to do so well after an event was overdue: then it goes on, and is no cause.
+
+    How long a wait has been there counts from when tasks were listed first and it was among them. So it began after
+    the list before that one, from which on another wait counts that is still there. One that a clock ends begins
+    again by itself.
+    """
+    if not overdue:
+        return False
+    listed = [age for group in dump.groups for age in (group["waited_most"], group["waited_least"]) if age is not None]
+    late = (dump.summary["end"] - overdue) / 1e9 - MOVES_SECONDS
+    by_index = {group["index"]: group for group in dump.groups}
+    for edge in primitive["waiting"]:
+        group = by_index.get(edge["group"])
+        age = None if group is None or group["time_left"] is not None else group["waited_most"]
+        if age is None or min((one for one in listed if one >= age + 1), default=late) >= late:
+            return False
+    return True
 
 
 def waiting(primitive: TaskPrimitive, dump: Dump) -> str:
