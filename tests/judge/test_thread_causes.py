@@ -146,6 +146,26 @@ def test_an_executor_that_has_room_is_no_cause(figures: dict[str, int]) -> None:
     assert found("silent", executors=(executor(**figures),)) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "more", "is_said"),
+    [
+        ("silent", {}, True),
+        ("healthy", {}, False),
+        ("silent", {"waited_most": 4.0}, False),
+        ("silent", {"stack": [at("submit", 5, LIBRARY)]}, False),
+    ],
+)
+def test_a_job_that_does_not_end(state: str, more: Any, is_said: bool) -> None:
+    has_room = executor(most=8, queued=0, groups=[{"group": 0, "count": 3}])
+    waits = {**HANDLING, "waited_most": 30.0, **more}
+    found_ = [one.sentence for one in found(state, groups=(waits,), threads=(LOADING,), executors=(has_room,))]
+    said = (
+        "probably a job does not end: the default executor: 3 of 8 threads busy, 3 in load (service.py:20);"
+        " 8 x handle wait (service.py:30, for 0 to 30 s) for a job of it"
+    )
+    assert found_ == ([said] if is_said else [])
+
+
 def test_a_full_executor_of_a_service_that_is_well_is_no_cause() -> None:
     assert found("healthy", executors=(executor(),)) == []
 

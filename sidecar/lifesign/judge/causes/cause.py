@@ -32,6 +32,7 @@ word                    what was seen                                           
 ``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
 ``event-not-set``       tasks wait for an event or a condition                      probably
 ``future-pending``      tasks wait for a future that nobody has resolved            probably
+``job-waits``           tasks wait for a job in an executor that does not end       probably
 ``long-sleep``          tasks sleep, and will for a while                           probably
 ``boot-waits``          the boot timed out, and where it waits                      yes
 ``no-progress``         nothing that waits has moved for a minute, and some wait    probably
@@ -229,6 +230,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     inside.empty_queues,
     outside.events,
     outside.pending_futures,
+    threads.jobs,
     outside.sleeps,
     slow_boots,
     _no_progress,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Iterator
 from lifesign.judge import states
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
 from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
+from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, Stall
+    from lifesign.wire.records import Frame, Stall, TaskGroup
     from lifesign.wire.threads import ExecutorState, ThreadWait
 
 _LOCKS = ("threading.Lock", "threading.RLock")
+JOB_SECONDS = 5.0  # after which a job may be one that does not end
 _PLACES_MAX = 3  # where the threads of an executor stand that are named
 _JOB = "a job in an executor"  # what a task group waits for
 
@@ -74,6 +76,29 @@ def executors(findings: Findings) -> list[Cause]:
     if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
         return []
     return [_executor(one, dump) for one in dump.executors if one["queued"] and one["busy"] >= one["most"] > 0]
+
+
+def jobs(findings: Findings) -> list[Cause]:
+    """Tasks wait for jobs that are begun and do not end, of an executor with threads to spare."""
+    dump = findings.dump
+    if dump is None or findings.state != states.SILENT:
+        return []
+    busy = [one for one in dump.executors if one["busy"] and not one["queued"]]
+    return [_job(busy[0], dump)] if len(busy) == 1 and any(map(_waits_long, dump.groups)) else []
+
+
+def _waits_long(group: TaskGroup) -> bool:
+    """Whether the user's own code has waited for a job for a while."""
+    frame = own_frame(group["stack"])
+    own = frame is not None and not is_library(frame["file"])
+    return own and group["waits_for"].startswith(_JOB) and (group["waited_most"] or 0.0) >= JOB_SECONDS
+
+
+def _job(one: ExecutorState, dump: Dump) -> Cause:
+    places = busy_places(one, dump)
+    at = " and ".join(f"{count} in {frame['function']} ({place_text(frame)})" for count, frame in places[:_PLACES_MAX])
+    sentence = f"probably a job does not end: {executor_text(one)}{f', {at}' if at else ''}{_jobs_awaited(dump)}"
+    return Cause("job-waits", sentence, places[0][1] if places else None)
 
 
 def _executor(one: ExecutorState, dump: Dump) -> Cause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import types
 from collections.abc import Coroutine, Iterator
 from types import SimpleNamespace
@@ -108,6 +109,13 @@ def process(**of_it: Any) -> SimpleNamespace:
 )
 def test_a_child(child: Any, said: str) -> None:
     assert outside.child(child) == said
+
+
+@pytest.mark.parametrize(("paused", "said"), [(False, ", alive"), (True, ", alive, its stdout full and not read")])
+def test_a_child_that_cannot_write_on(paused: bool, said: str) -> None:
+    reader = SimpleNamespace(_paused=paused)
+    child = SimpleNamespace(pid=os.getpid(), returncode=None, stdout=reader, stderr=None)
+    assert outside.child(child).endswith(said)
 
 
 GONE = process(returncode=0)

@@ -23,7 +23,13 @@ def child(process: Any) -> str:
     if read(process, "returncode", "_returncode") is not None:
         return f"pid {pid}, has ended"
     program, state = _seen(pid)
-    return f"{program}, pid {pid}, {state}" if program else f"pid {pid}"
+    return f"{program}, pid {pid}, {state}{_unread(process)}" if program else f"pid {pid}"
+
+
+def _unread(process: Any) -> str:
+    """Of a child whose output is read no further, so that it cannot write on: which output."""
+    full = [name for name in ("stdout", "stderr") if read(read(process, name), "_paused") is True]
+    return f", its {' and '.join(full)} full and not read" if full else ""
 
 
 def _seen(pid: int) -> tuple[str, str]:
