@@ -90,6 +90,18 @@ def test_a_boot_that_timed_out_is_where_the_one_that_is_awaited_is() -> None:
     }
 
 
+def test_a_task_that_swallowed_its_cancellation_and_whom_it_keeps() -> None:
+    goes_on = group(1, "poll", 9, cancelled="swallowed")
+    said = (
+        "probably poll [Task-2] does not end: it swallowed CancelledError and goes on at poll (app.py:9);"
+        " 1 x main waits (app.py:5) for it"
+    )
+    assert found("silent", MAIN, goes_on)["cancel-swallowed"] == (said, 9)
+    assert found("healthy", MAIN, goes_on) == {}
+    assert found("silent", MAIN, group(1, "poll", 9)) == {}
+    assert found("silent", {**MAIN, "awaits": []}, goes_on) == {}
+
+
 def test_where_a_boot_waits_is_no_news_beside_the_reason() -> None:
     connects = group(1, "connect", 12)
     wait: Any = {

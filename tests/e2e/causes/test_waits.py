@@ -66,7 +66,7 @@ def causes_of(directory: Path, state: str, words: set[str]) -> dict[str, dict[st
 
 @pytest.mark.parametrize("version", PYTHONS)
 def test_each_wait_is_named_with_its_line(version: str, tmp_path: Path) -> None:
-    names = ["lost", "kept", "child", "resolve", "ask", "back_off", "hear"]
+    names = ["lost", "kept", "child", "resolve", "ask", "back_off", "hear", "deliver", "close"]
     said = {
         "lost-future": "that nothing else refers to",
         "child-process": "sleep, pid",
@@ -74,6 +74,7 @@ def test_each_wait_is_named_with_its_line(version: str, tmp_path: Path) -> None:
         "peer-silent": "probably the server at port",
         "long-sleep": "s left",
         "event-not-set": "the Event Desk.ready",
+        "queue-join": "2 items of the Queue Desk.parcels were taken and not marked by task_done()",
     }
     if version not in ("3.9", "3.10"):
         names, said = [*names, "meet"], {**said, "barrier": "1 of 3 there"}
@@ -85,6 +86,7 @@ def test_each_wait_is_named_with_its_line(version: str, tmp_path: Path) -> None:
     for word, part in said.items():
         assert (seen[word]["file"], seen[word]["line"]) == (str(PROGRAM), line_of(word)), word
         assert part in seen[word]["sentence"]
+    assert "queue-empty" not in seen
     assert "1 x lost waits" in seen["lost-future"]["sentence"]  # and not that one whose future is kept
 
 

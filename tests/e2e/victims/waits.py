@@ -25,6 +25,7 @@ class Desk:
         self.ready = asyncio.Event()
         self.ledger = asyncio.Lock()
         self.orders: asyncio.Queue[int] = asyncio.Queue()
+        self.parcels: asyncio.Queue[int] = asyncio.Queue()
         self.cars: asyncio.Queue[int] = asyncio.Queue()
         for number in range(2):
             self.cars.put_nowait(number)
@@ -35,6 +36,15 @@ class Desk:
     async def work(self) -> None:
         while True:
             await self.orders.get()  # an idle worker
+
+    async def deliver(self) -> None:
+        while True:
+            await self.parcels.get()  # and no task_done()
+
+    async def close(self) -> None:
+        for number in range(2):
+            self.parcels.put_nowait(number)
+        await self.parcels.join()  # queue-join
 
     async def hold(self) -> None:
         async with self.ledger:

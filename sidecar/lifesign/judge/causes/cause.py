@@ -26,6 +26,7 @@ word                    what was seen                                           
 ``queue-join``          tasks wait in join() of a queue whose items are not done    yes
 ``lost-future``         tasks wait for a future that nothing else refers to         yes
 ``barrier``             fewer tasks have come to a barrier than it waits for        yes
+``cancel-swallowed``    tasks wait for one that was cancelled and goes on            probably
 ``child-process``       tasks wait for a child process                              yes
 ``dns``                 tasks wait for an answer of DNS                             yes
 ``peer-silent``         tasks wait for a server that sends or takes nothing         probably
@@ -68,7 +69,7 @@ from lifesign.judge.causes.phrases import (
     task_name,
     waiters,
 )
-from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots
+from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots, swallowed
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     outside.barriers,
     inside.queues_as_pools,
     inside.joined_queues,
+    swallowed,
     outside.children,
     outside.lookups,
     outside.peers,

@@ -45,6 +45,25 @@ def shutdowns(findings: Findings) -> list[Cause]:
     return [Cause("shutdown-hangs", f"{when}: {said}", place)]
 
 
+def swallowed(findings: Findings) -> list[Cause]:
+    """Somebody waits for the end of a task that was cancelled, and goes on."""
+    dump = findings.dump
+    if dump is None or findings.state != states.SILENT:
+        return []
+    made = []
+    for group in dump.groups:
+        if group.get("cancelled") != "swallowed" or _own(group) is None:
+            continue
+        waiters = [other for other in dump.groups if any(edge["group"] == group["index"] for edge in other["awaits"])]
+        if waiters:
+            waits = " and ".join(group_waits(other, other["count"]) for other in waiters)
+            sentence = (
+                f"probably {_who(group)} does not end: it swallowed CancelledError and goes on at {_where(group)}"
+            )
+            made.append(Cause("cancel-swallowed", f"{sentence}; {waits} for it", _own(group)))
+    return made
+
+
 def _left(dump: Dump) -> tuple[str, Frame | None]:
     groups = [group for group in dump.groups if _own(group) is not None]
     # Who waits for another task only passes the wait on.
