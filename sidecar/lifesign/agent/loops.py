@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 import time
 from typing import Any, Callable
 
@@ -14,6 +15,7 @@ from lifesign.agent.native import get_ident, get_native_id
 from lifesign.agent.process import Agent
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks import creation
+from lifesign.agent.tasks.threads import calls
 from lifesign.loading import from_signal_handler
 from lifesign.wire import layout
 
@@ -80,6 +82,7 @@ class LoopBeat:
         self.agent.pulse.write_delay(self.slot, beats[self.slot], delay)
         beats[self.slot] += 1
         self._turned = True
+        calls.profiled = calls.profiled or callable(sys.getprofile())
         self._write(layout.LOOP_RUNNING, now, delay)
         self._schedule()
         self.agent.boot.beat(self.loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from types import FrameType
@@ -162,3 +163,55 @@ def test_names_are_resolved_without_a_call_to_the_users_code(desk: Desk) -> None
     assert found["Desk.price"] is found["desk.price"] is Desk.__dict__["price"]
     assert found["desk.nothing"] is found["nobody.stock"] is found["shelf.lock"] is None
     assert desk.asked == 0
+
+
+def test_a_thread_whose_profile_function_runs_keeps_its_variables() -> None:
+    """Up to 3.12 the interpreter takes them, when that function returns, from the copy that others see."""
+    lock = threading.Lock()
+    entered, go_on = threading.Event(), threading.Event()
+    left: list[Any] = []
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if frame.f_code is holds.__code__ and event == "c_call":
+            entered.set()
+            go_on.wait()
+
+    def holds(mine: Any) -> None:
+        with mine:
+            len(())
+            left.append(mine)
+
+    threading.setprofile(profile)
+    try:
+        thread = threading.Thread(target=holds, args=(lock,))
+        thread.start()
+    finally:
+        threading.setprofile(None)
+    try:
+        assert entered.wait(10)
+        frame = sys._current_frames()[thread.ident or 0]
+        while frame.f_code is not holds.__code__:
+            assert frame.f_back is not None
+            frame = frame.f_back
+        threading.setprofile(profile)  # as it still is where a program has a profiler
+        calls.variable(frame, "mine")
+    finally:
+        threading.setprofile(None)
+        go_on.set()
+        thread.join()
+    assert left == [lock]
+
+
+async def test_a_loop_in_a_thread_with_a_profile_function_is_noticed(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "profiled", False)
+    started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
+    await asyncio.sleep(0.01)
+    assert not calls.profiled
+    sys.setprofile(lambda *_: None)
+    try:
+        await asyncio.sleep(0.02)
+    finally:
+        sys.setprofile(None)
+    assert calls.profiled

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dis
 import sys
+import threading
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
 from typing import Any, Callable, NamedTuple, TypeVar
 
@@ -23,7 +24,9 @@ _REFERENCES = 3  # to a dict of variables that nobody has but its frame, and we
 _IN_BETWEEN = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "NOP", "EXTENDED_ARG", "COPY", "SWAP", "LOAD_SPECIAL"))
 _OLD_WITH = ("SETUP_WITH", "BEFORE_WITH")
 _WITH = frozenset(dis.opmap[name] for name in (*_OLD_WITH, "LOAD_SPECIAL") if name in dis.opmap)
+_PROFILE_TOOL = 1 << 6  # the interpreter's own number for profile functions, from 3.12 on
 _missing = object()
+profiled = False  # whether an event loop was seen in a thread with a profile function; only needed up to 3.11
 
 
 class Call(NamedTuple):
@@ -191,13 +194,24 @@ def variable(frame: FrameType, name: str) -> Any:
 def _local(frame: FrameType, name: str) -> Any:
     if not _SNAPSHOTS:
         return frame.f_locals.get(name)
-    if frame.f_trace is not None or not _SEE_VARIABLES.isdisjoint(frame.f_code.co_names):
+    if frame.f_trace is not None or _is_profiled() or not _SEE_VARIABLES.isdisjoint(frame.f_code.co_names):
         return None  # somebody else uses the same copy
     copy = frame.f_locals
     found = copy.get(name)
     if sys.getrefcount(copy) <= _REFERENCES:
         copy.clear()  # the frame keeps it for as long as it runs, and would keep alive what the function has let go
     return found
+
+
+def _is_profiled() -> bool:
+    """Whether a profile function may run: when it has, the interpreter takes the variables of the frame from that copy.
+
+    One that we have emptied meanwhile would leave the program without any.
+    """
+    monitoring: Any = getattr(sys, "monitoring", None)
+    if monitoring is not None:
+        return any(tools & _PROFILE_TOOL for tools in monitoring._all_events().values())
+    return profiled or threading._profile_hook is not None
 
 
 def _attribute(thing: Any, name: str) -> Any:
