@@ -80,3 +80,16 @@ def test_what_somebody_patched_is_taken_from_a_fresh_copy(monkeypatch: pytest.Mo
     unpatched = native._unpatched(_thread, "allocate_lock")
     assert type(unpatched.allocate_lock) is type(len)
     assert _thread.allocate_lock is not real, "the patch stays"
+
+
+def test_its_stack_is_the_systems_and_those_of_other_threads_as_the_program_wants_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(native, "start_thread", lambda *_: sizes.append(_thread.stack_size(0)))
+    before = _thread.stack_size(1 << 16)
+    try:
+        Ticker(1.0, lambda: None).start()
+    finally:
+        after = _thread.stack_size(before)
+    assert (sizes, after) == ([0], 1 << 16)

@@ -42,6 +42,7 @@ get_ident = _threads.get_ident
 get_native_id = _threads.get_native_id
 LockType: Any = type(_threads.allocate_lock())
 RLock = _threads.RLock
+_stack_size = _threads.stack_size
 _select = _unpatched(select, "select").select
 
 
@@ -80,7 +81,7 @@ class Ticker:
                 return
             self._there, self._exists = True, False
         try:
-            start_thread(self._run, ())
+            _start_with_stack(self._run)
             self._exists = True
         except BaseException:
             self._there = False
@@ -131,6 +132,19 @@ class Ticker:
         with self._lock:
             self._there = self._wanted
             return self._there
+
+
+def _start_with_stack(run: Callable[[], None]) -> None:
+    """Starts a thread with the stack that the system gives: a program with many threads may want theirs to be small.
+
+    A dump needs more than the least that they may have, and whose stack is full takes the process down.
+    """
+    given = _stack_size(0)  # which says what it was
+    try:
+        start_thread(run, ())
+    finally:
+        if given:
+            _stack_size(given)
 
 
 class _OfOneThread:
