@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import types
+import weakref
 from types import SimpleNamespace
 from typing import Any, AsyncIterator, Callable, Iterator
 
@@ -235,6 +237,32 @@ def test_the_key_of_a_generator_is_its_code_and_that_of_what_has_none_its_type(m
     task = SimpleNamespace(get_coro=lambda: generator)
     assert walk.walked(task)[0] == (id(outer.__code__), id(inner.__code__))
     monkeypatch.setattr(walk, "_opaque", {})
-    monkeypatch.setattr(walk, "_OPAQUE_MAX", 0)
-    assert walk.walked(SimpleNamespace(get_coro=object))[0] == (id(object),)
-    assert walk._opaque == {}
+    monkeypatch.setattr(walk, "_OPAQUE_MAX", 1)
+    for opaque in (int, object):
+        assert walk.walked(SimpleNamespace(get_coro=opaque))[0] == (id(opaque),)
+    assert [*walk._opaque] == [id(object)]
+
+
+async def test_the_class_of_what_is_awaited_is_not_kept_alive() -> None:
+    class Opaque:
+        def __await__(self) -> Any:
+            return self
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> None:
+            return None
+
+    async def waits(made: type) -> None:
+        await made()
+
+    task = asyncio.create_task(waits(Opaque))
+    await asyncio.sleep(0)
+    assert len(walk.walked(task)[0]) == 1
+    gone = weakref.ref(Opaque)
+    task.cancel()
+    await asyncio.wait([task])
+    del Opaque, task
+    gc.collect()
+    assert gone() is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
@@ -79,7 +80,8 @@ def _parts(awaitable: Any) -> tuple[Link, Any] | None:
     return _parts(driven[0]) if len(driven) == 1 else None
 
 
-_opaque: dict[int, type] = {}  # types that are known to have no code; a walk ends at them
+# Types that are known to have no code, by their ids, none of which is kept alive: a walk ends at them.
+_opaque: dict[int, weakref.ref[type]] = {}
 
 
 def walked(task: Any) -> tuple[tuple[int, ...], list[Any]]:
@@ -103,13 +105,14 @@ def walked(task: Any) -> tuple[tuple[int, ...], list[Any]]:
             ids.append(id(awaitable.gi_code))
             awaitables.append(awaitable)
             awaitable = awaitable.gi_yieldfrom
-        elif awaitable is None or id(kind) in _opaque:
+        elif awaitable is None or ((known := _opaque.get(id(kind))) is not None and known() is kind):
             break
         else:
             found = _parts(awaitable)
             if found is None:
-                if len(_opaque) < _OPAQUE_MAX:
-                    _opaque[id(kind)] = kind
+                if len(_opaque) >= _OPAQUE_MAX:
+                    _opaque.clear()
+                _opaque[id(kind)] = weakref.ref(kind)
                 break
             ids.append(id(found[0].code))
             awaitables.append(found[0].awaitable)

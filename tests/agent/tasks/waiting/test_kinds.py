@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import deque
 from types import SimpleNamespace
 from typing import Any
@@ -110,3 +112,12 @@ def test_a_class_that_cannot_be_asked_is_none() -> None:
         pass
 
     assert kinds.kind(Thing()) is None
+
+
+def test_a_class_is_not_kept_alive() -> None:
+    cls = type("Lock", (), {"__module__": "asyncio.locks"})
+    assert kinds.kind(cls()) is not None
+    gone = weakref.ref(cls)
+    del cls
+    gc.collect()
+    assert gone() is None

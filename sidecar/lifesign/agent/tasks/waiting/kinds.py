@@ -5,6 +5,7 @@ Nothing is imported for this, and only counts and flags are read, never a value 
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from lifesign.agent.tasks.odd import read
@@ -129,19 +130,21 @@ _KINDS = {
 }
 _ALL = {name: found._replace(package=found.package or name.partition(".")[0]) for name, found in _KINDS.items()}
 PACKAGES = frozenset(found.package for found in _ALL.values())
-_known: dict[type, Kind | None] = {}
+_known: dict[int, tuple[weakref.ref[type], Kind | None]] = {}  # by the id of a class, none of which is kept alive
 
 
 def kind(thing: Any) -> Kind | None:
     """What kind of primitive this is, by its class or one that it derives from; None for all else."""
     cls = type(thing)
     try:
-        if cls in _known:
-            return _known[cls]
+        known = _known.get(id(cls))
+        if known is not None and known[0]() is cls:
+            return known[1]
         names = (f"{base.__module__}.{base.__qualname__}" for base in type.mro(cls) if base is not object)
         found = next((_ALL[name] for name in names if name in _ALL), None)
-        if len(_known) < _TYPES_MAX:
-            _known[cls] = found
+        if len(_known) >= _TYPES_MAX:
+            _known.clear()
+        _known[id(cls)] = weakref.ref(cls), found
     except BaseException:  # noqa: BLE001 - a metaclass of the user's
         return None
     return found
