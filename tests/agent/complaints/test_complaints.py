@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
-import threading
 import time
 import warnings
 from typing import Any, AsyncIterator, Awaitable, Callable
@@ -16,7 +14,6 @@ import pytest
 from lifesign.agent import lifecycle
 from lifesign.agent.complaints import counted, deaths
 from lifesign.agent.tasks import own, population
-from lifesign.wire import layout
 
 Started = Callable[..., Any]
 
@@ -201,37 +198,6 @@ async def test_no_flood_of_kinds_gets_through(started: Started) -> None:
         logging.getLogger("asyncio").error("kind " + chr(200 + number))
     look()
     assert len(pulse.ring("asyncio_complaint")) == counted.RECORDS_MAX
-
-
-async def test_long_ones_fill_no_minute(started: Started) -> None:
-    pulse = started()
-    for number in range(counted.RECORDS_MAX):
-        error = ValueError("x" * 1000)
-        chained: BaseException = error
-        for _ in range(9):
-            chained.__cause__ = KeyError("y" * 300)
-            chained = chained.__cause__
-        logging.getLogger("asyncio").error("kind " + chr(200 + number), exc_info=error)
-    look()
-    assert 5 < len(pulse.ring("asyncio_complaint")) < counted.RECORDS_MAX
-    assert len(json.dumps(pulse.ring("asyncio_complaint"))) < counted.BYTES_MAX + layout.RECORD_BYTES_MAX
-
-
-def test_an_exception_that_waits_as_it_is_read_hangs_no_other_thread() -> None:
-    noted = counted.Counted()
-    waited: list[bool] = []
-
-    def made() -> Any:
-        if not waited:
-            other = threading.Thread(target=noted.note, args=("another", made))
-            waited.append(True)
-            other.start()
-            other.join(1)
-            waited.append(other.is_alive())
-        return {"count": 1}
-
-    noted.note("one", made)
-    assert waited == [True, False]
 
 
 async def test_a_callback_that_raises_without_its_arguments(started: Started) -> None:

@@ -1,0 +1,45 @@
+"""What is noted is counted without a lock that anybody could wait for long, and fills no ring."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from typing import Any, Callable
+
+from lifesign.agent import lifecycle
+from lifesign.agent.complaints import counted
+from lifesign.wire import layout
+
+
+async def test_long_ones_fill_no_minute(started: Callable[..., Any]) -> None:
+    pulse = started()
+    for number in range(counted.RECORDS_MAX):
+        error = ValueError("x" * 1000)
+        chained: BaseException = error
+        for _ in range(9):
+            chained.__cause__ = KeyError("y" * 300)
+            chained = chained.__cause__
+        logging.getLogger("asyncio").error("kind " + chr(200 + number), exc_info=error)
+    agent = lifecycle.peek()
+    assert agent is not None
+    agent.complaints.beat(agent.pulse.ring)
+    assert 5 < len(pulse.ring("asyncio_complaint")) < counted.RECORDS_MAX
+    assert len(json.dumps(pulse.ring("asyncio_complaint"))) < counted.BYTES_MAX + layout.RECORD_BYTES_MAX
+
+
+def test_an_exception_that_waits_as_it_is_read_hangs_no_other_thread() -> None:
+    noted = counted.Counted()
+    waited: list[bool] = []
+
+    def made() -> Any:
+        if not waited:
+            other = threading.Thread(target=noted.note, args=("another", made))
+            waited.append(True)
+            other.start()
+            other.join(1)
+            waited.append(other.is_alive())
+        return {"count": 1}
+
+    noted.note("one", made)
+    assert waited == [True, False]
