@@ -188,6 +188,16 @@ def test_places_that_were_taken_by_acquire(holders: int, held: int | None, more:
     assert seen["pool-exhausted"].evidence[holders:] == more
 
 
+def test_connections_of_a_pool_that_no_block_holds() -> None:
+    pool = primitive(0, "aiohttp connector", "", "2 of 2 connections in use", "connect", 20)
+    pool.update(waiting=[{"group": 0, "count": 2}])
+    (cause,) = found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[pool])).values()
+    assert cause.sentence.startswith("an aiohttp connector is used up (2 of 2 connections in use)")
+    assert cause.evidence == (
+        "no task holds it by a with block: what was taken, as by a response that is not closed, is not back so far",
+    )
+
+
 def test_a_full_queue_and_the_consumer_that_died() -> None:
     queue = primitive(0, "Queue", "Shop.orders", "full, 100 of 100", "put", 121, waiting=[{"group": 0, "count": 1}])
     seen = findings(groups=[group(0, 1, at("produce", 121))], primitives=[queue])

@@ -14,6 +14,7 @@ from lifesign.wire.records import HOLDERS_MAX
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, TaskPrimitive
 
+_POOLS = (" pool", " connector")
 _COUNT = re.compile(r"\d{1,12}")
 
 
@@ -43,6 +44,10 @@ def _is_used_up(primitive: TaskPrimitive) -> bool:
 def _by_acquire(primitive: TaskPrimitive) -> list[str]:
     """How many hold it without a with block: their tasks may have ended, or forgotten it."""
     found, there_are = len(primitive["holders"]), primitive["held"]
+    if not found and primitive["type"].endswith(_POOLS):
+        return [
+            "no task holds it by a with block: what was taken, as by a response that is not closed, is not back so far"
+        ]
     if not found:
         return ["no task holds it by a with block: taken by acquire(), and not released so far"]
     if there_are is None or there_are <= found or found >= HOLDERS_MAX:

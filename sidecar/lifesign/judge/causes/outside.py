@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lifesign.wire.records import TaskPrimitive
 
 LONG_SLEEP_SECONDS = 5.0  # that are left of a sleep that is worth a word
-_PEERS = ("StreamReader", "StreamWriter", "socket", "HTTP connection", "HTTP body", "asyncpg connection")
+_PEERS = ("StreamReader", "StreamWriter", "socket", "HTTP connection", "HTTP body", "asyncpg connection", "WebSocket")
 _MAY_BE_MEANT = ("Event", "Condition", "Future", "sleep")  # for ever, by the task that the loop runs for
 LOST = "nothing else"
 _NEED_TIMEOUT = ("child-process", "dns", "peer-silent")

@@ -162,7 +162,7 @@ def name_of(primitive: TaskPrimitive) -> str:
     kind = primitive["type"]
     if primitive["name"]:
         return f"the {kind} {primitive['name']}"
-    return f"{'an' if kind[:1] in 'AEIO' else 'a'} {kind}"
+    return f"{'an' if kind[:1] in 'AEIOa' or kind.startswith('HTTP') else 'a'} {kind}"
 
 
 def task_name(step: RingStep) -> str:

@@ -53,6 +53,13 @@ STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
         (made(PSYCOPG, _nconns=4, _pool=deque([1]), _max_size=10), "3 of 10 connections in use"),
         (made(PSYCOPG), ""),
         (
+            made(
+                "websockets.asyncio.connection.Connection",
+                transport=SimpleNamespace(_extra={"peername": ("10.0.0.7", 9001)}, _server=None),
+            ),
+            "server at port 9001",
+        ),
+        (
             made("redis.asyncio.connection.ConnectionPool", _in_use_connections={1, 2}, max_connections=2),
             "2 of 2 connections in use",
         ),

@@ -123,6 +123,7 @@ _KINDS = {
     "anyio._backends._asyncio.SocketStream": Kind("socket", peer, outer=True),
     "aiohttp.client_proto.ResponseHandler": Kind("HTTP connection", peer),
     "aiohttp.streams.StreamReader": Kind("HTTP body", peer),
+    "websockets.asyncio.connection.Connection": Kind("WebSocket", peer, _in("recv"), outer=True),
     "asyncpg.connection.Connection": Kind("asyncpg connection", peer),
     "_thread.lock": Kind("threading.Lock", lambda thing: "locked" if thing.locked() else "free"),
     "_thread.RLock": Kind("threading.RLock", _nothing),
