@@ -28,7 +28,7 @@ def its_time_is_over() -> None:
 
 async def test_a_ready_made_check_is_a_proof_of_life(started: Callable[..., Any], tmp_path: Path) -> None:
     up = tmp_path / "up"
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL=f"file:{up}", BOOT_TIMEOUT_S="60")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL=f"file:{up}", BOOT_TIMEOUT_S="36000")
     lifesign.start()
     await asyncio.sleep(0.03)
     assert pulse.checkpoints()[-1] == "waiting for first event"
@@ -42,7 +42,7 @@ async def test_a_proof_of_life_that_does_not_come_is_named_with_the_reason(
     started: Callable[..., Any], tmp_path: Path
 ) -> None:
     never = tmp_path / "never"
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL=f"file:{never}", BOOT_TIMEOUT_S="60")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL=f"file:{never}", BOOT_TIMEOUT_S="36000")
     lifesign.start()
     await asyncio.sleep(0.03)
     its_time_is_over()
@@ -52,7 +52,7 @@ async def test_a_proof_of_life_that_does_not_come_is_named_with_the_reason(
 
 
 async def test_a_boot_that_is_late_in_its_post_conditions_says_so(started: Callable[..., Any]) -> None:
-    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="60")
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="36000")
     forever = asyncio.Event()
 
     @lifesign.postcondition("slow", timeout=50.0)
