@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, Callable
 
 import pytest
@@ -12,6 +13,8 @@ from lifesign.agent.complaints import deaths
 
 
 async def fails() -> None:
+    for _ in range(2):
+        await asyncio.sleep(0)
     raise ValueError("no price")
 
 
@@ -22,7 +25,7 @@ def look() -> None:
         agent.complaints.beat(agent.pulse.ring)
 
 
-@pytest.mark.parametrize("together", ["gather", "wait", "nothing"])
+@pytest.mark.parametrize("together", ["gather", "wait", "in turn", "as completed", "nothing"])
 async def test_who_waits_for_others_too_will_ask_then(
     together: str, started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,6 +33,8 @@ async def test_who_waits_for_others_too_will_ask_then(
         monkeypatch.setattr(deaths, bound, value)
     pulse = started()
     last = asyncio.get_running_loop().create_future()
+    first = asyncio.get_running_loop().create_future()
+    first.set_result(None)
     task = asyncio.create_task(fails())
 
     async def all_of_them() -> None:
@@ -38,11 +43,20 @@ async def test_who_waits_for_others_too_will_ask_then(
         elif together == "wait":
             await asyncio.wait([task, last])
             assert task.exception() is not None
+        elif together == "in turn":
+            for one in [last, task]:
+                with contextlib.suppress(ValueError):
+                    await one
+        elif together == "as completed":
+            for one in asyncio.as_completed([asyncio.ensure_future(first), task]):
+                with contextlib.suppress(ValueError):
+                    await one
+                    await last
         else:
             await last
 
     waits = asyncio.create_task(all_of_them())
-    for _ in range(5):
+    for _ in range(10):
         await asyncio.sleep(0)
     look()
     last.set_result(None)

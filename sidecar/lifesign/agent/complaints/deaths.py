@@ -20,7 +20,7 @@ from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.exceptions import failure
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.population import Population
-from lifesign.agent.tasks.waiting.edges import together
+from lifesign.agent.tasks.waiting.edges import in_turn, together
 from lifesign.agent.tasks.waiting.waits import look_alone
 from lifesign.agent.tasks.walk import links, place
 from lifesign.wire.frames import is_library
@@ -123,11 +123,13 @@ class Deaths:
                     died(self._counted, odd.name(task), function, error, referenced=True, at=found)
 
     def _waited_for_with_others(self) -> set[int]:
-        """The ids of tasks that somebody waits for together with others, by ``gather`` or ``wait``, to ask all."""
+        """The ids of tasks that somebody waits for together with others, or in turn, and so will ask."""
         found: set[int] = set()
         for task in islice(self._population.each(), LOOKED_AT):
             with contextlib.suppress(Exception):  # whatever it is, nobody waits in it
-                found.update(map(id, together(odd.waiter(task), look_alone(links(task)).collective)))
+                stack = links(task)
+                found.update(map(id, together(odd.waiter(task), look_alone(stack).collective)))
+                found.update(map(id, in_turn(odd.waiter(task), stack)))
         return found
 
 

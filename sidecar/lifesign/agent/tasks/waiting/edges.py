@@ -6,13 +6,18 @@ Python 3.14 also notes at each task who awaits it, but keeps some of these notes
 from __future__ import annotations
 
 import asyncio
+import gc
+from types import CellType
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.waiting.blocks import objects
+from lifesign.agent.tasks.walk import Link
 
 EDGES_MAX = 200_000  # what a walk holds of them
 _SEVERAL = (set, frozenset, list, tuple)
 _GROUP = "TaskGroup"
+_ITERATORS = ("list_iterator", "tuple_iterator", "set_iterator", "dict_valueiterator", "dict_itemiterator")
 
 
 class Awaited(NamedTuple):
@@ -46,6 +51,22 @@ def together(waiter: Any, collective: Sequence[Any]) -> list[Any]:
         elif one is not waiter and _is_future(one):
             futures += _members(one) or (one,)
     return list({id(one): one for one in futures}.values())
+
+
+def in_turn(waiter: Any, stack: Sequence[Link]) -> Iterator[Any]:
+    """The futures that the user's code awaits one after the other, in a loop over them or over ``as_completed``."""
+    for link in stack:
+        for one in () if link.in_library else objects(link.awaitable):
+            name = odd.type_name(one)
+            if name in _ITERATORS:
+                for several in gc.get_referents(one):
+                    members = list(several.values()) if type(several) is dict else _listed(several)
+                    if any(member is waiter for member in members):
+                        yield from members
+            elif name == "_AsCompletedIterator" or odd.read(one, "__name__") == "as_completed":
+                queues = [odd.read(one, "_done")]  # up to 3.12 in the cells of a generator
+                queues += [odd.read(cell, "cell_contents") for cell in objects(one) if type(cell) is CellType]
+                yield from (future for queue in queues for future in list(odd.read(queue, "_queue") or ()))
 
 
 def group_tasks(thing: Any) -> Iterable[Any]:
