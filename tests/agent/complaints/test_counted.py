@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import threading
 from typing import Any, Callable
+
+import pytest
 
 from lifesign.agent import lifecycle
 from lifesign.agent.complaints import counted
@@ -43,3 +46,22 @@ def test_an_exception_that_waits_as_it_is_read_hangs_no_other_thread() -> None:
 
     noted.note("one", made)
     assert waited == [True, False]
+
+
+def test_what_a_signal_handler_raises_while_a_complaint_is_read_is_the_programs(started: Callable[..., Any]) -> None:
+    started()
+
+    def handler(*_: object) -> None:
+        raise TimeoutError("by the program's own alarm")
+
+    class Interrupted:
+        def __str__(self) -> str:
+            signal.raise_signal(signal.SIGUSR1)
+            return "not interrupted"
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(TimeoutError):
+            logging.getLogger("asyncio").error(Interrupted())
+    finally:
+        signal.signal(signal.SIGUSR1, before)

@@ -18,6 +18,7 @@ from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.deaths import died, is_death, kind_of, own_place
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import complain
+from lifesign.loading import from_signal_handler
 from lifesign.redact import redacted
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Filter(logging.Filter):
         if not self.closed and record.levelno >= logging.WARNING:
             try:
                 self._note(record)
-            except Exception as error:  # noqa: BLE001 - whatever the program handed to the logger
+            except Exception as error:  # whatever the program handed to the logger
+                if from_signal_handler(error):
+                    raise
                 complain("a complaint of asyncio's could not be read", error)
         return True
 
