@@ -160,6 +160,8 @@ def test_without_a_promise_a_service_in_which_nothing_moves_is_probably_stuck() 
     assert found("healthy", groups, LOCK, still=None) == {}
     come_and_go = [group(0, 2, at("Shop.read", 9), waited_most=29.0, waited_least=3.0, time_left=1.0)]
     assert found("healthy", come_and_go, LOCK, still=75.3) == {}
+    leads = group(1, 1, at("Shop.write", 31), at("sleep", 6, ASYNCIO), waited_most=3.0, waited_least=3.0, time_left=2.0)
+    assert found("healthy", [*groups, leads], LOCK, still=75.3) == {}
     idle = primitive("Queue", "Shop.orders", "empty", "get", (0, 2))
     assert found("healthy", groups, idle, still=75.3) == {}
     assert "no-progress" not in found("silent", groups, LOCK, still=75.3)

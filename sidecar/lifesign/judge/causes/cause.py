@@ -190,12 +190,18 @@ def _no_progress(findings: Findings) -> list[Cause]:
 
 
 def _without_fresh_waits(dump: Dump, still: float) -> Dump:
-    """Without what nobody has waited for that long: its waiters come and go, by timeouts of theirs as well."""
-    ages = {group["index"]: group["waited_most"] for group in dump.groups}
+    """Without what nobody has waited for that long: its waiters come and go, by timeouts of theirs as well.
+
+    And without what somebody holds who goes on by a clock, as the one that was elected leader does.
+    """
+    long = min(still, STILL_MIN)
+    ages = {group["index"]: group["waited_most"] or 0.0 for group in dump.groups}
+    moving = [own_frame(group["stack"]) for group in dump.groups if ages[group["index"]] < long]
     kept = [
         one
         for one in dump.primitives
-        if any((ages.get(edge["group"]) or 0.0) >= min(still, STILL_MIN) for edge in one["waiting"])
+        if any(ages.get(edge["group"], 0.0) >= long for edge in one["waiting"])
+        and not any(holder["at"] is not None and holder["at"] in moving for holder in one["holders"])
     ]
     return dump._replace(primitives=tuple(kept))
 
