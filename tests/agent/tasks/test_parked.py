@@ -7,10 +7,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lifesign.agent.tasks import stall
 from lifesign.agent.tasks.stall import is_parked
 from lifesign.agent.tasks.walk import thread_stack
 from support.waiting import eventually
@@ -117,3 +119,32 @@ def test_a_socket_waits_for_the_loop(helper: Callable[..., Helper]) -> None:
 def test_a_loop_that_shows_nothing_is_in_use(helper: Callable[..., Helper]) -> None:
     one = helper()
     assert not is_parked(object(), 1, one._stack(), ())
+
+
+def test_more_tasks_than_are_looked_at_are_taken_for_work(
+    helper: Callable[..., Helper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = helper()
+    assert one.is_parked()
+    monkeypatch.setattr(stall, "_TASKS_MAX", 0)
+    assert not one.is_parked()
+
+
+def test_the_evidence_says_that_it_is_parked_and_nothing_of_a_thread_that_is_gone(
+    helper: Callable[..., Helper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(stall, "_is_busy", lambda _: False)
+    one = helper()
+    thread = one._thread
+    beating: Any = SimpleNamespace(thread=thread.ident, native_thread=thread.native_id, wall_ns=5, loop=one.loop)
+    found = stall.stall(3, beating, list(asyncio.all_tasks(one.loop)))
+    assert found is not None
+    assert (found["loop"], found["since"], found["busy"], found["parked"]) == (3, 5, False, True)
+    beating.thread = -1
+    assert stall.stall(3, beating) is None
+
+
+def test_whether_a_thread_that_is_gone_computes_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.001)
+    assert stall._is_busy(1 << 30) is None  # no kernel has as many

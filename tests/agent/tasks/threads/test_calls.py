@@ -215,3 +215,63 @@ async def test_a_loop_in_a_thread_with_a_profile_function_is_noticed(
     finally:
         sys.setprofile(None)
     assert calls.profiled
+
+
+def first_alone(first: threading.Lock, second: threading.Lock) -> Iterator[None]:
+    second.acquire()
+    first.acquire()
+    second.release()
+    yield
+
+
+def suspended(generator: Any) -> FrameType:
+    """The frame of a generator that a thread has begun which is not traced, as this one may be."""
+    thread = threading.Thread(target=next, args=(generator,))
+    thread.start()
+    thread.join()
+    frame: FrameType = generator.gi_frame
+    return frame
+
+
+def test_what_was_released_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, other = first_alone(threading.Lock(), threading.Lock()), standing(Desk(), Slotted())
+    frame = suspended(generator)
+    assert calls.inside(frame) == [("first",)]
+    monkeypatch.setattr(calls, "_REMEMBERED_MAX", 1)  # what was read before is forgotten, and read again
+    assert calls.inside(suspended(other)) == []
+    assert calls.inside(frame) == [("first",)]
+    monkeypatch.setattr(calls, "_CODE_BYTES_MAX", 1)
+    monkeypatch.setattr(calls, "_insides", {})
+    assert calls.inside(frame) == []  # the function is too long to be read
+    generator.close()
+    other.close()
+
+
+def test_a_function_is_read_to_its_end_where_it_stands_there() -> None:
+    def returns(lock: threading.Lock) -> FrameType:
+        lock.acquire()
+        return sys._getframe()
+
+    assert calls.inside(returns(threading.Lock())) == [("lock",)]
+
+
+def test_the_copy_of_the_variables_stays_where_somebody_else_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = threading.Lock()
+    generator = first_alone(first, threading.Lock())
+    frame = suspended(generator)
+    kept = frame.f_locals
+    assert calls.variable(frame, "first") is first
+    assert kept["first"] is first
+    monkeypatch.setattr(calls, "_SNAPSHOTS", False)  # as from 3.13 on
+    assert calls.variable(frame, "first") is first
+    generator.close()
+
+
+def test_what_a_name_is_called() -> None:
+    generator = first_alone(threading.Lock(), INSIDE)
+    frame = suspended(generator)
+    assert calls.named(frame, ("LOCK",)) == "LOCK"
+    assert calls.named(frame, ("first",)) == "first"
+    assert calls.named(frame, ("second",)) == "INSIDE"
+    assert calls.named(frame, ("first", "inner")) == "first.inner"
+    generator.close()
