@@ -14,6 +14,7 @@ from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
 from lifesign.agent.native import Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.stall import stall
 from lifesign.settings import Settings
@@ -59,6 +60,7 @@ class Watchdog:
         self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
+        self._allowance = Allowance()
         self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
         self.thread = Ticker(settings.heartbeat_interval, self._tick)
@@ -159,6 +161,7 @@ class Watchdog:
             del self._wanted[reason]
             if by_hand and self._stalled:
                 self._look_for_stalls(afresh=True)  # who asks wants to know what blocks now
+            before = self._pulse.ring.written
             try:
                 # How long each has waited is what says what is stuck: not as long as when the same groups were seen.
                 whole = by_hand or reason == "no progress"
@@ -167,4 +170,6 @@ class Watchdog:
                 if reason in layout.REQUEST_REASONS:
                     self._answered[layout.REQUEST_REASONS.index(reason)] = request
                 if not by_hand:
-                    self._next_unasked = time.monotonic() + QUIET_SECONDS
+                    now, written = time.monotonic(), self._pulse.ring.written - before
+                    pause = 0.0 if reason == "periodic" else self._allowance.spend(written, now)
+                    self._next_unasked = now + max(QUIET_SECONDS, pause)

@@ -199,6 +199,11 @@ class LaneWriter:
         self._writing = False
         self._interrupting: deque[bytes] = deque()
 
+    @property
+    def written(self) -> int:
+        """How many bytes have been written in all."""
+        return self._head
+
     def append(self, record: Mapping[str, Any]) -> bool:
         """Writes one record (JSON-ready); False, and counted, when it cannot be written or the lane is full.
 
