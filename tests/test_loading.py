@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import signal
 import sys
@@ -159,3 +160,9 @@ def test_what_another_thread_of_the_parent_was_importing_is_forgotten(
     thread.join()
     loading._after_fork_in_child()
     assert PART in sys.modules, "nobody else imports"
+
+
+def test_a_load_inside_of_a_load_ends_by_itself(arrive: Callable[[str], None]) -> None:
+    arrive("from lifesign.loading import load\nhere = load('json', 'dumps')")
+    assert load(PART, "here") is json.dumps
+    assert loading._importing == {}

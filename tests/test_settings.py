@@ -62,6 +62,7 @@ def test_what_is_well_formed(variable: str, raw: str, name: str, value: object) 
         ("LIFESIGN_BOOT_TIMEOUT", "1e10"),
         ("LIFESIGN_RING_SIZE", "1 furlong"),
         ("LIFESIGN_RING_SIZE", "0"),
+        ("LIFESIGN_RING_SIZE", "0.5 B"),
         ("LIFESIGN_RING_SIZE", "MiB"),
         ("LIFESIGN_PAGE_ADDR", "8080"),
         ("LIFESIGN_PAGE_ADDR", "host:port"),

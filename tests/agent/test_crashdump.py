@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import signal
 import sys
 import threading
 import weakref
@@ -261,3 +262,36 @@ def test_a_stopped_agent_is_followed_by_another(
     assert not is_set()
     assert lifecycle.start(str(tmp_path)) is not None
     assert is_set()
+
+
+def test_the_handlers_of_fatal_signals_write_into_the_file_and_are_taken_back_in_a_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(crashdump._Faulthandler, "free", lambda *_: (True, False))
+    monkeypatch.setattr(
+        faulthandler, "enable", lambda file, all_threads: said.append(os.readlink(f"/proc/self/fd/{file.fileno()}"))
+    )
+    monkeypatch.setattr(faulthandler, "disable", lambda: said.append("disabled"))
+    dump = CrashDump(create_in(tmp_path), "signals", after=LONG)
+    crashdump._faulthandler.follow_forks(dump)  # once more: its hooks stand already
+    assert said == [str(tmp_path / "last-words")]
+    monkeypatch.setattr(crashdump._faulthandler, "_signals", lambda: kept)
+    kept = crashdump._Sink(dump._descriptor)
+    crashdump._faulthandler.in_forked_child()
+    assert said[1:] == ["disabled"]
+    crashdump._faulthandler.in_forked_child()  # a child of the child has nothing to give up
+    assert said[1:] == ["disabled"]
+
+
+def test_where_the_kernel_does_not_say_who_answers_signals_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(13, "Permission denied")
+
+    monkeypatch.setattr(crashdump, "open", refused, raising=False)
+    assert not crashdump._caught()
+    before = signal.signal(signal.SIGBUS, lambda *_: None)
+    try:
+        assert crashdump._caught()
+    finally:
+        signal.signal(signal.SIGBUS, before)

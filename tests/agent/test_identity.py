@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing.process
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+
+from lifesign.agent import identity
 
 
 def test_identity(started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,3 +81,10 @@ def test_the_command_is_what_its_user_calls_it(
 ) -> None:
     monkeypatch.setattr(sys, "argv", argv)
     assert json.loads(started().reader.identity())["command"] == command
+
+
+def test_who_was_made_by_multiprocessing_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multiprocessing.process, "parent_process", lambda: None)
+    before = identity._is_worker()
+    monkeypatch.setattr(multiprocessing.process, "parent_process", lambda: "the parent")
+    assert (before, identity._is_worker()) == (False, True)

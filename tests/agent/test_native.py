@@ -6,6 +6,9 @@ import _thread
 import os
 import pickle
 import warnings
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 from typing import Any, Callable
 
 import pytest
@@ -93,3 +96,54 @@ def test_its_stack_is_the_systems_and_those_of_other_threads_as_the_program_want
     finally:
         after = _thread.stack_size(before)
     assert (sizes, after) == ([0], 1 << 16)
+
+
+def test_the_filter_matches_one_warning_of_a_process_with_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticker = Ticker(1.0, lambda: None)
+    ticker._there = ticker._exists = True
+    warning = "This process (pid=1) is multi-threaded, use of fork() may lead to deadlocks in the child."
+    _, message, *_ = ticker.filter
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", "2"])
+    assert not message.match("something else is deprecated")
+    with warnings.catch_warnings():
+        warnings.filters.insert(0, ticker.filter)  # type: ignore[attr-defined]
+        assert message.match(warning)
+        assert ticker.filter not in warnings.filters
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", "2", "3"])
+    assert not message.match(warning)
+
+
+def test_where_there_are_no_filters_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_WARNED", True)
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", "2"])
+    ticker = Ticker(1.0, lambda: None)
+    ticker._there = ticker._exists = True
+    monkeypatch.setattr(warnings, "filters", ())
+    ticker.before_fork()
+    assert warnings.filters == ()
+
+
+def test_a_module_that_cannot_be_made_anew_is_used_as_it_is() -> None:
+    patched = SimpleNamespace(select=lambda: None)
+    assert native._unpatched(patched, "select") is patched
+
+
+class SingleLoader(Loader):
+    """Makes the same module again, as Python 3.9 does with some."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+
+    def create_module(self, _: object) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: Any) -> None:
+        module.select = len
+
+
+def test_a_module_that_is_made_anew_in_place_gets_its_patches_back() -> None:
+    module: Any = ModuleType("single")
+    module.__spec__ = ModuleSpec("single", SingleLoader(module))
+    patch = module.select = lambda: None
+    assert native._unpatched(module, "select").select is len
+    assert module.select is patch

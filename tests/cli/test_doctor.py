@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from lifesign.cli import doctor
 from lifesign.cli.examine import run_directory
+from lifesign.cli.examine.problem import Problem
 
 
 @pytest.fixture
@@ -171,3 +175,11 @@ def test_certificates_that_will_not_do_are_said(cli: Callable, monkeypatch: pyte
 
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector}")
     assert all("OTEL_EXPORTER_OTLP_CERTIFICATE: not used" in problem for problem in diagnosis(cli)[2])
+
+
+def test_a_problem_without_a_hint_is_one_line() -> None:
+    out = io.StringIO()
+    Console(file=out, width=100).print(
+        doctor.render([], [Problem("the disk is gone", None), Problem("it rains", "wait")])
+    )
+    assert out.getvalue().splitlines()[-3:] == ["✗ the disk is gone", "✗ it rains", "  try: wait"]

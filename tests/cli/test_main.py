@@ -98,3 +98,21 @@ def test_a_closed_pipe_is_no_error_of_ours(tmp_path: Path, monkeypatch: pytest.M
         assert command.main(["status"]) == 141
         out.write("what is left in the buffer")
     assert (tmp_path / "out").read_text() == ""
+
+
+def test_a_command_without_standard_output_ends_as_it_does_with_one(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("command")
+    module.register = lambda _parser: None  # type: ignore[attr-defined]
+    module.main = lambda _args: 5  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lifesign.cli.status", module)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command.main(["status"]) == 5
+
+
+def test_a_sidecar_needs_a_run_directory(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIFESIGN_DIR", raising=False)
+    code, _, err = cli("watch")
+    assert code == 3
+    assert err.startswith("lifesign: no run directory to watch\n  try: --dir DIR or LIFESIGN_DIR")

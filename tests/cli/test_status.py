@@ -156,3 +156,12 @@ def test_loops_beyond_those_that_can_be_watched_are_said() -> None:
     out = io.StringIO()
     Console(file=out, width=200).print(render([msgspec.structs.replace(ILL, unwatched_loops=2)]))
     assert "2 event loops are not watched" in out.getvalue()
+
+
+def test_where_nothing_is_ill_the_table_is_all() -> None:
+    out = io.StringIO()
+    well = msgspec.structs.replace(
+        ILL, state="healthy", boot="complete", events=(), postconditions=(), checkpoints=(), dropped={}
+    )
+    Console(file=out, width=200).print(render([well, well]))
+    assert len(out.getvalue().splitlines()) == 4  # two lines above the two processes

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lifesign import semconv
-from lifesign.serve.history import DUMP_BYTES, TIMELINE, TIMELINE_BYTES, History
+from lifesign.serve.history import DUMP_BYTES, THREADS, TIMELINE, TIMELINE_BYTES, History
 from lifesign.watch.telemetry import Log
 from support.made.boards import NOON, SECOND, dump_log, group_log, log, span
 
@@ -246,3 +246,21 @@ def test_odd_attributes_are_no_error() -> None:
     assert msgspec.json.decode(dump.groups[0]) == {
         "index": 0, "count": 0, "function": "", "place": "", "names": [], "waits_for": "", "stack": "",
     }  # fmt: skip
+
+
+def test_of_many_groups_of_threads_the_first_are_kept() -> None:
+    history = History()
+    for index in range(THREADS + 5):
+        history.add(thread_log("d1", index, 2))
+    history.add(dump_log())
+    assert len(groups_of(history)) == THREADS
+
+
+def test_counts_of_groups_that_are_not_there_or_no_numbers_change_nothing() -> None:
+    history = History()
+    history.add(group_log(0, 3, "d1"))
+    history.add(dump_log("d1"))
+    again = dump_log("d2")
+    again.attributes.update({semconv.DUMP_SAME_AS: "d1", semconv.DUMP_COUNTS: ["many", "4"]})
+    history.add(again)
+    assert [one["count"] for one in groups_of(history)] == [3]

@@ -156,3 +156,8 @@ def test_a_link_that_somebody_put_in_the_place_of_the_folder_is_not_followed(
         OwnFolder(str(run), 4242)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert list(home.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_asked_for_is_an_error() -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        folder._is_locked(1 << 20)

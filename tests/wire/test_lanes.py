@@ -184,3 +184,44 @@ def test_what_is_overwritten_while_it_is_read_is_missed_not_torn(
     again = reader.ring(lane.position, lane.sequence)
     assert numbers(lane) + numbers(again) == list(range(25))[-len(numbers(lane) + numbers(again)) :]
     assert lane.missed + again.missed == 25 - len(numbers(lane) + numbers(again))
+
+
+def test_what_is_left_at_the_end_may_be_too_short_for_a_header(writer: PulseWriter, reader: PulseReader) -> None:
+    writer.ring.append({"x": ""})
+    (empty,) = reader.ring().records
+    small = len(empty.payload)  # of a record without its text
+    position = layout.RECORD_HEADER + layout.padded(small)
+    while position < layout.RING_SIZE_MIN - 16:  # up to two words before its end
+        step = min(8192, layout.RING_SIZE_MIN - 16 - position)
+        assert writer.ring.append({"x": "x" * (step - layout.RECORD_HEADER - small)})
+        position += step
+    before = reader.ring()
+    assert before.position == layout.RING_SIZE_MIN - 16
+    for number in range(3):
+        assert writer.ring.append({"n": number, "x": "x" * 8000})
+    after = reader.ring(before.position, before.sequence)
+    assert (numbers(after), after.missed, after.torn) == ([0, 1, 2], 0, [])
+    for number in range(3, 12):  # the oldest go, and the words that were left out among them
+        assert writer.ring.append({"n": number, "x": "x" * 8000})
+    whole = reader.ring()
+    assert numbers(whole)[-1] == 11
+    assert (whole.missed, whole.torn) == (whole.records[0].sequence, [])
+
+
+def test_a_writer_that_goes_round_during_a_read_is_caught_up_with(
+    writer: PulseWriter, reader: PulseReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unroll = PulseReader._unroll
+
+    def goes_round(of: PulseReader, *place: int) -> bytes:
+        copied = unroll(of, *place)
+        for number in range(20):
+            writer.ring.append({"n": number, "x": "x" * 8000})
+        return copied
+
+    writer.ring.append({"n": 99})
+    with monkeypatch.context() as patched:
+        patched.setattr(PulseReader, "_unroll", goes_round)
+        lane = reader.ring()
+    assert lane.records == []
+    assert numbers(reader.ring(lane.position, lane.sequence))[-1] == 19

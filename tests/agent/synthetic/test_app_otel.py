@@ -88,3 +88,11 @@ def test_one_that_does_not_give_it_up_is_no_trouble_either(
 
     contextvars.copy_context().run(leaves)  # what stays behind in it goes with it
     assert "did not give up the tag" in caplog.text
+
+
+def test_a_context_without_baggage_is_attached_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry.baggage")
+    token = app_otel.attach(None)
+    assert token is not None
+    assert baggage.get_baggage(KEY) is None
+    app_otel.detach(token)

@@ -72,3 +72,19 @@ async def test_as_from_3_14_on_each_loop_is_asked_for_its_tasks(
         patched.setattr(asyncio, "all_tasks", refuses)
         assert list(known.each()) == []
     waiting.cancel()
+
+
+@pytest.mark.skipif(not KNOWN, reason="from 3.14 on asyncio forgets finished tasks")
+async def test_for_a_while_the_share_of_those_that_have_ended_is_taken_to_be_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(population, "_FEW", 0)
+    counted = fresh()
+    tasks = [asyncio.create_task(asyncio.sleep(0)) for _ in range(10)]
+    await asyncio.gather(*tasks)
+    assert counted.count().finished >= 10
+    monkeypatch.setattr(Population, "_finished_share", lambda _: 0.0)
+    counted._next_count = 0.0
+    assert counted.count().finished >= 10
+    counted._next_count = counted._next_share = 0.0
+    assert counted.count().finished == 0

@@ -247,3 +247,42 @@ def test_an_error_in_looking_after_the_sidecar_leaves_cmd_alone(
     monkeypatch.setattr(SidecarProcess, "tend", fail)
     assert Supervisor(["/bin/sh", "-c", "sleep 0.03; exit 6"], {}, beside(tmp_path, "/bin/true")).run() == 6
     assert "RuntimeError: a mistake; the sidecar is gone" in capfd.readouterr().err
+
+
+def test_a_sidecar_that_fell_is_started_to_stay_with_who_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(SidecarProcess, "_spawn", lambda _self: 4242)
+    monkeypatch.setattr(sidecar_module.os, "kill", lambda pid, number: sent.append(number))
+    kept = SidecarProcess(["python"], {}, set(), 5.0)
+    kept.tend()
+    kept.fell(-9)
+    kept.leave()
+    assert (kept.pid, sent) == (4242, [])
+
+
+def test_what_cmd_is_to_inherit_the_sidecar_does_not_get() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.set_inheritable(writing, True)
+        assert writing in sidecar_module._inheritable()
+        assert reading not in sidecar_module._inheritable()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_without_a_terminal_nobody_is_in_the_foreground(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: int) -> int:
+        raise OSError(25, "Inappropriate ioctl for device")
+
+    monkeypatch.setattr(os, "tcgetpgrp", none)
+    assert not signals_module._in_foreground()
+
+
+def test_without_a_run_directory_nobody_is_told_that_the_end_was_asked_for() -> None:
+    supervisor = Supervisor(["/bin/sh", "-c", "exec sleep 60"], {}, None)
+    with supervisor.started():
+        supervisor.end(signal.SIGTERM)
+        while supervisor.code is None:
+            supervisor.attend()
+    assert (supervisor.asked, supervisor.code) == (signal.SIGTERM, -signal.SIGTERM)

@@ -83,3 +83,10 @@ def test_lines_of_the_tree_are_cut_at_the_edge() -> None:
     lines = on_terminal(answer(group(0, 1, "work", names=["東京" * 30])), tree=True, width=30)
 
     assert lines[-1] == "#0 1 x work [東京東京東京東京…"  # 30 columns, two for each of these
+
+
+def test_of_very_many_children_the_first_are_shown() -> None:
+    groups = [group(0, 1, "main", *((child, 1) for child in range(1, 54)))]
+    groups += [group(child, 1, "child") for child in range(1, 54)]
+    lines = on_terminal(answer(*groups), tree=True, width=100)
+    assert "└── and 3 more groups" in lines

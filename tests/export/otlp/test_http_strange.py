@@ -159,6 +159,7 @@ def test_what_no_collector_says_is_no_delivery_and_no_refusal(
         ({**OTLP, "Content-Encoding": "deflate"}, zlib.compress(b"\n\0")),
         ({**OTLP, "Content-Encoding": "deflate"}, zlib.compress(b"\n\0")[2:-4]),
         ({**OTLP, "Content-Encoding": "identity"}, b"\n\0"),
+        ({**OTLP, "Content-Encoding": "gzip"}, b""),  # nothing, whatever it is packed in
     ],
 )
 def test_what_receivers_are_known_to_answer_is_a_delivery(headers: dict[str, str], body: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.errors import SettingError
-from lifesign.export.otlp.targets import is_configured, targets
+from lifesign.export.otlp.targets import is_configured, service_name, targets
 
 
 def test_the_defaults() -> None:
@@ -92,3 +92,15 @@ def test_no_error_shows_a_header() -> None:
         targets({"OTEL_EXPORTER_OTLP_HEADERS": "authorization Bearer secret"})
     assert "OTEL_EXPORTER_OTLP_HEADERS (not shown)" in raised.value.what
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({}, ""),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "team=a, service.name=the%20shop"}, "the shop"),
+        ({"OTEL_SERVICE_NAME": " desk ", "OTEL_RESOURCE_ATTRIBUTES": "service.name=shop"}, "desk"),
+    ],
+)
+def test_what_the_environment_says_the_service_is_called(environ: dict[str, str], name: str) -> None:
+    assert service_name(environ) == name

@@ -78,6 +78,7 @@ def test_files_are_examined_again_when_they_change(good: dict[str, str], tmp_pat
     assert "cannot be read" in (watched.problem() or "")
     file.write_bytes(Path(good[AUTHORITY]).read_bytes())
     assert watched.problem() is None
+    assert watched.problem() is None  # as it was
 
 
 @pytest.mark.parametrize(

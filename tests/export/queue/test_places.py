@@ -163,3 +163,14 @@ def test_destinations_differ_by_all_that_is_sent_along() -> None:
     assert destination(one) == destination(list(one))
     assert len({destination(one), destination([*one[:2], "x-tenant=b"]), destination(["", *one])}) == 3
     assert "tenant" not in destination(one)
+
+
+def test_an_old_place_in_which_nothing_waits_is_emptied_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = left(tmp_path, SHOP, size=0)
+    old = time.time() - AGE_MAX - 60
+    for file in (*place.glob("*/*"), place):
+        os.utime(file, (old, old))
+    assert taken(tmp_path, Owner("collector", "desk", "/run/2")) == place
+    assert "dropped" not in caplog.text

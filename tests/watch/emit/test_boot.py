@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lifesign.watch.emit import boot as boot_module
 from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.transitions import Details
 from lifesign.watch.telemetry import Log, Span, Telemetry
@@ -185,3 +186,11 @@ def test_what_is_known_of_the_cause_is_in_its_record(died: str | None) -> None:
     assert log.attributes["lifesign.cause"] == "boot-waits"
     assert asked == [died or "timed out after 8 s"]
     assert spans(boot.telemetry(died, STARTED + 9 * S, known)) == {}
+
+
+def test_of_too_many_checkpoints_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boot_module, "_CHECKPOINTS_MAX", 1)
+    boot = view(checkpoint("first", 0, 1), checkpoint("second", 1, 2), checkpoint("first", 0, 3), over("complete", 4))
+    made = spans(boot.telemetry(None, STARTED + 5 * S))
+    assert sorted(made) == ["boot", "checkpoint first"]
+    assert made["checkpoint first"].end == STARTED + 3 * S  # the newest that is known of it

@@ -144,3 +144,11 @@ async def test_a_sidecar_that_is_started_again_repeats_nothing(
     (left,) = await watching.poll()
     assert (left.name, left.start) == ("eventloop blocked", since)
     assert watching.snapshots[0].state == "silent"
+
+
+def test_more_than_there_is_room_for_are_damped_without_a_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    dampers = episodes._Dampers()
+    first = dampers.of("order")
+    monkeypatch.setattr(episodes, "_DAMPED_MAX", 1)
+    assert dampers.of("order") is first
+    assert dampers.of("tick") is not dampers.of("tick")

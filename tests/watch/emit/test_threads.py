@@ -47,3 +47,19 @@ def test_the_summary_has_a_line_for_each_executor() -> None:
 def test_a_dump_of_an_older_agent_has_none() -> None:
     summary: Any = {}
     assert thread_attributes(Dump(summary)) == {}
+
+
+def test_what_threads_wait_for_is_said() -> None:
+    wait = {
+        "thread": "rows_0", "loop": False, "type": "threading.Lock", "name": "Desk.ledger", "state": "",
+        "how": "acquire", "clock": False, "at": PLACE, "holder": None, "task": "", "verb": "",
+        "certain": False, "place": None,
+    }  # fmt: skip
+    record: Any = {
+        "kind": "thread_group", "dump": "d", "index": 1, "count": 1, "names": ["rows_0"], "loop": False,
+        "stack": [], "wait": wait, "at": 5,
+    }  # fmt: skip
+    (log,) = translate(record, "key", "uid", 7)
+    assert isinstance(log, Log)
+    assert "Desk.ledger" in str(log.attributes[semconv.THREADS_WAIT_FOR])
+    assert log.body.startswith("1 thread")

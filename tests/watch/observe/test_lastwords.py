@@ -179,3 +179,12 @@ def test_a_link_or_a_pipe_is_not_followed(tmp_path: Path, folder: int) -> None:
     (tmp_path / "last-words").unlink()
     os.mkfifo(tmp_path / "last-words")
     assert read(folder) is None
+
+
+def test_functions_of_c_come_last() -> None:
+    crashed = words(TWO)._replace(native=('Binary file "/srv/fast.so", at work+0x8', "..."))
+    assert crashed.stacktrace(no_source).splitlines()[-3:] == [
+        "C functions of the current thread (innermost first):",
+        'Binary file "/srv/fast.so", at work+0x8',
+        "...",
+    ]
