@@ -210,9 +210,7 @@ class PulseReader:
         raw = self._unroll(data, size, position, head)
         # What the writer overwrote while we copied is not used, whatever its checksum says.
         tail = struct.unpack("<Q", self._read(offset + _WORD, _WORD))[0]
-        if tail > head:  # it went round while we read; the next read starts at the new tail
-            return LaneRead([], tail, sequence, 0, [], refused)
-        start = max(position, tail)
+        start = max(position, tail)  # behind `head` where it went round while we read: then all of it is left out
         return parse(raw[start - position :], start, sequence, size, refused)
 
     def _unroll(self, data: int, size: int, position: int, head: int) -> bytes:
