@@ -75,3 +75,22 @@ async def test_a_deadlock_degrades_and_is_no_longer_said_once_a_dump_shows_none(
     service.pulse.ring.append(summary(id="e"))
     await watching.poll()
     assert (watching.snapshots[0].state, watching.snapshots[0].causes) == ("healthy", ())
+
+
+async def test_a_dump_of_an_ill_process_has_its_cause_and_one_of_a_healthy_process_has_not(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    dumps = []
+    for ill in (False, True):
+        if ill:
+            service.pulse.events.promise("order", 1)
+        await watching.poll()
+        for record in (group(0, 2, "read"), LOCK, summary(reason="request")):
+            service.pulse.ring.append(record)
+        (dump,) = [one for one in await watching.poll() if isinstance(one, Log) and one.event == "lifesign.task_dump"]
+        dumps.append(dump)
+    well, silent = dumps
+    assert (well.severity, well.attributes.get("lifesign.cause")) == (9, None)
+    assert (silent.severity, silent.attributes["lifesign.cause"]) == (13, "lock-held")
+    assert "; writer holds the Lock Desk.ledger in write (shop.py:30) and is at shop.py:31; " in silent.body

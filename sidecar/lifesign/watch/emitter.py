@@ -9,6 +9,7 @@ from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes, deadlocks
 from lifesign.judge.causes.findings import Asked, Cause, Dump, Findings
+from lifesign.judge.causes.stages import HANGS_NS
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import late_loops
 from lifesign.judge.overdue import Overdue, overdue
@@ -30,6 +31,7 @@ from lifesign.wire.reader import LoopSigns, PulseReader
 from lifesign.wire.records import Identity, Stall
 
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
+_EXPLAINED = (states.SILENT, states.DEGRADED, states.BLOCKED)  # by a task dump
 _LOOPS_SHOWN = 8  # that are blocked, among the causes
 _DROPPED = {
     "ring": "overwritten before they were read, or too long for the ring",
@@ -71,6 +73,7 @@ class Emitter:
             self.ring.recall(pulse.ring(), cursor.ring_sequence)
         self.drained = False  # the newest reading found nothing that had not been read before
         self._ended = cursor.ended
+        self._ill: tuple[Verdict, Reading] | None = None  # at the poll before
         self.dropped = {"ring": 0, "invalid": 0, **cursor.dropped}
 
     @property
@@ -89,7 +92,7 @@ class Emitter:
         for sequence, record in self._boot_lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
                 self.boot.add(record, emitted=sequence < self._boot_emitted)
-        made = self.ring.telemetry(wall) if ring else []
+        made = self.ring.telemetry(wall, self._explain) if ring else []
         self.drained = ring and before == (self._boot_lane.position, self._ring_lane.position)
         return made
 
@@ -114,6 +117,7 @@ class Emitter:
             ended: why the process ended, once that is judged.
         """
         wall = reading.wall
+        self._ill = (verdict, reading) if verdict.state in _EXPLAINED else None
         self._ended = ended
         made = self._of_boot(verdict, reading, ended)
         made += self._report_dropped(wall)
@@ -140,6 +144,15 @@ class Emitter:
         """Why the process is in this state, as far as it can be shown."""
         stalls = self._stalls(_late_loops(verdict, reading))
         return self._found(verdict.state, reading, self._dump(verdict, reading), stalls)
+
+    def _explain(self, dump: Dump) -> list[Cause]:
+        """The causes that a task dump shows, in the state that the process is in."""
+        if dump.summary["reason"] == "shutdown":  # it is only asked for then
+            return causes(Findings(states.HEALTHY, dump, asked=Asked("", 0, HANGS_NS)))
+        if self._ill is None:
+            return causes(Findings(states.HEALTHY, dump))
+        verdict, reading = self._ill
+        return self._found(verdict.state, reading, dump, self._stalls(_late_loops(verdict, reading)))
 
     def _of_boot(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
         """The boot's trace; that of one that timed out waits a moment for the task dump that says where it waits."""

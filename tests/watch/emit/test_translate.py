@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifesign.judge.causes.findings import Dump
+from lifesign.judge.causes.cause import deadlocks
+from lifesign.judge.causes.findings import Dump, Findings
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.translate import translate
 from lifesign.watch.telemetry import Log, Span
@@ -220,7 +221,7 @@ def summary(**changes: Any) -> Any:
 
 
 def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
-    log = task_dump(Dump(summary()), RESOURCE, UID, SEEN)
+    log = task_dump(Dump(summary()), [], RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.body == "205 tasks in 53 groups, taken in 12 ms: request; and 3 more groups"
     assert (log.event, log.severity) == ("lifesign.task_dump", 9)
@@ -230,7 +231,8 @@ def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
 def test_a_deadlock_is_named_as_one() -> None:
     place = {"function": "work", "file": "/app/a.py", "line": 7}
     ring = [{"task": "a", "primitive": None, "at": place}, {"task": "b", "primitive": None, "at": None}]
-    log = task_dump(Dump(summary(cycles=[["a", "b"]], rings=[ring], omitted=0)), RESOURCE, UID, SEEN)
+    dump = Dump(summary(cycles=[["a", "b"]], rings=[ring], omitted=0))
+    log = task_dump(dump, deadlocks(Findings("healthy", dump)), RESOURCE, UID, SEEN)
     assert log.severity == 13
     assert log.body.endswith("; deadlock: a waits for b at a.py:7")
     assert log.attributes["lifesign.cause"] == "deadlock"
@@ -239,7 +241,7 @@ def test_a_deadlock_is_named_as_one() -> None:
 
 
 def test_a_dump_that_shows_nothing_new_is_a_count() -> None:
-    log = task_dump(Dump(summary(same_as="f" * 16, counts=[7, 2], omitted=0)), RESOURCE, UID, SEEN)
+    log = task_dump(Dump(summary(same_as="f" * 16, counts=[7, 2], omitted=0)), [], RESOURCE, UID, SEEN)
     assert isinstance(log, Log)
     assert log.attributes["lifesign.task_dump.same_as"] == "f" * 16
     assert log.attributes["lifesign.task_dump.counts"] == ["7", "2"]
@@ -250,7 +252,7 @@ def test_tasks_that_ended_are_told_by_how_they_did() -> None:
         {"function": "work", "outcome": "raised KeyError", "message": "'x'", "count": 2},
         {"function": "work", "outcome": "returned int", "message": "", "count": 1},
     ]
-    log = task_dump(Dump(summary(finished=finished)), RESOURCE, UID, SEEN)
+    log = task_dump(Dump(summary(finished=finished)), [], RESOURCE, UID, SEEN)
     assert log.attributes["lifesign.task_dump.finished"] == ["2 x work raised KeyError: 'x'", "1 x work returned int"]
 
 

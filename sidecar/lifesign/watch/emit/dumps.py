@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from lifesign import semconv
-from lifesign.judge import states
-from lifesign.judge.causes.cause import causes
-from lifesign.judge.causes.findings import Asked, Dump, Findings
+from lifesign.judge.causes.findings import Cause, Dump
 from lifesign.judge.causes.phrases import own_frame, place_text
-from lifesign.judge.causes.stages import HANGS_NS
 from lifesign.watch.emit.causes import cause_attributes, stack_attributes, stack_text
 from lifesign.watch.emit.threads import thread_attributes
 from lifesign.watch.sources import Source
@@ -15,8 +14,8 @@ from lifesign.watch.telemetry import SEVERITY_INFO, SEVERITY_WARN, Attributes, L
 from lifesign.wire.records import FinishedTasks, TaskGroup
 
 
-def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
-    """The summary. A cause that shows in it by itself, such as a deadlock, makes it a warning."""
+def task_dump(dump: Dump, found: Sequence[Cause], resource: str, uid: str, observed: int) -> Log:
+    """The summary, with the causes that show in it; they make it a warning."""
     record = dump.summary
     milliseconds = (record["end"] - record["start"]) / 1e6
     parts = [
@@ -27,8 +26,6 @@ def task_dump(dump: Dump, resource: str, uid: str, observed: int) -> Log:
     if record["same_as"] is not None:
         parts.append(f"the same groups as in dump {record['same_as']}")
     rings = [" -> ".join([*cycle, *cycle[:1]]) for cycle in record["cycles"]]
-    hangs = Asked("", 0, HANGS_NS) if record["reason"] == "shutdown" else None  # it is only asked for then
-    found = causes(Findings(states.HEALTHY, dump, asked=hangs))
     parts += [cause.sentence for cause in found]
     attributes: Attributes = {
         semconv.DUMP_ID: record["id"],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Callable, Sequence
 
-from lifesign.judge.causes.findings import Dump, TasksSeen
+from lifesign.judge.causes.findings import Cause, Dump, TasksSeen
 from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
@@ -56,8 +57,12 @@ class RingView:
         self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
         self.dry_run: DryRunReading | None = None
 
-    def telemetry(self, now: int) -> list[Telemetry]:
-        """The new telemetry; `now` in wall clock nanoseconds."""
+    def telemetry(self, now: int, explain: Callable[[Dump], Sequence[Cause]]) -> list[Telemetry]:
+        """The new telemetry; `now` in wall clock nanoseconds.
+
+        Args:
+            explain: gives the causes that a task dump shows.
+        """
         made: list[Telemetry] = []
         for sequence, record in self._lane.records():
             if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
@@ -71,7 +76,8 @@ class RingView:
                 again = self._remember(record)
                 made += [recovered(result, record, self._resource, uid, now) for result in again]
             elif record["kind"] == "task_dump":
-                made.append(task_dump(self._newest.end(record), self._resource, uid, now))
+                dump = self._newest.end(record)
+                made.append(task_dump(dump, explain(dump), self._resource, uid, now))
             elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
                 self.losses.add(record)
             elif record["kind"] == "dry_run_totals":
