@@ -7,12 +7,14 @@ import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lifesign import probe
 from lifesign.cli.main import main as command
+from lifesign.judge import glance as glance_module
 from lifesign.judge import health
 from lifesign.judge.glance import glance
 from lifesign.judge.health import Health
@@ -89,6 +91,7 @@ def test_a_pulse_of_any_other_shape_is_passed_over(main: Callable[..., Any], run
     broken.pulse.loops[1].write(layout.LOOP_RUNNING, 2, 1, 0, time.monotonic_ns(), 0, 4242, 0)
     for record in ({"kind": "postconditions", "results": [5, {"name": 7}]}, {"kind": "stall", "loop": "first"}):
         broken.pulse.ring.append(record)
+    broken.pulse.write_tombstone({"how": "exception", "error": {"type": "ValueError"}})
     with contextlib.closing(RunDirectory(str(run))) as directory:
         assert [(one.key, one.boot) for one in glance(directory, TIMEOUT)] == [
             ("2-00000002", "complete"),
@@ -173,3 +176,13 @@ def test_no_run_directory_is_said(monkeypatch: pytest.MonkeyPatch, capfd: pytest
     assert probe.main([]) == 3
     assert capfd.readouterr().err == "lifesign: no run directory is named\n  try: LIFESIGN_DIR, or --dir DIR\n"
     assert probe.main(["--help"]) == 0
+
+
+def test_of_a_process_in_another_container_the_kernel_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "life").touch()
+    vitals: Any = SimpleNamespace(watchdog=SimpleNamespace(mono_ns=0))
+    with open(tmp_path / "life", "rb") as life:
+        found = glance_module._circumstances(vitals, life.fileno(), 5_000_000_000, 3_000_000_000)
+        assert found is not None
+        assert found.outside is None
+        assert glance_module._circumstances(vitals, life.fileno(), 2_000_000_000, 3_000_000_000) is None

@@ -23,6 +23,7 @@ from lifesign.redact import redacted, redacted_arguments
         ("Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Authorization: Bearer ***"),
         ("https://u:p@h/?secret_key=k, token=t", "https://***@h/?secret_key=***, token=***"),
         ("Token=" + "a" * 100, "Token=***"),
+        ("password=password=hunter2", "password=***"),
     ],
 )
 def test_a_secret_is_left_out(text: str, shown: str) -> None:

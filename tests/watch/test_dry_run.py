@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+import pytest
+
+from lifesign.watch.emit import ring
+
 
 def totals(**changes: Any) -> dict[str, Any]:
     return {
@@ -60,3 +64,19 @@ async def test_totals_of_somebody_hostile_are_bounded(main: Callable[..., Any], 
     service.pulse.ring.append(totals(types=many))
     await watching.poll()
     assert len(watching.snapshots[0].dry_run.types) == 100
+
+
+async def test_more_checks_than_are_remembered_are_not_shown(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, watching = main(), sidecar()
+    service.pulse.ring.append(report(passed=True, synthetic=False))
+    await watching.poll()
+    monkeypatch.setattr(ring, "_POSTCONDITIONS_MAX", 1)
+    other = report(passed=True, synthetic=False)
+    other["results"][0]["name"] = "cache"
+    service.pulse.ring.append(report(passed=False, synthetic=False))
+    service.pulse.ring.append(other)
+    await watching.poll()
+    (snapshot,) = watching.snapshots
+    assert [(check.name, check.passed) for check in snapshot.postconditions] == [("db", False)]

@@ -12,7 +12,7 @@ import pytest
 
 from lifesign.errors import NotWatchedError
 from lifesign.settings import Settings
-from lifesign.watch import watcher
+from lifesign.watch import folders, watcher
 from lifesign.watch.cursors import CursorStore
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.once import poll_once
@@ -90,6 +90,19 @@ async def test_a_folder_whose_pulse_is_not_in_place_yet_is_waited_for(
     (service.folder / "pulse.new").rename(service.folder / "pulse")
     await watching.poll()
     assert [snapshot.key for snapshot in watching.snapshots] == [service.key]
+
+
+async def test_a_folder_whose_pulse_does_not_come_is_not_looked_at_for_ever(
+    main: Callable[..., Any], sidecar: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "_EMPTY_SECONDS", -1.0)
+    service = main()
+    (service.folder / "pulse").rename(service.folder / "pulse.new")
+    watching = sidecar()
+    await watching.poll()
+    (service.folder / "pulse.new").rename(service.folder / "pulse")
+    await watching.poll()
+    assert watching.snapshots == []
 
 
 async def test_an_ended_process_stays_for_a_while_and_its_folder_goes_after_that(

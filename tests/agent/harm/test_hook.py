@@ -53,3 +53,9 @@ def test_what_a_signal_handler_raises_is_the_programs(events: Any) -> None:
             events._set_running_loop("one")
     finally:
         signal.signal(signal.SIGUSR2, before)
+
+
+def test_where_there_are_no_subinterpreters_this_is_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert hook.in_main_interpreter()

@@ -286,3 +286,14 @@ def test_without_a_run_directory_nobody_is_told_that_the_end_was_asked_for() -> 
         while supervisor.code is None:
             supervisor.attend()
     assert (supervisor.asked, supervisor.code) == (signal.SIGTERM, -signal.SIGTERM)
+
+
+def test_without_a_sentinel_cmd_runs_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(supervisor_module, "Sentinel", fail)
+    assert Supervisor(["/bin/sh", "-c", "exit 6"], {}, None).run() == 6
+    assert "a signal to all of a process group may reach CMD twice, CMD continues" in capfd.readouterr().err

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lifesign.cli.query.request import Answer
+from lifesign.cli.taskdump import words
 from lifesign.wire.records import RingStep
 from support.made.dumps import QUEUES, answer, frame, group, on_terminal, piped, styled
 
@@ -208,3 +209,17 @@ def test_a_task_that_runs_waits_for_nothing_and_frames_of_libraries_alone_are_on
     shown = "\n".join(piped(answer(group(0, 1, "render", states={"running": 1}), group(1, 1, "x", stack=inside))))
     assert "1 x render, shop.py:10, runs" in shown
     assert "1 frame of libraries: get (queues.py:1)" in shown
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ({}, "waiting for Future"),
+        ({"waiting": 2}, "waiting for Future"),
+        ({"ready": 2}, "ready"),
+        ({"running": 1}, "running"),
+        ({"waiting": 9, "ready": 1}, "waiting for Future (9 waiting, 1 ready)"),
+    ],
+)
+def test_what_the_tasks_of_a_group_are_doing(states: dict[str, int], said: str) -> None:
+    assert words.state(group(0, 2, "work", states=states)) == said  # type: ignore[arg-type]
