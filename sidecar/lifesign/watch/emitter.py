@@ -24,7 +24,7 @@ from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
 from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
 from lifesign.watch.observe.evidence import Evidence
-from lifesign.watch.records import Lane
+from lifesign.watch.records import BootRecord, Lane, RingRecord
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_WARN, Log, Telemetry
 from lifesign.wire.reader import LoopSigns, PulseReader
@@ -61,9 +61,9 @@ class Emitter:
         self._cursor = cursor
         self._evidence = evidence
         self._source = source
-        self._boot_lane = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
+        self._boot_lane: Lane[BootRecord] = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
         self._boot_emitted = cursor.boot_sequence if cursor.boot_exported else 0
-        self._ring_lane = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
+        self._ring_lane: Lane[RingRecord] = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
         self._silences = Silences(key, self._instance, cursor.overdue)
         self._blocked = BlockedLoops(key, self._instance, cursor.blocked)
         self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
@@ -90,8 +90,7 @@ class Emitter:
         """
         before = self._boot_lane.position, self._ring_lane.position
         for sequence, record in self._boot_lane.records():
-            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
-                self.boot.add(record, emitted=sequence < self._boot_emitted)
+            self.boot.add(record, emitted=sequence < self._boot_emitted)
         made = self.ring.telemetry(wall, self._explain) if ring else []
         self.drained = ring and before == (self._boot_lane.position, self._ring_lane.position)
         return made

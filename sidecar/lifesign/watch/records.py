@@ -5,7 +5,7 @@ Lost records are counted, unreadable ones set aside.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, TypeVar, Union
+from typing import Any, Callable, Generic, Iterator, TypeVar, Union, cast
 
 import msgspec
 
@@ -32,6 +32,7 @@ BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
 Record = Union[RingRecord, BootRecord]
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 _COUNT_MAX = 1 << 61  # of records; the writer of the lane may claim any number
@@ -116,7 +117,7 @@ def _check_numbers(value: object) -> None:
         raise InvalidRecordError("a number beyond its bounds")
 
 
-class Lane:
+class Lane(Generic[R]):
     """Reads on where it stopped, or where an earlier sidecar stopped.
 
     Args:
@@ -153,7 +154,7 @@ class Lane:
         cursor.ring_invalid = self.invalid
         cursor.ring_refused = self._refused
 
-    def records(self) -> Iterator[tuple[int, Record]]:
+    def records(self) -> Iterator[tuple[int, R]]:
         """The new records, each with its sequence number."""
         lane = self._read(self.position, self.sequence)
         self.position, self.sequence = lane.position, lane.sequence
@@ -171,7 +172,7 @@ class Lane:
             except InvalidRecordError as error:
                 self._set_aside(str(error), payload)
                 continue
-            yield sequence, record
+            yield sequence, cast("R", record)
 
     def _set_aside(self, why: str, payload: bytes) -> None:
         self.invalid += 1

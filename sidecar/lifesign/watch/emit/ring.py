@@ -10,7 +10,7 @@ from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.translate import recovered, translate
-from lifesign.watch.records import InvalidRecordError, Lane, decode_record
+from lifesign.watch.records import InvalidRecordError, Lane, RingRecord, decode_record
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import DryRunReading, PostconditionReading, Telemetry
 from lifesign.wire.lane import LaneRead
@@ -45,7 +45,7 @@ class RingView:
         instance: its instance id, with which the uids of its records begin.
     """
 
-    def __init__(self, lane: Lane, resource: str, instance: str, source: Source) -> None:
+    def __init__(self, lane: Lane[RingRecord], resource: str, instance: str, source: Source) -> None:
         self._lane = lane
         self._resource = resource
         self._instance = instance
@@ -65,8 +65,6 @@ class RingView:
         """
         made: list[Telemetry] = []
         for sequence, record in self._lane.records():
-            if record["kind"] == "checkpoint" or record["kind"] == "boot_ended" or record["kind"] == "boot_expects":
-                continue  # the lane lets none of them through
             if record["kind"] == "stall":  # evidence for a state, exported with it
                 self._stalls[record["loop"]] = record
                 continue
