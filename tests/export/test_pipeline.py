@@ -144,6 +144,18 @@ async def test_one_whose_metrics_cannot_be_encoded_does_not_take_those_of_others
 
 
 @pytest.mark.usefixtures("short_pauses")
+async def test_a_half_that_is_to_wait_makes_the_other_wait(
+    tmp_path: Path, collector: HttpServer, snapshot: Callable[..., Snapshot]
+) -> None:
+    resources = [Resource(f"{number}-abc", {"service.name": f"shop {number}"}) for number in range(2)]
+    collector.script("metrics", Answer(413), Answer(503))
+    async with piping(collector.url, tmp_path, LIFESIGN_METRIC_INTERVAL="60") as pipeline:
+        pipeline.emit(resources, [])
+        pipeline.publish([snapshot(key=one.key) for one in resources])
+    assert [len(request.resource_metrics) for request in collector.of("metrics")] == [2, 1, 2]
+
+
+@pytest.mark.usefixtures("short_pauses")
 async def test_the_last_push_is_tried_again(
     tmp_path: Path, collector: HttpServer, resource: Resource, snapshot: Callable[..., Snapshot]
 ) -> None:

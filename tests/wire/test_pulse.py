@@ -214,3 +214,13 @@ def test_synthetic_events_stand_in_for_real_ones_in_a_dry_run_alone(writer: Puls
     order = reader.vitals().events[0]
     assert order.mono_ns >= event.stand_in_ns == order.stand_in_ns
     assert (writer.events.real(), writer.events.total) == (2, 3)
+
+
+def test_an_event_of_no_name_that_fits_is_passed_over(
+    writer: PulseWriter, reader: PulseReader, overwrite: Callable[[int, bytes], None]
+) -> None:
+    for name in ("order", "tick"):
+        writer.events.count(name)
+    assert [event.name for event in reader.vitals().events] == ["order", "tick"]
+    overwrite(layout.EVENTS_OFFSET, struct.pack("<Q", layout.EVENT_NAME_BYTES + 1))  # the length of the first
+    assert [event.name for event in reader.vitals().events] == ["tick"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, Callable, Iterator
 
 import grpc
 import pytest
@@ -119,3 +120,27 @@ def test_what_cannot_be_encoded_was_not_sent(
     assert isinstance(outcome, Refused)
     assert outcome.divisible
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answered", "raised", "expected"),
+    [
+        (None, MemoryError(), Retry("encoding failed: MemoryError")),
+        (Delivered(), ValueError("too late"), Delivered()),  # what the Collector has said counts
+    ],
+)
+def test_an_exporter_that_raises(
+    environ: dict[str, str], answered: Outcome | None, raised: Exception, expected: Outcome
+) -> None:
+    exporters = open_exporters(environ)
+    exporter: Any = exporters["traces"]
+
+    def export(_: object) -> None:
+        exporter._answer.outcome = answered
+        raise raised
+
+    inner, exporter._exporter = exporter._exporter, SimpleNamespace(export=export)
+    assert exporter.export([]) == expected
+    exporter._exporter = inner
+    for one in exporters.values():
+        one.shutdown()

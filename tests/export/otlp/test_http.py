@@ -11,7 +11,7 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from lifesign.export.complaint import Complaint
-from lifesign.export.otlp import encode, outcome
+from lifesign.export.otlp import encode, http, outcome
 from lifesign.export.otlp.exporters import Exporter, open_exporters
 from lifesign.export.otlp.outcome import NOT_SENT, Delivered, Outcome, Refused, Retry
 from lifesign.export.otlp.targets import Target
@@ -205,3 +205,10 @@ def test_a_server_that_wants_tls_is_no_refusal(send: Callable[[], Outcome], coll
     said = b"Client sent an HTTP request to an HTTPS server.\n"
     collector.script("traces", Answer(400, said, {"Content-Type": "text/plain"}))
     assert send() == Retry("Client sent an HTTP request to an HTTPS server.; write https:// in the endpoint")
+
+
+def test_a_connection_that_opens_when_all_are_closed_is_of_no_use() -> None:
+    connections = http._Connections()
+    connections.abort()
+    with pytest.raises(http.NotDeliveredError):
+        connections.add(object())
