@@ -232,6 +232,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "serve/history.py",
             "export/metrics.py",
             "export/instruments.py",
+            "off_loop.py",  # runs a call in a thread, as asyncio.to_thread does, and hands back what it returns
         ],
     ),
     "dryrun": (["trade"], ["Snapshot", "serve/"]),

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.watch import judgement
+from lifesign.watch import process
 from lifesign.watch.telemetry import Log
 from lifesign.wire.stopping import announce
 
@@ -66,7 +66,7 @@ async def test_a_container_that_is_ended_for_its_illness_was_not_asked(
 
 
 async def test_who_lives_on_was_not_meant(main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judgement, "_ASKED_NS", 0)
+    monkeypatch.setattr(process, "_ASKED_NS", 0)
     service, watching = main(), sidecar()
     await watching.poll()
     announce(watching.directory.path)

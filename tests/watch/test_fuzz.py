@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifesign.export.queue import lines
+from lifesign.export.queue.segments import LineError, decode_line
 from lifesign.watch import records
 from lifesign.watch.observe import lastwords
 from lifesign.wire import layout
@@ -67,8 +67,8 @@ def test_last_words_are_read_or_passed_over(raw: bytes) -> None:
 @few
 @given(line=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_a_line_of_the_spool_is_decoded_or_an_error(line: bytes) -> None:
-    with pytest.raises(lines.LineError):
-        lines.decode(line)
+    with pytest.raises(LineError):
+        decode_line(line)
 
 
 def test_a_bomb_of_brackets_is_an_invalid_record() -> None:

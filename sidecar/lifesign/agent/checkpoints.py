@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Iterable
 from lifesign import semconv
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.synthetic.context import is_synthetic
-from lifesign.wire.writer import LaneWriter
+from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
     from _thread import RLock

@@ -1,19 +1,160 @@
-"""Records from the bytes of a lane, each one checked before it is used."""
+"""A lane of records: how one is encoded and written by the main process, and parsed and checked by whoever reads it."""
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
-from typing import NamedTuple
+from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
+from collections import deque
+from typing import Any, Mapping, NamedTuple
 
 from lifesign.wire import layout
 
 _WORD = layout.WORD
+_SHORTENED = (1000, 300, 100, 30, 20)  # characters of each text, for what is too long otherwise
+_IDS = frozenset(("kind", "id", "trace", "span", "dump", "same_as", "boot_span", "parent_span", "instance"))
+_NAMES = frozenset(("name", "names", "type"))
+_ENDS = frozenset(("stack", "file"))
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _TORN_BYTES = 512  # of a torn record that are kept
 # What one read may cost, whoever wrote the lane. A writer that is killed leaves one torn record, of known length.
 _TORN_MAX = 16
 _STEPS_MAX = 1 << 14  # records and fillers; the next read goes on behind them
 _SEQUENCE_MAX = 1 << 62
+
+
+def encode(content: Mapping[str, Any], most: int = layout.RECORD_BYTES_MAX) -> bytes:
+    """Compact JSON, in at most so many bytes if that can be had by shortening its texts.
+
+    Raises:
+        TypeError, ValueError, RecursionError: it holds what JSON does not have.
+    """
+    payload = _encode(content)
+    for characters in _SHORTENED:
+        if len(payload) <= most:
+            break
+        payload = _encode(_shortened(content, characters, ""))
+    return payload
+
+
+def _encode(content: Any) -> bytes:
+    # "replace": the user's strings may hold half a surrogate pair, and no decoder of JSON takes that.
+    return _json.encode(content).encode("utf-8", "replace")
+
+
+def _shortened(content: Any, characters: int, key: str) -> Any:
+    """The same with no text longer than so many characters; of a stack and of a path the end is kept.
+
+    Ids stay whole, and names while there is another way: they say what belongs together.
+    """
+    if isinstance(content, str):
+        if key in _IDS or (key in _NAMES and characters != _SHORTENED[-1]):
+            return content
+        return content[-characters:] if key in _ENDS else content[:characters]
+    if isinstance(content, dict):
+        return {inner: _shortened(value, characters, inner) for inner, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_shortened(value, characters, key) for value in content]
+    return content
+
+
+class LaneWriter:
+    """A lane of records; see `wire.layout`."""
+
+    def __init__(self, content: memoryview, offset: int, size: int, lock: RLock, *, wraps: bool) -> None:
+        self._bytes = content[offset : offset + size]
+        self._words = self._bytes.cast("Q")
+        self._size = size - layout.LANE_HEADER
+        self._lock = lock
+        self._wraps = wraps
+        self._head = self._tail = self._sequence = self._refused = 0
+        self._writing = False
+        self._interrupting: deque[bytes] = deque()
+
+    @property
+    def written(self) -> int:
+        """How many bytes have been written in all."""
+        return self._head
+
+    def append(self, record: Mapping[str, Any]) -> bool:
+        """Writes one record (JSON-ready); False, and counted, when it cannot be written or the lane is full.
+
+        One that is too long has its texts shortened.
+        """
+        try:
+            payload = encode(record)
+        except (TypeError, ValueError, RecursionError):
+            payload = b""
+        with self._lock:
+            if self._writing:  # a signal handler interrupted us in this very thread: after the one under way
+                self._interrupting.append(payload)
+                return True
+            self._writing = True
+            try:
+                written = self._append(payload)
+                while self._interrupting:
+                    self._append(self._interrupting.popleft())
+                return written
+            finally:
+                self._writing = False
+
+    def _append(self, payload: bytes) -> bool:
+        needed = layout.RECORD_HEADER + layout.padded(len(payload))
+        if not payload or len(payload) > layout.RECORD_BYTES_MAX or not self._make_room(needed):
+            self._refused += 1
+            self._words[3] = self._refused
+            return False
+        self._put(len(payload), payload, self._sequence)
+        self._sequence += 1
+        self._words[2] = self._sequence
+        return True
+
+    def _make_room(self, needed: int) -> bool:
+        if not self._wraps:
+            return self._head + needed <= self._size
+        to_end = self._size - self._head % self._size
+        if needed > to_end:
+            self._move_tail(self._head + to_end)
+            # What is left at the end may be too short for a filler's header: then it is skipped by rule.
+            if to_end >= layout.RECORD_HEADER:
+                self._put((to_end - layout.RECORD_HEADER) | layout.FILLER, b"", 0)
+            else:
+                self._head += to_end
+        self._move_tail(self._head + needed)
+        return True
+
+    def _move_tail(self, end: int) -> None:
+        while end - self._tail > self._size:
+            to_end = self._size - self._tail % self._size
+            if to_end < layout.RECORD_HEADER:
+                self._tail += to_end
+                continue
+            at = (layout.LANE_HEADER + self._tail % self._size) // _WORD
+            length = self._words[at + 2] & ~layout.FILLER
+            step = layout.RECORD_HEADER + layout.padded(length)
+            # The file is shared: if somebody else scribbled here, give up the old records, not the host.
+            self._tail = self._tail + step if step <= to_end else self._head
+        self._words[1] = self._tail
+
+    def _put(self, length: int, payload: bytes, sequence: int) -> None:
+        start = layout.LANE_HEADER + self._head % self._size
+        at = start // _WORD
+        words = self._words
+        words[at] = self._head
+        words[at + 1] = sequence
+        words[at + 2] = length
+        body = start + layout.RECORD_HEADER
+        if payload:
+            self._bytes[body : body + len(payload)] = payload
+        words[at + 3] = zlib.crc32(payload, zlib.crc32(self._bytes[start : start + 24]))
+        self._head += layout.RECORD_HEADER + layout.padded(length & ~layout.FILLER)
+        words[0] = self._head
+
+    def release(self) -> None:
+        self._words.release()
+        self._bytes.release()
 
 
 class LaneRecord(NamedTuple):

@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 import zlib
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
-from collections import deque
 from typing import Any, Mapping
 
 from lifesign.wire import layout
+from lifesign.wire.lane import LaneWriter, encode
 from lifesign.wire.loops import LoopsFile, SlotWriter
 from lifesign.wire.mapping import MappedFile
-from lifesign.wire.payload import encode
 
 _WORD = layout.WORD
 _DEADLINE_MAX_NS = (1 << 62) - 1  # what a reader believes
@@ -180,103 +179,6 @@ class EventTable:
             if len(self._places) < layout.EVENTS:  # endless new names must not grow our memory either
                 self._places[name] = place
             return place
-
-    def release(self) -> None:
-        self._words.release()
-        self._bytes.release()
-
-
-class LaneWriter:
-    """A lane of records; see `wire.layout`."""
-
-    def __init__(self, content: memoryview, offset: int, size: int, lock: RLock, *, wraps: bool) -> None:
-        self._bytes = content[offset : offset + size]
-        self._words = self._bytes.cast("Q")
-        self._size = size - layout.LANE_HEADER
-        self._lock = lock
-        self._wraps = wraps
-        self._head = self._tail = self._sequence = self._refused = 0
-        self._writing = False
-        self._interrupting: deque[bytes] = deque()
-
-    @property
-    def written(self) -> int:
-        """How many bytes have been written in all."""
-        return self._head
-
-    def append(self, record: Mapping[str, Any]) -> bool:
-        """Writes one record (JSON-ready); False, and counted, when it cannot be written or the lane is full.
-
-        One that is too long has its texts shortened.
-        """
-        try:
-            payload = encode(record)
-        except (TypeError, ValueError, RecursionError):
-            payload = b""
-        with self._lock:
-            if self._writing:  # a signal handler interrupted us in this very thread: after the one under way
-                self._interrupting.append(payload)
-                return True
-            self._writing = True
-            try:
-                written = self._append(payload)
-                while self._interrupting:
-                    self._append(self._interrupting.popleft())
-                return written
-            finally:
-                self._writing = False
-
-    def _append(self, payload: bytes) -> bool:
-        needed = layout.RECORD_HEADER + layout.padded(len(payload))
-        if not payload or len(payload) > layout.RECORD_BYTES_MAX or not self._make_room(needed):
-            self._refused += 1
-            self._words[3] = self._refused
-            return False
-        self._put(len(payload), payload, self._sequence)
-        self._sequence += 1
-        self._words[2] = self._sequence
-        return True
-
-    def _make_room(self, needed: int) -> bool:
-        if not self._wraps:
-            return self._head + needed <= self._size
-        to_end = self._size - self._head % self._size
-        if needed > to_end:
-            self._move_tail(self._head + to_end)
-            # What is left at the end may be too short for a filler's header: then it is skipped by rule.
-            if to_end >= layout.RECORD_HEADER:
-                self._put((to_end - layout.RECORD_HEADER) | layout.FILLER, b"", 0)
-            else:
-                self._head += to_end
-        self._move_tail(self._head + needed)
-        return True
-
-    def _move_tail(self, end: int) -> None:
-        while end - self._tail > self._size:
-            to_end = self._size - self._tail % self._size
-            if to_end < layout.RECORD_HEADER:
-                self._tail += to_end
-                continue
-            at = (layout.LANE_HEADER + self._tail % self._size) // _WORD
-            length = self._words[at + 2] & ~layout.FILLER
-            step = layout.RECORD_HEADER + layout.padded(length)
-            # The file is shared: if somebody else scribbled here, give up the old records, not the host.
-            self._tail = self._tail + step if step <= to_end else self._head
-        self._words[1] = self._tail
-
-    def _put(self, length: int, payload: bytes, sequence: int) -> None:
-        start = layout.LANE_HEADER + self._head % self._size
-        at = start // _WORD
-        words = self._words
-        words[at] = self._head
-        words[at + 1] = sequence
-        words[at + 2] = length
-        body = start + layout.RECORD_HEADER
-        if payload:
-            self._bytes[body : body + len(payload)] = payload
-        words[at + 3] = zlib.crc32(payload, zlib.crc32(self._bytes[start : start + 24]))
-        self._head += layout.RECORD_HEADER + layout.padded(length & ~layout.FILLER)
-        words[0] = self._head
 
     def release(self) -> None:
         self._words.release()

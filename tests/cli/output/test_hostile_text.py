@@ -17,7 +17,7 @@ from lifesign.judge.causes.findings import Dump
 from lifesign.watch.records import InvalidRecordError, decode_record
 from lifesign.watch.telemetry import CheckpointReading
 from lifesign.wire import records, threads
-from lifesign.wire.payload import encode
+from lifesign.wire.lane import encode
 from support.fuzzing import hostile
 from support.made.boards import snapshot
 from support.made.dumps import piped

@@ -8,12 +8,11 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.export.queue import lines
 from lifesign.export.queue.dead_letter import DeadLetterFile
 from lifesign.export.queue.memory import MemoryQueue
 from lifesign.export.queue.offsets import Offsets, Position
 from lifesign.export.queue.reader import SegmentReader
-from lifesign.export.queue.segments import Entry, Segments
+from lifesign.export.queue.segments import Entry, Segments, encode_line
 from lifesign.watch.telemetry import Resource, Span
 
 
@@ -31,7 +30,7 @@ def reader(directory: Path, position: Position, *segments: bytes) -> SegmentRead
 
 @pytest.fixture
 def two(resource: Resource, span: Callable[..., Span]) -> bytes:
-    return lines.encode(resource) + lines.encode(span(1)) + lines.encode(span(2))
+    return encode_line(resource) + encode_line(span(1)) + encode_line(span(2))
 
 
 async def test_what_is_given_up_of_a_segment_is_what_was_not_read(tmp_path: Path, two: bytes) -> None:
@@ -67,7 +66,7 @@ async def test_a_resource_that_cannot_be_read_again_is_missing(
     tmp_path: Path, two: bytes, resource: Resource, span: Callable[..., Span]
 ) -> None:
     torn = b'{"type":"resource", torn\n'
-    read = reader(tmp_path, Position(1, len(torn)), torn + lines.encode(span(1)))
+    read = reader(tmp_path, Position(1, len(torn)), torn + encode_line(span(1)))
     assert await read.read(9) == ({}, [])
     assert read.take_invalid() == 1
 

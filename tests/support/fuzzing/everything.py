@@ -16,7 +16,7 @@ from lifesign.cli import status
 from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp import encode
-from lifesign.export.queue import lines
+from lifesign.export.queue.segments import decode_line, encode_line
 from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import health
 from lifesign.serve.board import Board
@@ -81,9 +81,9 @@ class Victims:
 
 def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
     """Everything that comes after a poll; what takes long only with `show`. Raises where it does not hold."""
-    of = encode.resource(lines.decode(lines.encode(resource)))
+    of = encode.resource(decode_line(encode_line(resource)))
     for signal in poll.telemetry:
-        spooled = lines.decode(lines.encode(signal))
+        spooled = decode_line(encode_line(signal))
         assert spooled == signal
         try:
             item = encode.span(signal, of) if isinstance(signal, Span) else encode.log(signal, of)

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Callable
 
 from lifesign.wire import layout, records
-from lifesign.wire.payload import encode
+from lifesign.wire.lane import encode
 from lifesign.wire.writer import PulseWriter
 from support import mainprocess
 

@@ -6,8 +6,7 @@ from math import ceil
 
 import pytest
 
-from lifesign.watch.emit import damping
-from lifesign.watch.emit.damping import Damper
+from lifesign.watch.emit.transitions import BURST, Damper
 from lifesign.watch.telemetry import Log
 
 S = 1_000_000_000
@@ -99,7 +98,7 @@ def test_nothing_is_due_where_nothing_was_held_back(lasts: bool) -> None:
 
 def test_a_single_one_that_was_held_back_is_exported_as_it_is() -> None:
     damper = Damper()
-    for number in range(damping.BURST):
+    for number in range(BURST):
         assert damper.enter(log(number), (100 + number) * S) == [log(number)]
     assert damper.enter(log(9), 109 * S) == []
     assert damper.due(109 * S, lasts=True, ended=True) == [log(9)]

@@ -18,7 +18,8 @@ from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import own as own_tasks
 from lifesign.wire import layout
-from lifesign.wire.writer import LaneWriter, PulseWriter
+from lifesign.wire.lane import LaneWriter
+from lifesign.wire.writer import PulseWriter
 
 if TYPE_CHECKING:
     from lifesign.wire.records import PostconditionResult

@@ -10,8 +10,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Callable, Hashable, Union
 
 from lifesign.agent.native import RLock
-from lifesign.wire.payload import encode
-from lifesign.wire.writer import LaneWriter
+from lifesign.wire.lane import LaneWriter, encode
 
 if TYPE_CHECKING:
     from lifesign.wire.complaints import AsyncioComplaint, TaskDied

@@ -11,7 +11,7 @@ from lifesign.agent.complaints.asyncio_log import Filter
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.deaths import Deaths
 from lifesign.agent.tasks.population import Population
-from lifesign.wire.writer import LaneWriter
+from lifesign.wire.lane import LaneWriter
 
 
 class Complaints:

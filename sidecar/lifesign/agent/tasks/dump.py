@@ -22,7 +22,7 @@ from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
 from lifesign.agent.tasks.waiting.waits import waits_for_executor
 from lifesign.agent.tasks.walk import await_stack, links, running_stack
-from lifesign.wire.writer import LaneWriter
+from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame

@@ -8,10 +8,9 @@ from io import BytesIO
 from typing import NamedTuple
 
 from lifesign.export.complaint import Complaint
-from lifesign.export.queue import lines
 from lifesign.export.queue.dead_letter import DeadLetterFile
 from lifesign.export.queue.offsets import Position
-from lifesign.export.queue.segments import Segments
+from lifesign.export.queue.segments import RESOURCE_PREFIX, LineError, Segments, decode_line
 from lifesign.watch.telemetry import Resource, Telemetry
 
 BATCH_BYTES = 1 << 20  # of lines: a Collector takes 4 MiB in one gRPC message by default
@@ -59,7 +58,7 @@ class SegmentCursor:
         content = await segments.read(self.number, start)
         known = self.offset - start  # what was delivered by an earlier sidecar: only its resources matter
         for line in BytesIO(content[:known]):
-            if line.startswith(lines.RESOURCE_PREFIX):
+            if line.startswith(RESOURCE_PREFIX):
                 self._remember(line)
         self._entered = True
         self._lines = deque(BytesIO(content[known:]))
@@ -74,8 +73,8 @@ class SegmentCursor:
             line = self._lines.popleft()
             self.offset += len(line)
             try:
-                content = lines.decode(line)
-            except lines.LineError:
+                content = decode_line(line)
+            except LineError:
                 garbage.append(line)
                 continue
             if isinstance(content, Resource):
@@ -95,8 +94,8 @@ class SegmentCursor:
 
     def _remember(self, line: bytes) -> None:
         try:
-            content = lines.decode(line)
-        except lines.LineError:
+            content = decode_line(line)
+        except LineError:
             return
         if isinstance(content, Resource):
             self._resources[content.key] = content
@@ -178,7 +177,7 @@ class SegmentReader:
         finally:
             if is_here:
                 self._cursor.drop()
-        return sum(not line.startswith(lines.RESOURCE_PREFIX) for line in BytesIO(content))
+        return sum(not line.startswith(RESOURCE_PREFIX) for line in BytesIO(content))
 
     def _unread(self, number: int) -> int:
         """How many records of a segment were not read; of one that another life wrote it is a guess."""

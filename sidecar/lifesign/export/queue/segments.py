@@ -1,5 +1,7 @@
 """The files of a spool: numbered segments of lines, written at the end and removed from the front.
 
+A line is a Resource, a Span or a Log as tagged JSON that ends in a newline.
+
 A segment stands alone: the line of a resource comes before the first record that refers to it. A
 segment that an earlier sidecar wrote is never appended to, so that a line which was torn by a kill
 stays the last one of its file.
@@ -12,17 +14,66 @@ import errno
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Sequence, Union
 
 import aiofiles
+import msgspec
 
 from lifesign.off_loop import off_loop
-from lifesign.watch.telemetry import Resource, Telemetry
+from lifesign.watch.telemetry import Attributes, Log, Resource, Span, Telemetry
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
 
 _SEGMENT_NAME = re.compile(r"(\d{16})\.jsonl")
+RESOURCE_PREFIX = b'{"type":"resource"'  # the tag comes first in what msgspec writes
+
+
+class LineError(ValueError):
+    """This line, or this record, cannot stand in a spool; the message says why."""
+
+
+class _ResourceLine(msgspec.Struct, tag="resource", frozen=True):
+    key: str
+    attributes: Attributes
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Union[_ResourceLine, Span, Log])
+
+
+def encode_line(content: Resource | Telemetry) -> bytes:
+    """The line of a resource or record.
+
+    Raises:
+        LineError: a text in it is not Unicode, or a number does not fit JSON.
+    """
+    if isinstance(content, Resource):
+        return _line(_ResourceLine(content.key, content.attributes))
+    return _line(content)
+
+
+def _line(content: _ResourceLine | Telemetry) -> bytes:
+    try:
+        return _encoder.encode(content) + b"\n"
+    except (ValueError, OverflowError, TypeError) as error:
+        raise LineError(f"cannot be written: {error}") from None
+
+
+def decode_line(line: bytes) -> Resource | Telemetry:
+    """What stands in a line.
+
+    Raises:
+        LineError: it is torn, not JSON, or not of the shape of a record.
+    """
+    try:
+        content = _decoder.decode(line)
+    except (ValueError, RecursionError) as error:
+        raise LineError(str(error)) from None
+    if isinstance(content, _ResourceLine):
+        return Resource(content.key, content.attributes)
+    record: Telemetry = content
+    return record
 
 
 class Entry(NamedTuple):

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import AsyncIterator, Iterable, NamedTuple, Sequence
 
 from lifesign.export.complaint import Complaint
-from lifesign.export.queue import lines
 from lifesign.export.queue.disk import DiskQueue
 from lifesign.export.queue.memory import MemoryQueue
 from lifesign.export.queue.offsets import Offsets, Position
 from lifesign.export.queue.reader import BATCH_BYTES
-from lifesign.export.queue.segments import Entry
+from lifesign.export.queue.segments import Entry, LineError, encode_line
 from lifesign.off_loop import off_loop
 from lifesign.watch.telemetry import Resource, Telemetry
 
@@ -144,17 +143,17 @@ class Spool:
         encoded: dict[str, tuple[Resource, bytes]] = {}
         for resource in resources:
             try:
-                encoded[resource.key] = (resource, lines.encode(resource))
-            except lines.LineError as error:
+                encoded[resource.key] = (resource, encode_line(resource))
+            except LineError as error:
                 _logger.warning("lifesign: the resource %r %s", resource.key, error)
         for record in records:
             try:
-                line = lines.encode(record)
+                line = encode_line(record)
                 if len(line) > LINE_MAX:
-                    raise lines.LineError(f"is too long: {len(line)} bytes")
+                    raise LineError(f"is too long: {len(line)} bytes")
                 if record.resource not in encoded:
-                    raise lines.LineError(f"belongs to {record.resource!r}, of which there is no resource")
-            except lines.LineError as error:
+                    raise LineError(f"belongs to {record.resource!r}, of which there is no resource")
+            except LineError as error:
                 self._offsets.counts.add(invalid=1)
                 self._invalid_complaint.say("a record cannot be spooled: it %s", error)
             else:
@@ -246,7 +245,7 @@ class Spool:
         if self._in_flight is not None:
             self._in_flight.refused += count
         if self._disk is not None:
-            await self._disk.dead_letters.add([lines.encode(record) for record in records], why)
+            await self._disk.dead_letters.add([encode_line(record) for record in records], why)
 
     async def close(self) -> None:
         """Writes what waits in memory, if it can."""

@@ -13,9 +13,7 @@ from lifesign.judge import states
 from lifesign.judge.overdue import Overdue
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
-from lifesign.watch.emit.damping import Damper
-from lifesign.watch.emit.operation import first_line
-from lifesign.watch.emit.transitions import NO_DETAILS, Details, left
+from lifesign.watch.emit.transitions import NO_DETAILS, Damper, Details, left
 from lifesign.watch.telemetry import SEVERITY_ERROR, Log, Telemetry
 from lifesign.wire.reader import LoopSigns
 
@@ -95,7 +93,7 @@ class BlockedLoops:
                 time=signs.wall_ns,
                 observed=reading.wall,
                 severity=SEVERITY_ERROR,
-                body="; ".join(filter(None, (first_line(verdict.why), known.words))),
+                body="; ".join(filter(None, (verdict.why, known.words))),
                 attributes={semconv.STATE: states.BLOCKED, semconv.EVENTLOOP: signs.slot, **known.attributes},
             )
             made += self._dampers.of(signs.slot).enter(log, reading.now)
@@ -165,6 +163,6 @@ class Silences:
             time=found.wall,
             observed=found.wall,
             severity=SEVERITY_ERROR,
-            body="; ".join(filter(None, (first_line(late.words), known.words))),
+            body="; ".join(filter(None, (late.words, known.words))),
             attributes={semconv.STATE: states.SILENT, semconv.EVENT_NAME: late.name, **known.attributes},
         )

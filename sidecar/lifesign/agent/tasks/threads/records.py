@@ -8,7 +8,7 @@ from lifesign.agent.harmless import complain
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.threads import executors
 from lifesign.agent.tasks.threads.look import GROUPS_MAX, ThreadLook
-from lifesign.wire.writer import LaneWriter
+from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
     from lifesign.wire.threads import ExecutorState, ThreadGroup, ThreadWait
