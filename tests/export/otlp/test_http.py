@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import Callable, Iterator
 
 import pytest
@@ -117,9 +118,9 @@ def test_a_message_with_nothing_rejected_is_a_warning(
             Answer(400, Status(message="bad proto").SerializeToString()),
             Refused("HTTP 400 Bad Request: bad proto"),
         ),
-        (Answer(413), Refused("HTTP 413 Request Entity Too Large", divisible=True)),
+        (Answer(413), Refused(f"HTTP 413 {HTTPStatus(413).phrase}", divisible=True)),
         (Answer(415), Refused("HTTP 415 Unsupported Media Type")),
-        (Answer(422), Refused("HTTP 422 Unprocessable Entity")),
+        (Answer(422), Refused(f"HTTP 422 {HTTPStatus(422).phrase}")),
         (Answer(401), Retry("HTTP 401 Unauthorized; see OTEL_EXPORTER_OTLP_HEADERS")),
         (Answer(403), Retry("HTTP 403 Forbidden; see OTEL_EXPORTER_OTLP_HEADERS")),
         (

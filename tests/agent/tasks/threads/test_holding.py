@@ -57,6 +57,13 @@ async def test_a_task_that_went_on_meanwhile_holds_nothing_for_certain() -> None
         assert holders.of(wait(lock, "threading.Lock")) is None
 
 
+async def test_what_a_loop_waits_for_itself_it_does_not_bring() -> None:
+    job: concurrent.futures.Future[None] = concurrent.futures.Future()
+    waits = asyncio.wrap_future(job)
+    assert holder(job, "future", loops={HERE: asyncio.get_running_loop()}) is None
+    waits.cancel()
+
+
 async def test_what_a_loop_is_asked_for_by_another_thread_only_that_loop_can_give() -> None:
     loop, other = asyncio.get_running_loop(), asyncio.new_event_loop()
     try:

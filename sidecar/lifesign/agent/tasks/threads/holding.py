@@ -144,6 +144,8 @@ def _waits_for_loop(future: Any, loop: Any) -> bool:
         if handed and any(one is future for one in _closure(callback)):
             return True
     for callback in list(read(future, "_done_callbacks") or ()):
+        if read(callback, "__name__") != "_call_check_cancel":
+            continue  # by `wrap_future` a loop waits for this one, which is a job of something else
         for one in _closure(callback):
             if issubclass(type(one), asyncio.Future) and read(one, "_loop") is loop:
                 return True
