@@ -105,7 +105,8 @@ async def test_a_peer_is_named_by_its_port_and_not_by_its_address() -> None:
             await reader.readline()
 
     async def ask_plainly(ours: socket.socket) -> None:
-        await asyncio.get_running_loop().sock_recv(ours, 100)
+        with ours:  # which keeps nobody waiting
+            await asyncio.get_running_loop().sock_recv(ours, 100)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -149,3 +149,8 @@ def kind(thing: Any) -> Kind | None:
     except BaseException:  # noqa: BLE001 - a metaclass of the user's
         return None
     return found
+
+
+def ends_outside(what: Kind) -> bool:
+    """Whether something outside of the process ends a wait for it: whoever is in a block of it keeps nobody waiting."""
+    return what.state in (child, peer, peer_of_socket)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.waiting.certainty import is_exclusive, may_have_let_go
-from lifesign.agent.tasks.waiting.kinds import JOINED, kind
+from lifesign.agent.tasks.waiting.kinds import JOINED, ends_outside, kind
 from lifesign.agent.tasks.waiting.leaves import Leaf
 from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.pools import Kind
@@ -107,7 +107,7 @@ class Primitives:
         A generator behind a task's context manager is in the task's name already.
         """
         found = self._find(thing)
-        if found is None or any(one.who is holder.who for one in found.holders):
+        if found is None or ends_outside(found.kind) or any(one.who is holder.who for one in found.holders):
             return
         if holder.is_task or len(found.holders) < (found.held_by or 0):
             found.holders.append(holder)
