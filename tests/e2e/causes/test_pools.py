@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -13,11 +11,13 @@ import pytest
 
 from support import victims
 from support.backends import stores as servers
+from support.illnesses import explained
+from support.illnesses.explained import why
 from support.paths import VICTIMS
 from support.waiting import eventually
 
 PROGRAM = VICTIMS / "pools.py"
-SOURCE = PROGRAM.read_text().splitlines()
+line_of = partial(explained.line_of, PROGRAM)
 PROMISE = {"LIFESIGN_EVENTS": "order=1s", "LIFESIGN_HEARTBEAT_TIMEOUT": "1s"}
 # By package: the cause, who waits, who holds it, and what is said of it.
 POOLS = {
@@ -31,17 +31,6 @@ POOLS = {
     "sqlalchemy": ("pool-exhausted", "wants", "holds", "2 of 2 connections in use"),
     "redis": ("pool-exhausted", "pings", "listens", "2 of 2 connections in use"),
 }
-
-
-def line_of(comment: str) -> int:
-    (found,) = (number for number, line in enumerate(SOURCE, 1) if line.endswith(f"# {comment}"))
-    return found
-
-
-def why(directory: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory), "--heartbeat-timeout", "1s"]
-    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
-    return dict(seen)
 
 
 @pytest.fixture(scope="module")

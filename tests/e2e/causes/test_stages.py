@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +12,15 @@ import pytest
 
 from support.backends.collector import Collector
 from support.built import PYTHONS
+from support.illnesses import explained
 from support.paths import VICTIMS
 from support.supervised import environment, supervised
 from support.waiting import eventually
 
 PROGRAM = VICTIMS / "stages.py"
-SOURCE = PROGRAM.read_text().splitlines()
+line_of = partial(explained.line_of, PROGRAM)
+why = partial(explained.why, heartbeat_timeout="3s")
 NEWEST, *OLDER = reversed(PYTHONS)
-
-
-def line_of(comment: str) -> int:
-    (found,) = (number for number, line in enumerate(SOURCE, 1) if line.endswith(f"# {comment}"))
-    return found
 
 
 @pytest.fixture
@@ -38,12 +33,6 @@ def run(tmp_path: Path) -> Path:
 def started(name: str, version: str, directory: Path, **environ: str) -> Any:
     command = [PYTHONS[version], str(PROGRAM), name]
     return supervised(command, "--dir", str(directory), env=environment(**environ))
-
-
-def why(directory: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory)]
-    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
-    return dict(seen)
 
 
 def named(directory: Path, word: str) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,13 @@ import pytest
 
 from support import victims
 from support.built import PYTHONS
+from support.illnesses import explained
+from support.illnesses.explained import why
 from support.paths import VICTIMS
 from support.waiting import eventually
 
 PROGRAM = VICTIMS / "threads.py"
-SOURCE = PROGRAM.read_text().splitlines()
+line_of = partial(explained.line_of, PROGRAM)
 PROMISE = {"LIFESIGN_EVENTS": "order=1s", "LIFESIGN_HEARTBEAT_TIMEOUT": "1s"}
 NEWEST, *OLDER = reversed(PYTHONS)
 
@@ -35,17 +35,6 @@ ILL = [
 ]
 # How a call and a block look in bytecode, and where the interpreter says that it is, changes with nearly every version.
 SHAPES = [one for one in ILL if one[0] in ("lock-of-another", "job-that-asks-the-loop")]
-
-
-def line_of(comment: str) -> int:
-    (found,) = (number for number, line in enumerate(SOURCE, 1) if line.endswith(f"# {comment}"))
-    return found
-
-
-def why(directory: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory), "--heartbeat-timeout", "1s"]
-    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
-    return dict(seen)
 
 
 @pytest.mark.parametrize(

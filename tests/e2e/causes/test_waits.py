@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
@@ -14,18 +13,15 @@ import pytest
 
 from support import victims
 from support.built import PYTHONS
+from support.illnesses import explained
 from support.paths import VICTIMS
 from support.waiting import eventually
 
 PROGRAM = VICTIMS / "waits.py"
-SOURCE = PROGRAM.read_text().splitlines()
+line_of = partial(explained.line_of, PROGRAM)
+why = partial(explained.why, heartbeat_timeout="2s")
 PROMISE = {"LIFESIGN_EVENTS": "order=1s", "LIFESIGN_HEARTBEAT_TIMEOUT": "2s"}
 NEWEST = list(PYTHONS)[-1]
-
-
-def line_of(comment: str) -> int:
-    (found,) = (number for number, line in enumerate(SOURCE, 1) if line.endswith(f"# {comment}"))
-    return found
 
 
 @contextlib.contextmanager
@@ -41,12 +37,6 @@ def service(
             yield directory
         finally:
             process.kill()
-
-
-def why(directory: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory), "--heartbeat-timeout", "2s"]
-    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
-    return dict(seen)
 
 
 def causes_of(directory: Path, state: str, words: set[str]) -> dict[str, dict[str, Any]]:
