@@ -9,7 +9,6 @@ from typing import Any, Mapping
 
 import pytest
 
-from support import victims
 from support.built import PYTHONS
 from support.illnesses import explained
 from support.illnesses.explained import why
@@ -25,21 +24,15 @@ def seen_of(
     name: str, python: str, directory: Path, states: tuple[str, ...], settings: Mapping[str, str] = PROMISE
 ) -> dict[str, Any]:
     """What `why` says of that service once it is in one of these states."""
-    with victims.start([python, str(PROGRAM), name], directory, settings) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            eventually(lambda: victims.folders(directory))
-            seen: dict[str, Any] = {}
+    with explained.ready([python, str(PROGRAM), name], directory, settings):
+        seen: dict[str, Any] = {}
 
-            def there() -> bool:
-                seen.update(why(directory))
-                return seen["state"] in states and bool(seen["causes"])
+        def there() -> bool:
+            seen.update(why(directory))
+            return seen["state"] in states and bool(seen["causes"])
 
-            eventually(there, 30.0)
-            return seen
-        finally:
-            process.kill()
+        eventually(there, 30.0)
+        return seen
 
 
 CAUSES = [
@@ -112,16 +105,10 @@ def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> N
     ],
 )
 def test_a_busy_service_has_no_cause_of_anything(name: str, version: str, tmp_path: Path) -> None:
-    with victims.start([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            eventually(lambda: victims.folders(tmp_path))
-            for _ in range(5):
-                seen = why(tmp_path)
-                assert (seen["state"], seen["causes"]) == ("healthy", [])
-        finally:
-            process.kill()
+    with explained.ready([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE):
+        for _ in range(5):
+            seen = why(tmp_path)
+            assert (seen["state"], seen["causes"]) == ("healthy", [])
 
 
 def test_one_of_many_loops_that_is_blocked(tmp_path: Path) -> None:
@@ -133,11 +120,5 @@ def test_one_of_many_loops_that_is_blocked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["idle", "many-busy-loops"])
 def test_a_service_that_waits_for_nothing_of_its_own_has_none_either(name: str, tmp_path: Path) -> None:
-    with victims.start([sys.executable, str(PROGRAM), name], tmp_path) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            eventually(lambda: victims.folders(tmp_path))
-            assert why(tmp_path)["causes"] == []
-        finally:
-            process.kill()
+    with explained.ready([sys.executable, str(PROGRAM), name], tmp_path, {}):
+        assert why(tmp_path)["causes"] == []

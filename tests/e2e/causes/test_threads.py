@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from support import victims
 from support.built import PYTHONS
 from support.illnesses import explained
 from support.illnesses.explained import why
@@ -44,20 +43,14 @@ SHAPES = [one for one in ILL if one[0] in ("lock-of-another", "job-that-asks-the
 def test_what_a_thread_waits_for_is_named_with_who_keeps_it(
     name: str, state: str, word: str, comment: str, said: str, version: str, tmp_path: Path
 ) -> None:
-    with victims.start([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            eventually(lambda: victims.folders(tmp_path))
-            seen: dict[str, Any] = {}
+    with explained.ready([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE):
+        seen: dict[str, Any] = {}
 
-            def there() -> bool:
-                seen.update(why(tmp_path))
-                return seen["state"] == state and bool(seen["causes"])
+        def there() -> bool:
+            seen.update(why(tmp_path))
+            return seen["state"] == state and bool(seen["causes"])
 
-            eventually(there, 30.0)
-        finally:
-            process.kill()
+        eventually(there, 30.0)
     first = seen["causes"][0]
     assert (first["word"], first["file"], first["line"]) == (word, str(PROGRAM), line_of(comment))
     assert said in first["sentence"]
@@ -70,13 +63,7 @@ def test_what_a_thread_waits_for_is_named_with_who_keeps_it(
     + [("contended", version) for version in PYTHONS],
 )
 def test_threads_that_get_on_have_no_cause_of_anything(name: str, version: str, tmp_path: Path) -> None:
-    with victims.start([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            eventually(lambda: victims.folders(tmp_path))
-            for _ in range(5):
-                seen = why(tmp_path)
-                assert (seen["state"], seen["causes"]) == ("healthy", [])
-        finally:
-            process.kill()
+    with explained.ready([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE):
+        for _ in range(5):
+            seen = why(tmp_path)
+            assert (seen["state"], seen["causes"]) == ("healthy", [])

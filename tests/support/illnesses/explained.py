@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from support import victims
+from support.waiting import eventually
+
+
+@contextlib.contextmanager
+def ready(command: Sequence[str], directory: Path, settings: Mapping[str, str]) -> Iterator[None]:
+    """A victim that has said that it is ready, and can be seen in the run directory; it is killed in the end."""
+    with victims.start(list(command), directory, settings) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: victims.folders(directory))
+            yield
+        finally:
+            process.kill()
 
 
 def why(directory: Path, heartbeat_timeout: str = "1s") -> dict[str, Any]:
