@@ -11,7 +11,7 @@ import msgspec
 
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.wire import complaints, records, threads
+from lifesign.wire import complaints, records, stalls, threads
 from lifesign.wire.lane import LaneRead
 
 RingRecord = Union[
@@ -27,6 +27,9 @@ RingRecord = Union[
     records.AgentWarning,
     complaints.AsyncioComplaint,
     complaints.TaskDied,
+    stalls.StallCulprit,
+    stalls.StallTotals,
+    stalls.BusyLoop,
 ]
 BootRecord = Union[records.BootExpects, records.Checkpoint, records.BootEnded]
 
@@ -62,6 +65,9 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "agent_warning": msgspec.json.Decoder(records.AgentWarning),
     "asyncio_complaint": msgspec.json.Decoder(complaints.AsyncioComplaint),
     "task_died": msgspec.json.Decoder(complaints.TaskDied),
+    "stall_culprit": msgspec.json.Decoder(stalls.StallCulprit),
+    "stall_totals": msgspec.json.Decoder(stalls.StallTotals),
+    "busy_loop": msgspec.json.Decoder(stalls.BusyLoop),
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }

@@ -22,7 +22,11 @@ _UNUSED = bytes(_WORD)
 
 
 class LoopSigns(NamedTuple):
-    """Vital signs of one event loop; times in nanoseconds, `thread` is a native thread id, `slot` where they were."""
+    """Vital signs of one event loop; times in nanoseconds, `thread` is a native thread id, `slot` where they were.
+
+    `cpu_ns` is the processor time of the loop's thread, and `waited_ns` for how long that thread was inside calls that
+    waited while the loop did not turn; both since the thread and the loop began. 0 where an older agent writes.
+    """
 
     state: int
     generation: int
@@ -32,6 +36,8 @@ class LoopSigns(NamedTuple):
     delay_ns: int
     thread: int
     since_ns: int
+    cpu_ns: int = 0
+    waited_ns: int = 0
     slot: int = 0
 
 
@@ -243,7 +249,7 @@ def _loops(
             yield None, ()
         else:
             ring = struct.unpack_from(f"<{layout.DELAYS}Q", raw, delays + index * layout.DELAYS * _WORD)
-            yield LoopSigns(*signs[:8])._replace(slot=first + index), ring
+            yield LoopSigns(*signs[:10])._replace(slot=first + index), ring
 
 
 def _events(raw: bytes, base: int) -> Iterator[EventCount]:

@@ -224,6 +224,9 @@ class _MoreOfStall(TypedDict, total=False):
     parked: bool  # nothing is to be done in the loop; not there if it is in use
     chain: list[ThreadWait]  # what the thread waits for, what its holder waits for, and so on
     ring: bool  # the last one of these waits for the first, with certainty
+    samples: int  # that were taken since the loop last turned ...
+    in_place: int  # ... so many of them in the user's own frame in which `stack` is
+    computing: int  # ... and so many while the thread used the processor
 
 
 class Stall(_MoreOfStall):

@@ -30,6 +30,9 @@ KINDS = frozenset(
         "agent_warning",
         "asyncio_complaint",
         "task_died",
+        "stall_culprit",
+        "stall_totals",
+        "busy_loop",
     )
 )
 _POSTCONDITIONS_MAX = 500
