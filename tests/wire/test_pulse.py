@@ -23,7 +23,7 @@ def _open(folder: Path) -> PulseReader:
 
 def test_vital_signs_come_through(writer: PulseWriter, reader: PulseReader) -> None:
     writer.watchdog.write(5, 1000, 2000, 3, layout.BOOT_COMPLETE, 1500, 1, 2, 4)
-    writer.loops[1].write(layout.LOOP_RUNNING, 4, 9, 1001, 2001, 17, 4242, 900)
+    writer.loops[1].write(layout.LOOP_RUNNING, 4, 9, 1001, 2001, 17, 4242, 900, 77, 33)
     writer.write_delay(1, 8, 17)
     vitals = reader.vitals()
     assert vitals.watchdog is not None
@@ -32,7 +32,7 @@ def test_vital_signs_come_through(writer: PulseWriter, reader: PulseReader) -> N
         "failing": 2, "finished": 4, "unwatched": 0,
     }  # fmt: skip
     assert [signs is not None for signs in vitals.loops] == [False, True] + [False] * 6
-    assert vitals.loops[1] == (1, 4, 9, 1001, 2001, 17, 4242, 900, 1)
+    assert vitals.loops[1] == (1, 4, 9, 1001, 2001, 17, 4242, 900, 77, 33, 1)
     assert vitals.delays[1][8] == 17
     assert vitals.delays[0] == ()
 
