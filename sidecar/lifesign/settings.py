@@ -7,140 +7,14 @@ value is a logged warning and the default, because a typo must not take a servic
 
 from __future__ import annotations
 
-import math
 import os
-from typing import TYPE_CHECKING, Any, Callable, Collection, Final, Literal, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Literal, Mapping, NamedTuple
 
+from lifesign import parsing
 from lifesign.errors import MalformedError, SettingError
 
 if TYPE_CHECKING:
     from lifesign.checkspec import Spec
-
-
-def _text(raw: str) -> str:
-    return raw
-
-
-def _number(raw: str, wanted: str, most: float = math.inf) -> float:
-    try:
-        value = float(raw)
-    except ValueError:
-        raise MalformedError("a number") from None
-    if not math.isfinite(value) or not 0 < value <= most:
-        raise MalformedError(wanted)
-    return value
-
-
-def _whole(raw: str) -> int:
-    try:
-        return int(raw)
-    except ValueError:
-        raise MalformedError("a whole number") from None
-
-
-def _flag(raw: str) -> bool:
-    word = raw.strip().lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("", "0", "false", "no", "off"):
-        return False
-    raise MalformedError("1 or 0")
-
-
-def _seconds(raw: str) -> float:
-    # The bound is what the sidecar believes of a pulse: 31 years.
-    return _number(raw.strip().removesuffix("s"), "a number of seconds above 0", most=1e9)
-
-
-_SIZE_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-
-
-def _size(raw: str) -> int:
-    number = raw.strip().rstrip("BKMGikmgb")
-    unit = raw.strip()[len(number) :].upper()
-    if unit not in _SIZE_UNITS:
-        raise MalformedError("bytes, or a number with KiB, MiB or GiB")
-    value = _number(number, "a size above 0") * _SIZE_UNITS[unit]
-    if not 1 <= value < math.inf:
-        raise MalformedError("a size above 0")
-    return int(value)
-
-
-def _address(raw: str) -> tuple[str, int]:
-    host, colon, port = raw.strip().rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise MalformedError("HOST:PORT, such as 127.0.0.1:7317")
-    return host.strip("[]"), int(port)
-
-
-def _events(raw: str) -> dict[str, float]:
-    """``order=30s,tick=5`` -> ``{"order": 30.0, "tick": 5.0}``."""
-    promised: dict[str, float] = {}
-    for part in filter(None, (piece.strip() for piece in raw.split(","))):
-        name, equals, deadline = part.partition("=")
-        if not equals or not name.strip():
-            raise MalformedError("NAME=SECONDS,NAME=SECONDS such as order=30s,tick=5s")
-        promised[name.strip()] = _seconds(deadline)
-    return promised
-
-
-def _checks(raw: str) -> dict[str, Spec]:
-    """``tcp:5432,web=http://localhost/health`` by name."""
-    if not raw:
-        return {}
-    from lifesign.checkspec import parse_list  # the main process seldom needs it
-
-    return parse_list(raw)
-
-
-def _level(raw: str) -> int:
-    import logging  # half of what a probe would spend on imports
-
-    level = logging.getLevelName(raw.strip().upper())
-    if not isinstance(level, int):
-        raise MalformedError("debug, info, warning or error")
-    return level
-
-
-def _last_words(raw: str) -> str:
-    word = raw.strip().lower()
-    if word not in ("signals", "on", "off"):
-        raise MalformedError("signals, on or off")
-    return word
-
-
-UNTIL_EVENT: Final = "event"
-
-
-def _until(raw: str) -> Literal["event"] | Spec | None:
-    word = raw.strip()
-    if word in ("", UNTIL_EVENT):
-        return UNTIL_EVENT if word else None
-    from lifesign.checkspec import parse
-
-    try:
-        return parse(word)
-    except MalformedError as error:
-        raise MalformedError(f"{UNTIL_EVENT}, or {error.wanted}") from None
-
-
-def _names(raw: str) -> tuple[str, ...]:
-    """``config loaded, broker connected`` -> a name each, in their order, none twice."""
-    return tuple(dict.fromkeys(name for name in (piece.strip() for piece in raw.split(",")) if name))
-
-
-DRY_RUN_PATTERNS = ("sequential", "random", "burst")
-
-
-def _pattern(raw: str) -> str:
-    word = raw.strip().lower()
-    if word not in DRY_RUN_PATTERNS:
-        raise MalformedError("sequential, random or burst")
-    return word
-
-
-def _rate(raw: str) -> float:
-    return _number(raw, "a number of events a second, above 0")
 
 
 class Setting(NamedTuple):
@@ -163,39 +37,60 @@ class Setting(NamedTuple):
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("dir", None, _text, "the run directory, shared by main process and sidecar; best in memory"),
-    Setting("heartbeat_interval", "0.1", _seconds, "seconds between two heartbeats of the event loop"),
-    Setting("heartbeat_timeout", "3", _seconds, "seconds after which a heartbeat is stale"),
-    Setting("boot_timeout", "8", _seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
-    Setting("events", "", _events, "promised events with their deadlines: order=30s,tick=5s"),
-    Setting("until", "", _until, "the proof of life a boot waits for: event, or a check such as tcp:8000", secret=True),
-    Setting("checkpoints", "", _names, "checkpoints that a boot must reach, in order: config loaded,rules loaded"),
-    Setting("checks", "", _checks, "ready-made post-conditions: tcp:5432,web=http://localhost/health", secret=True),
-    Setting("ring_size", "1MiB", _size, "size of the pulse's ring of records, in the main process's memory"),
-    Setting("task_origin", "0", _flag, "record where each task is created and how it ends; some microseconds per task"),
-    Setting("async_debug", "0", _flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
-    Setting("dump_interval", "10", _seconds, "seconds between two periodic task dumps"),
-    Setting("last_words", "signals", _last_words, "faulthandler: signals (a crash), on (C holds the GIL, too), off"),
+    Setting("dir", None, parsing.text, "the run directory, shared by main process and sidecar; best in memory"),
+    Setting("heartbeat_interval", "0.1", parsing.seconds, "seconds between two heartbeats of the event loop"),
+    Setting("heartbeat_timeout", "3", parsing.seconds, "seconds after which a heartbeat is stale"),
+    Setting("boot_timeout", "8", parsing.seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
+    Setting("events", "", parsing.events, "promised events with their deadlines: order=30s,tick=5s"),
+    Setting(
+        "until",
+        "",
+        parsing.until,
+        "the proof of life a boot waits for: event, or a check such as tcp:8000",
+        secret=True,
+    ),
+    Setting(
+        "checkpoints", "", parsing.names, "checkpoints that a boot must reach, in order: config loaded,rules loaded"
+    ),
+    Setting(
+        "checks", "", parsing.checks, "ready-made post-conditions: tcp:5432,web=http://localhost/health", secret=True
+    ),
+    Setting("ring_size", "1MiB", parsing.size, "size of the pulse's ring of records, in the main process's memory"),
+    Setting(
+        "task_origin",
+        "0",
+        parsing.flag,
+        "record where each task is created and how it ends; some microseconds per task",
+    ),
+    Setting("async_debug", "0", parsing.flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
+    Setting("dump_interval", "10", parsing.seconds, "seconds between two periodic task dumps"),
+    Setting(
+        "last_words", "signals", parsing.last_words, "faulthandler: signals (a crash), on (C holds the GIL, too), off"
+    ),
     Setting(
         "dry_run",
         "0",
-        _flag,
+        parsing.flag,
         "1: synthetic events through the service's own handler; the flag also takes PATTERN:RATE",
         "DRY_RUN",
     ),
-    Setting("dry_run_pattern", "sequential", _pattern, "sequential, random or burst", "DRY_RUN_PATTERN"),
-    Setting("dry_run_rate", "1.0", _rate, "synthetic events a second", "DRY_RUN_RATE"),
-    Setting("dry_run_seed", "42", _whole, "the same seed makes the same events", "DRY_RUN_SEED"),
-    Setting("dry_run_account", "DRY-RUN", _text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
-    Setting("poll_interval", "0.25", _seconds, "seconds between two polls of a pulse by the sidecar"),
-    Setting("metric_interval", "5", _seconds, "seconds between two metric exports"),
-    Setting("spool_dir", None, _text, "where records wait for the Collector; on disk"),
-    Setting("spool_size", "256MiB", _size, "maximum size of the spool; the oldest records are dropped first, counted"),
-    Setting("shutdown_timeout", "5", _seconds, "seconds that the sidecar may spend on flushing when it exits"),
-    Setting("sigterm_delay", None, _seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"),
-    Setting("page_addr", None, _address, "HOST:PORT of the local page"),
-    Setting("health_addr", None, _address, "HOST:PORT of the health endpoints"),
-    Setting("log_level", "warning", _level, "log level of the sidecar on standard error"),
+    Setting("dry_run_pattern", "sequential", parsing.pattern, "sequential, random or burst", "DRY_RUN_PATTERN"),
+    Setting("dry_run_rate", "1.0", parsing.rate, "synthetic events a second", "DRY_RUN_RATE"),
+    Setting("dry_run_seed", "42", parsing.whole, "the same seed makes the same events", "DRY_RUN_SEED"),
+    Setting("dry_run_account", "DRY-RUN", parsing.text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
+    Setting("poll_interval", "0.25", parsing.seconds, "seconds between two polls of a pulse by the sidecar"),
+    Setting("metric_interval", "5", parsing.seconds, "seconds between two metric exports"),
+    Setting("spool_dir", None, parsing.text, "where records wait for the Collector; on disk"),
+    Setting(
+        "spool_size", "256MiB", parsing.size, "maximum size of the spool; the oldest records are dropped first, counted"
+    ),
+    Setting("shutdown_timeout", "5", parsing.seconds, "seconds that the sidecar may spend on flushing when it exits"),
+    Setting(
+        "sigterm_delay", None, parsing.seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"
+    ),
+    Setting("page_addr", None, parsing.address, "HOST:PORT of the local page"),
+    Setting("health_addr", None, parsing.address, "HOST:PORT of the health endpoints"),
+    Setting("log_level", "warning", parsing.level, "log level of the sidecar on standard error"),
 )
 
 BY_NAME = {setting.name: setting for setting in TABLE}

@@ -8,7 +8,7 @@ import random
 
 from lifesign.agent.dryrun.patterns import pattern
 from lifesign.agent.dryrun.samples import sample_events
-from lifesign.settings import DRY_RUN_PATTERNS
+from lifesign.parsing import DRY_RUN_PATTERNS
 
 MOMENTS = 12
 

@@ -11,7 +11,7 @@ import pytest
 
 from lifesign.agent.dryrun import patterns
 from lifesign.agent.dryrun.samples import sample_events
-from lifesign.settings import DRY_RUN_PATTERNS
+from lifesign.parsing import DRY_RUN_PATTERNS
 from support.built import PYTHONS
 from support.paths import SIDECAR
 

@@ -22,7 +22,8 @@ from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.cli.taskdump.view import render
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
-from lifesign.settings import BY_NAME, UNTIL_EVENT, Settings
+from lifesign.parsing import UNTIL_EVENT
+from lifesign.settings import BY_NAME, Settings
 from lifesign.watch.once import poll_once
 from lifesign.watch.sources import Sources
 from lifesign.watch.telemetry import Snapshot
