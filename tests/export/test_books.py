@@ -88,7 +88,7 @@ async def life(directory: Path, records: list[Span], script: list[Any]) -> Scrip
     return exporter
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(script=answers, count=st.integers(1, 20))
 def test_the_books_balance(script: list[Any], count: int) -> None:
     names = {f"span {number}" for number in range(count)}

@@ -45,7 +45,7 @@ def test_a_ring_that_went_round_keeps_the_newest_and_counts_the_rest(writer: Pul
     assert lane.missed == read[0]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=120), st.integers(1, 7))
 def test_whatever_the_sizes_nothing_is_lost_unseen(
     writer: PulseWriter, reader: PulseReader, paddings: list[int], every: int
