@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import sys
@@ -49,8 +50,9 @@ def test_everybody_may_read_it_whatever_the_umask(injected: Path) -> None:
 
 
 @pytest.fixture
-def directory(injected: Path, tmp_path: Path) -> Path:
-    """A folder of the test's own with an earlier copy."""
+def directory(injected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own with an earlier copy; what is copied there anew is not compiled, which takes long."""
+    monkeypatch.setattr(compileall, "compile_dir", lambda *args, **options: None)
     return Path(shutil.copytree(injected, tmp_path / "injected"))
 
 
