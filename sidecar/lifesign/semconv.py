@@ -134,6 +134,9 @@ CODE_FILE = "code.file.path"
 CODE_LINE = "code.line.number"
 CODE_STACKTRACE = "code.stacktrace"
 LOG_UID = "log.record.uid"
+THREAD_NAME = "thread.name"
+FRAME_TYPE = "profile.frame.type"  # development
+FRAME_PYTHON = "cpython"
 
 # --- resource ------------------------------------------------------------------------------------
 SERVICE_NAME = "service.name"

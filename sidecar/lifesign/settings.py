@@ -84,6 +84,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "spool_size", "256MiB", parsing.size, "maximum size of the spool; the oldest records are dropped first, counted"
     ),
+    Setting("profiles", "0", parsing.flag, "send the stacks of stalls as OTLP profiles, a signal in development"),
     Setting("shutdown_timeout", "5", parsing.seconds, "seconds that the sidecar may spend on flushing when it exits"),
     Setting(
         "sigterm_delay", None, parsing.seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"
@@ -129,6 +130,7 @@ class Settings:
     metric_interval: float
     spool_dir: str | None
     spool_size: int
+    profiles: bool
     shutdown_timeout: float
     sigterm_delay: float | None
     page_addr: tuple[str, int] | None

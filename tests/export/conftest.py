@@ -6,7 +6,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lifesign.watch.telemetry import Log, Resource, Snapshot, Span
+from lifesign.watch.telemetry import Log, Profile, Resource, Snapshot, Span
+from lifesign.wire.frames import Frame
 from support.otlp_server import HttpServer
 
 TRACE = "0123456789abcdef0123456789abcdef"
@@ -31,6 +32,22 @@ def log() -> Callable[..., Log]:
     def make(number: int = 1, **more: object) -> Log:
         fields = {"resource": "7-abc", "uid": f"uid-{number}", "event": "lifesign.silence", "body": f"log {number}"}
         return Log(**{**fields, "time": 3_000, "observed": 4_000, "severity": 13, **more})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def profile() -> Callable[..., Profile]:
+    outer: Frame = {"function": "main", "file": "app.py", "line": 9}
+    inner: Frame = {"function": "render", "file": "app.py", "line": 70}
+
+    def make(number: int = 1, **more: object) -> Profile:
+        stacks = [
+            {"stack": [outer, inner], "samples": 3, "time": 300, "computing": 250},
+            {"stack": [outer], "samples": 1, "time": 100, "computing": 0},
+        ]
+        fields = {"resource": "7-abc", "id": f"{number:032x}", "start": 5_000, "end": 6_500, "stacks": stacks}
+        return Profile(**{**fields, **more})  # type: ignore[arg-type]
 
     return make
 

@@ -14,7 +14,7 @@ from lifesign.errors import SettingError
 from lifesign.export import metric_push
 from lifesign.export.pipeline import RESOURCES_MAX, Pipeline
 from lifesign.settings import Settings
-from lifesign.watch.telemetry import Log, Resource, Snapshot, Span
+from lifesign.watch.telemetry import Log, Profile, Resource, Snapshot, Span
 from support.made.spools import piping
 from support.otlp_server import Answer, HttpServer
 
@@ -37,6 +37,32 @@ def silence() -> Iterator[str]:
     """The URL of something that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+async def test_profiles_are_a_kind_of_their_own(
+    tmp_path: Path,
+    collector: HttpServer,
+    resource: Resource,
+    span: Callable[..., Span],
+    profile: Callable[..., Profile],
+) -> None:
+    collector.script("profiles", *[Answer(404)] * 50)
+    async with piping(collector.url, tmp_path, 0.3, LIFESIGN_PROFILES="1") as pipeline:
+        pipeline.emit([resource], [profile(1), span(1)])
+        await until(lambda: collector.spans() and pipeline.status().errors)
+        assert "such a pipeline" in pipeline.status().errors[0]
+    collector.relent()
+    asked = len(collector.of("profiles"))
+    async with piping(collector.url, tmp_path) as pipeline:  # they are off: those that wait go on waiting
+        pipeline.emit([resource], [profile(2)])
+    assert len(collector.of("profiles")) == asked
+    async with piping(collector.url, tmp_path, LIFESIGN_PROFILES="1"):
+        await until(lambda: len(collector.of("profiles")) > asked)
+    [message] = collector.of("profiles")[asked:]
+    profiles = message.resource_profiles[0].scope_profiles[0].profiles
+    assert {one.time_unix_nano for one in profiles} == {5_000}
+    assert len(profiles) == 3, "of the first one alone"
+    assert len(collector.spans()) == 1
 
 
 async def test_everything_arrives_on_close(

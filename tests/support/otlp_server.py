@@ -1,7 +1,7 @@
 """A Collector that answers as scripted: the one fake of these tests.
 
-It reads real OTLP from a real socket. Each kind of telemetry (``traces``, ``logs``, ``metrics``) has a
-script of answers; when the script is over, everything is accepted.
+It reads real OTLP from a real socket. Each kind of telemetry (``traces``, ``logs``, ``metrics``, ``profiles``)
+has a script of answers; when the script is over, everything is accepted.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from typing import Any, Mapping, NamedTuple
 
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_pb2
+from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2 as profiles_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces_pb2
 
 REQUESTS = {
     "traces": traces_pb2.ExportTraceServiceRequest,
     "logs": logs_pb2.ExportLogsServiceRequest,
     "metrics": metrics_pb2.ExportMetricsServiceRequest,
+    "profiles": profiles_pb2.ExportProfilesServiceRequest,
 }
 
 
@@ -57,6 +59,10 @@ def partial(kind: str, rejected: int, message: str) -> Any:
     if kind == "logs":
         return logs_pb2.ExportLogsServiceResponse(
             partial_success=logs_pb2.ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=message)
+        )
+    if kind == "profiles":
+        return profiles_pb2.ExportProfilesServiceResponse(
+            partial_success=profiles_pb2.ExportProfilesPartialSuccess(rejected_profiles=rejected, error_message=message)
         )
     return metrics_pb2.ExportMetricsServiceResponse(
         partial_success=metrics_pb2.ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=message)
@@ -217,6 +223,7 @@ class GrpcServer(OtlpServer):
         import grpc
         from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
         from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc
+        from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2_grpc
         from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
         super().__init__()
@@ -245,9 +252,11 @@ class GrpcServer(OtlpServer):
         traces = Servicer("traces", traces_pb2.ExportTraceServiceResponse())
         logs = Servicer("logs", logs_pb2.ExportLogsServiceResponse())
         metrics = Servicer("metrics", metrics_pb2.ExportMetricsServiceResponse())
+        profiles = Servicer("profiles", profiles_pb2.ExportProfilesServiceResponse())
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(traces, self._server)
         logs_service_pb2_grpc.add_LogsServiceServicer_to_server(logs, self._server)
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(metrics, self._server)
+        profiles_service_pb2_grpc.add_ProfilesServiceServicer_to_server(profiles, self._server)
         self.url = f"http://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 

@@ -13,7 +13,7 @@ from lifesign.export.otlp import encode
 from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.outcome import Delivered, Refused
 from lifesign.export.queue.spool import Batch, Spool
-from lifesign.watch.telemetry import Span, Telemetry
+from lifesign.watch.telemetry import Log, Span, Telemetry
 
 BATCH = 512  # records
 
@@ -118,4 +118,6 @@ class Delivery:
 
 def _encoded(record: Telemetry, resources: Mapping[str, SdkResource]) -> Any:
     resource = resources[record.resource]
-    return encode.span(record, resource) if isinstance(record, Span) else encode.log(record, resource)
+    if isinstance(record, Span):
+        return encode.span(record, resource)
+    return encode.log(record, resource) if isinstance(record, Log) else (record, resource)

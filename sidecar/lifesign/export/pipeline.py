@@ -19,15 +19,16 @@ from lifesign.export.metric_push import MetricPush
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
-from lifesign.export.otlp.targets import LOGS, METRICS, TRACES, find, service_name
+from lifesign.export.otlp.targets import LOGS, METRICS, PROFILES, TRACES, Target, find, service_name
 from lifesign.export.queue import places
 from lifesign.export.queue.spool import Spool
 from lifesign.export.queue.spool_lock import SpoolLock, refusal
 from lifesign.judge.states import ENDED
 from lifesign.off_loop import off_loop
 from lifesign.settings import Settings
-from lifesign.watch.telemetry import Resource, Snapshot, Span, Telemetry
+from lifesign.watch.telemetry import Log, Profile, Resource, Snapshot, Span, Telemetry
 
+_SPOOLED: dict[type[Telemetry], str] = {Span: TRACES, Log: LOGS, Profile: PROFILES}
 RESOURCES_MAX = 4096  # of processes that came last
 _STANDSTILL = 5.0  # seconds: a disk that has not answered for this long hangs
 _LAST_WRITE = 0.5  # seconds at least for what is still in memory at the end
@@ -74,7 +75,7 @@ class Pipeline:
         self._settings = settings
         self._service = service
         self._environ = environ
-        self._exporters = open_exporters(environ)
+        self._exporters = open_exporters(environ, profiles=settings.profiles)
         self._resources: dict[str, Resource] = {}
         self._ended: set[str] = set()
         self._push: MetricPush | None = None
@@ -94,7 +95,7 @@ class Pipeline:
         """
         self._lock = await off_loop(self._find_place)
         self._channels = {kind: Channel(exporter) for kind, exporter in self._exporters.items()}
-        kinds = [kind for kind in (TRACES, LOGS) if kind in self._channels]
+        kinds = [kind for kind in _SPOOLED.values() if kind in self._channels]
         for kind in kinds:
             # Each has a spool of its own, so that a kind the Collector does not take neither holds up nor
             # pushes out the other.
@@ -126,7 +127,7 @@ class Pipeline:
             return None
 
     def _owner(self) -> places.Owner:
-        targets = [exporter.target for exporter in self._exporters.values() if exporter.target.kind in (TRACES, LOGS)]
+        targets = self._destinations()
         sent = [(target.kind, target.url, find(target.kind, "HEADERS", self._environ)[1]) for target in targets]
         run = os.path.abspath(self._settings.dir or "")
         return places.Owner(
@@ -135,6 +136,14 @@ class Pipeline:
             run=run,
             shown=tuple(sorted({target.base for target in targets})),
         )
+
+    def _destinations(self) -> list[Target]:
+        """Where records go. Profiles that go where the others do make no difference, so that they can be switched off
+        with the same spool."""
+        found = [exporter.target for exporter in self._exporters.values() if exporter.target.kind in (TRACES, LOGS)]
+        known = {target.base for target in found}
+        profiles = self._exporters.get(PROFILES)
+        return [*found, profiles.target] if profiles is not None and profiles.target.base not in known else found
 
     def emit(self, resources: Iterable[Resource], records: Sequence[Telemetry]) -> None:
         """Takes records to be exported; they wait in memory until the disk has them (see `flush`).
@@ -151,7 +160,7 @@ class Pipeline:
         while len(self._resources) > RESOURCES_MAX:
             del self._resources[next(iter(self._resources))]
         for kind, spool in self._spools.items():
-            wanted = [s for s in records if isinstance(s, Span) is (kind == TRACES)]
+            wanted = [record for record in records if _SPOOLED[type(record)] == kind]
             if wanted:
                 spool.put(resources, wanted)
 

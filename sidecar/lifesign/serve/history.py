@@ -93,9 +93,9 @@ class History:
 
     def add(self, record: Telemetry) -> None:
         """Add one log record or span; those that the page does not show are dropped."""
-        if isinstance(record, Span):
-            if record.name in _SHOWN_SPANS:
-                self._append(_from_span(record))
+        if isinstance(record, Span) and record.name in _SHOWN_SPANS:
+            self._append(_from_span(record))
+        if not isinstance(record, Log):
             return
         if record.event == semconv.LOG_THREAD_GROUP:
             self._keep_threads(record)

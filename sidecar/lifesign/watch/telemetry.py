@@ -1,4 +1,4 @@
-"""Spans, log records and snapshots as the sidecar makes them, independent of any protocol.
+"""Spans, log records, profiles and snapshots as the sidecar makes them, independent of any protocol.
 
 `watch` makes them, `export` spools and sends them, `serve` shows them. Ids and times are fixed when telemetry is
 made, so that a replay is recognisable.
@@ -11,6 +11,7 @@ from typing import Union
 import msgspec
 
 from lifesign import semconv
+from lifesign.wire.stalls import StackTime
 
 Value = Union[str, bool, int, float, list[str]]
 Attributes = dict[str, Value]
@@ -60,7 +61,25 @@ class Log(msgspec.Struct, tag="log", frozen=True):
     attributes: Attributes = {}
 
 
-Telemetry = Union[Span, Log]
+class Profile(msgspec.Struct, tag="profile", frozen=True):
+    """What a thread did for some time, by samples of its stack; times in wall clock nanoseconds.
+
+    `trace` and `span` are of the span that it belongs to, where there is one; `thread` is the thread's name, empty
+    where it is the event loop's.
+    """
+
+    resource: str  # the key of a Resource
+    id: str
+    start: int
+    end: int
+    stacks: list[StackTime]
+    thread: str = ""
+    trace: str | None = None
+    span: str | None = None
+    attributes: Attributes = {}
+
+
+Telemetry = Union[Span, Log, Profile]
 
 
 class EventReading(msgspec.Struct, frozen=True):

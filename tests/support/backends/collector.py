@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from support.backends.ports import free_addresses
 from support.paths import CONFIGS
@@ -120,6 +120,7 @@ class Collector(Written):
         config: one of those that are shipped.
         extra: another that is laid over it.
         environ: what that one wants to know.
+        flags: such as those for feature gates.
     """
 
     def __init__(
@@ -129,11 +130,12 @@ class Collector(Written):
         config: str = "local.yaml",
         extra: Path | None = None,
         environ: Mapping[str, str] | None = None,
+        flags: Sequence[str] = (),
     ) -> None:
         super().__init__(folder / "telemetry.jsonl")
         self.synthetic = Written(folder / "synthetic.jsonl")
         configs = [CONFIGS / config, *([extra] if extra is not None else [])]
-        self._command = [binary, *(word for path in configs for word in ("--config", str(path)))]
+        self._command = [binary, *flags, *(word for path in configs for word in ("--config", str(path)))]
         self._environ = environ or {}
         self.grpc, self.http, self._health = free_addresses(3)
         self._log = folder / "collector.log"

@@ -21,13 +21,13 @@ from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.grpc import judge_error
 from lifesign.export.otlp.http_answer import HttpAnswer
-from lifesign.export.otlp.outcome import ANSWER_MAX, RESPONSES, RETRY_AFTER_MAX, Delivered, Outcome, Refused, Retry
+from lifesign.export.otlp.outcome import ANSWER_MAX, RETRY_AFTER_MAX, Delivered, Outcome, Refused, Retry, response
 from lifesign.export.queue import offsets
 from lifesign.watch.telemetry import Resource, Span
 from support.fuzzing.frames import GrpcCollector
 from support.otlp_server import Answer, HttpServer, partial
 
-KINDS = tuple(RESPONSES)
+KINDS = ("traces", "logs", "metrics", "profiles")
 TIMEOUT = 0.2  # seconds of an attempt; only where an answer is to come late
 WHY_MAX = 2000  # characters, however long an answer is
 
@@ -91,7 +91,12 @@ def _body(kind: str, rng: Random) -> bytes:
     if roll < 0.6:
         return _bent(message.SerializeToString(), rng)
     if roll < 0.7:
-        field = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}[kind]
+        field = {
+            "traces": "rejectedSpans",
+            "logs": "rejectedLogRecords",
+            "metrics": "rejectedDataPoints",
+            "profiles": "rejectedProfiles",
+        }[kind]
         number: Any = rng.choice((*_NUMBERS, "7", "-7", "9" * 30, 1.5, 1e300, True, None, [], {}, "x"))
         return json.dumps({"partialSuccess": {field: number, "errorMessage": rng.choice(_TEXTS)}}).encode()
     if roll < 0.75:
@@ -164,7 +169,7 @@ def check(made: Made, outcome: Outcome) -> None:
 
 
 def _parsed(made: Made) -> Any:
-    message = RESPONSES[made.kind]()
+    message = response(made.kind)
     assert made.plain is not None
     if "json" in made.answer.headers.get("Content-Type", "").lower():
         return Parse(made.plain or b"{}", message, ignore_unknown_fields=True)

@@ -20,7 +20,7 @@ class Exporter(Protocol):
     target: Target
 
     def export(self, items: Any) -> Outcome:
-        """Sends spans, log records or `MetricsData`, once. Blocks until there is an answer or a timeout."""
+        """Sends spans, log records, profiles or `MetricsData`, once. Blocks until there is an answer or a timeout."""
 
     def preferences(self) -> tuple[Any, Any]:
         """Temporality and aggregation by kind of instrument, for a metric reader."""
@@ -32,15 +32,18 @@ class Exporter(Protocol):
         """Closes the connections."""
 
 
-def open_exporters(environ: Mapping[str, str]) -> dict[str, Exporter]:
+def open_exporters(environ: Mapping[str, str], *, profiles: bool = False) -> dict[str, Exporter]:
     """An exporter for each kind of telemetry that is to be exported.
+
+    Args:
+        profiles: whether profiles are, too.
 
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
     # It quotes headers that it does not understand, and a header is where the token is.
     logging.getLogger("opentelemetry.util.re").setLevel(logging.CRITICAL + 1)
-    exporters = {kind: _open(target) for kind, target in targets(environ).items()}
+    exporters = {kind: _open(target) for kind, target in targets(environ, profiles=profiles).items()}
     # We say what fails, once and with a hint; the exporters would say it for each batch.
     logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL + 1)
     return exporters

@@ -26,7 +26,7 @@ from lifesign.export.otlp.outcome import (
     one_line,
     unexpected,
 )
-from lifesign.export.otlp.targets import Target
+from lifesign.export.otlp.targets import PROFILES, Target
 
 _STATUS_DETAILS = "grpc-status-details-bin"
 _OF_THE_ANSWER = ("CLIENT:", "Decompressed")  # how our side of gRPC says that the answer is too large
@@ -99,6 +99,14 @@ def _credentials(files: tls.Files) -> Any:
 _EXPORTERS: dict[str, type] = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
 
 
+def _of_kind(kind: str) -> type:
+    if kind == PROFILES:  # in development: only where they are wanted
+        from lifesign.export.otlp.grpc_profiles import GrpcProfileExporter
+
+        return GrpcProfileExporter
+    return _EXPORTERS[kind]
+
+
 class GrpcExporter:
     """See `exporters.Exporter`."""
 
@@ -112,7 +120,7 @@ class GrpcExporter:
     def _open(self) -> None:
         self._answer = CallOutcome()
         # No error has the code OK, so that the exporter never tries again inside: that is our part.
-        self._exporter = _reading(_EXPORTERS[self.target.kind], self._answer, self._tls)(
+        self._exporter = _reading(_of_kind(self.target.kind), self._answer, self._tls)(
             endpoint=self.target.url, retryable_error_codes=[StatusCode.OK], channel_options=_OPTIONS
         )
 

@@ -30,9 +30,13 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from lifesign.export.otlp import http_answer, proxy, tls
 from lifesign.export.otlp.http_answer import HttpAnswer
 from lifesign.export.otlp.outcome import ANSWER_MAX, NOT_SENT, Delivered, Outcome, Retry, one_line, unexpected
-from lifesign.export.otlp.targets import Target
+from lifesign.export.otlp.targets import PROFILES, Target
 
-_EXPORTERS = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
+_EXPORTERS: dict[str, Callable[..., Any]] = {
+    "traces": OTLPSpanExporter,
+    "logs": OTLPLogExporter,
+    "metrics": OTLPMetricExporter,
+}
 _ENCODERS: dict[str, Callable[[Any], Any]] = {"traces": encode_spans, "logs": encode_logs, "metrics": encode_metrics}
 
 
@@ -43,11 +47,12 @@ class HttpExporter:
         self.target = target
         self._files = tls.Watched(tls.files(target.kind, os.environ))
         self._proxy = proxy.of_http(target.url)
+        self._exporter_class, self._encoder = _of_kind(target.kind)
         self._open()
 
     def _open(self) -> None:
         self._session = ReadingSession(self.target.kind)
-        self._exporter = _EXPORTERS[self.target.kind](endpoint=self.target.url, session=self._session)
+        self._exporter = self._exporter_class(endpoint=self.target.url, session=self._session)
 
     def export(self, items: Any) -> Outcome:
         session, exporter = self._session, self._exporter  # `abort` may put others in their place
@@ -67,7 +72,7 @@ class HttpExporter:
     def _unsent(self, items: Any) -> Outcome:
         """Why nothing went out: the exporter keeps what the encoding raised to itself."""
         try:
-            _ENCODERS[self.target.kind](items).SerializeToString()
+            self._encoder(items).SerializeToString()
         except MemoryError as error:
             return unexpected("encoding", error)
         except Exception:  # noqa: BLE001, S110 - it is what we say next
@@ -79,12 +84,21 @@ class HttpExporter:
         self._open()
 
     def preferences(self) -> tuple[Any, Any]:
-        exporter: Any = self._exporter
+        exporter = self._exporter
         # Private, but it is how the SDK's own metric readers ask an exporter.
         return exporter._preferred_temporality, exporter._preferred_aggregation
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
+
+
+def _of_kind(kind: str) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
+    if kind == PROFILES:  # in development: only where they are wanted
+        from lifesign.export.otlp.http_profiles import HttpProfileExporter
+        from lifesign.export.otlp.profiles import encode_profiles
+
+        return HttpProfileExporter, encode_profiles
+    return _EXPORTERS[kind], _ENCODERS[kind]
 
 
 class NotDeliveredError(Exception):

@@ -15,13 +15,13 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # it h
 
 from lifesign.export.otlp.outcome import (
     ANSWER_MAX,
-    RESPONSES,
     RETRY_AFTER_MAX,
     Outcome,
     Refused,
     Retry,
     judge_response,
     one_line,
+    response,
 )
 from lifesign.export.otlp.targets import without_secrets
 
@@ -113,7 +113,7 @@ def _inflated(body: bytes, bits: int) -> bytes | None:
 
 
 def _judge_body(kind: str, content_type: str, body: bytes) -> Outcome:
-    message = RESPONSES[kind]()
+    message = response(kind)
     strange = Retry(f"the answer is no OTLP ({one_line(content_type)[:80]}): does a Collector listen there?")
     if content_type not in (_OTLP_TYPES if body else _EMPTY_TYPES):
         return strange

@@ -14,12 +14,12 @@ from lifesign.export.complaint import Complaint
 
 ANSWER_MAX = 1 << 20  # bytes of an answer, as sent and decoded; a Collector's has some hundred
 RETRY_AFTER_MAX = 600.0  # seconds; one wrong header must not silence us for a day
-RESPONSES: dict[str, Any] = {
+_RESPONSES: dict[str, Any] = {
     "traces": ExportTraceServiceResponse,
     "logs": ExportLogsServiceResponse,
     "metrics": ExportMetricsServiceResponse,
 }
-_COUNTS = ("rejected_spans", "rejected_log_records", "rejected_data_points")
+_COUNTS = ("rejected_spans", "rejected_log_records", "rejected_data_points", "rejected_profiles")
 
 _warning = Complaint()
 _logger = logging.getLogger("lifesign")
@@ -53,6 +53,15 @@ class Refused(msgspec.Struct, frozen=True):
 Outcome = Union[Delivered, Retry, Refused]
 
 NOT_SENT = Refused("it cannot be encoded, or is larger than the exporter sends", divisible=True)
+
+
+def response(kind: str) -> Any:
+    """An empty ``Export...ServiceResponse``."""
+    if kind == "profiles":  # in development: only where they are wanted
+        from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2
+
+        return profiles_service_pb2.ExportProfilesServiceResponse()
+    return _RESPONSES[kind]()
 
 
 def unexpected(doing: str, error: BaseException) -> Retry:

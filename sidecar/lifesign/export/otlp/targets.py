@@ -12,7 +12,9 @@ from lifesign.errors import SettingError
 TRACES = "traces"
 METRICS = "metrics"
 LOGS = "logs"
+PROFILES = "profiles"
 KINDS = (TRACES, METRICS, LOGS)
+_PATHS = {TRACES: "v1/traces", METRICS: "v1/metrics", LOGS: "v1/logs", PROFILES: "v1development/profiles"}
 
 HTTP = "http/protobuf"
 GRPC = "grpc"
@@ -39,7 +41,7 @@ class Target(NamedTuple):
     @property
     def base(self) -> str:
         """Like `shown`, without the path that each kind of telemetry has over HTTP by default."""
-        return self.shown.removesuffix(f"/v1/{self.kind}")
+        return self.shown.removesuffix(f"/{_PATHS[self.kind]}")
 
     @property
     def shown(self) -> str:
@@ -62,15 +64,19 @@ def is_configured(environ: Mapping[str, str]) -> bool:
     return any(environ.get(name) for name in (_ENDPOINT, *(_of_kind(kind, "ENDPOINT") for kind in KINDS)))
 
 
-def targets(environ: Mapping[str, str]) -> dict[str, Target]:
+def targets(environ: Mapping[str, str], *, profiles: bool = False) -> dict[str, Target]:
     """The target of each kind of telemetry that is to be exported.
+
+    Args:
+        profiles: whether profiles are, too.
 
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return {}
-    return {kind: _target(kind, environ) for kind in KINDS if _is_exported(kind, environ)}
+    kinds = (*KINDS, PROFILES) if profiles else KINDS
+    return {kind: _target(kind, environ) for kind in kinds if _is_exported(kind, environ)}
 
 
 def without_secrets(url: str) -> str:
@@ -121,7 +127,7 @@ def _target(kind: str, environ: Mapping[str, str]) -> Target:
         url = _DEFAULT_ENDPOINTS[protocol]
     _check_url(name, url)
     if protocol == HTTP and name == _ENDPOINT:
-        url = f"{url.rstrip('/')}/v1/{kind}"
+        url = f"{url.rstrip('/')}/{_PATHS[kind]}"
     return Target(kind, protocol, url, timeout)
 
 

@@ -1,6 +1,6 @@
 """The files of a spool: numbered segments of lines, written at the end and removed from the front.
 
-A line is a Resource, a Span or a Log as tagged JSON that ends in a newline.
+A line is a Resource, a Span, a Log or a Profile as tagged JSON that ends in a newline.
 
 A segment stands alone: the line of a resource comes before the first record that refers to it. A
 segment that an earlier sidecar wrote is never appended to, so that a line which was torn by a kill
@@ -20,7 +20,7 @@ import aiofiles
 import msgspec
 
 from lifesign.off_loop import off_loop
-from lifesign.watch.telemetry import Attributes, Log, Resource, Span, Telemetry
+from lifesign.watch.telemetry import Attributes, Log, Profile, Resource, Span, Telemetry
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
@@ -39,7 +39,7 @@ class _ResourceLine(msgspec.Struct, tag="resource", frozen=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Union[_ResourceLine, Span, Log])
+_decoder = msgspec.json.Decoder(Union[_ResourceLine, Span, Log, Profile])
 
 
 def encode_line(content: Resource | Telemetry) -> bytes:
