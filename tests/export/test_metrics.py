@@ -148,7 +148,9 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
     order = EventReading("order", 1, 0, 1.0, 5.0)
     check = PostconditionReading("db", True, True, "")
     ran = DryRunReading({"order": (1, 0)}, 0, 0.0)
-    everything = snapshot(events=(order,), postconditions=(check,), new_delays=(0.1,), dry_run=ran)
+    everything = snapshot(
+        events=(order,), postconditions=(check,), new_delays=(0.1,), dry_run=ran, utilization=0.2, active=1.0, idle=4.0
+    )
     store.observe([everything], {"7-abc": resource})
     [scope] = store.collect().data.resource_metrics[0].scope_metrics
     assert (scope.scope.name, scope.scope.version) == ("lifesign", "0.1.0")
@@ -158,6 +160,9 @@ def test_kinds_and_units(resource: Resource, snapshot: Callable[..., Snapshot]) 
         "lifesign.heartbeat.timeout": ("Gauge", "s"),
         "lifesign.heartbeat.expected": ("Gauge", "1"),
         "lifesign.eventloop.delay": ("Histogram", "s"),
+        "lifesign.eventloop.utilization": ("Gauge", "1"),
+        "lifesign.eventloop.time": ("Sum", "s"),
+        "lifesign.eventloop.stall.time": ("Sum", "s"),
         "lifesign.eventloops.unwatched": ("Gauge", "{loop}"),
         "lifesign.process.state": ("Sum", "1"),
         "lifesign.tasks": ("Gauge", "{task}"),

@@ -122,12 +122,17 @@ class Main:
         age: float = 0.0,
         watchdog_age: float | None = None,
         failing: int = 0,
+        cpu: float = 0.0,
     ) -> None:
-        """One beat of loop 0 and of the watchdog, `age` seconds ago; the watchdog's may be of another time."""
+        """One beat of loop 0 and of the watchdog, `age` seconds ago; the watchdog's may be of another time.
+
+        Args:
+            cpu: seconds of processor time that the loop's thread has used.
+        """
         mono, wall = time.monotonic_ns() - int(age * 1e9), time.time_ns() - int(age * 1e9)
         self.pulse.write_delay(0, self.beats, 2_000_000)
         self.beats += 1
-        self.pulse.loops[0].write(layout.LOOP_RUNNING, 1, self.beats, wall, mono, 2_000_000, 4242, 0)
+        self.pulse.loops[0].write(layout.LOOP_RUNNING, 1, self.beats, wall, mono, 2_000_000, 4242, 0, int(cpu * 1e9))
         if watchdog_age is not None:
             mono, wall = time.monotonic_ns() - int(watchdog_age * 1e9), time.time_ns() - int(watchdog_age * 1e9)
         self.pulse.watchdog.write(self.beats, wall, mono, tasks, phase, 0, 0, failing)

@@ -5,16 +5,23 @@ All but the histogram are observable: they read the newest snapshot when they ar
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, Iterator, Mapping, NamedTuple
+from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
 from lifesign.judge.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, STATES
-from lifesign.watch.telemetry import EventReading, Snapshot
+from lifesign.watch.telemetry import OTHER_STALLS, EventReading, Snapshot, StallReading
 
 # Seconds, from a loop that is hardly late to one that a watcher calls blocked.
 DELAY_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+STALL_FUNCTIONS_MAX = 20  # names of functions of one process
+_BLAMED = ("call", "callbacks")  # kinds of stall that are some function's doing
+_STALLS_AT_FIRST = (
+    (_BLAMED[0], OTHER_STALLS),
+    *((kind, "") for kind in ("gc", "quota", "starved", "paging", "steal", "stopped")),
+)
 
 _SYNTHETIC = {semconv.SYNTHETIC_TYPE: semconv.SYNTHETIC_TEST}
 
@@ -55,6 +62,9 @@ class Instruments:
         meter.create_observable_up_down_counter(
             semconv.PROCESS_STATE, [_as_callback(self._states)], "1", "1 for the state the process is in, else 0"
         )
+        gauge(semconv.EVENTLOOP_UTILIZATION, [_as_callback(self._utilization)], "1", "Share of the time a loop works")
+        counter(semconv.EVENTLOOP_TIME, [_as_callback(self._loop_time)], "s", "Time that event loops work or wait")
+        counter(semconv.EVENTLOOP_STALL_TIME, [_as_callback(self._stall_time)], "s", "Time in stalls, by culprit")
         gauge(semconv.TASKS, [_as_callback(self._tasks)], "{task}", "Tasks that are not finished")
         gauge(semconv.EVENTLOOPS_UNWATCHED, [_as_callback(self._unwatched)], "{loop}", "Loops beyond the bound")
         counter(semconv.EVENTS, [_as_callback(self._events)], "{event}", "Units of real work")
@@ -107,6 +117,21 @@ class Instruments:
     def _states(self) -> Points:
         for state in STATES:
             yield Observation(int(state == self.snapshot.state), {semconv.STATE: state})
+
+    def _utilization(self) -> Points:
+        if self.snapshot.utilization is not None:
+            yield Observation(self.snapshot.utilization)
+
+    def _loop_time(self) -> Points:
+        of = {semconv.EVENTLOOP_ACTIVE: self.snapshot.active, semconv.EVENTLOOP_IDLE: self.snapshot.idle}
+        for state, seconds in of.items():
+            if seconds is not None:
+                yield Observation(seconds, {semconv.EVENTLOOP_STATE: state})
+
+    def _stall_time(self) -> Points:
+        for (kind, function), seconds in stall_times(self.snapshot.stalls).items():
+            named = {semconv.CODE_FUNCTION: function} if function else {}
+            yield Observation(seconds, {semconv.STALL_KIND: kind, **named})
 
     def _unwatched(self) -> Points:
         yield Observation(self.snapshot.unwatched_loops)
@@ -181,6 +206,17 @@ class Instruments:
 
     def _uptime(self) -> Points:
         yield Observation(self.snapshot.uptime)
+
+
+def stall_times(stalls: Sequence[StallReading]) -> dict[tuple[str, str], float]:
+    """Seconds by kind and function. A culprit among the first has its name, and keeps it; all others share one."""
+    times = dict.fromkeys(_STALLS_AT_FIRST, 0.0)
+    for stall in stalls:
+        name = (stall.function if 0 < stall.id <= STALL_FUNCTIONS_MAX else "") or OTHER_STALLS
+        kind = _BLAMED[0] if stall.what == OTHER_STALLS else stall.what
+        series = (kind, name if kind in _BLAMED else "")
+        times[series] = times.get(series, 0.0) + stall.total
+    return times
 
 
 def _whose_age(event: EventReading) -> dict[str, str]:

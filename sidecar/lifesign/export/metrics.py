@@ -28,7 +28,13 @@ GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is g
 _NO_DEADLINE = 1e12  # milliseconds, some thirty years
 
 # Counted by the main process since it began; the others since this sidecar did.
-_OF_PROCESS = (semconv.HEARTBEATS, semconv.EVENTS, semconv.DRY_RUN_EVENTS, semconv.DRY_RUN_SKIPPED)
+_OF_PROCESS = (
+    semconv.HEARTBEATS,
+    semconv.EVENTS,
+    semconv.DRY_RUN_EVENTS,
+    semconv.DRY_RUN_SKIPPED,
+    semconv.EVENTLOOP_STALL_TIME,
+)
 
 
 class Metrics:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Mapping, NamedTuple
 
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.kernel import Outside
@@ -55,7 +56,8 @@ class Reading(NamedTuple):
     Times are nanoseconds on the monotonic clock, but for `wall`. `watching_since` is when the sidecar began to
     watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
     that was concluded before. `parked` has the wall clock time of the last beat of each loop that is parked: nothing
-    is to be done in it, so it counts only where there is no other.
+    is to be done in it, so it counts only where there is no other. `utilization` is the share of the time that loops
+    work, by slot, as far as it is known.
     """
 
     now: int
@@ -74,6 +76,7 @@ class Reading(NamedTuple):
     reported: str | None = None
     wall: int = 0
     parked: frozenset[int] = frozenset()
+    utilization: Mapping[int, float] = MappingProxyType({})
 
     def running(self) -> list[LoopSigns]:
         """The loops that run and are in use."""

@@ -16,6 +16,8 @@ STRIP = 120  # bars of the heartbeat strip, one a poll
 KEEP_GONE_S = 900.0  # how long a process is shown that is no longer watched
 KEEP_GONE = 20
 SHOWN = 100  # processes on the page; the ill ones come first
+STALLS = 12  # culprits of one process on the page ...
+STACKS = 5  # ... and so many of them with a stack
 BYTES = 4 << 20  # of all histories
 
 # Worst first; processes that ended come after those that run.
@@ -75,8 +77,18 @@ class _ShownProcess:
         # The strip of a process that ended shows how it ended, so it stands still.
         if not (self.strip and self.strip[-1].state in states.ENDED):
             self.strip.append(StripBar(_worst_delay(snapshot), snapshot.state))
-        self.snapshot = msgspec.structs.replace(snapshot, new_delays=())
+        self.snapshot = _for_the_page(snapshot)
         self.gone_since = None
+
+
+def _for_the_page(snapshot: Snapshot) -> Snapshot:
+    """Without what would be sent four times a second and not be shown: of what stalled most it has the first stack."""
+    stalls = tuple(
+        msgspec.structs.replace(stall, stacks=stall.stacks[: int(place < STACKS)])
+        for place, stall in enumerate(snapshot.stalls[:STALLS])
+    )
+    busy = tuple(msgspec.structs.replace(loop, stacks=loop.stacks[:1]) for loop in snapshot.busy)
+    return msgspec.structs.replace(snapshot, new_delays=(), stalls=stalls, busy=busy)
 
 
 class Board:

@@ -22,16 +22,20 @@ from lifesign.watch.emit.causes import cause_attributes, cause_words, stall_attr
 from lifesign.watch.emit.episodes import EVIDENCE_NS, BlockedLoops, Silences
 from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
+from lifesign.watch.emit.stalls.reports import StallReports
 from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
 from lifesign.watch.observe.evidence import Evidence
 from lifesign.watch.records import BootRecord, Lane, RingRecord
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_WARN, Log, Telemetry
+from lifesign.wire import layout
 from lifesign.wire.reader import LoopSigns, PulseReader
 from lifesign.wire.records import Identity, Stall
+from lifesign.wire.stalls import BusyLoop
 
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
 _EXPLAINED = (states.SILENT, states.DEGRADED, states.BLOCKED)  # by a task dump
+CALM = 0.5  # of the time: a loop that works less than this is not busy any more
 _LOOPS_SHOWN = 8  # that are blocked, among the causes
 _DROPPED = {
     "ring": "overwritten before they were read, or too long for the ring",
@@ -69,8 +73,10 @@ class Emitter:
         self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
         self.boot = BootView(identity, key, cursor.boot_exported)
         self.ring = RingView(self._ring_lane, key, self._instance, source)
+        self._stall_reports = StallReports(key, self._instance, self.ring.culprits, source)
         if cursor.ring_sequence:
             self.ring.recall(pulse.ring(), cursor.ring_sequence)
+            self._stall_reports.recall()
         self.drained = False  # the newest reading found nothing that had not been read before
         self._ended = cursor.ended
         self._ill: tuple[Verdict, Reading] | None = None  # at the poll before
@@ -120,6 +126,7 @@ class Emitter:
         self._ended = ended
         made = self._of_boot(verdict, reading, ended)
         made += self._report_dropped(wall)
+        made += self._stall_reports.due(wall, ended=ended is not None)
         made += self._episodes(verdict, reading)
         made += self._transitions.telemetry(verdict, reading, partial(self._details, verdict, reading))
         if verdict.state == states.FROZEN:
@@ -143,6 +150,14 @@ class Emitter:
         """Why the process is in this state, as far as it can be shown."""
         stalls = self._stalls(_late_loops(verdict, reading))
         return self._found(verdict.state, reading, self._dump(verdict, reading), stalls)
+
+    def busy(self, reading: Reading) -> tuple[BusyLoop, ...]:
+        """The loops that spin, as far as nothing that was measured since says otherwise."""
+        slots = {signs.slot for signs in reading.loops if signs.state == layout.LOOP_RUNNING}
+        shares = reading.utilization
+        return tuple(
+            one for one in self.ring.culprits.busy() if one["loop"] in slots and shares.get(one["loop"], 1.0) >= CALM
+        )
 
     def _explain(self, dump: Dump) -> list[Cause]:
         """The causes that a task dump shows, in the state that the process is in."""
@@ -210,6 +225,7 @@ class Emitter:
             Findings(
                 state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
                 self.boot.outcome, _asked(reading), min((one.since for one in overdue(reading)), default=0),
+                self.ring.culprits.seen(reading.wall), self.busy(reading),
             )
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from lifesign.watch.emit.triggers import Triggers
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.observe.evidence import Evidence
 from lifesign.watch.observe.sensor import Sensor
+from lifesign.watch.observe.utilization import Utilization
 from lifesign.watch.snapshot import Delays, snapshot
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.telemetry import Snapshot, Telemetry
@@ -66,6 +67,7 @@ class WatchedProcess:
         self._emitter = Emitter(key, self.identity, self._sensor.pulse, cursor, dead_letters, self._evidence, source)
         self._triggers = Triggers()
         self._delays = Delays()
+        self._utilization = Utilization()
         self.ended = False
 
     def close(self) -> None:
@@ -108,7 +110,9 @@ class WatchedProcess:
         # A reported illness is not over because we were away: only a beat ends it.
         since = 0 if self.ill else watching_since
         reading, vitals = self._sensor.read(since, self._emitter.state, judged=self._judgement.final is not None)
-        reading = self._judgement.complete(reading)._replace(parked=self._emitter.parked())
+        self._utilization.update(reading.loops)
+        shares = self._utilization.by_slot
+        reading = self._judgement.complete(reading)._replace(parked=self._emitter.parked(), utilization=shares)
         if reading.alive:
             reading = reading._replace(circumstances=self._evidence.circumstances(reading))
         else:
@@ -124,7 +128,7 @@ class WatchedProcess:
         seen = snapshot(
             self.key, self.identity, self.resource, verdict, reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),
-            self._emitter.causes(verdict, reading),
+            self._emitter.causes(verdict, reading), self._emitter.busy(reading), self._utilization.times,
         )  # fmt: skip
         return Poll(seen, telemetry)
 

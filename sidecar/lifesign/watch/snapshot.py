@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Iterable, Sequence
 
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause
+from lifesign.judge.causes.stalls import conditions
 from lifesign.judge.overdue import event_age
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.causes import cause_reading
 from lifesign.watch.emit.ring import RingView
+from lifesign.watch.emit.stalls.culprits import busy_reading
 from lifesign.watch.telemetry import EventReading, Resource, Snapshot
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, Vitals
 from lifesign.wire.records import Identity
+from lifesign.wire.stalls import BusyLoop
 
 _DELAY_MAX_NS = 10**15
 _COUNT_MAX = (1 << 63) - 1  # of what OTLP can carry
@@ -51,7 +54,9 @@ def snapshot(
     ring: RingView,
     dropped: dict[str, int],
     new_delays: tuple[float, ...],
-    causes: Iterable[Cause] = (),
+    causes: Sequence[Cause] = (),
+    busy: Iterable[BusyLoop] = (),
+    times: tuple[float, float] | None = None,
 ) -> Snapshot:
     """One process at the moment of `reading`."""
     running = reading.running()
@@ -90,7 +95,20 @@ def snapshot(
         synthetic_postconditions=tuple(ring.synthetic_postconditions.values()),
         dry_run=ring.dry_run,
         causes=tuple(map(cause_reading, causes)),
+        conditions=conditions(cause.word for cause in causes),
+        stalls=ring.culprits.rows(),
+        busy=tuple(map(busy_reading, busy)),
+        utilization=_utilization(verdict, reading),
+        active=times[0] if times else None,
+        idle=times[1] if times else None,
     )
+
+
+def _utilization(verdict: Verdict, reading: Reading) -> float | None:
+    """Of the busiest loop; one that is blocked does nothing else, and of a frozen process it is not known."""
+    if verdict.state == states.FROZEN or verdict.state in states.ENDED or not reading.utilization:
+        return None
+    return 1.0 if verdict.state == states.BLOCKED else max(reading.utilization.values())
 
 
 def _last_moment(reading: Reading) -> int:

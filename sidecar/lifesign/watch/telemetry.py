@@ -16,6 +16,7 @@ from lifesign.wire.stalls import StackTime
 Value = Union[str, bool, int, float, list[str]]
 Attributes = dict[str, Value]
 
+OTHER_STALLS = "other"  # what stalled loops, and is counted together
 _OUTCOMES = (semconv.CHECKPOINT_TIMED_OUT, semconv.CHECKPOINT_COMPLETE)  # checkpoints that say how a boot ended
 
 SEVERITY_INFO = 9  # numbers of the OpenTelemetry log data model
@@ -135,6 +136,45 @@ class CauseReading(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...] = ()
 
 
+class StallReading(msgspec.Struct, frozen=True):
+    """What has stalled event loops since the process began; see `wire.stalls.StallCulprit`.
+
+    Lengths are seconds, `last` is wall clock nanoseconds. `what` is `OTHER_STALLS`, and `id` 0, of those that the main
+    process has counted together. `function` and `file` are empty where nobody is to blame.
+    """
+
+    id: int
+    what: str
+    function: str = ""
+    file: str = ""
+    line: int = 0
+    thread: str = ""  # that held the GIL; empty where it is the loop's own
+    loop: int = 0
+    count: int = 0
+    total: float = 0.0
+    worst: float = 0.0
+    last: int = 0
+    samples: int = 0
+    computing: float = 0.0
+    task: str = ""
+    coroutine: str = ""
+    stacks: tuple[StackTime, ...] = ()
+
+
+class BusyReading(msgspec.Struct, frozen=True):
+    """A loop that turns without a pause, since when (wall clock nanoseconds), and what samples show it to do."""
+
+    loop: int
+    since: int
+    utilization: float
+    samples: int
+    in_place: int
+    function: str = ""
+    file: str = ""
+    line: int = 0
+    stacks: tuple[StackTime, ...] = ()
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """One process at one moment: the source of metrics, page, health and `lifesign status`.
 
@@ -173,6 +213,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     dry_run: DryRunReading | None = None
     unwatched_loops: int = 0  # that run beyond the bound on those that are watched
     causes: tuple[CauseReading, ...] = ()  # the one that explains most first
+    conditions: tuple[str, ...] = ()  # besides its state: "busy", "stalling" and so on; see `judge.causes.stalls`
+    stalls: tuple[StallReading, ...] = ()  # that with the most time first
+    busy: tuple[BusyReading, ...] = ()
+    utilization: float | None = None  # 0..1, of the busiest loop; None where it is not known
+    active: float | None = None  # seconds of all loops since this sidecar watches
+    idle: float | None = None
 
     def stopped_at(self) -> CheckpointReading | None:
         """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""

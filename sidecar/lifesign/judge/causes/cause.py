@@ -15,6 +15,7 @@ word                    what was seen                                           
 ``thread-lock``         the loop's thread waits for a lock of threads; who holds    yes
                         it is certain for an RLock, and probable for a Lock
 ``blocking-call``       the loop's thread is inside one call and does not return    yes
+``busy``                a loop turns without a pause, and samples show where        yes
 ``uncaught-exception``  an exception that nobody caught ended the process           yes
 ``shutdown-hangs``      the end was asked for some time ago; which task swallowed   yes
                         its cancellation, or is left
@@ -40,13 +41,20 @@ word                    what was seen                                           
                         for what only the process itself can release
 ``task-leak``           tasks of one function become more and more                  probably
 ``finished-retained``   the same of finished tasks, which something refers to       probably
+``short-stalls``        one function, or the garbage collector, has stalled the     yes
+                        loop at least three times in the last five minutes
+``cpu-quota``           the same by the machine, where no code is to blame: the     yes
+``starved``             CPU quota, too little CPU time, memory on disk, a
+``paging``              hypervisor, a process that was stopped
+``cpu-steal``
+``sigstop``
 ``task-died``           a task ended by an exception that nobody has asked for      yes
 ``task-destroyed``      a task was collected while it waited                        yes
 ``never-awaited``       a coroutine was made, and dropped without being awaited     yes
 ======================  ==========================================================  ==========
 
-Deadlocks, also a thread's with itself, and tasks that died are shown in any state. All others are causes only of an
-illness: a busy service waits for locks, pools and queues all the time.
+Deadlocks, also a thread's with itself, tasks that died, stalls and busy loops are shown in any state. All others are
+causes only of an illness: a busy service waits for locks, pools and queues all the time.
 """
 
 from __future__ import annotations
@@ -70,13 +78,15 @@ from lifesign.judge.causes.phrases import (
     waiters,
 )
 from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots, swallowed
+from lifesign.judge.causes.stalls import SHORT_STALLS, busy_loops, doing, short_stalls
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
 STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
-NO_REASONS = ("task-died", "task-destroyed", "never-awaited")  # that anybody waits
+NO_REASONS = ("task-died", "task-destroyed", "never-awaited", SHORT_STALLS)  # that anybody waits
+_SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
 _NUMBERS = re.compile(r", for [\d to]{1,40} s")
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
@@ -149,12 +159,16 @@ def _blocking_calls(findings: Findings) -> list[Cause]:
 
 def _blocking_call(stall: Stall) -> Cause:
     own, innermost = own_frame(stall["stack"]), stall["stack"][-1]
-    doing = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
+    samples = stall.get("samples", 0)
+    does = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
+    if samples >= _SAMPLES_MIN:
+        does = doing(stall.get("computing", 0), samples)
+    seen = f"; {stall.get('in_place', 0)} of {samples} samples are there" if samples >= _SAMPLES_MIN else ""
     where = f"{own['function']} ({place_text(own)})" if own is not None else "code without a Python frame"
     into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
     callers = [frame for frame in stall["stack"] if frame["file"] and not is_library(frame["file"])][:-1]
     called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
-    return Cause("blocking-call", f"its thread {doing} in {where}{into}{called}{threads.in_short(stall)}", own)
+    return Cause("blocking-call", f"its thread {does} in {where}{into}{called}{threads.in_short(stall)}{seen}", own)
 
 
 def _uncaught(findings: Findings) -> list[Cause]:
@@ -232,6 +246,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     inside.queues_as_pools,
     inside.joined_queues,
     swallowed,
+    busy_loops,
     outside.children,
     outside.lookups,
     outside.peers,
@@ -243,6 +258,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     slow_boots,
     _no_progress,
     leaks,
+    short_stalls,
     died,
     lost,
 )

@@ -9,11 +9,13 @@ from lifesign.judge import states
 if TYPE_CHECKING:
     from lifesign.wire.complaints import AsyncioComplaint, TaskDied
     from lifesign.wire.records import Failure, Frame, Stall, TaskDump, TaskGroup, TaskPrimitive
+    from lifesign.wire.stalls import BusyLoop, StallCulprit
     from lifesign.wire.threads import ExecutorState, ThreadGroup
 
 
 # What is waited for explains nothing in these: a service that is well waits all the time, and a dead one for nothing.
 WAITS_EXPLAIN_NOTHING = (states.STARTING, states.HEALTHY, states.IDLE, states.DEAD)
+RECENT_NS = 300_000_000_000  # for which stalls are recent: an alert on delays looks back as far
 
 
 class Dump(NamedTuple):
@@ -48,11 +50,22 @@ class Asked(NamedTuple):
     ago: int
 
 
+class StallsSeen(NamedTuple):
+    """What has stalled event loops since the process began, and how often and how long it did so not long ago.
+
+    `recent` counts the stalls of the last `RECENT_NS`, `recent_time` has their nanoseconds.
+    """
+
+    culprit: StallCulprit
+    recent: int
+    recent_time: int
+
+
 class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
     that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
-    many tasks the dumps before have shown, how the boot went, whether the process was asked to end, and since when an
-    event is overdue (wall clock; 0 where none is).
+    many tasks the dumps before have shown, how the boot went, whether the process was asked to end, since when an
+    event is overdue (wall clock; 0 where none is), what has stalled its loops, and what its loops do that are busy.
     """
 
     state: str
@@ -66,6 +79,8 @@ class Findings(NamedTuple):
     boot: str = ""
     asked: Asked | None = None
     overdue: int = 0
+    culprits: tuple[StallsSeen, ...] = ()
+    busy: tuple[BusyLoop, ...] = ()
 
 
 class Cause(NamedTuple):

@@ -9,6 +9,7 @@ from lifesign.judge.causes.findings import Cause, Dump, TasksSeen
 from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
+from lifesign.watch.emit.stalls.culprits import Culprits
 from lifesign.watch.emit.translate import recovered, translate
 from lifesign.watch.records import InvalidRecordError, Lane, RingRecord, decode_record
 from lifesign.watch.sources import Source
@@ -56,6 +57,7 @@ class RingView:
         self._stalls: dict[int, Stall] = {}  # the newest of each loop
         self._newest = NewestDump()
         self.losses = Losses()
+        self.culprits = Culprits()
         self.postconditions: dict[str, PostconditionReading] = {}  # the newest outcome of each
         self.synthetic_postconditions: dict[str, PostconditionReading] = {}  # of those that ran as synthetic work
         self.dry_run: DryRunReading | None = None
@@ -70,6 +72,9 @@ class RingView:
         for sequence, record in self._lane.records():
             if record["kind"] == "stall":  # evidence for a state, exported with it
                 self._stalls[record["loop"]] = record
+                continue
+            if record["kind"] == "stall_culprit" or record["kind"] == "stall_totals" or record["kind"] == "busy_loop":
+                self.culprits.take(record)  # reported now and then, by `watch.emit.stalls.reports`
                 continue
             uid = f"{self._instance}-ring-{sequence}"
             made += translate(record, self._resource, uid, now, self._source)
@@ -110,6 +115,8 @@ class RingView:
                         self._newest.end(record)
                     elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
                         self.losses.add(record)
+                    elif record["kind"] in ("stall_culprit", "stall_totals", "busy_loop"):
+                        self.culprits.take(record)
                     else:
                         self._newest.add(record)
 

@@ -1,0 +1,100 @@
+"""Loops that stall again and again, or never pause: the sentence on each, and when there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Cause, Findings, StallsSeen
+from lifesign.judge.causes.stalls import conditions, figures_text, length_text
+from lifesign.judge.states import STATES
+from support.made.stalls import DUMPS, HANDLE, NOON, RENDER, S, busy, culprit, stack
+
+
+def found(state: str = "healthy", *, culprits: Any = (), recent: int = 3, spins: Any = ()) -> list[Cause]:
+    seen = tuple(StallsSeen(one, recent, one["total"]) for one in culprits)
+    return causes(Findings(state, wall=NOON, culprits=seen, busy=tuple(spins)))
+
+
+FIGURES = "this stalled the event loop 14 times since the start, 5.2 s in all, 1.2 s at worst, last 3 s ago"
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "clause"),
+    [
+        ({}, "short-stalls", "render (app.py:8) computes"),
+        ({"computing": 0.1}, "short-stalls", "render (app.py:8) waits"),
+        ({"stacks": [stack(RENDER, DUMPS)]}, "short-stalls", "render (app.py:8) computes, in dumps (__init__.py:231)"),
+        ({"thread": "rows_0"}, "short-stalls", "thread rows_0 is in render (app.py:8) and holds the GIL"),
+        ({"place": None, "stacks": []}, "short-stalls", "code without a Python frame computes"),
+        ({"what": "callbacks"}, "short-stalls", "many callbacks ran in one turn, most of them of render (app.py:8)"),
+        ({"what": "callbacks", "place": None}, "short-stalls", "many callbacks ran in one turn"),
+        ({"what": "gc", "place": None}, "short-stalls", "the garbage collector ran"),
+        ({"what": "gc"}, "short-stalls", "the garbage collector ran, begun in render (app.py:8)"),
+        ({"what": "quota", "place": None}, "cpu-quota", "the CPU quota was used up"),
+        ({"what": "starved", "place": None}, "starved", "the process got too little CPU time"),
+        ({"what": "paging", "place": None}, "paging", "memory had to be read from the disk"),
+        ({"what": "steal", "place": None}, "cpu-steal", "the hypervisor gave the processor to others"),
+        ({"what": "stopped", "place": None}, "sigstop", "the process was stopped by a signal (SIGSTOP)"),
+    ],
+)
+def test_what_stalls_a_loop_is_said_with_its_figures(changes: dict[str, Any], word: str, clause: str) -> None:
+    (cause,) = found(culprits=[culprit(**changes)])
+    assert (cause.word, cause.sentence) == (word, f"{clause}; {FIGURES}")
+
+
+def test_its_place_who_called_it_and_in_which_task_are_said() -> None:
+    (cause,) = found(culprits=[culprit(task="order-7", coroutine="Desk.serve")])
+    assert cause.place == RENDER
+    assert cause.evidence == ("called from handle (app.py:20)", "in task order-7 (Desk.serve)")
+    (alone,) = found(culprits=[culprit(stacks=[])])
+    assert alone.evidence == ()
+
+
+def test_a_few_stalls_are_none() -> None:
+    assert found(culprits=[culprit()], recent=2) == []
+
+
+def test_those_with_the_most_time_come_first_and_there_are_few() -> None:
+    many = [culprit(number, total=number, place={**RENDER, "function": f"f{number}"}) for number in range(1, 6)]
+    assert [cause.place["function"] for cause in found(culprits=many) if cause.place] == ["f5", "f4", "f3"]
+
+
+def test_they_are_said_while_loops_turn_and_the_boot_is_over() -> None:
+    said = [state for state in STATES if found(state, culprits=[culprit()])]
+    assert said == ["healthy", "silent", "degraded"]
+    assert [state for state in STATES if found(state, spins=[busy()])] == ["starting", "healthy", "silent", "degraded"]
+
+
+def test_a_busy_loop() -> None:
+    (cause,) = found(spins=[busy()])
+    assert (cause.word, cause.place) == ("busy", RENDER)
+    assert cause.sentence == "busy: 98 % of a core, 39 of 40 samples in render (app.py:8)"
+    assert cause.evidence == ("called from handle (app.py:20)", "it began 12 s ago")
+    (nowhere,) = found(spins=[busy(place=None, stacks=[], in_place=0, utilization=7.0)])
+    assert nowhere.sentence == "busy: 100 % of a core, 0 of 40 samples in no place of its own"
+
+
+def test_a_caller_in_a_library_is_left_out_and_the_nearest_comes_first() -> None:
+    main = {**HANDLE, "function": "main", "line": 90}
+    (cause,) = found(culprits=[culprit(stacks=[stack(main, HANDLE, DUMPS, RENDER)])])
+    assert cause.evidence == ("called from handle (app.py:20), main (app.py:90)",)
+
+
+def test_conditions_follow_from_causes() -> None:
+    words = ["busy", "deadlock", "cpu-quota", "starved", "short-stalls", "short-stalls", "task-leak"]
+    assert conditions(words) == ("busy", "starved", "stalling", "leaking")
+    assert conditions(["blocking-call"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.05, "50 ms"), (0.24, "0.2 s"), (9.9, "9.9 s"), (72, "72 s"), (600, "10 min")]
+)
+def test_lengths(seconds: float, said: str) -> None:
+    assert length_text(int(seconds * S)) == said
+
+
+def test_one_stall_is_once() -> None:
+    assert figures_text(culprit(count=1, total=0.3)) == "once, for 0.3 s"
