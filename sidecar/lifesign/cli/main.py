@@ -26,6 +26,7 @@ COMMANDS = {
     "smoke": "boot a service, wait for its proof of life, run its post-conditions: is it alive? Answers by exit code",
     "status": "show state and vital signs of the watched processes",
     "why": "say what is wrong with the watched processes, and where, in one sentence each",
+    "stalls": "show what stalls the event loops of the watched processes, worst first, with its stack",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
     "check": "run the post-conditions of a watched process now and show the results",
     "probe": "liveness, readiness or startup probe of the watched processes; answers by exit code",

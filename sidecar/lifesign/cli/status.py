@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from lifesign.watch.telemetry import Snapshot
+    from lifesign.watch.telemetry import CauseReading, Snapshot
 
 _TIMEOUT = 2.0  # seconds that a blocked process is waited for
 _STYLES = {
@@ -105,7 +105,7 @@ def _table(snapshots: Sequence[Snapshot]) -> Table:
         table.add_row(
             str(snapshot.pid),
             Text(printable(snapshot.service)),
-            Text(printable(snapshot.state), _STYLES.get(snapshot.state, "")),
+            Text(printable(", ".join((snapshot.state, *snapshot.conditions))), _STYLES.get(snapshot.state, "")),
             Text(printable(snapshot.why)),
             f"{duration(snapshot.beat_age)} ago" if snapshot.beats else "none",
             str(snapshot.tasks),
@@ -116,7 +116,7 @@ def _table(snapshots: Sequence[Snapshot]) -> Table:
 
 def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
     """Lines of text with their styles."""
-    lines = [(f"cause: {cause.sentence}", _STYLES["blocked"]) for cause in snapshot.causes]
+    lines = [(f"cause: {cause.sentence}", _style(cause)) for cause in snapshot.causes]
     if snapshot.boot != "complete":
         lines.append((f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _STYLES["silent"]))
     if snapshot.unwatched_loops:
@@ -139,6 +139,13 @@ def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
     ]
     lines += [(f"{count} records dropped ({reason})", "yellow") for reason, count in snapshot.dropped.items() if count]
     return lines
+
+
+def _style(cause: CauseReading) -> str:
+    """What only is a condition of the process, and fails no probe, is no alarm."""
+    from lifesign.judge.causes.stalls import conditions
+
+    return _STYLES["silent" if conditions((cause.word,)) else "blocked"]
 
 
 def _reached(snapshot: Snapshot) -> str:

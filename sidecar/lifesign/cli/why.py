@@ -69,6 +69,7 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
         "command": snapshot.command,
         "state": snapshot.state,
         "why": snapshot.why,
+        "conditions": snapshot.conditions,
         "causes": msgspec.to_builtins(snapshot.causes),
     }
 
@@ -83,6 +84,7 @@ def lines(snapshot: Snapshot, answer: Answer | None = None) -> Iterator[Text]:
     yield Text.assemble(
         (f"{printable(snapshot.command)} {snapshot.pid}  ", "bold"),
         (printable(snapshot.state), _ILL.get(snapshot.state, "green")),
+        (printable("".join(f", {condition}" for condition in snapshot.conditions)), "yellow"),
         f": {printable(snapshot.why)}",
     )
     for cause in snapshot.causes:

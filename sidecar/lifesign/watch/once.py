@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Mapping
 
 from lifesign.judge.rundir import RunDirectory
@@ -13,19 +14,42 @@ from lifesign.watch.process import WatchedProcess
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.folder import PulseError
 
+MEASURED_SECONDS = 0.5  # several beats
+_MEASURED_MAX = 50  # processes, each with some open files
 
-def poll_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
+
+def poll_once(path: str, settings: Settings, environ: Mapping[str, str], *, measured: bool = False) -> list[Snapshot]:
     """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
+
+    How much of the time a loop works takes two polls, and a moment between them. That a loop never pauses is not said
+    without: what its process wrote may be over.
+
+    Args:
+        measured: whether to take that moment whatever the processes do.
 
     Raises:
         RunDirectoryError: the directory cannot be used.
     """
-    found: list[Snapshot] = []
-    with contextlib.closing(RunDirectory(path)) as directory:
+    found: dict[str, Snapshot] = {}
+    with contextlib.ExitStack() as kept:
+        directory = kept.enter_context(contextlib.closing(RunDirectory(path)))
+        again: list[WatchedProcess] = []
         for key in directory.names():
             # A process that is only now coming or going has nothing to show.
-            with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as stack:
+            with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as opened:
                 process = WatchedProcess(directory, key, Cursor(), settings, environ, DeadLetters(None))
-                stack.callback(process.close)
-                found.append(process.poll(watching_since=0, ask=False).snapshot)
-    return found
+                opened.callback(process.close)
+                snapshot = found[key] = _poll(process)
+                if snapshot.alive and (measured or snapshot.busy) and len(again) < _MEASURED_MAX:
+                    again.append(process)
+                    kept.push(opened.pop_all())
+        if again:
+            time.sleep(MEASURED_SECONDS)
+        for process in again:
+            with contextlib.suppress(PulseError, OSError):
+                found[process.key] = _poll(process)
+    return list(found.values())
+
+
+def _poll(process: WatchedProcess) -> Snapshot:
+    return process.poll(watching_since=0, ask=False).snapshot

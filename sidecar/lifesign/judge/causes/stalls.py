@@ -32,7 +32,7 @@ _WORDS = {
     "steal": "cpu-steal",
     "stopped": "sigstop",
 }
-_MACHINE = {
+BY_THE_MACHINE = {
     "quota": "the CPU quota was used up",
     "starved": "the process got too little CPU time",
     "paging": "memory had to be read from the disk",
@@ -81,8 +81,8 @@ def stall_word(culprit: StallCulprit) -> str:
 def culprit_text(culprit: StallCulprit) -> str:
     """What stalled the loop, as a clause: ``render (app.py:8) computes, in dumps (encoder.py:238)``."""
     what, place = culprit["what"], culprit["place"]
-    if what in _MACHINE:
-        return _MACHINE[what]
+    if what in BY_THE_MACHINE:
+        return BY_THE_MACHINE[what]
     where = f"{place['function']} ({place_text(place)})" if place is not None else ""
     if what == "gc":
         return f"the garbage collector ran{f', begun in {where}' if where else ''}"

@@ -1,0 +1,172 @@
+"""``lifesign stalls [PID]``: what stalls the event loops of a watched process, and which of them never pause."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
+
+from lifesign.cli.options import arguments
+from lifesign.cli.output.terminal import console, duration, print_json, printable
+from lifesign.cli.supervise import extra, rundirectory
+from lifesign.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from lifesign.watch.sources import Source
+    from lifesign.watch.telemetry import BusyReading, Snapshot, StallReading
+    from lifesign.wire.stalls import StackTime
+
+_STACKS_MAX = 3  # that are shown of one process: those that took most
+_TEXT_MAX = 60  # characters of a name
+_HEADINGS = ("WHERE", "WHAT", "COUNT", "TOTAL", "WORST", "LAST", "COMPUTES", "TASK")
+_NUMBERS = _HEADINGS[2:7]
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
+    parser.add_argument("--json", action="store_true", help="print JSON, with all stacks")
+    arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
+
+
+def main(args: argparse.Namespace) -> int:
+    """Polls twice, to see how busy the loops are, and prints what each process has written of its stalls.
+
+    Raises:
+        NotWatchedError: there is no such process.
+        RunDirectoryError: the run directory cannot be used.
+    """
+    extra.require()
+    from lifesign.cli.query.target import select
+    from lifesign.watch.once import poll_once
+    from lifesign.watch.sources import Sources
+
+    settings = arguments.given(args, os.environ).settings(os.environ)
+    directory = rundirectory.find(settings.dir)
+    snapshots = select(poll_once(directory, settings, os.environ, measured=True), args.pid, directory)
+    if args.json:
+        print_json([to_json(snapshot) for snapshot in snapshots])
+    else:
+        to = console()
+        # Seen only by who runs this, and read with their rights.
+        source = Sources()
+        for snapshot in snapshots:
+            for part in parts(snapshot, source, time.time_ns()):
+                to.print(part, crop=False)
+    return EXIT_OK
+
+
+def to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """One process; see `watch.telemetry.StallReading` and `BusyReading`."""
+    import msgspec
+
+    return {
+        "pid": snapshot.pid,
+        "service": snapshot.service,
+        "command": snapshot.command,
+        "state": snapshot.state,
+        "conditions": snapshot.conditions,
+        "utilization": snapshot.utilization,
+        "stalls": msgspec.to_builtins(snapshot.stalls),
+        "busy": msgspec.to_builtins(snapshot.busy),
+    }
+
+
+def parts(snapshot: Snapshot, source: Source, now: int) -> Iterator[RenderableType]:
+    """A headline, the loops that never pause, a table, and the stacks of what took most of the time.
+
+    Args:
+        now: wall clock nanoseconds.
+    """
+    from rich.text import Text
+
+    share = "" if snapshot.utilization is None else f"; its event loop works {snapshot.utilization:.0%} of the time"
+    state = ", ".join((snapshot.state, *snapshot.conditions))
+    yield Text.assemble((f"{printable(snapshot.command)} {snapshot.pid}  ", "bold"), f"{state}{share}")
+    for busy in snapshot.busy:
+        yield Text(f"  {_busy_line(busy)}", "yellow")
+        yield from _stack(busy.stacks, source)
+    if not snapshot.stalls:
+        yield Text(f"  no stall in {duration(snapshot.uptime)}", "dim")
+        return
+    yield _table(snapshot.stalls, now)
+    for stall in snapshot.stalls[:_STACKS_MAX]:
+        lines = list(_stack(stall.stacks, source))
+        if lines:
+            yield Text(f"\n  {_where(stall)}, {duration(stall.worst)} at worst", "bold")
+            yield from lines
+
+
+def _busy_line(busy: BusyReading) -> str:
+    where = f" in {printable(busy.function)} {_place(busy.file, busy.line)}" if busy.function else ""
+    return f"busy: {busy.utilization:.0%} of a core, {busy.in_place} of {busy.samples} samples{where}"
+
+
+def _table(stalls: Sequence[StallReading], now: int) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=True, show_edge=False)
+    for heading in _HEADINGS:
+        numeric = heading in _NUMBERS
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for stall in stalls:
+        others = not stall.id
+        table.add_row(
+            Text(_where(stall)),
+            Text(_what(stall)),
+            str(stall.count),
+            _length(stall.total),
+            "" if others else _length(stall.worst),
+            f"{duration(max(0, now - stall.last) / 1e9)} ago",
+            f"{stall.computing / stall.total:.0%}" if stall.total and not others else "",
+            Text(_task(stall)),
+        )
+    return table
+
+
+def _length(seconds: float) -> str:
+    """``0.24s``: two digits where `duration` has one, for what is short by its nature."""
+    return f"{seconds:.2f}s" if seconds < 10 else duration(seconds)
+
+
+def _where(stall: StallReading) -> str:
+    """The user's own function and its place; where nobody is to blame, what happened."""
+    from lifesign.judge.causes.stalls import BY_THE_MACHINE
+
+    if stall.function:
+        return f"{printable(stall.function[:_TEXT_MAX])} {_place(stall.file, stall.line)}"
+    if stall.id:
+        return BY_THE_MACHINE.get(stall.what, "code without a Python frame" if stall.what == "call" else "")
+    return "others"
+
+
+def _what(stall: StallReading) -> str:
+    held = f", the GIL held by thread {printable(stall.thread[:_TEXT_MAX])}" if stall.thread else ""
+    return f"{stall.what}{held}" if stall.id else ""
+
+
+def _task(stall: StallReading) -> str:
+    if not stall.task:
+        return ""
+    of = f" ({printable(stall.coroutine[:_TEXT_MAX])})" if stall.coroutine else ""
+    return f"{printable(stall.task[:_TEXT_MAX])}{of}"
+
+
+def _place(file: str, line: int) -> str:
+    return f"{printable(os.path.basename(file))}:{line}"
+
+
+def _stack(stacks: Sequence[StackTime], source: Source) -> Iterator[RenderableType]:
+    """The stack with the most time, from the user's own code on, with the frames of libraries folded."""
+    from lifesign.cli.taskdump.groups import stack_lines
+    from lifesign.wire.frames import is_library
+
+    if stacks:
+        stack = stacks[0]["stack"]
+        own = [at for at, frame in enumerate(stack) if frame["file"] and not is_library(frame["file"])]
+        yield from stack_lines(stack[own[0] if own else 0 :], source, " " * 4)
