@@ -99,10 +99,10 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     channel: Channel, items: list[Any], collector: HttpServer, raw: bytes
 ) -> None:
     collector.script("traces", Answer(raw=raw, drip=0.01))
-    patience(channel, 0.1)
+    patience(channel, 0.04)
     began = time.monotonic()
     attempt = asyncio.create_task(channel.attempt(items))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.02)
     assert 0 < channel.age <= time.monotonic() - began, "what is in flight has an age"
     assert await attempt == Retry("no answer in time")
     assert channel.age > 0
