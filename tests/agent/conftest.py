@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -18,6 +19,7 @@ from lifesign.agent.dryrun import registration
 from lifesign.agent.loops import LoopBeats
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
+from support.waiting import eventually
 
 
 class Pulse:
@@ -36,6 +38,15 @@ class Pulse:
 
     def ring(self, kind: str) -> list[dict[str, Any]]:
         return [record for record in _decoded(self.reader.ring()) if record["kind"] == kind]
+
+    def watched(self, every: float = 0.003) -> None:
+        """Waits until the watchdog has done all that it does at a beat."""
+        until = self._beats() + 1
+        eventually(lambda: self._beats() > until, every=every)  # the newest one may be half done
+
+    def _beats(self) -> int:
+        watchdog = self.reader.vitals().watchdog
+        return 0 if watchdog is None else watchdog.beats
 
     def checkpoints(self) -> list[str]:
         return [record["name"] for record in self.boot() if record["kind"] == "checkpoint"]
@@ -100,3 +111,28 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     yield start
     for pulse in opened:
         pulse.close()
+
+
+class Clock:
+    """The monotonic clock of this process, which a test sets ahead instead of waiting."""
+
+    def __init__(self) -> None:
+        self._real = time.monotonic_ns
+        self._ahead = 0
+
+    def monotonic_ns(self) -> int:
+        return self._real() + self._ahead
+
+    def monotonic(self) -> float:
+        return self.monotonic_ns() / 1e9
+
+    def set_ahead(self, seconds: float) -> None:
+        self._ahead += int(seconds * 1e9)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic_ns", clock.monotonic_ns)
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
+    return clock

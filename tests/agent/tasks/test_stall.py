@@ -9,33 +9,36 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.agent import lifecycle, watchdog
+from lifesign.agent import lifecycle
 from lifesign.agent.tasks import stall
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
+TIMEOUT = 60.0  # which passes on the tests' clock
+PATIENT = {**FAST, "LIFESIGN_HEARTBEAT_TIMEOUT": str(TIMEOUT), "LIFESIGN_BOOT_TIMEOUT": "36000"}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def short_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evidence is gathered well within the short timeouts of these tests."""
     monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.02)
 
 
-@pytest.mark.usefixtures("short_look")
-def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any]) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.6")
-    seen = threading.Lock()
+def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[..., Any], clock: Any) -> None:
+    pulse = started(**PATIENT)
+    blocked, seen = threading.Event(), threading.Lock()
 
     def the_culprit() -> None:
-        seen.acquire(timeout=10)
+        blocked.set()
+        seen.acquire(timeout=30)
 
     def look() -> None:
-        eventually(lambda: pulse.ring("task_dump"))
+        blocked.wait(30)
+        while not pulse.ring("task_dump"):
+            clock.set_ahead(TIMEOUT / 4)
+            pulse.watched()
         seen.release()
 
     async def main() -> None:
-        await asyncio.sleep(0.02)
         the_culprit()
 
     seen.acquire()
@@ -56,21 +59,21 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
 
 @pytest.mark.parametrize("has_its_turn", [True, False])
 def test_a_loop_that_computes_is_told_from_one_that_waits(
-    has_its_turn: bool, started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    has_its_turn: bool, started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
-    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
     if not has_its_turn:  # as on a machine whose processors are all taken
         monkeypatch.setattr(stall, "_cpu_ns", lambda _thread: 7)
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+    pulse = started(**PATIENT)
 
     async def main() -> None:
-        until = time.monotonic() + 20
-        # A busy machine may leave it no processor just then; the next time it will.
-        while not any(one["busy"] for one in pulse.ring("stall")) and time.monotonic() < until:
+        for _ in range(50):
             seen = len(pulse.ring("stall"))
-            while len(pulse.ring("stall")) == seen and time.monotonic() < until:
-                pass
-            await asyncio.sleep(0.02)
+            while len(pulse.ring("stall")) == seen:
+                clock.set_ahead(TIMEOUT / 4)
+                pulse.watched(every=0)
+            if pulse.ring("stall")[-1]["busy"]:
+                return
+            await asyncio.sleep(0.01)  # a busy machine left it no processor just then; the next time it will
 
     asyncio.run(main())
     assert any(one["busy"] is True for one in pulse.ring("stall"))
@@ -80,10 +83,11 @@ def test_a_loop_that_is_only_late_leaves_no_evidence(started: Callable[..., Any]
     pulse = started(**FAST)
 
     async def main() -> None:
-        time.sleep(0.05)
-        await asyncio.sleep(0.02)
+        time.sleep(0.02)
+        await asyncio.sleep(0.006)
 
     asyncio.run(main())
+    pulse.watched()
     assert pulse.ring("stall") == []
 
 
@@ -101,7 +105,7 @@ async def test_the_sidecars_reasons_are_dumps_too(started: Callable[..., Any]) -
 async def test_async_debug_dumps_now_and_then_and_turns_asyncios_own_debugging_on(
     started: Callable[..., Any],
 ) -> None:
-    pulse = started(**FAST, ASYNC_DEBUG="1", LIFESIGN_DUMP_INTERVAL="0.05")
+    pulse = started(**FAST, ASYNC_DEBUG="1", LIFESIGN_DUMP_INTERVAL="0.01")
     loop = asyncio.get_running_loop()
     try:
         assert loop.get_debug()
@@ -111,25 +115,19 @@ async def test_async_debug_dumps_now_and_then_and_turns_asyncios_own_debugging_o
         loop.set_debug(False)
 
 
-def test_after_a_freeze_the_loop_is_not_taken_for_blocked(
-    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
+def test_after_a_freeze_the_loop_is_not_taken_for_blocked(started: Callable[..., Any], clock: Any) -> None:
+    pulse = started(**PATIENT)
     agent = lifecycle.peek()
     assert agent is not None
-    looked: list[str] = []
-    monkeypatch.setattr(watchdog, "stall", lambda *_: looked.append("looked"))
 
     async def main() -> None:
         agent.watchdog.thread.stop()  # it must not look while this test does
         eventually(lambda: not agent.watchdog.thread.is_there())
-        await asyncio.sleep(0.05)
-        time.sleep(0.2)
-        agent.watchdog._last_look = time.monotonic() - 0.2  # as if nothing had run at all
+        clock.set_ahead(TIMEOUT)  # as if nothing had run at all
         agent.watchdog._look_for_stalls()
-        assert looked == []
+        assert pulse.ring("stall") == []
         agent.watchdog._look_for_stalls()  # the loop had its moment, and did not turn
-        assert looked == ["looked"]
+        assert len(pulse.ring("stall")) == 1
 
     asyncio.run(main())
     assert pulse.ring("task_dump") == []
