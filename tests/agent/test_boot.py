@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
-from lifesign.agent import boot, lifecycle
+from lifesign.agent import boot
 from support.waiting import eventually
 
 BUILT_IN = [
@@ -44,11 +44,10 @@ async def until_ended(pulse: Any) -> dict[str, Any]:
     raise AssertionError("the boot never ended")
 
 
-def time_left(seconds: float) -> None:
-    """So much is left of the boot's time from now on, whatever its timeout."""
-    agent = lifecycle.peek()
-    assert agent is not None
-    agent.boot._deadline_ns = time.monotonic_ns() + int(seconds * 1e9)
+async def until_it_waits(pulse: Any) -> None:
+    while "waiting for first event" not in pulse.checkpoints():
+        await asyncio.sleep(0.003)
+    await asyncio.sleep(0.006)  # and does not go on
 
 
 async def test_a_program_that_promises_nothing_has_booted_when_its_loop_beats(
@@ -64,7 +63,7 @@ async def test_a_program_that_promises_nothing_has_booted_when_its_loop_beats(
 async def test_a_promised_event_is_waited_for(started: Callable[..., Any]) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_EVENTS="order=30s")
     lifesign.start()
-    await asyncio.sleep(0.03)
+    await until_it_waits(pulse)
     assert ended(pulse) is None
     assert pulse.checkpoints()[-1] == "waiting for first event"
     lifesign.event("order")
@@ -80,14 +79,13 @@ async def test_a_promised_event_is_waited_for(started: Callable[..., Any]) -> No
     assert {record["total"] for record in by_name(pulse).values()} == {8}
 
 
-def test_a_boot_without_its_first_event_times_out(started: Callable[..., Any]) -> None:
+def test_a_boot_without_its_first_event_times_out(started: Callable[..., Any], clock: Any) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_EVENTS="order=30s", BOOT_TIMEOUT_S="60")
 
     async def main() -> None:
         lifesign.start()
-        while "waiting for first event" not in pulse.checkpoints():
-            await asyncio.sleep(0.003)
-        time_left(0)
+        await until_it_waits(pulse)
+        clock.set_ahead(60)
 
     asyncio.run(main())
     outcome = eventually(lambda: ended(pulse))
@@ -166,15 +164,15 @@ async def test_an_open_block_holds_the_boot(started: Callable[..., Any]) -> None
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     with lifesign.checkpoint("warm-up"):
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.01)
         assert ended(pulse) is None
     assert (await until_ended(pulse))["outcome"] == "complete"
 
 
-def test_a_boot_that_hangs_in_a_block_names_it(started: Callable[..., Any]) -> None:
+def test_a_boot_that_hangs_in_a_block_names_it(started: Callable[..., Any], clock: Any) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", BOOT_TIMEOUT_S="60")
     with lifesign.checkpoint("broker connected"):
-        time_left(0)
+        clock.set_ahead(60)
         outcome = eventually(lambda: ended(pulse))
     assert outcome["diagnostic"] == "timed out after 60 s in checkpoint 'broker connected'"
 
@@ -200,7 +198,7 @@ async def test_an_event_may_be_promised_in_code(started: Callable[..., Any]) -> 
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()
     lifesign.promise("order", within=30)
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.01)
     assert ended(pulse) is None
     lifesign.event("order")
     assert (await until_ended(pulse))["outcome"] == "complete"
@@ -233,10 +231,10 @@ async def test_expected_checkpoints_are_numbered_and_waited_for(started: Callabl
     lifesign.start()
     lifesign.checkpoint("extra")
     lifesign.checkpoint("config loaded")
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.01)
     assert ended(pulse) is None
     async with lifesign.checkpoint("broker connected"):
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.01)
         assert ended(pulse) is None
     assert (await until_ended(pulse))["outcome"] == "complete"
     assert pulse.boot()[0] == {"kind": "boot_expects", "names": ["config loaded", "broker connected"]}
@@ -244,7 +242,7 @@ async def test_expected_checkpoints_are_numbered_and_waited_for(started: Callabl
     assert numbered == {"extra": (None, None), "config loaded": (1, 2), "broker connected": (2, 2)}
 
 
-def test_missing_checkpoints_are_named(started: Callable[..., Any]) -> None:
+def test_missing_checkpoints_are_named(started: Callable[..., Any], clock: Any) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKPOINTS="a,b,c", BOOT_TIMEOUT_S="60")
 
     async def main() -> None:
@@ -252,8 +250,8 @@ def test_missing_checkpoints_are_named(started: Callable[..., Any]) -> None:
         lifesign.checkpoint("b")
         with contextlib.suppress(ValueError), lifesign.checkpoint("c"):
             raise ValueError("no")
-        await asyncio.sleep(0.03)
-        time_left(0)
+        await asyncio.sleep(0.01)
+        clock.set_ahead(60)
 
     asyncio.run(main())
     outcome = eventually(lambda: ended(pulse))
@@ -264,7 +262,7 @@ def test_missing_checkpoints_are_named(started: Callable[..., Any]) -> None:
 async def test_a_proof_of_life_is_wanted_though_no_event_is_promised(started: Callable[..., Any]) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_UNTIL="event", BOOT_TIMEOUT_S="36000")
     lifesign.start()
-    await asyncio.sleep(0.03)
+    await until_it_waits(pulse)
     assert ended(pulse) is None
     assert pulse.checkpoints()[-1] == "waiting for first event"
     lifesign.event()
@@ -274,7 +272,7 @@ async def test_a_proof_of_life_is_wanted_though_no_event_is_promised(started: Ca
 async def test_a_boot_gives_ready_made_checks_time(started: Callable[..., Any], tmp_path: Path) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKS=f"file:{tmp_path}/later", BOOT_TIMEOUT_S="60")
     lifesign.start()
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.01)
     assert ended(pulse) is None
     (tmp_path / "later").touch()
     assert (await until_ended(pulse))["outcome"] == "complete"
@@ -282,11 +280,11 @@ async def test_a_boot_gives_ready_made_checks_time(started: Callable[..., Any], 
 
 
 async def test_a_ready_made_check_that_never_holds_fails_the_boot(
-    started: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    started: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
     monkeypatch.setattr(boot, "_LAST_RUN", 15.0)
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKS=f"file:{tmp_path}/never", BOOT_TIMEOUT_S="60")
-    time_left(15.03)  # 30 ms for the check, the rest for the last run
+    clock.set_ahead(60 - 15.03)  # 30 ms for the check, the rest for the last run
     lifesign.start()
     outcome = await until_ended(pulse)
     assert outcome["outcome"] == "failed"
