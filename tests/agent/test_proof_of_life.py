@@ -38,6 +38,7 @@ async def test_a_proof_of_life_that_does_not_come_is_named_with_the_reason(
     lifesign.start()
     while "waiting for first event" not in pulse.checkpoints():
         await asyncio.sleep(0.003)
+    await asyncio.sleep(0.02)  # the check was made meanwhile
     clock.set_ahead(36000)
     outcome = await boot_ended(pulse)
     assert outcome["outcome"] == "timed_out"

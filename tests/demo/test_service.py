@@ -13,7 +13,7 @@ import lifesign
 from lifesign.demo import service
 from lifesign.demo.service import LEAK, WORKERS, OrderDesk
 
-PACE = 0.002
+PACE = 0.001
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,19 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
     await asyncio.wait_for(wait(), 5)
+
+
+async def quiet(events: list[str]) -> int:
+    """Waits until no more orders are booked; returns how many were."""
+
+    async def wait() -> int:
+        before = -1
+        while len(events) != before:
+            before = len(events)
+            await asyncio.sleep(15 * PACE)
+        return before
+
+    return await asyncio.wait_for(wait(), 10)
 
 
 def names() -> set[str]:
@@ -78,20 +91,14 @@ async def test_closing_leaves_no_task(events: list[str]) -> None:
 async def test_silence_stops_the_orders_until_recovery(desk: OrderDesk, events: list[str]) -> None:
     await until(lambda: len(events) > 0)
     desk.silence()
-    await asyncio.sleep(10 * PACE)
-    before = len(events)
-    await asyncio.sleep(20 * PACE)
-    assert len(events) == before
+    before = await quiet(events)
     await desk.recover()
     await until(lambda: len(events) > before)
 
 
 async def test_a_deadlock_holds_up_the_workers_until_recovery(desk: OrderDesk, events: list[str]) -> None:
     desk.deadlock()
-    await asyncio.sleep(10 * PACE)
-    before = len(events)
-    await asyncio.sleep(20 * PACE)
-    assert len(events) == before
+    before = await quiet(events)
     assert {"settlement", "audit"} <= names()
     await desk.recover()
     await until(lambda: len(events) > before)
@@ -101,10 +108,7 @@ async def test_a_deadlock_holds_up_the_workers_until_recovery(desk: OrderDesk, e
 @pytest.mark.parametrize("illness", ["use_up_pool", "fill_executor", "kill_consumers"])
 async def test_what_holds_up_the_orders_until_recovery(desk: OrderDesk, events: list[str], illness: str) -> None:
     getattr(desk, illness)()
-    await asyncio.sleep(10 * PACE)
-    before = len(events)
-    await asyncio.sleep(20 * PACE)
-    assert len(events) == before
+    before = await quiet(events)
     await desk.recover()
     await until(lambda: len(events) > before)
 
