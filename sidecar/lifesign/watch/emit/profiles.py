@@ -1,0 +1,133 @@
+"""The samples of stalls and of loops that spin, as profiles.
+
+The process writes totals; a profile has what they have grown by since the record before, so that no sample is in two
+of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Callable, NamedTuple, Sequence, Union
+
+from lifesign import semconv
+from lifesign.watch.emit.causes import place_attributes
+from lifesign.watch.telemetry import Profile
+from lifesign.wire.layout import LOOPS_MAX
+from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX, BusyLoop, StackTime, StallCulprit
+
+_STACKS_KEPT = 4 * STACKS_MAX  # of one culprit: those that it names come and go
+
+
+class SpanIds(NamedTuple):
+    """The ids of a span, in hex."""
+
+    trace: str
+    id: str
+
+
+class _Totals:
+    """What one culprit, or one spin, had in all so far; times in nanoseconds."""
+
+    def __init__(self) -> None:
+        self.count = self.total = 0
+        self.last = 0  # wall clock
+        self._stacks: dict[tuple[tuple[str, str, int], ...], StackTime] = {}
+
+    def grow(self, stacks: Sequence[StackTime]) -> list[StackTime]:
+        """Takes the newest totals of its stacks; returns by what they have grown."""
+        grown: list[StackTime] = []
+        for newest in stacks:
+            key = tuple((frame["function"], frame["file"], frame["line"]) for frame in newest["stack"])
+            before = self._stacks.pop(key, None)
+            self._stacks[key] = newest
+            if before is None or newest["samples"] < before["samples"]:  # it was forgotten there meanwhile
+                grown.append(newest)
+            elif newest["samples"] > before["samples"]:
+                time = max(0, newest["time"] - before["time"])
+                grown.append(
+                    {
+                        "stack": newest["stack"],
+                        "samples": newest["samples"] - before["samples"],
+                        "time": time,
+                        "computing": min(time, max(0, newest["computing"] - before["computing"])),
+                    }
+                )
+        while len(self._stacks) > _STACKS_KEPT:
+            del self._stacks[next(iter(self._stacks))]
+        return [one for one in grown if one["samples"] > 0]
+
+
+class Profiles:
+    """Those of one process.
+
+    Args:
+        resource: the key of the process's Resource.
+        blocked: gives the span of the stall that a loop's slot was reported for within these wall clock nanoseconds.
+    """
+
+    def __init__(self, resource: str, blocked: Callable[[int, int, int], SpanIds | None]) -> None:
+        self._resource = resource
+        self._blocked = blocked
+        self._culprits: dict[int, _Totals] = {}
+        self._spins: dict[int, tuple[int, _Totals]] = {}  # the newest of each loop, and since when it spins
+
+    def of(self, record: Union[StallCulprit, BusyLoop], uid: str) -> list[Profile]:
+        """What is new in a record; none where nothing is, or where there are too many culprits.
+
+        Args:
+            uid: identifies the record.
+        """
+        return self._of_culprit(record, uid) if record["kind"] == "stall_culprit" else self._of_spin(record, uid)
+
+    def _of_culprit(self, record: StallCulprit, uid: str) -> list[Profile]:
+        if record["id"] not in self._culprits and len(self._culprits) >= CULPRITS_MAX:
+            return []
+        known = self._culprits.setdefault(record["id"], _Totals())
+        stacks = known.grow(record["stacks"])
+        length = max(0, record["total"] - known.total)
+        alone = record["count"] <= known.count + 1
+        end = record["last"]
+        start = end - length if alone or not known.last else known.last
+        known.count, known.total, known.last = record["count"], record["total"], end
+        if not stacks:
+            return []
+        span = None
+        if alone:  # else there is no one span that all of it belongs to
+            span = self._blocked(record["loop"], start, end)
+            if span is None and record["trace"] and record["span"] and record["worst"] == length:
+                span = SpanIds(record["trace"], record["span"])
+        return [self._profile(uid, start, end, stacks, record, record["thread"], span)]
+
+    def _of_spin(self, record: BusyLoop, uid: str) -> list[Profile]:
+        if not 0 <= record["loop"] < LOOPS_MAX:
+            return []
+        since, known = self._spins.get(record["loop"], (0, _Totals()))
+        if since != record["since"]:
+            since, known = record["since"], _Totals()
+        self._spins[record["loop"]] = (since, known)
+        stacks = known.grow(record["stacks"])
+        start = max(since, known.last)
+        known.last = record["at"]
+        return [self._profile(uid, start, record["at"], stacks, record, "", None)] if stacks else []
+
+    def _profile(
+        self,
+        uid: str,
+        start: int,
+        end: int,
+        stacks: list[StackTime],
+        record: Union[StallCulprit, BusyLoop],
+        thread: str,
+        span: SpanIds | None,
+    ) -> Profile:
+        return Profile(
+            resource=self._resource,
+            id=hashlib.blake2b(uid.encode(), digest_size=16).hexdigest(),
+            start=min(start, end),
+            end=end,
+            stacks=stacks,
+            thread=thread,
+            trace=span.trace if span is not None else None,
+            span=span.id if span is not None else None,
+            attributes={semconv.EVENTLOOP: record["loop"], **place_attributes(record["place"])},
+        )
