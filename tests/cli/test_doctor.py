@@ -68,6 +68,18 @@ def test_every_malformed_value_is_listed(cli: Callable, monkeypatch: pytest.Monk
     ]
 
 
+def test_what_profiles_are_sent_by_is_examined_where_they_are_sent(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROFILES_TIMEOUT", "soon")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1")
+    assert [one for one in diagnosis(cli)[2] if "TIMEOUT" in one] == []
+    monkeypatch.setenv("LIFESIGN_PROFILES", "1")
+    assert [one for one in diagnosis(cli)[2] if "TIMEOUT" in one] == [
+        "OTEL_EXPORTER_OTLP_PROFILES_TIMEOUT='soon' cannot be used: it wants seconds above 0"
+    ]
+
+
 MOUNTS = """\
 22 1 254:0 / / rw - ext4 /dev/vda rw
 23 22 0:20 / /dev rw - devtmpfs udev rw

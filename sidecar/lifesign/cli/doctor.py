@@ -38,7 +38,8 @@ def main(args: argparse.Namespace) -> int:
         extra.require()
     except LifesignError as error:
         problems.append(Problem.of(error))
-    problems += collector.problems(os.environ)
+    wanted = next(value.value for value in effective if value.name == "profiles") == str(True)
+    problems += collector.problems(os.environ, profiles=wanted)
     if args.json:
         print_json(
             {

@@ -22,6 +22,7 @@ from lifesign.watch.emit.causes import cause_attributes, cause_words, stall_attr
 from lifesign.watch.emit.episodes import EVIDENCE_NS, BlockedLoops, Silences
 from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
+from lifesign.watch.emit.stalls.profiles import Profiles
 from lifesign.watch.emit.stalls.reports import StallReports
 from lifesign.watch.emit.transitions import NO_DETAILS, Details, Transitions
 from lifesign.watch.observe.evidence import Evidence
@@ -72,7 +73,8 @@ class Emitter:
         self._blocked = BlockedLoops(key, self._instance, cursor.blocked)
         self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
         self.boot = BootView(identity, key, cursor.boot_exported)
-        self.ring = RingView(self._ring_lane, key, self._instance, source)
+        profiles = Profiles(key, self._blocked.span)
+        self.ring = RingView(self._ring_lane, key, self._instance, source, profiles)
         self._stall_reports = StallReports(key, self._instance, self.ring.culprits, source)
         if cursor.ring_sequence:
             self.ring.recall(pulse.ring(), cursor.ring_sequence)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Callable
 
-from lifesign.watch.emit.profiles import Profiles, SpanIds
+import pytest
+
+from lifesign.watch.emit.stalls.profiles import Profiles
+from lifesign.watch.emit.transitions import SpanIds
+from lifesign.watch.telemetry import Log, Profile, Span
 from lifesign.wire.frames import Frame
 from lifesign.wire.stalls import CULPRITS_MAX, BusyLoop, StackTime, StallCulprit
 
@@ -43,6 +48,7 @@ def test_a_profile_has_what_is_new() -> None:
     assert (first.resource, first.start, first.end) == ("7-abc", 700, 1_000)
     assert first.stacks == [stack(MAIN, RENDER, samples=3, time=300, computing=250)]
     assert first.attributes == {
+        "lifesign.stall.kind": "call",
         "lifesign.eventloop": 0,
         "code.function.name": "render",
         "code.file.path": "app.py",
@@ -119,3 +125,40 @@ def test_what_a_hostile_process_writes_is_bounded() -> None:
     backwards = profiles.of(stalls(0, -5, -1_000, stack(RENDER, samples=-1, time=-1), id=1), "r")
     assert backwards == []
     assert profiles.of({**spin(1, 2, stack(RENDER, samples=1, time=1)), "loop": 1 << 20}, "r") == []
+
+
+@pytest.mark.parametrize("reads_late", [False, True])
+async def test_the_samples_of_a_block_are_linked_to_its_span(
+    main: Callable[..., Any], sidecar: Callable[..., Any], reads_late: bool
+) -> None:
+    service, watching = main(), sidecar()
+    watching.has_watched_for_long()
+    service.beat(age=5.0, watchdog_age=0.0)
+    assert [type(one) for one in await watching.poll()] == [Log]
+    service.beat()
+    reported = await watching.poll() if reads_late else []  # the span is made before the samples are there
+    ended = time.time_ns()
+    service.pulse.ring.append(
+        stalls(1, 4_900_000_000, ended, stack(MAIN, RENDER, samples=49, time=4_900_000_000), **APP)
+    )
+    reported += await watching.poll()
+    (span,) = [one for one in reported if isinstance(one, Span)]
+    (profile,) = [one for one in reported if isinstance(one, Profile)]
+    assert span.name == "eventloop blocked"
+    assert (profile.trace, profile.span) == (span.trace, span.id)
+    later = stalls(2, 5_200_000_000, ended + 3_000_000_000, stack(MAIN, RENDER, samples=52, time=5_200_000_000))
+    service.pulse.ring.append(later)
+    (profile,) = [one for one in await watching.poll() if isinstance(one, Profile)]
+    assert (profile.trace, profile.span) == (None, None), "another stall"
+
+
+async def test_a_restarted_sidecar_counts_no_sample_twice(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    service.pulse.ring.append(stalls(1, 300, 1_000, stack(RENDER, samples=3, time=300)))
+    assert len([one for one in await watching.poll() if isinstance(one, Profile)]) == 1
+    again = sidecar()
+    service.pulse.ring.append(stalls(2, 500, 2_000, stack(RENDER, samples=5, time=500)))
+    (profile,) = [one for one in await again.poll() if isinstance(one, Profile)]
+    assert profile.stacks == [stack(RENDER, samples=2, time=200)]

@@ -15,8 +15,12 @@ _PORTS = {"http": 80, "https": 443}
 _CONNECT_SECONDS = 1.0
 
 
-def problems(environ: Mapping[str, str]) -> list[Problem]:
-    """What is wrong with the variables ``OTEL_EXPORTER_OTLP_*`` and with what they name."""
+def problems(environ: Mapping[str, str], *, profiles: bool) -> list[Problem]:
+    """What is wrong with the variables ``OTEL_EXPORTER_OTLP_*`` and with what they name.
+
+    Args:
+        profiles: whether profiles are sent, too.
+    """
     found: list[Problem] = []
     rest = dict(environ)
     for name in ENDPOINTS:
@@ -24,12 +28,12 @@ def problems(environ: Mapping[str, str]) -> list[Problem]:
             found += _endpoint(name, environ[name])
             if _address(environ[name]) is None:
                 del rest[name]  # what else is wrong is still to be seen
-    return found + _export(rest)
+    return found + _export(rest, profiles)
 
 
-def _export(environ: Mapping[str, str]) -> list[Problem]:
+def _export(environ: Mapping[str, str], profiles: bool) -> list[Problem]:
     try:
-        found = targets.targets(environ) if targets.is_configured(environ) else {}
+        found = targets.targets(environ, profiles=profiles) if targets.is_configured(environ) else {}
     except SettingError as error:
         return [Problem.of(error)]
     wrong = []

@@ -12,7 +12,7 @@ from lifesign.errors import SettingError
 from lifesign.export.otlp.targets import without_secrets
 from lifesign.settings import TABLE, Settings
 
-_SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_")
+_SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_", "PROFILES_")
 ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in _SIGNALS)
 # Shown as set or not: a header is where the token is.
 _HEADERS = tuple(f"OTEL_EXPORTER_OTLP_{signal}HEADERS" for signal in _SIGNALS)

@@ -13,13 +13,14 @@ from lifesign.judge import states
 from lifesign.judge.overdue import Overdue
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
-from lifesign.watch.emit.transitions import NO_DETAILS, Damper, Details, left
+from lifesign.watch.emit.transitions import NO_DETAILS, Damper, Details, SpanIds, left, span_ids
 from lifesign.watch.telemetry import SEVERITY_ERROR, Log, Telemetry
 from lifesign.wire.reader import LoopSigns
 
 EVIDENCE_NS = 2_000_000_000  # that a record waits for a task dump
 DUMPS_APART_NS = 5_000_000_000  # between two dumps that nobody asked for by hand
 _DAMPED_MAX = 256
+_NEAR_NS = 500_000_000  # when a stall began is an estimate, and a clock may be set meanwhile
 
 
 class _Dampers:
@@ -45,6 +46,11 @@ class _Stall(NamedTuple):
     ahead: int | None  # wall clock minus monotonic when it was reported; None where an earlier sidecar did
 
 
+class _Reported(NamedTuple):
+    since: int  # wall clock nanoseconds
+    until: int | None  # None while it goes on
+
+
 class BlockedLoops:
     """The loops of one process that are blocked, each from its last beat to its next.
 
@@ -56,12 +62,22 @@ class BlockedLoops:
         self._resource = resource
         self._instance = instance
         self._open = {generation: _Stall(slot, since, None) for generation, (slot, since) in open_.items()}
+        self._newest = {stall.slot: _Reported(stall.since, None) for stall in self._open.values()}
         self._dampers = _Dampers()
 
     @property
     def open(self) -> dict[int, tuple[int, int]]:
         """Slot and beginning of each stall that goes on, by the generation of its loop."""
         return {generation: (stall.slot, stall.since) for generation, stall in self._open.items()}
+
+    def span(self, slot: int, start: int, end: int) -> SpanIds | None:
+        """The span of the stall that a loop was last reported for, if it covers a time; wall clock nanoseconds."""
+        known = self._newest.get(slot)
+        if known is None or start < known.since - _NEAR_NS:
+            return None
+        if known.until is not None and end > known.until + _NEAR_NS:
+            return None
+        return span_ids(self._instance, states.BLOCKED, known.since, slot)
 
     def telemetry(
         self, verdict: Verdict, reading: Reading, late: list[LoopSigns], details: Callable[[LoopSigns], Details]
@@ -80,11 +96,13 @@ class BlockedLoops:
             if generation not in halted:
                 del self._open[generation]
                 until = reading.wall if stall.ahead is None else reading.now + stall.ahead
+                self._newest[stall.slot] = _Reported(stall.since, until)
                 made.append(left(self._resource, self._instance, states.BLOCKED, stall.since, until, stall.slot))
         for generation, signs in halted.items():
             if generation in self._open:
                 continue
             self._open[generation] = _Stall(signs.slot, signs.wall_ns, reading.wall - reading.now)
+            self._newest[signs.slot] = _Reported(signs.wall_ns, None)
             known = details(signs)
             log = Log(
                 resource=self._resource,

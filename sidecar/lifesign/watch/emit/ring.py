@@ -10,6 +10,7 @@ from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
 from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.stalls.culprits import Culprits
+from lifesign.watch.emit.stalls.profiles import Profiles
 from lifesign.watch.emit.translate import recovered, translate
 from lifesign.watch.records import InvalidRecordError, Lane, RingRecord, decode_record
 from lifesign.watch.sources import Source
@@ -47,13 +48,17 @@ class RingView:
         lane: the ring's lane.
         resource: the key of the process's Resource.
         instance: its instance id, with which the uids of its records begin.
+        profiles: makes profiles of the samples of stalls.
     """
 
-    def __init__(self, lane: Lane[RingRecord], resource: str, instance: str, source: Source) -> None:
+    def __init__(
+        self, lane: Lane[RingRecord], resource: str, instance: str, source: Source, profiles: Profiles
+    ) -> None:
         self._lane = lane
         self._resource = resource
         self._instance = instance
         self._source = source
+        self._profiles = profiles
         self._stalls: dict[int, Stall] = {}  # the newest of each loop
         self._newest = NewestDump()
         self.losses = Losses()
@@ -73,10 +78,11 @@ class RingView:
             if record["kind"] == "stall":  # evidence for a state, exported with it
                 self._stalls[record["loop"]] = record
                 continue
+            uid = f"{self._instance}-ring-{sequence}"
             if record["kind"] == "stall_culprit" or record["kind"] == "stall_totals" or record["kind"] == "busy_loop":
                 self.culprits.take(record)  # reported now and then, by `watch.emit.stalls.reports`
+                made += self._profiles.of(record, uid)
                 continue
-            uid = f"{self._instance}-ring-{sequence}"
             made += translate(record, self._resource, uid, now, self._source)
             if record["kind"] == "postconditions":
                 again = self._remember(record)
@@ -117,6 +123,7 @@ class RingView:
                         self.losses.add(record)
                     elif record["kind"] in ("stall_culprit", "stall_totals", "busy_loop"):
                         self.culprits.take(record)
+                        self._profiles.of(record, "")
                     else:
                         self._newest.add(record)
 

@@ -161,22 +161,34 @@ class Transitions:
         )
 
 
+class SpanIds(NamedTuple):
+    """The ids of a span, in hex."""
+
+    trace: str
+    id: str
+
+
+def span_ids(instance: str, state: str, since: int, slot: int | None) -> SpanIds:
+    """Those of an illness: the same whichever sidecar reports it, and before it is over."""
+    seed = f"{instance}-{state}-{since}" if slot is None else f"{instance}-{state}-{slot}-{since}"
+    identifier = hashlib.blake2b(seed.encode(), digest_size=24).hexdigest()
+    return SpanIds(identifier[:32], identifier[32:])
+
+
 def left(resource: str, instance: str, state: str, since: int, now: int, slot: int | None = None) -> Span:
     """An illness that is over, as a span of its length.
 
     Args:
         slot: of the event loop that had it, where it was not the whole process.
     """
-    seed = f"{instance}-{state}-{since}" if slot is None else f"{instance}-{state}-{slot}-{since}"
-    # The same episode has the same ids, whichever sidecar reports it.
-    identifier = hashlib.blake2b(seed.encode(), digest_size=24).hexdigest()
+    trace, identifier = span_ids(instance, state, since, slot)
     attributes: Attributes = {semconv.STATE: state, semconv.ERROR_TYPE: state}
     if slot is not None:
         attributes[semconv.EVENTLOOP] = slot
     return Span(
         resource=resource,
-        trace=identifier[:32],
-        id=identifier[32:],
+        trace=trace,
+        id=identifier,
         name=_LEFT[state],
         start=since,
         end=max(now, since),

@@ -14,7 +14,7 @@ from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX, BusyLoop, CulpritTota
 StallRecord = Union[StallCulprit, StallTotals, BusyLoop]
 
 _FRAMES_MAX = 100  # of a stack
-_TEXT_MAX = 300  # characters of a name or a path
+TEXT_MAX = 300  # characters of a name or a path
 _MARK_NS = 10_000_000_000  # between two marks
 _MARKS = RECENT_NS // _MARK_NS + 2
 
@@ -67,7 +67,7 @@ class Culprits:
         self._rows = None
         if record["kind"] == "busy_loop":
             if record["loop"] < layout.LOOPS_MAX:
-                self._busy[record["loop"]] = {**record, "stacks": _stacks(record["stacks"])}
+                self._busy[record["loop"]] = {**record, "stacks": bounded(record["stacks"])}
         elif record["kind"] == "stall_culprit":
             known = self._known.get(record["id"])
             cut = _cut(record)
@@ -152,17 +152,18 @@ def _cut(record: StallCulprit) -> StallCulprit:
     place = record["place"]
     return {
         **record,
-        "thread": record["thread"][:_TEXT_MAX],
-        "task": record["task"][:_TEXT_MAX],
-        "coroutine": record["coroutine"][:_TEXT_MAX],
+        "thread": record["thread"][:TEXT_MAX],
+        "task": record["task"][:TEXT_MAX],
+        "coroutine": record["coroutine"][:TEXT_MAX],
         "place": None if place is None else _frame(place),
-        "stacks": _stacks(record["stacks"]),
+        "stacks": bounded(record["stacks"]),
     }
 
 
-def _stacks(stacks: list[StackTime]) -> list[StackTime]:
+def bounded(stacks: list[StackTime]) -> list[StackTime]:
+    """The stacks, cut to a size that can be kept."""
     return [{**one, "stack": [_frame(frame) for frame in one["stack"][-_FRAMES_MAX:]]} for one in stacks[:STACKS_MAX]]
 
 
 def _frame(frame: Frame) -> Frame:
-    return {"function": frame["function"][:_TEXT_MAX], "file": frame["file"][-_TEXT_MAX:], "line": frame["line"]}
+    return {"function": frame["function"][:TEXT_MAX], "file": frame["file"][-TEXT_MAX:], "line": frame["line"]}

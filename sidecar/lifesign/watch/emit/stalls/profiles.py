@@ -7,22 +7,18 @@ of them.
 from __future__ import annotations
 
 import hashlib
-from typing import Callable, NamedTuple, Sequence, Union
+from typing import Callable, Sequence, Union
 
 from lifesign import semconv
+from lifesign.judge.causes.stalls import BUSY
 from lifesign.watch.emit.causes import place_attributes
-from lifesign.watch.telemetry import Profile
+from lifesign.watch.emit.stalls.culprits import TEXT_MAX, StallRecord, bounded
+from lifesign.watch.emit.transitions import SpanIds
+from lifesign.watch.telemetry import Attributes, Profile
 from lifesign.wire.layout import LOOPS_MAX
 from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX, BusyLoop, StackTime, StallCulprit
 
 _STACKS_KEPT = 4 * STACKS_MAX  # of one culprit: those that it names come and go
-
-
-class SpanIds(NamedTuple):
-    """The ids of a span, in hex."""
-
-    trace: str
-    id: str
 
 
 class _Totals:
@@ -71,19 +67,21 @@ class Profiles:
         self._culprits: dict[int, _Totals] = {}
         self._spins: dict[int, tuple[int, _Totals]] = {}  # the newest of each loop, and since when it spins
 
-    def of(self, record: Union[StallCulprit, BusyLoop], uid: str) -> list[Profile]:
-        """What is new in a record; none where nothing is, or where there are too many culprits.
+    def of(self, record: StallRecord, uid: str) -> list[Profile]:
+        """What is new in a record; none where there are no new samples, or too many culprits.
 
         Args:
             uid: identifies the record.
         """
-        return self._of_culprit(record, uid) if record["kind"] == "stall_culprit" else self._of_spin(record, uid)
+        if record["kind"] == "stall_culprit":
+            return self._of_culprit(record, uid)
+        return self._of_spin(record, uid) if record["kind"] == "busy_loop" else []
 
     def _of_culprit(self, record: StallCulprit, uid: str) -> list[Profile]:
         if record["id"] not in self._culprits and len(self._culprits) >= CULPRITS_MAX:
             return []
         known = self._culprits.setdefault(record["id"], _Totals())
-        stacks = known.grow(record["stacks"])
+        stacks = known.grow(bounded(record["stacks"]))
         length = max(0, record["total"] - known.total)
         alone = record["count"] <= known.count + 1
         end = record["last"]
@@ -96,7 +94,8 @@ class Profiles:
             span = self._blocked(record["loop"], start, end)
             if span is None and record["trace"] and record["span"] and record["worst"] == length:
                 span = SpanIds(record["trace"], record["span"])
-        return [self._profile(uid, start, end, stacks, record, record["thread"], span)]
+        kind: Attributes = {semconv.STALL_KIND: record["what"]}
+        return [self._profile(uid, start, end, stacks, record, kind, record["thread"], span)]
 
     def _of_spin(self, record: BusyLoop, uid: str) -> list[Profile]:
         if not 0 <= record["loop"] < LOOPS_MAX:
@@ -105,10 +104,12 @@ class Profiles:
         if since != record["since"]:
             since, known = record["since"], _Totals()
         self._spins[record["loop"]] = (since, known)
-        stacks = known.grow(record["stacks"])
+        stacks = known.grow(bounded(record["stacks"]))
         start = max(since, known.last)
         known.last = record["at"]
-        return [self._profile(uid, start, record["at"], stacks, record, "", None)] if stacks else []
+        if not stacks:
+            return []
+        return [self._profile(uid, start, record["at"], stacks, record, {semconv.CAUSE: BUSY})]
 
     def _profile(
         self,
@@ -117,8 +118,9 @@ class Profiles:
         end: int,
         stacks: list[StackTime],
         record: Union[StallCulprit, BusyLoop],
-        thread: str,
-        span: SpanIds | None,
+        kind: Attributes,
+        thread: str = "",
+        span: SpanIds | None = None,
     ) -> Profile:
         return Profile(
             resource=self._resource,
@@ -126,8 +128,8 @@ class Profiles:
             start=min(start, end),
             end=end,
             stacks=stacks,
-            thread=thread,
+            thread=thread[:TEXT_MAX],
             trace=span.trace if span is not None else None,
             span=span.id if span is not None else None,
-            attributes={semconv.EVENTLOOP: record["loop"], **place_attributes(record["place"])},
+            attributes={**kind, semconv.EVENTLOOP: record["loop"], **place_attributes(record["place"])},
         )
