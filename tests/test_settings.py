@@ -36,6 +36,8 @@ def test_an_empty_variable_counts_as_unset() -> None:
     ("variable", "raw", "name", "value"),
     [
         ("LIFESIGN_HEARTBEAT_TIMEOUT", " 2.5s ", "heartbeat_timeout", 2.5),
+        ("LIFESIGN_STALL_THRESHOLD", "0.05s", "stall_threshold", 0.05),
+        ("LIFESIGN_STALL_THRESHOLD", "0.0", "stall_threshold", 0.0),
         ("LIFESIGN_RING_SIZE", "64KiB", "ring_size", 65536),
         ("LIFESIGN_SPOOL_SIZE", "1.5 GiB", "spool_size", 1610612736),
         ("LIFESIGN_SPOOL_SIZE", "1000", "spool_size", 1000),
@@ -57,6 +59,9 @@ def test_what_is_well_formed(variable: str, raw: str, name: str, value: object) 
         ("BOOT_TIMEOUT_S", "soon"),
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "0"),
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "-1"),
+        ("LIFESIGN_STALL_THRESHOLD", "0.009"),
+        ("LIFESIGN_STALL_THRESHOLD", "-0"),
+        ("LIFESIGN_STALL_THRESHOLD", "."),
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "nan"),
         ("LIFESIGN_HEARTBEAT_TIMEOUT", "inf"),
         ("LIFESIGN_BOOT_TIMEOUT", "1e10"),

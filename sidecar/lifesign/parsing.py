@@ -46,6 +46,21 @@ def seconds(raw: str) -> float:
     return number(raw.strip().removesuffix("s"), "a number of seconds above 0", most=1e9)
 
 
+_THRESHOLD_MIN = 0.01  # below it, a loop that only had much to do would count as one that stalled
+
+
+def threshold(raw: str) -> float:
+    """``0`` turns off what has it."""
+    wanted = f"a number of seconds from {_THRESHOLD_MIN} on, or 0"
+    digits = raw.strip().removesuffix("s")
+    if digits.strip("0.") == "" and "0" in digits:
+        return 0.0
+    value = number(digits, wanted, most=1e9)
+    if value < _THRESHOLD_MIN:
+        raise MalformedError(wanted)
+    return value
+
+
 _SIZE_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
 

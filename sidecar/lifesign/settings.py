@@ -40,6 +40,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("dir", None, parsing.text, "the run directory, shared by main process and sidecar; best in memory"),
     Setting("heartbeat_interval", "0.1", parsing.seconds, "seconds between two heartbeats of the event loop"),
     Setting("heartbeat_timeout", "3", parsing.seconds, "seconds after which a heartbeat is stale"),
+    Setting(
+        "stall_threshold", "0.2", parsing.threshold, "seconds from which on a stall of an event loop counts; 0: none"
+    ),
     Setting("boot_timeout", "8", parsing.seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", parsing.events, "promised events with their deadlines: order=30s,tick=5s"),
     Setting(
@@ -111,6 +114,7 @@ class Settings:
     dir: str | None
     heartbeat_interval: float
     heartbeat_timeout: float
+    stall_threshold: float
     boot_timeout: float
     events: dict[str, float]
     until: Literal["event"] | Spec | None

@@ -13,11 +13,13 @@ from typing import Any, Callable
 from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.native import get_ident, get_native_id
 from lifesign.agent.process import Agent
-from lifesign.agent.slots import Beating
+from lifesign.agent.slots import Beating, LateBeat
 from lifesign.agent.tasks import creation
 from lifesign.agent.tasks.threads import calls
 from lifesign.loading import from_signal_handler
 from lifesign.wire import layout
+
+_FRAMES_MAX = 1000
 
 in_dry_runs: list[Callable[[asyncio.AbstractEventLoop], None]] = []  # called at each beat of a process that is one
 
@@ -48,10 +50,11 @@ class LoopBeat:
         self._thread = get_ident()
         self._native_thread = get_native_id()
         self._since_ns = time.monotonic_ns()
+        self._outer = 0  # frames outside of a beat
         self._turned = False
         self._pending = False  # a beat is to come
         self._ended = False
-        self._write(layout.LOOP_RUNNING, self._since_ns, 0)
+        self._write(layout.LOOP_RUNNING, self._since_ns, 0, time.thread_time_ns())
         self._schedule()
 
     def _schedule(self) -> None:
@@ -78,18 +81,28 @@ class LoopBeat:
     def _turn(self) -> None:
         now = time.monotonic_ns()
         delay = max(0, now - self._due_ns)
+        cpu = time.thread_time_ns()
+        if delay >= self.agent.slots.late_ns:
+            self._is_late(now, delay, cpu)
+        if not self._turned:
+            self._outer = _depth() - 1  # without that of `_beat`
         beats = self.agent.slots.beats
         self.agent.pulse.write_delay(self.slot, beats[self.slot], delay)
         beats[self.slot] += 1
         self._turned = True
         calls.profiled = calls.profiled or callable(sys.getprofile())
-        self._write(layout.LOOP_RUNNING, now, delay)
+        self._write(layout.LOOP_RUNNING, now, delay, cpu)
         self._schedule()
         self.agent.boot.beat(self.loop)
         self.agent.check_requests.beat(self.loop)
         if self.agent.settings.dry_run:
             for beat in in_dry_runs:
                 beat(self.loop)
+
+    def _is_late(self, now: int, delay: int, cpu: int) -> None:
+        before = self.agent.slots.beating[self.slot]
+        if before is not None:
+            self.agent.slots.late.append(LateBeat(self.slot, before, now, delay, cpu))
 
     def _go_on(self) -> None:
         if not self._pending and not self._ended:
@@ -112,13 +125,14 @@ class LoopBeat:
     def _is_put_off(self) -> bool:
         return self._due_ns - time.monotonic_ns() > 2 * self._interval_ns
 
-    def _write(self, state: int, now: int, delay: int) -> None:
+    def _write(self, state: int, now: int, delay: int, cpu: int) -> None:
         wall = time.time_ns()
-        slots = self.agent.slots
-        self.agent.pulse.loops[self.slot].write(
-            state, self._generation, slots.beats[self.slot], wall, now, delay, self._native_thread, self._since_ns
+        slots, slot, thread = self.agent.slots, self.slot, self._native_thread
+        beats, waited = slots.beats[slot], slots.waited[slot]
+        self.agent.pulse.loops[slot].write(
+            state, self._generation, beats, wall, now, delay, thread, self._since_ns, cpu, waited
         )
-        slots.beating[self.slot] = Beating(self.loop, self._thread, self._native_thread, now, wall, self._look_after)
+        slots.beating[slot] = Beating(self.loop, self._thread, thread, now, wall, self._look_after, cpu, self._outer)
 
     def is_for(self, agent: Agent | None, loop: Any) -> bool:
         """Whether it beats for this agent in this loop."""
@@ -133,7 +147,10 @@ class LoopBeat:
         if not self.agent.ended:
             self.agent.slots.beats[self.slot] += not self._turned  # it has turned, if not for as long as a beat takes
             self.agent.boot.loop_ended()
-        self._write(layout.LOOP_ENDED, time.monotonic_ns(), 0)
+        now, cpu = time.monotonic_ns(), time.thread_time_ns()
+        if now - self._due_ns >= self.agent.slots.late_ns:
+            self._is_late(now, now - self._due_ns, cpu)
+        self._write(layout.LOOP_ENDED, now, 0, cpu)
         self.agent.slots.give_back(self.slot)
 
 
@@ -204,3 +221,11 @@ class LoopBeats:
         with harmless:
             if asyncio._get_running_loop() is loop:
                 self.changed(loop)
+
+
+def _depth() -> int:
+    """How many frames the caller's stack has outside of the caller's own."""
+    frame, depth = sys._getframe(1).f_back, 0
+    while frame is not None and depth < _FRAMES_MAX:
+        frame, depth = frame.f_back, depth + 1
+    return depth

@@ -46,25 +46,32 @@ _stack_size = _threads.stack_size
 _select = _unpatched(select, "select").select
 
 
-def sleep(seconds: float) -> None:
-    """Pauses this thread.
+def sleep(seconds: float) -> float:
+    """Pauses this thread; returns for how long.
 
     The kernel measures it. A timed wait for a lock has a deadline on a clock, which libfaketime may have moved.
     """
     _select((), (), (), seconds)
+    return seconds
 
 
 class Ticker:
     """A thread that calls `tick` every `interval` seconds.
+
+    Args:
+        pause: pauses, for at most so many seconds, and returns for how many it did; it never raises.
 
     `threading` does not know it, but from Python 3.12 on `os.fork` warns a process in which it is not alone: it counts
     what the kernel shows. The program is not to be warned because of us, so that one warning of a process that has no
     threads but the one that forks and ours is filtered out.
     """
 
-    def __init__(self, interval: float, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, interval: float, tick: Callable[[], None], pause: Callable[[float], float] | None = None
+    ) -> None:
         self._interval = interval
         self._tick = tick
+        self._pause = pause or sleep
         self._lock = RLock()  # reentrant: a signal handler may stop us
         self._native_id = 0
         self._wanted = False
@@ -124,7 +131,9 @@ class Ticker:
         self._native_id = get_native_id()
         while self._goes_on():
             # Always the whole interval: it depends on no clock whether and when the next one comes.
-            sleep(self._interval)
+            left = self._interval
+            while left > 0 and self._wanted:
+                left -= self._pause(left)
             if self._wanted:
                 self._tick()
 

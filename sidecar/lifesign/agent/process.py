@@ -65,6 +65,7 @@ class Agent:
             self.complaints = Complaints(self.slots.loops)
             undone.callback(self.complaints.close)
             self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self.crash_dump, self._at_beat)
+            undone.callback(self.watchdog.sampler.close)
             folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
             self.watchdog.thread.start()
             undone.pop_all()
@@ -80,6 +81,7 @@ class Agent:
             return
         self.boot.end()
         self.complaints.end(self.pulse.ring)
+        self.watchdog.sampler.end()
         tombstone: Tombstone = {
             "how": "clean" if error is None else "exception",
             "error": None if error is None else failure(error),
@@ -101,6 +103,7 @@ class Agent:
         self.ended = False
         self.crash_dump.resume()
         self.complaints.resume()
+        self.watchdog.sampler.resume()
         self.watchdog.start()
         self.pulse.take_tombstone_back()
 
@@ -113,6 +116,7 @@ class Agent:
         """Lets go of all files, for good."""
         self.crash_dump.abandon()
         self.complaints.close()
+        self.watchdog.sampler.close()
         self._folder.abandon()
         with contextlib.suppress(BufferError):  # somebody writes, or another thread of the parent's did as it forked
             self.pulse.close()

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Callable, NamedTuple
 
 from lifesign.agent.native import RLock
 from lifesign.wire import layout
 
+NEVER_NS = 1 << 62
+_LATE_MAX = 1000  # that are kept until the watchdog's thread has seen them
+
 
 class Beating(NamedTuple):
-    """A running loop: its thread, its newest beat on both clocks, and what makes sure that there is a next one."""
+    """A running loop: its thread, its newest beat on both clocks, and what makes sure that there is a next one.
+
+    `cpu_ns` is what the thread had used of the processor at that beat; `outer` is how many frames of the thread are the
+    loop's own and of those who called it, 0 before that is known.
+    """
 
     loop: asyncio.AbstractEventLoop
     thread: int
@@ -18,13 +26,26 @@ class Beating(NamedTuple):
     mono_ns: int
     wall_ns: int
     look_after: Callable[[], None]
+    cpu_ns: int = 0
+    outer: int = 0
+
+
+class LateBeat(NamedTuple):
+    """A beat, or the end of a loop, that came late: after which one, when, and the thread's processor time."""
+
+    slot: int
+    before: Beating
+    mono_ns: int
+    delay_ns: int
+    cpu_ns: int
 
 
 class LoopSlots:
     """The slots of the loops that run.
 
     `beats` counts per slot and goes on with the slot's next loop, so that the sum over all slots
-    never falls. `unwatched` is how many loops run without one.
+    never falls. `unwatched` is how many loops run without one. Beats that come later than `late_ns` are kept in `late`,
+    and `waited` counts per slot, as `beats` does, for how many nanoseconds a loop could not turn as it waited.
 
     Args:
         more: makes more slots where all are taken; returns how many, 0 if there can be no more.
@@ -33,7 +54,10 @@ class LoopSlots:
     def __init__(self, more: Callable[[], int] = lambda: 0) -> None:
         self._more = more
         self.unwatched = 0
+        self.late_ns = NEVER_NS
+        self.late: deque[LateBeat] = deque(maxlen=_LATE_MAX)
         self.beats = [0] * layout.LOOPS
+        self.waited = [0] * layout.LOOPS
         self.beating: list[Beating | None] = [None] * layout.LOOPS
         self._free = list(range(layout.LOOPS))
         self._lock = RLock()  # reentrant: a signal handler may start a loop
@@ -45,6 +69,7 @@ class LoopSlots:
                 made = self._more()
                 self._free += range(len(self.beats), len(self.beats) + made)
                 self.beats += [0] * made
+                self.waited += [0] * made
                 self.beating += [None] * made
             return self._free.pop(0) if self._free else None
 

@@ -14,6 +14,7 @@ from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
 from lifesign.agent.native import Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.stalls.sampler import Sampler
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.stall import stall
@@ -53,6 +54,7 @@ class Watchdog:
         self._tasks = tasks
         self._crash_dump = crash_dump
         self._at_beat = at_beat
+        self.sampler = Sampler(pulse.ring, slots, settings)
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
@@ -63,7 +65,8 @@ class Watchdog:
         self._allowance = Allowance()
         self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
-        self.thread = Ticker(settings.heartbeat_interval, self._tick)
+        pause = self.sampler.pause if self.sampler.on else None
+        self.thread = Ticker(settings.heartbeat_interval, self._tick, pause)
         self._beat()
 
     def start(self) -> None:
@@ -84,6 +87,7 @@ class Watchdog:
                 self._pulse.ring.append(warning)
             self._beat()
             self._at_beat()
+            self.sampler.beat()
             self._look_for_stalls()
             self._look_for_reasons()
             self._dump_what_is_wanted()
@@ -129,6 +133,9 @@ class Watchdog:
                 continue
             evidence = stall(slot, beating, list(self._tasks.each()), self._slots.by_thread())
             if evidence is not None:
+                samples = self.sampler.evidence(slot, evidence["stack"])
+                if samples is not None:
+                    evidence["samples"], evidence["in_place"], evidence["computing"] = samples
                 self._pulse.ring.append(evidence)
             overdue = age >= self._timeout
             if overdue and not (evidence is not None and evidence.get("parked")):

@@ -15,6 +15,7 @@ from lifesign.settings import BY_NAME
 _AGENT_SETTINGS = (
     "heartbeat_interval",
     "heartbeat_timeout",
+    "stall_threshold",
     "boot_timeout",
     "events",
     "until",

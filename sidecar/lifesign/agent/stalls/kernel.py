@@ -1,0 +1,128 @@
+"""What the kernel says of threads, of the quota of this process and of the machine; all of it is Linux's.
+
+What is not there reads as None or 0: then nobody is acquitted by it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple
+
+try:
+    import resource
+
+    _usage: Any = resource.getrusage
+    _THREAD: int | None = getattr(resource, "RUSAGE_THREAD", None)
+except ImportError:  # no POSIX system
+    _THREAD = None
+
+_READ_BYTES = 1024
+_CGROUPS = "/sys/fs/cgroup"
+_TICK_NS = 10_000_000  # of /proc/stat; no kernel counts it otherwise
+_FILES_MAX = 8
+
+
+class ThreadTime(NamedTuple):
+    """How long a thread has used a processor, and how long it was ready to and got none, in nanoseconds."""
+
+    cpu_ns: int
+    queued_ns: int
+
+
+def thread_time(native_thread: int) -> ThreadTime | None:
+    """Read from the kernel's scheduler; None where that cannot be had."""
+    try:
+        cpu, queued, _ = _read(f"/proc/self/task/{native_thread}/schedstat").split()
+        return ThreadTime(int(cpu), int(queued))
+    except (OSError, ValueError):
+        return None
+
+
+def disk_waits(native_thread: int) -> tuple[bool, int]:
+    """Whether a thread waits for a disk now, and how many page faults it has waited for one at so far."""
+    try:
+        fields = _read(f"/proc/self/task/{native_thread}/stat").rpartition(b") ")[2].split()
+        return fields[0] == b"D", int(fields[9])
+    except (OSError, ValueError, IndexError):
+        return False, 0
+
+
+def switches() -> int:
+    """How often this thread has waited for something so far, such as for its turn with the GIL."""
+    return 0 if _THREAD is None else int(_usage(_THREAD).ru_nvcsw)
+
+
+def waits_for_gil(seconds: float) -> float:
+    """How often a thread wakes up that waits for the GIL for so long."""
+    return seconds / max(sys.getswitchinterval(), 1e-4)
+
+
+def threads() -> list[int]:
+    """The native ids of all threads; none where the system does not say."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/task")]
+    except (OSError, ValueError):
+        return []
+
+
+def stolen_ns() -> int:
+    """For how long a hypervisor has had the processors of this machine for others."""
+    try:
+        return int(_read("/proc/stat").split(maxsplit=9)[8]) * _TICK_NS
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+class Quota:
+    """The files in which control groups count for how long they had used up their share of the processors.
+
+    Args:
+        groups: says in which groups this process is.
+        root: where they are mounted.
+    """
+
+    def __init__(self, groups: str = "/proc/self/cgroup", root: str = _CGROUPS) -> None:
+        self._files = [file for file in _stat_files(groups, root) if _counts(file)[0]][:_FILES_MAX]
+
+    def throttled_ns(self) -> int:
+        """For how long they were throttled so far."""
+        return max((_counts(file)[1] for file in self._files), default=0)
+
+
+def _stat_files(groups: str, root: str) -> list[str]:
+    try:
+        lines = _read(groups, 4096).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    found: dict[str, None] = {}
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # The second version has no controllers here. A group's quota holds for all below it; inside of a container,
+        # the mounted root may be the group itself, whatever the path says.
+        for mount in {"": ("", "unified")}.get(controllers, (controllers, "cpu", "cpu,cpuacct")):
+            parts = [part for part in path.split("/") if part not in ("", "..")]
+            for depth in range(len(parts), -1, -1):
+                found[os.path.join(root, mount, *parts[:depth], "cpu.stat")] = None
+    return list(found)
+
+
+def _counts(file: str) -> tuple[int, int]:
+    """How many periods of a quota there were, and for how many nanoseconds it was used up."""
+    try:
+        lines = _read(file).decode("ascii", "replace").splitlines()
+        counts = {name: int(value) for name, value in (line.split() for line in lines)}
+    except (OSError, ValueError):
+        return 0, 0
+    return counts.get("nr_periods", 0), counts.get("throttled_usec", 0) * 1000 or counts.get("throttled_time", 0)
+
+
+def _read(path: str, most: int = _READ_BYTES) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, most)
+    finally:
+        os.close(descriptor)

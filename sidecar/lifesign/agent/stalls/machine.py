@@ -1,0 +1,121 @@
+"""What the machine did when this process could not run: then nobody in it is to blame.
+
+Nothing is read for a beat that is on time: only once a second, and little, so that there is something to compare with.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from lifesign.agent.native import get_native_id
+from lifesign.agent.slots import LoopSlots
+from lifesign.agent.stalls import kernel
+from lifesign.agent.tasks import odd
+
+if TYPE_CHECKING:
+    from lifesign.wire.stalls import StallKind
+
+_SECOND = 1_000_000_000
+_LOOPS = 8  # that are read at once, by turns
+_SELDOM = 5  # readings between two of what costs more
+_QUOTA_EVERY = 60  # readings between two searches for a quota
+_THREADS = 64
+_CPU_PART = 5  # the process did run if it has used this part of the time
+
+
+class Machine:
+    """Compares with what it read not long ago."""
+
+    def __init__(self, slots: LoopSlots) -> None:
+        self._slots = slots
+        self._quota = kernel.Quota()
+        self._next_ns = 0
+        self._readings = 0
+        self._turn = 0
+        self._own = kernel.ThreadTime(0, 0)
+        self._throttled_ns = self._stolen_ns = 0
+        self._queued: dict[int, int] = {}  # by native thread
+        self._threads: dict[int, int] = {}  # the processor time of threads, by native id
+
+    def read(self, now: int) -> None:
+        """Called at each beat; reads once a second."""
+        if 0 <= self._next_ns - now <= _SECOND:
+            return
+        self._next_ns = now + _SECOND
+        self._readings += 1
+        if self._readings % _QUOTA_EVERY == 0:
+            self._quota = kernel.Quota()
+        self._own = kernel.thread_time(get_native_id()) or self._own
+        self._throttled_ns = self._quota.throttled_ns()
+        self._read_loops()
+        if self._readings % _SELDOM == 1:
+            self._stolen_ns = kernel.stolen_ns()
+            self._threads = self._cpu_times()
+
+    def _read_loops(self) -> None:
+        loops = [one.native_thread for one in self._slots.beating if one is not None]
+        if len(self._queued) > 4 * len(loops):
+            self._queued.clear()
+        for _ in range(min(_LOOPS, len(loops))):
+            self._turn = (self._turn + 1) % len(loops)
+            used = kernel.thread_time(loops[self._turn])
+            if used is not None:
+                self._queued[loops[self._turn]] = used.queued_ns
+
+    def queued_before(self, native_thread: int) -> int | None:
+        """For how long a loop's thread had waited for a processor when that was read last."""
+        return self._queued.get(native_thread)
+
+    def cause(self, gap_ns: int, cpu_ns: int) -> StallKind | None:
+        """What kept this thread from running, which did not wait for the GIL; None where it is not known.
+
+        Args:
+            gap_ns: for how long.
+            cpu_ns: what the process has used meanwhile.
+        """
+        throttled, stolen = self._quota.throttled_ns(), kernel.stolen_ns()
+        own = kernel.thread_time(get_native_id()) or self._own
+        throttled, self._throttled_ns = throttled - self._throttled_ns, throttled
+        stolen, self._stolen_ns = stolen - self._stolen_ns, stolen
+        queued, self._own = own.queued_ns - self._own.queued_ns, own
+        if throttled * 2 >= gap_ns:
+            return "quota"
+        if queued * 2 >= gap_ns:
+            return "starved"
+        if stolen * 2 >= gap_ns:
+            return "steal"
+        return "stopped" if cpu_ns * _CPU_PART < gap_ns else None
+
+    def holder(self, gap_ns: int, beats: dict[int, int]) -> int | None:
+        """The native id of the thread that had the GIL for so long until now, as it used the processor.
+
+        Args:
+            beats: of threads that run loops, what they had used at the newest beat.
+        """
+        before, now = {**self._threads, **beats}, self._cpu_times()
+        self._threads = now
+        used = {thread: cpu - before.get(thread, 0) for thread, cpu in now.items()}
+        if not used:
+            return None
+        most = max(used, key=lambda thread: used[thread])
+        return most if used[most] * 2 >= gap_ns else None
+
+    def _cpu_times(self) -> dict[int, int]:
+        found: dict[int, int] = {}
+        ours = get_native_id()
+        for thread in kernel.threads()[:_THREADS]:
+            used = kernel.thread_time(thread) if thread != ours else None
+            if used is not None:
+                found[thread] = used.cpu_ns
+        return found
+
+
+def named_threads() -> dict[int, tuple[int, str]]:
+    """The number and the name of each thread that `threading` knows, by its native id."""
+    known: list[Any] = list(threading._active.values())  # type: ignore[attr-defined] # `enumerate` would wait for a lock
+    return {
+        native: (one.ident, odd.text(odd.read(one, "_name")))
+        for one in known
+        if type(native := odd.read(one, "native_id", "_native_id")) is int
+    }

@@ -1,0 +1,228 @@
+"""Samples the threads of event loops that do not turn, from the watchdog's thread, as it pauses between its beats.
+
+A call in C that holds the GIL keeps the watchdog from running, too. CPython hands the GIL over right after it, so
+whoever wakes up late looks at once, and finds the loop's thread where it made that call, nearly always.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from lifesign.agent.harmless import complain
+from lifesign.agent.native import RLock, get_ident, sleep
+from lifesign.agent.slots import NEVER_NS, Beating, LateBeat, LoopSlots
+from lifesign.agent.stalls import kernel
+from lifesign.agent.stalls.culprits import CulpritCounts
+from lifesign.agent.stalls.garbage import Garbage
+from lifesign.agent.stalls.machine import Machine, named_threads
+from lifesign.agent.stalls.shares import EndedStall, Interval, shares
+from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, place_in, walk
+from lifesign.agent.stalls.underway import Underway
+from lifesign.agent.tasks.frames import current_frames
+from lifesign.settings import Settings
+from lifesign.wire.lane import LaneWriter
+
+if TYPE_CHECKING:
+    from lifesign.agent.stalls.underway import StallEvidence
+    from lifesign.wire.frames import Frame
+
+_SOONEST_SECONDS = 0.001
+_GAP_NS = 50_000_000  # from which on this thread did not run for a reason
+_LOOPS_AT_ONCE = 16
+_THREADS_MAX = 64  # that are walked when one of them may hold the GIL
+_INTERVALS_KEPT = 64
+
+
+class Sampler:
+    """Finds who keeps loops from turning, and has it written."""
+
+    def __init__(self, ring: LaneWriter, slots: LoopSlots, settings: Settings) -> None:
+        self._ring = ring
+        self._slots = slots
+        self.on = settings.stall_threshold > 0
+        self._threshold_ns = int(settings.stall_threshold * 1e9)
+        self._interval_ns = int(settings.heartbeat_interval * 1e9)
+        self._half_ns = min(self._interval_ns, self._threshold_ns) // 2  # since when a loop stalls: half of a beat
+        self._gap_ns = min(_GAP_NS, self._threshold_ns // 2)
+        self._due = settings.heartbeat_interval
+        self._underway: dict[int, Underway] = {}
+        self._intervals: deque[Interval] = deque(maxlen=_INTERVALS_KEPT)
+        self._culprits = CulpritCounts()
+        self._machine = Machine(slots)
+        self._garbage = Garbage()
+        self._lock = RLock()
+        self.resume()
+
+    def pause(self, seconds: float) -> float:
+        """Pauses for at most so many seconds, less while a loop does not turn; returns for how many."""
+        pause = max(_SOONEST_SECONDS, min(seconds, self._due))
+        switches, used, began = kernel.switches(), time.process_time_ns(), time.monotonic_ns()
+        sleep(pause)
+        self._due = seconds
+        try:
+            self._due = self._look(began + int(pause * 1e9), switches, used + int(pause * 1e9)) / 1e9
+        except BaseException as error:  # noqa: BLE001 - of the program's objects, say
+            complain("a stall could not be sampled", error)
+        return pause
+
+    def beat(self) -> None:
+        """Called at each beat of the watchdog: writes what is due."""
+        if not self.on:
+            return
+        with self._lock:
+            now = time.monotonic_ns()
+            self._machine.read(now)
+            self._culprits.write(self._ring, now / 1e9)
+            if self._underway:
+                self._finish_all()
+                for slot in [slot for slot, one in self._underway.items() if not self._goes_on(slot, one)]:
+                    del self._underway[slot]
+
+    def evidence(self, slot: int, stack: list[Frame]) -> StallEvidence | None:
+        """What the samples say of a loop that does not turn, whose thread has this stack; None without samples."""
+        underway = self._underway.get(slot)
+        if underway is None or not underway.samples or not self._goes_on(slot, underway):
+            return None
+        return underway.evidence(place_in(stack))
+
+    def end(self) -> None:
+        """The agent ends: writes what is left."""
+        self.close()
+        with self._lock:
+            self._finish_all()
+            for slot, underway in list(self._underway.items()):
+                if self._goes_on(slot, underway):
+                    now, used = time.monotonic_ns(), kernel.thread_time(underway.before.native_thread)
+                    cpu = underway.before.cpu_ns if used is None else used.cpu_ns
+                    delay = now - underway.since_ns - self._half_ns
+                    self._finish(LateBeat(slot, underway.before, now, delay, cpu))
+            self._culprits.write_all(self._ring)
+
+    def resume(self) -> None:
+        """After `end`, where the agent is started again."""
+        if self.on:
+            self._slots.late_ns = self._threshold_ns - self._half_ns
+            self._garbage.begin()
+
+    def close(self) -> None:
+        """Measures nothing any more; also in a forked child."""
+        self._slots.late_ns = NEVER_NS
+        self._garbage.close()
+
+    def _look(self, due: int, switches: int, used: int) -> int:
+        """Nanoseconds until it is to be called again, for a pause that should have been over at `due`."""
+        now = time.monotonic_ns()
+        soonest, late = self._late(now)
+        overslept = now - due
+        if not late and overslept < self._gap_ns:
+            if self._slots.late:
+                with self._lock:
+                    self._finish_all()
+            return soonest
+        with self._lock:
+            return min(soonest, self._sample(now, late, overslept, switches, used))
+
+    def _late(self, now: int) -> tuple[int, list[tuple[int, Beating]]]:
+        """When the next loop is late if it does not beat, and those that are."""
+        soonest, late = NEVER_NS, []
+        after = self._interval_ns + self._threshold_ns // 2
+        for slot, beating in enumerate(self._slots.beating):
+            if beating is not None:
+                left = beating.mono_ns + after - now
+                if left <= 0:
+                    late.append((slot, beating))
+                elif left < soonest:
+                    soonest = left
+        return soonest, late
+
+    def _sample(self, now: int, late: list[tuple[int, Beating]], overslept: int, switches: int, used: int) -> int:
+        cost = time.thread_time_ns()
+        wanted, soonest = self._wanted(now, late)
+        waited_for_gil = (
+            overslept >= self._gap_ns and kernel.switches() - switches > kernel.waits_for_gil(overslept / 1e9) / 4 + 2
+        )
+        # Nothing before this gives up the GIL: the frames are those of the moment at which it was had.
+        walks: dict[int, Walk] = {}
+        seen: list[tuple[Underway, SeenStack]] = []
+        if wanted or waited_for_gil:
+            frames = current_frames()
+            for underway in wanted:
+                frame = frames.get(underway.before.thread)
+                if frame is not None:
+                    seen.append((underway, of_loop(walk(frame), frame, underway.before, underway.known)))
+            if waited_for_gil:
+                frames.pop(get_ident(), None)
+                walks = {thread: walk(frames[thread]) for thread in list(frames)[:_THREADS_MAX]}
+            del frames
+        if overslept >= self._gap_ns:
+            self._explain(now - overslept, now, walks, time.process_time_ns() - used, waited_for_gil=waited_for_gil)
+        for underway, sampled in seen:
+            native = underway.before.native_thread
+            used_now, before = kernel.thread_time(native), self._machine.queued_before(native)
+            underway.add(now, sampled, used_now, before, kernel.disk_waits(native))
+        self._finish_all()
+        cost = time.thread_time_ns() - cost
+        return min([soonest, *(underway.pause(now, cost) for underway, _ in seen)])
+
+    def _wanted(self, now: int, late: list[tuple[int, Beating]]) -> tuple[list[Underway], int]:
+        """The stalls that are to be sampled now, and when there is another."""
+        wanted: list[Underway] = []
+        soonest = NEVER_NS
+        for slot, beating in late:
+            underway = self._underway.get(slot)
+            if underway is None or underway.before.mono_ns != beating.mono_ns:
+                if underway is not None:
+                    self._finish_all()
+                underway = self._underway[slot] = Underway(beating, beating.mono_ns + self._interval_ns - self._half_ns)
+            left = underway.next_ns - now
+            if left <= 0 and len(wanted) < _LOOPS_AT_ONCE:
+                wanted.append(underway)
+            else:
+                soonest = min(soonest, max(left, 1_000_000))
+        return wanted, soonest
+
+    def _explain(self, began: int, now: int, walks: dict[int, Walk], used: int, *, waited_for_gil: bool) -> None:
+        """Notes why this thread did not run: another had the GIL, or the machine did not let it."""
+        if not waited_for_gil:
+            cause = self._machine.cause(now - began, used)
+            if cause is not None:
+                self._intervals.append(Interval(began, now, cause))
+            return
+        beats = {one.native_thread: one.cpu_ns for one in self._slots.beating if one is not None}
+        holder = self._machine.holder(now - began, beats)
+        thread, name = named_threads().get(holder or 0, (0, ""))
+        found = walks.get(thread)
+        if found is not None and found.codes:
+            self._intervals.append(Interval(began, now, "call", thread, name, of_thread(found)))
+
+    def _goes_on(self, slot: int, underway: Underway) -> bool:
+        beating = self._slots.beating[slot]
+        return beating is not None and beating.mono_ns == underway.before.mono_ns
+
+    def _finish_all(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._finish(self._slots.late.popleft())
+
+    def _finish(self, late: LateBeat) -> None:
+        """A stall is over."""
+        slot, before = late.slot, late.before
+        underway = self._underway.get(slot)
+        if underway is not None and underway.before.mono_ns == before.mono_ns:
+            del self._underway[slot]
+        else:
+            underway = None
+        length = late.delay_ns + self._half_ns
+        if length < self._threshold_ns:
+            return
+        samples = [] if underway is None else underway.finish(late.mono_ns, late.cpu_ns)
+        collected = [Interval(begin, end, "gc") for begin, end in list(self._garbage.long)]
+        began = late.mono_ns - length
+        computing = max(0, min(late.cpu_ns - before.cpu_ns, length))
+        stall = EndedStall(began, late.mono_ns, self._threshold_ns, before.thread, computing, samples)
+        parts, nobodys = shares(stall, [*collected, *self._intervals])
+        self._culprits.add(parts, nobodys, slot)
+        self._slots.waited[slot] += sum(one.time - min(one.time, one.computing) for one in parts if one.what == "call")

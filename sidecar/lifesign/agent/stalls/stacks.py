@@ -1,0 +1,145 @@
+"""One sample: the stack of an event loop's thread, and whose place in it is the culprit's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lifesign.agent.slots import Beating
+from lifesign.agent.stalls.callback import callback
+from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.appspan import app_span
+from lifesign.agent.tasks.walk import both_ends, place
+from lifesign.wire.frames import is_library
+
+if TYPE_CHECKING:
+    from lifesign.wire.frames import Frame
+
+_FRAMES_MAX = 1000  # that are walked
+_OURS = os.path.abspath(__file__).rpartition(os.path.join("agent", "stalls"))[0]  # the package, wherever it lies
+
+PlaceKey = tuple[str, str]
+
+
+class SeenStack(NamedTuple):
+    """A stack as it is written, from the callback on.
+
+    `place` is the innermost frame of the user's own code, or else the innermost; None in a loop that has nothing to do.
+    `turning` says that the loop was between two callbacks, and `outermost` names the callback.
+    """
+
+    stack: list[Frame]
+    place: Frame | None
+    turning: bool
+    outermost: str
+    task: str
+    coroutine: str
+    span: tuple[str, str] | None
+
+    @property
+    def place_key(self) -> PlaceKey | None:
+        """What tells a place from others: a function, whatever the line."""
+        return None if self.place is None else (self.place["file"], self.place["function"])
+
+
+NOTHING = SeenStack([], None, False, "", "", "", None)
+
+
+class Walk(NamedTuple):
+    """The frames of a thread at one moment, innermost first, as code and line."""
+
+    codes: list[CodeType]
+    lines: list[int | None]
+
+    def key(self) -> tuple[Any, ...]:
+        """What tells it from other stacks for as long as their code is kept."""
+        return (*map(id, self.codes), *self.lines)
+
+
+def walk(frame: FrameType | None) -> Walk:
+    """Walks a thread's stack, and keeps no frame."""
+    found = Walk([], [])
+    while frame is not None and len(found.codes) < _FRAMES_MAX:
+        found.codes.append(frame.f_code)
+        found.lines.append(frame.f_lineno)
+        frame = frame.f_back
+    return found
+
+
+def of_loop(found: Walk, frame: FrameType, beating: Beating, known: dict[Any, tuple[Walk, SeenStack]]) -> SeenStack:
+    """What the thread of an event loop does.
+
+    Args:
+        found: its frames.
+        frame: the innermost of them.
+        known: what was seen before in the same stall, by the frames.
+    """
+    inner = _called(found, beating.outer)
+    if not inner:
+        stack = callback(beating.loop, frame)
+        return _sampled(
+            stack, beating.loop, own_place(stack) or (stack[-1] if stack else _at_work(found)), turning=True
+        )
+    key = found.key()
+    if key not in known:
+        stack = [place(found.codes[index], found.lines[index]) for index in reversed(range(inner))]
+        known[key] = found, _sampled(stack, beating.loop, own_place(stack) or stack[-1])  # the code keeps its id
+    return known[key][1]
+
+
+def _sampled(stack: list[Frame], loop: Any, own: Frame | None, *, turning: bool = False) -> SeenStack:
+    task = _current(loop)
+    named = "" if task is None else odd.name(task)
+    coroutine = "" if task is None else odd.text(odd.read(odd.coroutine(task), "__qualname__"))
+    span = None if task is None else app_span(task)
+    outermost = stack[0]["function"] if stack else ""
+    return SeenStack(both_ends(stack or [own] if own else []), own, turning, outermost, named, coroutine, span)
+
+
+def _at_work(found: Walk) -> Frame | None:
+    """Where the loop's own code is, unless it waits for something to do."""
+    inside = found.codes[0].co_name not in ("select", "_run_once") and any(
+        code.co_name == "_run_once" for code in found.codes
+    )
+    return place(found.codes[0], found.lines[0]) if inside else None
+
+
+def of_thread(found: Walk) -> SeenStack:
+    """What a thread does that runs no event loop."""
+    stack = [place(code, line) for code, line in zip(reversed(found.codes), reversed(found.lines))]
+    own = own_place(stack) or (stack[-1] if stack else None)
+    return SeenStack(both_ends(stack), own, False, "", "", "", None)
+
+
+def own_place(stack: list[Frame]) -> Frame | None:
+    """The innermost frame of the user's own code, if there is one."""
+    return next((one for one in reversed(stack) if one["file"] and not _is_others(one["file"])), None)
+
+
+def place_in(found: list[Frame]) -> PlaceKey | None:
+    """The key of the culprit's place in a whole stack of a thread, outermost frame first."""
+    turns = [index for index, one in enumerate(found) if one["function"].rpartition(".")[2] == "_run_once"]
+    called = found[turns[-1] + 1 :] if turns else found
+    own = own_place(called) or (called[-1] if called else None)
+    return None if own is None else (own["file"], own["function"])
+
+
+def _is_others(file: str) -> bool:
+    return is_library(file) or file.startswith(_OURS)
+
+
+def _called(found: Walk, outer: int) -> int:
+    """How many of the innermost frames the loop has called."""
+    for index, code in enumerate(found.codes):
+        if code.co_name == "_run_once":
+            return index - 1 if index and found.codes[index - 1].co_name == "_run" else 0
+    return max(0, len(found.codes) - outer) if len(found.codes) < _FRAMES_MAX else len(found.codes)
+
+
+def _current(loop: Any) -> Any:
+    try:
+        return asyncio.current_task(loop)
+    except BaseException:  # noqa: BLE001 - a loop of any kind
+        return None

@@ -1,0 +1,117 @@
+"""A stall while it lasts: samples, each of which stands for the time since the one before it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lifesign.agent.slots import Beating
+from lifesign.agent.stalls.kernel import ThreadTime
+from lifesign.agent.stalls.stacks import PlaceKey, SeenStack, Walk
+
+_PAUSE_NS = 10_000_000
+_GROWTH = 20  # the pause is this part of the stall's age: a stall of a week takes some 300 samples
+_PRICE = 100  # the pause is so many times what a sample costs
+_COMPUTES = 4  # a thread computes that has used this part of the time
+
+
+class Sample(NamedTuple):
+    """What a loop's thread did, as far as is known since `began_ns`.
+
+    In nanoseconds, what it used of the processor meanwhile, and for how long it was ready to and got none, None where
+    that is unknown. `paging` says that it waited for a disk that memory had been moved to.
+    """
+
+    began_ns: int
+    at_ns: int
+    sampled: SeenStack
+    computing_ns: int
+    queued_ns: int | None
+    paging: bool
+
+    @property
+    def computes(self) -> bool:
+        return self.computing_ns * _COMPUTES > self.at_ns - self.began_ns
+
+
+class StallEvidence(NamedTuple):
+    """Of so many samples so many were in one place, and in so many the thread computed."""
+
+    samples: int
+    in_place: int
+    computing: int
+
+
+class Underway:
+    """A stall of one loop.
+
+    Args:
+        before: the loop's last beat.
+        since_ns: when it began, as well as that is known.
+    """
+
+    def __init__(self, before: Beating, since_ns: int) -> None:
+        self.before = before
+        self.since_ns = since_ns
+        self.samples: list[Sample] = []
+        self.known: dict[Any, tuple[Walk, SeenStack]] = {}
+        self.next_ns = 0
+        self._cpu_ns = before.cpu_ns
+        self._queued_ns: int | None = None
+        self._faults: int | None = None
+
+    def add(
+        self, now: int, sampled: SeenStack, used: ThreadTime | None, queued_before: int | None, disk: tuple[bool, int]
+    ) -> None:
+        """One more sample.
+
+        Args:
+            used: by the thread; None where that is unknown.
+            queued_before: what the thread had waited for a processor not long before the stall.
+            disk: whether the thread waits for one now, and its page faults so far.
+        """
+        began = self.samples[-1].at_ns if self.samples else self.since_ns
+        length = max(0, now - began)
+        computing, queued = 0, None
+        if used is not None:
+            computing = max(0, min(used.cpu_ns - self._cpu_ns, length))
+            before = queued_before if self._queued_ns is None else self._queued_ns
+            queued = 0 if before is None else max(0, min(used.queued_ns - before, length - computing))
+            self._cpu_ns, self._queued_ns = used.cpu_ns, used.queued_ns
+        waits, faults = disk
+        paging = waits and self._faults is not None and faults > self._faults
+        self._faults = faults
+        self.samples.append(Sample(began, now, sampled, computing, queued, paging))
+
+    def pause(self, now: int, cost_ns: int) -> int:
+        """Notes and returns how long to wait until the next sample, in nanoseconds."""
+        pause = max(_PAUSE_NS, (now - self.since_ns) // _GROWTH, _PRICE * cost_ns)
+        self.next_ns = now + pause
+        return pause
+
+    def finish(self, now: int, cpu_ns: int) -> list[Sample]:
+        """All the samples; the last one stands for the time until the end, too."""
+        if self.samples:
+            last = self.samples[-1]
+            more = max(0, min(cpu_ns - self._cpu_ns, now - last.at_ns))
+            self.samples[-1] = last._replace(at_ns=max(now, last.at_ns), computing_ns=last.computing_ns + more)
+            self.samples[0] = self._first()
+        return self.samples
+
+    def _first(self) -> Sample:
+        """The first sample, without what its thread may have waited for a processor before the stall."""
+        first, rest = self.samples[0], self.samples[1:]
+        length, seen = first.at_ns - first.began_ns, self.samples[-1].at_ns - first.at_ns
+        queued = first.queued_ns or 0
+        if seen * 2 >= length:
+            queued = min(queued, length * sum(one.queued_ns or 0 for one in rest) // seen)
+        elif queued * 2 < length:
+            queued = 0
+        return first._replace(queued_ns=None if first.queued_ns is None else queued)
+
+    def evidence(self, place: PlaceKey | None) -> StallEvidence:
+        """What the samples say so far."""
+        return StallEvidence(
+            len(self.samples),
+            sum(one.sampled.place_key == place for one in self.samples),
+            sum(one.computes for one in self.samples),
+        )
