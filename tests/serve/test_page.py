@@ -49,6 +49,7 @@ def port(stage: Stage, board: Board) -> int:
         ("/app.css", "text/css", b"prefers-color-scheme: dark"),
         ("/card.js", "text/javascript", b"class Card"),
         ("/dump.js", "text/javascript", b"X-Lifesign"),
+        ("/stalls.js", "text/javascript", b"class StallsSection"),
         ("/strip.js", "text/javascript", b"class Strip"),
         ("/dom.js", "text/javascript", b"textContent"),
     ],

@@ -31,6 +31,7 @@ _STATIC = {
     "/card.js": ("card.js", "text/javascript"),
     "/dom.js": ("dom.js", "text/javascript"),
     "/dump.js": ("dump.js", "text/javascript"),
+    "/stalls.js": ("stalls.js", "text/javascript"),
     "/strip.js": ("strip.js", "text/javascript"),
 }
 

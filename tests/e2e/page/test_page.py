@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,7 @@ from lifesign.errors import NotAnsweredError
 from lifesign.serve.board import Board
 from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
-from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
+from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot, StallReading
 from support.browser import Browser, BrowserError, Page, chromium_path
 from support.made.boards import NOON, dump_log, group_log, log, snapshot
 
@@ -38,6 +39,19 @@ def hostile_snapshot() -> Snapshot:
         events=(EventReading(hostile("event"), 3, 1, 9.0, 5.0),),
         postconditions=(PostconditionReading(hostile("check"), False, True, hostile("reason")),),
         checkpoints=(CheckpointReading(hostile("checkpoint"), None, NOON, None, hostile("failure")),),
+        conditions=(hostile("condition"),),
+        stalls=(stall(1, 3.0, hostile("culprit"), thread=hostile("thread"), task=hostile("worker")),),
+    )
+
+
+def stall(number: int, total: float, function: str = "render", **changes: Any) -> StallReading:
+    """A culprit; it was called by a package that the user's own code called."""
+    frames = [("handle", "/srv/app.py"), ("route", "/srv/.venv/lib/python3.12/site-packages/web/app.py")]
+    stack: Any = [{"function": name, "file": file, "line": 8} for name, file in (*frames, (function, "/srv/app.py"))]
+    stacks: Any = ({"stack": stack, "samples": 3, "time": 1, "computing": 1},)
+    numbers: Any = {"count": 14, "total": total, "worst": 1.2, "last": NOON, "computing": total / 2, "stacks": stacks}
+    return StallReading(
+        number, **{"what": "call", "function": function, "file": "/srv/app.py", "line": 8, **numbers, **changes}
     )
 
 
@@ -103,7 +117,8 @@ async def test_hostile_text_is_shown_and_never_run(sidecar: Sidecar, page: Page)
     await page.until("document.querySelector('.groups li') !== null")
     await page.run("document.querySelectorAll('details').forEach((node) => { node.open = true; })")
     shown = await page.text()
-    places = "why command service event check reason checkpoint failure body stack asked group task lock"
+    places = "why command service event check reason checkpoint failure condition culprit thread worker"
+    places += " body stack asked group task lock"
     assert [place for place in places.split() if hostile(place) not in shown] == []
     await asyncio.sleep(0.3)  # an onerror would come now
     assert await page.run("typeof window.ran") == "undefined"
@@ -174,6 +189,43 @@ async def test_the_frames_of_libraries_are_folded_between_those_of_the_user(side
     assert "site-packages" in await page.text()
 
 
+ROW = "document.querySelectorAll('.stalls tbody tr')"
+
+
+async def test_what_stalls_the_loop_is_a_table_with_the_worst_first(sidecar: Sidecar, page: Page) -> None:
+    nobody = stall(2, 1.0, "", what="quota", file="", line=0, stacks=())
+    others = StallReading(0, "other", count=3, total=0.5)
+    sidecar.board.update(
+        [snapshot(KEY, conditions=("stalling", "busy"), utilization=0.34, stalls=(stall(1, 4.5), nobody, others))]
+    )
+    await page.until(f"{ROW}.length === 3")
+    parts = "'.label, p.note, th > span.note, .number'"
+    cells = f"[...{ROW}].map((row) => [...row.querySelectorAll({parts})].map((node) => node.textContent))"
+    first, second, third = await page.run(cells)
+    assert first[:2] == ["render", "app.py:8"]
+    assert first[2].startswith("50 % computing · last ")
+    assert first[3:] == ["14", "4.5 s", "1.2 s"]
+    assert (second[0], second[3:]) == ("the CPU quota was used up", ["14", "1.0 s", "1.2 s"])
+    assert (third[0], third[3:]) == ("others", ["3", "500 ms", ""])
+    widths = await page.run(f"[...{ROW}].map((row) => row.querySelector('rect').getAttribute('width')).join()")
+    assert widths == "75,17,8"
+    shown = await page.text()
+    assert "6.0 s since the start" in shown
+    assert "event loop at work" in shown
+    assert await page.run("[...document.querySelectorAll('.condition')].map((node) => node.textContent).join()") == (
+        "stalling,busy"
+    )
+    await page.run(f"{ROW}[0].querySelector('details').open = true")
+    assert "1 frame of libraries: route" in await page.text()
+    await shot(page, "stalls")
+    sidecar.board.update([snapshot(KEY, stalls=(stall(1, 5.0),))])
+    await page.until(f"{ROW}.length === 1")
+    assert await page.run(f"{ROW}[0].querySelector('details').open"), "it is updated, not made anew"
+    assert await page.run("document.querySelectorAll('.condition').length") == 0
+    sidecar.board.update([snapshot(KEY)])
+    await page.until("document.querySelector('.stalls').hidden")
+
+
 async def test_a_refused_dump_is_told_with_its_hint(sidecar: Sidecar, page: Page) -> None:
     sidecar.answer = NotAnsweredError("the pulse is full", "free /dev/shm")
     sidecar.board.update([snapshot(KEY)])
@@ -201,7 +253,7 @@ async def test_a_lost_sidecar_is_told_and_found_again(sidecar: Sidecar, page: Pa
     await page.until("document.querySelector('.card .state').textContent === 'silent'")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (320, False), (320, True)])
 async def test_nothing_is_wider_than_the_screen(browser: Browser, sidecar: Sidecar, width: int, dark: bool) -> None:
     sidecar.board.update([hostile_snapshot(), snapshot("13-1", "starting", boot="starting", boot_duration=None)])
     sidecar.board.add([], [log("x" * 500, attributes={"code.stacktrace": "y" * 500}), dump_log(), group_log(0, 5)])
@@ -211,6 +263,7 @@ async def test_nothing_is_wider_than_the_screen(browser: Browser, sidecar: Sidec
     assert await page.run("document.documentElement.scrollWidth") == width
     ground = await page.run("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(18, 21, 27)" if dark else "rgb(244, 245, 247)")
+    await page.run("document.querySelectorAll('.stalls details').forEach((node) => { node.open = true; })")
     await shot(page, f"{width}-{'dark' if dark else 'light'}")
     await page.close()
 

@@ -1,8 +1,9 @@
 // The card of one process: its elements are created once and then updated in place.
 
-import { age, clock, count, duration, element, list, setClass, setText, svg } from "./dom.js";
+import { age, clock, count, duration, element, list, preformatted, setClass, setText, svg } from "./dom.js";
 import { Strip } from "./strip.js";
 import { DumpSection } from "./dump.js";
+import { StallsSection } from "./stalls.js";
 
 const ENDED = ["dead", "stopped"];
 const QUIET = ["healthy", "idle", "stopped", "starting"];
@@ -12,6 +13,7 @@ export class Card {
   constructor(view, processes) {
     this.wasQuiet = true;
     this.state = element("span", "state");
+    this.conditions = element("span", "conditions");
     this.name = element("span", "name");
     this.who = element("span", "who");
     this.why = element("p", "why");
@@ -23,15 +25,17 @@ export class Card {
     this.boot = section("Boot", "boot");
     this.timeline = section("Timeline", "past");
     this.dump = new DumpSection();
+    this.stalls = new StallsSection();
     this.more = element("details", "more");
     this.more.open = processes <= OPEN_UP_TO;
     this.more.append(
       element("summary", "", "details"),
       element("div", "grid", element("div", "stack", this.events.node, this.checks.node), this.boot.node),
+      this.stalls.node,
       this.dump.node,
       this.timeline.node,
     );
-    const title = element("h2", "", this.state, " ", this.name, " ", this.who);
+    const title = element("h2", "", this.state, " ", this.conditions, " ", this.name, " ", this.who);
     this.node = element("article", "card", title, this.why, this.causes, this.strip.node, this.vitals, this.more);
   }
 
@@ -43,17 +47,24 @@ export class Card {
     setClass(this.node, `card ${process.state}${view.watched ? "" : " gone"}`);
     setClass(this.state, `state ${process.state}`);
     setText(this.state, process.state);
+    this.updateConditions(process);
     setText(this.name, process.service || process.command);
     setText(this.who, `pid ${process.pid} · ${process.command}`);
     setText(this.why, process.why + (view.watched ? "" : " (no longer watched)"));
     this.updateCauses(process);
     this.strip.update(view);
+    this.stalls.update(process);
     this.updateVitals(process);
     this.updateEvents(process);
     this.updateChecks(process);
     this.updateBoot(process);
     this.updateTimeline(view.timeline);
     this.dump.update(view);
+  }
+
+  updateConditions({ conditions }) {
+    this.conditions.hidden = conditions.length === 0;
+    list(this.conditions, conditions, (name) => name, (name) => ({ node: element("span", "condition", name), update() {} }));
   }
 
   updateCauses({ causes }) {
@@ -75,6 +86,7 @@ export class Card {
       ["last beat", `${age(process.beat_age)} ago`, late],
       ["tasks", count(process.tasks)],
     ];
+    if (process.utilization !== null) vitals.push(["event loop at work", `${Math.round(100 * process.utilization)} %`]);
     if (process.loops > 1) vitals.push(["loops", count(process.loops)]);
     if (process.unwatched_loops > 0) vitals.push(["loops not watched", count(process.unwatched_loops)]);
     if (dropped) vitals.push(["records dropped", count(dropped), true]);
@@ -181,7 +193,7 @@ export class Card {
       const line = element("span", "", element("span", `label ${level}`, name), seconds === null ? "" : ` ${duration(seconds)}`, text ? " " : "", text);
       const node = element("li", "", time, line);
       if (times > 1) line.append(element("span", "note", ` ${count(times)} times in a row`));
-      if (stack) line.append(element("details", "", element("summary", "", "stack"), element("pre", "", stack)));
+      if (stack) line.append(element("details", "", element("summary", "", "stack"), preformatted(stack)));
       return { node, update() {} };
     });
   }

@@ -19,6 +19,13 @@ export function svg(tag, attributes, ...children) {
   return node;
 }
 
+/** Text as it is written, which scrolls where it is too wide or too long: so the keyboard must reach it. */
+export function preformatted(text) {
+  const node = element("pre", "", text);
+  node.tabIndex = 0;
+  return node;
+}
+
 /** Set text only where it changes, so that selections and screen readers are not disturbed. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

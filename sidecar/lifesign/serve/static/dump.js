@@ -1,6 +1,6 @@
 // The newest task dump of a process, and the button that requests another.
 
-import { age, clock, count, element, list, setText } from "./dom.js";
+import { age, clock, count, element, list, preformatted, setText } from "./dom.js";
 
 const RESPONSE_MS = 10000;
 
@@ -100,9 +100,9 @@ function createGroup(group) {
 }
 
 /** A stack with each run of frames that are not the user's own folded; whole where there are none of the user's. */
-function stackParts(stack) {
+export function stackParts(stack) {
   const frames = stack.split(/\n(?=File ")/);
-  if (frames.every((frame) => isLibrary(frame))) return [element("pre", "", stack)];
+  if (frames.every((frame) => isLibrary(frame))) return [preformatted(stack)];
   const runs = [];
   for (const frame of frames) {
     const library = isLibrary(frame);
@@ -110,7 +110,7 @@ function stackParts(stack) {
     runs.at(-1).frames.push(frame);
   }
   return runs.map(({ library, frames: some }) => {
-    const text = element("pre", "", some.join("\n"));
+    const text = preformatted(some.join("\n"));
     if (!library) return text;
     const innermost = some.at(-1).split("\n")[0].split(", in ").pop();
     const title = `${count(some.length)} ${some.length === 1 ? "frame" : "frames"} of libraries: ${innermost}`;
