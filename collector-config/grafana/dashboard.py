@@ -13,7 +13,7 @@ from typing import Any
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, QueryVariable, Row
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
-from panels import bars, distribution, graph, lines, number, processes, strip
+from panels import bars, distribution, graph, lines, number, processes, ranking, strip
 from queries import CHOSEN, METRICS, ONE, REAL, STATES, SYNTHETIC, ask, logs_link, state_of, traces_link
 
 CELL, SERIES = "${__value.text}", "${__field.labels.job}"  # the service name, by kind of panel
@@ -63,6 +63,14 @@ def service() -> list[Any]:
     checks = traces_link("Checks", SERIES, operation="postconditions")
     delays = f"sum by (le) (increase(lifesign_eventloop_delay_seconds_bucket{{{ONE}}}{RATE}))"
     events = f"sum by (job, lifesign_event_name) (rate(lifesign_events_total{{{REAL}}}{RATE}))"
+    stalled = f"lifesign_eventloop_stall_time_seconds_total{{{ONE}}}"
+    by_culprit = "sum by (job, code_function_name, lifesign_stall_kind)"
+    culprits = {
+        # Since the processes began: an increase would leave out the first stall of each function.
+        "Stalled": ("s", f"topk(20, {by_culprit} (last_over_time({stalled}[$__range])) > 0)"),
+        "Of the last five minutes": ("percentunit", f"{by_culprit} (rate({stalled}[5m])) > 0"),
+    }
+    names = {"job": "Service", "code_function_name": "Function", "lifesign_stall_kind": "Kind"}
     lateness = f"lifesign_event_age_seconds{{{REAL}}} / lifesign_event_deadline_seconds{{{REAL}}}"
     return [
         strip("Heartbeat strip", 24, ask(state_of(ONE), "{{job}} {{instance}}"), STATES, [stalls, logs]),
@@ -74,6 +82,14 @@ def service() -> list[Any]:
             ask(f"lifesign_heartbeat_age_seconds{{{ONE}}}", "{{job}} {{instance}}"),
             ask(f"max(lifesign_heartbeat_timeout_seconds{{{ONE}}})", "timeout", "B"),
             links=[stalls],
+        ),
+        ranking("What stalls the event loop", 12, culprits, names),
+        graph(
+            "Event loop at work",
+            "percentunit",
+            12,
+            ask(f"lifesign_eventloop_utilization_ratio{{{ONE}}}", "{{job}} {{instance}}"),
+            links=[logs],
         ),
         number("Boot", "s", 6, ask(f"lifesign_boot_duration_seconds{{{ONE}}}", "{{job}} {{instance}}"), [boots, logs]),
         strip(

@@ -58,6 +58,28 @@ def lines(title: str, width: int, expression: str) -> logs.Panel:
     return panel.show_time(True).wrap_log_message(True).enable_log_details(True).span(width).height(10)
 
 
+def ranking(title: str, width: int, columns: dict[str, tuple[str, str]], names: dict[str, str]) -> table.Panel:
+    """A table with the biggest numbers of its first column on top.
+
+    Args:
+        columns: unit and query of each.
+        names: what the labels that the queries return are called.
+    """
+    letters = {name: chr(ord("A") + index) for index, name in enumerate(columns)}
+    renamed = names | {f"Value #{letter}": name for name, letter in letters.items()}
+    panel = table.Panel().title(title).span(width).height(8)
+    for name, (unit, expression) in columns.items():
+        query = ask(expression, letter=letters[name]).instant().format(PromQueryFormat.TABLE)
+        panel = panel.with_target(query).override_by_name(name, [DynamicConfigValue("unit", unit)])
+    return (
+        panel.with_transformation(DataTransformerConfig("merge", options={}))
+        .with_transformation(
+            DataTransformerConfig("organize", options={"excludeByName": {"Time": True}, "renameByName": renamed})
+        )
+        .sort_by([TableSortByFieldState().display_name(next(iter(columns))).desc(True)])
+    )
+
+
 def processes(
     title: str, columns: dict[str, tuple[str, str]], worst: str, shown: dict[str, tuple[int, str]], links: Links
 ) -> table.Panel:
@@ -68,18 +90,10 @@ def processes(
         worst: the column to sort by, shown with value mappings.
         links: data links on the service name.
     """
-    letters = {name: chr(ord("A") + index) for index, name in enumerate(columns)}
-    renamed = {"job": "Service", "instance": "Process"}
-    renamed |= {f"Value #{letter}": name for name, letter in letters.items()}
-    panel = table.Panel().title(title).span(24).height(10)
-    for name, (unit, expression) in columns.items():
-        query = ask(expression, letter=letters[name]).instant().format(PromQueryFormat.TABLE)
-        panel = panel.with_target(query).override_by_name(name, [DynamicConfigValue("unit", unit)])
+    names = {"job": "Service", "instance": "Process"}
     return (
-        panel.with_transformation(DataTransformerConfig("merge", options={}))
-        .with_transformation(
-            DataTransformerConfig("organize", options={"excludeByName": {"Time": True}, "renameByName": renamed})
-        )
+        ranking(title, 24, columns, names)
+        .height(10)
         .override_by_name(
             worst,
             [
