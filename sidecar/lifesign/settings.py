@@ -90,8 +90,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("profiles", "0", parsing.flag, "send the stacks of stalls as OTLP profiles, a signal in development"),
     Setting("shutdown_timeout", "5", parsing.seconds, "seconds that the sidecar may spend on flushing when it exits"),
     Setting(
-        "sigterm_delay", None, parsing.seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"
+        "sigterm_delay", "1", parsing.seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"
     ),
+    Setting("termination_grace", "30", parsing.seconds, "seconds a process may take to end, once it was asked to"),
     Setting("page_addr", None, parsing.address, "HOST:PORT of the local page"),
     Setting("health_addr", None, parsing.address, "HOST:PORT of the health endpoints"),
     Setting("log_level", "warning", parsing.level, "log level of the sidecar on standard error"),
@@ -136,7 +137,8 @@ class Settings:
     spool_size: int
     profiles: bool
     shutdown_timeout: float
-    sigterm_delay: float | None
+    sigterm_delay: float
+    termination_grace: float
     page_addr: tuple[str, int] | None
     health_addr: tuple[str, int] | None
     log_level: int

@@ -8,6 +8,7 @@ import pytest
 
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import diagnose
+from lifesign.judge.reading import Ending
 from support.made.readings import (
     BOOTING,
     CLEAN,
@@ -22,6 +23,12 @@ from support.made.readings import (
     reading,
     watchdog,
 )
+
+
+def asked(ago: float, signal: str = "SIGTERM") -> dict[str, Any]:
+    """Its end was asked for so many seconds ago."""
+    return {"ending": Ending(signal, asked_at=NOW - int(ago * S))}
+
 
 ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("beats", {}, "healthy", "no event is promised"),
@@ -90,21 +97,28 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "event overdue",
         {"events": (event("order", 31, 30),)},
         "silent",
-        "'order' came last, 31.0 s ago; due every 30.0 s",
+        "promised event 'order' is 1.0 s late: it came last 31.0 s ago, and is due every 30.0 s",
     ),
     (
         "event never came",
         {"events": (event("order", None, 30),)},
         "silent",
-        "'order' has not come since the start, 100.0 s ago",
+        "'order' is 70.0 s late: it has not come since the start 100.0 s ago, and is due every 30.0 s",
     ),
     (
         "boot timed out on the first event",
         {"watchdog": watchdog(0.1, TIMED_OUT), "events": (event("order", None, 300),)},
         "silent",
-        "",
+        "'order' has not come since the start 100.0 s ago: the boot waited for it until its timeout",
     ),
     ("late event that nobody promised", {"events": (event("order", 5000),)}, "healthy", ""),
+    ("asked to end, and its clean-up blocks the loop", {**asked(8), "loops": (loop(8),)}, "healthy", "SIGTERM 8.0 s"),
+    ("asked to end, C cleans up", {**asked(8), **both_stale()}, "healthy", "it has 30.0 s to end"),
+    ("asked to end, its consumer has", {**asked(8), "events": (event("order", 31, 30),)}, "healthy", ""),
+    ("asked to end, its database has", {**asked(8), "unmet": Unmet(1)}, "healthy", ""),
+    ("asked to end, and it is still there", {**asked(31), "loops": (loop(31),)}, "blocked", "for 31.0 s"),
+    ("blocked before it was asked", {**asked(8), "loops": (loop(9),), "reported": "blocked"}, "blocked", "for 9.0 s"),
+    ("a reload is no end", {**asked(8, "SIGHUP"), "loops": (loop(8),)}, "blocked", "for 8.0 s"),
     ("loop stale", {"loops": (loop(4.5),)}, "blocked", "the event loop has not turned for 4.5 s; Python still runs"),
     (
         "one of two loops parked",
@@ -132,13 +146,13 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "synthetic events that stay away are missed too",
         {"events": (event("order", None, 30)._replace(synthetic=9, stand_in_ns=NOW - 40 * S),)},
         "silent",
-        "came last, 40.0 s ago",
+        "it came last 40.0 s ago",
     ),
     (
         "synthetic events beside real ones prove nothing",
         {"events": (event("order", 40, 30)._replace(synthetic=9, stand_in_ns=NOW - 5 * S),)},
         "silent",
-        "came last, 40.0 s ago",
+        "it came last 40.0 s ago",
     ),
     ("blocked beats silent", {"loops": (loop(40),), "events": (event("order", 40, 30),)}, "blocked", ""),
     ("both stale", {"loops": (loop(4.5),), "watchdog": watchdog(4.0)}, "frozen", "no Python code has run for 4.0 s"),

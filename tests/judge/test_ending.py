@@ -37,6 +37,7 @@ def gone(loop: int = RUNNING, last_beat: float = 0.1, **changes: Any) -> Reading
     return base._replace(**changes)
 
 
+BOOTING = WatchdogSigns(5, 0, NOW - S, 3, 0, 0, 0)
 KEYERROR = uncaught("KeyError", "'x'")
 ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     # CMD, or the program of a container: nobody but a supervisor knows how it ended
@@ -80,6 +81,32 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "crashed as it was asked to go, in a pod": (
         {"ending": Ending("SIGTERM", crash="SIGSEGV")}, "dead", "killed by SIGSEGV after SIGTERM",
+    ),
+    # a kubelet asked: of what ended it nothing can be seen
+    "there until its grace was over": (
+        {"ending": Ending("SIGTERM", announced=True, asked_ago=int(29.7 * S))}, "dead",
+        "killed by SIGKILL 29.7 s after SIGTERM",
+    ),
+    "there for a longer grace": (
+        {"ending": Ending("SIGTERM", announced=True, asked_ago=40 * S), "grace": 60 * S}, "stopped", "as asked",
+    ),
+    "there for a short grace": (
+        {"ending": Ending("SIGTERM", announced=True, asked_ago=S), "grace": 2 * S}, "dead", "SIGKILL 1.0 s after",
+    ),
+    "it cleaned up for as long": (
+        {"tombstone": CLEAN, "ending": Ending("SIGTERM", announced=True, asked_ago=29 * S)}, "stopped", "as asked",
+    ),
+    "a supervisor sees what ends it": ({"ending": Ending("SIGTERM", asked_ago=29 * S)}, "stopped", "as asked"),
+    "its container was restarted": (
+        {"tombstone": CLEAN, "ending": Ending("SIGTERM", announced=True, asked_ago=S, restarted=True)}, "dead",
+        "its container was ended and started again: probably by a liveness probe other than lifesign's",
+    ),
+    "its container was restarted as it booted": (
+        {"watchdog": BOOTING, "ending": Ending("SIGTERM", announced=True, asked_ago=S, restarted=True)}, "dead",
+        "its container was ended and started again: probably its startup probe failed",
+    ),
+    "its container was ended for its illness": (
+        {"ending": Ending(ill="blocked")}, "dead", "killed with its container, which was ended while it was blocked",
     ),
     "a hangup that ended it": ({"ending": Ending("SIGHUP", signal="SIGHUP")}, "stopped", "ended by SIGHUP, as asked"),
     "a reload, and later a crash": ({"ending": Ending("SIGHUP", signal="SIGSEGV")}, "dead", "killed by SIGSEGV"),
@@ -142,3 +169,18 @@ def test_each_row(known: dict[str, Any], state: str, why: str) -> None:
     if state == "dead" and "after" not in why:
         assert " after " not in verdict.why
     assert "\n" not in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("ending", "released"),
+    [
+        (Ending("SIGTERM"), True),
+        (Ending("SIGTERM", signal="SIGKILL"), True),
+        (Ending("SIGTERM", signal="SIGSEGV"), False),
+        (Ending("SIGTERM", announced=True, asked_ago=S, restarted=True), False),
+        (Ending(signal="SIGKILL"), False),
+    ],
+    ids=["stopped", "killed for its lateness", "crashed on the way out", "restarted by a probe", "killed"],
+)
+def test_who_was_asked_to_end_owes_no_more_heartbeats(ending: Ending, released: bool) -> None:
+    assert judge_end(gone(ending=ending)).released is released

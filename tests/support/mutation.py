@@ -5,7 +5,17 @@ from __future__ import annotations
 import copy
 from typing import Any, Iterator, NamedTuple
 
-from promql_parser import AggregateExpr, BinaryExpr, Call, Expr, MatrixSelector, ParenExpr, VectorSelector, parse
+from promql_parser import (
+    AggregateExpr,
+    BinaryExpr,
+    Call,
+    Expr,
+    MatrixSelector,
+    ParenExpr,
+    SubqueryExpr,
+    VectorSelector,
+    parse,
+)
 
 
 class Mutant(NamedTuple):
@@ -52,7 +62,7 @@ def _shorter(node: Expr) -> Iterator[tuple[str, str]]:
                 yield text, str(argument).rpartition("[")[0] + _offset(str(argument))
             for lost, shorter in _shorter(argument):
                 yield lost, text.replace(str(argument), shorter, 1)
-    elif isinstance(node, (ParenExpr, AggregateExpr)):
+    elif isinstance(node, (ParenExpr, AggregateExpr, SubqueryExpr)):
         for lost, shorter in _shorter(node.expr):
             yield lost, text.replace(str(node.expr), shorter, 1)
     elif isinstance(node, (VectorSelector, MatrixSelector)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import pytest
 
@@ -20,7 +20,7 @@ from lifesign.watch.watcher import Watcher
 class Sidecar:
     """A watcher, and what it emitted."""
 
-    def __init__(self, run: Path, state: Path, run_began: int = 0, **environ: str) -> None:
+    def __init__(self, run: Path, state: Path, run_began: int = 0, grace: str = "30", **environ: str) -> None:
         self.reported: list[Telemetry] = []
         self.safe = True  # whether what was emitted would outlive a kill
         self.has_room = True
@@ -29,7 +29,7 @@ class Sidecar:
         self.snapshots: Sequence[Snapshot] = ()
         self.directory = RunDirectory(str(run))
         self.rejected = DeadLetters(str(state / "rejected.jsonl"))
-        settings = Settings(environ={"LIFESIGN_POLL_INTERVAL": "0.01"})
+        settings = Settings(environ={"LIFESIGN_POLL_INTERVAL": "0.01", "LIFESIGN_TERMINATION_GRACE": grace})
         cursors = CursorStore(str(state / "cursors.json"), self.rejected, self._flush)
         folders = Folders(self.directory, settings, environ, cursors, self.rejected)
         self.watcher = Watcher(
@@ -68,8 +68,8 @@ class Sidecar:
 def sidecar(run: Path, tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
     made: list[Sidecar] = []
 
-    def make(*, run_began: int = 0, **environ: str) -> Sidecar:
-        made.append(Sidecar(run, tmp_path, run_began=run_began, **environ))
+    def make(**arguments: Any) -> Sidecar:
+        made.append(Sidecar(run, tmp_path, **arguments))
         return made[-1]
 
     yield make

@@ -12,6 +12,8 @@ held        stale       fresh         Python runs, the loop does not            
 held        stale       stale         no Python runs                             frozen
 held        stale       any           it gets too little CPU time: nothing can   as before
                                       be concluded for now
+held        any         any           it was asked to end a moment ago: it       as before
+                                      cleans up
 held        any         any           a tombstone: it is about to end            stopped
 free        any         any           `judge.ending` has the rules               stopped or
                                                                                  dead
@@ -36,6 +38,7 @@ _STATES = {
     "t": "stopped by a debugger",
     "D": "waiting for the disk, or paused",
 }
+_ILL = frozenset((states.BLOCKED, states.FROZEN, states.SILENT, states.DEGRADED))
 _BUSY = 0.2  # of a CPU: a process that uses more than this computes
 _STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is starved
 _WAITING = 0.7  # of the time: a thread that waits longer than this for a CPU is starved
@@ -69,10 +72,22 @@ def diagnose(reading: Reading) -> Verdict:
     for row in _ROWS:
         verdict = row(seen)
         if verdict is not None:
-            return verdict
+            return _unless_it_leaves(reading, verdict)
     if seen.held:
         return Verdict(states.HEALTHY, f"starved: no beat for {_seconds(seen.worst)}, for want of CPU time")
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
+
+
+def _unless_it_leaves(reading: Reading, verdict: Verdict) -> Verdict:
+    """No process becomes ill by its clean-up: it may take its grace period for that."""
+    asked, at = reading.ending.asked, reading.ending.asked_at
+    if verdict.state not in _ILL or verdict.state == reading.reported or asked in (None, "SIGHUP") or at is None:
+        return verdict
+    ago = reading.now - at
+    if ago >= reading.grace:
+        return verdict
+    why = f"{asked} {_seconds(ago)} ago: it has {_seconds(reading.grace)} to end"
+    return Verdict(reading.reported or states.HEALTHY, why)
 
 
 def late_loops(reading: Reading) -> list[LoopSigns]:

@@ -5,6 +5,7 @@ what is known, the first row that fits                                 state
 =====================================================================  ==========================
 it continues, as another program (exec) or with another agent          stopped
 its tombstone names an uncaught exception                              dead
+a kubelet ended its container, and started it again                    dead
 its end was asked for, and a signal such as SIGKILL ended it           dead, seconds after
 its end was asked for                                                  stopped
 Ctrl-C, as an uncaught KeyboardInterrupt or by signal                  stopped
@@ -13,8 +14,12 @@ a signal killed it                                                     dead
 an exit code other than 0                                              dead
 exit code 0, or a tombstone                                            stopped
 its event loop had ended, or it is a child                             stopped, how is not known
+a kubelet ended its container while it was blocked or frozen           dead
 nothing                                                                dead
 =====================================================================  ==========================
+
+In a pod nobody learns of the signal that ended a process. One that its container's preStop hook announced, and that
+was there until its grace period was over, was killed.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 _ASKING = frozenset(
     ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 )  # terminating signals, with which one asks a process to end
+_HOOK_NS = 2_000_000_000  # that a preStop hook may take to announce an end: the grace period has begun by then
 _ASKING_CODES = {128 + 15: "SIGTERM", 128 + 2: "SIGINT", 128 + 1: "SIGHUP", 128 + 3: "SIGQUIT"}  # as shells write them
 
 
@@ -40,7 +46,7 @@ def judge_end(reading: Reading) -> Verdict:
     ending, tombstone = reading.ending, reading.tombstone
     error = tombstone["error"] if tombstone is not None and tombstone["how"] == "exception" else None
     code, error = _exit_code(ending, error)
-    signal = ending.signal or (ending.crash if code is None else None)
+    signal = ending.signal or (ending.crash if code is None else None) or _killed(reading)
     asked = _asked(reading, signal)
     if ending.replaced and tombstone is not None:
         return Verdict(states.STOPPED, "lifesign.stop() ended its watch, and lifesign.start() began a new one")
@@ -48,11 +54,13 @@ def judge_end(reading: Reading) -> Verdict:
         return Verdict(states.STOPPED, "it replaced itself by another program (exec)")
     if error is not None and error["type"] != "KeyboardInterrupt":
         return Verdict(states.DEAD, f"uncaught {error['type']}: {error['message']}")
+    if asked is not None and ending.restarted:
+        return Verdict(states.DEAD, f"its container was ended and started again: {_probe(reading)}")
     if asked is not None and signal not in (None, *_ASKING):
         after = "" if ending.asked_ago is None else f"{ending.asked_ago / 1e9:.1f} s "
-        return Verdict(states.DEAD, f"killed by {signal} {after}after {asked}")
+        return Verdict(states.DEAD, f"killed by {signal} {after}after {asked}", released=signal == "SIGKILL")
     if asked is not None:
-        return Verdict(states.STOPPED, f"ended by {asked}, as asked")
+        return Verdict(states.STOPPED, f"ended by {asked}, as asked", released=True)
     if error is not None or signal == "SIGINT":
         return Verdict(states.STOPPED, "ended by Ctrl-C")
     if ending.child and (signal in _ASKING or code in _ASKING_CODES):
@@ -69,7 +77,27 @@ def judge_end(reading: Reading) -> Verdict:
         return Verdict(states.STOPPED, "its event loop had ended; how the process ended is not known")
     if ending.child:
         return Verdict(states.STOPPED, "how it ended is not known: the process that made it may have ended it")
+    if ending.ill is not None:
+        return Verdict(states.DEAD, f"killed with its container, which was ended while it was {ending.ill}")
     return Verdict(states.DEAD, "gone without a tombstone: killed, or ended by os._exit")
+
+
+def _killed(reading: Reading) -> str | None:
+    """The signal that ends whoever is there until its grace period is over, of a process in a pod."""
+    ending = reading.ending
+    if not ending.announced or ending.asked_ago is None or reading.tombstone is not None:
+        return None
+    return "SIGKILL" if ending.asked_ago >= max(reading.grace - _HOOK_NS, reading.grace // 2) else None
+
+
+def _probe(reading: Reading) -> str:
+    """What made a kubelet restart a container, as far as the boot shows."""
+    booted = reading.watchdog is not None and reading.watchdog.boot_phase == layout.BOOT_COMPLETE
+    return (
+        "probably by a liveness probe other than lifesign's, as its event loop turned"
+        if booted
+        else "probably its startup probe failed, as its boot was not complete"
+    )
 
 
 def _exit_code(ending: Ending, error: Failure | None) -> tuple[int | None, Failure | None]:

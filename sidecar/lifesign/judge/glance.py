@@ -78,7 +78,7 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
         unmet=_unmet(boot, failing, reasons),
         parked=_parked(reader.ring()) if sum(signs is not None for signs in vitals.loops) > 1 else frozenset(),
     )
-    state, why = diagnose(reading)
+    state, why, _ = diagnose(reading)
     return Facts(key, state, why, alive and state not in ENDED, _outcome(boot), failing, reasons)
 
 

@@ -48,13 +48,18 @@ def _judged(event: EventCount, reading: Reading) -> Overdue | None:
     never = not (event.mono_ns or event.stand_in_ns)
     late = age - event.deadline_ns
     watchdog = reading.watchdog
-    if late <= 0:
-        if not (never and watchdog and watchdog.boot_phase == layout.BOOT_TIMED_OUT):
-            return None
-        late = max(0, reading.now - watchdog.boot_ended_ns)  # the boot waited for it for as long as it could
-    ago = "has not come since the start" if never else "came last"
-    words = f"promised event {event.name!r} {ago}, {_seconds(age)} ago; due every {_seconds(event.deadline_ns)}"
-    return Overdue(event.name, words, reading.wall - late)
+    if late > 0:
+        last = "it has not come since the start" if never else "it came last"
+        due = f"{last} {_seconds(age)} ago, and is due every {_seconds(event.deadline_ns)}"
+        return Overdue(
+            event.name, f"promised event {event.name!r} is {_seconds(late)} late: {due}", reading.wall - late
+        )
+    if not (never and watchdog and watchdog.boot_phase == layout.BOOT_TIMED_OUT):
+        return None
+    # The boot waited for it for as long as it could.
+    since = max(0, reading.now - watchdog.boot_ended_ns)
+    words = f"promised event {event.name!r} has not come since the start {_seconds(age)} ago: the boot waited for it"
+    return Overdue(event.name, f"{words} until its timeout", reading.wall - since)
 
 
 def _seconds(nanoseconds: int) -> str:

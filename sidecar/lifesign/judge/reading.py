@@ -37,6 +37,10 @@ class Ending(NamedTuple):
     not done so yet. `child`: another process than the supervisor made it, which can end it at any time and learns
     how it ended. `replaced`: there is a newer life of the same process, or the process is there without its agent.
     `crash` is what its last words name, a signal where it was one.
+
+    Of a container that a kubelet ends, its preStop hook tells: `announced` says that it was the hook that asked,
+    `ill` is the state that the process was in, where that was an illness and nothing was asked. `pod_ends`: the sidecar
+    was asked to end as well. `restarted`: the container was not the last, its program runs again.
     """
 
     asked: str | None = None
@@ -48,6 +52,10 @@ class Ending(NamedTuple):
     child: bool = False
     replaced: bool = False
     crash: str | None = None
+    announced: bool = False
+    ill: str | None = None
+    pod_ends: bool = False
+    restarted: bool = False
 
 
 class Reading(NamedTuple):
@@ -57,7 +65,8 @@ class Reading(NamedTuple):
     watch without a gap of its own: what it slept through is no illness of the service. `reported` is the state
     that was concluded before. `parked` has the wall clock time of the last beat of each loop that is parked: nothing
     is to be done in it, so it counts only where there is no other. `utilization` is the share of the time that loops
-    work, by slot, as far as it is known.
+    work, by slot, as far as it is known. `seen` is when it was last seen to live, 0 for never, and `grace` is how long
+    a process may take to end once it was asked to.
     """
 
     now: int
@@ -77,6 +86,13 @@ class Reading(NamedTuple):
     wall: int = 0
     parked: frozenset[int] = frozenset()
     utilization: Mapping[int, float] = MappingProxyType({})
+    seen: int = 0
+    grace: int = 30_000_000_000
+
+    def last_sign(self) -> int:
+        """When it was last known to live; 0 where that is not known."""
+        beats = [one.mono_ns for one in (self.watchdog, *self.loops) if one is not None]
+        return min(self.now, max([self.seen, *beats]))
 
     def running(self) -> list[LoopSigns]:
         """The loops that run and are in use."""

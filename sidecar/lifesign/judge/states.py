@@ -23,7 +23,11 @@ BOOT_OUTCOMES = (BOOT_STARTING, "complete", "failed", "timed_out", BOOT_DIED)
 
 
 class Verdict(NamedTuple):
-    """The state, and why in one line."""
+    """The state, and why in one line.
+
+    `released`: its end was asked for and has begun, so no heartbeat is due any more, however it ends.
+    """
 
     state: str
     why: str
+    released: bool = False

@@ -26,8 +26,8 @@ class Cursor(msgspec.Struct):
     """Where to continue with one process. Everything before has been handed on for export.
 
     `ring` counts the records that the ring has lost so far, `dropped` those reported as lost, by reason. `ended` is
-    why the process ended, once that was judged. `overdue` and `blocked` are the events and the loops whose illness was
-    reported and goes on, see `watch.emit.episodes`.
+    why the process ended, once that was judged, and `released` is that of the verdict. `overdue` and `blocked` are the
+    events and the loops whose illness was reported and goes on, see `watch.emit.episodes`.
     """
 
     boot_sequence: int = 0
@@ -41,6 +41,7 @@ class Cursor(msgspec.Struct):
     state: str | None = None
     state_since: int = 0
     ended: str | None = None
+    released: bool = False
     overdue: list[str] = []
     blocked: dict[int, tuple[int, int]] = {}
 

@@ -80,7 +80,7 @@ class Emitter:
             self.ring.recall(pulse.ring(), cursor.ring_sequence)
             self._stall_reports.recall()
         self.drained = False  # the newest reading found nothing that had not been read before
-        self._ended = cursor.ended
+        self._final: Verdict | None = None
         self._ill: tuple[Verdict, Reading] | None = None  # at the poll before
         self.dropped = {"ring": 0, "invalid": 0, **cursor.dropped}
 
@@ -117,18 +117,18 @@ class Emitter:
         found = deadlocks(Findings(states.HEALTHY, self.ring.dump))
         return unmet._replace(deadlock=found[0].sentence if found else "")
 
-    def telemetry(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
+    def telemetry(self, verdict: Verdict, reading: Reading, final: Verdict | None) -> list[Telemetry]:
         """The telemetry of a verdict: the boot's trace, entering and leaving a state, and what was lost.
 
         Args:
-            ended: why the process ended, once that is judged.
+            final: the verdict on the end of the process, once that is judged.
         """
         wall = reading.wall
         self._ill = (verdict, reading) if verdict.state in _EXPLAINED else None
-        self._ended = ended
-        made = self._of_boot(verdict, reading, ended)
+        self._final = final
+        made = self._of_boot(verdict, reading)
         made += self._report_dropped(wall)
-        made += self._stall_reports.due(wall, ended=ended is not None)
+        made += self._stall_reports.due(wall, ended=final is not None)
         made += self._episodes(verdict, reading)
         made += self._transitions.telemetry(verdict, reading, partial(self._details, verdict, reading))
         if verdict.state == states.FROZEN:
@@ -144,7 +144,8 @@ class Emitter:
         cursor.dropped = self.dropped
         cursor.state = self._transitions.state
         cursor.state_since = self._transitions.since
-        cursor.ended = self._ended
+        if self._final is not None:
+            cursor.ended, cursor.released = self._final.why, self._final.released
         cursor.overdue = self._silences.open
         cursor.blocked = self._blocked.open
 
@@ -170,16 +171,19 @@ class Emitter:
         verdict, reading = self._ill
         return self._found(verdict.state, reading, dump, self._stalls(_late_loops(verdict, reading)))
 
-    def _of_boot(self, verdict: Verdict, reading: Reading, ended: str | None) -> list[Telemetry]:
+    def _of_boot(self, verdict: Verdict, reading: Reading) -> list[Telemetry]:
         """The boot's trace; that of one that timed out waits a moment for the task dump that says where it waits."""
-        over = self.boot.ended_at
-        if self.boot.outcome == "timed_out" and over is not None and ended is None and not self.boot.exported:
+        over, final = self.boot.ended_at, self._final
+        if self.boot.outcome == "timed_out" and over is not None and final is None and not self.boot.exported:
             # Its vital signs say a moment later that the boot is over.
             dumped = verdict.state != states.STARTING and self._dump_since(over) is not None
             shown = verdict.state == states.BLOCKED or dumped
             if not shown and 0 <= reading.wall - over < EVIDENCE_NS:
                 return []
-        return self.boot.telemetry(ended, reading.wall, partial(self._why_not_booted, verdict, reading))
+        missed = self.boot.is_waited_for() or any(one.deadline_ns and not one.mono_ns for one in reading.events)
+        excused = final is not None and final.state == states.STOPPED and (final.released or not missed)
+        known = partial(self._why_not_booted, verdict, reading)
+        return self.boot.telemetry(final and final.why, reading.wall, known, excused=excused)
 
     def _why_not_booted(self, verdict: Verdict, reading: Reading, said: str) -> Details:
         halted = _late_loops(verdict, reading)

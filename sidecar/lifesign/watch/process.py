@@ -30,6 +30,7 @@ _logger = logging.getLogger("lifesign.watch")
 _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # longer than it takes to write how a child ended
 _LEAVING_NS = 1_000_000_000  # longer than most processes take from their tombstone to their end
+_KUBELET_NS = 360_000_000_000  # longer than a kubelet waits before it starts a container again
 _ASKED_NS = 600_000_000_000  # after this long, a later end of the process is not the one that was asked for
 
 
@@ -63,12 +64,13 @@ class WatchedProcess:
         self.identity = self._sensor.identity
         self.resource = resource(key, self.identity, environ)
         self._evidence = Evidence(self._sensor.folder, key, self.identity["instance"], source)
-        self._judgement = Judgement(_final(cursor))
+        self._judgement = Judgement(_final(cursor), int(settings.termination_grace * 1e9))
         self._emitter = Emitter(key, self.identity, self._sensor.pulse, cursor, dead_letters, self._evidence, source)
         self._triggers = Triggers()
         self._delays = Delays()
         self._utilization = Utilization()
         self.ended = False
+        self.alive = True  # at the newest poll
 
     def close(self) -> None:
         self._sensor.close()
@@ -83,10 +85,23 @@ class WatchedProcess:
         """Whether it is blocked or frozen, as far as has been reported."""
         return self._emitter.state in _ILL
 
-    def end_asked(self, at: int) -> None:
-        """Every process that had started by then, in monotonic nanoseconds, was asked to end."""
+    @property
+    def leaves(self) -> bool:
+        """Whether its container's end was announced, and that of this process is not judged yet."""
+        return self._judgement.leaves
+
+    def end_announced(self, at: int, *, asked: bool = True) -> None:
+        """The container of every process that had started by then, in monotonic nanoseconds, is about to be ended.
+
+        Args:
+            asked: False where that is for an illness of a process, which nobody asked for.
+        """
         if self.identity["started_mono_ns"] <= at:
-            self._judgement.end_asked(at)
+            self._judgement.end_announced(at, None if asked else self._emitter.state)
+
+    def container_ran_again(self, began: int) -> None:
+        """A process began in the pod then, monotonic nanoseconds, when all whose end was announced were gone."""
+        self._judgement.container_ran_again(began)
 
     def request_dump(self) -> int:
         """Asks the process for a task dump; returns the count that its answer will carry.
@@ -96,13 +111,14 @@ class WatchedProcess:
         """
         return self._sensor.pulse.request(layout.REQUEST_DUMP)
 
-    def poll(self, watching_since: int, *, ask: bool = True, read: bool = True) -> Poll:
+    def poll(self, watching_since: int, *, ask: bool = True, read: bool = True, leaving: bool = False) -> Poll:
         """Reads the pulse once.
 
         Args:
             watching_since: monotonic nanoseconds; see `judge.reading.Reading`.
             ask: request task dumps when there is a reason; False for commands that only read.
             read: read its ring on; without room for its records they are left there.
+            leaving: we were asked to end, too.
 
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
@@ -112,7 +128,8 @@ class WatchedProcess:
         reading, vitals = self._sensor.read(since, self._emitter.state, judged=self._judgement.final is not None)
         self._utilization.update(reading.loops)
         shares = self._utilization.by_slot
-        reading = self._judgement.complete(reading)._replace(parked=self._emitter.parked(), utilization=shares)
+        reading = self._judgement.complete(reading, leaving)._replace(parked=self._emitter.parked(), utilization=shares)
+        self.alive = reading.alive
         if reading.alive:
             reading = reading._replace(circumstances=self._evidence.circumstances(reading))
         else:
@@ -121,16 +138,21 @@ class WatchedProcess:
         reading = reading._replace(unmet=self._emitter.unmet(reading), parked=self._emitter.parked())
         verdict = self._judgement.verdict(reading)
         final = self._judgement.final
-        telemetry += self._emitter.telemetry(verdict, reading, final and final.why)
+        telemetry += self._emitter.telemetry(verdict, reading, final)
         if ask:
             self._ask_for_dumps(verdict, reading)
         self.ended = final is not None
         seen = snapshot(
-            self.key, self.identity, self.resource, verdict, reading, self._emitter.boot,
+            self.key, self.identity, self.resource, self._shown(verdict, reading), reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),
             self._emitter.causes(verdict, reading), self._emitter.busy(reading), self._utilization.times,
         )  # fmt: skip
         return Poll(seen, telemetry)
+
+    def _shown(self, verdict: Verdict, reading: Reading) -> Verdict:
+        """What is shown of a process whose end a kubelet asked for: until more is known, it has stopped."""
+        likely = self._judgement.likely
+        return likely if likely is not None and reading.ending.announced and not self.ended else verdict
 
     def acknowledge(self) -> None:
         """All telemetry of the polls so far has been handed on for good; a cursor may pass it."""
@@ -155,31 +177,50 @@ class Judgement:
 
     Args:
         final: the verdict on its end, where an earlier life of the sidecar has made it.
+        grace: nanoseconds that it may take to end.
     """
 
-    def __init__(self, final: Verdict | None = None) -> None:
+    def __init__(self, final: Verdict | None = None, grace: int = 30_000_000_000) -> None:
         self.final = final
+        self._grace = grace
+        self.likely: Verdict | None = None  # on its end, while that is left open
+        self._seen = 0  # when it was last seen to live
         self._leaving_since = 0  # when it was first seen to have a tombstone, and to be gone
         self._gone_since = 0
-        self._asked_at: int | None = None
+        self._announced_at: int | None = None
+        self._ill: str | None = None  # the illness that its container is ended for
+        self._restarted = False
         self._thawing = False
 
-    def end_asked(self, now: int) -> None:
-        """The end of the process was asked for, by somebody who does not write `run.json`; monotonic nanoseconds."""
-        self._asked_at = now
+    @property
+    def leaves(self) -> bool:
+        """Whether its end was announced, and is not judged yet."""
+        return self._announced_at is not None and self.final is None
 
-    def complete(self, reading: Reading) -> Reading:
-        """The reading with what is known of its end from elsewhere."""
-        ending, asked_at = reading.ending, self._asked_at
-        if ending.asked is None and asked_at is not None and reading.now - asked_at < _ASKED_NS:
-            ending = ending._replace(asked="SIGTERM", asked_at=asked_at)
-        if reading.tombstone is not None:
-            self._leaving_since = self._leaving_since or reading.now
+    def end_announced(self, now: int, ill: str | None) -> None:
+        """Its container is about to be ended, for an illness or because somebody asked; monotonic nanoseconds."""
+        self._announced_at, self._ill = now, ill
+
+    def container_ran_again(self, began: int) -> None:
+        """See `WatchedProcess.container_ran_again`."""
+        self._restarted |= bool(self._gone_since) and began > self._gone_since
+
+    def complete(self, reading: Reading, leaving: bool = False) -> Reading:
+        """The reading with what is known of its end from elsewhere; `leaving`: we were asked to end, too."""
+        ending, at = reading.ending, self._announced_at
         if not reading.alive:
             self._gone_since = self._gone_since or reading.now
-            if ending.asked_at is not None:
-                ending = ending._replace(asked_ago=max(0, self._gone_since - ending.asked_at))
-        return reading._replace(ending=ending)
+        if ending.asked is None and at is not None and (self._gone_since or reading.now) - at < _ASKED_NS:
+            ending = ending._replace(ill=self._ill, pod_ends=leaving, restarted=self._restarted)
+            if self._ill is None:
+                ending = ending._replace(asked="SIGTERM", asked_at=at, announced=True)
+        if reading.tombstone is not None:
+            self._leaving_since = self._leaving_since or reading.now
+        if reading.alive:
+            self._seen = reading.now
+        elif ending.asked_at is not None:
+            ending = ending._replace(asked_ago=max(0, self._gone_since - ending.asked_at))
+        return reading._replace(ending=ending, seen=self._seen, grace=self._grace)
 
     def verdict(self, reading: Reading) -> Verdict:
         """The state of the process at this reading."""
@@ -192,8 +233,10 @@ class Judgement:
         if first:
             return Verdict(states.FROZEN, "Python runs again, the event loop does not yet")
         if verdict.state not in states.ENDED:
-            return verdict
+            # In a pod that ends nobody is left to say so later.
+            return verdict._replace(released=reading.ending.pod_ends and reading.ending.announced)
         if self._is_open(reading):
+            self.likely = verdict
             return Verdict(reading.reported or states.STARTING, "it ended a moment ago")
         if not reading.alive:
             self.final = verdict
@@ -203,9 +246,14 @@ class Judgement:
         """Whether to leave the verdict open for a moment, in which more will be known."""
         if reading.alive:
             return reading.now - self._leaving_since < _LEAVING_NS
+        ending, ago = reading.ending, reading.now - self._gone_since
+        if ending.announced and not ending.pod_ends and not ending.restarted:
+            return ago < _KUBELET_NS  # who is asked next: the sidecar, as the pod ends, or nobody, and it runs again?
         # The kernel frees the lock before the supervisor hears of the end.
-        return reading.ending.awaited and reading.now - self._gone_since < _SUPERVISOR_NS
+        return ending.awaited and ago < _SUPERVISOR_NS
 
 
 def _final(cursor: Cursor) -> Verdict | None:
-    return None if cursor.state is None or cursor.ended is None else Verdict(cursor.state, cursor.ended)
+    if cursor.state is None or cursor.ended is None:
+        return None
+    return Verdict(cursor.state, cursor.ended, cursor.released)

@@ -62,7 +62,7 @@ def snapshot(
     running = reading.running()
     # The oldest of the newest beats: one blocked loop among several is what counts.
     last_beat = min((signs.mono_ns for signs in running or reading.loops), default=identity["started_mono_ns"])
-    until = reading.now if reading.alive else _last_moment(reading)
+    until = reading.now if reading.alive else reading.last_sign() or reading.now
     return Snapshot(
         key=key,
         pid=identity["pid"],
@@ -73,7 +73,7 @@ def snapshot(
         why=verdict.why,
         alive=reading.alive and verdict.state not in states.ENDED,
         # A dead process still owes its beats, that is the alarm; one that stopped or runs no loop does not.
-        expected=verdict.state not in (states.STOPPED, states.IDLE),
+        expected=verdict.state not in (states.STOPPED, states.IDLE) and not verdict.released,
         uptime=max(0, until - identity["started_mono_ns"]) / 1e9,
         beats=min(sum(signs.beats for signs in reading.loops), _COUNT_MAX),
         beat_age=max(0, reading.now - last_beat) / 1e9,
@@ -109,12 +109,6 @@ def _utilization(verdict: Verdict, reading: Reading) -> float | None:
     if verdict.state == states.FROZEN or verdict.state in states.ENDED or not reading.utilization:
         return None
     return 1.0 if verdict.state == states.BLOCKED else max(reading.utilization.values())
-
-
-def _last_moment(reading: Reading) -> int:
-    moments = [signs.mono_ns for signs in reading.loops]
-    last = max([*moments, reading.watchdog.mono_ns] if reading.watchdog else moments, default=reading.now)
-    return min(last, reading.now)
 
 
 def _events(reading: Reading) -> tuple[EventReading, ...]:

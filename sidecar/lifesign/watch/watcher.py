@@ -64,6 +64,7 @@ class Watcher:
         self._watching_since = time.monotonic_ns()
         self._worked = 0.0  # seconds of processor time that the newest poll took: to wait for a disk is no work
         self._awake = time.monotonic()  # when we last noted that we run
+        self.leaving = False  # we were asked to end, and so is the pod, if we are in one
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Polls every `poll_interval` until `stopping` is set, and after that until there is nothing new."""
@@ -75,6 +76,7 @@ class Watcher:
                 await self._wait(stopped, max(self._settings.poll_interval, self._worked))
         finally:
             stopped.cancel()
+        self.leaving = True
         until = time.monotonic() + self._settings.shutdown_timeout / 2
         # A full ring takes several polls.
         while (await self.poll() or not self._drained()) and time.monotonic() < until:
@@ -125,7 +127,7 @@ class Watcher:
             ) from None
 
     def _note_announced_stop(self) -> None:
-        """A pod is about to stop its main container: a process that ends after this was asked to.
+        """A kubelet is about to end the main container: a process that ends after this was asked to.
 
         Not if a process is blocked or frozen: the hook also runs before a container is restarted because its
         liveness probe failed, and nobody asked for that illness.
@@ -134,9 +136,17 @@ class Watcher:
         if at is None:
             return
         living = [process for process in self._folders.processes() if not process.ended]
-        if not any(process.ill for process in living):
-            for process in living:
-                process.end_asked(at)
+        asked = not any(process.ill for process in living)
+        for process in living:
+            process.end_announced(at, asked=asked)
+
+    def _note_restart(self) -> None:
+        """A kubelet has restarted the main container: there are new processes after the end of all those before."""
+        leaving = [process for process in self._folders.processes() if process.leaves]
+        if leaving and not any(process.alive for process in leaving):
+            began = [one.identity["started_mono_ns"] for one in self._folders.processes() if one.alive]
+            for process in leaving:
+                process.container_ran_again(max(began, default=0))
 
     @property
     def all_durable(self) -> bool:
@@ -177,11 +187,12 @@ class Watcher:
     def _poll(self, now: float, read: bool) -> list[tuple[WatchedProcess, Poll]]:
         began = time.thread_time()
         self._folders.find(now)
+        self._note_restart()
         polled: list[tuple[WatchedProcess, Poll]] = []
         for process in self._folders.processes():
             self._note_announced_stop()  # before each: it must not end between this and its poll
             try:
-                polled.append((process, process.poll(self._watching_since, read=read)))
+                polled.append((process, process.poll(self._watching_since, read=read, leaving=self.leaving)))
             except PulseError as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
                 self._folders.forget(process)

@@ -21,6 +21,7 @@ from lifesign.export import metric_push
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.folder import SIDECAR_LOCK
+from lifesign.wire.stopping import announce
 from support.made.client import ask
 from support.made.sidecars import booted, fresh_logging
 from support.mainprocess import LockHolder, Main
@@ -179,6 +180,24 @@ async def test_sigterm_may_wait_for_those_who_were_told_at_the_same_time(observe
         main.die()
 
         await sidecar.ends()
+
+
+async def test_by_default_it_waits_for_a_moment_for_who_is_killed_as_it_is_asked(
+    observe: Callable, main: MakeMain, run: Path, collector: HttpServer, tmp_path: Path
+) -> None:
+    """So does a kubelet with a process that does not hear SIGTERM."""
+    service = booted(main())
+    spool = {"LIFESIGN_SPOOL_DIR": str(tmp_path / "spool")}
+    async with observe(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **spool) as sidecar:
+        await sidecar.sees(4242)
+        announce(str(run))
+        os.kill(os.getpid(), signal.SIGTERM)
+        await sidecar.is_leaving()
+        assert not sidecar.stopping
+        service.die()
+
+        await sidecar.ends()
+    assert [record.event_name for record in collector.logs()] == ["lifesign.process.stopped"]
 
 
 async def test_sigterm_does_not_wait_for_ever(observe: Callable, main: MakeMain) -> None:

@@ -35,6 +35,6 @@ def test_the_second_event_that_stays_away(tmp_path: Path, collector: Collector) 
         process.process.kill()
     assert audit is not None
     assert audit.attributes.get("lifesign.cause") != "lock-held"
-    assert order.body.startswith("promised event 'order' came last")
+    assert order.body.startswith("promised event 'order' is ")
     assert order.attributes["lifesign.cause"] == "lock-held"
     assert (order.attributes["code.file.path"], order.attributes["code.line.number"]) == (str(PROGRAM), LINE)

@@ -133,7 +133,7 @@ def test_a_promised_event_that_comes_no_longer(beds: Beds) -> None:
     patient = beds.healthy("no longer")
     patient.tell("stop tick")
     entry = patient.reports("lifesign.silence")
-    assert "'order' came last" in entry.body
+    assert "it came last" in entry.body
     patient.shows("silent")
     patient.comes_to("silent")
     patient.tell("tick")

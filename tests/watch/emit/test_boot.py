@@ -113,6 +113,15 @@ def test_a_process_that_dies_has_its_open_spans_closed_as_errors() -> None:
     assert root.attributes["lifesign.boot.outcome"] == "died"
 
 
+def test_a_process_that_stopped_as_it_should_has_no_failed_boot() -> None:
+    boot = view(checkpoint("started", 0, 1), checkpoint("broker connected", 1, None))
+    assert boot.is_waited_for()
+    made = boot.telemetry("ended by SIGTERM, as asked", STARTED + 9 * S, excused=True)
+    assert logs(made) == []
+    assert [span.error for span in spans(made).values()] == [None] * 3
+    assert spans(made)["boot"].attributes == {"lifesign.boot.outcome": "starting"}
+
+
 def test_a_process_that_dies_after_its_boot_does_not_make_the_boot_an_error() -> None:
     boot = view(checkpoint("started", 0, 1), over("complete", 2))
     boot.telemetry(None, 0)

@@ -215,17 +215,20 @@ class Observer:
             let_go_of_output()
 
     def _terminate(self) -> None:
-        """SIGTERM: at once, or after the watched processes, which got it too and may still write records."""
+        """SIGTERM: at once, or a moment later, after the watched processes.
+
+        A kubelet signals us as it kills a container that is still there when its grace period is over, and kills us two
+        seconds later. Without native sidecars it signals all containers of a pod at once.
+        """
         if self._supervised and self._alone_since is None:
             self._hear_supervisor()
             if not self._asked_to_end and self._alone_since is None:
                 return  # systemd, for one, sends it to all processes of a service: CMD may have much to say still
-        delay = self._settings.sigterm_delay
-        if delay is None:
+        if self._supervised or self._watcher is None or self._watcher.all_ended():
             self._stop()
         elif not self._leaving:
-            self._leaving = True
-            asyncio.get_running_loop().call_later(delay, self._stop)
+            self._leaving = self._watcher.leaving = True
+            asyncio.get_running_loop().call_later(self._settings.sigterm_delay, self._stop)
 
     def _remark_who_is_missing(self) -> None:
         if not self._board.watched():

@@ -2,7 +2,7 @@
 
 The lane never wraps, so it is read from its start whenever the sidecar starts, and its trace has the same ids
 each time. The trace is exported when the boot has ended: the agent said so, or the process is gone; then open
-spans are closed as errors.
+spans are closed as errors, unless its end was asked for or it had done what it was there for.
 """
 
 from __future__ import annotations
@@ -96,8 +96,18 @@ class BootView:
         elif record["id"] in self._checkpoints or len(self._checkpoints) < _CHECKPOINTS_MAX:
             self._checkpoints[record["id"]] = record
 
+    def is_waited_for(self) -> bool:
+        """Whether the boot has not ended, and something that it waits for is missing."""
+        unfinished = any(one["end"] is None or one["error"] is not None for one in self._checkpoints.values())
+        return self._ended is None and (unfinished or bool(self.missing()))
+
     def telemetry(
-        self, died: str | None, now: int, known: Callable[[str], Details] = lambda said: NO_DETAILS
+        self,
+        died: str | None,
+        now: int,
+        known: Callable[[str], Details] = lambda said: NO_DETAILS,
+        *,
+        excused: bool = False,
     ) -> list[Telemetry]:
         """The spans and log records that are due and have not been made before.
 
@@ -105,6 +115,7 @@ class BootView:
             died: why the process is gone; None while it lives.
             now: wall clock nanoseconds.
             known: gives what is known of the cause of a boot that failed, besides what is said of it already.
+            excused: the process stopped, and that its boot had not ended is nobody's fault.
         """
         if self._ended is None and died is None:
             return []
@@ -115,18 +126,19 @@ class BootView:
             if one["id"] in self._emitted or (one["end"] is None and self.exported and died is None):
                 continue
             self._emitted.add(one["id"])
-            made += self._checkpoint(one, died, now)
+            made += self._checkpoint(one, died, now, excused)
         if not self.exported:
             self.exported = True
-            made += self._root(died, last, now, known)
+            made += self._root(died, last, now, known, excused)
         return made
 
-    def _checkpoint(self, one: Checkpoint, died: str | None, now: int) -> list[Telemetry]:
+    def _checkpoint(self, one: Checkpoint, died: str | None, now: int, excused: bool) -> list[Telemetry]:
         error = one["error"]
         end = one["end"]
         if end is None:
             reason = died or self.diagnostic or "the boot ended"
-            error = {"type": "unfinished", "message": f"not finished: {reason}", "stack": ""}
+            if not excused:
+                error = {"type": "unfinished", "message": f"not finished: {reason}", "stack": ""}
             end = max(one["start"], self._ended["end"] if self._ended else now)
         attributes: Attributes = {**synthetic_attributes(one["synthetic"]), semconv.CHECKPOINT_NAME: one["name"]}
         if one["number"] is not None:
@@ -155,13 +167,17 @@ class BootView:
         )
         return operation(span, now, failed)
 
-    def _root(self, died: str | None, last: int, now: int, known: Callable[[str], Details]) -> list[Telemetry]:
+    def _root(
+        self, died: str | None, last: int, now: int, known: Callable[[str], Details], excused: bool
+    ) -> list[Telemetry]:
         outcome: str = "died"
         end = last
         missing = self.missing()
         if self._ended is not None:
             outcome, end = self._ended["outcome"], self._ended["end"]
             error = self.diagnostic
+        elif excused:
+            outcome, error = self.outcome, ""
         else:
             names = [one["name"] for one in self._checkpoints.values()]
             error = f"the boot stopped after checkpoint {names[-1] if names else 'none'!r}: {died}"

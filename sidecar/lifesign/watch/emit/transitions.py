@@ -15,7 +15,16 @@ from lifesign.judge import states
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.emit.operation import exception_attributes, first_line
-from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_FATAL, SEVERITY_INFO, Attributes, Log, Span, Telemetry
+from lifesign.watch.telemetry import (
+    SEVERITY_ERROR,
+    SEVERITY_FATAL,
+    SEVERITY_INFO,
+    SEVERITY_WARN,
+    Attributes,
+    Log,
+    Span,
+    Telemetry,
+)
 
 _ENTERED = {
     states.FROZEN: (semconv.LOG_FROZEN, SEVERITY_ERROR),
@@ -140,6 +149,8 @@ class Transitions:
 
     def _entered(self, verdict: Verdict, since: int, reading: Reading, details: Details) -> Log:
         event, severity = _ENTERED[verdict.state]
+        if verdict.state == states.DEAD and verdict.released:
+            severity = SEVERITY_WARN  # it was ended, if not in the way that one wishes for
         attributes: Attributes = {semconv.STATE: verdict.state, **details.attributes}
         tombstone, ending = reading.tombstone, reading.ending
         if verdict.state in states.ENDED:
@@ -151,7 +162,8 @@ class Transitions:
                 attributes.update(exception_attributes(tombstone["error"]))
         return Log(
             resource=self._resource,
-            uid=f"{self._instance}-{verdict.state}-{since}",
+            # It ends once, and nobody knows to the nanosecond when.
+            uid=f"{self._instance}-{verdict.state}" + ("" if verdict.state in states.ENDED else f"-{since}"),
             event=event,
             time=since,
             observed=reading.wall,
@@ -205,5 +217,7 @@ def began(verdict: Verdict, reading: Reading) -> int:
     if verdict.state in states.ENDED:
         if reading.tombstone is not None:
             return reading.tombstone["ended"]
-        return reading.watchdog.wall_ns if reading.watchdog else reading.wall
+        # One that froze before it was killed has lived on since its last beat.
+        last = reading.last_sign()
+        return reading.wall - (reading.now - last) if last else reading.wall
     return reading.wall
