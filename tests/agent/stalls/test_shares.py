@@ -37,7 +37,7 @@ def parts(
     found, nobodys = shares(stall, intervals)
     named = {
         f"{one.what}{':' + one.name if one.name else ''}"
-        f"{'' if one.sampled is None or one.sampled.place is None else ' ' + one.sampled.place['function']}": (
+        f"{'' if one.seen is None or one.seen.place is None else ' ' + one.seen.place['function']}": (
             one.time // MS,
             one.computing // MS,
         )

@@ -6,6 +6,7 @@ it sees the loop's own code nearly always.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,23 @@ def callback(loop: Any, frame: FrameType) -> list[Frame]:
     except BaseException:  # noqa: BLE001, S110 - the loop goes on meanwhile, or is of a kind that is not known
         pass
     return []
+
+
+def current(loop: Any) -> Any:
+    """The task that the loop runs, if it does."""
+    try:
+        return asyncio.current_task(loop)
+    except BaseException:  # noqa: BLE001 - a loop of any kind
+        return None
+
+
+def running(loop: Any) -> list[Frame]:
+    """The await stack of the task that the loop runs, unless its code is at work right now."""
+    task = current(loop)
+    try:
+        return [] if task is None or odd.read(odd.coroutine(task), "cr_running", "gi_running") else _coroutines(task)
+    except BaseException:  # noqa: BLE001 - the loop goes on meanwhile
+        return []
 
 
 def _described(found: Any) -> list[Frame]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Hashable
 
-from lifesign.agent.stalls.shares import Share, StackShare
+from lifesign.agent.stalls.shares import Share
+from lifesign.agent.stalls.stacktimes import StackTimes
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.wire.lane import LaneWriter
-from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX
+from lifesign.wire.stalls import CULPRITS_MAX
 
 if TYPE_CHECKING:
-    from lifesign.wire.frames import Frame
-    from lifesign.wire.stalls import CulpritTotal, StackTime, StallCulprit, StallTotals
+    from lifesign.wire.stalls import CulpritTotal, StallCulprit, StallTotals
 
 BYTES = 16 * 1024  # of records at once, and in a minute
 TOTALS_SECONDS = 5.0  # between two records of all the numbers
@@ -20,8 +20,6 @@ QUIET_SECONDS = (
     10.0  # between two records of one culprit, which has grown by its half meanwhile; twice as long each time
 )
 QUIET_MAX_SECONDS = 600.0
-_KEPT = 4 * STACKS_MAX  # stacks of one culprit
-_FRAMES_MAX = 20  # of a stack that is not the first
 
 
 class _Culprit:
@@ -33,8 +31,7 @@ class _Culprit:
         self.count = self.total = self.worst = self.last = self.samples = self.computing = 0
         self.task = self.coroutine = ""
         self.span: tuple[str, str] | None = None
-        self.stacks: dict[Hashable, StackTime] = {}
-        self._places: dict[Hashable, Frame] = {}  # by the stacks
+        self.stacks = StackTimes()
         self.written = 0  # the total, when its record was written last
         self.next = 0.0
         self.quiet = QUIET_SECONDS
@@ -48,40 +45,20 @@ class _Culprit:
         self.computing += min(share.computing, share.time)
         if share.time > self.worst:
             self.worst = share.time
-            sampled = share.sampled
-            if sampled is not None:
-                self.task, self.coroutine, self.span = sampled.task, sampled.coroutine, sampled.span
+            seen = share.seen
+            if seen is not None:
+                self.task, self.coroutine, self.span = seen.task, seen.coroutine, seen.span
         for stack in share.stacks.values():
-            self._add_stack(stack)
-        while len(self.stacks) > _KEPT:
-            least = min(self.stacks, key=lambda key: self.stacks[key]["time"])
-            del self.stacks[least]
-            self._places.pop(least, None)
-
-    def _add_stack(self, stack: StackShare) -> None:
-        frames = stack.sampled.stack
-        if not frames:
-            return
-        key = tuple((frame["file"], frame["function"], frame["line"]) for frame in frames)
-        kept = self.stacks.setdefault(key, {"stack": frames, "samples": 0, "time": 0, "computing": 0})
-        kept["samples"] += stack.samples
-        kept["time"] += stack.time
-        kept["computing"] += min(stack.computing, stack.time)
-        if stack.sampled.place is not None:
-            self._places[key] = stack.sampled.place
+            self.stacks.add(stack.seen, stack.samples, stack.time, min(stack.computing, stack.time))
 
     def record(self) -> StallCulprit:
-        keys = sorted(self.stacks, key=lambda key: -self.stacks[key]["time"])[:STACKS_MAX]
-        stacks = [self.stacks[key].copy() for key in keys]
-        for less in stacks[1:]:
-            less["stack"] = less["stack"][-_FRAMES_MAX:]
         return {
             "kind": "stall_culprit",
             "id": self.id,
             "what": self.what,
             "loop": self.slot,
             "thread": self.name,
-            "place": next((self._places[key] for key in keys if key in self._places), None),
+            "place": self.stacks.place(),
             "count": self.count,
             "total": self.total,
             "worst": self.worst,
@@ -92,7 +69,7 @@ class _Culprit:
             "coroutine": self.coroutine,
             "trace": None if self.span is None else self.span[0],
             "span": None if self.span is None else self.span[1],
-            "stacks": stacks,
+            "stacks": self.stacks.most(),
             "at": time.time_ns(),
         }
 
@@ -189,5 +166,5 @@ def _key(share: Share) -> Hashable:
     """What tells culprits apart: the place of a call, and the thread by its name without its number."""
     if share.what != "call":
         return share.what
-    sampled = share.sampled
-    return share.name.rstrip("0123456789"), None if sampled is None else sampled.place_key
+    seen = share.seen
+    return share.name.rstrip("0123456789"), None if seen is None else seen.place_key

@@ -21,7 +21,7 @@ _LOOPS = 8  # that are read at once, by turns
 _SELDOM = 5  # readings between two of what costs more
 _QUOTA_EVERY = 60  # readings between two searches for a quota
 _THREADS = 64
-_CPU_PART = 5  # the process did run if it has used this part of the time
+_RAN_PART = 10  # of a time: who has used so much of the processor did run meanwhile
 
 
 class Machine:
@@ -35,7 +35,7 @@ class Machine:
         self._turn = 0
         self._own = kernel.ThreadTime(0, 0)
         self._throttled_ns = self._stolen_ns = 0
-        self._queued: dict[int, int] = {}  # by native thread
+        self._queued: dict[int, tuple[int, int]] = {}  # by native thread, when it was read and what it was
         self._threads: dict[int, int] = {}  # the processor time of threads, by native id
 
     def read(self, now: int) -> None:
@@ -48,23 +48,27 @@ class Machine:
             self._quota = kernel.Quota()
         self._own = kernel.thread_time(get_native_id()) or self._own
         self._throttled_ns = self._quota.throttled_ns()
-        self._read_loops()
+        self._read_loops(now)
         if self._readings % _SELDOM == 1:
             self._stolen_ns = kernel.stolen_ns()
             self._threads = self._cpu_times()
 
-    def _read_loops(self) -> None:
+    def _read_loops(self, now: int) -> None:
         loops = [one.native_thread for one in self._slots.beating if one is not None]
         if len(self._queued) > 4 * len(loops):
             self._queued.clear()
         for _ in range(min(_LOOPS, len(loops))):
             self._turn = (self._turn + 1) % len(loops)
-            used = kernel.thread_time(loops[self._turn])
-            if used is not None:
-                self._queued[loops[self._turn]] = used.queued_ns
+            self.read_loop(loops[self._turn], now)
 
-    def queued_before(self, native_thread: int) -> int | None:
-        """For how long a loop's thread had waited for a processor when that was read last."""
+    def read_loop(self, native_thread: int, now: int) -> None:
+        """Reads for how long a loop's thread has waited for a processor."""
+        used = kernel.thread_time(native_thread)
+        if used is not None:
+            self._queued[native_thread] = now, used.queued_ns
+
+    def queued_before(self, native_thread: int) -> tuple[int, int] | None:
+        """For how long a loop's thread had waited for a processor when that was read last, and when that was."""
         return self._queued.get(native_thread)
 
     def cause(self, gap_ns: int, cpu_ns: int) -> StallKind | None:
@@ -85,12 +89,13 @@ class Machine:
             return "starved"
         if stolen * 2 >= gap_ns:
             return "steal"
-        return "stopped" if cpu_ns * _CPU_PART < gap_ns else None
+        return "stopped" if cpu_ns * _RAN_PART < gap_ns else None
 
-    def holder(self, gap_ns: int, beats: dict[int, int]) -> int | None:
+    def holder(self, cpu_ns: int, gap_ns: int, beats: dict[int, int]) -> int | None:
         """The native id of the thread that had the GIL for so long until now, as it used the processor.
 
         Args:
+            cpu_ns: what the process has used meanwhile.
             beats: of threads that run loops, what they had used at the newest beat.
         """
         before, now = {**self._threads, **beats}, self._cpu_times()
@@ -99,7 +104,7 @@ class Machine:
         if not used:
             return None
         most = max(used, key=lambda thread: used[thread])
-        return most if used[most] * 2 >= gap_ns else None
+        return most if used[most] * 2 >= cpu_ns and used[most] * _RAN_PART >= gap_ns else None
 
     def _cpu_times(self) -> dict[int, int]:
         found: dict[int, int] = {}

@@ -19,6 +19,7 @@ from lifesign.agent.stalls.culprits import CulpritCounts
 from lifesign.agent.stalls.garbage import Garbage
 from lifesign.agent.stalls.machine import Machine, named_threads
 from lifesign.agent.stalls.shares import EndedStall, Interval, shares
+from lifesign.agent.stalls.spins import Spins
 from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, place_in, walk
 from lifesign.agent.stalls.underway import Underway
 from lifesign.agent.tasks.frames import current_frames
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _SOONEST_SECONDS = 0.001
 _GAP_NS = 50_000_000  # from which on this thread did not run for a reason
+_OVERDUE_NS = 5_000_000
 _LOOPS_AT_ONCE = 16
 _THREADS_MAX = 64  # that are walked when one of them may hold the GIL
 _INTERVALS_KEPT = 64
@@ -53,6 +55,7 @@ class Sampler:
         self._culprits = CulpritCounts()
         self._machine = Machine(slots)
         self._garbage = Garbage()
+        self._spins = Spins(ring, slots, settings.heartbeat_timeout)
         self._lock = RLock()
         self.resume()
 
@@ -76,6 +79,7 @@ class Sampler:
             now = time.monotonic_ns()
             self._machine.read(now)
             self._culprits.write(self._ring, now / 1e9)
+            self._spins.beat(now)
             if self._underway:
                 self._finish_all()
                 for slot in [slot for slot, one in self._underway.items() if not self._goes_on(slot, one)]:
@@ -118,24 +122,31 @@ class Sampler:
         soonest, late = self._late(now)
         overslept = now - due
         if not late and overslept < self._gap_ns:
-            if self._slots.late:
+            if self._slots.late or now >= self._spins.next_ns:
                 with self._lock:
                     self._finish_all()
-            return soonest
-        with self._lock:
-            return min(soonest, self._sample(now, late, overslept, switches, used))
+                    if now >= self._spins.next_ns:
+                        self._spins.sample(now)
+        else:
+            with self._lock:
+                soonest = min(soonest, self._sample(now, late, overslept, switches, used))
+        return min(soonest, self._spins.next_ns - now)
 
     def _late(self, now: int) -> tuple[int, list[tuple[int, Beating]]]:
         """When the next loop is late if it does not beat, and those that are."""
         soonest, late = NEVER_NS, []
         after = self._interval_ns + self._threshold_ns // 2
+        soon = self._threshold_ns // 2 - _OVERDUE_NS  # a beat is due: a stall may have begun
         for slot, beating in enumerate(self._slots.beating):
             if beating is not None:
                 left = beating.mono_ns + after - now
                 if left <= 0:
                     late.append((slot, beating))
-                elif left < soonest:
+                    continue
+                if left < soonest:
                     soonest = left
+                if left < soon:
+                    self._machine.read_loop(beating.native_thread, now)
         return soonest, late
 
     def _sample(self, now: int, late: list[tuple[int, Beating]], overslept: int, switches: int, used: int) -> int:
@@ -158,11 +169,12 @@ class Sampler:
                 walks = {thread: walk(frames[thread]) for thread in list(frames)[:_THREADS_MAX]}
             del frames
         if overslept >= self._gap_ns:
-            self._explain(now - overslept, now, walks, time.process_time_ns() - used, waited_for_gil=waited_for_gil)
-        for underway, sampled in seen:
+            used = time.process_time_ns() - used
+            self._explain(now - overslept, now, walks, used, waited_for_gil=waited_for_gil)
+        for underway, stack in seen:
             native = underway.before.native_thread
             used_now, before = kernel.thread_time(native), self._machine.queued_before(native)
-            underway.add(now, sampled, used_now, before, kernel.disk_waits(native))
+            underway.add(now, stack, used_now, before, kernel.disk_waits(native))
         self._finish_all()
         cost = time.thread_time_ns() - cost
         return min([soonest, *(underway.pause(now, cost) for underway, _ in seen)])
@@ -192,7 +204,7 @@ class Sampler:
                 self._intervals.append(Interval(began, now, cause))
             return
         beats = {one.native_thread: one.cpu_ns for one in self._slots.beating if one is not None}
-        holder = self._machine.holder(now - began, beats)
+        holder = self._machine.holder(used, now - began, beats)
         thread, name = named_threads().get(holder or 0, (0, ""))
         found = walks.get(thread)
         if found is not None and found.codes:
@@ -225,4 +237,5 @@ class Sampler:
         stall = EndedStall(began, late.mono_ns, self._threshold_ns, before.thread, computing, samples)
         parts, nobodys = shares(stall, [*collected, *self._intervals])
         self._culprits.add(parts, nobodys, slot)
+        self._spins.stalled(slot, sum(one.time for one in parts if one.what in ("call", "callbacks", "gc")))
         self._slots.waited[slot] += sum(one.time - min(one.time, one.computing) for one in parts if one.what == "call")

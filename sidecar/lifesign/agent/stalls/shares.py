@@ -18,7 +18,7 @@ _MACHINE = frozenset(("quota", "starved", "paging", "steal", "stopped"))
 class Interval(NamedTuple):
     """A time of which it is known what kept all loops from turning.
 
-    `thread` is the number of the thread that held the GIL, its name and stack are `name` and `sampled`; else 0.
+    `thread` is the number of the thread that held the GIL, its name and stack are `name` and `seen`; else 0.
     """
 
     began_ns: int
@@ -26,7 +26,7 @@ class Interval(NamedTuple):
     what: StallKind
     thread: int = 0
     name: str = ""
-    sampled: SeenStack | None = None
+    seen: SeenStack | None = None
 
 
 class EndedStall(NamedTuple):
@@ -46,13 +46,13 @@ class EndedStall(NamedTuple):
 class StackShare:
     """One stack's part."""
 
-    def __init__(self, sampled: SeenStack) -> None:
-        self.sampled = sampled
+    def __init__(self, seen: SeenStack) -> None:
+        self.seen = seen
         self.samples = self.time = self.computing = 0
 
 
 class Share:
-    """What one culprit has of a stall; `sampled` is the sample of it that stands for the most time."""
+    """What one culprit has of a stall; `seen` is the sample of it that stands for the most time."""
 
     def __init__(self, what: StallKind, name: str = "") -> None:
         self.what: StallKind = what
@@ -61,15 +61,15 @@ class Share:
         self.stacks: dict[int, StackShare] = {}
 
     @property
-    def sampled(self) -> SeenStack | None:
-        return max(self.stacks.values(), key=lambda one: one.time).sampled if self.stacks else None
+    def seen(self) -> SeenStack | None:
+        return max(self.stacks.values(), key=lambda one: one.time).seen if self.stacks else None
 
-    def add(self, time: int, computing: int, sampled: SeenStack | None, samples: int = 1) -> None:
+    def add(self, time: int, computing: int, seen: SeenStack | None, samples: int = 1) -> None:
         self.time += time
         self.computing += computing
         self.samples += samples
-        if sampled is not None:
-            stack = self.stacks.setdefault(id(sampled), StackShare(sampled))
+        if seen is not None:
+            stack = self.stacks.setdefault(id(seen), StackShare(seen))
             stack.time += time
             stack.samples += samples
             stack.computing += computing
@@ -99,9 +99,9 @@ def shares(stall: EndedStall, intervals: Iterable[Interval]) -> tuple[list[Share
             _lengths(_taken(taken, max(stall.began_ns, interval.began_ns), min(stall.ended_ns, interval.ended_ns)))
         )
         if time:
-            place = None if interval.sampled is None else interval.sampled.place_key
+            place = None if interval.seen is None else interval.seen.place_key
             share = found.setdefault((interval.what, interval.name, place), Share(interval.what, interval.name))
-            share.add(time, time, interval.sampled)
+            share.add(time, time, interval.seen)
     nobodys = 0
     samples = stall.samples or [Sample(stall.began_ns, stall.ended_ns, NOTHING, stall.computing_ns, None, False)]
     for sample in samples:
@@ -113,11 +113,11 @@ def shares(stall: EndedStall, intervals: Iterable[Interval]) -> tuple[list[Share
             if most > 0:
                 found.setdefault(what, Share(what)).add(most, 0, None)
                 time -= most
-        if sample.sampled.place is None:
+        if sample.seen.place is None:
             nobodys += time
         elif time:
-            key = ("call", "", sample.sampled.place_key)
-            found.setdefault(key, Share("call")).add(time, computing, sample.sampled)
+            key = ("call", "", sample.seen.place_key)
+            found.setdefault(key, Share("call")).add(time, computing, sample.seen)
     parts = list(found.values())
     idle = sum(one.time for one in parts if one.what in _MACHINE)
     length = sum(one.time for one in parts) + nobodys
@@ -150,8 +150,8 @@ def _many(parts: list[Share], samples: Sequence[Sample]) -> list[Share]:
     """Where the loop ran many callbacks, none of which has half of the time, they are one culprit."""
     calls = [one for one in parts if one.what == "call" and not one.name]
     time = sum(one.time for one in calls)
-    several = len({one.sampled.outermost for one in samples if not one.sampled.turning}) >= _SEVERAL
-    turned = any(one.sampled.turning for one in samples)
+    several = len({one.seen.outermost for one in samples if not one.seen.turning}) >= _SEVERAL
+    turned = any(one.seen.turning for one in samples)
     if len(calls) < 2 or not (several or turned) or max(one.time for one in calls) * 2 >= time:
         return parts
     made = Share("callbacks")

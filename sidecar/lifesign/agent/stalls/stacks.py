@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.slots import Beating
-from lifesign.agent.stalls.callback import callback
+from lifesign.agent.stalls.callback import callback, current, running
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.appspan import app_span
 from lifesign.agent.tasks.walk import both_ends, place
@@ -85,12 +84,14 @@ def of_loop(found: Walk, frame: FrameType, beating: Beating, known: dict[Any, tu
     key = found.key()
     if key not in known:
         stack = [place(found.codes[index], found.lines[index]) for index in reversed(range(inner))]
+        if own_place(stack) is None:  # a task's own code may have just gone back to asyncio's, which is in C
+            stack = [*running(beating.loop), *stack]
         known[key] = found, _sampled(stack, beating.loop, own_place(stack) or stack[-1])  # the code keeps its id
     return known[key][1]
 
 
 def _sampled(stack: list[Frame], loop: Any, own: Frame | None, *, turning: bool = False) -> SeenStack:
-    task = _current(loop)
+    task = current(loop)
     named = "" if task is None else odd.name(task)
     coroutine = "" if task is None else odd.text(odd.read(odd.coroutine(task), "__qualname__"))
     span = None if task is None else app_span(task)
@@ -136,10 +137,3 @@ def _called(found: Walk, outer: int) -> int:
         if code.co_name == "_run_once":
             return index - 1 if index and found.codes[index - 1].co_name == "_run" else 0
     return max(0, len(found.codes) - outer) if len(found.codes) < _FRAMES_MAX else len(found.codes)
-
-
-def _current(loop: Any) -> Any:
-    try:
-        return asyncio.current_task(loop)
-    except BaseException:  # noqa: BLE001 - a loop of any kind
-        return None

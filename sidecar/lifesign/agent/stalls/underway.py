@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 
     began_ns: int
     at_ns: int
-    sampled: SeenStack
+    seen: SeenStack
     computing_ns: int
     queued_ns: int | None
     paging: bool
@@ -60,13 +60,13 @@ class Underway:
         self._faults: int | None = None
 
     def add(
-        self, now: int, sampled: SeenStack, used: ThreadTime | None, queued_before: int | None, disk: tuple[bool, int]
+        self, now: int, seen: SeenStack, used: ThreadTime | None, before: tuple[int, int] | None, disk: tuple[bool, int]
     ) -> None:
         """One more sample.
 
         Args:
             used: by the thread; None where that is unknown.
-            queued_before: what the thread had waited for a processor not long before the stall.
+            before: what the thread had waited for a processor a little earlier, and when that was.
             disk: whether the thread waits for one now, and its page faults so far.
         """
         began = self.samples[-1].at_ns if self.samples else self.since_ns
@@ -74,13 +74,22 @@ class Underway:
         computing, queued = 0, None
         if used is not None:
             computing = max(0, min(used.cpu_ns - self._cpu_ns, length))
-            before = queued_before if self._queued_ns is None else self._queued_ns
-            queued = 0 if before is None else max(0, min(used.queued_ns - before, length - computing))
+            queued = self._queued(now, length, used.queued_ns, before)
+            queued = max(0, min(queued, length - computing))
             self._cpu_ns, self._queued_ns = used.cpu_ns, used.queued_ns
         waits, faults = disk
         paging = waits and self._faults is not None and faults > self._faults
         self._faults = faults
-        self.samples.append(Sample(began, now, sampled, computing, queued, paging))
+        self.samples.append(Sample(began, now, seen, computing, queued, paging))
+
+    def _queued(self, now: int, length: int, queued_ns: int, before: tuple[int, int] | None) -> int:
+        if self._queued_ns is not None:
+            return queued_ns - self._queued_ns
+        if before is None:
+            return 0
+        at, was = before
+        # What was read in this stall stands for all of it until now.
+        return (queued_ns - was) * length // (now - at) if self.since_ns <= at < now else queued_ns - was
 
     def pause(self, now: int, cost_ns: int) -> int:
         """Notes and returns how long to wait until the next sample, in nanoseconds."""
@@ -112,6 +121,6 @@ class Underway:
         """What the samples say so far."""
         return StallEvidence(
             len(self.samples),
-            sum(one.sampled.place_key == place for one in self.samples),
+            sum(one.seen.place_key == place for one in self.samples),
             sum(one.computes for one in self.samples),
         )
