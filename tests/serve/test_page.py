@@ -52,6 +52,9 @@ def port(stage: Stage, board: Board) -> int:
         ("/stalls.js", "text/javascript", b"class StallsSection"),
         ("/strip.js", "text/javascript", b"class Strip"),
         ("/dom.js", "text/javascript", b"textContent"),
+        ("/flame.js", "text/javascript", b"class FlameSection"),
+        ("/stacks.js", "text/javascript", b"treeOf"),
+        ("/flame.css", "text/css", b".flame"),
     ],
 )
 async def test_the_page_and_its_parts_are_served(port: int, path: str, kind: str, part: bytes) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from lifesign.judge import states
+from lifesign.serve.flame import flame
 from lifesign.serve.history import DumpView, History
 from lifesign.watch.telemetry import Attributes, Resource, Snapshot, Telemetry
 
@@ -68,6 +69,7 @@ class StateView(msgspec.Struct, frozen=True):
 class _ShownProcess:
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
+        self.whole: Snapshot | None = None  # with all its stacks
         self.gone_since: float | None = None
         self.resource: Attributes = {}
         self.strip: deque[StripBar] = deque(maxlen=STRIP)
@@ -77,7 +79,7 @@ class _ShownProcess:
         # The strip of a process that ended shows how it ended, so it stands still.
         if not (self.strip and self.strip[-1].state in states.ENDED):
             self.strip.append(StripBar(_worst_delay(snapshot), snapshot.state))
-        self.snapshot = _for_the_page(snapshot)
+        self.snapshot, self.whole = _for_the_page(snapshot), snapshot
         self.gone_since = None
 
 
@@ -137,6 +139,11 @@ class Board:
     def watched(self) -> tuple[Snapshot, ...]:
         """The newest snapshots of the processes that are still watched."""
         return tuple(p.snapshot for p in self._processes.values() if p.snapshot is not None and p.gone_since is None)
+
+    def flame(self, key: str) -> bytes | None:
+        """See `serve.flame`; None where there is no such process."""
+        process = self._processes.get(key)
+        return flame(process.whole) if process is not None and process.whole is not None else None
 
     def state(self) -> StateView:
         """Everything that the page shows: ill processes first, ended ones last, newest before oldest."""

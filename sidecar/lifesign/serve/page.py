@@ -1,4 +1,4 @@
-"""The local page: one HTML page, its state as JSON and as an event stream, and the button that requests a task dump."""
+"""The local page: one HTML page, its state as JSON and as an event stream, stacks, and the button for a task dump."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ _STATIC = {
     "/dom.js": ("dom.js", "text/javascript"),
     "/dump.js": ("dump.js", "text/javascript"),
     "/stalls.js": ("stalls.js", "text/javascript"),
+    "/flame.css": ("flame.css", "text/css"),
+    "/flame.js": ("flame.js", "text/javascript"),
+    "/stacks.js": ("stacks.js", "text/javascript"),
     "/strip.js": ("strip.js", "text/javascript"),
 }
 
@@ -50,6 +53,7 @@ def page_app(board: Board, request_dump: Callable[[str], int], *, host: str) -> 
     routes += [
         Route("/api/state", page.state, methods=["GET"]),
         Route("/api/events", page.events, methods=["GET"]),
+        Route("/api/processes/{key}/stacks", page.stacks, methods=["GET"]),
         Route("/api/processes/{key}/dump", page.dump, methods=["POST"]),
     ]
     return Starlette(routes=routes, middleware=[Middleware(LocalOnly, host=host), Middleware(SmallRequests)])
@@ -73,6 +77,12 @@ class _Page:
             return PlainTextResponse("503: too many pages are open\n", 503, {"retry-after": "5"})
         self._streams += 1
         return _Stream(self._events(), self._closed)
+
+    async def stacks(self, request: Request) -> Response:
+        found = self._board.flame(request.path_params["key"])
+        if found is None:
+            return PlainTextResponse("404: no such process\n", 404)
+        return Response(found, media_type="application/json")
 
     async def dump(self, request: Request) -> Response:
         try:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from lifesign.errors import NotAnsweredError
-from lifesign.serve.board import Board
-from lifesign.serve.page import page_app
-from lifesign.serve.server import Server
 from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot, StallReading
 from support.browser import Browser, BrowserError, Page, chromium_path
 from support.made.boards import NOON, dump_log, group_log, log, snapshot
+from support.made.pages import Sidecar, shot
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,55 +47,6 @@ def stall(number: int, total: float, function: str = "render", **changes: Any) -
     return StallReading(
         number, **{"what": "call", "function": function, "file": "/srv/app.py", "line": 8, **numbers, **changes}
     )
-
-
-class Sidecar:
-    """Board, page and server, as ``lifesign watch`` puts them together."""
-
-    def __init__(self) -> None:
-        self.board = Board()
-        self.asked: list[str] = []
-        self.answer: int | Exception = 1
-
-    async def start(self, port: int = 0) -> None:
-        self.server = Server(
-            page_app(self.board, self.request_dump, host="127.0.0.1"), ("127.0.0.1", port), setting="x"
-        )
-        await self.server.start()
-
-    def request_dump(self, key: str) -> int:
-        self.asked.append(key)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with Browser() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def sidecar() -> AsyncIterator[Sidecar]:
-    sidecar = Sidecar()
-    await sidecar.start()
-    yield sidecar
-    await sidecar.server.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, sidecar: Sidecar) -> AsyncIterator[Page]:
-    page = await browser.open()
-    await page.goto(sidecar.server.url)
-    yield page
-    await page.close()
-
-
-async def shot(page: Page, name: str) -> None:
-    """Keep a picture for a person where ``LIFESIGN_TEST_SCREENSHOTS`` names a folder."""
-    if folder := os.environ.get("LIFESIGN_TEST_SCREENSHOTS"):
-        await page.screenshot(Path(folder) / f"{name}.png")
 
 
 async def test_hostile_text_is_shown_and_never_run(sidecar: Sidecar, page: Page) -> None:
@@ -161,7 +106,7 @@ async def test_a_change_of_state_appears_and_is_announced(sidecar: Sidecar, page
 async def test_the_button_asks_and_the_dump_appears(sidecar: Sidecar, page: Page) -> None:
     sidecar.board.update([snapshot(KEY)])
     await page.until("document.querySelector('button')")
-    await page.run("document.querySelector('.card button').focus()")
+    await page.run("document.querySelector('.dump button').focus()")
     await page.press("Enter", 13)
     await page.until("document.querySelector('.dump .status').textContent.startsWith('requested')")
     assert sidecar.asked == [KEY]
@@ -230,13 +175,13 @@ async def test_a_refused_dump_is_told_with_its_hint(sidecar: Sidecar, page: Page
     sidecar.answer = NotAnsweredError("the pulse is full", "free /dev/shm")
     sidecar.board.update([snapshot(KEY)])
     await page.until("document.querySelector('button')")
-    await page.run("document.querySelector('.card button').click()")
+    await page.run("document.querySelector('.dump button').click()")
     await page.until("document.querySelector('.dump .status').textContent === 'the pulse is full; try: free /dev/shm'")
 
 
 async def test_an_ended_process_cannot_be_asked(sidecar: Sidecar, page: Page) -> None:
     sidecar.board.update([snapshot(KEY, "dead")])
-    await page.until("document.querySelector('.card button')?.disabled")
+    await page.until("document.querySelector('.dump button')?.disabled")
 
 
 async def test_a_lost_sidecar_is_told_and_found_again(sidecar: Sidecar, page: Page) -> None:

@@ -4,6 +4,7 @@ import { age, clock, count, duration, element, list, preformatted, setClass, set
 import { Strip } from "./strip.js";
 import { DumpSection } from "./dump.js";
 import { StallsSection } from "./stalls.js";
+import { FlameSection } from "./flame.js";
 
 const ENDED = ["dead", "stopped"];
 const QUIET = ["healthy", "idle", "stopped", "starting"];
@@ -24,6 +25,7 @@ export class Card {
     this.checks = section("Post-conditions", "checks");
     this.boot = section("Boot", "boot");
     this.timeline = section("Timeline", "past");
+    this.flame = new FlameSection();
     this.dump = new DumpSection();
     this.stalls = new StallsSection();
     this.more = element("details", "more");
@@ -32,6 +34,7 @@ export class Card {
       element("summary", "", "details"),
       element("div", "grid", element("div", "stack", this.events.node, this.checks.node), this.boot.node),
       this.stalls.node,
+      this.flame.node,
       this.dump.node,
       this.timeline.node,
     );
@@ -59,6 +62,7 @@ export class Card {
     this.updateChecks(process);
     this.updateBoot(process);
     this.updateTimeline(view.timeline);
+    this.flame.update(view, this.more.open);
     this.dump.update(view);
   }
 

@@ -1,0 +1,194 @@
+// Where stalls and spins spend the event loop's time: a flame graph to click and to walk with the arrow keys, and the
+// same stacks as a list.
+
+import { count, duration, element, list, setText } from "./dom.js";
+import { placeOf, treeOf } from "./stacks.js";
+
+const APART_MS = 2000; // between two requests
+const NARROWEST = 0.002; // of the width: what is narrower is not drawn
+
+export class FlameSection {
+  constructor() {
+    this.note = element("span", "note");
+    this.whole = element("button", "", "show all");
+    this.whole.type = "button";
+    this.whole.addEventListener("click", () => this.zoom(this.root, this.root));
+    this.graph = element("div", "flame");
+    this.graph.setAttribute("role", "tree");
+    this.graph.setAttribute("aria-label", "flame graph: stacks, outermost call on top");
+    this.graph.addEventListener("keydown", (event) => this.move(event));
+    this.text = element("ol", "flames");
+    this.text.tabIndex = 0; // it scrolls
+    this.asList = element("details", "", element("summary", "note", "as a list"), this.text);
+    this.status = element("p", "note status");
+    this.status.setAttribute("role", "status");
+    const head = element("div", "head", element("h3", "", "Where the loop's time went ", this.note), this.whole);
+    this.hint = element("p", "note", "Your own frames are bold. Click a frame to zoom in; the arrow keys move, Escape shows all.");
+    const body = element("div", "", this.graph, this.hint, this.status, this.asList);
+    this.node = element("section", "time", head, body);
+    this.seen = null; // what the drawing was made from
+    this.asked = 0;
+    this.timer = null;
+    this.boxes = new Map(); // by node
+  }
+
+  /** Asks for the stacks while they are on the screen, when there are new ones. */
+  update({ process }, open) {
+    this.key = process.key;
+    const samples = (some) => some.reduce((sum, one) => sum + one.samples, 0);
+    const stalls = process.stalls;
+    const busy = process.busy;
+    const newest = `${samples(stalls)} ${samples(busy)} ${busy.length}`;
+    this.node.hidden = stalls.length + busy.length === 0;
+    if (!open || this.node.hidden || newest === this.seen || this.timer !== null) return;
+    this.seen = newest;
+    this.timer = setTimeout(() => this.load(), Math.max(0, this.asked + APART_MS - Date.now()));
+  }
+
+  async load() {
+    this.timer = null;
+    this.asked = Date.now();
+    try {
+      const response = await fetch(`api/processes/${encodeURIComponent(this.key)}/stacks`);
+      if (!response.ok) return;
+      this.show(await response.json());
+    } catch {
+      this.seen = null;
+      setText(this.status, "the sidecar does not respond");
+    }
+  }
+
+  show(view) {
+    const before = this.path ?? [];
+    const focused = this.boxes.size > 0 && this.graph.contains(document.activeElement) ? this.pathTo(this.current) : null;
+    this.root = treeOf(view);
+    const few = view.stacks.length === 0;
+    setText(this.note, few ? "" : `${duration(this.root.time)} in ${count(this.root.samples)} samples`);
+    setText(this.status, few ? "no samples yet" : view.left_out > 0 ? `${duration(view.left_out)} in smaller stacks are not shown` : "");
+    this.graph.hidden = few;
+    this.asList.hidden = few;
+    this.hint.hidden = few;
+    this.zoom(this.find(before), focused && this.find(focused));
+    this.write(view);
+  }
+
+  /** Draws `top` as wide as the graph, with those that lead to it above. */
+  zoom(top, focus = null) {
+    this.path = this.pathTo(top);
+    this.whole.hidden = top === this.root;
+    const rows = [];
+    this.boxes = new Map();
+    const above = [];
+    for (let at = this.root, rest = this.path.slice(1); ; at = at.children.find((one) => one.place === rest[0]), rest = rest.slice(1)) {
+      above.push(at);
+      if (at === top) break;
+    }
+    above.slice(0, -1).forEach((at, depth) => this.place(rows, at, above[depth - 1] ?? null, depth, 0, 1, 1, 1));
+    this.draw(rows, top, above.at(-2) ?? null, above.length - 1, 0, 1, 1, 1);
+    this.graph.replaceChildren(...rows);
+    this.focus(focus && this.boxes.has(focus) ? focus : top, focus !== null);
+  }
+
+  draw(rows, at, parent, depth, from, width, position, among) {
+    this.place(rows, at, parent, depth, from, width, position, among);
+    const shown = at.children.filter((one) => (width * one.time) / (at.time || 1) >= NARROWEST);
+    let left = from;
+    shown.forEach((one, index) => {
+      const share = (width * one.time) / (at.time || 1);
+      this.draw(rows, one, at, depth + 1, left, share, index + 1, shown.length);
+      left += share;
+    });
+  }
+
+  place(rows, at, parent, depth, from, width, position, among) {
+    rows[depth] ??= element("div", "row");
+    rows[depth].setAttribute("role", "none");
+    const box = element("button", at.own ? "own" : at.file ? "library" : "group");
+    box.type = "button";
+    box.tabIndex = -1;
+    box.style.left = `${100 * from}%`; // the policy forbids style attributes, not this
+    box.style.width = `${100 * width}%`;
+    const more = at.first ? `, the innermost of ${count(at.frames)} frames of libraries from ${at.first} on` : "";
+    const where = at.file && at.own ? ` ${at.file.split("/").pop()}:${at.line}` : "";
+    box.append(element("span", "", at.first ? `${at.first} … ${at.label}` : at.label), element("span", "where", where));
+    const said = `${at.place}${more}: ${figures(at, this.root)}`;
+    box.title = said;
+    box.setAttribute("role", "treeitem");
+    box.setAttribute("aria-label", said);
+    box.setAttribute("aria-level", String(depth + 1));
+    box.setAttribute("aria-posinset", String(position));
+    box.setAttribute("aria-setsize", String(among));
+    if (at.children.length) box.setAttribute("aria-expanded", "true");
+    box.addEventListener("click", () => this.zoom(at, at));
+    box.addEventListener("focus", () => this.focus(at, false));
+    rows[depth].append(box);
+    this.boxes.set(at, { box, parent });
+  }
+
+  /** One box can be reached by Tab: the current one. */
+  focus(at, really) {
+    if (this.boxes.has(this.current)) this.boxes.get(this.current).box.tabIndex = -1;
+    this.current = at;
+    const { box } = this.boxes.get(at);
+    box.tabIndex = 0;
+    if (really) box.focus();
+  }
+
+  move(event) {
+    const { parent } = this.boxes.get(this.current);
+    const siblings = parent === null ? [this.current] : parent.children.filter((one) => this.boxes.has(one));
+    const index = siblings.indexOf(this.current);
+    const next = {
+      ArrowUp: parent,
+      ArrowDown: this.current.children.find((one) => this.boxes.has(one)),
+      ArrowLeft: siblings[index - 1],
+      ArrowRight: siblings[index + 1],
+      Home: this.root,
+    }[event.key];
+    if (event.key === "Escape") this.zoom(this.root, this.current);
+    else if (next) this.focus(next, true);
+    else if (!event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+  }
+
+  /** The places from the root to a node, and back; the nearest one where it is not there any more. */
+  pathTo(at) {
+    const path = [];
+    const search = (one) => {
+      path.push(one.place);
+      if (one === at || one.children.some(search)) return true;
+      path.pop();
+      return false;
+    };
+    search(this.root);
+    return path;
+  }
+
+  find(path) {
+    let at = this.root;
+    for (const place of path.slice(1)) {
+      const next = at.children.find((one) => one.place === place);
+      if (!next) break;
+      at = next;
+    }
+    return at;
+  }
+
+  write({ frames, stacks }) {
+    const rows = stacks.map((stack, index) => ({ ...stack, index, of: this.root }));
+    list(this.text, rows, (row) => `${row.index} ${row.frames.join()} ${row.time}`, (row) => {
+      const calls = row.frames.map((index) => frames[index]).map(([name, file, line, own]) => {
+        const item = element("li", own ? "label" : "note", placeOf({ function: name, file, line }));
+        return item;
+      });
+      return { node: element("li", "", element("p", "", `${row.group}: ${figures(row, row.of)}`), element("ol", "", ...calls)), update() {} };
+    });
+  }
+}
+
+function figures({ time, computing, samples }, all) {
+  const share = all.time ? Math.round((100 * time) / all.time) : 0;
+  const busy = time ? Math.round((100 * computing) / time) : 0;
+  const doing = busy >= 90 ? "computing" : busy <= 10 ? "waiting" : `computing ${busy} % of it`;
+  return `${duration(time)}, ${share} %, ${count(samples)} ${samples === 1 ? "sample" : "samples"}, ${doing}`;
+}
