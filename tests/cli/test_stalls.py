@@ -110,6 +110,26 @@ def test_from_a_pulse(
     assert "render app.py:8" in out
 
 
+def test_stacks_are_written_for_speedscope(
+    cli: Callable[..., Any], main: Callable[..., Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = main()
+    service.pulse.ring.append({**culprit(stacks=[stack(HANDLE, RENDER, seconds=2.0)]), "last": time.time_ns()})
+    service.pulse.ring.append({**culprit(2, stacks=[stack(HANDLE, seconds=1.0)]), "last": time.time_ns()})
+    service.pulse.ring.append({**busy(), "since": time.time_ns(), "at": time.time_ns()})
+    monkeypatch.setattr(once, "time", SimpleNamespace(sleep=lambda _: None))
+    file = tmp_path / "stalls.json"
+    code, out, err = cli("stalls", "--speedscope", str(file), "--dir", str(run))
+    assert (code, err) == (0, "")
+    assert out.strip() == f"{file}: 2 flame graphs; open it at https://www.speedscope.app"
+    written = json.loads(file.read_text())
+    assert [profile["name"].split(": ")[1] for profile in written["profiles"]] == ["stalls", "loop 0 spins"]
+    assert sorted(written["profiles"][0]["weights"]) == [1 * S, 2 * S]
+    code, _, err = cli("stalls", "--speedscope", str(tmp_path), "--dir", str(run))
+    assert code == 3
+    assert f"{tmp_path} cannot be written: Is a directory" in err
+
+
 def test_a_loop_that_is_said_to_be_busy_is_measured(
     cli: Callable[..., Any], main: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.speedscope import Sampled, speedscope
 from lifesign.cli.output.terminal import console, duration, print_json, printable
 from lifesign.cli.supervise import extra, rundirectory
-from lifesign.errors import EXIT_OK
+from lifesign.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,6 +31,7 @@ _NUMBERS = _HEADINGS[2:7]
 def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
     parser.add_argument("--json", action="store_true", help="print JSON, with all stacks")
+    parser.add_argument("--speedscope", metavar="FILE", help="write all stacks for https://www.speedscope.app")
     arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
 
 
@@ -38,6 +41,7 @@ def main(args: argparse.Namespace) -> int:
     Raises:
         NotWatchedError: there is no such process.
         RunDirectoryError: the run directory cannot be used.
+        UsageError: the file cannot be written.
     """
     extra.require()
     from lifesign.cli.query.target import select
@@ -47,7 +51,9 @@ def main(args: argparse.Namespace) -> int:
     settings = arguments.given(args, os.environ).settings(os.environ)
     directory = rundirectory.find(settings.dir)
     snapshots = select(poll_once(directory, settings, os.environ, measured=True), args.pid, directory)
-    if args.json:
+    if args.speedscope is not None:
+        write_speedscope(snapshots, args.speedscope)
+    elif args.json:
         print_json([to_json(snapshot) for snapshot in snapshots])
     else:
         to = console()
@@ -73,6 +79,28 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
         "stalls": msgspec.to_builtins(snapshot.stalls),
         "busy": msgspec.to_builtins(snapshot.busy),
     }
+
+
+def write_speedscope(snapshots: Sequence[Snapshot], path: str) -> None:
+    """Writes the stacks of all processes into one file, the stalls of each and each of its loops that spins apart.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    profiles = []
+    for snapshot in snapshots:
+        who = f"{snapshot.service or snapshot.command} {snapshot.pid}"
+        stalled = [stack for stall in snapshot.stalls for stack in stall.stacks]
+        profiles += [Sampled(f"{who}: stalls", stalled)] if stalled else []
+        profiles += [Sampled(f"{who}: loop {busy.loop} spins", busy.stacks) for busy in snapshot.busy if busy.stacks]
+    content = speedscope("lifesign stalls", profiles)
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    graphs = f"{len(profiles)} flame {'graph' if len(profiles) == 1 else 'graphs'}" if profiles else "no stacks yet"
+    console().print(f"{printable(path)}: {graphs}; open it at https://www.speedscope.app", crop=False)
 
 
 def parts(snapshot: Snapshot, source: Source, now: int) -> Iterator[RenderableType]:

@@ -73,7 +73,7 @@ class Emitter:
         self._blocked = BlockedLoops(key, self._instance, cursor.blocked)
         self._transitions = Transitions(key, self._instance, cursor.state, cursor.state_since)
         self.boot = BootView(identity, key, cursor.boot_exported)
-        profiles = Profiles(key, self._blocked.span)
+        profiles = Profiles(key, self._blocked.newest)
         self.ring = RingView(self._ring_lane, key, self._instance, source, profiles)
         self._stall_reports = StallReports(key, self._instance, self.ring.culprits, source)
         if cursor.ring_sequence:

@@ -38,7 +38,7 @@ def spin(since: int, at: int, *stacks: StackTime) -> BusyLoop:
     }  # fmt: skip
 
 
-def unblocked(slot: int, start: int, end: int) -> None:
+def unblocked(slot: int, at: int) -> None:
     """No loop was reported."""
 
 
@@ -86,9 +86,9 @@ def test_what_the_process_forgot_is_new_again() -> None:
 def test_a_stall_belongs_to_the_span_of_its_block_or_else_to_the_apps() -> None:
     asked = []
 
-    def blocked(slot: int, start: int, end: int) -> SpanIds | None:
-        asked.append((slot, start, end))
-        return SpanIds("c" * 32, "d" * 16) if end == 9_000 else None
+    def blocked(slot: int, at: int) -> tuple[SpanIds, int] | None:
+        asked.append((slot, at))
+        return (SpanIds("c" * 32, "d" * 16), 5_000) if at in (9_000, 9_900) else None
 
     profiles = Profiles("7-abc", blocked)
     sampled = [stack(RENDER, samples=n, time=n) for n in range(1, 5)]
@@ -96,11 +96,15 @@ def test_a_stall_belongs_to_the_span_of_its_block_or_else_to_the_apps() -> None:
     assert (short.trace, short.span) == ("a" * 32, "b" * 16)
     [long] = profiles.of(stalls(2, 4_300, 9_000, sampled[1], **APP, worst=4_000), "r-2")
     assert (long.trace, long.span) == ("c" * 32, "d" * 16)
-    assert asked == [(0, 700, 1_000), (0, 5_000, 9_000)]
+    assert asked == [(0, 1_000), (0, 9_000)]
     [other] = profiles.of(stalls(3, 4_400, 9_500, sampled[2], **APP, worst=4_000), "r-3")
     assert (other.trace, other.span) == (None, None), "the app's span is that of the worst stall"
-    [two] = profiles.of(stalls(5, 4_500, 9_900, sampled[3], **APP, worst=50), "r-4")
+    [two] = profiles.of(stalls(5, 9_400, 9_800, sampled[3], **APP, worst=2_500), "r-4")
     assert (two.trace, two.span) == (None, None), "of several stalls there is no one span"
+    [most] = profiles.of(stalls(7, 14_400, 9_900, stack(RENDER, samples=9, time=9), **APP, worst=4_500), "r-5")
+    assert most.span == "d" * 16, "but one that has most of it"
+    [little] = profiles.of(stalls(9, 34_400, 9_900, stack(RENDER, samples=99, time=99), **APP, worst=4_500), "r-6")
+    assert little.span is None
 
 
 def test_a_spin_goes_on_until_another_begins() -> None:

@@ -20,7 +20,7 @@ from lifesign.wire.reader import LoopSigns
 EVIDENCE_NS = 2_000_000_000  # that a record waits for a task dump
 DUMPS_APART_NS = 5_000_000_000  # between two dumps that nobody asked for by hand
 _DAMPED_MAX = 256
-_NEAR_NS = 500_000_000  # when a stall began is an estimate, and a clock may be set meanwhile
+_NEAR_NS = 100_000_000  # by so much two clocks may differ
 
 
 class _Dampers:
@@ -70,14 +70,12 @@ class BlockedLoops:
         """Slot and beginning of each stall that goes on, by the generation of its loop."""
         return {generation: (stall.slot, stall.since) for generation, stall in self._open.items()}
 
-    def span(self, slot: int, start: int, end: int) -> SpanIds | None:
-        """The span of the stall that a loop was last reported for, if it covers a time; wall clock nanoseconds."""
+    def newest(self, slot: int, at: int) -> tuple[SpanIds, int] | None:
+        """The span of the stall that a loop was last reported for, and since when; None if it was over before `at`."""
         known = self._newest.get(slot)
-        if known is None or start < known.since - _NEAR_NS:
+        if known is None or at < known.since or (known.until is not None and at > known.until + _NEAR_NS):
             return None
-        if known.until is not None and end > known.until + _NEAR_NS:
-            return None
-        return span_ids(self._instance, states.BLOCKED, known.since, slot)
+        return span_ids(self._instance, states.BLOCKED, known.since, slot), known.since
 
     def telemetry(
         self, verdict: Verdict, reading: Reading, late: list[LoopSigns], details: Callable[[LoopSigns], Details]

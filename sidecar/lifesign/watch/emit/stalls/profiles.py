@@ -58,10 +58,10 @@ class Profiles:
 
     Args:
         resource: the key of the process's Resource.
-        blocked: gives the span of the stall that a loop's slot was reported for within these wall clock nanoseconds.
+        blocked: gives the span of the stall that a loop's slot was reported for at this time, and since when it was.
     """
 
-    def __init__(self, resource: str, blocked: Callable[[int, int, int], SpanIds | None]) -> None:
+    def __init__(self, resource: str, blocked: Callable[[int, int], tuple[SpanIds, int] | None]) -> None:
         self._resource = resource
         self._blocked = blocked
         self._culprits: dict[int, _Totals] = {}
@@ -89,11 +89,12 @@ class Profiles:
         known.count, known.total, known.last = record["count"], record["total"], end
         if not stacks:
             return []
+        found = self._blocked(record["loop"], end)
         span = None
-        if alone:  # else there is no one span that all of it belongs to
-            span = self._blocked(record["loop"], start, end)
-            if span is None and record["trace"] and record["span"] and record["worst"] == length:
-                span = SpanIds(record["trace"], record["span"])
+        if found is not None and 2 * (end - found[1]) >= length:  # most of it, if it is not all
+            span = found[0]
+        elif alone and record["trace"] and record["span"] and record["worst"] == length:
+            span = SpanIds(record["trace"], record["span"])
         kind: Attributes = {semconv.STALL_KIND: record["what"]}
         return [self._profile(uid, start, end, stacks, record, kind, record["thread"], span)]
 
