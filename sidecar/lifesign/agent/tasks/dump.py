@@ -97,6 +97,7 @@ class Tasks:
         used = time.thread_time() - used
         self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
+        survey.let_go()
         return "deadlock" if self._known != before else "no progress" if self._still != was_still else ""
 
     def _running(self, task: Any) -> list[Frame]:
@@ -121,12 +122,13 @@ class Tasks:
         started = time.time_ns()
         pace = Pace(beat, sum(self.count()))
         survey = Survey(self._population, pace, self._ages)
-        groups = ranked(survey.families)
+        groups = ranked(survey.groups)
         for group in groups[:GROUPS_MAX]:
             survey.look_closer(group)
         primitives = survey.primitives.ranked(
-            [node.primitive for nodes in survey.rings for node in nodes if node.primitive is not None]
+            [node.primitive for nodes in survey.rings for node in nodes if node.primitive is not None], pace
         )
+        pace.rest()
         threads = Threads(self._by_thread(), self._population.each)
         shape = _shape(survey, primitives)
         same = not whole and bool(groups) and shape.shows_the_same_as(self._last)
@@ -135,11 +137,11 @@ class Tasks:
             # The groups first: whoever sees the summary has the whole dump.
             indexes = {id(group): group.index for group in groups[:GROUPS_MAX]}
             for group in groups[:GROUPS_MAX]:
-                pace.step()
+                pace.look()
                 running = self._running(group.sample) if "running" in group.states else []
                 ring.append(_group(identifier, group, indexes, survey.primitives, running))
             for primitive in primitives:
-                pace.step()
+                pace.look()
                 ring.append(record(identifier, primitive, indexes))
         threads.write(ring, identifier, most=SOME_THREADS if same else THREADS_MAX)  # they are not what is the same
         numbers = {id(primitive.thing): primitive.index for primitive in primitives}
@@ -165,6 +167,7 @@ class Tasks:
         ring.append(summary)
         if not same:
             self._last, self._last_id = shape, identifier
+        survey.let_go()
 
 
 def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:

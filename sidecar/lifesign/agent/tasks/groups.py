@@ -7,16 +7,20 @@ are assumed to wait at the same lines: such a group says how many were read.
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Literal
+import sys
+from typing import Any, Literal, Sequence
 
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.appspan import app_span
+from lifesign.agent.tasks.waiting.blocks import exits, objects
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.walk import Link, links_of
 
 NAMES_MAX = 5
 SPANS_MAX = 20  # tasks of a group whose span is read before the group counts as having none
 EACH_MAX = 100  # tasks of a family whose frames are read; of the rest, every hundredth
+STACKS_MAX = 20_000  # that are read for what they wait for and hold, in one dump
+STACKS_EACH = 4_000  # of a family where there are more tasks than that; of the rest, those that hold more than others
 LOOKS_MAX = 3_000  # in one dump
 
 Codes = tuple[int, ...]  # ids of the code objects of an await stack
@@ -30,7 +34,7 @@ class WaitGroup:
         self.sample = sample
         self.count = 0
         self.looked = 0
-        self.index = -1
+        self.index = -1  # its place: first in the order in which they were found, then by size
         self.names: list[str] = []
         self.states: dict[str, int] = {}
         self.waits: dict[tuple[str, int], int] = {}  # how and the id of the primitive, in those that were read
@@ -51,22 +55,32 @@ class WaitGroup:
             self.waited_least = seconds if self.waited_least is None else min(seconds, self.waited_least)
 
     def count_in(self, task: Any, now: float, state: str) -> None:
+        """Counts one more of them."""
         self.count += 1
-        if len(self.names) < NAMES_MAX:
-            self.names.append(odd.name(task))
         self.states[state] = self.states.get(state, 0) + 1
-        seconds = creation.age(task, now) if creation.tracked else None
+        if self.count <= SPANS_MAX:
+            if self.count <= NAMES_MAX:
+                self.names.append(odd.name(task))
+            if self.span is None:
+                self.span = app_span(task)
+        if creation.tracked:
+            self._created(creation.age(task, now))
+
+    def _created(self, seconds: float | None) -> None:
         if seconds is not None:
             self.oldest = seconds if self.oldest is None else max(self.oldest, seconds)
             self.newest = seconds if self.newest is None else min(self.newest, seconds)
-        if self.span is None and self.count <= SPANS_MAX:
-            self.span = app_span(task)
 
 
 class Family:
-    """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused."""
+    """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused.
 
-    def __init__(self, awaitables: list[Any]) -> None:
+    Args:
+        awaitables: the await stack of one of them.
+        stacks: of how many it is read what they wait for and hold.
+    """
+
+    def __init__(self, awaitables: list[Any], stacks: int = STACKS_MAX) -> None:
         links = links_of(awaitables)
         self.codes = tuple(link.code for link in links)
         self.plan = Plan(self.codes)
@@ -74,11 +88,29 @@ class Family:
         self.groups: dict[Lines, WaitGroup] = {}
         self._count = 0
         self._next = 0
+        self._stacks = stacks if self.plan.is_for_each else 0
+        self._fewest = sys.maxsize  # blocks that one of them is in
         self._looked: list[WaitGroup] = []  # the group of each task that was read
 
     def wants_look(self) -> bool:
         """Whether the next task is one of the sample."""
         return self._count >= self._next
+
+    def wants_stack(self, awaitables: list[Any]) -> bool:
+        """Whether it is worth reading what the next task waits for and holds, though not its lines.
+
+        Of very many it is, besides a number of them, where one is in more blocks: others may wait for what it holds.
+        """
+        if self._count < self._stacks:
+            return True
+        if not self.plan.blocks:
+            return False
+        return self._blocks(awaitables) > self._fewest
+
+    def _blocks(self, awaitables: Sequence[Any]) -> int:
+        found = sum(len(list(exits(objects(awaitables[index])))) for index in self.plan.blocks)
+        self._fewest = min(self._fewest, found)
+        return found
 
     def links(self, awaitables: list[Any]) -> list[Link]:
         """The await stack of one of its tasks, from what `walked` has found of it."""
@@ -87,6 +119,7 @@ class Family:
     def looked_at(self, task: Any, stack: list[Link]) -> WaitGroup:
         """The group of a task whose frames are touched for it."""
         self._next = self._count + max(1, self._count // EACH_MAX)
+        self._blocks([link.awaitable for link in stack])
         own = (link.frame for link, library in zip(stack, self.plan.in_library) if not library)
         lines = tuple(frame.f_lineno for frame in own if frame is not None)
         group = self.groups.get(lines)
@@ -105,14 +138,9 @@ class Family:
         return self._looked[self._count % len(self._looked)]
 
 
-def ranked(families: dict[Codes, Family]) -> list[WaitGroup]:
+def ranked(groups: list[WaitGroup]) -> list[WaitGroup]:
     """All groups, biggest first, numbered."""
-    found = sorted(_each(families), key=lambda group: -group.count)
+    found = sorted(groups, key=lambda group: -group.count)
     for index, group in enumerate(found):
         group.index = index
     return found
-
-
-def _each(families: dict[Codes, Family]) -> Iterator[WaitGroup]:
-    for family in families.values():
-        yield from family.groups.values()

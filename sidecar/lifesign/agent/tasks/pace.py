@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
+from typing import Any, Callable
 
 from lifesign.agent.native import sleep
 
 SLICE_SECONDS = 0.0005  # of processor time between two pauses
-SHARE = 0.08  # of a core, as long as the walk ends in time
-END_SECONDS = 4.5  # the share rises so that it does
+SHARE = 0.06  # of a core, as long as the walk ends in time
+END_SECONDS = 8.0  # the share rises so that it does
 PAUSE_MAX = 0.02
 BEAT_SECONDS = 0.05
-LOOK = 16  # steps between two looks at the clock
+LOOK = 4  # steps between two looks at the clock
 
 
 class Pace:
@@ -29,23 +29,51 @@ class Pace:
         self._steps = 0
         self._slice_from = 0
         self._used = time.thread_time()
+        self._since = time.monotonic()
         self._next_beat = 0.0
         self._end = time.monotonic() + END_SECONDS
 
     def step(self) -> None:
+        """Counts one; call it once for each thing that is read, where there may be many."""
         self._steps += 1
         if self._steps % LOOK == 0:
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Pauses if it is time to; call it before something that takes some hundred microseconds."""
+        now = time.monotonic()
+        if now - self._since >= SLICE_SECONDS:  # it costs less than to ask for the processor time
+            self._look(now)
+
+    def rest(self) -> None:
+        """Pauses now, before or after something that takes long and cannot be divided."""
+        self._pause(time.monotonic(), PAUSE_MAX)
+
+    def empty(self, things: Any) -> None:
+        """Takes all out of a list, a dict, a set or a deque bit by bit: to free them in one go would keep the GIL."""
+        take = things.popitem if type(things) is dict else things.pop
+        while things:
+            self.step()
+            take()
+
+    def _look(self, now: float) -> None:
         used = time.thread_time() - self._used
         if used < SLICE_SECONDS:
+            self._since = now - used  # others had the processor, or the GIL
             return
-        now = time.monotonic()
+        slices_left = max(1.0, (self._expected - self._steps) / max(1, self._steps - self._slice_from))
+        self._pause(now, (self._end - now) / slices_left)
+
+    def _pause(self, now: float, most: float) -> None:
+        self._sleep(most)
         if now >= self._next_beat:
             self._beat()
             self._next_beat = now + BEAT_SECONDS
-        slices_left = max(1.0, (self._expected - self._steps) / (self._steps - self._slice_from))
-        sleep(max(0.0, min(used * (1 / SHARE - 1), (self._end - now) / slices_left, PAUSE_MAX)))
+            self._sleep(PAUSE_MAX)
         self._slice_from = self._steps
+
+    def _sleep(self, most: float) -> None:
+        used = time.thread_time() - self._used
+        sleep(max(0.0, min(used * (1 / SHARE - 1), most, PAUSE_MAX)))
         self._used = time.thread_time()
+        self._since = time.monotonic()

@@ -12,12 +12,13 @@ from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import odd, own
-from lifesign.agent.tasks.odd import read
 
-_LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended: less than a millisecond
+_LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended; of more, so many are drawn:
+_DRAWN = 1_000
+_BIT = 100  # references that are let go of at once
 _draw = Random().random
 _FEW = 500  # that are looked at each time
-_SHARE_SECONDS = 1.0  # between two samples
+_SHARE_SECONDS, _DRAW_SECONDS = 1.0, 10.0  # between two looks at all, and between two draws
 _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
 
 
@@ -66,10 +67,7 @@ class Population:
                 yield from (task for task in _of_loop(loop) if id(task) not in ours)
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
-        for reference in list(_registry().data):
-            task = reference()
-            if task is not None and id(task) not in ours:
-                yield task
+        yield from (task for task in _referred_to(list(_registry().data)) if id(task) not in ours)
         yield from list(_eager())
 
     def ended(self) -> list[weakref.ReferenceType[Any]] | None:
@@ -83,10 +81,7 @@ class Population:
         """The async generators that were begun and are not finished, as far as the loops know them."""
         for loop in self.loops():
             known = getattr(loop, "_asyncgens", None)
-            for reference in list(getattr(known, "data", ())):
-                generator = reference()
-                if generator is not None and read(generator, "ag_running") is False:
-                    yield generator
+            yield from _referred_to(list(getattr(known, "data", ())))
 
     def _counted(self) -> TaskCount:
         ours = own.count(finished=False)
@@ -94,19 +89,29 @@ class Population:
             return TaskCount(max(0, sum(len(asyncio.all_tasks(loop)) for loop in self.loops()) - ours), 0)
         known = len(_registry().data) + len(_eager())
         if known < _FEW or time.monotonic() >= self._next_share:
-            self._next_share = time.monotonic() + _SHARE_SECONDS
+            self._next_share = time.monotonic() + (_SHARE_SECONDS if known <= _LOOKED_AT else _DRAW_SECONDS)
             self._share = self._finished_share()
         finished = round(known * self._share)
         return TaskCount(max(0, known - finished - ours), max(0, finished - own.count(finished=True) + ours))
 
     def _finished_share(self) -> float:
         """Which share of the tasks in the registry have ended: of all, or of some drawn from it."""
-        references = list(_registry().data)
-        looked_at = references
+        references = looked_at = list(_registry().data)
         if len(references) > _LOOKED_AT:  # drawn: the order of a set goes by address, and so by age
-            looked_at = [references[int(_draw() * len(references))] for _ in range(_LOOKED_AT)]
+            looked_at = [references[int(_draw() * len(references))] for _ in range(_DRAWN)]
         ended = sum(task is not None and odd.is_done(task) for task in (reference() for reference in looked_at))
         return ended / len(looked_at) if looked_at else 0.0
+
+
+def _referred_to(references: list[Any]) -> Iterator[Any]:
+    """What is still there of what these refer to; the list is empty then."""
+    while references:
+        some = references[-_BIT:]
+        del references[-_BIT:]  # to free 100,000 at once would take a millisecond
+        for reference in some:
+            found = reference()
+            if found is not None:
+                yield found
 
 
 def _of_loop(loop: asyncio.AbstractEventLoop) -> Iterable[Any]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from typing import Any
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.finished import Finished, outcome_of
-from lifesign.agent.tasks.groups import LOOKS_MAX, Codes, Family, WaitGroup
+from lifesign.agent.tasks.groups import LOOKS_MAX, STACKS_EACH, STACKS_MAX, Codes, Family, WaitGroup
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
-from lifesign.agent.tasks.waiting.ages import Ages
+from lifesign.agent.tasks.waiting.ages import FEW, Ages
 from lifesign.agent.tasks.waiting.cancels import cancelled
 from lifesign.agent.tasks.waiting.certainty import end_of_a_timer
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
@@ -26,7 +27,6 @@ from lifesign.agent.tasks.walk import Link, chain, links, walked
 _PLAIN = asyncio.Future  # what most tasks wait for: it stands for no other task
 _is_done = asyncio.Task.done
 STILL_SECONDS = 60.0  # after which a wait may be one that nothing will end
-STACKS_MAX = 20_000  # that are looked into for what they wait for and hold
 
 
 class Survey:
@@ -36,7 +36,7 @@ class Survey:
         ages.begin()
         self._ages = ages
         self.families: dict[Codes, Family] = {}
-        self.total = 0
+        self.groups: list[WaitGroup] = []
         self.finished = Finished()
         self.primitives = Primitives()
         self.rings: list[list[Node]] = []
@@ -44,18 +44,26 @@ class Survey:
         self._pace = pace
         self._edges = Edges()
         self._graph = Graph()
-        self._groups: dict[int, WaitGroup] = {}  # by the id of a task
+        # The id of each task and the index of its group; as dict and numbers they would be ten times as large.
+        self._tasks = array("Q")
+        self._places = array("L")
         self._looks = 0
         self._stacks = 0
+        self._stacks_each = STACKS_MAX if sum(population.count()) <= STACKS_MAX else STACKS_EACH
         self._walk()
-        ages.end()
+        ages.end(pace)
         self._hold_by_generators()
         self._connect()
         self.rings = list(filter(self._certain, self._graph.rings(self.primitives.holders, pace)))
 
+    @property
+    def total(self) -> int:
+        """How many tasks have not ended."""
+        return len(self._tasks)
+
     def look_closer(self, group: WaitGroup) -> None:
         """Finds out of one of a group's tasks what would cost too much to find out of each."""
-        self._pace.step()
+        self._pace.look()
         task = group.sample
         try:
             stack = links(task)
@@ -71,20 +79,20 @@ class Survey:
     def still(self) -> float | None:
         """For how many seconds nothing that waits has moved, but for what a clock moves; None if something has."""
         least: float | None = None
-        for family in self.families.values():
-            for group in family.groups.values():
-                self._pace.step()
-                if (
-                    group.waited_least is None
-                    or group.waited_least < STILL_SECONDS
-                    or group.states.keys() != {"waiting"}
-                ):
-                    # A scope that has no deadline is no clock: whoever waits in one was moved by something else.
-                    if time_left(links(group.sample)) is None:
-                        return None
-                elif least is None or group.waited_least < least:
-                    least = group.waited_least
+        for group in self.groups:
+            self._pace.step()
+            if group.waited_least is None or group.waited_least < STILL_SECONDS or group.states.keys() != {"waiting"}:
+                # A scope that has no deadline is no clock: whoever waits in one was moved by something else.
+                if time_left(links(group.sample)) is None:
+                    return None
+            elif least is None or group.waited_least < least:
+                least = group.waited_least
         return least
+
+    def let_go(self) -> None:
+        """Refers to nothing of the program's any more, which takes its time where there is much of it."""
+        for part in (self.primitives, self._graph, self._edges):
+            part.let_go(self._pace)
 
     def _walk(self) -> None:
         running = {id(task) for task in self._population.running()}
@@ -93,6 +101,7 @@ class Survey:
             self.finished.add(how)
             noted.add(id(reference()))
         now = time.monotonic()
+        self._pace.rest()
         for task in self._population.each():
             self._pace.step()
             try:
@@ -104,17 +113,18 @@ class Survey:
                     if id(task) not in noted:
                         self.finished.add(outcome_of(task))
                     continue
-                self.total += 1
                 try:
                     waiter = task._fut_waiter
                 except BaseException:  # noqa: BLE001 - it is none of asyncio's
                     waiter = None
                 group = self._place(task, waiter)
-                idle = "ready" if waiter is None else "waiting"
-                group.count_in(task, now, "running" if id(task) in running else idle)
-                if waiter is not None:
-                    group.waits_since(self._ages.of(task, waiter, now))
-                self._groups[id(task)] = group
+                if waiter is None:
+                    group.count_in(task, now, "running" if id(task) in running else "ready")
+                else:
+                    group.count_in(task, now, "waiting")
+                    group.waits_since(self._ages.of(task, waiter, now, few=group.count <= FEW))
+                self._tasks.append(id(task))
+                self._places.append(group.index)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
 
@@ -123,19 +133,22 @@ class Survey:
         codes, awaitables = walked(task)
         family = self.families.get(codes)
         if family is None:
-            family = self.families[codes] = Family(awaitables)
-        sample = family.wants_look() and self._looks < LOOKS_MAX
-        each = family.plan.is_for_each or (waiter is not None and type(waiter) is not _PLAIN)
-        stack: list[Link] = []
-        if sample or (each and self._stacks < STACKS_MAX):
-            self._stacks += 1
-            stack = family.links(awaitables)
-        if sample:
+            family = self.families[codes] = Family(awaitables, self._stacks_each)
+        if family.wants_look() and self._looks < LOOKS_MAX:
             self._looks += 1
+            stack = family.links(awaitables)
             group = family.looked_at(task, stack)
         else:
+            wanted = self._stacks < STACKS_MAX and (
+                (waiter is not None and type(waiter) is not _PLAIN) or family.wants_stack(awaitables)
+            )
+            stack = family.links(awaitables) if wanted else []
             group = family.others(task)
+        if group.index < 0:
+            group.index = len(self.groups)
+            self.groups.append(group)
         if stack:
+            self._stacks += 1
             try:
                 self._note(task, waiter, stack, family.plan, group)
             except BaseException as error:  # noqa: BLE001 - whatever it holds, the task is shown
@@ -159,7 +172,7 @@ class Survey:
             if primitive.kind.holders is not None:
                 self._graph.add(Node(task, waiter, wait[1], (), seen.clock))
                 return
-        found = awaited(waiter, seen.collective)
+        found = awaited(waiter, seen.collective, self._pace.step)
         if found.tasks:
             self._edges.add(task, found.tasks)
             if found.only or seen.clock:
@@ -167,8 +180,11 @@ class Survey:
 
     def _hold_by_generators(self) -> None:
         """An async generator that is suspended at a ``yield`` is in no task's stack, but may hold something."""
+        self._pace.rest()
         for generator in self._population.generators():
             self._pace.step()
+            if odd.read(generator, "ag_running") is not False:
+                continue
             try:
                 stack = list(chain(generator))
                 for thing, index in look_alone(stack).held:
@@ -178,14 +194,21 @@ class Survey:
 
     def _connect(self) -> None:
         """Edges between tasks become edges between their groups."""
-        for awaiter, others in self._edges:
+        places: dict[int, int] = {}  # of the tasks that are at an end of one, by their ids
+        for awaiter, other in self._edges:
             self._pace.step()
-            group = self._groups.get(id(awaiter))
-            for other in others:
-                self._pace.step()
-                of_other = self._groups.get(id(other))
-                if group is not None and of_other is not None:
-                    group.awaits[id(of_other)] = group.awaits.get(id(of_other), 0) + 1
+            places[id(awaiter)] = places[id(other)] = -1
+        for task, place in zip(self._tasks, self._places) if places else ():
+            self._pace.step()
+            if task in places:
+                places[task] = place
+        for awaiter, other in self._edges:
+            self._pace.step()
+            place, of_other = places[id(awaiter)], places[id(other)]
+            if place >= 0 and of_other >= 0:
+                awaits, key = self.groups[place].awaits, id(self.groups[of_other])
+                awaits[key] = awaits.get(key, 0) + 1
+        self._pace.empty(places)
 
     def _certain(self, ring: list[Node]) -> bool:
         try:

@@ -31,8 +31,12 @@ _KINDS = (
     ("gi_code", "gi_frame", "gi_yieldfrom"),
     ("ag_code", "ag_frame", "ag_await"),
 )
-_DRIVEN = frozenset((CoroutineType, GeneratorType, AsyncGeneratorType))
+DRIVEN = frozenset((CoroutineType, GeneratorType, AsyncGeneratorType))
 _coroutine = asyncio.Task.get_coro
+# What ``async for`` awaits; no module has it, and to make one tells the loop's hooks of a generator.
+_STEP = "async_generator_asend"
+_HEAP = 1 << 9  # a flag of types that were not made in C
+_step: type | None = None
 
 
 class Link(NamedTuple):
@@ -76,7 +80,7 @@ def _parts(awaitable: Any) -> tuple[Link, Any] | None:
             return Link(awaitable, found, frame), odd.read(awaitable, inner)
     # These say nothing of what they drive, as the C type of `asend` and wrappers of libraries; the collector knows
     # what they refer to. One that refers to several is something else.
-    driven = [found for found in gc.get_referents(awaitable) if type(found) in _DRIVEN]
+    driven = [found for found in gc.get_referents(awaitable) if type(found) in DRIVEN]
     return _parts(driven[0]) if len(driven) == 1 else None
 
 
@@ -89,13 +93,14 @@ def walked(task: Any) -> tuple[tuple[int, ...], list[Any]]:
 
     Where it has none, the id of the type of what the task runs.
     """
+    global _step
     ids: list[int] = []
     awaitables: list[Any] = []
     try:
         awaitable: Any = _coroutine(task)
     except TypeError:
         awaitable = odd.coroutine(task)
-    while len(ids) < DEPTH_MAX:
+    for _ in range(DEPTH_MAX):
         kind = type(awaitable)
         if kind is CoroutineType:
             ids.append(id(awaitable.cr_code))
@@ -105,9 +110,17 @@ def walked(task: Any) -> tuple[tuple[int, ...], list[Any]]:
             ids.append(id(awaitable.gi_code))
             awaitables.append(awaitable)
             awaitable = awaitable.gi_yieldfrom
+        elif kind is AsyncGeneratorType:
+            ids.append(id(awaitable.ag_code))
+            awaitables.append(awaitable)
+            awaitable = awaitable.ag_await
+        elif kind is _step:  # its generator comes first
+            awaitable = gc.get_referents(awaitable)[0]
         elif awaitable is None or ((known := _opaque.get(id(kind))) is not None and known() is kind):
             break
         else:
+            if odd.type_name(awaitable) == _STEP and not kind.__flags__ & _HEAP:
+                _step = kind
             found = _parts(awaitable)
             if found is None:
                 if len(_opaque) >= _OPAQUE_MAX:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from lifesign.agent.tasks import dump as dump_module
+from lifesign.agent.tasks import groups, survey
 from lifesign.agent.tasks.dump import Tasks
 from support.made.surveys import Desk, Records, dumped, running
 
@@ -30,6 +31,21 @@ async def test_two_locks_in_two_orders_are_a_deadlock_and_who_queues_behind_is_n
     assert {step["primitive"] for step in ring} == {0, 1}
     assert [len(cycle) for cycle in dump.summary["cycles"]] == [2]
     assert {one["name"] for one in dump.primitives if one["index"] in (0, 1)} == {"LOCKS[...]"}
+
+
+async def test_who_holds_one_lock_and_waits_for_another_is_found_among_very_many_who_queue_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(survey, "STACKS_MAX", 30)
+    monkeypatch.setattr(survey, "STACKS_EACH", 2)
+    monkeypatch.setattr(groups, "EACH_MAX", 1)
+    LOCKS.update(a=asyncio.Lock(), b=asyncio.Lock())
+    behind = [transfer("a", "b") for _ in range(20)]
+    others = [transfer("b", "a") for _ in range(20)]
+    async with running(*behind[:1], *others, *behind[1:]):
+        dump = await dumped()
+    (ring,) = dump.summary["rings"]
+    assert len(ring) == 2
 
 
 async def test_two_locks_in_one_order_are_none() -> None:

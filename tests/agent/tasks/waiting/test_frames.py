@@ -158,7 +158,7 @@ async def test_whom_a_task_waits_for_by_what_its_frame_refers_to(monkeypatch: py
     monkeypatch.setattr(edges, "EDGES_MAX", 2)
     found.add(third, (one, other))
     found.add(one, (other,))
-    assert list(found) == [(third, (one, other))]
+    assert list(found) == [(third, one), (third, other)]
     await asyncio.gather(one, other, third)
     assert edges.awaited(plain, [{one}]) == ((), True)
 

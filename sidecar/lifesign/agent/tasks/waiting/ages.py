@@ -5,33 +5,49 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from lifesign.agent.tasks.pace import Pace
+
 TASKS_MAX = 10_000  # that are remembered between two surveys
+FEW = 100  # tasks of a group that are remembered also where so many are
+
+
+class _Wait(weakref.ref):  # type: ignore[type-arg]
+    """The future that a task waits for, and when that was first seen: 10,000 of them are kept, so it is one object."""
+
+    __slots__ = ("since",)
+    since: float
 
 
 class Ages:
     """What surveys saw, one after the other. It keeps no task and no future alive."""
 
     def __init__(self) -> None:
-        self._before: dict[int, tuple[weakref.ref[Any], float]] = {}  # by the id of a task
-        self._now: dict[int, tuple[weakref.ref[Any], float]] = {}
+        self._before: dict[int, _Wait] = {}  # by the id of a task
+        self._now: dict[int, _Wait] = {}
 
     def begin(self) -> None:
         """A survey begins; what the one before saw is what it is compared with."""
         self._before, self._now = self._now, {}
 
-    def end(self) -> None:
+    def end(self, pace: Pace) -> None:
         """The survey is over: what the one before saw is not needed any more."""
-        self._before = {}
+        pace.empty(self._before)
 
-    def of(self, task: Any, waiter: Any, now: float) -> float | None:
-        """Seconds since the wait was first seen, on the monotonic clock; None where it is not remembered."""
-        if len(self._now) >= TASKS_MAX:
+    def of(self, task: Any, waiter: Any, now: float, *, few: bool = False) -> float | None:
+        """Seconds since the wait was first seen, on the monotonic clock; None where it is not remembered.
+
+        Args:
+            few: there are not many tasks in this group.
+        """
+        if len(self._now) >= TASKS_MAX and not (few and len(self._now) < 2 * TASKS_MAX):
             return None
-        seen = self._before.get(id(task))
         # By identity of a living object: ids alone are used again.
-        since = seen[1] if seen is not None and seen[0]() is waiter else now
-        try:
-            self._now[id(task)] = (weakref.ref(waiter), since)
-        except TypeError:  # a future of another library
-            return None
-        return now - since
+        seen = self._before.pop(id(task), None)
+        if seen is None or seen() is not waiter:
+            try:
+                seen = _Wait(waiter)
+            except TypeError:  # a future of another library
+                return None
+            seen.since = now
+        self._now[id(task)] = seen
+        return now - seen.since

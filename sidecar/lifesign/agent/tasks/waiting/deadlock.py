@@ -12,7 +12,7 @@ the loop runs. So a task counts as stuck only if
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Iterable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple, Sequence
 
 from lifesign.agent.tasks.pace import Pace
 
@@ -56,7 +56,12 @@ class Graph:
                 suspended at when that was seen; None where they are not all known.
         """
         known: dict[int, list[Any] | None] = {}
-        edges = {key: self._needs(node, holders, known) for key, node in self._nodes.items()}
+        edges: dict[int, Sequence[Any]] = {}
+        for key, node in self._nodes.items():
+            pace.step()
+            needs = self._needs(node, holders, known)
+            if needs:  # whoever waits for one of the others, which can continue, can continue too
+                edges[key] = needs
         stuck = self._stuck(edges, pace)
         found: list[list[Node]] = []
         seen: set[int] = set()
@@ -67,22 +72,27 @@ class Graph:
                 pace.step()
                 seen.add(here)
                 path.append(here)
-                here = id((edges[here] or [None])[0])
+                here = id(edges[here][0])
             if here in path and len(found) < RINGS_MAX:
                 found.append([self._nodes[key] for key in path[path.index(here) :]])
         return found
+
+    def let_go(self, pace: Pace) -> None:
+        """Refers to none of the tasks any more."""
+        pace.empty(self._nodes)
+        pace.empty(self._cancelled)
 
     def _needs(
         self,
         node: Node,
         holders: Callable[[int], list[tuple[Any, int]] | None],
         known: dict[int, list[Any] | None],
-    ) -> list[Any] | None:
+    ) -> Sequence[Any] | None:
         """The tasks of which one must continue for this one to continue; None if that is not known."""
         if node.clock:
             return None
         if node.primitive is None:
-            return list(node.awaits)
+            return node.awaits
         if node.primitive not in known:
             found = holders(node.primitive)
             sure = found is not None and all(self._is_where(task, wait) for task, wait in found)
@@ -94,17 +104,24 @@ class Graph:
         node = self._nodes.get(id(task))
         return node is not None and id(node.waiter) == wait
 
-    def _stuck(self, edges: dict[int, list[Any] | None], pace: Pace) -> list[int]:
+    def _stuck(self, edges: dict[int, Sequence[Any]], pace: Pace) -> list[int]:
         """The largest set of tasks that need only each other: those that can continue are removed until no more can."""
         needed_by: dict[int, list[int]] = {}
         free: deque[int] = deque()
         for key, needs in edges.items():
             pace.step()
-            for task in needs or ():
+            for task in needs:
+                pace.step()
+                if id(task) not in edges:
+                    free.append(key)
+                    break
                 needed_by.setdefault(id(task), []).append(key)
-            if not needs or any(id(task) not in edges for task in needs) or self._moved(key):
-                free.append(key)
-        free.extend(map(id, self._cancelled_by_a_clock(pace)))
+            else:
+                if self._moved(key):
+                    free.append(key)
+        for key in self._cancelled_by_a_clock(pace):
+            pace.step()
+            free.append(key)
         gone: set[int] = set()
         while free:
             pace.step()
@@ -112,19 +129,27 @@ class Graph:
             if key not in gone:
                 gone.add(key)
                 free.extend(needed_by.get(key, ()))
-        return [key for key in edges if key not in gone]
+        stuck = [key for key in edges if key not in gone]
+        pace.empty(needed_by)
+        return stuck
 
-    def _cancelled_by_a_clock(self, pace: Pace) -> list[Any]:
-        """Whom a timeout will cancel: those that its task waits for, those that they wait for, and so on."""
-        found = [*self._cancelled, *(task for node in self._nodes.values() if node.clock for task in node.awaits)]
+    def _cancelled_by_a_clock(self, pace: Pace) -> set[int]:
+        """The ids of those whom a timeout will cancel: those that its task waits for, those that they wait for ..."""
         seen: set[int] = set()
-        for task in found:  # it grows meanwhile
+        following: deque[Iterable[Any]] = deque((self._cancelled,))
+        for node in self._nodes.values():
             pace.step()
-            if id(task) not in seen:
-                seen.add(id(task))
-                node = self._nodes.get(id(task))
-                found.extend(node.awaits if node is not None else ())
-        return found
+            if node.clock:
+                following.append(node.awaits)
+        while following:
+            for task in following.popleft():
+                pace.step()
+                if id(task) not in seen:
+                    seen.add(id(task))
+                    node_of_it = self._nodes.get(id(task))
+                    if node_of_it is not None:
+                        following.append(node_of_it.awaits)
+        return seen
 
     def _moved(self, key: int) -> bool:
         node = self._nodes[key]

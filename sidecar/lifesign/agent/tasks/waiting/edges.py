@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import gc
 from types import CellType
-from typing import Any, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks import odd
+from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.waiting.blocks import objects
 from lifesign.agent.tasks.walk import Link
 
@@ -27,30 +28,45 @@ class Awaited(NamedTuple):
     only: bool
 
 
-def awaited(waiter: Any, collective: Sequence[Any] = ()) -> Awaited:
+def awaited(waiter: Any, collective: Sequence[Any] = (), step: Callable[[], object] = int) -> Awaited:
     """What a future stands for that a task is suspended at.
 
     Args:
         collective: what the function refers to that waits for several futures; see `waits.Look`.
+        step: called for each of them, of which there may be very many.
     """
     if odd.is_task(waiter):
         return Awaited((waiter,), True)
-    open_ones = [future for future in together(waiter, collective) if not odd.is_done(future)]
-    tasks = tuple(filter(odd.is_task, open_ones))
-    return Awaited(tasks, len(tasks) == len(open_ones))
+    tasks: list[Any] = []
+    only = True
+    for future in together(waiter, collective):
+        step()
+        if not odd.is_done(future):
+            if odd.is_task(future):
+                tasks.append(future)
+            else:
+                only = False
+    return Awaited(tuple(tasks), only)
 
 
-def together(waiter: Any, collective: Sequence[Any]) -> list[Any]:
+def together(waiter: Any, collective: Sequence[Any]) -> Iterator[Any]:
     """All futures that are waited for together, those that are done among them."""
-    futures = [*_members(waiter)]
+    seen: set[int] = set()
+    for future in _together(waiter, collective):
+        if id(future) not in seen:
+            seen.add(id(future))
+            yield future
+
+
+def _together(waiter: Any, collective: Sequence[Any]) -> Iterator[Any]:
+    yield from _members(waiter)
     for one in collective:
         if odd.is_one_of(one, _SEVERAL):
-            futures += filter(_is_future, list(one))
+            yield from filter(_is_future, list(one))
         elif odd.type_name(one) == _GROUP:
-            futures += group_tasks(one)
+            yield from group_tasks(one)
         elif one is not waiter and _is_future(one):
-            futures += _members(one) or (one,)
-    return list({id(one): one for one in futures}.values())
+            yield from _members(one) or (one,)
 
 
 def in_turn(waiter: Any, stack: Sequence[Link]) -> Iterator[Any]:
@@ -100,5 +116,12 @@ class Edges:
             self._count += len(tasks)
             self._all.append((task, tasks))
 
-    def __iter__(self) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        return iter(self._all)
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        """Each task with one that it waits for."""
+        for task, tasks in self._all:
+            for other in tasks:
+                yield task, other
+
+    def let_go(self, pace: Pace) -> None:
+        """Refers to none of the tasks any more."""
+        pace.empty(self._all)

@@ -15,7 +15,7 @@ from typing import Any, Iterator, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.waiting.blocks import ends_by_itself, exits, objects
 from lifesign.agent.tasks.waiting.pools import Kind
-from lifesign.agent.tasks.waiting.waits import timers, waits_for_executor
+from lifesign.agent.tasks.waiting.waits import first_callbacks, timers, waits_for_executor
 from lifesign.agent.tasks.walk import Link
 
 _LOOKUPS = ("getaddrinfo", "getnameinfo")  # coroutines of a loop, which run in an executor
@@ -100,7 +100,4 @@ def _when(clock: Any) -> float | None:
 
 def keeps_the_loop(task: Any) -> bool:
     """Whether the loop runs until this task ends, as for the coroutine that ``asyncio.run`` was given."""
-    callbacks = odd.read(task, "_callbacks")
-    if type(callbacks) is not list:
-        return False
-    return any(odd.read(entry[0], "__name__") in _RUNS for entry in callbacks if type(entry) is tuple)
+    return any(odd.read(one, "__name__") in _RUNS for one in first_callbacks(task))

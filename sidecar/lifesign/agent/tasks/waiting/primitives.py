@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import heapq
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
+from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.waiting.certainty import is_exclusive, may_have_let_go
 from lifesign.agent.tasks.waiting.kinds import JOINED, ends_outside, kind
 from lifesign.agent.tasks.waiting.leaves import Leaf
@@ -112,6 +114,16 @@ class Primitives:
         if holder.is_task or len(found.holders) < (found.held_by or 0):
             found.holders.append(holder)
 
+    def _waited_for(self, pace: Pace) -> Iterator[Primitive]:
+        for one in self._by_id.values():
+            pace.step()
+            if one.waiting:
+                yield one
+
+    def let_go(self, pace: Pace) -> None:
+        """Refers to none of them any more."""
+        pace.empty(self._by_id)
+
     def _find(self, thing: Any) -> Primitive | None:
         found = self._by_id.get(id(thing))
         if found is None and len(self._by_id) < KEPT_MAX:
@@ -150,10 +162,10 @@ class Primitives:
         wants = f"{_HOW[how]} " if how in _HOW and found.kind.label in _WITH_ITEMS else ""
         return f"{wants}{text}{more}{held}"
 
-    def ranked(self, first: list[int]) -> list[Primitive]:
+    def ranked(self, first: list[int], pace: Pace) -> list[Primitive]:
         """Those that are worth a record, numbered: the given ones, then by how many wait."""
         wanted = [self._by_id[identity] for identity in first]
-        others = sorted((one for one in self._by_id.values() if one.waiting), key=lambda one: -one.waiters)
+        others = heapq.nlargest(PRIMITIVES_MAX, self._waited_for(pace), key=lambda one: one.waiters)
         chosen = list({id(one): one for one in (*wanted, *others)}.values())[:PRIMITIVES_MAX]
         for index, one in enumerate(chosen):
             one.index = index

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from types import CellType, FrameType, MethodType
 from typing import Any, Iterator, NamedTuple, Sequence
 
@@ -9,9 +11,10 @@ from lifesign.agent.tasks.odd import read, type_name
 from lifesign.agent.tasks.waiting.blocks import at_path, behind, ends_by_itself, entered, objects
 from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.waiting.plan import Plan
-from lifesign.agent.tasks.walk import Link
+from lifesign.agent.tasks.walk import DRIVEN, Link
 
 GREENLET_FRAMES_MAX = 60  # that are walked
+CALLBACKS_MAX = 20  # of one future that are looked at: what asyncio itself adds comes first
 
 
 class Wait(NamedTuple):
@@ -116,9 +119,20 @@ def timers(referents: Sequence[Any]) -> Iterator[Any]:
             yield found
 
 
+def first_callbacks(future: Any) -> Iterator[Any]:
+    """What a future calls first when it is done.
+
+    `_callbacks` of one is a copy of all, of which there are as many as wait for it; the collector has them as they are.
+    """
+    for one in gc.get_referents(future):
+        if type(one) is dict:  # a future in Python has its attributes there
+            one = one.get("_callbacks")
+        if type(one) is list:
+            yield from (entry[0] for entry in itertools.islice(one, CALLBACKS_MAX) if type(entry) is tuple and entry)
+        elif type(one) not in DRIVEN:  # of a task
+            yield one
+
+
 def waits_for_executor(waiter: Any) -> bool:
     """Whether a future stands for a job in an executor: it passes its cancellation on to that job."""
-    callbacks = read(waiter, "_callbacks")
-    if type(callbacks) is not list:
-        return False
-    return any("_chain_future" in str(read(entry[0], "__qualname__")) for entry in callbacks if type(entry) is tuple)
+    return any("_chain_future" in str(read(one, "__qualname__")) for one in first_callbacks(waiter))
