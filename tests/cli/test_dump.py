@@ -5,14 +5,18 @@ A real service answers in `e2e/dumps/test_looking.py`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lifesign.cli.query.request import longer
 from lifesign.wire import folder, layout, reader
+from lifesign.wire.reader import PulseReader
 from support.made.answers import answering
 from support.mainprocess import Main
 
@@ -112,6 +116,14 @@ def test_no_answer_is_waited_for_no_longer_than_said(cli: Callable, main: MakeMa
 
     assert (code, out) == (2, "")
     assert err.startswith("lifesign: process 4242 did not answer within 0.02 s\n  try: ")
+
+
+@pytest.mark.parametrize(("tasks", "seconds"), [(0, 0.0), (50_000, 5.0), (2_000_000, 10.0)])
+def test_where_there_are_many_tasks_a_dump_is_waited_for_longer(main: MakeMain, tasks: int, seconds: float) -> None:
+    made = main()
+    made.beat(tasks=tasks)
+    with contextlib.closing(PulseReader(os.open(made.folder, os.O_RDONLY))) as reader:
+        assert longer(reader) == pytest.approx(seconds)
 
 
 def test_which_process_is_said_where_there_are_several(cli: Callable, main: MakeMain, run: Path) -> None:

@@ -20,7 +20,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tree", action="store_true", help="print who awaits whom, one line per group")
     form.add_argument("--json", action="store_true", help="print JSON")
-    arguments.add_question(parser, timeout=5.0)
+    arguments.add_question(parser, timeout=5.0, more=", and up to 10 more for many tasks")
 
 
 def main(args: argparse.Namespace) -> int:

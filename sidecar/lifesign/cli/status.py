@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
     blocked = {snapshot.pid for snapshot in snapshots if snapshot.state == states.BLOCKED}
     if blocked:  # what blocks it now is known to its watchdog alone
         with Progress() as progress:
-            ask_all(directory, _TIMEOUT, blocked.__contains__, progress)
+            ask_all(directory, _TIMEOUT, blocked.__contains__, progress, whole=False)
         snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
     if args.json:
         print_json(to_json(snapshots))

@@ -26,7 +26,11 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
-        "--timeout", metavar="S", type=float, default=5.0, help="seconds to wait for a task dump; default 5"
+        "--timeout",
+        metavar="S",
+        type=float,
+        default=5.0,
+        help="seconds to wait for a task dump, and up to 10 more for many tasks; default 5",
     )
     arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
 

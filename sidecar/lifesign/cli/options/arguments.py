@@ -46,15 +46,19 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
         group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked)
 
 
-def add_question(parser: argparse.ArgumentParser, timeout: float) -> None:
-    """Adds the arguments of a request to one process: which one, how long to wait, and where it is."""
+def add_question(parser: argparse.ArgumentParser, timeout: float, more: str = "") -> None:
+    """Adds the arguments of a request to one process: which one, how long to wait, and where it is.
+
+    Args:
+        more: when it is waited for longer.
+    """
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, if there are several")
     parser.add_argument(
         "--timeout",
         metavar="S",
         type=float,
         default=timeout,
-        help=f"seconds to wait for the answer; default {timeout:g}",
+        help=f"seconds to wait for the answer{more}; default {timeout:g}",
     )
     add_settings(parser, ["dir"])
 

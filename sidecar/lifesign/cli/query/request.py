@@ -24,6 +24,8 @@ from lifesign.wire.records import PostconditionReport, Stall, TaskDump, TaskGrou
 
 T = TypeVar("T")
 _POLL = 0.05  # seconds
+PER_TASK = 1e-4  # seconds that a dump may take, which is made slowly on purpose
+DUMP_SECONDS_MAX = 10.0  # however many there are
 
 
 class Answer(NamedTuple):
@@ -70,24 +72,35 @@ def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], 
 
 
 def ask(reader: PulseReader, timeout: float, progress: Progress | None = None) -> Answer | None:
-    """Requests a task dump; None if there is no answer within `timeout` seconds.
+    """Requests a task dump; None if there is no answer within `timeout` seconds, or longer where it has many tasks.
 
     Raises:
         OSError: we may not ask this process.
     """
-    for answer in _dumps(reader, timeout):
+    for answer in _dumps(reader, timeout + longer(reader)):
         if answer is not None:
             return answer
         if progress is not None:
-            progress.waits_for(f"a dump of {_tasks(reader)}")
+            count = _tasks(reader)
+            progress.waits_for(f"a dump of {'its' if count is None else count} tasks")
         time.sleep(_POLL)
     return None
 
 
-def ask_all(directory: str, timeout: float, wanted: Callable[[int], bool], progress: Progress) -> dict[int, Answer]:
+def ask_all(
+    directory: str,
+    timeout: float,
+    wanted: Callable[[int], bool],
+    progress: Progress,
+    *,
+    whole: bool = True,
+) -> dict[int, Answer]:
     """Has a task dump taken of each process that is wanted, by its pid, all at the same time.
 
     Those that do not answer, such as a frozen one, are not in the result.
+
+    Args:
+        whole: wait longer for those that have many tasks.
     """
     answers: dict[int, Answer] = {}
     with contextlib.ExitStack() as opened:
@@ -95,7 +108,7 @@ def ask_all(directory: str, timeout: float, wanted: Callable[[int], bool], progr
         for process in living(directory):
             opened.callback(process.close)
             if wanted(process.pid):
-                asked[process.pid] = _dumps(process.reader, timeout)
+                asked[process.pid] = _dumps(process.reader, timeout + (longer(process.reader) if whole else 0.0))
         while asked:
             for pid, looks in list(asked.items()):
                 answer = _next(looks)
@@ -133,12 +146,17 @@ def _dumps(reader: PulseReader, timeout: float) -> Generator[Answer | None]:
                 yield Answer(record, list(dump.groups), dump, tuple(stalls.values()))
 
 
-def _tasks(reader: PulseReader) -> str:
+def longer(reader: PulseReader) -> float:
+    """How many seconds more a dump of all the tasks of a process may take than one of a few."""
+    return min(DUMP_SECONDS_MAX, PER_TASK * (_tasks(reader) or 0))
+
+
+def _tasks(reader: PulseReader) -> int | None:
+    """How many there are; None where that is not known."""
     with contextlib.suppress(OSError, PulseError):
         signs = reader.vitals().watchdog
-        if signs is not None:
-            return f"{signs.tasks} tasks"
-    return "its tasks"
+        return None if signs is None else signs.tasks
+    return None
 
 
 def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | None:
