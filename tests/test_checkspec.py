@@ -7,9 +7,10 @@ import pytest
 from lifesign.checkspec import Spec, parse, parse_list
 from lifesign.errors import MalformedError, SettingError
 from lifesign.settings import Settings
+from support.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "spec"),
     [
         ("tcp:5432", Spec("tcp", "tcp:5432", "localhost", 5432)),
@@ -25,7 +26,7 @@ def test_what_needs_no_url(text: str, spec: Spec) -> None:
     assert parse(text) == spec
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "label", "target"),
     [
         ("http://web/health?token=t", "http://web/health", ("web", 80, "/health?token=t")),
@@ -49,7 +50,7 @@ def test_user_and_password_are_unquoted() -> None:
     assert (spec.user, spec.password) == ("a@b", "s/c")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "wanted"),
     [
         ("", "wants tcp:PORT, http:URL"),

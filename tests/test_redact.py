@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lifesign.redact import redacted, redacted_arguments
+from support.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "shown"),
     [
         ("no route to postgres://shop:hunter2@db:5432/x", "no route to postgres://***@db:5432/x"),
@@ -31,7 +30,7 @@ def test_a_secret_is_left_out(text: str, shown: str) -> None:
     assert redacted(f"({text}") == f"({shown}"
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "Unexpected token: } at 3",

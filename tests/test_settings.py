@@ -8,6 +8,7 @@ import pytest
 
 from lifesign.errors import SettingError
 from lifesign.settings import Settings
+from support.rows import rows
 
 
 def test_flag_before_environment_before_file_before_default() -> None:
@@ -32,7 +33,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert Settings(environ={"LIFESIGN_HEARTBEAT_TIMEOUT": ""}).heartbeat_timeout == 3
 
 
-@pytest.mark.parametrize(
+@rows(
     ("variable", "raw", "name", "value"),
     [
         ("LIFESIGN_HEARTBEAT_TIMEOUT", " 2.5s ", "heartbeat_timeout", 2.5),

@@ -16,12 +16,13 @@ from lifesign.cli import demo
 from lifesign.cli.options import arguments
 from lifesign.cli.supervise import extra, launch
 from lifesign.cli.supervise.environment import environments
+from support.rows import rows
 from support.victims import INJECT
 
 NOTHING = arguments.Given({}, {})
 
 
-@pytest.mark.parametrize(
+@rows(
     ("existing", "expected"),
     [(None, f"{INJECT}"), ("", f"{INJECT}"), ("/app:/lib", f"{INJECT}:/app:/lib"), (":/app", f"{INJECT}::/app")],
 )

@@ -19,6 +19,7 @@ from lifesign.wire import layout
 from support.made.answers import answering
 from support.made.dumps import answer, frame, group
 from support.mainprocess import Main
+from support.rows import rows
 
 ILL = Snapshot(
     key="7-0123abcd",
@@ -114,7 +115,7 @@ def test_a_process_that_is_not_there_is_an_error(
     assert cli("status", "--dir", str(tmp_path)).code == 1
 
 
-@pytest.mark.parametrize(
+@rows(
     ("seconds", "shown"),
     [(0.04, "0.0s"), (9.94, "9.9s"), (42.9, "42s"), (200, "3m 20s"), (18190, "5h 03m"), (187300, "2d 04h")],
 )

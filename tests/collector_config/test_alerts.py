@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 import yaml
 
 from support.paths import ROOT
+from support.rows import rows
 
 RULES = yaml.safe_load((ROOT / "collector-config" / "alerts.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
@@ -26,7 +26,7 @@ def test_the_eleven_alerts() -> None:
     assert {name(alert) for alert in ALERTS} == NAMES
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=name)
+@rows("alert", ALERTS, ids=name)
 def test_an_alert_says_how_bad_who_and_what_to_do(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in ("critical", "warning")
     summary = alert["annotations"]["summary"]
@@ -37,7 +37,7 @@ def test_an_alert_says_how_bad_who_and_what_to_do(alert: dict[str, Any]) -> None
         assert "target_info" in alert["annotations"]["where"]
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=name)
+@rows("alert", ALERTS, ids=name)
 def test_an_alert_has_a_runbook(alert: dict[str, Any]) -> None:
     path = alert["annotations"]["runbook_url"]
     assert path == f"collector-config/runbooks/{name(alert)}.md"
@@ -50,7 +50,7 @@ def test_no_runbook_is_left_over() -> None:
     assert {path.stem for path in (ROOT / "collector-config" / "runbooks").iterdir()} == NAMES
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=name)
+@rows("alert", ALERTS, ids=name)
 def test_an_alert_has_a_history(alert: dict[str, Any]) -> None:
     assert (ROOT / "tests" / "alerts" / f"{name(alert)}.yaml").exists()
 

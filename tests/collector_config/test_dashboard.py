@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from lifesign.judge.states import STATES
 from support.paths import CONFIGS
+from support.rows import rows
 
 GRAFANA = CONFIGS / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboard.json").read_text())
@@ -86,7 +87,7 @@ def links(node: Any) -> Iterator[str]:
             yield from links(value)
 
 
-@pytest.mark.parametrize("link", sorted(set(links(PANELS))))
+@rows("link", sorted(set(links(PANELS))))
 def test_a_link_opens_a_query_of_a_data_source_of_the_dashboard(link: str) -> None:
     assert set(re.findall(r"\$\{(\w+)\}", link)) <= VARIABLES | {"__from", "__to"}
     path, _, query = re.sub(r"\$\{[\w.]+\}", "filled", link).partition("?")

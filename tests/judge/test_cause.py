@@ -9,6 +9,7 @@ import pytest
 from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import own_frame
+from support.rows import rows
 
 SHOP = "/srv/shop/service.py"
 LIBRARY = "/usr/lib/python3.11/asyncio/locks.py"
@@ -186,7 +187,7 @@ def test_a_lock_that_was_never_released() -> None:
     assert seen["lock-held"].evidence == ("no task holds it by an async with",)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("holders", "held", "more"),
     [
         (0, None, ("no task holds it by a with block: taken by acquire(), and not released so far",)),

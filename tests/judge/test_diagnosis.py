@@ -23,6 +23,7 @@ from support.made.readings import (
     reading,
     watchdog,
 )
+from support.rows import rows
 
 
 def asked(ago: float, signal: str = "SIGTERM") -> dict[str, Any]:
@@ -256,7 +257,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "state", "why"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+@rows("changes, state, why", [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_each_row(changes: dict[str, Any], state: str, why: str) -> None:
     verdict = diagnose(reading(**changes))
     assert verdict.state == state

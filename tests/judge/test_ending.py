@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from lifesign.judge.ending import judge_end
 from lifesign.judge.reading import Ending, Reading
 from lifesign.wire.reader import LoopSigns, WatchdogSigns
+from support.rows import rows
 
 S = 1_000_000_000
 NOW = 1000 * S
@@ -161,7 +160,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("known", "state", "why"), ROWS.values(), ids=ROWS)
+@rows("known, state, why", ROWS.values(), ids=list(ROWS))
 def test_each_row(known: dict[str, Any], state: str, why: str) -> None:
     verdict = judge_end(gone(**known))
     assert verdict.state == state

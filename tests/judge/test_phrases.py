@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from lifesign.judge.causes.phrases import ago, name_of
+from support.rows import rows
 
 S = 1_000_000_000
 
 
-@pytest.mark.parametrize(
+@rows(
     ("nanoseconds", "said"),
     [
         (-5, "0 s ago"),

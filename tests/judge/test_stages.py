@@ -8,6 +8,7 @@ import pytest
 
 from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Asked, Dump, Findings
+from support.rows import rows
 
 S = 1_000_000_000
 LIBRARY = {"function": "Event.wait", "file": "/usr/lib/python3.11/asyncio/locks.py", "line": 213}
@@ -32,7 +33,7 @@ MAIN = group(0, "main", 5, name="Task-1", keeps_the_loop=True, awaits=[{"group":
 LONG_AGO = Asked("SIGTERM", 88 * S, 12 * S)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("groups", "said", "line"),
     [
         (

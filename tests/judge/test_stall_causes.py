@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Cause, Findings, StallsSeen
 from lifesign.judge.causes.stalls import conditions, figures_text, length_text
 from lifesign.judge.states import STATES
 from support.made.stalls import DUMPS, HANDLE, NOON, RENDER, S, busy, culprit, stack
+from support.rows import rows
 
 
 def found(state: str = "healthy", *, culprits: Any = (), recent: int = 3, spins: Any = ()) -> list[Cause]:
@@ -21,7 +20,7 @@ def found(state: str = "healthy", *, culprits: Any = (), recent: int = 3, spins:
 FIGURES = "this stalled the event loop 14 times since the start, 5.2 s in all, 1.2 s at worst, last 3 s ago"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("changes", "word", "clause"),
     [
         ({}, "short-stalls", "render (app.py:8) computes"),
@@ -89,9 +88,7 @@ def test_conditions_follow_from_causes() -> None:
     assert conditions(["blocking-call"]) == ()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.05, "50 ms"), (0.24, "0.2 s"), (9.9, "9.9 s"), (72, "72 s"), (600, "10 min")]
-)
+@rows(("seconds", "said"), [(0.05, "50 ms"), (0.24, "0.2 s"), (9.9, "9.9 s"), (72, "72 s"), (600, "10 min")])
 def test_lengths(seconds: float, said: str) -> None:
     assert length_text(int(seconds * S)) == said
 

@@ -8,6 +8,7 @@ import pytest
 
 from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Cause, Dump, Findings
+from support.rows import rows
 
 SHOP = "/srv/shop/service.py"
 LIBRARY = "/usr/lib/python3.11/threading.py"
@@ -146,7 +147,7 @@ def test_an_executor_that_has_room_is_no_cause(figures: dict[str, int]) -> None:
     assert found("silent", executors=(executor(**figures),)) == []
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "more", "is_said"),
     [
         ("silent", {}, True),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from lifesign.judge.causes.cause import causes
 from lifesign.judge.causes.findings import Cause, Dump, Findings, TasksSeen
+from support.rows import rows
 
 SHOP = "/srv/shop/service.py"
 ASYNCIO = "/usr/lib/python3.11/asyncio/streams.py"
@@ -83,7 +82,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("word", "waited", "sentence"), CASES)
+@rows(("word", "waited", "sentence"), CASES)
 def test_a_wait_that_something_else_has_to_end(word: str, waited: Any, sentence: str) -> None:
     main = group(2, 1, at("main", 3), awaits=[{"group": 1, "count": 1}], keeps_the_loop=True)
     order = group(1, 1, at("order", 5), awaits=[{"group": 0, "count": 1}])
@@ -182,7 +181,7 @@ def test_a_queue_that_serves_as_a_pool_and_one_that_is_only_empty() -> None:
 END_OF_ALL = "5 taken and not marked by task_done(), 0 in it, 3 wait for an item"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "said"),
     [
         (
@@ -227,7 +226,7 @@ def test_connections_to_one_server_are_one_cause() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("fresh", "overdue", "is_said"),
     [
         ({"waited_most": 0.0}, 60, False),

@@ -10,6 +10,7 @@ from lifesign.serve import board as board_module
 from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, SHOWN, STRIP, Board, StripBar
 from lifesign.watch.telemetry import Resource
 from support.made.boards import log, snapshot
+from support.rows import rows
 
 
 class Clock:
@@ -72,7 +73,7 @@ def test_the_strip_keeps_the_worst_delay_of_each_of_the_newest_polls() -> None:
     assert strip[-1] == StripBar(0.149, "healthy")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "beat_age", "delay"),
     [
         ("healthy", 0.3, None),

@@ -14,11 +14,12 @@ from lifesign.serve.health import (
 )
 from lifesign.watch.telemetry import PostconditionReading
 from support.made.boards import snapshot
+from support.rows import rows
 
 LOOKING = SidecarHealth(0.2, 0.25)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "boot", "livez", "readyz", "startupz"),
     [
         ("starting", "starting", True, False, False),
@@ -101,7 +102,7 @@ def test_a_process_cannot_write_lines_of_its_own() -> None:
     assert len(line) == 504
 
 
-@pytest.mark.parametrize(
+@rows(
     ("age", "interval", "live", "ready"),
     [
         (None, 0.25, True, False),

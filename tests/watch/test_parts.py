@@ -16,9 +16,10 @@ from lifesign.watch.snapshot import Delays, _events
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, LoopSigns, Vitals
 from support.mainprocess import identity
+from support.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("own", "sidecars", "name"),
     [
         ({"otel_service_name": "a"}, {"OTEL_SERVICE_NAME": "z"}, "a"),

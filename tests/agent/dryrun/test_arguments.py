@@ -7,9 +7,10 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
+from support.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("options", "why"),
     [
         ({"pattern": "waves"}, "'waves' is not one of: sequential, random, burst"),

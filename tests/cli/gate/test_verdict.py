@@ -10,6 +10,7 @@ import pytest
 from lifesign.cli.gate.verdict import GRACE, Seen, judge
 from lifesign.watch.telemetry import EventReading, PostconditionReading
 from support.made.seen import checkpoint, snapshot
+from support.rows import rows
 
 BOOTED = {"boot": "complete", "boot_duration": 1.25}
 DIED = {"state": "dead", "alive": False, "why": "uncaught ValueError: no"}
@@ -23,7 +24,7 @@ def seen(*processes: dict[str, Any], **changes: Any) -> Seen:
     return made._replace(**changes)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("what", "verdict", "code", "why"),
     [
         (seen(BOOTED), "alive", 0, "booted in 1.25 s"),
@@ -61,7 +62,7 @@ def test_outcome(what: Seen, verdict: str, code: int, why: str) -> None:
     assert (outcome.verdict, outcome.exit_code, outcome.why) == (verdict, code, why)
 
 
-@pytest.mark.parametrize("what", [seen(), seen({}), seen({}, waited=8.5), seen(LATE, {}), seen(DIED, asked=15)])
+@rows("what", [seen(), seen({}), seen({}, waited=8.5), seen(LATE, {}), seen(DIED, asked=15)])
 def test_open(what: Seen) -> None:
     assert judge(what) is None
 
@@ -100,7 +101,7 @@ def test_where_a_checkpoint_alone_is_missing_nobody_is_told_to_count_events() ->
     assert "lifesign.event" not in outcome.hint
 
 
-@pytest.mark.parametrize(
+@rows(
     ("checkpoints", "name"),
     [
         ((), None),

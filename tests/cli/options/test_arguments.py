@@ -10,6 +10,7 @@ import pytest
 from lifesign.cli.options import arguments, config_file
 from lifesign.errors import SettingError
 from lifesign.settings import TABLE, Settings
+from support.rows import rows
 
 
 def parsed(*argv: str) -> argparse.Namespace:
@@ -71,7 +72,7 @@ def test_the_flag_names_the_file_before_the_variable_does(tmp_path: Path) -> Non
     assert given.settings({}).boot_timeout == 2.0
 
 
-@pytest.mark.parametrize(
+@rows(
     ("flags", "file", "environ", "added"),
     [
         ({"boot_timeout": "1"}, {"boot_timeout": "2"}, {"LIFESIGN_BOOT_TIMEOUT": "3"}, {"LIFESIGN_BOOT_TIMEOUT": "1"}),

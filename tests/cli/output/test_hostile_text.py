@@ -7,7 +7,6 @@ import logging
 from random import Random
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from lifesign.cli.gate import view
@@ -21,6 +20,7 @@ from lifesign.wire.lane import encode
 from support.fuzzing import hostile
 from support.made.boards import snapshot
 from support.made.dumps import piped
+from support.rows import rows
 
 
 def is_harmless(text: str) -> bool:
@@ -36,7 +36,7 @@ def valid(rng: Random, shape: Any) -> Any:
             continue
 
 
-@pytest.mark.parametrize("seed", range(16))
+@rows("seed", range(16))
 def test_a_dump_on_the_terminal(seed: int) -> None:
     rng = Random(seed)
     groups = [valid(rng, records.TaskGroup) for _ in range(3)]
@@ -50,7 +50,7 @@ def test_a_dump_on_the_terminal(seed: int) -> None:
     assert is_harmless("\n".join(shown))
 
 
-@pytest.mark.parametrize("text", hostile.TEXTS)
+@rows("text", hostile.TEXTS)
 def test_the_drawing_of_a_boot(text: str) -> None:
     checkpoint = CheckpointReading(text, None, 1, 2, text, None)
     out = io.StringIO()
@@ -59,7 +59,7 @@ def test_the_drawing_of_a_boot(text: str) -> None:
     assert is_harmless(out.getvalue())
 
 
-@pytest.mark.parametrize("text", hostile.TEXTS)
+@rows("text", hostile.TEXTS)
 def test_what_the_sidecar_says_on_standard_error(text: str) -> None:
     record = logging.LogRecord("lifesign", logging.WARNING, "", 0, "%s: %r", (text, text), None)
     assert is_harmless(own_process._Printable("%(message)s").format(record))

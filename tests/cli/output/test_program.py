@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lifesign.cli.output import program
+from support.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("command", "name"),
     [
         (["/usr/bin/python3.11", "/srv/app.py", "--password=secret"], "app.py"),

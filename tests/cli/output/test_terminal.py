@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from lifesign.cli.output import terminal
+from support.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "shown"),
     [
         ("order-1", "order-1"),

@@ -13,6 +13,7 @@ from lifesign.cli.query.request import Answer
 from lifesign.cli.taskdump import words
 from lifesign.wire.records import RingStep
 from support.made.dumps import QUEUES, answer, frame, group, on_terminal, piped, styled
+from support.rows import rows
 
 
 def test_a_group_is_told_in_full(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("count", "states", "waits_for", "says"),
     [
         (3, {"waiting": 3}, "gather", "3 x work, shop.py:10, wait for gather"),
@@ -211,7 +212,7 @@ def test_a_task_that_runs_waits_for_nothing_and_frames_of_libraries_alone_are_on
     assert "1 frame of libraries: get (queues.py:1)" in shown
 
 
-@pytest.mark.parametrize(
+@rows(
     ("states", "said"),
     [
         ({}, "waiting for Future"),

@@ -21,6 +21,7 @@ from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
 from lifesign.watch.telemetry import Resource, Span
 from support.frame_server import RST_STREAM, FrameServer, frame, goaway, headers, message
 from support.otlp_server import HttpServer
+from support.rows import rows
 
 GRPC = (":status", "200"), ("content-type", "application/grpc")
 OK = ("grpc-status", "0")
@@ -199,7 +200,7 @@ def delay(seconds: int, nanos: int = 0) -> Any:
     return info
 
 
-@pytest.mark.parametrize(
+@rows(
     ("metadata", "expected"),
     [
         (None, None),

@@ -22,6 +22,7 @@ from lifesign.off_loop import BUSY
 from lifesign.watch.telemetry import Resource, Span
 from support.frame_server import SETTINGS, frame, goaway
 from support.otlp_server import Answer, HttpServer, partial
+from support.rows import rows
 
 OTLP = {"Content-Type": "application/x-protobuf"}
 
@@ -49,7 +50,7 @@ async def nobody_waits() -> None:
         await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize(
+@rows(
     "value",
     [
         "Fri, 31 Dec 99999999999 23:59:59 GMT",
@@ -122,7 +123,7 @@ async def test_an_attempt_that_is_cancelled_leaves_no_thread(
     await nobody_waits()
 
 
-@pytest.mark.parametrize(
+@rows(
     ("status", "headers", "body"),
     [
         (200, {"Content-Type": "text/html"}, b""),
@@ -148,7 +149,7 @@ def test_what_no_collector_says_is_no_delivery_and_no_refusal(
     assert isinstance(http_answer.judge("traces", HttpAnswer(status, "", headers, body)), Retry)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("headers", "body"),
     [
         ({}, b""),

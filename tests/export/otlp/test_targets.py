@@ -6,6 +6,7 @@ import pytest
 
 from lifesign.errors import SettingError
 from lifesign.export.otlp.targets import is_configured, service_name, targets
+from support.rows import rows
 
 
 def test_the_defaults() -> None:
@@ -43,7 +44,7 @@ def test_a_kind_can_be_left_out() -> None:
     assert targets({"OTEL_SDK_DISABLED": "true"}) == {}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("name", "value"),
     [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318"),
@@ -73,7 +74,7 @@ def test_no_error_shows_a_password() -> None:
     assert shown == "http://host:1/v1/traces"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("environ", "expected"),
     [
         ({}, False),

@@ -13,6 +13,7 @@ from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
 from lifesign.watch.telemetry import Resource, Span
 from support.otlp_server import HttpServer
+from support.rows import rows
 
 AUTHORITY, CERTIFICATE, KEY = (
     f"OTEL_EXPORTER_OTLP_{what}" for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
@@ -81,7 +82,7 @@ def test_files_are_examined_again_when_they_change(good: dict[str, str], tmp_pat
     assert watched.problem() is None  # as it was
 
 
-@pytest.mark.parametrize(
+@rows(
     ("said", "advice"),
     [
         ("TLS: certificate has expired", "give it a new one"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lifesign.watch.observe.lastwords import LastWords, parse, read
 from lifesign.watch.sources import no_source
+from support.rows import rows
 
 SAMPLES = sorted((Path(__file__).parent / "last_words").glob("*.txt"))
 KINDS = {
@@ -42,7 +43,7 @@ def words(raw: bytes, before: bytes = b"") -> LastWords:
     return found
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+@rows("sample", SAMPLES, ids=lambda path: path.stem)
 def test_each_python_is_understood(sample: Path) -> None:
     version, _, kind = sample.stem.partition("-")
     what, signal, function = KINDS[kind]
@@ -124,7 +125,7 @@ def test_a_stack_that_is_too_long_says_what_is_missing() -> None:
     assert text.endswith(" more threads\n")
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n", b"Timeout (soon)!\n", b"hello", b"\xff\xfe\x00" * 100])
+@rows("raw", [b"", b"\n", b"Timeout (soon)!\n", b"hello", b"\xff\xfe\x00" * 100])
 def test_what_is_no_dump_is_none(raw: bytes) -> None:
     assert parse(raw) is None
 

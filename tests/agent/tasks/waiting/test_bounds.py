@@ -16,6 +16,7 @@ from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
 from lifesign.agent.tasks.waiting.primitives import Primitives
 from lifesign.agent.tasks.waiting.waits import Wait
+from support.rows import rows
 
 
 async def test_of_a_task_beyond_those_that_are_remembered_no_age_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +80,7 @@ def test_what_is_in_a_very_long_list_has_no_name() -> None:
     assert not naming._leads_to([*range(naming._ITEMS_MAX), thing], thing)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("clock", "when"),
     [
         (SimpleNamespace(_when=5), 5.0),

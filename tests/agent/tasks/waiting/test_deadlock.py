@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import pytest
-
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
+from support.rows import rows
 
 
 class Future:
@@ -64,7 +63,7 @@ def rings(
     return sorted(sorted(node.task.name for node in ring) for ring in graph.rings(all_holders, Pace(lambda: None, 1)))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("waits", "expected"),
     [
         ({}, []),
@@ -80,7 +79,7 @@ def test_rings_of_tasks(waits: dict[str, str], expected: list[list[str]]) -> Non
     assert rings(waits) == expected
 
 
-@pytest.mark.parametrize(
+@rows(
     ("waits", "holders", "expected"),
     [
         # Two locks in two orders; c only queues behind.

@@ -13,6 +13,7 @@ import pytest
 
 from lifesign.agent.tasks.waiting import blocks, cancels, edges, leaves, outside, waits
 from lifesign.agent.tasks.walk import Link, chain
+from support.rows import rows
 
 
 @types.coroutine
@@ -126,7 +127,7 @@ class ReadPipeTransport(SimpleNamespace):
     pass
 
 
-@pytest.mark.parametrize(
+@rows(
     ("transport", "said"),
     [
         (None, ""),

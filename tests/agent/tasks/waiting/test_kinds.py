@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lifesign.agent.tasks.waiting import kinds
+from support.rows import rows
 
 
 def made(cls: str, **attributes: Any) -> Any:
@@ -34,7 +35,7 @@ PSYCOPG = "psycopg_pool.pool_async.AsyncConnectionPool"
 STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("thing", "said"),
     [
         (made(ASYNCPG, _holders=[SimpleNamespace(_in_use=1), object()], _maxsize=9), "1 of 9 connections in use"),
