@@ -12,6 +12,7 @@ from lifesign.serve.board import Board
 from lifesign.serve.page import STREAMS, page_app
 from support.made.boards import dump_log, group_log, log, snapshot
 from support.made.client import Answer, Stage, ask, exchange, listen, parse
+from support.rows import rows
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,14 +81,12 @@ async def test_every_answer_has_the_strict_headers(port: int, path: str, host: s
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:80", "127.0.0.1:7317", "127.9.9.9", "[::1]:7317", "10.1.2.3:1", "a.localhost"]
-)
+@rows("host", ["localhost", "LOCALHOST:80", "127.0.0.1:7317", "127.9.9.9", "[::1]:7317", "10.1.2.3:1", "a.localhost"])
 async def test_loopback_names_and_the_bound_host_are_answered(port: int, host: str) -> None:
     assert (await ask(port, "/api/state", host=host)).status == 200
 
 
-@pytest.mark.parametrize(
+@rows(
     "host",
     [
         "evil.test",

@@ -21,7 +21,7 @@ def rows(
     assert cells, "a table without rows"
     assert len(keys) == 1 or all(len(row) == len(keys) for row in given), "a row with too few cells, or too many"
 
-    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(test)
         def over_rows(**fixtures: Any) -> None:
             failed: dict[str, Exception] = {}
@@ -30,13 +30,27 @@ def rows(
                     test(**fixtures, **row)
                 except Exception as error:
                     failed[name] = error
-            if failed:
-                first = next(iter(failed.values()))
-                raise AssertionError(f"{len(failed)} of {len(given)} rows: {'; '.join(failed)}") from first
+            _raise(failed)
 
+        @functools.wraps(test)
+        async def over_rows_in_loop(**fixtures: Any) -> None:
+            failed: dict[str, Exception] = {}
+            for name, row in zip(called, cells):
+                try:
+                    await test(**fixtures, **row)
+                except Exception as error:
+                    failed[name] = error
+            _raise(failed)
+
+        made = over_rows_in_loop if inspect.iscoroutinefunction(test) else over_rows
         signature = inspect.signature(test)
         fixtures = [one for name, one in signature.parameters.items() if name not in keys]
-        over_rows.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
-        return over_rows
+        made.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+        return made
 
     return decorate
+
+
+def _raise(failed: dict[str, Exception]) -> None:
+    if failed:
+        raise AssertionError(f"{len(failed)} rows: {'; '.join(failed)}") from next(iter(failed.values()))

@@ -12,6 +12,7 @@ import pytest
 from lifesign.export.queue.offsets import Counts, Offsets
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.made.spools import MIB, append, drained, opened, segments
+from support.rows import rows
 
 
 async def test_what_goes_in_comes_out_in_order(
@@ -140,14 +141,16 @@ async def test_counts_that_an_older_version_wrote_are_believed(tmp_path: Path) -
     assert Offsets(tmp_path).counts.crc is not None
 
 
-@pytest.mark.parametrize("field", ["spool", "invalid", "rejected", "segment", "offset", "gone"])
+@rows("field", ["spool", "invalid", "rejected", "segment", "offset", "gone"])
 @pytest.mark.parametrize("number", [-1, (1 << 63) - 1, 1 << 63, 1 << 64])
 async def test_no_number_in_the_counts_ends_the_export(tmp_path: Path, field: str, number: int) -> None:
+    directory = tmp_path / field
+    directory.mkdir()
     counts = Counts(**{field: number})
     if number < 1 << 64:
         counts.crc = counts.checksum()
-    (tmp_path / "counts.json").write_text(json.dumps(msgspec.structs.asdict(counts)))
-    spool = await opened(tmp_path)
+    (directory / "counts.json").write_text(json.dumps(msgspec.structs.asdict(counts)))
+    spool = await opened(directory)
     assert sum(spool.dropped.values()) + spool.rejected <= 3 << 60
     assert spool.size == 0
     await spool.close()
