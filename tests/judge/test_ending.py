@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from lifesign.judge.ending import judge_end
 from lifesign.judge.reading import Ending, Reading
 from lifesign.wire.reader import LoopSigns, WatchdogSigns
