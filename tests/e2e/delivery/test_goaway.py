@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import grpc
 import pytest
 
-from support.frame_server import FrameServer, goaway, headers, message
+from support.backends.frame_server import FrameServer, goaway, headers, message
 
 ENDING = """
 import asyncio, sys

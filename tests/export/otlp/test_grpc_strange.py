@@ -19,7 +19,7 @@ from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.grpc import judge_error
 from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
 from lifesign.watch.telemetry import Resource, Span
-from support.frame_server import RST_STREAM, FrameServer, frame, goaway, headers, message
+from support.backends.frame_server import RST_STREAM, FrameServer, frame, goaway, headers, message
 from support.otlp_server import HttpServer
 from support.rows import rows
 

@@ -20,7 +20,7 @@ from lifesign.export.otlp.http_answer import HttpAnswer
 from lifesign.export.otlp.outcome import ANSWER_MAX, Delivered, Outcome, Refused, Retry
 from lifesign.off_loop import BUSY
 from lifesign.watch.telemetry import Resource, Span
-from support.frame_server import SETTINGS, frame, goaway
+from support.backends.frame_server import SETTINGS, frame, goaway
 from support.otlp_server import Answer, HttpServer, partial
 from support.rows import rows
 

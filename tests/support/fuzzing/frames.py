@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
-from support.frame_server import RST_STREAM, FrameServer, frame, goaway, headers, message
+from support.backends.frame_server import RST_STREAM, FrameServer, frame, goaway, headers, message
 from support.otlp_server import partial
 
 TIMEOUT = 0.3  # seconds of an attempt; an answer that is cut off takes all of it
