@@ -1,4 +1,5 @@
-# The image of the sidecar and of the init container: `lifesign watch` and `lifesign inject DIR`.
+# The image of the sidecar and of the init container: `lifesign watch` and `lifesign inject DIR`. The agent is in
+# /opt/lifesign/agent too, for pods that mount it from here.
 #   docker build -t lifesign:0.1.0 .
 #
 # Any base image with Python 3.11 or newer, its venv module and glibc will do for both stages.
@@ -17,7 +18,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
 # unchecked-hash: the compiled modules stay valid whatever the file times, on a read-only file system.
 RUN /pip/bin/pip --python /opt/lifesign/bin/python3 install --no-cache-dir --no-compile --no-deps . \
-    && /opt/lifesign/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/lifesign/lib
+    && /opt/lifesign/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/lifesign/lib \
+    && /opt/lifesign/bin/lifesign inject /opt/lifesign/agent
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE}

@@ -80,8 +80,8 @@ def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
     inject, sidecar = pod["spec"]["initContainers"]
     assert (inject["name"], sidecar["name"], sidecar["restartPolicy"]) == ("lifesign-inject", "lifesign", "Always")
     assert variables(main(pod)) == {"LIFESIGN_DIR": "/lifesign/run", "PYTHONPATH": AGENT}
-    assert main(pod)["startupProbe"]["httpGet"]["path"] == "/app/startupz"
-    assert main(pod)["livenessProbe"]["httpGet"]["path"] == "/app/livez"
+    assert main(pod)["startupProbe"]["exec"]["command"][-2:] == ["--startup", "7318"]
+    assert main(pod)["livenessProbe"]["terminationGracePeriodSeconds"] == 5
     assert main(pod)["lifecycle"]["preStop"]["exec"]["command"][-1] == "--stopping"
     assert variables(sidecar)["K8S_CONTAINER_NAME"] == variables(sidecar)["OTEL_SERVICE_NAME"] == "web"
     assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lifesign-collector:4318"
@@ -130,20 +130,49 @@ def test_annotations_and_labels_say_the_rest(cluster: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "name", "labels", "said"),
+    [
+        ("ReplicaSet", "web-7d4b9c6f5d", {"pod-template-hash": "7d4b9c6f5d"},
+         "k8s.replicaset.name=web-7d4b9c6f5d,k8s.deployment.name=web"),
+        ("ReplicaSet", "web", {"app.kubernetes.io/version": "2.1"}, "k8s.replicaset.name=web,service.version=2.1"),
+        ("StatefulSet", "books", {}, "k8s.statefulset.name=books"),
+        ("Job", "migrate", {}, "k8s.job.name=migrate"),
+        ("Rollout", "web", {}, ""),
+    ],
+)  # fmt: skip
+def test_who_owns_a_pod_is_said(cluster: Any, kind: str, name: str, labels: dict[str, str], said: str) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "1", "controller": True}
+    metadata = {**POD["metadata"], "labels": labels, "ownerReferences": [owner]}
+    sidecar = create(cluster, changed(metadata=metadata, terminationGracePeriodSeconds=90))["spec"]["initContainers"][1]
+    attributes = variables(sidecar)["OTEL_RESOURCE_ATTRIBUTES"].split(",", 5)
+    assert attributes[4] == "k8s.container.name=$(K8S_CONTAINER_NAME)"
+    assert "".join(attributes[5:]) == said
+    assert variables(sidecar)["LIFESIGN_TERMINATION_GRACE"] == "90"
+
+
+def test_a_lifecycle_of_its_own_gets_the_hook_that_it_lacks(cluster: Any) -> None:
+    own = {"exec": {"command": ["/bin/true"]}}
+    lifecycle = main(create(cluster, changed(container={"lifecycle": {"postStart": own}})))["lifecycle"]
+    assert (lifecycle["postStart"], lifecycle["preStop"]["exec"]["command"][-1]) == (own, "--stopping")
+    lifecycle = main(create(cluster, changed(container={"lifecycle": {"preStop": own}})))["lifecycle"]
+    assert lifecycle == {"preStop": own}
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"metadata": {"annotations": {}}},
         {"metadata": {"annotations": {"lifesign/inject": "false"}}},
         {"metadata": {"annotations": {"lifesign/inject": "true", "lifesign/container": "nobody"}}},
         {"container": {"env": [{"name": "PYTHONPATH", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]}},
-        {"initContainers": [{**POD["spec"]["containers"][0], "name": "lifesign-inject"}]},
+        {"volumes": [{"name": "lifesign-run", "emptyDir": {}}]},
     ],
     ids=["not-annotated", "said-no", "no-such-container", "path-from-elsewhere", "there-already"],
 )
 def test_others_are_left_alone(cluster: Any, changes: dict[str, Any]) -> None:
     pod = create(cluster, changed(**changes))
     assert "lifesign" not in [container["name"] for container in pod["spec"].get("initContainers", ())]
-    assert "volumes" not in pod["spec"]
+    assert "lifesign-spool" not in [volume["name"] for volume in pod["spec"].get("volumes", ())]
 
 
 def test_the_namespace_takes_no_other_pods(cluster: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from .conftest import EXAMPLES, containers, pods
 
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+VOLUMES |= {"image"}  # of those clusters that know it
 OURS = {"lifesign", "lifesign-inject"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lifesign.settings import TABLE
-from support.paths import CHART
+from support.paths import CHART, ROOT
 
 from .conftest import RefusedError, containers, one, variables
 
@@ -31,6 +31,8 @@ SET_BY_THE_CHART = {"dir", "spool_dir", "health_addr", "sigterm_delay"}
         ("otlp.endpoint=collector:4318", "at '/otlp/endpoint': 'collector:4318' does not match pattern"),
         ("otlp.protocol=http", "at '/otlp/protocol': value must be one of 'http/protobuf', 'grpc'"),
         ("image.digest=latest", "at '/image/digest': 'latest' does not match pattern"),
+        ("probes.readiness.terminationGracePeriodSeconds=5", "additional properties 'terminationGracePeriodSeconds'"),
+        ("probes.liveness.successThreshold=2", "at '/probes/liveness/successThreshold': value must be 1"),
         ("probes.by=tcp", "at '/probes/by': value must be one of 'http', 'exec', 'none'"),
         ("demo.enabled=true", "otlp.endpoint is not set: say where your Collector is, such as http://collector"),
         ("injection.enabled=true", "otlp.endpoint is not set"),
@@ -74,13 +76,62 @@ def test_probes_by_a_python_of_the_main_container(render: Render) -> None:
     )
     demo = containers(pod["spec"]["template"]["spec"])["demo"]
     asked = {kind: demo[f"{kind}Probe"]["exec"]["command"] for kind in ("startup", "liveness", "readiness")}
-    command = ["/venv/bin/python", "-m", "lifesign.probe"]
+    command = ["/venv/bin/python", "-S", "/lifesign/agent/lifesign/ask.py"]
     assert asked == {
-        "startup": [*command, "--startup"],
-        "liveness": [*command, "--live"],
-        "readiness": [*command, "--ready"],
+        "startup": [*command, "--startup", "7318"],
+        "liveness": [*command, "--live", "7318"],
+        "readiness": [*command, "--ready", "7318"],
     }
     assert demo["lifecycle"]["preStop"]["exec"]["command"][-1] == "--stopping"
+
+
+def test_probes_by_the_sidecar(render: Render) -> None:
+    pod = one(render(*DEMO, "probes.by=http", "sidecar.healthPort=8081"), "Deployment")["spec"]["template"]["spec"]
+    demo = containers(pod)["demo"]
+    assert demo["startupProbe"]["httpGet"] == {"path": "/app/startupz", "port": 8081}
+    assert demo["livenessProbe"]["httpGet"] == {"path": "/app/livez", "port": 8081}
+
+
+PROBE = {
+    "initialDelaySeconds": 0,
+    "periodSeconds": 11,
+    "timeoutSeconds": 12,
+    "successThreshold": 1,
+    "failureThreshold": 13,
+    "terminationGracePeriodSeconds": 14,
+}
+
+
+@pytest.mark.parametrize("kind", ["startup", "liveness", "readiness"])
+def test_every_field_of_a_probe_may_be_set(render: Render, kind: str) -> None:
+    fields = {name: value for name, value in PROBE.items() if kind != "readiness" or "Grace" not in name}
+    sets = [f"probes.{kind}.{name}={value}" for name, value in fields.items()]
+    pod = one(render(*DEMO, f"probes.{kind}.enabled=true", *sets), "Deployment")["spec"]["template"]["spec"]
+    rendered = containers(pod)["demo"][f"{kind}Probe"]
+    assert {name: rendered[name] for name in fields} == fields
+    assert rendered.keys() == {"exec", *fields}
+
+
+def test_who_is_blocked_is_restarted_within_forty_seconds(render: Render) -> None:
+    """3 s until it is noticed, up to a period until it is asked, and the kubelet's second to start it again."""
+    pod = one(render(*DEMO), "Deployment")["spec"]["template"]["spec"]
+    probe = containers(pod)["demo"]["livenessProbe"]
+    failing = probe["periodSeconds"] * probe["failureThreshold"]
+    assert 3 + failing + probe["terminationGracePeriodSeconds"] + 1 < 40
+
+
+def test_the_agent_may_be_mounted_from_the_image(render: Render, helm: Callable[..., str]) -> None:
+    sets = (*DEMO, "injector.imageVolume=true", "image.tag=edge", "image.pullPolicy=Always")
+    pod = one(render(*sets), "Deployment")["spec"]["template"]["spec"]
+    assert list(containers(pod)) == ["lifesign", "demo"], "no container that copies it"
+    volume = next(volume for volume in pod["volumes"] if volume["name"] == "lifesign-agent")
+    assert volume == {"name": "lifesign-agent", "image": {"reference": "lifesign:edge", "pullPolicy": "Always"}}
+    mount = next(mount for mount in containers(pod)["demo"]["volumeMounts"] if mount["name"] == "lifesign-agent")
+    assert mount["subPath"] == "opt/lifesign/agent"
+    assert f"lifesign inject /{mount['subPath']}\n" in (ROOT / "Dockerfile").read_text()
+    given = [part for text in sets for part in ("--set", text)]
+    with pytest.raises(RefusedError, match=r"Kubernetes v1\.32\.0 cannot mount a folder of an image, 1\.36 can"):
+        helm("template", "x", str(CHART), *given, "--kube-version", "1.32.0")
 
 
 def test_nothing_is_asked_of_the_main_container_where_nothing_is_wanted(render: Render) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import http.client
 import json
 import os
 import re
@@ -102,6 +101,15 @@ class Kubelet:
         """Runs a hook as a kubelet does, in the container; it must succeed."""
         self.podman("exec", f"{self._name}-{container}", *hook["exec"]["command"])
 
+    def probe(self, container: str, probe: Mapping[str, Any]) -> int:
+        """Runs a probe as a kubelet does, in the container; its exit code."""
+        command = [self._podman, "exec", f"{self._name}-{container}", *probe["exec"]["command"]]
+        return subprocess.run(command, cwd=self._folder, capture_output=True, check=False, timeout=60).returncode
+
+    def answers(self, container: str, probe: Mapping[str, Any], code: int) -> None:
+        """Waits until a probe ends with this exit code."""
+        eventually(lambda: self.probe(container, probe) == code, seconds=_PATIENCE, every=0.1)
+
     def signal(self, container: str, number: signal.Signals) -> None:
         """To its first process, from outside: podman does not know, as with an end of its own."""
         os.kill(self.state(container)["Pid"], number)
@@ -147,20 +155,3 @@ def _fill_in(variables: Iterable[dict[str, Any]]) -> None:
             variable["value"] = f"the {variable.pop('valueFrom')['fieldRef']['fieldPath']}"
         variable["value"] = re.sub(r"\$\((\w+)\)", lambda found: known.get(found[1], found[0]), variable["value"])
         known[variable["name"]] = variable["value"]
-
-
-def ask(probe: Mapping[str, Any]) -> int:
-    """The status that a kubelet gets for the httpGet of a probe; 0 where nobody listens."""
-    connection = http.client.HTTPConnection("127.0.0.1", probe["httpGet"]["port"], timeout=10)
-    try:
-        connection.request("GET", probe["httpGet"]["path"])
-        return connection.getresponse().status
-    except OSError:
-        return 0
-    finally:
-        connection.close()
-
-
-def answers(probe: Mapping[str, Any], status: int) -> None:
-    """Waits until a probe is answered with this status."""
-    eventually(lambda: ask(probe) == status, seconds=_PATIENCE, every=0.1)

@@ -202,7 +202,7 @@ async def test_a_frozen_process_has_lived_until_it_was_killed(main: Make, sideca
 
 async def test_who_lives_on_was_not_meant(main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_ASKED_NS", 0)
-    service, watching = main(), sidecar()
+    service, watching = main(), sidecar(grace="0.000000001")
     await watching.poll()
     announce(watching.directory.path)
     service.die()

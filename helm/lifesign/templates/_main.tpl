@@ -18,9 +18,13 @@ A list for `env`. If your container sets PYTHONPATH, move its value to `main.pyt
 
 {{/* A list for `volumeMounts`. */}}
 {{- define "lifesign.volumeMounts" -}}
+{{- $scope := include "lifesign.scope" . | fromYaml -}}
 - name: lifesign-agent
   mountPath: /lifesign/agent
   readOnly: true
+  {{- if $scope.values.injector.imageVolume }}
+  subPath: opt/lifesign/agent
+  {{- end }}
 - name: lifesign-run
   mountPath: /lifesign/run
 {{- end -}}
@@ -39,7 +43,9 @@ A list for `env`. If your container sets PYTHONPATH, move its value to `main.pyt
 {{- $probe = set $probe "httpGet" $get -}}
 {{- else -}}
 {{- $flag := dict "startup" "--startup" "liveness" "--live" "readiness" "--ready" -}}
-{{- $command := list $scope.values.probes.python "-m" "lifesign.probe" (index $flag $kind) -}}
+{{- /* -S: what a Python does at its start would be done every few seconds. */ -}}
+{{- $port := $scope.values.sidecar.healthPort | toString -}}
+{{- $command := list $scope.values.probes.python "-S" "/lifesign/agent/lifesign/ask.py" (index $flag $kind) $port -}}
 {{- $probe = set $probe "exec" (dict "command" $command) -}}
 {{- end -}}
 {{- $probes = set $probes (printf "%sProbe" $kind) $probe -}}
@@ -50,8 +56,8 @@ A list for `env`. If your container sets PYTHONPATH, move its value to `main.pyt
 {{- end -}}
 
 {{/*
-A `lifecycle`. The hook announces the stop to the sidecar before the main process gets SIGTERM. Without it a
-process that has no SIGTERM handler is reported as dead.
+A `lifecycle`. The hook announces the end of the container to the sidecar, before the main process gets SIGTERM.
+Without it a process that does not handle SIGTERM is reported as dead.
 */}}
 {{- define "lifesign.lifecycle" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}

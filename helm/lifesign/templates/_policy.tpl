@@ -3,7 +3,7 @@ Conditions, variables and patches of the admission policy: what lifesign.watched
 a pod are rendered by the same templates; CONTAINER and SERVICE are placeholders for what only the pod knows.
 */}}
 {{- define "lifesign.policy" -}}
-{{- $in := dict "root" . "container" "CONTAINER" "service" "SERVICE" -}}
+{{- $in := dict "root" . "container" "CONTAINER" "service" "SERVICE" "owner" "OWNER" "grace" "GRACE" -}}
 {{- $scope := include "lifesign.scope" $in | fromYaml -}}
 {{- $env := list -}}
 {{- range include "lifesign.env" $in | fromYamlArray -}}
@@ -16,7 +16,7 @@ matchConditions:
       && object.metadata.annotations["lifesign/inject"] == "true"
   - name: not-there-yet
     expression: >-
-      !has(object.spec.initContainers) || !object.spec.initContainers.exists(c, c.name == "lifesign-inject")
+      !has(object.spec.volumes) || !object.spec.volumes.exists(v, v.name == "lifesign-run")
   - name: the-container-exists
     expression: >-
       !("lifesign/container" in object.metadata.annotations)
@@ -43,6 +43,29 @@ variables:
     expression: >-
       has(object.metadata.labels) && "app.kubernetes.io/name" in object.metadata.labels
       ? object.metadata.labels["app.kubernetes.io/name"] : variables.container
+  # Of a Deployment its ReplicaSet knows the name: it puts the label's hash behind it.
+  - name: owners
+    expression: >-
+      has(object.metadata.ownerReferences)
+      ? object.metadata.ownerReferences.filter(o, has(o.controller) && o.controller).map(o, [o.kind, o.name]) : []
+  - name: hash
+    expression: >-
+      has(object.metadata.labels) && "pod-template-hash" in object.metadata.labels
+      ? "-" + object.metadata.labels["pod-template-hash"] : ""
+  - name: owner
+    expression: >-
+      variables.owners.size() == 0 || !(variables.owners[0][0] in ["ReplicaSet", "StatefulSet", "DaemonSet", "Job"]) ? ""
+      : ",k8s." + variables.owners[0][0].lowerAscii() + ".name=" + variables.owners[0][1]
+      + (variables.owners[0][0] == "ReplicaSet" && variables.hash != "" && variables.owners[0][1].endsWith(variables.hash)
+      ? ",k8s.deployment.name="
+      + variables.owners[0][1].substring(0, variables.owners[0][1].size() - variables.hash.size()) : "")
+  - name: version
+    expression: >-
+      has(object.metadata.labels) && "app.kubernetes.io/version" in object.metadata.labels
+      ? ",service.version=" + object.metadata.labels["app.kubernetes.io/version"] : ""
+  - name: grace
+    expression: >-
+      has(object.spec.terminationGracePeriodSeconds) ? string(object.spec.terminationGracePeriodSeconds) : "30"
   - name: at
     expression: object.spec.containers.map(c, c.name).indexOf(variables.container)
   - name: main
@@ -77,6 +100,9 @@ mutations:
   {{- end }}
   {{- with include "lifesign.lifecycle" $in | fromYaml }}
   {{- $patches = append $patches (dict "path" `variables.path + "/lifecycle"` "value" . "unless" "has(variables.main.lifecycle)") }}
+  {{- range $name, $hook := . }}
+  {{- $patches = append $patches (dict "path" (printf `variables.path + "/lifecycle/%s"` $name) "value" $hook "unless" (printf "!has(variables.main.lifecycle) || has(variables.main.lifecycle.%s)" $name)) }}
+  {{- end }}
   {{- end }}
   # One expression: the API server would drop a list that is still empty between two of them.
   - patchType: JSONPatch
@@ -121,6 +147,10 @@ mutations:
 variables.container
 {{- else if eq (toString .) "SERVICE" -}}
 variables.service
+{{- else if eq (toString .) "GRACE" -}}
+variables.grace
+{{- else if hasSuffix "OWNER" (toString .) -}}
+{{ trimSuffix "OWNER" . | toJson }} + variables.owner + variables.version
 {{- else -}}
 {{- toJson . -}}
 {{- end -}}

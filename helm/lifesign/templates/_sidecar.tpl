@@ -6,15 +6,21 @@ Arguments of all templates:
     container   the name of the main container
     service     the service name, unless the main process sets one; defaults to that of the container
     attributes  further OTEL_RESOURCE_ATTRIBUTES, as a dict
+    grace       terminationGracePeriodSeconds of the pod, unless settings.termination_grace says it
     values      overrides of this chart's values, for this workload
 */}}
 
 {{/* A list for `initContainers`: put it before your own. */}}
 {{- define "lifesign.initContainers" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
-{{- $containers := list (include "lifesign.injector" . | fromYaml) -}}
-{{- if $scope.values.sidecar.native -}}
+{{- $containers := list -}}
 {{- $cluster := .root.Capabilities.KubeVersion.Version -}}
+{{- if not $scope.values.injector.imageVolume -}}
+{{- $containers = append $containers (include "lifesign.injector" . | fromYaml) -}}
+{{- else if semverCompare "<1.33.0-0" $cluster -}}
+{{- fail (printf "Kubernetes %s cannot mount a folder of an image, 1.36 can: set injector.imageVolume to false" $cluster) -}}
+{{- end -}}
+{{- if $scope.values.sidecar.native -}}
 {{- if semverCompare "<1.29.0-0" $cluster -}}
 {{- /* It would wait for the sidecar to end, like for any init container. */ -}}
 {{- fail (printf "Kubernetes %s has no native sidecars, 1.29 has: set sidecar.native to false" $cluster) -}}
@@ -39,8 +45,14 @@ Arguments of all templates:
 {{- define "lifesign.volumes" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 - name: lifesign-agent
+  {{- if $scope.values.injector.imageVolume }}
+  image:
+    reference: {{ include "lifesign.image" (dict "image" $scope.values.image "version" $scope.appVersion) }}
+    pullPolicy: {{ $scope.values.image.pullPolicy }}
+  {{- else }}
   emptyDir:
     sizeLimit: 16Mi
+  {{- end }}
 # In memory: a write to a page that is being flushed to disk would stall the event loop.
 - name: lifesign-run
   emptyDir:
@@ -108,6 +120,10 @@ env:
   - name: LIFESIGN_SIGTERM_DELAY
     value: {{ $values.sidecar.sigtermDelay | quote }}
   {{- end }}
+  {{- if and .grace (not $values.settings.termination_grace) }}
+  - name: LIFESIGN_TERMINATION_GRACE
+    value: {{ .grace | quote }}
+  {{- end }}
   {{- with concat (include "lifesign.settings" $values.settings | fromYamlArray) $values.sidecar.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -153,5 +169,5 @@ volumeMounts:
 {{- range $name, $value := .attributes -}}
 {{- $own = append $own (printf "%s=%s" $name ($value | toString | replace "%" "%25" | replace "," "%2C")) -}}
 {{- end -}}
-{{- join "," $own -}}
+{{- join "," $own -}}{{- .owner | default "" -}}
 {{- end -}}

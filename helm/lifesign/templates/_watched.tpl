@@ -24,13 +24,14 @@ Out: the manifest. Whatever the container sets itself, such as probes or a preSt
 {{- else -}}
 {{- fail (printf "lifesign.watched: unsupported kind %s: use a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod" $kind) -}}
 {{- end -}}
+{{- $in = merge (dict "grace" ($pod.terminationGracePeriodSeconds | default 30 | toString)) $in -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- if and (has $kind (list "Job" "CronJob")) (not $scope.values.sidecar.native) -}}
 {{- fail (printf "lifesign.watched: a %s does not complete beside a plain sidecar: sidecar.native must be true" $kind) -}}
 {{- end -}}
 {{- if not (eq $kind "Pod") -}}
 {{- $owner := dict (printf "k8s.%s.name" (lower $kind)) $workload.metadata.name -}}
-{{- $in = merge (dict "attributes" (merge (deepCopy (.attributes | default dict)) $owner)) . -}}
+{{- $in = merge (dict "attributes" (merge (deepCopy (.attributes | default dict)) $owner)) $in -}}
 {{- end -}}
 {{- $found := false -}}
 {{- $containers := list -}}

@@ -31,7 +31,9 @@ _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # longer than it takes to write how a child ended
 _LEAVING_NS = 1_000_000_000  # longer than most processes take from their tombstone to their end
 _KUBELET_NS = 360_000_000_000  # longer than a kubelet waits before it starts a container again
-_ASKED_NS = 600_000_000_000  # after this long, a later end of the process is not the one that was asked for
+_ASKED_NS = (
+    600_000_000_000  # so long after its grace period, a later end of the process is not the one that was asked for
+)
 
 
 class Poll(NamedTuple):
@@ -210,7 +212,7 @@ class Judgement:
         ending, at = reading.ending, self._announced_at
         if not reading.alive:
             self._gone_since = self._gone_since or reading.now
-        if ending.asked is None and at is not None and (self._gone_since or reading.now) - at < _ASKED_NS:
+        if ending.asked is None and at is not None and (self._gone_since or reading.now) - at < _ASKED_NS + self._grace:
             ending = ending._replace(ill=self._ill, pod_ends=leaving, restarted=self._restarted)
             if self._ill is None:
                 ending = ending._replace(asked="SIGTERM", asked_at=at, announced=True)

@@ -16,7 +16,7 @@ import yaml
 from support.backends.collector import Collector, LogSeen
 from support.backends.ports import free_port
 from support.built import built
-from support.kubelet import Kubelet, answers, ask
+from support.kubelet import Kubelet
 from support.paths import CHART
 from support.waiting import eventually
 
@@ -34,7 +34,7 @@ class Deployed:
         (self.main,) = (container for container in rendered["containers"] if container["name"] != "lifesign")
 
     def ready(self) -> None:
-        answers(self.main["startupProbe"], 200)
+        self.pod.answers(self.main["name"], self.main["startupProbe"], 0)
 
     def reported(self, event: str) -> LogSeen:
         """Waits for a log record at the Collector."""
@@ -113,7 +113,7 @@ def desk(
 
 def test_an_unmodified_service_of_another_user_is_watched(desk: Deployed) -> None:
     assert (desk.pod.user("desk"), desk.pod.user("lifesign")) == (1234, 65532)
-    assert ask(desk.main["livenessProbe"]) == 200
+    assert desk.pod.probe("desk", desk.main["livenessProbe"]) == 0
     (boot,) = eventually(
         lambda: [span for span in desk.collector.spans() if span.name == "boot"], seconds=PATIENCE, every=0.1
     )
@@ -134,7 +134,7 @@ def test_a_blocked_loop_is_told_before_the_container_is_killed_and_the_next_one_
     before = desk.pod.state("desk")["Pid"]
     desk.pod.signal("desk", signal.SIGUSR2)
 
-    answers(desk.main["livenessProbe"], 503)
+    desk.pod.answers("desk", desk.main["livenessProbe"], 1)
     blocked = desk.reported("lifesign.eventloop.blocked")
     assert "ask_the_printer" in blocked.attributes["code.stacktrace"]
 
@@ -142,9 +142,11 @@ def test_a_blocked_loop_is_told_before_the_container_is_killed_and_the_next_one_
     desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     desk.pod.signal("desk", signal.SIGKILL)
     desk.pod.restarted("desk", before)
-    assert desk.reported("lifesign.process.died").resource == blocked.resource
+    died = desk.reported("lifesign.process.died")
+    assert died.resource == blocked.resource
+    assert died.body == "killed with its container, which was ended while it was blocked"
     desk.ready()
-    answers(desk.main["livenessProbe"], 200)
+    desk.pod.answers("desk", desk.main["livenessProbe"], 0)
 
 
 def test_a_kill_for_want_of_memory_is_told_and_the_next_one_is_watched(desk: Deployed) -> None:
@@ -160,10 +162,12 @@ def test_a_kill_for_want_of_memory_is_told_and_the_next_one_is_watched(desk: Dep
 
 def test_a_sidecar_that_is_killed_restarts_nothing_but_itself(desk: Deployed) -> None:
     before, service = desk.pod.state("lifesign")["Pid"], desk.pod.state("desk")["Pid"]
+    desk.pod.signal("lifesign", signal.SIGSTOP)
+    assert desk.pod.probe("desk", desk.main["livenessProbe"]) == 0, "a sidecar that does not answer is not waited for"
     desk.pod.signal("lifesign", signal.SIGKILL)
     desk.pod.restarted("lifesign", before)
 
-    answers(desk.main["livenessProbe"], 200)
+    desk.pod.answers("desk", desk.main["livenessProbe"], 0)
     desk.ready()
     assert desk.pod.state("desk")["Pid"] == service
     assert {span.trace for span in desk.collector.spans() if span.name == "boot"} == {
@@ -175,20 +179,32 @@ def test_a_rolling_update_is_quiet(desk: Deployed) -> None:
     (instance,) = eventually(lambda: desk.values("lifesign.heartbeat.expected"), seconds=PATIENCE, every=0.1)
     # A kubelet's order with a native sidecar: hook and signals of the main container, then the sidecar.
     desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
-    assert desk.pod.stop("desk", grace=1) == 137, "it does not hear SIGTERM, and is killed"
-    assert desk.pod.stop("lifesign", grace=60) == 0
+    # It does not hear SIGTERM, and when its grace period is over the kubelet signals the one and kills the other.
+    desk.pod.signal("lifesign", signal.SIGTERM)
+    desk.pod.signal("desk", signal.SIGKILL)
+    assert desk.pod.wait("lifesign") == 0
 
-    stopped = desk.reported("lifesign.process.stopped")
-    assert stopped.body == "ended by SIGTERM, as asked"
+    assert desk.reported("lifesign.process.stopped").body == "ended by SIGTERM, as asked"
     assert [log for log in desk.collector.logs() if log.event == "lifesign.process.died"] == []
     eventually(lambda: desk.values("lifesign.heartbeat.expected") == {instance: 0.0}, seconds=PATIENCE, every=0.1)
+
+
+def test_a_container_that_a_probe_of_its_own_ended_is_told_by_what_follows(desk: Deployed) -> None:
+    before = desk.pod.state("desk")["Pid"]
+    desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
+    desk.pod.signal("desk", signal.SIGKILL)
+    desk.pod.restarted("desk", before)
+
+    died = desk.reported("lifesign.process.died")
+    assert died.body.startswith("its container was ended and started again: probably by a liveness probe other than")
+    assert [log for log in desk.collector.logs() if log.event == "lifesign.process.stopped"] == []
 
 
 @pytest.mark.parametrize("desk", ["lifesign.sidecar.native=false"], indirect=True)
 def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(desk: Deployed) -> None:
     desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     desk.pod.signal("lifesign", signal.SIGTERM)
-    answers(desk.main["livenessProbe"], 200)
+    desk.pod.answers("desk", desk.main["livenessProbe"], 0)
     desk.pod.stop("desk", grace=1)
 
     assert desk.pod.wait("lifesign") == 0
