@@ -113,8 +113,8 @@ def level(raw: str) -> int:
 
 def last_words(raw: str) -> str:
     word = raw.strip().lower()
-    if word not in ("signals", "on", "off"):
-        raise MalformedError("signals, on or off")
+    if word not in ("on", "signals", "off"):
+        raise MalformedError("on, signals or off")
     return word
 
 

@@ -68,7 +68,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("async_debug", "0", parsing.flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
     Setting("dump_interval", "10", parsing.seconds, "seconds between two periodic task dumps"),
     Setting(
-        "last_words", "signals", parsing.last_words, "faulthandler: signals (a crash), on (C holds the GIL, too), off"
+        "last_words",
+        "on",
+        parsing.last_words,
+        "faulthandler: on (a crash, and a frozen process), signals (a crash), off",
     ),
     Setting(
         "dry_run",

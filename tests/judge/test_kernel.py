@@ -82,7 +82,7 @@ def test_where_the_process_cannot_be_seen_nothing_is_said(
     def hidden(path: str) -> bytes:
         raise FileNotFoundError(path)
 
-    monkeypatch.setattr(kernel, "_read", hidden)
+    monkeypatch.setattr(kernel, "read_kernel_file", hidden)
     assert Kernel(life).look(1) is None
     monkeypatch.setattr(kernel, "holder", lambda _: 0)  # it is in another namespace
     assert Kernel(life).look(1) is None
@@ -120,7 +120,7 @@ def test_quotas_are_read_from_the_group_and_those_above_it(
             raise FileNotFoundError(path)
         return there[path]
 
-    monkeypatch.setattr(kernel, "_read", read)
+    monkeypatch.setattr(kernel, "read_kernel_file", read)
     assert kernel._throttled(7) == throttled
 
 
@@ -132,7 +132,7 @@ def test_what_has_grown_since_the_first_late_poll(monkeypatch: pytest.MonkeyPatc
             raise FileNotFoundError(path)
         return there[path]
 
-    monkeypatch.setattr(kernel, "_read", read)
+    monkeypatch.setattr(kernel, "read_kernel_file", read)
     monkeypatch.setattr(kernel, "holder", lambda _: 7)
     monkeypatch.setattr(os, "listdir", lambda _: ["7", "9"])
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
@@ -155,7 +155,7 @@ def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -
             there[f"/proc/7/task/{task}/stat"] = b"%d (x) %s 1" % (task, state)
             there[f"/proc/7/task/{task}/schedstat"] = schedstat
 
-    monkeypatch.setattr(kernel, "_read", lambda path: there[path])
+    monkeypatch.setattr(kernel, "read_kernel_file", lambda path: there[path])
     monkeypatch.setattr(kernel, "_throttled", lambda _: None)
     monkeypatch.setattr(kernel, "holder", lambda _: 7)
     monkeypatch.setattr(os, "listdir", lambda _: ["7", "8", "9"])
@@ -180,7 +180,7 @@ def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -
 def test_a_machine_is_contended_by_the_kernels_measure(
     pressure: bytes, answer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "_read", lambda path: {"/proc/pressure/cpu": pressure}[path])
+    monkeypatch.setattr(kernel, "read_kernel_file", lambda path: {"/proc/pressure/cpu": pressure}[path])
     assert kernel.contended() is answer
 
 

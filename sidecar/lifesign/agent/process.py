@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from lifesign.agent.boot import Boot
 from lifesign.agent.checks.registry import CheckRequests
 from lifesign.agent.complaints.observed import Complaints
-from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import complain
 from lifesign.agent.identity import identity
+from lifesign.agent.lastwords.crash import CrashDump
+from lifesign.agent.lastwords.stacks import StacksOnDemand
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
@@ -59,12 +60,14 @@ class Agent:
             self.boot = Boot(self.pulse, me, settings)
             self.check_requests = CheckRequests(self.pulse)
             self.slots = LoopSlots(self._more_loops)
-            self.crash_dump = CrashDump(folder.create, settings.last_words, settings.heartbeat_interval)
-            undone.callback(self.crash_dump.abandon)
+            self._crash_dump = CrashDump(folder.create, settings.last_words)
+            undone.callback(self._crash_dump.abandon)
+            self._stacks = StacksOnDemand(folder, settings.last_words)
+            undone.callback(self._stacks.abandon)
             tasks = Tasks(self.slots.loops, self.slots.by_thread)
             self.complaints = Complaints(self.slots.loops)
             undone.callback(self.complaints.close)
-            self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self.crash_dump, self._at_beat)
+            self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self._at_beat)
             undone.callback(self.watchdog.sampler.close)
             folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
             self.watchdog.thread.start()
@@ -96,12 +99,12 @@ class Agent:
         self.ended = True
         if not last:
             self.watchdog.thread.stop()
-        self.crash_dump.disarm()
+            self._stacks.withdraw()
 
     def resume(self) -> None:
         """After `end`, where the program wants to be watched again: it is still the same process."""
         self.ended = False
-        self.crash_dump.resume()
+        self._stacks.resume()
         self.complaints.resume()
         self.watchdog.sampler.resume()
         self.watchdog.start()
@@ -114,7 +117,8 @@ class Agent:
 
     def close(self) -> None:
         """Lets go of all files, for good."""
-        self.crash_dump.abandon()
+        self._crash_dump.abandon()
+        self._stacks.abandon()
         self.complaints.close()
         self.watchdog.sampler.close()
         self._folder.abandon()
@@ -138,8 +142,11 @@ class Agent:
 
     def _at_beat(self) -> None:
         """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""
+        self._crash_dump.look_after()
+        self._stacks.beat()
         self.complaints.beat(self.pulse.ring)
         self.pulse.take_requests(self._folder.requests())
         if self.pid == os.getpid() and not self._folder.is_held():
-            self.crash_dump.rearm_soon()
+            self._crash_dump.look_after_soon()
+            self._stacks.look_after_soon()
             self._folder.hold_again()

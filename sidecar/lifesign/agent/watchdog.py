@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.checks.registry import registry
-from lifesign.agent.crashdump import CrashDump
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
 from lifesign.agent.native import Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
@@ -45,14 +44,12 @@ class Watchdog:
         slots: LoopSlots,
         tasks: Tasks,
         settings: Settings,
-        crash_dump: CrashDump,
         at_beat: Callable[[], None],
     ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
-        self._crash_dump = crash_dump
         self._at_beat = at_beat
         self.sampler = Sampler(pulse.ring, slots, settings)
         self._timeout = settings.heartbeat_timeout
@@ -109,7 +106,6 @@ class Watchdog:
             tasks.finished,
             self._slots.unwatched,
         )
-        self._crash_dump.rearm()
 
     def _look_for_stalls(self, *, afresh: bool = False) -> None:
         """Gathers evidence where a loop does not turn, `afresh` also of a stall that was looked at not long ago."""

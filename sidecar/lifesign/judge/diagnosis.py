@@ -112,13 +112,20 @@ def _see(reading: Reading) -> _Seen:
 
 def _frozen(seen: _Seen) -> Verdict | None:
     reading, age = seen.reading, seen.watchdog_age
-    if age <= reading.timeout or seen.slow or (seen.running and not seen.stale):
+    if age <= reading.timeout or (seen.running and not seen.stale):
         return None
-    if seen.stale and _queued(reading):
+    if _is_held(reading):  # beyond doubt, however little CPU time it gets
+        return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
+    if seen.slow or (seen.stale and _queued(reading)):
         return None  # the watchdog may only be starved; the loop is not
     if reading.reported is not None and _undecided(reading):
         return Verdict(reading.reported, "it is late; a moment more will tell why")
     return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
+
+
+def _is_held(reading: Reading) -> bool:
+    """Whether its threads were seen to wait for the GIL, and it has answered with its stacks."""
+    return reading.circumstances is not None and reading.circumstances.held
 
 
 def _blocked(seen: _Seen) -> Verdict | None:
@@ -214,6 +221,9 @@ def _cause(reading: Reading) -> str:
         return "GIL held by C code" if seen.held else "GIL held, stopped or starved"
     if outside.state in _STATES:
         return _STATES[outside.state]
+    if seen.held:
+        computes = outside.state == "R" or outside.cpu >= max(1, outside.over) * _BUSY
+        return f"GIL held by C code that {'computes' if computes else 'waits'}"
     if not outside.over:
         # One poll shows no CPU time, and the state of the main thread alone: another thread may compute.
         return "GIL held by C code that computes, or starved" if outside.state == "R" else "GIL held by C code"

@@ -55,7 +55,7 @@ class ExitStatus:
             if self._pid and hasattr(os, "pidfd_open"):
                 self._descriptor = os.pidfd_open(self._pid)
                 # Whether the number is somebody else's by now, or the token is.
-                if _own_number(self._pid) != self._own or holder(self._life) != self._pid:
+                if own_number(self._pid) != self._own or holder(self._life) != self._pid:
                     self.close()
         except (OSError, ValueError):
             self.close()
@@ -106,7 +106,7 @@ class ExitStatus:
         return int(fields[_EXIT_STATUS]) if fields[0] == _ZOMBIE else None
 
 
-def _own_number(pid: int) -> int:
+def own_number(pid: int) -> int:
     """What a process calls itself; it may be in a namespace of its own."""
     with open(f"/proc/{pid}/status", "rb") as file:
         numbers = next((line.split()[1:] for line in file if line.startswith(b"NSpid:")), [b"0"])

@@ -121,13 +121,13 @@ def stat_fields(pid: int) -> list[str]:
         OSError: there is no such process.
     """
     # The second field is a name in brackets that may hold anything, spaces and brackets too.
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
+    return read_kernel_file(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def contended() -> bool:
     """Whether somebody on this machine waits for a processor most of the time; False where that is not known."""
     try:
-        some = _read("/proc/pressure/cpu").split(b"\n", 1)[0].split()
+        some = read_kernel_file("/proc/pressure/cpu").split(b"\n", 1)[0].split()
         return float(some[1].removeprefix(b"avg10=")) >= _CONTENDED
     except (OSError, ValueError, IndexError):
         return False
@@ -140,8 +140,8 @@ def _threads(pid: int, late: int) -> dict[int, _Thread]:
         tasks = [int(task) for task in os.listdir(f"/proc/{pid}/task")[:_THREADS_MAX]]
         for task in {late, pid, *tasks} - {0}:
             with contextlib.suppress(OSError, ValueError, IndexError):
-                state = _read(f"/proc/{pid}/task/{task}/stat").rpartition(b")")[2].split()[0]
-                ran, waited = _read(f"/proc/{pid}/task/{task}/schedstat").split()[:2]
+                state = read_kernel_file(f"/proc/{pid}/task/{task}/stat").rpartition(b")")[2].split()[0]
+                ran, waited = read_kernel_file(f"/proc/{pid}/task/{task}/schedstat").split()[:2]
                 found[task] = _Thread(state.decode("ascii", "replace"), int(ran), int(waited))
     return found
 
@@ -165,7 +165,7 @@ def began_at(pid: int) -> int:
 def _throttled(pid: int) -> int | None:
     """How often the quota of its control group, or of one above, ran out; None where that cannot be seen."""
     try:
-        groups = _read(f"/proc/{pid}/cgroup").decode().splitlines()
+        groups = read_kernel_file(f"/proc/{pid}/cgroup").decode().splitlines()
     except (OSError, ValueError):
         return None
     counts = [count for group in groups for count in _counts(*group.split(":", 2)[1:])]
@@ -180,14 +180,15 @@ def _counts(controllers: str = "", path: str = "..") -> list[int]:
     counts: list[int] = []
     for depth in range(len(parts) + 1):
         try:
-            words = _read("/".join((root, *parts[:depth], "cpu.stat"))).split()
+            words = read_kernel_file("/".join((root, *parts[:depth], "cpu.stat"))).split()
             counts.append(int(words[words.index(b"nr_throttled") + 1]))
         except (OSError, ValueError, IndexError):
             continue  # the root group has none
     return counts
 
 
-def _read(path: str) -> bytes:
+def read_kernel_file(path: str) -> bytes:
+    """The beginning of a file of the kernel's; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _STAT_BYTES)

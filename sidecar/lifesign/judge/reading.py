@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Circumstances(NamedTuple):
     """What is known from other sources than the beats.
 
-    `outside` is how the kernel sees a process that is late. `held` says that the dead-man's switch went off
+    `outside` is how the kernel sees a process that is late. `held` says that it answered with its stacks
     in this silence: Python could not run, C could. `moved` says that a beat came in since the poll before
     that is older than that poll: something runs, slowly. `contended` says that the machine has too few processors
     for its work; it is looked at only where the process cannot be seen.

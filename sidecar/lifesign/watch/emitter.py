@@ -231,7 +231,7 @@ class Emitter:
             Findings(
                 state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
                 self.boot.outcome, _asked(reading), min((one.since for one in overdue(reading)), default=0),
-                self.ring.culprits.seen(reading.wall), self.busy(reading),
+                self.ring.culprits.seen(reading.wall), self.busy(reading), self._evidence.holders,
             )
         )  # fmt: skip
 
@@ -251,7 +251,7 @@ class Emitter:
     def _details(self, verdict: Verdict, reading: Reading) -> Details:
         """What is known of the state that the process comes into."""
         found = self.causes(verdict, reading)
-        known = self._evidence.details() if verdict.state in (states.FROZEN, states.DEAD) else NO_DETAILS
+        known = self._evidence.details(verdict.state) if verdict.state in (states.FROZEN, states.DEAD) else NO_DETAILS
         words = "; ".join(filter(None, (cause_words(found, verdict.why), known.words)))
         return Details(words, {**known.attributes, **cause_attributes(found)})
 

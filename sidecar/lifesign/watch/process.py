@@ -65,7 +65,8 @@ class WatchedProcess:
         self._sensor = Sensor(directory, key, settings.heartbeat_timeout)
         self.identity = self._sensor.identity
         self.resource = resource(key, self.identity, environ)
-        self._evidence = Evidence(self._sensor.folder, key, self.identity["instance"], source)
+        own, instance = self.identity["pid"], self.identity["instance"]
+        self._evidence = Evidence(self._sensor.folder, own, self._sensor.beats, key, instance, source)
         self._judgement = Judgement(_final(cursor), int(settings.termination_grace * 1e9))
         self._emitter = Emitter(key, self.identity, self._sensor.pulse, cursor, dead_letters, self._evidence, source)
         self._triggers = Triggers()
@@ -118,7 +119,7 @@ class WatchedProcess:
 
         Args:
             watching_since: monotonic nanoseconds; see `judge.reading.Reading`.
-            ask: request task dumps when there is a reason; False for commands that only read.
+            ask: request task dumps, and stacks, when there is a reason; False for commands that only read.
             read: read its ring on; without room for its records they are left there.
             leaving: we were asked to end, too.
 
@@ -133,7 +134,7 @@ class WatchedProcess:
         reading = self._judgement.complete(reading, leaving)._replace(parked=self._emitter.parked(), utilization=shares)
         self.alive = reading.alive
         if reading.alive:
-            reading = reading._replace(circumstances=self._evidence.circumstances(reading))
+            reading = reading._replace(circumstances=self._evidence.circumstances(reading, ask=ask))
         else:
             reading = reading._replace(ending=reading.ending._replace(crash=self._evidence.crash(reading)))
         telemetry = self._emitter.read(reading.wall, ring=read)

@@ -12,10 +12,10 @@ import pytest
 from support.victims import INJECT
 
 
-def run(program: str, folder: Path, how: str = "signals") -> subprocess.CompletedProcess[str]:
+def run(program: str, folder: Path, how: str = "on") -> subprocess.CompletedProcess[str]:
     """A process with last words in `folder`, and no agent."""
     begin = (
-        "import os\nfrom lifesign.agent.crashdump import CrashDump\n"
+        "import os\nfrom lifesign.agent.lastwords.crash import CrashDump\n"
         f"create = lambda name, flags: os.open({str(folder)!r} + '/' + name, os.O_RDWR | os.O_CREAT | flags, 0o600)\n"
         f"dump = CrashDump(create, {how!r})\n"
     )
@@ -27,7 +27,7 @@ def run(program: str, folder: Path, how: str = "signals") -> subprocess.Complete
 
 
 def test_nobody_answers_fatal_signals_in_a_new_process() -> None:
-    assert run("import lifesign.agent.crashdump as l; assert not l._caught()", Path()).returncode == 0
+    assert run("import lifesign.agent.lastwords.crash as l; assert not l._caught()", Path()).returncode == 0
 
 
 def test_a_crash_leaves_its_stack_and_says_no_more_than_it_would(tmp_path: Path) -> None:
@@ -54,6 +54,6 @@ def test_an_app_that_has_handlers_of_its_own_keeps_them(tmp_path: Path, program:
 
 
 def test_a_forked_child_writes_nothing_into_its_parents_file(tmp_path: Path) -> None:
-    program = "BEGIN\nimport os\nif (pid := os.fork()) == 0:\n os.abort()\nos.waitpid(pid, 0)"
+    program = "BEGIN\nimport os\nif (pid := os.fork()) == 0:\n dump.abandon()\n os.abort()\nos.waitpid(pid, 0)"
     assert run(program, tmp_path).returncode == 0
     assert (tmp_path / "last-words").read_bytes() == b""

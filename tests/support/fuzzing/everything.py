@@ -61,6 +61,8 @@ class Victims:
         folder = self._run / key
         hostile.pulse(folder / "pulse", rng)
         (folder / "last-words").write_bytes(hostile.last_words(rng) if rng.random() < 0.3 else b"")
+        (folder / "stacks").write_bytes(hostile.stacks(rng) if rng.random() < 0.3 else b"")
+        (folder / "stacks.json").write_bytes(hostile.stacks_offer(rng) if rng.random() < 0.3 else b"")
         (self._run / "run.json").write_bytes(hostile.run_json(rng) if rng.random() < 0.5 else b"{}")
         try:
             process = WatchedProcess(self._directory, key, Cursor(), _settings, {}, DeadLetters(None))

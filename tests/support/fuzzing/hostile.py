@@ -178,6 +178,20 @@ def last_words(rng: Random) -> bytes:
     return b"\n".join(lines)
 
 
+def stacks(rng: Random) -> bytes:
+    """What may stand in the file of that name."""
+    threads = [[rng.choice(INTEGERS), "S", *rng.choices(INTEGERS, k=4)] for _ in range(rng.choice((0, 2, 300)))]
+    asked = {"at": rng.choice(INTEGERS), "beats": rng.choice((0, 1)), "over": rng.choice(INTEGERS), "threads": threads}
+    return b"asked " + encode(asked) + b"\n" + last_words(rng)
+
+
+def stacks_offer(rng: Random) -> bytes:
+    """What may stand in ``stacks.json``."""
+    threads = [[rng.choice(INTEGERS), rng.choice(INTEGERS), rng.choice(TEXTS)] for _ in range(rng.choice((0, 2, 300)))]
+    offer = {"signal": rng.choice(INTEGERS), "thread": rng.choice(INTEGERS), "threads": threads}
+    return encode(offer) if rng.random() < 0.9 else rng.randbytes(50)
+
+
 def run_json(rng: Random) -> bytes:
     """What may stand in the file of that name."""
     content = {

@@ -16,6 +16,8 @@ word                    what was seen                                           
                         it is certain for an RLock, and probable for a Lock
 ``blocking-call``       the loop's thread is inside one call and does not return    yes
 ``busy``                a loop turns without a pause, and samples show where        yes
+``gil-held``            C code of a thread holds the GIL, as the thread's stack     yes
+                        shows; probable where it may be one of several threads
 ``uncaught-exception``  an exception that nobody caught ended the process           yes
 ``shutdown-hangs``      the end was asked for some time ago; which task swallowed   yes
                         its cancellation, or is left
@@ -70,6 +72,7 @@ from lifesign.judge.causes.losses import died, lost
 from lifesign.judge.causes.phrases import (
     BEHIND_MAX,
     at,
+    call_text,
     name_of,
     own_frame,
     place_text,
@@ -79,7 +82,6 @@ from lifesign.judge.causes.phrases import (
 )
 from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots, swallowed
 from lifesign.judge.causes.stalls import SHORT_STALLS, busy_loops, doing, short_stalls
-from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
@@ -158,17 +160,13 @@ def _blocking_calls(findings: Findings) -> list[Cause]:
 
 
 def _blocking_call(stall: Stall) -> Cause:
-    own, innermost = own_frame(stall["stack"]), stall["stack"][-1]
     samples = stall.get("samples", 0)
     does = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
     if samples >= _SAMPLES_MIN:
         does = doing(stall.get("computing", 0), samples)
     seen = f"; {stall.get('in_place', 0)} of {samples} samples are there" if samples >= _SAMPLES_MIN else ""
-    where = f"{own['function']} ({place_text(own)})" if own is not None else "code without a Python frame"
-    into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
-    callers = [frame for frame in stall["stack"] if frame["file"] and not is_library(frame["file"])][:-1]
-    called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
-    return Cause("blocking-call", f"its thread {does} in {where}{into}{called}{threads.in_short(stall)}{seen}", own)
+    sentence = f"its thread {does} in {call_text(stall['stack'])}{threads.in_short(stall)}{seen}"
+    return Cause("blocking-call", sentence, own_frame(stall["stack"]))
 
 
 def _uncaught(findings: Findings) -> list[Cause]:
@@ -235,6 +233,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     threads.rings,
     threads.thread_locks,
     _blocking_calls,
+    threads.held_gil,
     _uncaught,
     shutdowns,
     inside.exhausted,

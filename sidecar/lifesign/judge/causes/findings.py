@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lifesign.judge import states
 
 if TYPE_CHECKING:
+    from lifesign.judge.gil.holder import GilHolder
     from lifesign.wire.complaints import AsyncioComplaint, TaskDied
     from lifesign.wire.records import Failure, Frame, Stall, TaskDump, TaskGroup, TaskPrimitive
     from lifesign.wire.stalls import BusyLoop, StallCulprit
@@ -65,7 +66,8 @@ class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
     that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
     many tasks the dumps before have shown, how the boot went, whether the process was asked to end, since when an
-    event is overdue (wall clock; 0 where none is), what has stalled its loops, and what its loops do that are busy.
+    event is overdue (wall clock; 0 where none is), what has stalled its loops, what its loops do that are busy, and who
+    may hold the GIL of a process that is frozen.
     """
 
     state: str
@@ -81,6 +83,7 @@ class Findings(NamedTuple):
     overdue: int = 0
     culprits: tuple[StallsSeen, ...] = ()
     busy: tuple[BusyLoop, ...] = ()
+    holders: tuple[GilHolder, ...] = ()
 
 
 class Cause(NamedTuple):

@@ -28,6 +28,16 @@ def place_text(frame: Frame) -> str:
     return f"{os.path.basename(frame['file'])}:{frame['line']}"
 
 
+def call_text(stack: list[Frame]) -> str:
+    """A call by the user's own code, outermost frame first: ``match (app.py:6), in search (re.py:9)``, and by whom."""
+    own, innermost = own_frame(stack), stack[-1]
+    where = f"{own['function']} ({place_text(own)})" if own is not None else "code without a Python frame"
+    into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
+    callers = [frame for frame in stack if frame["file"] and not is_library(frame["file"])][:-1]
+    called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
+    return f"{where}{into}{called}"
+
+
 def waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:
     """Primitives that somebody waits for, outside of deadlocks, those with most waiters first.
 

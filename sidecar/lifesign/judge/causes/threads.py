@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
-from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
+from lifesign.judge.causes.phrases import call_text, group_waits, own_frame, place_text
+from lifesign.judge.gil.holder import thread_text
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
+    from lifesign.judge.gil.holder import GilHolder
     from lifesign.wire.records import Frame, Stall, TaskGroup
     from lifesign.wire.threads import ExecutorState, ThreadWait
 
@@ -68,6 +70,27 @@ def in_short(stall: Stall) -> str:
     """What else a blocked loop's thread waits for, as a part of a sentence: a queue, a future, the end of a thread."""
     chain = stall.get("chain", [])
     return f", for {wait_text(chain[0])}" if chain else ""
+
+
+def held_gil(findings: Findings) -> list[Cause]:
+    """A frozen process, and the thread whose C code holds the GIL."""
+    return gil_held(findings.state, findings.holders)
+
+
+def gil_held(state: str, found: Sequence[GilHolder]) -> list[Cause]:
+    """The thread that holds the GIL, or those of which one does."""
+    if state != states.FROZEN or not found:
+        return []
+    first, *others = found
+    probably = "" if first.certain else "probably "
+    sentence = f"{probably}{thread_text(first.name)} holds the GIL: it {_is_in(first)}"
+    evidence = tuple(f"or {thread_text(one.name)} does: it {_is_in(one)}" for one in others)
+    return [Cause("gil-held", sentence, own_frame(list(first.stack)), evidence)]
+
+
+def _is_in(holder: GilHolder) -> str:
+    doing = {True: "computes", False: "waits", None: "is"}[holder.computes]
+    return f"{doing} in {call_text(list(holder.stack))}"
 
 
 def executors(findings: Findings) -> list[Cause]:

@@ -1,7 +1,7 @@
-"""Last words: what faulthandler wrote into ``last-words``, read back. Nothing in it is trusted.
+"""Last words: what faulthandler wrote into ``last-words`` at a crash, read back. Nothing in it is trusted.
 
-Each dump has a headline, then the stacks of the threads, innermost frame first, the thread that began
-first at the end. The formats of Python 3.9 to 3.14 are read; anything else is skipped.
+Each dump has a headline, then the stacks of the threads (`judge.gil.stacks`). The formats of Python 3.9 to 3.14 are
+read; anything else is skipped.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from typing import Iterable, NamedTuple
+from typing import Iterable, NamedTuple, Sequence
 
 from lifesign import semconv
-from lifesign.watch.dead_letter import printable
+from lifesign.judge.gil.stacks import ThreadWords, parse_threads, printable
 from lifesign.watch.emit.causes import stack_text
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Attributes
@@ -24,9 +24,7 @@ _HEAD_BYTES = 1 << 12  # of a longer file: where the newest dump may have begun
 _TEXT_CHARACTERS = 1 << 15
 _NATIVE_MAX = 32
 
-_HEADLINE = re.compile(r"(?:Fatal Python error: (.*)|Timeout \(([0-9:.]{1,20})\)!)$")
-_THREAD = re.compile(r"(Current thread|Thread) (0x[0-9a-fA-F]{1,16})(?: \[(.*)\])? \(most recent call first\):$")
-_FRAME = re.compile(r'  File (?:"(.*)"|\?\?\?), line ([0-9]{1,9}|\?\?\?) in (.*)$')
+_HEADLINE = re.compile(r"Fatal Python error: (.*)$")
 _SIGNALS = {
     "Segmentation fault": "SIGSEGV",
     "Aborted": "SIGABRT",
@@ -37,39 +35,23 @@ _SIGNALS = {
 }
 
 
-class ThreadWords(NamedTuple):
-    """One thread; frames innermost first, as they were written. `current` is the one that a signal hit."""
-
-    ident: str
-    name: str
-    current: bool
-    frames: tuple[Frame, ...]
-    collecting: bool  # it was in the middle of a garbage collection
-
-
 class LastWords(NamedTuple):
     """One dump.
 
-    `what` is its headline, `signal` the name of the fatal signal or None for the dead-man's switch, `native`
-    the stack of C functions that Python 3.14 adds, `whole` whether all threads are there, and `at` when the
-    file was written last, wall clock nanoseconds.
+    `what` is its headline, `signal` the name of the fatal signal or None where it was another error, `native`
+    the stack of C functions that Python 3.14 adds, and `at` when the file was written last, wall clock nanoseconds.
     """
 
     what: str
-    fatal: bool
     signal: str | None
     threads: tuple[ThreadWords, ...]
     native: tuple[str, ...]
-    whole: bool
     at: int
 
     @property
     def focus(self) -> ThreadWords | None:
-        """The thread that it is about: the current one, or else the main thread."""
-        for thread in self.threads:
-            if thread.current:
-                return thread
-        return self.threads[-1] if self.threads and self.whole and not self.fatal else None
+        """The thread that it is about: the current one."""
+        return next((thread for thread in self.threads if thread.current), None)
 
     def where(self) -> str:
         """Where the thread that it is about was: ``in FUNCTION (FILE:LINE)``; empty where that is not known."""
@@ -81,8 +63,7 @@ class LastWords(NamedTuple):
     def attributes(self, source: Source) -> Attributes:
         """The ``exception.*`` and ``code.*`` attributes of a log record."""
         made: Attributes = {semconv.EXCEPTION_MESSAGE: self.what, semconv.EXCEPTION_STACKTRACE: self.stacktrace(source)}
-        if self.fatal:
-            made[semconv.EXCEPTION_TYPE] = self.signal or "Fatal Python error"
+        made[semconv.EXCEPTION_TYPE] = self.signal or "Fatal Python error"
         if self.signal is not None:
             made[semconv.EXIT_SIGNAL] = self.signal
         if self.focus is not None and self.focus.frames:
@@ -93,19 +74,24 @@ class LastWords(NamedTuple):
         return made
 
     def stacktrace(self, source: Source) -> str:
-        """All threads as Python writes stacks, innermost frame last, the thread that it is about first."""
-        first = self.focus
-        ordered = [thread for thread in self.threads if thread is first]
-        ordered += [thread for thread in self.threads if thread is not first]
-        text = ""
-        for index, thread in enumerate(ordered):
-            made = _thread_text(thread, source)
-            if len(text) + len(made) > _TEXT_CHARACTERS:
-                return f"{text or made[:_TEXT_CHARACTERS]}\nand {len(ordered) - index} more threads\n"
-            text += made
+        """All threads, the current one first."""
+        text = threads_text(self.threads, self.focus, source)
         if self.native:
             text += "C functions of the current thread (innermost first):\n" + "\n".join(self.native) + "\n"
         return text[: 2 * _TEXT_CHARACTERS]
+
+
+def threads_text(threads: Sequence[ThreadWords], first: ThreadWords | None, source: Source) -> str:
+    """Threads as Python writes stacks, innermost frame last, one of them before the others."""
+    ordered = [thread for thread in threads if thread is first]
+    ordered += [thread for thread in threads if thread is not first]
+    text = ""
+    for index, thread in enumerate(ordered):
+        made = _thread_text(thread, source)
+        if len(text) + len(made) > _TEXT_CHARACTERS:
+            return f"{text or made[:_TEXT_CHARACTERS]}\nand {len(ordered) - index} more threads\n"
+        text += made
+    return text
 
 
 def read(directory: int) -> LastWords | None:
@@ -136,31 +122,13 @@ def parse(raw: bytes, before: bytes = b"", *, at: int = 0) -> LastWords | None:
         headline, _ = _last_headline(_lines(before))
     if headline is None:
         return None
-    error, after = headline.groups()
-    threads: list[ThreadWords] = []
-    native: list[str] = []
-    whole = True
-    for line in lines[start:]:
-        began = _THREAD.match(line)
-        frame = _FRAME.match(line)
-        if began is not None:
-            current, ident, name = began.groups()
-            threads.append(ThreadWords(ident, name or "", current == "Current thread", (), False))
-        elif frame is not None and threads:
-            threads[-1] = threads[-1]._replace(frames=(*threads[-1].frames, _frame(*frame.groups())))
-        elif line == "  Garbage-collecting" and threads:
-            threads[-1] = threads[-1]._replace(collecting=True)
-        elif line.startswith("  Binary file ") and len(native) < _NATIVE_MAX:
-            native.append(line)
-        elif line == "...":
-            whole = False
+    error = headline.group(1)
+    threads, _ = parse_threads(lines[start:])
     return LastWords(
-        what=error[:200] if error is not None else f"no beat for {after}",
-        fatal=error is not None,
-        signal=_SIGNALS.get(error or ""),
-        threads=tuple(threads),
-        native=tuple(native),
-        whole=whole,
+        what=error[:200],
+        signal=_SIGNALS.get(error),
+        threads=threads,
+        native=tuple(line for line in lines[start:] if line.startswith("  Binary file "))[:_NATIVE_MAX],
         at=at,
     )
 
@@ -175,10 +143,6 @@ def _last_headline(lines: list[str]) -> tuple[re.Match[str] | None, int]:
         if found is not None:
             return found, index + 1
     return None, 0
-
-
-def _frame(file: str | None, line: str, function: str) -> Frame:
-    return {"function": function, "file": file or "???", "line": int(line) if line.isdigit() else 0}
 
 
 def _thread_text(thread: ThreadWords, source: Source) -> str:

@@ -51,6 +51,11 @@ class Sensor:
     def close(self) -> None:
         self._opened.close()
 
+    def beats(self) -> int:
+        """How often the watchdog has beaten by now."""
+        signs = self.pulse.vitals().watchdog
+        return signs.beats if signs is not None else 0
+
     def read(self, watching_since: int, reported: str | None, *, judged: bool) -> tuple[Reading, Vitals]:
         """One reading, and the vital signs as they are in the pulse.
 
