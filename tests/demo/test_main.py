@@ -24,6 +24,8 @@ ILLNESSES = {
     "x": "fill_executor",
     "c": "kill_consumers",
     "s": "silence",
+    "w": "stall",
+    "z": "spin",
 }
 
 

@@ -168,6 +168,35 @@ async def test_a_standstill_stops_the_loop_and_the_worse_one_all_threads(
     assert len(times) > 2 if python_runs else stillness >= 0.05
 
 
+async def test_short_stalls_come_again_and_again_until_recovery(
+    desk: OrderDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "SHORT_STALLS_APART_S", PACE)
+    monkeypatch.setattr(service, "SHORT_STALL_S", 0.001)
+    rendered: list[float] = []
+    real = desk._render_catalogue
+
+    def render() -> None:
+        real()
+        rendered.append(time.monotonic())
+
+    monkeypatch.setattr(desk, "_render_catalogue", render)
+    desk.stall()
+    await until(lambda: len(rendered) >= 3)
+    assert "catalogue" in names()
+    await desk.recover()
+    assert "catalogue" not in names()
+
+
+async def test_a_spin_lets_orders_pass_and_ends_with_the_recovery(desk: OrderDesk, events: list[str]) -> None:
+    desk.spin()
+    before = len(events)
+    await until(lambda: len(events) > before + 3)
+    assert "impatient" in names()
+    await desk.recover()
+    assert "impatient" not in names()
+
+
 async def test_the_broker_fails_its_post_condition_until_recovery(desk: OrderDesk) -> None:
     assert (await lifesign.check_postconditions()).passed
     desk.fail_postcondition()

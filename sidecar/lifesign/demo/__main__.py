@@ -67,6 +67,8 @@ async def serve(descriptor: int, pace: float = 0.2) -> None:
         "x": Illness(desk.fill_executor, "the printers are out of paper, and their threads wait", LATEST_S),
         "c": Illness(desk.kill_consumers, "an odd order for each worker, which fails at it", LATEST_S),
         "s": Illness(desk.silence, "no more orders come in", LATEST_S),
+        "w": Illness(desk.stall, "the catalogue is rendered on the event loop, 0.4 s each time", LATEST_S),
+        "z": Illness(desk.spin, "a task asks for news again and again, without a pause", LATEST_S),
         "l": Illness(desk.leak, "1000 tasks wait for a confirmation that never comes", None),
     }
     endings: dict[str, Callable[[], None]] = {
@@ -83,7 +85,7 @@ async def serve(descriptor: int, pace: float = 0.2) -> None:
             if controls.at_terminal and illness.shows_after is not None:
                 why.ask(illness.shows_after)
             illness.begin()
-        elif letter == "w":
+        elif letter == "y":
             why.ask(0)
         elif letter in endings:
             endings[letter]()

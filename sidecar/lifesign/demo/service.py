@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import itertools
+import json
 import random
 import threading
 import time
@@ -19,6 +20,8 @@ PRINTERS = 2
 QUEUE_SIZE = 100
 LEAK = 1000  # tasks
 STANDSTILL_S = 5.0  # how long the loop stops
+SHORT_STALL_S = 0.4  # of computing, for which it stops again and again
+SHORT_STALLS_APART_S = 0.8
 
 
 class OrderDesk:
@@ -80,6 +83,14 @@ class OrderDesk:
     def hold_gil(self) -> None:
         """A C call that keeps the GIL: no Python runs at all."""
         self._infect("native-checksum", self._checksum())
+
+    def stall(self) -> None:
+        """A synchronous call that is short, and made again and again: orders only take longer."""
+        self._infect("catalogue", self._publish_catalogue())
+
+    def spin(self) -> None:
+        """A task that asks again and again without a pause: the event loop turns all the time."""
+        self._infect("impatient", self._wait_for_news())
 
     def leak(self) -> None:
         """Tasks that wait forever."""
@@ -183,6 +194,20 @@ class OrderDesk:
     async def _checksum(self) -> None:
         # poll(2) of nothing is a pause; PyDLL, unlike CDLL, keeps the GIL meanwhile.
         ctypes.PyDLL(None).poll(None, 0, int(STANDSTILL_S * 1000))
+
+    async def _publish_catalogue(self) -> None:
+        while True:
+            await asyncio.sleep(SHORT_STALLS_APART_S)
+            self._render_catalogue()
+
+    def _render_catalogue(self) -> None:
+        until = time.thread_time() + SHORT_STALL_S
+        while time.thread_time() < until:
+            json.dumps([self._prices] * 1000)
+
+    async def _wait_for_news(self) -> None:
+        while not self._report_sent.is_set():  # which nobody sets
+            await asyncio.sleep(0)
 
     async def _await_confirmation(self) -> None:
         await asyncio.Event().wait()

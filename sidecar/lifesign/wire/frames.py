@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+_SAMPLE = "/lifesign/demo/"  # the sample service is installed with lifesign, and plays the user's code
 _LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "/lib64/python3")
 
 
@@ -28,4 +29,6 @@ def is_library(file: str) -> bool:
     A package that is installed in editable mode lies where its sources are, and counts as the user's own code. What
     Cython has compiled says where it lay when it was built, which is nowhere here.
     """
-    return file.startswith("<frozen ") or file.endswith((".pyx", ".pxi")) or any(part in file for part in _LIBRARIES)
+    if file.startswith("<frozen ") or file.endswith((".pyx", ".pxi")):
+        return True
+    return any(part in file for part in _LIBRARIES) and _SAMPLE not in file

@@ -45,6 +45,8 @@ def desk(directory: Path, python: str) -> Iterator[subprocess.Popen[bytes]]:
         ("p", {"pool-exhausted"}, NEWEST),
         ("x", {"executor-full"}, NEWEST),
         ("c", {"task-died", "consumer-died"}, NEWEST),
+        ("w", {"short-stalls"}, NEWEST),
+        ("z", {"busy"}, NEWEST),
     ],
 )
 def test_an_illness_of_the_demo_is_named_in_its_source(
@@ -59,11 +61,13 @@ def test_an_illness_of_the_demo_is_named_in_its_source(
         def named() -> bool:
             command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(tmp_path)]
             (found,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
-            seen.update(found)
-            return bool(found["causes"]) and found["causes"][0]["word"] in words
+            # On a busy machine the process may also be short of processor time, which is no cause of the demo's.
+            causes = [cause for cause in found["causes"] if cause["word"] != "starved"]
+            seen.update(causes[0] if causes else {})
+            return bool(causes) and causes[0]["word"] in words
 
         eventually(named, 40.0)
-    assert seen["causes"][0]["file"] == service.__file__
+    assert seen["file"] == service.__file__
 
 
 def test_at_a_terminal_a_letter_needs_no_enter_and_why_is_shown() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lifesign.wire.frames import Frame
 
 _FRAMES_MAX = 1000  # that are walked
-_OURS = os.path.abspath(__file__).rpartition(os.path.join("agent", "stalls"))[0]  # the package, wherever it lies
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # the agent, wherever it lies
 
 PlaceKey = tuple[str, str]
 

@@ -119,5 +119,5 @@ export function stackParts(stack) {
 }
 
 function isLibrary(frame) {
-  return /^File "(<frozen |[^"]*\/(site-packages|dist-packages|lib\/python3|lib64\/python3))/.test(frame);
+  return /^File "(<frozen |(?![^"]*\/lifesign\/demo\/)[^"]*\/(site-packages|dist-packages|lib\/python3|lib64\/python3))/.test(frame);
 }
