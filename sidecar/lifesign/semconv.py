@@ -21,6 +21,7 @@ EVENTLOOP_UTILIZATION = "lifesign.eventloop.utilization"  # also an attribute
 EVENTLOOP_TIME = "lifesign.eventloop.time"
 EVENTLOOP_STALL_TIME = "lifesign.eventloop.stall.time"
 PROCESS_STATE = "lifesign.process.state"
+PROCESS_CAUSE = "lifesign.process.cause"
 TASKS = "lifesign.tasks"
 EVENTS = "lifesign.events"
 EVENT_AGE = "lifesign.event.age"

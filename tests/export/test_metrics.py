@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
 from lifesign.export.instruments import ExportStats
-from lifesign.watch.telemetry import DryRunReading, EventReading, PostconditionReading, Resource, Snapshot
+from lifesign.watch.telemetry import CauseReading, DryRunReading, EventReading, PostconditionReading, Resource, Snapshot
 from support.made.points import made, named, points, values
 
 
@@ -55,6 +55,27 @@ def test_how_the_boot_went(
     found = values(store.collect().data, "lifesign.boot.status")
     assert len(found) == 5
     assert [attributes for attributes, value in found.items() if value] == [named(lifesign__boot__outcome=outcome)]
+
+
+def test_why_a_process_is_ill_is_a_metric_as_long_as_it_is(
+    resource: Resource, snapshot: Callable[..., Snapshot]
+) -> None:
+    store = made()
+
+    def seen(function: str, state: str = "blocked") -> dict[Any, Any]:
+        causes = (CauseReading("blocking-call", "it waits", function, "shop.py", 7),)
+        store.observe([snapshot(state=state, causes=causes)], {"7-abc": resource})
+        return values(store.collect().data, "lifesign.process.cause")
+
+    cause = {"lifesign__cause": "blocking-call"}
+    assert seen("render", "healthy") == {}
+    assert seen("render") == {named(**cause, code__function__name="render"): 1}
+    assert seen("") == {named(**cause): 1}
+    for number in range(30):
+        seen(f"f{number}")
+    assert seen("one-more") == {named(**cause): 1}, "names are bounded"
+    assert seen("render") == {named(**cause, code__function__name="render"): 1}
+    assert seen("render", "stopped") == {}
 
 
 def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:

@@ -40,8 +40,18 @@ def test_the_chart_has_no_copy_of_its_own(name: str, source: str) -> None:
 
 def test_the_alerts_are_those_of_the_file(render: Render) -> None:
     written = yaml.safe_load((ROOT / "collector-config" / "alerts.yaml").read_text())["groups"]
+    for group in written:
+        for rule in group["rules"]:
+            rule.get("annotations", {}).pop("trace_url", None)  # where nobody says what it is relative to
     rule = one(render(f"{RULE}enabled=true"), "PrometheusRule")
     assert rule["spec"]["groups"] == written
+
+
+def test_an_alert_links_to_the_traces_of_its_process(render: Render) -> None:
+    rendered = alerts(render(f"{RULE}enabled=true", f"{RULE}jaegerUrl=https://jaeger.example/ui/"))
+    link = rendered["ProcessDied"]["annotations"]["trace_url"]
+    assert link.startswith("https://jaeger.example/ui/search?service={{")
+    assert "trace_url" not in rendered["SidecarPipelineDown"]["annotations"]
 
 
 def test_the_dashboard_and_the_gateway_are_those_of_the_files(render: Render) -> None:

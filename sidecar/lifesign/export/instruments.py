@@ -10,13 +10,14 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
-from lifesign.judge.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, STATES
+from lifesign.judge.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, ILL, STATES
 from lifesign.watch.telemetry import OTHER_STALLS, EventReading, Snapshot, StallReading
 
 # Seconds, from a loop that is hardly late to one that a watcher calls blocked.
 DELAY_BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 STALL_FUNCTIONS_MAX = 20  # names of functions of one process
+PLACES_MAX = 20  # where causes were: names of functions of one process
 _BLAMED = ("call", "callbacks")  # kinds of stall that are some function's doing
 _STALLS_AT_FIRST = (
     (_BLAMED[0], OTHER_STALLS),
@@ -54,6 +55,7 @@ class Instruments:
     def __init__(self, meter: Meter, snapshot: Snapshot, stats: Callable[[], ExportStats]) -> None:
         self.snapshot = snapshot
         self._stats = stats
+        self._places: set[str] = set()
         counter, gauge = meter.create_observable_counter, meter.create_observable_gauge
         counter(semconv.HEARTBEATS, [_as_callback(self._heartbeats)], "{heartbeat}", "Beats of the event loop")
         gauge(semconv.HEARTBEAT_AGE, [_as_callback(self._heartbeat_age)], "s", "Time since the newest beat")
@@ -61,6 +63,9 @@ class Instruments:
         gauge(semconv.HEARTBEAT_EXPECTED, [_as_callback(self._heartbeat_expected)], "1", "1 while beats are due")
         meter.create_observable_up_down_counter(
             semconv.PROCESS_STATE, [_as_callback(self._states)], "1", "1 for the state the process is in, else 0"
+        )
+        meter.create_observable_up_down_counter(
+            semconv.PROCESS_CAUSE, [_as_callback(self._cause)], "1", "1 for why the process is ill, as long as it is"
         )
         gauge(semconv.EVENTLOOP_UTILIZATION, [_as_callback(self._utilization)], "1", "Share of the time a loop works")
         counter(semconv.EVENTLOOP_TIME, [_as_callback(self._loop_time)], "s", "Time that event loops work or wait")
@@ -117,6 +122,14 @@ class Instruments:
     def _states(self) -> Points:
         for state in STATES:
             yield Observation(int(state == self.snapshot.state), {semconv.STATE: state})
+
+    def _cause(self) -> Points:
+        if self.snapshot.causes and self.snapshot.state in ILL:
+            cause = self.snapshot.causes[0]
+            if cause.function in self._places or len(self._places) < PLACES_MAX:
+                self._places.add(cause.function)
+            place = {semconv.CODE_FUNCTION: cause.function} if cause.function in self._places - {""} else {}
+            yield Observation(1, {semconv.CAUSE: cause.word, **place})
 
     def _utilization(self) -> Points:
         if self.snapshot.utilization is not None:

@@ -16,6 +16,7 @@ STOPPED = "stopped"
 
 STATES = (STARTING, HEALTHY, SILENT, DEGRADED, IDLE, BLOCKED, FROZEN, DEAD, STOPPED)
 ENDED = (DEAD, STOPPED)
+ILL = (SILENT, DEGRADED, BLOCKED, FROZEN, DEAD)
 
 # The main process reports all but the last: then it was gone before it reported another one.
 BOOT_STARTING, BOOT_DIED = "starting", "died"

@@ -101,6 +101,39 @@ def test_the_config_is_well_formed(alertmanager_binaries: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+def test_a_message_says_what_to_act_on(alertmanager_binaries: Path, tmp_path: Path) -> None:
+    labels = {"alertname": "HeartbeatMissed", "job": "shop", "instance": "a"}
+    annotations = {
+        "summary": "The event loop of shop (a) has not run for 1m 5s.",
+        "cause": "blocking-call in render",
+        "where": "host node-1, process 42, shop.py",
+        "runbook_url": "https://git.example/HeartbeatMissed",
+        "trace_url": "https://jaeger.example/search?service=shop",
+    }
+    fired = {"status": "firing", "labels": labels, "annotations": annotations, "startsAt": "2026-11-29T02:40:00Z"}
+    over = {**fired, "status": "resolved", "labels": {**labels, "instance": "b"}, "endsAt": "2026-11-29T02:41:00Z"}
+    bare = {**fired, "labels": {**labels, "instance": "c"}, "annotations": {"summary": "No Collector reports."}}
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps({"status": "firing", "groupLabels": labels, "alerts": [fired, bare, over]}))
+    text = '{{ template "lifesign.title" . }}|{{ template "lifesign.message" . }}'
+    command = [
+        str(alertmanager_binaries / "amtool"), "template", "render", f"--template.glob={CONFIGS / 'alertmanager.tmpl'}",
+        f"--template.text={text}", f"--template.data={data}",
+    ]  # fmt: skip
+    rendered = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert rendered.splitlines() == [
+        "HeartbeatMissed: shop (2 instances)|The event loop of shop (a) has not run for 1m 5s.",
+        "Cause: blocking-call in render",
+        "Since: 2026-11-29 02:40:00 UTC",
+        "Where: host node-1, process 42, shop.py",
+        "What to do: https://git.example/HeartbeatMissed",
+        "Traces: https://jaeger.example/search?service=shop",
+        "No Collector reports.",
+        "Since: 2026-11-29 02:40:00 UTC",
+        "Over: HeartbeatMissed of shop (b)",
+    ]
+
+
 def test_a_service_in_trouble_is_one_message(alertmanager: Alertmanager, inbox: Inbox) -> None:
     alertmanager.take(*(alert("HeartbeatLost", f"pod-{number}") for number in range(300)))
     eventually(lambda: inbox.messages, seconds=60)
