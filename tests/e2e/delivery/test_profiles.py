@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -18,6 +19,7 @@ from lifesign.wire.frames import Frame
 from support.backends.collector import Collector
 from support.backends.profile_rules import broken_rules
 from support.paths import CONFIGS
+from support.supervised import PATIENCE, environment, run_line, started
 from support.waiting import eventually
 
 TRACE, SPAN = "0123456789abcdef0123456789abcdef", "00000000000000ff"
@@ -101,6 +103,59 @@ async def test_profiles_arrive_with_their_span(
     link = tables.link_table[scope.profiles[0].samples[0].link_index]
     span = eventually(lambda: [one for one in collector.spans() if one.name == "eventloop blocked"])[0]
     assert (link.trace_id.hex(), link.span_id.hex()) == (span.trace, span.id) == (TRACE, SPAN)
+
+
+SERVICE = """\
+import asyncio, time
+
+def render():
+    time.sleep(3)
+
+async def main():
+    await asyncio.sleep(2)
+    render()
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_the_samples_of_a_blocked_service_are_linked_to_its_span(gated: tuple[Collector, Path], tmp_path: Path) -> None:
+    collector, file = gated
+    spans, requests = len(collector.spans()), len(written(file))
+    (tmp_path / "shop.py").write_text(SERVICE)
+    more = {**collector.environment("http/protobuf"), "LIFESIGN_PROFILES": "1", "LIFESIGN_HEARTBEAT_TIMEOUT": "1"}
+    options = ["--spool-dir", str(tmp_path / "spool")]
+    with started(run_line([sys.executable, str(tmp_path / "shop.py")], *options), environment(**more)):
+        blocked = eventually(
+            lambda: [one for one in collector.spans()[spans:] if one.name == "eventloop blocked"], PATIENCE
+        )[0]
+
+        def linked() -> list[tuple[Any, Any, Any]]:
+            return [
+                (request.dictionary, profile, sample)
+                for request in written(file)[requests:]
+                for resource in request.resource_profiles
+                for scope in resource.scope_profiles
+                for profile in scope.profiles
+                for sample in profile.samples
+                if request.dictionary.link_table[sample.link_index].span_id.hex() == blocked.id
+            ]
+
+        found = eventually(linked, PATIENCE)
+    assert [broken_rules(request) for request in written(file)[requests:]].count([]) == len(written(file)[requests:])
+    tables, _, sample = found[0]
+    innermost = tables.location_table[tables.stack_table[sample.stack_index].location_indices[0]]
+    function = tables.function_table[innermost.lines[0].function_index]
+    assert tables.string_table[function.name_strindex] == "render"
+    assert tables.string_table[function.filename_strindex] == str(tmp_path / "shop.py")
+    assert innermost.lines[0].line == 4
+    wall = [one.values[0] for tables, profile, one in found if _type_of(tables, profile) == "wall"]
+    assert sum(wall) > 2e9, "of three seconds"
+
+
+def _type_of(tables: Any, profile: Any) -> str:
+    return str(tables.string_table[profile.sample_type.type_strindex])
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
