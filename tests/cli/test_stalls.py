@@ -68,6 +68,7 @@ def test_a_table_with_the_worst_first_and_the_stack_of_the_users_code() -> None:
     [
         ({"what": "quota", "place": None}, "the CPU quota was used up", "quota"),
         ({"thread": "rows_0"}, "render app.py:8", "call, the GIL held by thread rows_0"),
+        ({"place": {"function": "Desk.load", "file": "", "line": 0}}, "Desk.load", "call"),
         ({"place": None}, "code without a Python frame", "call"),
         ({"what": "callbacks"}, "render app.py:8", "callbacks"),
     ],

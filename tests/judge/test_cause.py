@@ -113,8 +113,8 @@ def stall(busy: bool | None, *stack: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("samples", "in_place", "computing", "said"),
     [
-        (30, 30, 29, "its thread computes in render (service.py:12); 30 of 30 samples are there"),
-        (30, 24, 3, "its thread waits in render (service.py:12); 24 of 30 samples are there"),
+        (30, 30, 29, "its thread computes in render (service.py:12); 30 of 30 samples in render"),
+        (30, 24, 3, "its thread waits in render (service.py:12); 24 of 30 samples in render"),
         (2, 2, 0, "its thread computes in render (service.py:12)"),
     ],
 )

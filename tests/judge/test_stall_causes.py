@@ -27,6 +27,11 @@ FIGURES = "this stalled the event loop 14 times since the start, 5.2 s in all, 1
         ({"computing": 0.1}, "short-stalls", "render (app.py:8) waits"),
         ({"stacks": [stack(RENDER, DUMPS)]}, "short-stalls", "render (app.py:8) computes, in dumps (__init__.py:231)"),
         ({"thread": "rows_0"}, "short-stalls", "thread rows_0 is in render (app.py:8) and holds the GIL"),
+        (
+            {"place": {"function": "Desk.load", "file": "", "line": 0}},
+            "short-stalls",
+            "Desk.load computes, in render (app.py:8)",
+        ),
         ({"place": None, "stacks": []}, "short-stalls", "code without a Python frame computes"),
         ({"what": "callbacks"}, "short-stalls", "many callbacks ran in one turn, most of them of render (app.py:8)"),
         ({"what": "callbacks", "place": None}, "short-stalls", "many callbacks ran in one turn"),

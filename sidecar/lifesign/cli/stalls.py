@@ -129,7 +129,7 @@ def parts(snapshot: Snapshot, source: Source, now: int) -> Iterator[RenderableTy
 
 
 def _busy_line(busy: BusyReading) -> str:
-    where = f" in {printable(busy.function)} {_place(busy.file, busy.line)}" if busy.function else ""
+    where = f" in {printable(busy.function)}{_place(busy.file, busy.line)}" if busy.function else ""
     return f"busy: {busy.utilization:.0%} of a core, {busy.in_place} of {busy.samples} samples{where}"
 
 
@@ -167,7 +167,7 @@ def _where(stall: StallReading) -> str:
     from lifesign.judge.causes.stalls import BY_THE_MACHINE
 
     if stall.function:
-        return f"{printable(stall.function[:_TEXT_MAX])} {_place(stall.file, stall.line)}"
+        return f"{printable(stall.function[:_TEXT_MAX])}{_place(stall.file, stall.line)}"
     if stall.id:
         return BY_THE_MACHINE.get(stall.what, "code without a Python frame" if stall.what == "call" else "")
     return "others"
@@ -186,7 +186,7 @@ def _task(stall: StallReading) -> str:
 
 
 def _place(file: str, line: int) -> str:
-    return f"{printable(os.path.basename(file))}:{line}"
+    return f" {printable(os.path.basename(file))}:{line}" if file else ""
 
 
 def _stack(stacks: Sequence[StackTime], source: Source) -> Iterator[RenderableType]:

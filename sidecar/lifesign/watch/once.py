@@ -14,7 +14,7 @@ from lifesign.watch.process import WatchedProcess
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.folder import PulseError
 
-MEASURED_SECONDS = 0.5  # several beats
+MEASURED_SECONDS = 1.0  # ten beats
 _MEASURED_MAX = 50  # processes, each with some open files
 
 

@@ -21,7 +21,8 @@ DASHBOARD = json.loads((CONFIGS / "grafana" / "dashboard.json").read_text())
 TARGETS = [(panel, target) for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
 ASKED = [(panel, target) for panel, target in TARGETS if target["datasource"]["type"] == "prometheus"]
 LISTS = [variable for variable in DASHBOARD["templating"]["list"] if variable["type"] == "query"]
-FILLED = {"$job": ".+", "$instance": ".+", "$__rate_interval": "1m"}
+CULPRIT = ("code_function_name", "lifesign_stall_kind")
+FILLED = {"$job": ".+", "$instance": ".+", "$__rate_interval": "1m", "$__range": "5m"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,20 @@ def test_a_query_has_an_answer(panel: dict[str, Any], target: dict[str, Any], st
     labels = set(re.findall(r"{{(\w+)}}", target.get("legendFormat", "")))
     assert all(labels <= set(series["metric"]) for series in found), "the legend names what is not there"
     if panel["type"] == "table":
-        assert all(set(series["metric"]) == {"job", "instance"} for series in found)
+        row = {"job", "instance"} if panel["title"].startswith("Processes") else {"job", *CULPRIT}
+        assert all(set(series["metric"]) <= row for series in found)
+
+
+def test_what_stalls_a_loop_is_named(stack: Stack) -> None:
+    """The desk's."""
+    stalled, share = (target for panel, target in ASKED if panel["title"] == "What stalls the event loop")
+    rates = {"job": "desk", "code_function_name": "load_rates", "lifesign_stall_kind": "call"}
+    for target in (stalled, share):
+        eventually(
+            lambda target=target: rates in [series["metric"] for series in stack.metrics(filled(target["expr"]))],
+            PATIENCE,
+            0.2,
+        )
 
 
 @pytest.mark.parametrize("variable", LISTS, ids=lambda variable: variable["name"])

@@ -1,4 +1,4 @@
-"""The main job: one service, one sidecar, one real Collector; all five signals arrive, by each protocol."""
+"""The main job: one service, one sidecar, one real Collector; all signals arrive, by each protocol."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from support.victims import environment
 from support.waiting import eventually
 
 DESK = VICTIMS / "desk.py"
+RATES = next(at for at, line in enumerate(DESK.read_text().splitlines(), 1) if "time.sleep" in line)
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.05", "LIFESIGN_POLL_INTERVAL": "0.1", "LIFESIGN_METRIC_INTERVAL": "0.5"}
 IDENTITY = {"OTEL_SERVICE_NAME": "desk", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test"}
 EVENTS = {"LIFESIGN_EVENTS": "order=30s"}
@@ -72,7 +73,7 @@ def watch(tmp_path: Path, environ: dict[str, str]) -> Running:
 
 @pytest.mark.parametrize("start", [run, watch], ids=["run", "watch"])
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_all_five_signals_arrive(start: Any, protocol: str, collector: Collector, tmp_path: Path) -> None:
+def test_all_signals_arrive(start: Any, protocol: str, collector: Collector, tmp_path: Path) -> None:
     running = start(tmp_path, {**collector.environment(protocol), "TRACEPARENT": f"00-{TRACE}-{PARENT}-01"})
     assert running.service.stdout.readline() == "ready\n"
     dump = subprocess.run(
@@ -88,6 +89,9 @@ def test_all_five_signals_arrive(start: Any, protocol: str, collector: Collector
         lambda: any(point.metric == "lifesign.heartbeats" and point.value > 5 for point in collector.points()),
         seconds=20,
     )
+    eventually(lambda: any(log.event == "lifesign.eventloop.stall" for log in collector.logs()), seconds=20)
+    stalled = "lifesign.eventloop.stall.time"
+    eventually(lambda: any(point.metric == stalled and point.value > 0 for point in collector.points()), seconds=20)
     assert running.end() == 0
     running.service.stdout.close()
     eventually(lambda: any(log.event == "lifesign.process.stopped" for log in collector.logs()), seconds=20)
@@ -106,6 +110,7 @@ def test_all_five_signals_arrive(start: Any, protocol: str, collector: Collector
     assert_postconditions(spans, logs)
     assert_dry_run(spans)
     assert_task_dump(logs)
+    assert_stalls(logs, points)
     assert_metrics(points)
     # Each thing is exported once: the ids of a boot's spans, the uids of the log records.
     assert len({span.id for span in spans}) == len(spans)
@@ -167,6 +172,35 @@ def assert_task_dump(logs: list[Any]) -> None:
     assert workers.attributes["code.function.name"] == "wait_for_work"
 
 
+def assert_stalls(logs: list[Any], points: list[Any]) -> None:
+    records = [log for log in logs if log.event == "lifesign.eventloop.stall"]
+    named = [log for log in records if log.attributes.get("code.function.name") == "load_rates"]
+    assert named, [log.body for log in records]
+    for log in named:
+        assert log.severity == 13
+        assert (log.attributes["lifesign.stall.kind"], log.attributes["lifesign.cause"]) == ("call", "short-stalls")
+        assert (log.attributes["lifesign.task.name"], log.attributes["code.line.number"]) == ("rates", RATES)
+        assert log.attributes["lifesign.stall.time"] >= log.attributes["lifesign.stall.worst"] > 0
+        assert "in load_again_and_again" in log.attributes["code.stacktrace"]
+        assert "load_rates (desk.py:" in log.body
+    seconds = [
+        (point.attributes.get("code.function.name"), point.attributes["lifesign.stall.kind"], point.value)
+        for point in points
+        if point.metric == "lifesign.eventloop.stall.time"
+    ]
+    first = [(kind, value) for name, kind, value in seconds[:7] if name in (None, "other")]
+    assert ("gc", 0.0) in first, "there is a zero before anything has happened"
+    of_rates = [value for name, kind, value in seconds if (name, kind) == ("load_rates", "call")]
+    assert of_rates == sorted(of_rates)
+    assert of_rates[-1] > 0.2
+    by_state: dict[str, list[float]] = {"active": [], "idle": []}
+    for point in points:
+        if point.metric == "lifesign.eventloop.time":
+            by_state[point.attributes["lifesign.eventloop.state"]].append(point.value)
+    assert all(values == sorted(values) and values[-1] > 0 for values in by_state.values())
+    assert all(0 <= point.value <= 1 for point in points if point.metric == "lifesign.eventloop.utilization")
+
+
 def assert_metrics(points: list[Any]) -> None:
     by_name: dict[str, list[Any]] = {}
     for point in points:
@@ -178,6 +212,9 @@ def assert_metrics(points: list[Any]) -> None:
         "lifesign.heartbeat.timeout": ("gauge", "s"),
         "lifesign.heartbeat.expected": ("gauge", "1"),
         "lifesign.eventloop.delay": ("histogram", "s"),
+        "lifesign.eventloop.utilization": ("gauge", "1"),
+        "lifesign.eventloop.time": ("sum", "s"),
+        "lifesign.eventloop.stall.time": ("sum", "s"),
         "lifesign.eventloops.unwatched": ("gauge", "{loop}"),
         "lifesign.process.state": ("sum", "1"),
         "lifesign.tasks": ("gauge", "{task}"),

@@ -56,6 +56,12 @@ def test_where_the_machine_is_to_blame_no_code_is_named() -> None:
     assert not [name for name in log.attributes if name.startswith(("code.", "lifesign.task."))]
 
 
+def test_a_callback_that_is_compiled_has_a_function_and_no_file() -> None:
+    (log,) = Reported().after(culprit(place={"function": "Desk.load", "file": "", "line": 0}, stacks=[]))
+    assert [name for name in log.attributes if name.startswith("code.")] == ["code.function.name"]
+    assert log.body.endswith(": Desk.load computes")
+
+
 def test_what_grows_is_reported_once_a_minute() -> None:
     seen = Reported()
     assert len(seen.after(culprit(count=1))) == 1

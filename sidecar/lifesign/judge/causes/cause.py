@@ -164,9 +164,11 @@ def _blocking_call(stall: Stall) -> Cause:
     does = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
     if samples >= _SAMPLES_MIN:
         does = doing(stall.get("computing", 0), samples)
-    seen = f"; {stall.get('in_place', 0)} of {samples} samples are there" if samples >= _SAMPLES_MIN else ""
+    own = own_frame(stall["stack"])
+    sampled = f"; {stall.get('in_place', 0)} of {samples} samples in {own['function'] if own is not None else 'it'}"
+    seen = sampled if samples >= _SAMPLES_MIN else ""
     sentence = f"its thread {does} in {call_text(stall['stack'])}{threads.in_short(stall)}{seen}"
-    return Cause("blocking-call", sentence, own_frame(stall["stack"]))
+    return Cause("blocking-call", sentence, own)
 
 
 def _uncaught(findings: Findings) -> list[Cause]:

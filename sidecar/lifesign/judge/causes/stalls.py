@@ -83,7 +83,7 @@ def culprit_text(culprit: StallCulprit) -> str:
     what, place = culprit["what"], culprit["place"]
     if what in BY_THE_MACHINE:
         return BY_THE_MACHINE[what]
-    where = f"{place['function']} ({place_text(place)})" if place is not None else ""
+    where = _at(place) if place is not None else ""
     if what == "gc":
         return f"the garbage collector ran{f', begun in {where}' if where else ''}"
     if what == "callbacks":
@@ -92,6 +92,11 @@ def culprit_text(culprit: StallCulprit) -> str:
     if culprit["thread"]:
         return f"thread {culprit['thread']} is in {where} and holds the GIL"
     return f"{where} {doing(culprit['computing'], culprit['total'])}{_inside(culprit['stacks'], place)}"
+
+
+def _at(frame: Frame) -> str:
+    """A function and its place; a callback that is compiled has none."""
+    return f"{frame['function']} ({place_text(frame)})" if frame["file"] else frame["function"]
 
 
 def doing(computing: int, total: int) -> str:
@@ -104,7 +109,7 @@ def _inside(stacks: Sequence[StackTime], place: Frame | None) -> str:
     innermost = stacks[0]["stack"][-1] if stacks and stacks[0]["stack"] else None
     if innermost is None or place is None or innermost["function"] == place["function"] or not innermost["file"]:
         return ""
-    return f", in {innermost['function']} ({place_text(innermost)})"
+    return f", in {_at(innermost)}"
 
 
 def callers_text(stacks: Sequence[StackTime], place: Frame | None) -> str:
@@ -112,7 +117,7 @@ def callers_text(stacks: Sequence[StackTime], place: Frame | None) -> str:
     stack = stacks[0]["stack"] if stacks else []
     own = [frame for frame in stack if frame["file"] and not is_library(frame["file"])]
     callers = [frame for frame in reversed(own) if frame != place][:3]
-    return "called from " + ", ".join(f"{one['function']} ({place_text(one)})" for one in callers) if callers else ""
+    return "called from " + ", ".join(map(_at, callers)) if callers else ""
 
 
 def figures_text(culprit: StallCulprit) -> str:
@@ -155,6 +160,6 @@ def _since(one: BusyLoop, findings: Findings) -> str:
 def busy_text(busy: BusyLoop) -> str:
     """``busy: 98 % of a core, 40 of 40 samples in retry_cancel (app.py:8)``."""
     place = busy["place"] or own_frame(busy["stacks"][0]["stack"] if busy["stacks"] else [])
-    where = f"{place['function']} ({place_text(place)})" if place is not None else "no place of its own"
+    where = _at(place) if place is not None else "no place of its own"
     share = f"{100 * min(1.0, max(0.0, busy['utilization'])):.0f} % of a core"
     return f"busy: {share}, {busy['in_place']} of {busy['samples']} samples in {where}"

@@ -122,6 +122,8 @@ class StallReports:
     def _code(self, place: Frame | None, stacks: list[StackTime]) -> Attributes:
         """The place, and the stack that most of the time went to."""
         attributes = place_attributes(place)
+        if place is not None and not place["file"]:  # a callback that is compiled
+            attributes = {semconv.CODE_FUNCTION: place["function"]}
         if stacks and stacks[0]["stack"]:
             attributes[semconv.CODE_STACKTRACE] = stack_text(stacks[0]["stack"], self._source)
         return attributes
