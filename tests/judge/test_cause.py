@@ -115,13 +115,18 @@ def stall(busy: bool | None, *stack: dict[str, Any]) -> dict[str, Any]:
     [
         (30, 30, 29, "its thread computes in render (service.py:12); 30 of 30 samples in render"),
         (30, 24, 3, "its thread waits in render (service.py:12); 24 of 30 samples in render"),
+        (30, 24, 20, "its thread computes in render (service.py:12); 24 of 30 samples in render"),
         (2, 2, 0, "its thread computes in render (service.py:12)"),
     ],
 )
 def test_samples_say_more_of_a_blocking_call_than_one_stack(
     samples: int, in_place: int, computing: int, said: str
 ) -> None:
-    seen = stall(True, at("render", 12)) | {"samples": samples, "in_place": in_place, "computing": computing}
+    seen = stall(computing == 29 or samples < 3, at("render", 12)) | {
+        "samples": samples,
+        "in_place": in_place,
+        "computing": computing,
+    }
     assert found(findings("blocked", stalls=[seen]))["blocking-call"].sentence == said
 
 

@@ -25,6 +25,7 @@ FIGURES = "this stalled the event loop 14 times since the start, 5.2 s in all, 1
     [
         ({}, "short-stalls", "render (app.py:8) computes"),
         ({"computing": 0.1}, "short-stalls", "render (app.py:8) waits"),
+        ({"computing": 2.0}, "short-stalls", "render (app.py:8) computes and waits"),
         ({"stacks": [stack(RENDER, DUMPS)]}, "short-stalls", "render (app.py:8) computes, in dumps (__init__.py:231)"),
         ({"thread": "rows_0"}, "short-stalls", "thread rows_0 is in render (app.py:8) and holds the GIL"),
         (
@@ -59,6 +60,12 @@ def test_its_place_who_called_it_and_in_which_task_are_said() -> None:
 
 def test_a_few_stalls_are_none() -> None:
     assert found(culprits=[culprit()], recent=2) == []
+
+
+def test_a_hundredth_of_the_time_is_the_least_that_the_machine_is_blamed_for() -> None:
+    assert found(culprits=[culprit(what="starved", place=None, total=2.9)]) == []
+    assert found(culprits=[culprit(what="starved", place=None, total=3.0)]) != []
+    assert found(culprits=[culprit(total=0.6)]) != []
 
 
 def test_those_with_the_most_time_come_first_and_there_are_few() -> None:

@@ -45,9 +45,9 @@ word                    what was seen                                           
 ``finished-retained``   the same of finished tasks, which something refers to       probably
 ``short-stalls``        one function, or the garbage collector, has stalled the     yes
                         loop at least three times in the last five minutes
-``cpu-quota``           the same by the machine, where no code is to blame: the     yes
-``starved``             CPU quota, too little CPU time, memory on disk, a
-``paging``              hypervisor, a process that was stopped
+``cpu-quota``           the same by the machine, for three seconds in all, where    yes
+``starved``             no code is to blame: the CPU quota, too little CPU time,
+``paging``              memory on disk, a hypervisor, a process that was stopped
 ``cpu-steal``
 ``sigstop``
 ``task-died``           a task ended by an exception that nobody has asked for      yes
@@ -162,7 +162,7 @@ def _blocking_calls(findings: Findings) -> list[Cause]:
 def _blocking_call(stall: Stall) -> Cause:
     samples = stall.get("samples", 0)
     does = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
-    if samples >= _SAMPLES_MIN:
+    if samples >= _SAMPLES_MIN and not stall["busy"]:
         does = doing(stall.get("computing", 0), samples)
     own = own_frame(stall["stack"])
     sampled = f"; {stall.get('in_place', 0)} of {samples} samples in {own['function'] if own is not None else 'it'}"
@@ -259,7 +259,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     slow_boots,
     _no_progress,
     leaks,
-    short_stalls,
     died,
     lost,
+    short_stalls,
 )

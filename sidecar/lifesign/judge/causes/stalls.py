@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 from lifesign.judge import states
-from lifesign.judge.causes.findings import Cause, Findings
+from lifesign.judge.causes.findings import Cause, Findings, StallsSeen
 from lifesign.judge.causes.phrases import ago, own_frame, place_text
 from lifesign.wire.frames import is_library
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lifesign.wire.stalls import BusyLoop, StackTime, StallCulprit
 
 STALLS_MIN = 3  # of one culprit that are recent: fewer, such as a late import, are no condition
+MACHINE_NS = (
+    3_000_000_000  # of what is nobody's doing: a hundredth of the time, which any busy machine takes now and then
+)
+COMPUTES, WAITS = 0.5, 0.2  # of a time with the processor: from which on it computes, and up to which it waits
 CULPRITS_SHOWN = 3
 _TURNS = (states.HEALTHY, states.SILENT, states.DEGRADED)  # in which loops turn, and a boot is over
 
@@ -60,9 +64,13 @@ def short_stalls(findings: Findings) -> list[Cause]:
     """What has stalled the loops of a process again and again, that with the most time first."""
     if findings.state not in _TURNS:
         return []
-    found = [one for one in findings.culprits if one.recent >= STALLS_MIN]
+    found = [one for one in findings.culprits if one.recent >= STALLS_MIN and not _is_usual(one)]
     found.sort(key=lambda one: -one.recent_time)
     return [_stalls(one.culprit, findings.wall) for one in found[:CULPRITS_SHOWN]]
+
+
+def _is_usual(seen: StallsSeen) -> bool:
+    return seen.culprit["what"] in BY_THE_MACHINE and seen.recent_time < MACHINE_NS
 
 
 def _stalls(culprit: StallCulprit, now: int) -> Cause:
@@ -100,8 +108,10 @@ def _at(frame: Frame) -> str:
 
 
 def doing(computing: int, total: int) -> str:
-    """Whether most of a time was spent with the processor or without."""
-    return "computes" if 2 * computing >= total else "waits"
+    """Whether a time was spent with the processor or without; who lacks processors does both."""
+    if computing >= COMPUTES * total:
+        return "computes"
+    return "waits" if computing <= WAITS * total else "computes and waits"
 
 
 def _inside(stacks: Sequence[StackTime], place: Frame | None) -> str:
