@@ -57,6 +57,19 @@ def test_the_sidecar_answers(sidecar: Sidecar, question: str, path: bytes) -> No
         assert sidecar.asked == b"GET " + path + b" HTTP/1.0\r\n\r\n"
 
 
+def test_an_illness_that_the_sidecar_reports_is_looked_at_here_too(
+    sidecar: Sidecar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sidecar.answer = b"HTTP/1.1 503 Service Unavailable\r\n\r\nfailed"
+    monkeypatch.setenv("LIFESIGN_DIR", str(tmp_path))
+    assert ask.main("--live", str(sidecar.port)) == 1
+    assert capfd.readouterr().out == "[+] app ok: no process is watched yet\nok\n"  # which the exit code overrules
+    assert ask.main("--ready", str(sidecar.port)) == 1
+    assert capfd.readouterr().out == ""
+    monkeypatch.setattr(probe, "main", lambda arguments: 1 // 0)
+    assert ask.main("--live", str(sidecar.port)) == 1
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 404 Not Found\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"])
 def test_where_it_gives_no_answer_the_pulses_do(
     sidecar: Sidecar, answer: bytes, monkeypatch: pytest.MonkeyPatch

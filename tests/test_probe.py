@@ -181,8 +181,9 @@ def test_no_run_directory_is_said(monkeypatch: pytest.MonkeyPatch, capfd: pytest
 def test_of_a_process_in_another_container_the_kernel_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "life").touch()
     vitals: Any = SimpleNamespace(watchdog=SimpleNamespace(mono_ns=0))
+    asking: Any = None  # is not needed
     with open(tmp_path / "life", "rb") as life:
-        found = glance_module._circumstances(vitals, life.fileno(), 5_000_000_000, 3_000_000_000)
+        found = glance_module._circumstances(vitals, asking, life.fileno(), 5_000_000_000, 3_000_000_000)
         assert found is not None
         assert found.outside is None
-        assert glance_module._circumstances(vitals, life.fileno(), 2_000_000_000, 3_000_000_000) is None
+        assert glance_module._circumstances(vitals, asking, life.fileno(), 2_000_000_000, 3_000_000_000) is None

@@ -3,6 +3,9 @@
 ``python3 -S lifesign/ask.py --live 7318``: it asks the sidecar, which takes a few milliseconds. Only where the sidecar
 does not answer does it judge the pulses itself, as `lifesign.probe` does, so that a sidecar that is down has no
 container restarted. It imports next to nothing, and any Python 3 will do for that.
+
+Where the sidecar says that the process is ill they are judged here as well: from this container a frozen process can be
+asked for its stacks, and the reason gets into the kubelet's event.
 """
 
 from __future__ import annotations
@@ -33,13 +36,20 @@ def ask(question: str, port: int) -> int | None:
 def main(question: str, port: str) -> int:
     """Answers a question of the probe: the sidecar, or else the pulses."""
     answer = ask(question, int(port))
-    if answer is not None:
+    ill = answer == 1 and question == "--live"
+    if answer is not None and not ill:
         return answer
     try:
         from lifesign.probe import main as probe
     except (ImportError, SyntaxError):  # a Python older than the service's: nobody is killed for that
-        return int(question != "--live")
-    return probe([question])
+        return int(ill or question != "--live")
+    if not ill:
+        return probe([question])
+    try:  # noqa: SIM105 - whatever comes of it, the sidecar has answered
+        probe([question, "--verbose"])
+    except Exception:  # noqa: BLE001, S110
+        pass
+    return 1
 
 
 if __name__ == "__main__":

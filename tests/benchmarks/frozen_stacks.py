@@ -42,13 +42,13 @@ from lifesign.wire.stacks.offer import read_offer
 from support.paths import SIDECAR
 
 VICTIM = Path(__file__).parent / "victims" / "frozen_stacks.py"
-VICTIMS_AT_ONCE = 3
+VICTIMS_AT_ONCE = 5
 HANGS_SECONDS = 30.0
-TIMEOUT = 0.3  # without a beat, in seconds: then it is asked
+TIMEOUT = 0.15  # without a beat, in seconds: then it is asked
 _ANSWER = re.compile(rb'/native\.py", line \d+ in _run\n')  # the watchdog thread, once in each
 LIFE_SECONDS = 12.0  # of a victim: the next one begins elsewhere
 # How long a C call holds the GIL, and how long it is until the next, in seconds at most.
-WAYS = {"held": (0.4, 0.05), "asked": (1.2, 0.2), "stop": (1.2, 0.2), "run": (0.0, 0.05), "none": (1.2, 0.2)}
+WAYS = {"held": (0.4, 0.05), "asked": (0.6, 0.1), "stop": (0.6, 0.1), "run": (0.0, 0.05), "none": (0.6, 0.1)}
 
 
 class Victim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Iterator
 
@@ -45,6 +46,8 @@ def main(args: argparse.Namespace) -> int:
     extra.require()
     from lifesign.cli.query.request import ask_all
     from lifesign.cli.query.target import select
+    from lifesign.judge.glance import glance
+    from lifesign.judge.rundir import RunDirectory
     from lifesign.watch.once import poll_once
 
     settings = arguments.given(args, os.environ).settings(os.environ)
@@ -52,13 +55,18 @@ def main(args: argparse.Namespace) -> int:
     with Progress() as progress:
         answers = ask_all(directory, args.timeout, lambda pid: args.pid in (None, pid), progress)
     snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
+    refused: dict[str, str] = {}
+    if any(snapshot.state == "frozen" and not snapshot.causes for snapshot in snapshots):
+        with contextlib.closing(RunDirectory(directory)) as run:  # which asks for stacks
+            refused = {one.key: one.no_stacks for one in glance(run, settings.heartbeat_timeout)}
+        snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
     snapshots.sort(key=lambda snapshot: (snapshot.state not in _ILL, not snapshot.causes))
     if args.json:
         print_json([to_json(snapshot) for snapshot in snapshots])
     else:
         to = console()
         for snapshot in snapshots:
-            for line in lines(snapshot, answers.get(snapshot.pid)):
+            for line in lines(snapshot, answers.get(snapshot.pid), refused.get(snapshot.key, "")):
                 to.print(line)
     return EXIT_OK
 
@@ -78,10 +86,11 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def lines(snapshot: Snapshot, answer: Answer | None = None) -> Iterator[Text]:
+def lines(snapshot: Snapshot, answer: Answer | None = None, no_stacks: str = "") -> Iterator[Text]:
     """The verdict, the causes below it, and below each what else was seen.
 
-    Where there is no cause to show it says what was looked at: the biggest groups of the dump.
+    Where there is no cause to show it says what was looked at: the biggest groups of the dump; or why there are
+    `no_stacks` of a frozen process.
     """
     from rich.text import Text
 
@@ -95,15 +104,17 @@ def lines(snapshot: Snapshot, answer: Answer | None = None) -> Iterator[Text]:
         yield Text(f"  {printable(cause.sentence)}", "bold")
         yield from (Text(f"    {printable(line)}") for line in cause.evidence)
     if not snapshot.causes:
-        yield from (Text(line, "dim") for line in _without_cause(snapshot, answer))
+        yield from (Text(line, "dim") for line in _without_cause(snapshot, answer, no_stacks))
 
 
-def _without_cause(snapshot: Snapshot, answer: Answer | None) -> Iterator[str]:
+def _without_cause(snapshot: Snapshot, answer: Answer | None, no_stacks: str) -> Iterator[str]:
     if snapshot.state == "healthy" and not any(event.deadline for event in snapshot.events):
         yield "  nothing is known to be wrong; but no event is promised (LIFESIGN_EVENTS), whose absence would show"
     if snapshot.state not in _ILL:
         return
-    if snapshot.state in ("frozen", "dead"):
+    if no_stacks:
+        yield f"  no cause is known: its stacks cannot be had, {no_stacks}"
+    elif snapshot.state in ("frozen", "dead"):
         yield "  no cause is known: it left no evidence; lifesign status and the last log records say what was seen"
     elif answer is None:
         yield "  no cause was found, and it did not answer a request for a task dump"

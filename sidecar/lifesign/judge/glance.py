@@ -1,7 +1,8 @@
 """One poll of the processes of a run directory, standard library only: the basis of `lifesign probe`.
 
-The same diagnosis as the sidecar's, of the same files. It remembers nothing from one poll to the next, so it answers
-at once where the sidecar may wait a moment to distinguish illness from slowness.
+The same diagnosis as the sidecar's, of the same files; a process that is frozen is asked for its stacks. It remembers
+nothing from one poll to the next, so it answers at once where the sidecar may wait a moment to distinguish illness
+from slowness.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Sequence
 
+from lifesign.judge.causes.threads import gil_held
 from lifesign.judge.clock import Clock
 from lifesign.judge.degraded import Unmet, unmet
 from lifesign.judge.diagnosis import diagnose
+from lifesign.judge.gil.ask import Asking
+from lifesign.judge.gil.holder import holders
 from lifesign.judge.health import Facts
 from lifesign.judge.kernel import Kernel, contended
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.judge.rundir import Incarnation, RunDirectory
-from lifesign.judge.states import ENDED
+from lifesign.judge.states import ENDED, FROZEN
 from lifesign.wire.folder import Folder, PulseError
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader, Vitals
@@ -62,6 +66,8 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
     reasons = _reasons(reader.ring()) if failing else ()
     boot = [_object(record.payload) for record in reader.boot().records]
     tombstone = _tombstone(reader.tombstone())
+    asking = Asking(folder, pid, lambda: _beats(reader))
+    circumstances = _circumstances(vitals, asking, folder.life, now, timeout) if alive else None
     reading = Reading(
         now=now,
         watching_since=0,
@@ -74,22 +80,34 @@ def _facts(directory: RunDirectory, key: str, reader: PulseReader, folder: Folde
         boot_timeout=int(boot_timeout * 1e9),
         tombstone=tombstone,
         ending=directory.ending(who, over=not alive or tombstone is not None),
-        circumstances=_circumstances(vitals, folder.life, now, timeout) if alive else None,
+        circumstances=circumstances,
         unmet=_unmet(boot, failing, reasons),
         parked=_parked(reader.ring()) if sum(signs is not None for signs in vitals.loops) > 1 else frozenset(),
     )
     state, why, _ = diagnose(reading)
-    return Facts(key, state, why, alive and state not in ENDED, _outcome(boot), failing, reasons)
+    stacks = asking.answer(_beats(reader)) if state == FROZEN else None
+    held = gil_held(state, holders(stacks, asking.offer())) if stacks is not None else []
+    why = "; ".join((why, *(cause.sentence for cause in held)))
+    refused = asking.refused if state == FROZEN else ""
+    return Facts(key, state, why, alive and state not in ENDED, _outcome(boot), failing, reasons, refused)
 
 
-def _circumstances(vitals: Vitals, life: int, now: int, timeout: int) -> Circumstances | None:
+def _circumstances(vitals: Vitals, asking: Asking, life: int, now: int, timeout: int) -> Circumstances | None:
+    """What else is known of a process that is late."""
     if vitals.watchdog is None or now - vitals.watchdog.mono_ns <= timeout:
         return None
     kernel = Kernel(life)
     if kernel.look(now) is None:
         return Circumstances(contended=contended())
-    time.sleep(_SAMPLE_SECONDS)  # a single sample cannot tell a process that gets no processor from one that needs none
-    return Circumstances(kernel.look(time.monotonic_ns()))
+    stacks = asking.ask_now(timeout)
+    # A single sample cannot tell a process that gets no processor from one that needs none.
+    time.sleep(max(0.0, _SAMPLE_SECONDS - (time.monotonic_ns() - now) / 1e9))
+    return Circumstances(kernel.look(time.monotonic_ns()), held=stacks is not None)
+
+
+def _beats(reader: PulseReader) -> int:
+    signs = reader.vitals().watchdog
+    return signs.beats if signs is not None else 0
 
 
 def _unmet(boot: Sequence[dict[str, Any]], failing: int, reasons: Sequence[tuple[str, str]]) -> Unmet:

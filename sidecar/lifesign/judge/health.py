@@ -24,7 +24,8 @@ class Health(NamedTuple):
 
 class Facts(NamedTuple):
     """One process. `boot` is "starting", "complete", "failed" or "timed_out"; `failing` counts the critical
-    post-conditions that do not hold, and `reasons` has the name and the reason of those that are known."""
+    post-conditions that do not hold, and `reasons` has the name and the reason of those that are known. `no_stacks`
+    says why a frozen one could not be asked for its stacks."""
 
     key: str
     state: str
@@ -33,6 +34,7 @@ class Facts(NamedTuple):
     boot: str
     failing: int = 0
     reasons: tuple[tuple[str, str], ...] = ()
+    no_stacks: str = ""
 
 
 def livez(processes: Sequence[Facts]) -> Health:
@@ -72,6 +74,8 @@ def _health(judged: Sequence[tuple[Facts, bool]], *, nothing_is_ok: bool) -> Hea
 def _why(one: Facts) -> str:
     parts = [f"{one.state}: {one.why}" if one.why else one.state]
     degraded = one.state == states.DEGRADED  # then `why` names what is missing
+    if one.no_stacks:
+        parts.append(f"no stacks: {one.no_stacks}")
     if one.boot != "complete" and not (degraded and one.boot == "timed_out"):
         parts.append(f"boot {one.boot.replace('_', ' ')}")
     if one.failing and not degraded:

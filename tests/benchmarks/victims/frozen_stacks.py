@@ -91,6 +91,13 @@ def wait_in_c(progress: memoryview) -> None:
             progress[2] += 1
 
 
+def seconds_an_item(_: int) -> float:
+    """How long `sum` takes for one, of processor time: on a busy machine it takes longer."""
+    began = time.thread_time()
+    sum(itertools.repeat(1, 200_000))
+    return (time.thread_time() - began) / 200_000
+
+
 async def main() -> None:
     path, held, pause = sys.argv[1], *map(float, sys.argv[2:4])
     progress = memoryview(mmap.mmap(os.open(path, os.O_RDWR), 32)).cast("Q")
@@ -111,6 +118,7 @@ async def main() -> None:
         threading.Thread(target=busy, daemon=True).start()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])  # in this thread it would end the call below
     usleep = ctypes.PyDLL(None).usleep
+    item = min(map(seconds_an_item, range(10)))
     while True:
         progress[0] += 1
         await asyncio.sleep(random.uniform(0, pause))
@@ -120,7 +128,7 @@ async def main() -> None:
             if random.random() < 0.5:
                 usleep(int(seconds * 1e6))
             else:
-                sum(itertools.repeat(1, int(seconds * 3e7)))
+                sum(itertools.repeat(1, int(seconds / item)))
             progress[1] = 0
         with contextlib.suppress(KeyError):
             deep(20)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
+from lifesign.cli.inject import inject
 from lifesign.watch.telemetry import Span
 from support import victims
 from support.built import PYTHONS
 from support.illnesses.observed import Observed
+from support.waiting import eventually
 
 # Holds the GIL: the first computes, the second waits.
 MATCH = "import re; re.compile('(a+)+$').search('a' * 50 + 'b')"
@@ -106,6 +110,53 @@ def test_a_loop_that_is_blocked_beside_threads_that_run_is_not_asked(observed: O
     assert observed.snapshot.state == "blocked"
     assert "gil-held" not in [cause.word for cause in observed.snapshot.causes]
     assert asked(observed) == 0
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_probe_in_its_container_asks_and_names_who_holds_the_gil(version: str, tmp_path: Path) -> None:
+    program = (
+        "import asyncio, ctypes\nasync def main():\n    await asyncio.sleep(1)\n"
+        "    ctypes.PyDLL(None).usleep(60_000_000)\nasyncio.run(main())\n"
+    )
+    run = tmp_path / "run"
+    run.mkdir()
+    process = victims.start(program, run, python=PYTHONS[version])
+    environ = {"LIFESIGN_DIR": str(run), "PYTHONPATH": inject(str(tmp_path / "agent"))}
+
+    def failed() -> str | None:
+        command = [PYTHONS[version], "-m", "lifesign.probe", "--live", "--verbose", "--heartbeat-timeout", "1"]
+        probed = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+        assert probed.stderr == ""
+        return probed.stdout if probed.returncode else None
+
+    try:
+        said = eventually(failed, seconds=60, every=0.2)
+        assert ": GIL held by C code that waits; the main thread holds the GIL: it waits in main (<string>:4)" in said
+        failed()
+        assert sum(path.read_bytes().count(b"asked ") for path in run.glob("*/stacks")) == 1
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_why_asks_where_no_sidecar_does(tmp_path: Path) -> None:
+    program = (
+        f"import asyncio\ndef match(): {MATCH}\n"
+        "async def main():\n    await asyncio.sleep(1)\n    match()\nasyncio.run(main())\n"
+    )
+    process = victims.start(program, tmp_path)
+    command = [sys.executable, "-m", "lifesign", "why", "--dir", str(tmp_path), "--timeout", "0.5"]
+
+    def said() -> str | None:
+        out = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+        return out if "frozen" in out else None
+
+    try:
+        out = eventually(said, seconds=60, every=0.2)
+        assert "the main thread holds the GIL: it computes in match (<string>:2), called from main (" in out
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_with_the_setting_off_there_are_no_stacks_and_it_is_said_why(observed: Observed) -> None:

@@ -106,6 +106,10 @@ class Asking:
         found = self._answer[1]
         return found if found is not None and found.request.beats == beats else None
 
+    def offer(self) -> StacksOffer | None:
+        """What the process says of the signal and of its threads."""
+        return read_offer(self._folder.descriptor)
+
     def _may_ask(self, found: Stacks | None) -> bool:
         return found is None or (found.requests < _ATTEMPTS and time.time_ns() - found.request.at > _AGAIN_NS)
 
@@ -126,7 +130,7 @@ class Asking:
         pid = holder(self._folder.life)
         if not pid or own_number(pid) != self._own or pid != self._own:
             raise _RefusedError("it is in another PID namespace")
-        offer = read_offer(self._folder.descriptor)
+        offer = self.offer()
         if offer is None or not _FIRST_SIGNAL < offer.signal <= _LAST_SIGNAL:
             raise _RefusedError("it answers no signal for them")
         compared = self._compare(pid, beats)

@@ -19,7 +19,6 @@ from lifesign.watch.observe.lastwords import LastWords, threads_text
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import SEVERITY_ERROR, Attributes, Log, Telemetry
 from lifesign.wire.folder import Folder
-from lifesign.wire.stacks.offer import read_offer
 
 _LATE = 1 / 3  # of the heartbeat timeout without a beat: worth a closer look
 _COARSE_NS = 1_000_000_000  # the times of a file and of a beat are comparable to about this
@@ -122,16 +121,12 @@ class Evidence:
             )
         ]
 
-    def refused(self) -> str:
-        """Why there are no stacks of a process that is frozen; empty where that is not known."""
-        return self._asking.refused if self._stacks is None else ""
-
     def _know(self, stacks: Stacks | None) -> None:
         if stacks is not None and not stacks.threads:
             stacks = None  # nobody has answered yet
         if stacks != self._stacks:
             self._stacks = stacks
-            self.holders = holders(stacks, read_offer(self._folder)) if stacks is not None else ()
+            self.holders = holders(stacks, self._asking.offer()) if stacks is not None else ()
 
     def _attributes(self, stacks: Stacks) -> Attributes:
         """The stack of who holds the GIL, and those of all threads."""
