@@ -23,10 +23,10 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
-def test_grpc_is_not_imported_for_http() -> None:
+def test_neither_grpc_nor_profiles_are_imported_unless_asked_for() -> None:
     code = (
         "import sys; from lifesign.export.otlp.exporters import open_exporters; open_exporters({});"
-        "sys.exit('grpc' in sys.modules)"
+        "sys.exit(any('grpc' in name or 'profiles' in name and 'proto' in name for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -13,7 +13,7 @@ import pytest
 from lifesign.export.otlp import encode
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.outcome import Delivered, Outcome, Retry
-from lifesign.watch.telemetry import Resource, Span
+from lifesign.watch.telemetry import Profile, Resource, Span
 from support.backends.secured import Secured, endpoint
 from support.waiting import eventually
 from support.watched import watched
@@ -117,6 +117,29 @@ def test_one_of_another_authority_is_not_taken(sender: Any, secured: Secured) ->
     certificate, key = secured.stranger.signs("client", "lifesign.example")
     environ = {CERTIFICATE: secured.authority.file, CLIENT_CERTIFICATE: certificate, CLIENT_KEY: key}
     assert CLIENT_CERTIFICATE in why(sender("mutual")(**environ))
+
+
+def test_profiles_go_by_the_same_certificates(
+    sender: Any, secured: Secured, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender("mutual")  # a Collector that takes no profiles, which it says once it trusts who asks
+    certificate, key = secured.authority.signs("client", "lifesign.example")
+    profile = Profile("7-abc", "1" * 32, 1_000, 2_000, [{"stack": [], "samples": 1, "time": 1, "computing": 0}])
+    items = [(profile, encode.resource(Resource("7-abc", {})))]
+
+    def sent(**environ: str | Path) -> str:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, str(value))
+        exporter = open_exporters(os.environ, profiles=True)["profiles"]
+        try:
+            return why(exporter.export(items))
+        finally:
+            exporter.shutdown()
+
+    assert f"set {CERTIFICATE}" in sent()
+    assert CLIENT_CERTIFICATE in sent(**{CERTIFICATE: secured.authority.file})
+    assert "such a pipeline" in sent(**{CLIENT_CERTIFICATE: certificate, CLIENT_KEY: key})
+    assert "cannot be read" in sent(OTEL_EXPORTER_OTLP_PROFILES_CERTIFICATE="/nowhere"), "its own goes first"
 
 
 def test_a_certificate_that_is_put_right_is_used(sender: Any, secured: Secured, tmp_path: Path) -> None:

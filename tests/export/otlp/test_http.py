@@ -54,10 +54,10 @@ class Heavy:
         raise MemoryError
 
 
-@pytest.mark.parametrize("kind", ["traces", "logs", "metrics"])
+@pytest.mark.parametrize("kind", ["traces", "logs", "metrics", "profiles"])
 def test_a_want_of_memory_is_no_fault_of_what_is_sent(kind: str, collector: HttpServer) -> None:
-    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
-    heavy = Heavy() if kind == "metrics" else [Heavy()]
+    exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}, profiles=True)
+    heavy = {"metrics": Heavy(), "profiles": [(Heavy(), Heavy())]}.get(kind, [Heavy()])
     assert exporters[kind].export(heavy) == Retry("encoding failed: MemoryError")
     for exporter in exporters.values():
         exporter.shutdown()

