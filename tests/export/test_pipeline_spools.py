@@ -70,6 +70,17 @@ async def test_without_a_place_on_disk_it_says_so_and_goes_on(
     assert len(collector.spans()) == 1
 
 
+async def test_profiles_change_the_spool_only_where_they_go_elsewhere(tmp_path: Path, collector: HttpServer) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    elsewhere = {"OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT": "http://127.0.0.1:1/v1development/profiles"}
+    places = []
+    for environ in ({}, {"LIFESIGN_PROFILES": "1"}, {"LIFESIGN_PROFILES": "1", **elsewhere}, {}):
+        async with piping(collector.url, None, **state, **environ) as pipeline:
+            places.append(pipeline.status().spool_dir)
+    assert places[0] == places[1] == places[3]
+    assert places[2] not in (None, places[0])
+
+
 async def test_a_spool_that_was_asked_for_must_work(tmp_path: Path, collector: HttpServer) -> None:
     (tmp_path / "file").write_text("")
     environ = {"LIFESIGN_SPOOL_DIR": str(tmp_path / "file" / "x"), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}

@@ -156,7 +156,8 @@ def test_over_http(
 
 def test_what_cannot_be_encoded_is_not_sent(send: Callable[..., Outcome], profile: Callable[..., Profile]) -> None:
     assert send(profile(trace="xyz", span="00000000000000ff")) == NOT_SENT
-    assert send(profile(trace="00", span="00")) == NOT_SENT
+    assert send(profile(trace="00", span="00000000000000ff")) == NOT_SENT
+    assert send(profile(trace=TRACE_BYTES.hex(), span="00")) == NOT_SENT
     assert send(profile(end=0)) == NOT_SENT, "it ended before it began"
 
 
