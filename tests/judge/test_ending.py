@@ -100,7 +100,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a supervisor sees what ends it": ({"ending": Ending("SIGTERM", asked_ago=29 * S)}, "stopped", "as asked"),
     "its container was restarted": (
         {"tombstone": CLEAN, "ending": Ending("SIGTERM", announced=True, asked_ago=S, restarted=True)}, "dead",
-        "its container was ended and started again: probably by a liveness probe other than lifesign's",
+        "its container was ended and started again: probably a liveness probe failed",
     ),
     "its container was restarted as it booted": (
         {"watchdog": BOOTING, "ending": Ending("SIGTERM", announced=True, asked_ago=S, restarted=True)}, "dead",

@@ -55,7 +55,7 @@ async def test_who_is_not_asked_and_not_followed_has_stopped_after_a_while(
 
 @pytest.mark.parametrize(
     ("phase", "because"),
-    [(layout.BOOT_COMPLETE, "a liveness probe other"), (layout.BOOT_STARTING, "its startup probe")],
+    [(layout.BOOT_COMPLETE, "probably a liveness probe failed"), (layout.BOOT_STARTING, "its startup probe")],
     ids=["running", "booting"],
 )
 async def test_a_container_that_runs_again_was_ended_by_a_probe(

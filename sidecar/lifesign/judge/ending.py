@@ -94,7 +94,7 @@ def _probe(reading: Reading) -> str:
     """What made a kubelet restart a container, as far as the boot shows."""
     booted = reading.watchdog is not None and reading.watchdog.boot_phase == layout.BOOT_COMPLETE
     return (
-        "probably by a liveness probe other than lifesign's, as its event loop turned"
+        "probably a liveness probe failed, although its event loop turned"
         if booted
         else "probably its startup probe failed, as its boot was not complete"
     )
