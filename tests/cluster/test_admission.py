@@ -80,7 +80,8 @@ def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
     inject, sidecar = pod["spec"]["initContainers"]
     assert (inject["name"], sidecar["name"], sidecar["restartPolicy"]) == ("lifesign-inject", "lifesign", "Always")
     assert variables(main(pod)) == {"LIFESIGN_DIR": "/lifesign/run", "PYTHONPATH": AGENT}
-    assert main(pod)["startupProbe"]["exec"]["command"][-2:] == ["--startup", "7318"]
+    assert main(pod)["startupProbe"]["httpGet"]["path"] == "/app/startupz"
+    assert main(pod)["livenessProbe"]["exec"]["command"][-2:] == ["--live", "7318"]
     assert main(pod)["livenessProbe"]["terminationGracePeriodSeconds"] == 5
     assert main(pod)["lifecycle"]["preStop"]["exec"]["command"][-1] == "--stopping"
     assert variables(sidecar)["K8S_CONTAINER_NAME"] == variables(sidecar)["OTEL_SERVICE_NAME"] == "web"

@@ -33,7 +33,7 @@ SET_BY_THE_CHART = {"dir", "spool_dir", "health_addr", "sigterm_delay"}
         ("image.digest=latest", "at '/image/digest': 'latest' does not match pattern"),
         ("probes.readiness.terminationGracePeriodSeconds=5", "additional properties 'terminationGracePeriodSeconds'"),
         ("probes.liveness.successThreshold=2", "at '/probes/liveness/successThreshold': value must be 1"),
-        ("probes.by=tcp", "at '/probes/by': value must be one of 'http', 'exec', 'none'"),
+        ("probes.by=tcp", "at '/probes/by': value must be one of 'mixed', 'http', 'exec', 'none'"),
         ("demo.enabled=true", "otlp.endpoint is not set: say where your Collector is, such as http://collector"),
         ("injection.enabled=true", "otlp.endpoint is not set"),
     ],
@@ -109,7 +109,7 @@ def test_every_field_of_a_probe_may_be_set(render: Render, kind: str) -> None:
     pod = one(render(*DEMO, f"probes.{kind}.enabled=true", *sets), "Deployment")["spec"]["template"]["spec"]
     rendered = containers(pod)["demo"][f"{kind}Probe"]
     assert {name: rendered[name] for name in fields} == fields
-    assert rendered.keys() == {"exec", *fields}
+    assert rendered.keys() == {"httpGet" if kind == "startup" else "exec", *fields}
 
 
 def test_who_is_blocked_is_restarted_within_forty_seconds(render: Render) -> None:

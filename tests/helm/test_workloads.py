@@ -43,7 +43,9 @@ def test_each_kind_has_all_of_it(watched: dict[str, dict[str, Any]], name: str) 
     assert volumes["lifesign-run"]["emptyDir"]["medium"] == "Memory"
     for container in (inject, sidecar, main):
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes.keys()
-    assert main["startupProbe"]["exec"]["command"][2:] == ["/lifesign/agent/lifesign/ask.py", "--startup", "7318"]
+    assert main["startupProbe"]["httpGet"] == {"path": "/app/startupz", "port": 7318}
+    if name != "web":  # which has its own
+        assert main["livenessProbe"]["exec"]["command"][2:] == ["/lifesign/agent/lifesign/ask.py", "--live", "7318"]
     assert variables(sidecar)["LIFESIGN_TERMINATION_GRACE"] == ("90" if name == "books" else "30")
     assert main["lifecycle"]["preStop"]["exec"] == {"command": ["python3", "-m", "lifesign.probe", "--stopping"]}
 

@@ -19,6 +19,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -102,7 +103,12 @@ class Kubelet:
         self.podman("exec", f"{self._name}-{container}", *hook["exec"]["command"])
 
     def probe(self, container: str, probe: Mapping[str, Any]) -> int:
-        """Runs a probe as a kubelet does, in the container; its exit code."""
+        """Runs a probe as a kubelet does, in the container or from outside; 0 if it succeeds."""
+        if "httpGet" in probe:
+            url = f"http://127.0.0.1:{probe['httpGet']['port']}{probe['httpGet']['path']}"
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10):
+                return 0
+            return 1
         command = [self._podman, "exec", f"{self._name}-{container}", *probe["exec"]["command"]]
         return subprocess.run(command, cwd=self._folder, capture_output=True, check=False, timeout=60).returncode
 

@@ -38,7 +38,8 @@ A list for `env`. If your container sets PYTHONPATH, move its value to `main.pyt
 {{- $wanted := index $scope.values.probes $kind -}}
 {{- if $wanted.enabled -}}
 {{- $probe := omit $wanted "enabled" -}}
-{{- if eq $scope.values.probes.by "http" -}}
+{{- /* While a pod starts it is asked every two seconds, and all pods of a node may start at once. */ -}}
+{{- if or (eq $scope.values.probes.by "http") (and (eq $scope.values.probes.by "mixed") (eq $kind "startup")) -}}
 {{- $get := dict "path" (printf "/app/%s" $endpoint) "port" $scope.values.sidecar.healthPort -}}
 {{- $probe = set $probe "httpGet" $get -}}
 {{- else -}}

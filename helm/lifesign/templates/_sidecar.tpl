@@ -81,7 +81,7 @@ volumeMounts:
 
 {{/*
 The sidecar. It has no startup and no readiness probe: neither the start nor the traffic of the service must
-depend on it.
+depend on it. Its liveness probe has patience with a node on which all pods start at once.
 */}}
 {{- define "lifesign.sidecar" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
@@ -134,8 +134,9 @@ livenessProbe:
   httpGet:
     path: /livez
     port: {{ int $values.sidecar.healthPort }}
+  initialDelaySeconds: 60
   periodSeconds: 10
-  timeoutSeconds: 5
+  timeoutSeconds: 10
   failureThreshold: 3
 securityContext:
   {{- include "lifesign.securityContext" $values.sidecar.runAsUser | nindent 2 }}
