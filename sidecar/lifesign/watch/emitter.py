@@ -36,7 +36,7 @@ from lifesign.wire.stalls import BusyLoop
 
 _BOOT_KINDS = frozenset(("boot_expects", "checkpoint", "boot_ended"))
 _EXPLAINED = (states.SILENT, states.DEGRADED, states.BLOCKED)  # by a task dump
-CALM = 0.5  # of the time: a loop that works less than this is not busy any more
+CALM = 0.05  # of the time: a loop that works less is not busy, and its process said so in a record that was lost
 _LOOPS_SHOWN = 8  # that are blocked, among the causes
 _DROPPED = {
     "ring": "overwritten before they were read, or too long for the ring",

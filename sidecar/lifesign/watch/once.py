@@ -21,11 +21,8 @@ _MEASURED_MAX = 50  # processes, each with some open files
 def poll_once(path: str, settings: Settings, environ: Mapping[str, str], *, measured: bool = False) -> list[Snapshot]:
     """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
 
-    How much of the time a loop works takes two polls, and a moment between them. That a loop never pauses is not said
-    without: what its process wrote may be over.
-
     Args:
-        measured: whether to take that moment whatever the processes do.
+        measured: whether to poll twice, a moment apart, which shows how much of the time loops work.
 
     Raises:
         RunDirectoryError: the directory cannot be used.
@@ -40,7 +37,7 @@ def poll_once(path: str, settings: Settings, environ: Mapping[str, str], *, meas
                 process = WatchedProcess(directory, key, Cursor(), settings, environ, DeadLetters(None))
                 opened.callback(process.close)
                 snapshot = found[key] = _poll(process)
-                if snapshot.alive and (measured or snapshot.busy) and len(again) < _MEASURED_MAX:
+                if measured and snapshot.alive and len(again) < _MEASURED_MAX:
                     again.append(process)
                     kept.push(opened.pop_all())
         if again:

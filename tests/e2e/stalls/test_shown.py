@@ -82,3 +82,31 @@ def test_one_stall_as_a_service_starts_is_no_condition(cli: Cli, tmp_path: Path)
         status = asked(cli, tmp_path, "status")
         assert "stalling" not in status["conditions"]
         assert [cause for cause in status["causes"] if cause["word"] == "short-stalls"] == []
+
+
+def type_in(process: subprocess.Popen[bytes], answer: bytes) -> None:
+    """A line of nothing, which the service answers."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == answer + b"\n"
+
+
+def test_a_loop_that_spins_is_busy_until_it_pauses_again(cli: Cli, tmp_path: Path) -> None:
+    with stalling(tmp_path, "spin") as process:
+        type_in(process, b"spins")
+
+        def busy() -> dict[str, Any] | None:
+            status: dict[str, Any] = asked(cli, tmp_path, "status")
+            return status if "busy" in status["conditions"] else None
+
+        status = eventually(busy, PATIENCE, 0.3)
+        (one,) = status["busy"]
+        assert (status["state"], one["function"], one["file"]) == ("healthy", "retry", str(VICTIMS / "stalling.py"))
+        assert one["in_place"] > one["samples"] / 2
+        sentence = next(cause["sentence"] for cause in status["causes"] if cause["word"] == "busy")
+        assert "samples in retry (stalling.py:" in sentence
+        assert cli("probe", "--live", "--dir", str(tmp_path)).code == 0
+        type_in(process, b"spins no more")
+        eventually(lambda: busy() is None, PATIENCE, 0.3)
