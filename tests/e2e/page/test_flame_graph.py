@@ -35,8 +35,8 @@ async def press(page: Page, key: str) -> None:
 async def test_places_are_readable_and_as_wide_as_their_time(sidecar: Sidecar, page: Page) -> None:
     await drawn(sidecar, page)
     assert await page.run(LABELS) == (
-        f"stalled | handle app.py:20 | render app.py:8 | {HOSTILE} app.py:8 | dumps … encode"
-    ), "calls between libraries are one box"
+        f"stalled | handle app.py:20 | render app.py:8 | dumps … encode | {HOSTILE} app.py:8"
+    ), "each before what it calls, and calls between libraries are one box"
     share = await page.run("(() => { const [all, , render] = document.querySelectorAll('.flame button');"
                            "return render.offsetWidth / all.offsetWidth; })()")  # fmt: skip
     assert 0.74 < share < 0.76, "3 s of 4 s"

@@ -5,6 +5,7 @@ import { count, duration, element, list, setText } from "./dom.js";
 import { placeOf, treeOf } from "./stacks.js";
 
 const APART_MS = 2000; // between two requests
+const ROW_REM = 1.7;
 const NARROWEST = 0.002; // of the width: what is narrower is not drawn
 
 export class FlameSection {
@@ -76,36 +77,36 @@ export class FlameSection {
   zoom(top, focus = null) {
     this.path = this.pathTo(top);
     this.whole.hidden = top === this.root;
-    const rows = [];
+    const drawn = []; // each before what it calls, as readers of the screen expect a tree
     this.boxes = new Map();
     const above = [];
     for (let at = this.root, rest = this.path.slice(1); ; at = at.children.find((one) => one.place === rest[0]), rest = rest.slice(1)) {
       above.push(at);
       if (at === top) break;
     }
-    above.slice(0, -1).forEach((at, depth) => this.place(rows, at, above[depth - 1] ?? null, depth, 0, 1, 1, 1));
-    this.draw(rows, top, above.at(-2) ?? null, above.length - 1, 0, 1, 1, 1);
-    this.graph.replaceChildren(...rows);
+    above.slice(0, -1).forEach((at, depth) => this.place(drawn, at, above[depth - 1] ?? null, depth, 0, 1, 1, 1));
+    this.draw(drawn, top, above.at(-2) ?? null, above.length - 1, 0, 1, 1, 1);
+    this.graph.replaceChildren(...drawn);
+    this.graph.style.height = `${ROW_REM * (1 + Math.max(...[...this.boxes.values()].map(({ depth }) => depth)))}rem`;
     this.focus(focus && this.boxes.has(focus) ? focus : top, focus !== null);
   }
 
-  draw(rows, at, parent, depth, from, width, position, among) {
-    this.place(rows, at, parent, depth, from, width, position, among);
+  draw(drawn, at, parent, depth, from, width, position, among) {
+    this.place(drawn, at, parent, depth, from, width, position, among);
     const shown = at.children.filter((one) => (width * one.time) / (at.time || 1) >= NARROWEST);
     let left = from;
     shown.forEach((one, index) => {
       const share = (width * one.time) / (at.time || 1);
-      this.draw(rows, one, at, depth + 1, left, share, index + 1, shown.length);
+      this.draw(drawn, one, at, depth + 1, left, share, index + 1, shown.length);
       left += share;
     });
   }
 
-  place(rows, at, parent, depth, from, width, position, among) {
-    rows[depth] ??= element("div", "row");
-    rows[depth].setAttribute("role", "none");
+  place(drawn, at, parent, depth, from, width, position, among) {
     const box = element("button", at.own ? "own" : at.file ? "library" : "group");
     box.type = "button";
     box.tabIndex = -1;
+    box.style.top = `${ROW_REM * depth}rem`;
     box.style.left = `${100 * from}%`; // the policy forbids style attributes, not this
     box.style.width = `${100 * width}%`;
     const more = at.first ? `, the innermost of ${count(at.frames)} frames of libraries from ${at.first} on` : "";
@@ -121,8 +122,8 @@ export class FlameSection {
     if (at.children.length) box.setAttribute("aria-expanded", "true");
     box.addEventListener("click", () => this.zoom(at, at));
     box.addEventListener("focus", () => this.focus(at, false));
-    rows[depth].append(box);
-    this.boxes.set(at, { box, parent });
+    drawn.push(box);
+    this.boxes.set(at, { box, parent, depth });
   }
 
   /** One box can be reached by Tab: the current one. */
