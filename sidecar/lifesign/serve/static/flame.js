@@ -1,7 +1,7 @@
 // Where stalls and spins spend the event loop's time: a flame graph to click and to walk with the arrow keys, and the
 // same stacks as a list.
 
-import { count, duration, element, list, setText } from "./dom.js";
+import { count, duration, element, setText } from "./dom.js";
 import { placeOf, treeOf } from "./stacks.js";
 
 const APART_MS = 2000; // between two requests
@@ -176,14 +176,14 @@ export class FlameSection {
   }
 
   write({ frames, stacks }) {
-    const rows = stacks.map((stack, index) => ({ ...stack, index, of: this.root }));
-    list(this.text, rows, (row) => `${row.index} ${row.frames.join()} ${row.time}`, (row) => {
-      const calls = row.frames.map((index) => frames[index]).map(([name, file, line, own]) => {
-        const item = element("li", own ? "label" : "note", placeOf({ function: name, file, line }));
-        return item;
+    this.text.replaceChildren(...stacks.map((stack) => {
+      const calls = stack.frames.map((index) => {
+        const [name, file, line, own] = frames[index];
+        return element("li", own ? "label" : "note", placeOf({ function: name, file, line }));
       });
-      return { node: element("li", "", element("p", "", `${row.group}: ${figures(row, row.of)}`), element("ol", "", ...calls)), update() {} };
-    });
+      const title = element("p", "", `${stack.group}: ${figures(stack, this.root)}`);
+      return element("li", "", title, element("ol", "", ...calls));
+    }));
   }
 }
 
