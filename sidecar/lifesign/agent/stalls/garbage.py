@@ -16,12 +16,16 @@ _KEPT = 64
 
 
 class Garbage:
-    """Measures collections from `begin` to `close`; `long` has the newest of some length, as begin and end."""
+    """Measures collections from `begin` to `close`.
+
+    `long` has the newest of some length: begin, end, and the processor time of the thread.
+    """
 
     def __init__(self) -> None:
-        self.long: deque[tuple[int, int]] = deque(maxlen=_KEPT)
-        self._began = 0
+        self.long: deque[tuple[int, int, int]] = deque(maxlen=_KEPT)
+        self._began = self._used = 0
         self._clock: Callable[[], int] = time.monotonic_ns  # there also while the interpreter ends
+        self._cpu: Callable[[], int] = time.thread_time_ns
 
     def begin(self) -> None:
         if self._seen not in gc.callbacks:
@@ -35,9 +39,9 @@ class Garbage:
         if info["generation"] == 0:
             return
         if phase == "start":
-            self._began = self._clock()
+            self._began, self._used = self._clock(), self._cpu()
         elif self._began:
             now = self._clock()
             if now - self._began >= _LEAST_NS:
-                self.long.append((self._began, now))
+                self.long.append((self._began, now, self._cpu() - self._used))
             self._began = 0

@@ -230,8 +230,10 @@ class Sampler:
         length = late.delay_ns + self._half_ns
         if length < self._threshold_ns:
             return
-        samples = [] if underway is None else underway.finish(late.mono_ns, late.cpu_ns)
-        collected = [Interval(begin, end, "gc") for begin, end in list(self._garbage.long)]
+        samples = []
+        if underway is not None:
+            samples = underway.finish(late.mono_ns, late.cpu_ns, kernel.thread_time(before.native_thread))
+        collected = [Interval(begin, end, "gc", ran_ns=ran) for begin, end, ran in list(self._garbage.long)]
         began = late.mono_ns - length
         computing = max(0, min(late.cpu_ns - before.cpu_ns, length))
         stall = EndedStall(began, late.mono_ns, self._threshold_ns, before.thread, computing, samples)

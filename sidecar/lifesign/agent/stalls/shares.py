@@ -10,7 +10,8 @@ from lifesign.agent.stalls.underway import Sample
 if TYPE_CHECKING:
     from lifesign.wire.stalls import StallKind
 
-_SMALL = 10  # a part of less than this part of the stall is the biggest one's
+_SMALL = 10  # what has less than this part of a stall, and is no stall by itself, is the biggest one's
+_NEARLY = 5
 _SEVERAL = 3  # different callbacks that were seen
 _MACHINE = frozenset(("quota", "starved", "paging", "steal", "stopped"))
 
@@ -27,6 +28,7 @@ class Interval(NamedTuple):
     thread: int = 0
     name: str = ""
     seen: SeenStack | None = None
+    ran_ns: int | None = None  # for how long the processor was had, where that is known
 
 
 class EndedStall(NamedTuple):
@@ -101,7 +103,10 @@ def shares(stall: EndedStall, intervals: Iterable[Interval]) -> tuple[list[Share
         if time:
             place = None if interval.seen is None else interval.seen.place_key
             share = found.setdefault((interval.what, interval.name, place), Share(interval.what, interval.name))
-            share.add(time, time, interval.seen)
+            ran = _ran(interval, time, stall.samples)
+            share.add(ran, ran, interval.seen)
+            if ran < time:
+                found.setdefault("starved", Share("starved")).add(time - ran, 0, None)
     nobodys = 0
     samples = stall.samples or [Sample(stall.began_ns, stall.ended_ns, NOTHING, stall.computing_ns, None, False)]
     for sample in samples:
@@ -123,7 +128,16 @@ def shares(stall: EndedStall, intervals: Iterable[Interval]) -> tuple[list[Share
     length = sum(one.time for one in parts) + nobodys
     if idle * 2 >= length and length - idle < stall.threshold_ns:
         return [_whole([one for one in parts if one.what in _MACHINE], length)], 0
-    return _joined(_many(parts, samples), length), nobodys
+    return _joined(_many(parts, samples), min(length // _SMALL, stall.threshold_ns)), nobodys
+
+
+def _ran(interval: Interval, time: int, samples: Sequence[Sample]) -> int:
+    """How much of a time of this interval it was at work; the rest it was ready to, and got no processor."""
+    ran, length = interval.ran_ns, max(1, interval.ended_ns - interval.began_ns)
+    if ran is None or ran * _NEARLY >= length * (_NEARLY - 1):
+        return time
+    left = time * (length - ran) // length
+    return time - left if sum(one.queued_ns or 0 for one in samples) * 2 >= left else time
 
 
 def _machines(sample: Sample, pieces: list[tuple[int, int]], known: list[Interval]) -> Iterable[tuple[StallKind, int]]:
@@ -160,10 +174,10 @@ def _many(parts: list[Share], samples: Sequence[Sample]) -> list[Share]:
     return [made, *(one for one in parts if one not in calls)]
 
 
-def _joined(parts: list[Share], length: int) -> list[Share]:
+def _joined(parts: list[Share], least: int) -> list[Share]:
     """Without those that are too small to be of interest: the biggest has their time."""
     parts = sorted(parts, key=lambda one: -one.time)
-    kept = [one for one in parts if one.time * _SMALL >= length] or parts[:1]
+    kept = [one for one in parts if one.time >= least] or parts[:1]
     for one in parts[len(kept) :]:
         kept[0].time += one.time
         kept[0].samples += one.samples

@@ -74,8 +74,7 @@ class Underway:
         computing, queued = 0, None
         if used is not None:
             computing = max(0, min(used.cpu_ns - self._cpu_ns, length))
-            queued = self._queued(now, length, used.queued_ns, before)
-            queued = max(0, min(queued, length - computing))
+            queued = max(0, self._queued(now, length, used.queued_ns, before))
             self._cpu_ns, self._queued_ns = used.cpu_ns, used.queued_ns
         waits, faults = disk
         paging = waits and self._faults is not None and faults > self._faults
@@ -97,25 +96,50 @@ class Underway:
         self.next_ns = now + pause
         return pause
 
-    def finish(self, now: int, cpu_ns: int) -> list[Sample]:
-        """All the samples; the last one stands for the time until the end, too."""
+    def finish(self, now: int, cpu_ns: int, used: ThreadTime | None) -> list[Sample]:
+        """All the samples; the last one stands for the time until the end, too.
+
+        Args:
+            used: by the thread, read not long after the end.
+        """
         if self.samples:
+            left = max(0, now - self.samples[-1].at_ns)
+            more = max(0, min(cpu_ns - self._cpu_ns, left))
+            queued = 0
+            if used is not None and self._queued_ns is not None:
+                queued = max(0, used.queued_ns - self._queued_ns)
+            self.samples[0] = self._first(self.samples[-1].at_ns + left, queued)
             last = self.samples[-1]
-            more = max(0, min(cpu_ns - self._cpu_ns, now - last.at_ns))
-            self.samples[-1] = last._replace(at_ns=max(now, last.at_ns), computing_ns=last.computing_ns + more)
-            self.samples[0] = self._first()
+            self.samples[-1] = last._replace(
+                at_ns=last.at_ns + left,
+                computing_ns=last.computing_ns + more,
+                queued_ns=None if last.queued_ns is None else last.queued_ns + queued,
+            )
+            self._spread()
         return self.samples
 
-    def _first(self) -> Sample:
+    def _first(self, ended: int, queued_at_end: int) -> Sample:
         """The first sample, without what its thread may have waited for a processor before the stall."""
         first, rest = self.samples[0], self.samples[1:]
-        length, seen = first.at_ns - first.began_ns, self.samples[-1].at_ns - first.at_ns
+        length, seen = first.at_ns - first.began_ns, ended - first.at_ns
         queued = first.queued_ns or 0
         if seen * 2 >= length:
-            queued = min(queued, length * sum(one.queued_ns or 0 for one in rest) // seen)
+            later = queued_at_end + sum(one.queued_ns or 0 for one in rest)
+            queued = min(queued, length * later // max(1, seen))
         elif queued * 2 < length:
             queued = 0
         return first._replace(queued_ns=None if first.queued_ns is None else queued)
+
+    def _spread(self) -> None:
+        """The kernel counts how long a thread was ready once it runs again: that belongs to the samples before, too."""
+        more = 0
+        for index in reversed(range(len(self.samples))):
+            one = self.samples[index]
+            if one.queued_ns is not None:
+                more += one.queued_ns
+                queued = max(0, min(more, one.at_ns - one.began_ns - one.computing_ns))
+                self.samples[index] = one._replace(queued_ns=queued)
+                more -= queued
 
     def evidence(self, place: PlaceKey | None) -> StallEvidence:
         """What the samples say so far."""

@@ -1,0 +1,61 @@
+"""For how long a loop's thread was ready and got no processor, as its samples are read: in milliseconds, by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from lifesign.agent.slots import Beating
+from lifesign.agent.stalls.kernel import ThreadTime
+from lifesign.agent.stalls.stacks import NOTHING
+from lifesign.agent.stalls.underway import Underway
+
+MS = 1_000_000
+NO_DISK = (False, 0)
+
+# The reading before the stall, as its time and what was queued by then; the samples, each with its time, what was used
+# of the processor and what was queued; the same at the end. And what each sample says: used and queued.
+ROWS: list[tuple[str, Any, list[tuple[int, int, int]], tuple[int, int, int], list[tuple[int, int | None]]]] = [
+    ("it computes", (0, 70), [(100, 90, 70), (200, 190, 70)], (220, 210, 70), [(90, 0), (120, 0)]),
+    ("it waits for a processor", (0, 0), [(100, 10, 90), (200, 20, 180)], (200, 20, 180), [(10, 90), (10, 90)]),
+    ("the end is counted, too", (0, 0), [(100, 100, 0)], (300, 150, 140), [(150, 140)]),
+    ("counted when it runs again", (0, 0), [(100, 0, 0), (200, 0, 0)], (300, 10, 290), [(0, 100), (10, 190)]),
+    (
+        "what was queued long before the stall is none of it",
+        (-900, 0),
+        [(100, 0, 80), (200, 0, 80)],
+        (300, 0, 80),
+        [(0, 0), (0, 0)],
+    ),
+    ("what was read in the stall stands for all of it", (50, 10), [(100, 0, 50)], (110, 0, 50), [(0, 80)]),
+    ("a single sample, mostly in the queue", (-900, 0), [(100, 0, 80)], (110, 0, 80), [(0, 80)]),
+    ("a single sample, little in the queue", (-900, 0), [(100, 0, 40)], (110, 0, 40), [(0, 0)]),
+    ("nothing was read before", None, [(100, 0, 500), (200, 0, 500)], (200, 0, 500), [(0, 0), (0, 0)]),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_what_a_thread_used_and_waited_for(row: Any) -> None:
+    _, before, samples, (ended, cpu, queued), wanted = row
+    loop: Any = asyncio
+    underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
+    earlier = None if before is None else (before[0] * MS, before[1] * MS)
+    for at, used, waited in samples:
+        underway.add(at * MS, NOTHING, ThreadTime(used * MS, waited * MS), earlier, NO_DISK)
+    found = underway.finish(ended * MS, cpu * MS, ThreadTime(cpu * MS, queued * MS))
+    assert [(one.computing_ns // MS, (one.queued_ns or 0) // MS) for one in found] == wanted
+    assert (found[0].began_ns, found[-1].at_ns) == (0, ended * MS)
+
+
+def test_memory_on_a_disk_and_the_pauses_between_samples() -> None:
+    loop: Any = asyncio
+    underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
+    for number, disk in enumerate([(True, 7), (True, 7), (True, 9), (False, 12)], 1):
+        underway.add(number * 10 * MS, NOTHING, None, None, disk)
+    assert [one.paging for one in underway.finish(50 * MS, 0, None)] == [False, False, True, False]
+    assert [one.queued_ns for one in underway.samples] == [None] * 4
+    assert underway.pause(100 * MS, 10_000) == 10 * MS
+    assert underway.pause(100 * MS, 1 * MS) == 100 * MS  # a hundredth of the time
+    assert underway.pause(100_000 * MS, 10_000) == 5_000 * MS  # and ever fewer in a stall that never ends

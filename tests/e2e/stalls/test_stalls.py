@@ -1,0 +1,68 @@
+"""What eats the loop is named with its own function, on every Python at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import victims
+from support.built import PYTHONS
+from support.illnesses.stalls import culprits, records
+from support.paths import VICTIMS
+from support.waiting import eventually
+
+HERE = VICTIMS / "stalls"
+DEFAULT = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.1", "LIFESIGN_STALL_THRESHOLD": "0.2"}
+MACHINE = ("quota", "starved", "paging", "steal", "stopped")
+NEWEST, *_ = reversed(PYTHONS)
+
+
+def name_of(culprit: dict[str, Any]) -> str:
+    place = culprit["place"]
+    return "collect_garbage" if culprit["what"] == "gc" else place["function"] if place else culprit["what"]
+
+
+@pytest.mark.parametrize(("version", "seed"), [(version, seed) for seed, version in enumerate(PYTHONS)])
+def test_eight_culprits_are_named_in_their_order(version: str, seed: int, tmp_path: Path) -> None:
+    line = [PYTHONS[version], str(HERE / "eight.py"), str(seed)]
+    with victims.start(line, tmp_path, DEFAULT) as process:
+        said, errors = process.communicate(timeout=120)
+        assert (process.returncode, errors) == (0, b"")
+    books: dict[str, float] = json.loads(said)
+    found = culprits(tmp_path)
+    named = {name_of(one): one["total"] / 1e9 for one in found if one["what"] not in MACHINE}
+    assert len(books) == 8
+    assert set(named) == set(books)
+    assert sum(named.values()) >= 0.9 * sum(books.values())
+    # What the machine took is apart in its own books, and here as far as the kernel counts it.
+    lost = sum(one["total"] / 1e9 for one in found if one["what"] in MACHINE)
+    if lost < 0.1 * sum(books.values()):
+        assert sorted(named, key=lambda name: -named[name]) == sorted(books, key=lambda name: -books[name])
+    computes = {name_of(one) for one in found if one["computing"] * 2 > one["total"]}
+    assert computes == set(books) - {"query", "resolve", "log_line"}
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_thread_that_holds_the_gil_is_named(version: str, tmp_path: Path) -> None:
+    with victims.start([PYTHONS[version], str(HERE / "other_thread.py")], tmp_path, DEFAULT) as process:
+        process.communicate(timeout=120)
+    found = [one for one in culprits(tmp_path) if one["what"] not in MACHINE]
+    assert [(one["what"], one["thread"], name_of(one)) for one in found] == [("call", "rules-1", "read_rules")]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "function"),
+    [(version, "callback", "retry_cancel") for version in PYTHONS] + [(NEWEST, "task", "poll_queue")],
+)
+def test_a_loop_that_spins_is_named_with_what_it_does(version: str, kind: str, function: str, tmp_path: Path) -> None:
+    timeout = {**DEFAULT, "LIFESIGN_HEARTBEAT_TIMEOUT": "0.6"}
+    with victims.start([PYTHONS[version], str(HERE / "spinning.py"), kind], tmp_path, timeout) as process:
+        (spin,) = eventually(lambda: records(tmp_path, "busy_loop"), 60.0)
+        process.communicate(timeout=30)
+    assert spin["utilization"] >= 0.9
+    assert spin["place"]["function"] == function
+    assert spin["samples"] >= 30
+    assert spin["in_place"] >= 0.9 * spin["samples"]
