@@ -50,6 +50,18 @@ def test_each_kind_has_all_of_it(watched: dict[str, dict[str, Any]], name: str) 
     assert main["lifecycle"]["preStop"]["exec"] == {"command": ["python3", "-m", "lifesign.probe", "--stopping"]}
 
 
+def test_a_pod_shares_its_processes_where_that_is_wanted(render: Render, shop: Path) -> None:
+    assert not any("shareProcessNamespace" in pod for _, pod in pods(render(chart=shop)))
+    shared = dict(pods(render("lifesign.sidecar.shareProcessNamespace=true", chart=shop)))
+    placed_by_hand = "books"
+    assert {name for name, pod in shared.items() if not pod.get("shareProcessNamespace")} == {placed_by_hand}
+    injection = ("otlp.endpoint=http://c:4318", "injection.enabled=true", "sidecar.shareProcessNamespace=true")
+    policy = one(render(*injection), "MutatingAdmissionPolicy")
+    expression = policy["spec"]["mutations"][0]["jsonPatch"]["expression"]
+    kept = "(has(object.spec.shareProcessNamespace) ? [] : "
+    assert f'{kept}[JSONPatch{{op: "add", path: "/spec/shareProcessNamespace", value: true}}])' in expression
+
+
 def test_what_a_container_has_of_its_own_is_kept(watched: dict[str, dict[str, Any]]) -> None:
     pod = watched["web"]
     main, proxy = containers(pod)["web"], containers(pod)["proxy"]

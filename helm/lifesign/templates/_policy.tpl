@@ -92,6 +92,9 @@ mutations:
   {{- range include "lifesign.volumeMounts" $in | fromYamlArray }}
   {{- $patches = append $patches (dict "path" `variables.path + "/volumeMounts/-"` "value" .) }}
   {{- end }}
+  {{- if $scope.values.sidecar.shareProcessNamespace }}
+  {{- $patches = append $patches (dict "path" `"/spec/shareProcessNamespace"` "value" true "unless" "has(object.spec.shareProcessNamespace)") }}
+  {{- end }}
   {{- range $env }}
   {{- $patches = append $patches (dict "path" `variables.path + "/env/-"` "value" . "unless" (printf "%s in variables.variables" (toJson .name))) }}
   {{- end }}

@@ -49,6 +49,9 @@ Out: the manifest. Whatever the container sets itself, such as probes or a preSt
 {{- $_ := set $pod "containers" (concat $containers (include "lifesign.containers" $in | fromYamlArray)) -}}
 {{- $_ := set $pod "initContainers" (concat (include "lifesign.initContainers" $in | fromYamlArray) ($pod.initContainers | default list)) -}}
 {{- $_ := set $pod "volumes" (concat ($pod.volumes | default list) (include "lifesign.volumes" $in | fromYamlArray)) -}}
+{{- if and $scope.values.sidecar.shareProcessNamespace (not (hasKey $pod "shareProcessNamespace")) -}}
+{{- $_ := set $pod "shareProcessNamespace" true -}}
+{{- end -}}
 {{- toYaml $workload -}}
 {{- end -}}
 

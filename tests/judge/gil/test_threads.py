@@ -23,8 +23,8 @@ def use(turns: int, ran: int = 0, state: str = "S") -> ThreadUse:
     ("seen", "waits"),
     [
         (use(200), True),
-        (use(45), True),  # of a machine that is busy
-        (use(20), False),
+        (use(120), True),  # of a machine that is busy
+        (use(60), False),  # and too busy
         (use(0), False),  # stopped, traced, its control group frozen, or at rest
         (use(200, state="R"), True),  # it is about to ask again
         (use(200, state="T"), False),

@@ -31,6 +31,7 @@ _AGAIN_NS = 2_000_000_000
 _ANSWER_SECONDS = 0.1
 _STEP = 0.01
 _TRIES, _TRY_SECONDS = 10, 0.002
+_SOON_SECONDS = 0.005  # from when it was seen to wait to the signal
 _RESTING_MAX = 64  # threads of which it is asked when they ran last
 _FIRST_SIGNAL = 32  # real-time signals, as the kernel counts them
 _LAST_SIGNAL = 64
@@ -143,11 +144,13 @@ class Asking:
             descriptor = _open_thread(offer.thread)
             if descriptor >= 0:
                 opened.callback(os.close, descriptor)
-            add_request(self._folder.descriptor, request)
             # From here to the signal as few steps as possible: what was seen must still be so.
-            _wait_until_ready(pid, offer)
+            seen = _wait_until_ready(pid, offer)
             if holder(self._folder.life) != pid or self._beats() != beats:
                 raise _NotHeldError("Python runs again")
+            add_request(self._folder.descriptor, request)
+            if time.monotonic() - seen > _SOON_SECONDS:
+                raise _NotHeldError("it took too long, on a machine that is busy")
             if descriptor >= 0:
                 signal.pidfd_send_signal(descriptor, offer.signal)
             else:
@@ -188,11 +191,12 @@ def _request(
     return StacksRequest(time.time_ns(), beats, over, noted)
 
 
-def _wait_until_ready(pid: int, offer: StacksOffer) -> None:
-    """Waits for a moment in which the thread waits; it wakes up again and again."""
+def _wait_until_ready(pid: int, offer: StacksOffer) -> float:
+    """Waits for a moment in which the thread waits, and returns it; it wakes up again and again."""
     for _ in range(_TRIES):
+        now = time.monotonic()
         if _is_ready(pid, offer):
-            return
+            return now
         time.sleep(_TRY_SECONDS)
     raise _NotHeldError("its watchdog does not wait")
 

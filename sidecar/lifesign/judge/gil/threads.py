@@ -15,7 +15,7 @@ from lifesign.judge.kernel import read_kernel_file
 from lifesign.wire.stacks.request import NOTED_MAX, ThreadUse
 
 LOOKED_AT_MAX = 4000  # threads; with more nothing is concluded
-_TURNS_MIN = 40  # a second: less than a fifth of what an idle machine gives to a thread that waits for the GIL
+_TURNS_MIN = 100  # a second: on a machine that is busier than this an answer takes too long to be safe
 _ALIKE = 0.3  # by how much the turns of two threads that wait for it may differ
 _RUNS = 0.3  # of the time: a thread that does is not waiting
 _BEGAN = 19  # its place in ``/proc/PID/stat`` behind the name
