@@ -142,6 +142,28 @@ async def test_a_boot_fails_by_a_death_or_by_a_promise(
     assert ("lifesign.boot.failed" in reported) is failed
 
 
+async def test_no_heartbeats_are_due_while_it_cleans_up(main: Make, sidecar: Make) -> None:
+    service, watching = main(), sidecar()
+    watching.has_watched_for_long()
+    await watching.poll()
+    announce(watching.directory.path)
+    service.beat(age=60)
+    service.pulse.watchdog.write(2, time.time_ns(), time.monotonic_ns(), 3, 1, 0, 0)
+    await watching.poll()
+    assert [(one.state, one.expected) for one in watching.snapshots] == [("healthy", False)]
+    assert watching.snapshots[0].why.startswith("SIGTERM 0.0 s ago: it has 30.0 s to end")
+
+
+async def test_who_was_ill_before_still_owes_them(main: Make, sidecar: Make) -> None:
+    service, watching = main(), sidecar()
+    watching.has_watched_for_long()
+    service.beat(age=60)
+    await watching.poll()
+    announce(watching.directory.path)
+    await watching.poll()
+    assert [(one.state, one.expected) for one in watching.snapshots] == [("frozen", True)]
+
+
 async def test_a_sidecar_that_is_restarted_alone_leaves_the_heartbeats_due(main: Make, sidecar: Make) -> None:
     main()
     watching = sidecar()

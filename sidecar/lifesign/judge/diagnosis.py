@@ -38,7 +38,7 @@ _STATES = {
     "t": "stopped by a debugger",
     "D": "waiting for the disk, or paused",
 }
-_ILL = frozenset((states.BLOCKED, states.FROZEN, states.SILENT, states.DEGRADED))
+_ILL = frozenset(states.ILL)
 _BUSY = 0.2  # of a CPU: a process that uses more than this computes
 _STARVED = 0.1  # of a CPU: one that wants to run and gets less than this is starved
 _WAITING = 0.7  # of the time: a thread that waits longer than this for a CPU is starved
@@ -80,13 +80,10 @@ def diagnose(reading: Reading) -> Verdict:
 
 def _unless_it_leaves(reading: Reading, verdict: Verdict) -> Verdict:
     """No process becomes ill by its clean-up: it may take its grace period for that."""
-    asked, at = reading.ending.asked, reading.ending.asked_at
-    if verdict.state not in _ILL or verdict.state == reading.reported or asked in (None, "SIGHUP") or at is None:
+    asked_ago = reading.leaves_for()
+    if verdict.state not in _ILL or verdict.state == reading.reported or asked_ago is None:
         return verdict
-    ago = reading.now - at
-    if ago >= reading.grace:
-        return verdict
-    why = f"{asked} {_seconds(ago)} ago: it has {_seconds(reading.grace)} to end"
+    why = f"{reading.ending.asked} {_seconds(asked_ago)} ago: it has {_seconds(reading.grace)} to end"
     return Verdict(reading.reported or states.HEALTHY, why)
 
 

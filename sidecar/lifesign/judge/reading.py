@@ -94,6 +94,13 @@ class Reading(NamedTuple):
         beats = [one.mono_ns for one in (self.watchdog, *self.loops) if one is not None]
         return min(self.now, max([self.seen, *beats]))
 
+    def leaves_for(self) -> int | None:
+        """How long ago it was asked to end, as long as it may take for that; None otherwise."""
+        asked, at = self.ending.asked, self.ending.asked_at
+        if asked in (None, "SIGHUP") or at is None or self.now - at >= self.grace:
+            return None
+        return self.now - at
+
     def running(self) -> list[LoopSigns]:
         """The loops that run and are in use."""
         running = [signs for signs in self.loops if signs.state == layout.LOOP_RUNNING]

@@ -26,7 +26,8 @@ BOOT_OUTCOMES = (BOOT_STARTING, "complete", "failed", "timed_out", BOOT_DIED)
 class Verdict(NamedTuple):
     """The state, and why in one line.
 
-    `released`: its end was asked for and has begun, so no heartbeat is due any more, however it ends.
+    `released`: its end was asked for, so no heartbeat is due any more, as long as it may take for that and however it
+    ends.
     """
 
     state: str

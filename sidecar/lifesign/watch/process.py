@@ -236,8 +236,9 @@ class Judgement:
         if first:
             return Verdict(states.FROZEN, "Python runs again, the event loop does not yet")
         if verdict.state not in states.ENDED:
-            # In a pod that ends nobody is left to say so later.
-            return verdict._replace(released=reading.ending.pod_ends and reading.ending.announced)
+            # Nobody may be left to say so later: the pod ends, and its sidecar may be killed.
+            ends = reading.leaves_for() is not None or (reading.ending.pod_ends and reading.ending.announced)
+            return verdict._replace(released=ends and verdict.state not in states.ILL)
         if self._is_open(reading):
             self.likely = verdict
             return Verdict(reading.reported or states.STARTING, "it ended a moment ago")
