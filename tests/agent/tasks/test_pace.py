@@ -60,14 +60,14 @@ def test_a_few_tasks_are_read_without_a_pause(clock: Clock) -> None:
 
 def test_a_long_walk_ends_in_time_all_the_same(clock: Clock) -> None:
     walk(clock, 100_000, 10e-6)
-    assert clock.now - 1000 < 8.5
+    assert clock.now - 1000 < 9.5
     assert max(clock.slept) <= pace.PAUSE_MAX
 
 
 def test_between_two_pauses_there_is_little_work(clock: Clock) -> None:
     walk(clock, 10_000, 5e-6)
-    # 0.5 ms, and what the 4 steps add after which it is looked at.
-    assert clock.used / len(clock.slept) < 0.0005 + 4 * 5e-6 + 1e-9
+    # 1 ms, and what the 4 steps add after which it is looked at.
+    assert clock.used / len(clock.slept) < 0.001 + 4 * 5e-6 + 1e-9
 
 
 def test_what_others_do_meanwhile_is_no_work(clock: Clock) -> None:

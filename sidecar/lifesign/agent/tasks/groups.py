@@ -21,7 +21,9 @@ SPANS_MAX = 20  # tasks of a group whose span is read before the group counts as
 EACH_MAX = 100  # tasks of a family whose frames are read; of the rest, every hundredth
 STACKS_MAX = 20_000  # that are read for what they wait for and hold, in one dump
 STACKS_EACH = 4_000  # of a family where there are more tasks than that; of the rest, those that hold more than others
-LOOKS_MAX = 3_000  # in one dump
+LOOKS_MAX = 2_000  # in one dump
+
+_SPREAD = 16  # what the ids of objects are multiples of
 
 Codes = tuple[int, ...]  # ids of the code objects of an await stack
 Lines = tuple[int, ...]  # of the user's own frames in it
@@ -34,7 +36,7 @@ class WaitGroup:
         self.sample = sample
         self.count = 0
         self.looked = 0
-        self.index = -1  # its place: first in the order in which they were found, then by size
+        self.index = -1
         self.names: list[str] = []
         self.states: dict[str, int] = {}
         self.waits: dict[tuple[str, int], int] = {}  # how and the id of the primitive, in those that were read
@@ -135,7 +137,11 @@ class Family:
         if not self._looked:
             self._looked.append(self.groups.setdefault((), WaitGroup(task)))
         self._count += 1
-        return self._looked[self._count % len(self._looked)]
+        return self.one_of(task)
+
+    def one_of(self, task: Any) -> WaitGroup:
+        """The same, of a task that was counted."""
+        return self._looked[id(task) // _SPREAD % len(self._looked)]
 
 
 def ranked(groups: list[WaitGroup]) -> list[WaitGroup]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from array import array
 from typing import Any
 
 from lifesign.agent.harmless import complain
@@ -37,6 +36,7 @@ class Survey:
         self._ages = ages
         self.families: dict[Codes, Family] = {}
         self.groups: list[WaitGroup] = []
+        self.total = 0  # tasks that have not ended
         self.finished = Finished()
         self.primitives = Primitives()
         self.rings: list[list[Node]] = []
@@ -44,9 +44,7 @@ class Survey:
         self._pace = pace
         self._edges = Edges()
         self._graph = Graph()
-        # The id of each task and the index of its group; as dict and numbers they would be ten times as large.
-        self._tasks = array("Q")
-        self._places = array("L")
+        self._looked: dict[int, WaitGroup] = {}  # the groups of the tasks whose lines were read, by the id of a task
         self._looks = 0
         self._stacks = 0
         self._stacks_each = STACKS_MAX if sum(population.count()) <= STACKS_MAX else STACKS_EACH
@@ -55,11 +53,6 @@ class Survey:
         self._hold_by_generators()
         self._connect()
         self.rings = list(filter(self._certain, self._graph.rings(self.primitives.holders, pace)))
-
-    @property
-    def total(self) -> int:
-        """How many tasks have not ended."""
-        return len(self._tasks)
 
     def look_closer(self, group: WaitGroup) -> None:
         """Finds out of one of a group's tasks what would cost too much to find out of each."""
@@ -123,8 +116,7 @@ class Survey:
                 else:
                     group.count_in(task, now, "waiting")
                     group.waits_since(self._ages.of(task, waiter, now, few=group.count <= FEW))
-                self._tasks.append(id(task))
-                self._places.append(group.index)
+                self.total += 1
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
 
@@ -137,15 +129,14 @@ class Survey:
         if family.wants_look() and self._looks < LOOKS_MAX:
             self._looks += 1
             stack = family.links(awaitables)
-            group = family.looked_at(task, stack)
+            group = self._looked[id(task)] = family.looked_at(task, stack)
         else:
             wanted = self._stacks < STACKS_MAX and (
                 (waiter is not None and type(waiter) is not _PLAIN) or family.wants_stack(awaitables)
             )
             stack = family.links(awaitables) if wanted else []
             group = family.others(task)
-        if group.index < 0:
-            group.index = len(self.groups)
+        if group.count == 0:
             self.groups.append(group)
         if stack:
             self._stacks += 1
@@ -174,7 +165,7 @@ class Survey:
                 return
         found = awaited(waiter, seen.collective, self._pace.step)
         if found.tasks:
-            self._edges.add(task, found.tasks)
+            self._edges.add(group, found.tasks)
             if found.only or seen.clock:
                 self._graph.add(Node(task, waiter, None, found.tasks, seen.clock))
 
@@ -194,21 +185,22 @@ class Survey:
 
     def _connect(self) -> None:
         """Edges between tasks become edges between their groups."""
-        places: dict[int, int] = {}  # of the tasks that are at an end of one, by their ids
-        for awaiter, other in self._edges:
+        for group, other in self._edges:
             self._pace.step()
-            places[id(awaiter)] = places[id(other)] = -1
-        for task, place in zip(self._tasks, self._places) if places else ():
-            self._pace.step()
-            if task in places:
-                places[task] = place
-        for awaiter, other in self._edges:
-            self._pace.step()
-            place, of_other = places[id(awaiter)], places[id(other)]
-            if place >= 0 and of_other >= 0:
-                awaits, key = self.groups[place].awaits, id(self.groups[of_other])
-                awaits[key] = awaits.get(key, 0) + 1
-        self._pace.empty(places)
+            of_other = self._group_of(other)
+            if of_other is not None:
+                group.awaits[id(of_other)] = group.awaits.get(id(of_other), 0) + 1
+
+    def _group_of(self, task: Any) -> WaitGroup | None:
+        """The group that a task is counted in; None of one that has ended.
+
+        What each of 100,000 is in is not kept, but of those whose lines were read; the others are seen once more.
+        """
+        group = self._looked.get(id(task))
+        if group is None and not odd.is_done(task):
+            family = self.families.get(walked(task)[0])
+            group = None if family is None else family.one_of(task)
+        return group
 
     def _certain(self, ring: list[Node]) -> bool:
         try:
