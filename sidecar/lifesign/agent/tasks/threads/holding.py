@@ -15,7 +15,7 @@ from lifesign.agent.tasks.waiting.waits import look_alone
 from lifesign.agent.tasks.walk import links
 
 _FRAMES_MAX = 60  # of one thread that are read for what they hold
-_TASKS_MAX = 2_000  # that are read for a thread's lock that they hold
+TASKS_MAX = 2_000  # that are read for a thread's lock that they hold
 _READY_MAX = 10_000  # callbacks of a loop that are read
 _HOLDS = frozenset(("__enter__", "acquire"))
 
@@ -72,7 +72,7 @@ class Holders:
         """The tasks that seem to hold a lock, by its id; read once, for all locks."""
         if self._in_tasks is None:
             self._in_tasks = {}
-            for task in itertools.islice(self._tasks, _TASKS_MAX):
+            for task in itertools.islice(self._tasks, TASKS_MAX):
                 if odd.waiter(task) is not None:
                     for thing, _ in look_alone(links(task)).held:
                         self._in_tasks.setdefault(id(thing), []).append(task)

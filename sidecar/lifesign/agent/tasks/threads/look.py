@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from types import FrameType
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.odd import read, text
-from lifesign.agent.tasks.threads.holding import Holders, outwards
+from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
 from lifesign.agent.tasks.walk import place, thread_stack
 from lifesign.wire.frames import is_library
@@ -49,7 +50,7 @@ class ThreadLook:
         self.frames = {thread: every[thread] for thread in list(every)[:THREADS_MAX] if not _is_ours(every[thread])}
         self.objects = known
         self._waits = {thread: wait for thread, frame in self.frames.items() if (wait := standstill(frame)) is not None}
-        self._tasks = list(tasks) if self._waits else []
+        self._tasks = list(itertools.islice(tasks, TASKS_MAX)) if self._waits else []
         holders = Holders(self.frames, loops, self._tasks)
         self._holds = {thread: hold for thread, wait in self._waits.items() if (hold := holders.of(wait)) is not None}
 

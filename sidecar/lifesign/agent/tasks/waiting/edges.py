@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lifesign.agent.tasks.groups import WaitGroup
 
 EDGES_MAX = 200_000  # what a walk holds of them
+_ONCE_MAX = 10_000
 _SEVERAL = (set, frozenset, list, tuple)
 _GROUP = "TaskGroup"
 _ITERATORS = ("list_iterator", "tuple_iterator", "set_iterator", "dict_valueiterator", "dict_itemiterator")
@@ -53,11 +54,12 @@ def awaited(waiter: Any, collective: Sequence[Any] = (), step: Callable[[], obje
 
 
 def together(waiter: Any, collective: Sequence[Any]) -> Iterator[Any]:
-    """All futures that are waited for together, those that are done among them."""
+    """All futures that are waited for together, those that are done among them: each once, of some thousand."""
     seen: set[int] = set()
     for future in _together(waiter, collective):
         if id(future) not in seen:
-            seen.add(id(future))
+            if len(seen) < _ONCE_MAX:
+                seen.add(id(future))
             yield future
 
 
