@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     monkeypatch.setattr(time, "thread_time", lambda: clock.used)
     monkeypatch.setattr(pace, "sleep", clock.sleep)
+    monkeypatch.setattr(pace, "_COLLECTS", False)
     return clock
 
 
@@ -93,6 +95,18 @@ def test_a_long_beat_is_followed_by_a_pause_of_its_own(clock: Clock) -> None:
     clock.work(0.001)
     walking.rest()
     assert clock.slept[1] == pace.PAUSE_MAX
+
+
+@pytest.mark.parametrize(("survived", "enabled", "collected"), [(2, True, [1]), (1, True, []), (2, False, [])], ids=str)
+def test_what_has_survived_is_collected_before_it_is_much_unless_the_program_wants_nothing_collected(
+    survived: int, enabled: bool, collected: list[int], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    collector = SimpleNamespace(get_count=lambda: (0, survived, 0), isenabled=lambda: enabled, collect=done.append)
+    monkeypatch.setattr(pace, "_COLLECTS", True)
+    monkeypatch.setattr(pace, "gc", collector)
+    Pace(lambda: None, 10).rest()
+    assert done == collected
 
 
 @pytest.mark.parametrize("many", [dict.fromkeys(range(1000)), list(range(1000)), set(range(1000)), deque(range(1000))])
