@@ -91,7 +91,7 @@ def test_around_what_cannot_be_divided_there_is_a_pause_even_if_it_is_late(clock
 
 
 def test_a_long_beat_is_followed_by_a_pause_of_its_own(clock: Clock) -> None:
-    walking = Pace(lambda: clock.work(0.002), 10)
+    walking = Pace(lambda: clock.work(0.002), 10_000)
     clock.work(0.001)
     walking.rest()
     assert clock.slept[1] == pace.PAUSE_MAX
@@ -105,7 +105,7 @@ def test_what_has_survived_is_collected_before_it_is_much_unless_the_program_wan
     collector = SimpleNamespace(get_count=lambda: (0, survived, 0), isenabled=lambda: enabled, collect=done.append)
     monkeypatch.setattr(pace, "_COLLECTS", True)
     monkeypatch.setattr(pace, "gc", collector)
-    Pace(lambda: None, 10).rest()
+    Pace(lambda: None, 10_000).rest()
     assert done == collected
 
 

@@ -14,11 +14,13 @@ SLICE_SECONDS = 0.001
 SHARE = 0.06  # of a core, as long as the walk ends in time
 END_SECONDS = 9.0  # the share rises so that it does
 PAUSE_MAX = 0.02
+PAUSE_A_STEP = 0.00002  # at most, for as many steps as there will be: a dump of a few tasks is over at once
 BEAT_SECONDS = 0.05
 # What a dump makes is garbage-collected like all else. Up to 3.13 what has survived ten collections of the youngest is
 # collected together, 20,000 objects, which takes milliseconds. So that is done after two of them, at a pause:
 # it is no more work. Nothing is collected where the program has disabled it.
 YOUNG_MAX = 2
+MANY = 10_000  # steps from which on there may be as much
 _COLLECTS = sys.version_info < (3, 14)
 LOOK = 4  # steps between two looks at the clock
 
@@ -40,6 +42,8 @@ class Pace:
         self._since = time.monotonic()
         self._next_beat = 0.0
         self._end = time.monotonic() + END_SECONDS
+        self._longest = min(PAUSE_MAX, PAUSE_A_STEP * steps)
+        self._collects = _COLLECTS and steps >= MANY
 
     def step(self) -> None:
         """Counts one; call it once for each thing that is read, where there may be many."""
@@ -55,7 +59,7 @@ class Pace:
 
     def rest(self) -> None:
         """Pauses now, before or after something that takes long and cannot be divided."""
-        self._pause(time.monotonic(), PAUSE_MAX)
+        self._pause(time.monotonic(), self._longest)
 
     def empty(self, things: Any) -> None:
         """Takes all out of a list, a dict, a set or a deque bit by bit: to free them in one go would keep the GIL."""
@@ -77,14 +81,14 @@ class Pace:
         if now >= self._next_beat:
             self._beat()
             self._next_beat = now + BEAT_SECONDS
-            self._sleep(PAUSE_MAX)
-        if _COLLECTS and gc.get_count()[1] >= YOUNG_MAX and gc.isenabled():
+            self._sleep(self._longest)
+        if self._collects and gc.get_count()[1] >= YOUNG_MAX and gc.isenabled():
             gc.collect(1)
-            self._sleep(PAUSE_MAX)
+            self._sleep(self._longest)
         self._slice_from = self._steps
 
     def _sleep(self, most: float) -> None:
         used = time.thread_time() - self._used
-        sleep(max(0.0, min(used * (1 / SHARE - 1), most, PAUSE_MAX)))
+        sleep(max(0.0, min(used * (1 / SHARE - 1), most, self._longest)))
         self._used = time.thread_time()
         self._since = time.monotonic()
