@@ -8,15 +8,12 @@ from __future__ import annotations
 import asyncio
 import gc
 from types import CellType
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.waiting.blocks import objects
 from lifesign.agent.tasks.walk import Link
-
-if TYPE_CHECKING:
-    from lifesign.agent.tasks.groups import WaitGroup
 
 EDGES_MAX = 200_000  # what a walk holds of them
 _ONCE_MAX = 10_000
@@ -112,16 +109,16 @@ class Edges:
     """The edges found on one walk."""
 
     def __init__(self) -> None:
-        self._all: list[tuple[WaitGroup, tuple[Any, ...]]] = []
+        self._all: list[tuple[Any, tuple[Any, ...]]] = []
         self._count = 0
 
-    def add(self, group: WaitGroup, tasks: tuple[Any, ...]) -> None:
+    def add(self, group: Any, tasks: tuple[Any, ...]) -> None:
         """Notes whom one of the tasks of a group waits for."""
         if self._count + len(tasks) <= EDGES_MAX:
             self._count += len(tasks)
             self._all.append((group, tasks))
 
-    def __iter__(self) -> Iterator[tuple[WaitGroup, Any]]:
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """The group of each task, with one that it waits for."""
         for group, tasks in self._all:
             for other in tasks:
