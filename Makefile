@@ -9,7 +9,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3##             interpreter of .venv
-ARGS ?=##                       options for `lifesign demo` or the stack, e.g. ARGS=--help
+ARGS ?=##                       options for the demo, the stack or the cluster, e.g. ARGS=--help
 CAUSES_ARGS ?=##                options for the search for false causes, e.g. CAUSES_ARGS='--seconds 10 --ours'
 FUZZ_ARGS ?=##                  options for the fuzzer, e.g. FUZZ_ARGS='--seconds 60'
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
@@ -89,11 +89,14 @@ faults: ## the accounts of every fault, the long way: 50 kills, minutes of outag
 		tests/e2e/delivery/test_accounting_places.py tests/e2e/delivery/test_accounting_slow_disk.py \
 		tests/e2e/delivery/test_every_step.py -s $(PYTEST_ARGS)
 
-cluster: ## the chart in a real kube-apiserver, which is built first: slow, and no part of `test`
+cluster: ## the chart and services on a real Kubernetes node, built first; ARGS=--keep leaves it up, ARGS=--all takes longer
 	$(dev)
-	@helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
-	apiserver=$$($(tools)/kube-apiserver.sh) && export LIFESIGN_TEST_KUBE_APISERVER="$$apiserver" && \
-	$(bin)/pytest tests/cluster $(PYTEST_ARGS)
+	@kubernetes=$$($(tools)/kubernetes.sh) && export LIFESIGN_TEST_KUBERNETES="$$kubernetes" && \
+	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
+	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
+	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
+	images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) && export LIFESIGN_TEST_IMAGES="$$images" && \
+		cd tests && exec ../$(bin)/python -m cluster $(ARGS) $(PYTEST_ARGS)
 
 bench: ## benchmarks
 	$(dev)

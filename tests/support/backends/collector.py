@@ -121,6 +121,7 @@ class Collector(Written):
         extra: another that is laid over it.
         environ: what that one wants to know.
         flags: such as those for feature gates.
+        host: the address that it listens at.
     """
 
     def __init__(
@@ -131,13 +132,14 @@ class Collector(Written):
         extra: Path | None = None,
         environ: Mapping[str, str] | None = None,
         flags: Sequence[str] = (),
+        host: str = "127.0.0.1",
     ) -> None:
         super().__init__(folder / "telemetry.jsonl")
         self.synthetic = Written(folder / "synthetic.jsonl")
         configs = [CONFIGS / config, *([extra] if extra is not None else [])]
         self._command = [binary, *flags, *(word for path in configs for word in ("--config", str(path)))]
         self._environ = environ or {}
-        self.grpc, self.http, self._health = free_addresses(3)
+        self.grpc, self.http, self._health = free_addresses(3, host)
         self._log = folder / "collector.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -24,6 +24,6 @@ def free_port() -> int:
                 return port
 
 
-def free_addresses(number: int) -> list[str]:
-    """Loopback addresses that nothing listens at."""
-    return [f"127.0.0.1:{free_port()}" for _ in range(number)]
+def free_addresses(number: int, host: str = "127.0.0.1") -> list[str]:
+    """Addresses of this machine, loopback ones by default, that nothing listens at."""
+    return [f"{host}:{free_port()}" for _ in range(number)]

@@ -27,10 +27,11 @@ class Prometheus(Component):
         binaries: the folder of `prometheus`.
         folder: for its data.
         hurry: intervals and durations that a test can wait for; see `hurried`.
+        host: the address that it listens at.
     """
 
-    def __init__(self, binaries: Path, folder: Path, *, hurry: bool = True) -> None:
-        (self.address,) = free_addresses(1)
+    def __init__(self, binaries: Path, folder: Path, *, hurry: bool = True, host: str = "127.0.0.1") -> None:
+        (self.address,) = free_addresses(1, host)
         folder.mkdir()
         self._folder = folder
         config = yaml.safe_load((CONFIGS / "prometheus.yaml").read_text())

@@ -1,0 +1,76 @@
+"""The images of a node: no registry can be reached, so they are all brought in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from cluster.node.place import output
+from cluster.node.programs import PAUSE
+
+_PYTHON = "localhost/lifesign-test/python"  # of which nothing knows of lifesign
+_COLLECTOR = "localhost/lifesign-test/otelcol"
+_KEPT = 3  # files, for checkouts with different sources
+
+
+class Images:
+    """What podman has of them.
+
+    Args:
+        podman: the command.
+        lifesign: the image of this checkout.
+        otelcol: the Collector's binary.
+        kubernetes: the folder with `pause`.
+
+    Attributes:
+        python: an image with a Python, for services.
+        collector: the Collector's.
+    """
+
+    def __init__(self, podman: str, lifesign: str, otelcol: Path, kubernetes: Path) -> None:
+        self._podman = podman
+        self._lifesign = lifesign
+        self.python = next(
+            line
+            for line in output(podman, "images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+            if line.startswith(f"{_PYTHON}:")
+        )
+        self.collector = f"{_COLLECTOR}:{_digest(str(otelcol))}"
+        self._import(PAUSE, kubernetes / "pause")
+        self._import(self.collector, otelcol)
+
+    def saved(self, folder: Path) -> Path:
+        """A file with all of them, written if there is none yet."""
+        names = sorted({self._lifesign, self.python, self.collector, PAUSE})
+        file = folder / f"{_digest(' '.join(names))}.tar"
+        if file.exists():
+            file.touch()
+            return file
+        folder.mkdir(parents=True, exist_ok=True)
+        print("cluster: saving the images, which takes a quarter of a minute", flush=True)
+        unfinished = file.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        output(self._podman, "save", "--quiet", "--multi-image-archive", "--output", str(unfinished), *names)
+        unfinished.rename(file)
+        for old in sorted(folder.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            old.unlink()
+        return file
+
+    def _import(self, name: str, program: Path) -> None:
+        """Makes an image of one program that needs nothing else."""
+        if subprocess.run([self._podman, "image", "exists", name], check=False).returncode == 0:
+            return
+        packing = ["tar", "-C", str(program.parent), "--create", program.name]
+        with subprocess.Popen(packing, stdout=subprocess.PIPE) as tar:
+            change = f'ENTRYPOINT ["/{program.name}"]'
+            subprocess.run(
+                [self._podman, "import", "--quiet", "--change", change, "-", name],
+                stdin=tar.stdout,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,73 @@
+"""The ends of pods on a real node: they wake nobody, whatever a service makes of SIGTERM, and each is on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.scene import Scene, service
+
+REPLICAS = 3
+SHORT = {"terminationGracePeriodSeconds": 6}  # so that a test can wait for it
+HOOK = {"preStop": {"exec": {"command": ["sleep", "1"]}}}
+AT_ONCE = {"replicas": REPLICAS, "strategy": {"rollingUpdate": {"maxSurge": REPLICAS, "maxUnavailable": 0}}}
+ROLLED = {
+    "handles": service("handles", "ends", spec=AT_ONCE),
+    "deaf": service("deaf", "deaf", spec=AT_ONCE, pod=SHORT),
+    "outlives": service("outlives", "stays", spec=AT_ONCE, pod=SHORT),
+    "hooked": service("hooked", "ends", spec=AT_ONCE, container={"lifecycle": HOOK}),
+}
+ALONE = {
+    "cleaning": service("cleaning", "cleans"),
+    "forced": service("forced", "ends"),
+}
+# Longer than it takes to call a process lost, with durations made short: 11 s without a sample, and 6 s of that.
+LOST = "count_over_time(lifesign_heartbeat_expected_ratio[20s])"
+
+
+@pytest.fixture(scope="module")
+def ended(scene: Scene, request: pytest.FixtureRequest) -> Scene:
+    """All have been updated and the others deleted, long enough ago for every alert."""
+    scene.deploy(*ROLLED.values(), *ALONE.values())
+    for name in ROLLED:
+        scene.ready(name, REPLICAS)
+    for name in ALONE:
+        scene.ready(name)
+    for _ in range(10 if "long" in request.config.option.markexpr.replace("not long", "") else 1):
+        for name in ROLLED:
+            scene.kubectl("rollout", "restart", f"deployment/{name}")
+        for name in ROLLED:
+            scene.kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
+        for name in ROLLED:
+            scene.ready(name, REPLICAS)
+    (pod,) = scene.pods("forced")
+    scene.kubectl("scale", "deployment/cleaning", "deployment/forced", "--replicas=0")
+    scene.kubectl("delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0")
+    scene.wait(lambda: not [pod for name in ALONE for pod in scene.pods(name)])
+    scene.wait(lambda: len(scene.prometheus.query(LOST)) <= REPLICAS * len(ROLLED))
+    return scene
+
+
+@pytest.mark.parametrize("name", [*ROLLED, *ALONE])
+def test_no_alert_fires(name: str, ended: Scene) -> None:
+    assert ended.fired(name) == set()
+
+
+@pytest.mark.parametrize("name", [*ROLLED, *ALONE])
+def test_each_end_is_on_record_as_one_that_was_asked_for(name: str, ended: Scene) -> None:
+    def ends() -> list[tuple[Any, str]]:
+        return [(log.resource["k8s.pod.name"], log.event) for event in ("process.stopped", "process.died")
+                for log in ended.logs(event, name)]  # fmt: skip
+
+    wanted = REPLICAS if name in ROLLED else 1
+    assert len(ended.wait(lambda: found if len(found := ends()) >= wanted else [])) % wanted == 0
+    assert {event for _, event in ends()} == {"lifesign.process.stopped"}
+    expected = ended.values("lifesign_heartbeat_expected_ratio", name)
+    assert sorted(expected.values()) == [0.0] * len(ends()) + [1.0] * (REPLICAS if name in ROLLED else 0)
+
+
+@pytest.mark.parametrize("name", [*ROLLED, *ALONE])
+def test_nothing_was_ill_at_its_end(name: str, ended: Scene) -> None:
+    ill = {"eventloop.blocked", "process.frozen", "process.degraded", "boot.failed", "silence"}
+    assert [log.body for event in ill for log in ended.logs(event, name)] == []
