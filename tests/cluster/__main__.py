@@ -90,7 +90,7 @@ def _pytest(everything: bool, options: list[str], default: str) -> list[str]:
 
 def _test(place: Place, command: list[str]) -> int:
     """Runs the scenarios in the node; a Ctrl-C is handed on once."""
-    running = subprocess.Popen(place.entering(*command), cwd=ROOT, start_new_session=True)
+    running = subprocess.Popen(place.entering(ROOT, *command), start_new_session=True)
 
     def hand_on(*_: object) -> None:
         for child in children(running.pid):

@@ -46,9 +46,9 @@ class Place:
             return self.ready.stat().st_mtime > since
         return False
 
-    def entering(self, *command: str) -> list[str]:
-        """The command line that runs a command in it, with the environment and the folder of whoever calls."""
-        return ["nsenter", "--target", self.init.read_text().strip(), *NAMESPACES, "--", "env", "-C", os.getcwd(),
+    def entering(self, folder: Path, *command: str) -> list[str]:
+        """The command line that runs a command in it, in this folder, with the environment of whoever calls."""
+        return ["nsenter", "--target", self.init.read_text().strip(), *NAMESPACES, "--", "env", "-C", str(folder),
                 *(f"{name}={value}" for name, value in self.environment().items()), *command]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
