@@ -18,6 +18,7 @@ from support.waiting import eventually
 
 PATIENCE = 60.0
 SYNTHETIC = "user_agent.synthetic.type"
+GATED = "profiles.yaml"
 OVERLAYS = ("gateway-scrape.yaml", "gateway-files.yaml")
 APART = (  # for other programs
     "alertmanager.yaml",
@@ -55,7 +56,7 @@ def run_desk(tmp_path: Path) -> Callable[[Shipped], None]:
 
 def names() -> list[str]:
     shipped = sorted(path.name for path in CONFIGS.glob("*.yaml"))
-    return [name for name in shipped if name not in APART]
+    return [name for name in shipped if name not in (*APART, GATED)]
 
 
 @pytest.mark.parametrize("name", names())
@@ -67,6 +68,16 @@ def test_the_collector_finds_a_shipped_file_valid(name: str, otelcol: str) -> No
 
     assert ended.returncode == 0, ended.stderr
     assert "deprecated" not in ended.stderr
+
+
+@pytest.mark.parametrize("below", ["local.yaml", "sidecar.yaml", "gateway.yaml"])
+def test_profiles_are_an_overlay_that_wants_a_gate(below: str, otelcol: str) -> None:
+    command = [otelcol, "validate", f"--config={CONFIGS / below}", f"--config={CONFIGS / GATED}"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert "service.profilesSupport" in refused.stderr
+    gate = "--feature-gates=service.profilesSupport"
+    ended = subprocess.run([*command, gate], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_telemetry_goes_through_a_sidecar_and_a_gateway_to_each_backend(
