@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -20,15 +19,6 @@ def custom(tmp_path: Path) -> Path:
     (tmp_path / "sitecustomize.py").write_text("print('customized')\n")
     (tmp_path / "json.py").write_text("raise ImportError('not the one of the standard library')\n")
     return tmp_path
-
-
-def test_it_is_the_command_without_the_customization(custom: Path) -> None:
-    environ = {"PYTHONPATH": f":{custom}", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "error"}
-    program = interpreter.command(environ)
-    ended = subprocess.run([*program, "doctor", "--json"], env=environ, cwd=custom, capture_output=True, text=True)
-
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith("{")
 
 
 def test_a_python_that_needs_its_environment_to_find_itself_keeps_it() -> None:
