@@ -143,7 +143,7 @@ def test_a_malformed_setting_is_a_warning_and_the_default(
 def test_a_failure_of_ours_is_one_warning_a_minute(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pulse = started()
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     agent = lifecycle.peek()
     assert agent is not None
 

@@ -270,7 +270,7 @@ async def test_a_check_that_failed_is_run_again_alone_until_it_holds(
     stat = os.stat
     monkeypatch.setattr(os, "stat", lambda path, **options: runs.append(str(path)) or stat(path, **options))
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003", LIFESIGN_CHECKS=f"present=file:{present},late=file:{late}")
-    monkeypatch.setattr(registry, "pause", 0.05)
+    monkeypatch.setattr(registry, "pause", 0.01)
     lifesign.start()
     while runs.count(str(late)) < 3:
         await asyncio.sleep(0.003)

@@ -34,18 +34,18 @@ async def test_at_a_high_rate_one_in_so_many_is_told_and_all_are_counted(
         if event["type"] == "b":
             raise ValueError("no")
 
-    async with lifesign.DryRun(handler, events=[of("a"), of("b")], rate=1000, limit=200) as run:
+    async with lifesign.DryRun(handler, events=[of("a"), of("b")], rate=1000, limit=100) as run:
         await run.wait()
     reported = pulse.ring("dry_run")
     in_turn = [one for one in reported if one["adjusted_count"]]
-    assert [one["index"] for one in in_turn] == list(range(0, 200, 10))
+    assert [one["index"] for one in in_turn] == list(range(0, 100, 10))
     assert {one["adjusted_count"] for one in in_turn} == {10}
     # A failure is exported out of turn too, a few a second, and then stands for nothing but itself.
     more = [one for one in reported if not one["adjusted_count"]]
     assert more
     assert {one["error"]["type"] for one in more} == {"ValueError"}
     totals = pulse.ring("dry_run_totals")[-1]
-    assert totals["types"] == [{"type": "a", "handled": 100, "failed": 0}, {"type": "b", "handled": 0, "failed": 100}]
+    assert totals["types"] == [{"type": "a", "handled": 50, "failed": 0}, {"type": "b", "handled": 0, "failed": 50}]
     assert totals["lag"] == 0.0
 
 
@@ -123,11 +123,11 @@ async def test_the_share_that_is_told_follows_what_is_made(
     started()
     agent = lifecycle.running()
     assert agent is not None
-    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.01)
+    monkeypatch.setattr(reporter, "TOTALS_SECONDS", 0.003)
     reported = reporter.Reporter(20_000)
     assert [reported.stands_for(index) for index in (0, 1, 200)] == [200, 0, 200]
     with reported.every_second(asyncio.get_running_loop(), lambda: (0.0, 0)):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     assert reported.stands_for(7) == 1  # nothing was made: the next one is exported
 
 

@@ -69,7 +69,7 @@ def test_a_log_handler_that_hangs_does_not_hang_the_watchdog(
             hung.set()
             go_on.wait(10)
 
-    pulse = started()
+    pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     failing: Callable[[], int] = registry.failing
     errors: list[OSError] = []
 
