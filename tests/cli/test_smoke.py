@@ -56,6 +56,7 @@ pytestmark = pytest.mark.usefixtures("no_other_thread")
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gate_module, "_POLL", 0.005)
 
 
 def gate(
