@@ -19,11 +19,13 @@ import sys
 import tempfile
 from typing import Sequence
 
-# Each group has a process of its own, and so has all that is named nowhere: a third of the processor time each. What
-# sends signals to its own process is apart from the agent, whose tests leave threads that would take them.
+# Each group has a process of its own, and so has all that is named nowhere: a quarter of the time each. They wait as
+# long as they compute, so that two processors have enough to do. What sends signals to its own process is apart from
+# the agent, whose tests leave threads that would take them.
 GROUPS = (
-    ("tests/agent", "tests/demo", "tests/judge", "tests/wire"),
-    ("tests/cli", "tests/serve", *sorted(glob.glob("tests/test_*.py"))),
+    ("tests/agent/stalls", "tests/agent/tasks", "tests/watch"),
+    ("tests/cli", *sorted(glob.glob("tests/test_*.py"))),
+    ("tests/export", "tests/serve"),
 )
 OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
 
