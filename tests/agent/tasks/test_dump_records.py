@@ -102,9 +102,15 @@ def test_tasks_that_wait_for_each_other_in_a_ring_are_named(started: Callable[..
     assert sorted(cycle) == ["a", "b", "c"]
     for task in ring.values():
         task._log_destroy_pending = False
+    kept = [weakref.ref(task) for task in ring.values()]
     del task
     ring.clear()
-    gc.collect()  # they keep each other, and would be in the next test's dump
+
+    def gone() -> bool:
+        gc.collect()
+        return not any(one() for one in kept)
+
+    eventually(gone)  # they keep each other, the watchdog may look at them, and they would be in the next test's dump
 
 
 async def test_with_tracking_groups_have_ages_and_origins(started: Callable[..., Any]) -> None:
