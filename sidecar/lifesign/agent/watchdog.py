@@ -51,7 +51,6 @@ class Watchdog:
         self._slots = slots
         self._tasks = tasks
         self._at_beat = at_beat
-        self.sampler = Sampler(pulse.ring, slots, settings)
         self._timeout = settings.heartbeat_timeout
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
@@ -60,6 +59,7 @@ class Watchdog:
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
         self._allowance = Allowance()
+        self.sampler = Sampler(pulse.ring, slots, settings, self._allowance)
         self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
         pause = self.sampler.pause if self.sampler.on else None

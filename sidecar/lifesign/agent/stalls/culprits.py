@@ -86,16 +86,21 @@ class _Culprit:
 
 
 class CulpritCounts:
-    """All of one process. One thread at a time may call it."""
+    """All of one process. One thread at a time may call it.
 
-    def __init__(self) -> None:
+    Args:
+        allowance: for all that is written unasked. Others wait for what is spent here; this has its own part of it.
+    """
+
+    def __init__(self, allowance: Allowance) -> None:
         self._culprits: dict[Hashable, _Culprit] = {}
         self._others = self._others_total = 0
         self._grown = False  # since the totals were written
         self._waiting = False  # a culprit's record is due later
         self._next = 0.0
         self._next_totals = 0.0
-        self._allowance = Allowance(BYTES)
+        self._allowance = allowance
+        self._part = Allowance(BYTES)
 
     def add(self, parts: list[Share], nobodys: int, slot: int) -> None:
         """Adds what each has of one stall that is over now."""
@@ -150,7 +155,9 @@ class CulpritCounts:
     def _spend(self, ring: LaneWriter, record: Any, now: float) -> None:
         before = ring.written
         ring.append(record)
-        self._next = now + self._allowance.spend(ring.written - before, now)
+        written = ring.written - before
+        self._allowance.spend(written, now)
+        self._next = now + self._part.spend(written, now)
 
     def _totals(self) -> StallTotals:
         return {

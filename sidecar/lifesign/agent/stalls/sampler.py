@@ -21,7 +21,8 @@ from lifesign.agent.stalls.machine import Machine, named_threads
 from lifesign.agent.stalls.shares import EndedStall, Interval, shares
 from lifesign.agent.stalls.spins import Spins
 from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, place_in, walk
-from lifesign.agent.stalls.underway import Underway
+from lifesign.agent.stalls.underway import PRICE, Underway
+from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.settings import Settings
 from lifesign.wire.lane import LaneWriter
@@ -39,9 +40,13 @@ _INTERVALS_KEPT = 64
 
 
 class Sampler:
-    """Finds who keeps loops from turning, and has it written."""
+    """Finds who keeps loops from turning, and has it written.
 
-    def __init__(self, ring: LaneWriter, slots: LoopSlots, settings: Settings) -> None:
+    Args:
+        allowance: for all that is written unasked.
+    """
+
+    def __init__(self, ring: LaneWriter, slots: LoopSlots, settings: Settings, allowance: Allowance) -> None:
         self._ring = ring
         self._slots = slots
         self.on = settings.stall_threshold > 0
@@ -52,10 +57,11 @@ class Sampler:
         self._due = settings.heartbeat_interval
         self._underway: dict[int, Underway] = {}
         self._intervals: deque[Interval] = deque(maxlen=_INTERVALS_KEPT)
-        self._culprits = CulpritCounts()
+        self._culprits = CulpritCounts(allowance)
         self._machine = Machine(slots)
         self._garbage = Garbage()
         self._spins = Spins(ring, slots, settings.heartbeat_timeout)
+        self._rested_ns = 0  # before which no sample is taken: they are to cost a hundredth of the time
         self._lock = RLock()
         self.resume()
 
@@ -176,25 +182,26 @@ class Sampler:
             used_now, before = kernel.thread_time(native), self._machine.queued_before(native)
             underway.add(now, stack, used_now, before, kernel.disk_waits(native))
         self._finish_all()
-        cost = time.thread_time_ns() - cost
-        return min([soonest, *(underway.pause(now, cost) for underway, _ in seen)])
+        if seen:
+            cost = time.thread_time_ns() - cost
+            self._rested_ns = now + PRICE * cost
+        return min([soonest, *(underway.pause(now) for underway, _ in seen)])
 
     def _wanted(self, now: int, late: list[tuple[int, Beating]]) -> tuple[list[Underway], int]:
         """The stalls that are to be sampled now, and when there is another."""
-        wanted: list[Underway] = []
-        soonest = NEVER_NS
+        late_ones: list[Underway] = []
         for slot, beating in late:
             underway = self._underway.get(slot)
             if underway is None or underway.before.mono_ns != beating.mono_ns:
                 if underway is not None:
                     self._finish_all()
                 underway = self._underway[slot] = Underway(beating, beating.mono_ns + self._interval_ns - self._half_ns)
-            left = underway.next_ns - now
-            if left <= 0 and len(wanted) < _LOOPS_AT_ONCE:
-                wanted.append(underway)
-            else:
-                soonest = min(soonest, max(left, 1_000_000))
-        return wanted, soonest
+            late_ones.append(underway)
+        late_ones.sort(key=lambda one: one.next_ns)
+        if now < self._rested_ns:
+            return [], self._rested_ns - now
+        wanted = [one for one in late_ones[:_LOOPS_AT_ONCE] if one.next_ns <= now]
+        return wanted, min((one.next_ns - now for one in late_ones[len(wanted) :]), default=NEVER_NS)
 
     def _explain(self, began: int, now: int, walks: dict[int, Walk], used: int, *, waited_for_gil: bool) -> None:
         """Notes why this thread did not run: another had the GIL, or the machine did not let it."""

@@ -23,6 +23,7 @@ _ENDS = 0.7
 _LIKELY = 0.2  # from which on it is looked at how long the thread waits for a processor
 _PAUSE_NS = (15_000_000, 65_000_000)  # from and to: not in step with anything
 _PRICE = 100  # the pauses are at least so many times what a sample costs
+_QUIET_NS = 30_000_000_000  # between the samples of one spin and of the next in the same place
 _AGAIN_NS = 60_000_000_000  # until a spin that goes on is sampled again; twice as long each time ...
 _AGAIN_MAX_NS = 600_000_000_000  # ... up to this
 
@@ -92,6 +93,7 @@ class Spins:
         self._timeout_ns = int(timeout * 1e9)
         self._windows: dict[int, _Window] = {}
         self._spins: dict[int, _Spin] = {}
+        self._quiet_ns: dict[int, int] = {}  # by slot, before when no other spin is sampled
         self._checked_ns = 0
         self._seed = 1
 
@@ -138,7 +140,8 @@ class Spins:
         spin = self._spins.get(slot)
         if spin is None and utilization >= _BEGINS:
             spin = self._spins[slot] = _Spin(window.wall_ns)
-            spin.next_ns = self.next_ns = now
+            spin.next_ns = max(now, self._quiet_ns.get(slot, 0))
+            self.next_ns = min(self.next_ns, spin.next_ns)
         if spin is not None:
             spin.utilization = utilization
             if utilization < _ENDS:
@@ -177,6 +180,7 @@ class Spins:
         if len(spin.seen) == SAMPLES or spin.attempts == _ATTEMPTS:
             self._ring.append(spin.record(slot))
             spin.written = True
+            self._quiet_ns[slot] = now + _QUIET_NS
             spin.begin()
             spin.next_ns = now + spin.again_ns
             spin.again_ns = min(2 * spin.again_ns, _AGAIN_MAX_NS)

@@ -10,7 +10,7 @@ from lifesign.agent.stalls.stacks import PlaceKey, SeenStack, Walk
 
 _PAUSE_NS = 10_000_000
 _GROWTH = 20  # the pause is this part of the stall's age: a stall of a week takes some 300 samples
-_PRICE = 100  # the pause is so many times what a sample costs
+PRICE = 100  # a pause is so many times what the samples before it cost
 _COMPUTES = 4  # a thread computes that has used this part of the time
 
 
@@ -90,9 +90,9 @@ class Underway:
         # What was read in this stall stands for all of it until now.
         return (queued_ns - was) * length // (now - at) if self.since_ns <= at < now else queued_ns - was
 
-    def pause(self, now: int, cost_ns: int) -> int:
+    def pause(self, now: int) -> int:
         """Notes and returns how long to wait until the next sample, in nanoseconds."""
-        pause = max(_PAUSE_NS, (now - self.since_ns) // _GROWTH, _PRICE * cost_ns)
+        pause = max(_PAUSE_NS, (now - self.since_ns) // _GROWTH)
         self.next_ns = now + pause
         return pause
 
