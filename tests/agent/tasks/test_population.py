@@ -88,3 +88,19 @@ async def test_for_a_while_the_share_of_those_that_have_ended_is_taken_to_be_the
     assert counted.count().finished >= 10
     counted._next_count = counted._next_share = 0.0
     assert counted.count().finished == 0
+
+
+@pytest.mark.skipif(not KNOWN, reason="from 3.14 on asyncio forgets finished tasks")
+async def test_of_very_many_tasks_a_walk_says_how_many_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(population, "_LOOKED_AT", 5)
+    monkeypatch.setattr(population, "_FEW", 0)
+    tasks = [asyncio.create_task(asyncio.sleep(0)) for _ in range(10)]
+    await asyncio.gather(*tasks)
+    counted = fresh()
+    assert counted.count().finished >= 10
+    monkeypatch.setattr(Population, "_finished_share", lambda _: 0.0)
+    counted._next_share = 0.0
+    found = list(counted.walk())
+    counted.saw(0, len(found))
+    counted._next_count = 0.0
+    assert counted.count().finished >= 10

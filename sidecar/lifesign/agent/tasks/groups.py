@@ -20,7 +20,7 @@ NAMES_MAX = 5
 SPANS_MAX = 20  # tasks of a group whose span is read before the group counts as having none
 EACH_MAX = 100  # tasks of a family whose frames are read; of the rest, every hundredth
 STACKS_MAX = 20_000  # that are read for what they wait for and hold, in one dump
-STACKS_EACH = 4_000  # of a family where there are more tasks than that; of the rest, those that hold more than others
+STACKS_EACH = 2_000  # of a family where there are more tasks than that; of the rest, those that hold more than others
 LOOKS_MAX = 2_000  # in one dump
 
 _SPREAD = 16  # what the ids of objects are multiples of

@@ -10,7 +10,7 @@ from typing import Any, Callable
 from lifesign.agent.native import sleep
 
 # Of processor time between two pauses. Each slice begins with cold caches: ten times as many take half as much again.
-SLICE_SECONDS = 0.001
+SLICE_SECONDS = 0.00125
 SHARE = 0.06  # of a core, as long as the walk ends in time
 END_SECONDS = 9.0  # the share rises so that it does
 PAUSE_MAX = 0.02

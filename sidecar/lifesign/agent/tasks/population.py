@@ -55,6 +55,18 @@ class Population:
             self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
         return self._count
 
+    def walk(self) -> Iterator[Any]:
+        """The same as `each`, for a walk that takes its time: who walks says at the end what there was, by `saw`."""
+        if sum(self._count) > _LOOKED_AT:
+            self._next_share = time.monotonic() + _DRAW_SECONDS  # one list of so many at a time is enough
+        return self.each()
+
+    def saw(self, unfinished: int, finished: int) -> None:
+        """Notes how many of very many tasks a walk has found finished: that need not be estimated for a while."""
+        if unfinished + finished > _LOOKED_AT:
+            self._share = finished / (unfinished + finished)
+            self._next_share = time.monotonic() + _DRAW_SECONDS
+
     def running(self) -> list[Any]:
         """The tasks that are running now, at most one per loop."""
         return [task for task in (asyncio.current_task(loop) for loop in self.loops()) if task is not None]

@@ -93,9 +93,10 @@ class Survey:
         for reference, how in list(creation.finished):
             self.finished.add(how)
             noted.add(id(reference()))
+        ended = 0
         now = time.monotonic()
         self._pace.rest()
-        for task in self._population.each():
+        for task in self._population.walk():
             self._pace.step()
             try:
                 try:
@@ -103,6 +104,7 @@ class Survey:
                 except TypeError:  # it is none of asyncio's
                     done = odd.is_done(task)
                 if done:
+                    ended += 1
                     if id(task) not in noted:
                         self.finished.add(outcome_of(task))
                     continue
@@ -119,6 +121,7 @@ class Survey:
                 self.total += 1
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
+        self._population.saw(self.total, ended)
 
     def _place(self, task: Any, waiter: Any) -> WaitGroup:
         """The group of the task; what it waits for and holds is noted where its stack is looked into."""
