@@ -224,6 +224,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "agent/tasks/dump.py",
             "agent/tasks/odd.py",
             "agent/tasks/waiting/",
+            "agent/stalls/",
             "watch/emit/dumps.py",
             "watch/emit/threads.py",
             "watch/emit/translate.py",

@@ -17,6 +17,7 @@ from lifesign.agent.stalls.sampler import Sampler
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.stall import stall
+from lifesign.agent.tasks.walk import place_called, place_key
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.writer import PulseWriter
@@ -129,7 +130,7 @@ class Watchdog:
                 continue
             evidence = stall(slot, beating, list(self._tasks.each()), self._slots.by_thread())
             if evidence is not None:
-                samples = self.sampler.evidence(slot, evidence["stack"])
+                samples = self.sampler.evidence(slot, place_key(place_called(evidence["stack"])))
                 if samples is not None:
                     evidence["samples"], evidence["in_place"], evidence["computing"] = samples
                 self._pulse.ring.append(evidence)

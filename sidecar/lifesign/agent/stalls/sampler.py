@@ -20,7 +20,7 @@ from lifesign.agent.stalls.garbage import Garbage
 from lifesign.agent.stalls.machine import Machine, named_threads
 from lifesign.agent.stalls.shares import EndedStall, Interval, shares
 from lifesign.agent.stalls.spins import Spins
-from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, place_in, walk
+from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, walk
 from lifesign.agent.stalls.underway import PRICE, Underway
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.frames import current_frames
@@ -29,7 +29,6 @@ from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
     from lifesign.agent.stalls.underway import StallEvidence
-    from lifesign.wire.frames import Frame
 
 _SOONEST_SECONDS = 0.001
 _GAP_NS = 50_000_000  # from which on this thread did not run for a reason
@@ -91,12 +90,16 @@ class Sampler:
                 for slot in [slot for slot, one in self._underway.items() if not self._goes_on(slot, one)]:
                     del self._underway[slot]
 
-    def evidence(self, slot: int, stack: list[Frame]) -> StallEvidence | None:
-        """What the samples say of a loop that does not turn, whose thread has this stack; None without samples."""
+    def evidence(self, slot: int, place: int | None) -> StallEvidence | None:
+        """What the samples say of a loop that does not turn; None without samples.
+
+        Args:
+            place: the key of what its thread is in now.
+        """
         underway = self._underway.get(slot)
         if underway is None or not underway.samples or not self._goes_on(slot, underway):
             return None
-        return underway.evidence(place_in(stack))
+        return underway.evidence(place)
 
     def end(self) -> None:
         """The agent ends: writes what is left."""

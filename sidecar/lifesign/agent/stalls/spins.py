@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.slots import NEVER_NS, Beating, LoopSlots
 from lifesign.agent.stalls import kernel
-from lifesign.agent.stalls.stacks import PlaceKey, SeenStack, Walk, of_loop, walk
+from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, walk
 from lifesign.agent.stalls.stacktimes import StackTimes
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.wire.lane import LaneWriter
@@ -58,7 +58,7 @@ class _Spin:
         self.known: dict[Any, tuple[Walk, SeenStack]] = {}
 
     def record(self, slot: int) -> dict[str, Any]:
-        counts: Counter[PlaceKey | None] = Counter(one.place_key for one in self.seen)
+        counts: Counter[int | None] = Counter(one.place_key for one in self.seen)
         key, most = counts.most_common(1)[0] if counts else (None, 0)
         place: Frame | None = None
         if most * 2 >= len(self.seen):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,16 +9,12 @@ from lifesign.agent.slots import Beating
 from lifesign.agent.stalls.callback import callback, current, running
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.appspan import app_span
-from lifesign.agent.tasks.walk import both_ends, place
-from lifesign.wire.frames import is_library
+from lifesign.agent.tasks.walk import both_ends, own_place, place, place_key
 
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame
 
 _FRAMES_MAX = 1000  # that are walked
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # the agent, wherever it lies
-
-PlaceKey = tuple[str, str]
 
 
 class SeenStack(NamedTuple):
@@ -38,9 +33,9 @@ class SeenStack(NamedTuple):
     span: tuple[str, str] | None
 
     @property
-    def place_key(self) -> PlaceKey | None:
-        """What tells a place from others: a function, whatever the line."""
-        return None if self.place is None else (self.place["file"], self.place["function"])
+    def place_key(self) -> int | None:
+        """See `walk.place_key`."""
+        return place_key(self.place)
 
 
 NOTHING = SeenStack([], None, False, "", "", "", None)
@@ -112,23 +107,6 @@ def of_thread(found: Walk) -> SeenStack:
     stack = [place(code, line) for code, line in zip(reversed(found.codes), reversed(found.lines))]
     own = own_place(stack) or (stack[-1] if stack else None)
     return SeenStack(both_ends(stack), own, False, "", "", "", None)
-
-
-def own_place(stack: list[Frame]) -> Frame | None:
-    """The innermost frame of the user's own code, if there is one."""
-    return next((one for one in reversed(stack) if one["file"] and not _is_others(one["file"])), None)
-
-
-def place_in(found: list[Frame]) -> PlaceKey | None:
-    """The key of the culprit's place in a whole stack of a thread, outermost frame first."""
-    turns = [index for index, one in enumerate(found) if one["function"].rpartition(".")[2] == "_run_once"]
-    called = found[turns[-1] + 1 :] if turns else found
-    own = own_place(called) or (called[-1] if called else None)
-    return None if own is None else (own["file"], own["function"])
-
-
-def _is_others(file: str) -> bool:
-    return is_library(file) or file.startswith(_OURS)
 
 
 def _called(found: Walk, outer: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from lifesign.agent.slots import Beating
 from lifesign.agent.stalls.kernel import ThreadTime
-from lifesign.agent.stalls.stacks import PlaceKey, SeenStack, Walk
+from lifesign.agent.stalls.stacks import SeenStack, Walk
 
 _PAUSE_NS = 10_000_000
 _GROWTH = 20  # the pause is this part of the stall's age: a stall of a week takes some 300 samples
@@ -141,7 +141,7 @@ class Underway:
                 self.samples[index] = one._replace(queued_ns=queued)
                 more -= queued
 
-    def evidence(self, place: PlaceKey | None) -> StallEvidence:
+    def evidence(self, place: int | None) -> StallEvidence:
         """What the samples say so far."""
         return StallEvidence(
             len(self.samples),

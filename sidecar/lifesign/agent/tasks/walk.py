@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import weakref
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DEPTH_MAX = 100  # of a stack that is walked
 FRAMES_MAX = 40  # of a stack that is written: its outer and inner ends
 _OPAQUE_MAX = 1000
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # the agent, wherever it lies
 
 # A coroutine, a generator and an async generator name their code, their frame and what they wait
 # for differently.
@@ -187,3 +189,24 @@ def both_ends(stack: list[Frame]) -> list[Frame]:
     half = FRAMES_MAX // 2
     omitted: Frame = {"function": f"... {len(stack) - FRAMES_MAX} frames ...", "file": "", "line": 0}
     return [*stack[:half], omitted, *stack[-half:]]
+
+
+def own_place(stack: list[Frame]) -> Frame | None:
+    """The innermost frame of the user's own code, if there is one."""
+    return next((one for one in reversed(stack) if one["file"] and not _is_others(one["file"])), None)
+
+
+def _is_others(file: str) -> bool:
+    return is_library(file) or file.startswith(_OURS)
+
+
+def place_called(stack: list[Frame]) -> Frame | None:
+    """What the event loop has called, in a whole stack of its thread: the user's own frame, or else the innermost."""
+    turns = [index for index, one in enumerate(stack) if one["function"].rpartition(".")[2] == "_run_once"]
+    called = stack[turns[-1] + 1 :] if turns else stack
+    return own_place(called) or (called[-1] if called else None)
+
+
+def place_key(place: Frame | None) -> int | None:
+    """What tells a place from others: its function, whatever the line."""
+    return None if place is None else hash((place["file"], place["function"]))
