@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 
 import pytest
 
@@ -64,6 +65,10 @@ async def test_as_from_3_14_on_each_loop_is_asked_for_its_tasks(
     assert set(known.each()) == asyncio.all_tasks()
     assert known.count() == TaskCount(len(asyncio.all_tasks()), 0)
     assert known.ended() is None
+    monkeypatch.setattr(population, "_LOOKED_AT", 0)
+    known._next_count = 0.0
+    known.count()
+    assert known._next_count >= time.monotonic() + population._DRAW_SECONDS / 2  # each count lists them all
 
     def refuses(_: object) -> None:
         raise RuntimeError("a task of the user's")

@@ -52,7 +52,9 @@ class Population:
         if started >= self._next_count:
             with contextlib.suppress(BaseException):  # below it are methods of the user's tasks
                 self._count = self._counted()
-            self._next_count = started + 100 * (time.monotonic() - started)  # one per cent of a core at most
+            # One per cent of a core at most, and where each count lists all of very many tasks seldom at that.
+            seldom = _DRAW_SECONDS if _KNOWN_BY_LOOP and self._count.unfinished > _LOOKED_AT else 0.0
+            self._next_count = started + max(seldom, 100 * (time.monotonic() - started))
         return self._count
 
     def walk(self) -> Iterator[Any]:
