@@ -90,7 +90,8 @@ def test_all_signals_arrive(start: Any, protocol: str, collector: Collector, tmp
         seconds=20,
     )
     eventually(lambda: any(log.event == "lifesign.eventloop.stall" for log in collector.logs()), seconds=20)
-    stalled = "lifesign.eventloop.stall.time"
+    share, stalled = "lifesign.eventloop.utilization", "lifesign.eventloop.stall.time"
+    eventually(lambda: any(point.metric == share for point in collector.points()), seconds=20)
     eventually(lambda: any(point.metric == stalled and point.value > 0 for point in collector.points()), seconds=20)
     assert running.end() == 0
     running.service.stdout.close()

@@ -9,6 +9,7 @@ import pytest
 
 from support.made.reported import events
 from support.made.stalls import busy, culprit, totals
+from support.mainprocess import report
 
 
 def now(record: Any) -> Any:
@@ -32,6 +33,22 @@ async def test_short_stalls_are_a_condition_a_cause_and_one_record_of_a_healthy_
     assert (seen.state, seen.conditions) == ("healthy", ("stalling",))
     assert [(cause.word, cause.function, cause.line) for cause in seen.causes] == [("short-stalls", "render", 8)]
     assert [(stall.count, stall.total, stall.worst) for stall in seen.stalls] == [(3, 0.9, 0.4)]
+
+
+async def test_stalls_are_no_cause_in_the_record_of_an_illness(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, watching = main(), sidecar()
+    service.pulse.ring.append(now(culprit(count=1)))
+    service.pulse.ring.append(totals(now(culprit(count=9))))
+    await watching.poll()
+    service.pulse.ring.append(report())
+    service.beat(failing=1)
+    (entered,) = [one for one in await watching.poll() if getattr(one, "event", "") == "lifesign.process.degraded"]
+    assert [name for name in entered.attributes if name.startswith(("lifesign.cause", "code."))] == []
+    assert "render" not in entered.body
+    (seen,) = watching.snapshots
+    assert (seen.state, [cause.word for cause in seen.causes]) == ("degraded", ["short-stalls"])
 
 
 async def test_a_restarted_sidecar_knows_them_and_says_nothing_twice(

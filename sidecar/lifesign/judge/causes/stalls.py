@@ -43,6 +43,7 @@ BY_THE_MACHINE = {
     "steal": "the hypervisor gave the processor to others",
     "stopped": "the process was stopped by a signal (SIGSTOP)",
 }
+MAKE_NOBODY_ILL = frozenset(_WORDS.values())  # said of a process beside whatever it is ill of
 BUSY = "busy"
 _CONDITIONS = {
     BUSY: "busy",

@@ -7,16 +7,22 @@ from typing import Iterable, Sequence
 from lifesign import semconv
 from lifesign.judge.causes.findings import Cause
 from lifesign.judge.causes.phrases import own_frame
+from lifesign.judge.causes.stalls import MAKE_NOBODY_ILL
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Attributes, CauseReading
 from lifesign.wire.records import Frame, Stall
 
 
+def reasons(causes: Sequence[Cause]) -> list[Cause]:
+    """Those that may have made a process ill: short stalls do not, which have records of their own."""
+    return [cause for cause in causes if cause.word not in MAKE_NOBODY_ILL]
+
+
 def cause_attributes(causes: Sequence[Cause]) -> Attributes:
-    """The word of the first cause, and its place."""
-    if not causes:
+    """The word of the first cause of an illness, and its place."""
+    first = next(iter(reasons(causes)), None)
+    if first is None:
         return {}
-    first = causes[0]
     return {semconv.CAUSE: first.word, **place_attributes(first.place)}
 
 
@@ -64,9 +70,11 @@ def stall_attributes(stalls: Sequence[Stall], source: Source) -> Attributes:
 
 
 def cause_words(causes: Sequence[Cause], why: str) -> str:
-    """Every cause in one line, without what the verdict says already."""
+    """Every cause of an illness in one line, without what the verdict says already."""
     said = why.removeprefix("uncaught ")
-    news = (cause.sentence.removeprefix(said).removeprefix(", ") for cause in causes if cause.sentence not in why)
+    news = (
+        cause.sentence.removeprefix(said).removeprefix(", ") for cause in reasons(causes) if cause.sentence not in why
+    )
     return "; ".join(filter(None, news))
 
 
