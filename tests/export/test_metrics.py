@@ -76,6 +76,9 @@ def test_why_a_process_is_ill_is_a_metric_as_long_as_it_is(
     assert seen("one-more") == {named(**cause): 1}, "names are bounded"
     assert seen("render") == {named(**cause, code__function__name="render"): 1}
     assert seen("render", "stopped") == {}
+    stalls = CauseReading("short-stalls", "this stalled the event loop", "load", "shop.py", 7)
+    store.observe([snapshot(state="degraded", causes=(stalls,))], {"7-abc": resource})
+    assert values(store.collect().data, "lifesign.process.cause") == {}, "short stalls make nobody ill"
 
 
 def test_every_reading_is_a_metric(resource: Resource, snapshot: Callable[..., Snapshot]) -> None:

@@ -50,7 +50,7 @@ class Run:
                     found += [
                         Record(one.event_name.rpartition(".")[2], one.body.string_value, pid)
                         for one in scope.log_records
-                        if "task_" not in one.event_name
+                        if "task_" not in one.event_name and one.event_name != "lifesign.eventloop.stall"
                     ]
         return found
 

@@ -10,6 +10,7 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
+from lifesign.judge.causes.stalls import MAKE_NOBODY_ILL
 from lifesign.judge.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, ILL, STATES
 from lifesign.watch.telemetry import OTHER_STALLS, EventReading, Snapshot, StallReading
 
@@ -124,8 +125,9 @@ class Instruments:
             yield Observation(int(state == self.snapshot.state), {semconv.STATE: state})
 
     def _cause(self) -> Points:
-        if self.snapshot.causes and self.snapshot.state in ILL:
-            cause = self.snapshot.causes[0]
+        causes = [cause for cause in self.snapshot.causes if cause.word not in MAKE_NOBODY_ILL]
+        if causes and self.snapshot.state in ILL:
+            cause = causes[0]
             if cause.function in self._places or len(self._places) < PLACES_MAX:
                 self._places.add(cause.function)
             place = {semconv.CODE_FUNCTION: cause.function} if cause.function in self._places - {""} else {}

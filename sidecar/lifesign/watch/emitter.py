@@ -128,7 +128,7 @@ class Emitter:
         self._final = final
         made = self._of_boot(verdict, reading)
         made += self._report_dropped(wall)
-        made += self._stall_reports.due(wall, ended=final is not None)
+        made += self._stall_reports.due(wall, reading.timeout, ended=final is not None)
         made += self._episodes(verdict, reading)
         made += self._transitions.telemetry(verdict, reading, partial(self._details, verdict, reading))
         if verdict.state == states.FROZEN:

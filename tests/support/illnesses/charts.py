@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 DUMPS = ("lifesign.task_dump", "lifesign.task_group", "lifesign.thread_group")  # evidence, no alarms
+STALLS = "lifesign.eventloop.stall"  # nobody is ill of them, and on a busy machine everybody has some
 
 
 class Entry(NamedTuple):
@@ -56,8 +57,8 @@ class Chart:
 
     @property
     def events(self) -> list[str]:
-        """The names of the log records, without task dumps."""
-        return [entry.event for entry in self.entries if entry.event not in DUMPS]
+        """The names of the log records, without task dumps and short stalls."""
+        return [entry.event for entry in self.entries if entry.event not in (*DUMPS, STALLS)]
 
     def entry(self, event: str) -> Entry:
         (found,) = (entry for entry in self.entries if entry.event == event)

@@ -23,7 +23,7 @@ class Reported:
     def after(self, *records: Any, now: int = NOON, ended: bool = False) -> list[Log]:
         for record in records:
             self.culprits.take(record)
-        return self.reports.due(now, ended=ended)
+        return self.reports.due(now, 3 * S, ended=ended)
 
 
 def test_a_new_culprit_is_reported_at_once_with_all_that_is_known() -> None:
@@ -64,9 +64,9 @@ def test_a_callback_that_is_compiled_has_a_function_and_no_file() -> None:
 
 def test_what_grows_is_reported_once_a_minute() -> None:
     seen = Reported()
-    assert len(seen.after(culprit(count=1))) == 1
-    assert seen.after(totals(culprit(count=2, total=6)), now=NOON + S) == []
-    assert seen.after(totals(culprit(count=9, total=7)), now=NOON + 59 * S) == []
+    assert len(seen.after(culprit(count=1, total=2.0))) == 1
+    assert seen.after(totals(culprit(count=2, total=2.6)), now=NOON + S) == []
+    assert seen.after(totals(culprit(count=9, total=7.0)), now=NOON + 59 * S) == []
     (log,) = seen.after(now=NOON + MINUTE)
     assert log.attributes["lifesign.stall.count"] == 9
     assert seen.after(now=NOON + 3 * MINUTE) == [], "nothing has happened since"
@@ -81,16 +81,25 @@ def test_of_many_those_that_took_most_are_reported_and_the_others_come_first_the
     assert [log.attributes["lifesign.stall.time"] for log in second] == [4.0, 3.0, 2.0]
 
 
+def test_a_stall_that_was_reported_as_a_blocked_loop_is_not_reported_again() -> None:
+    seen = Reported()
+    assert seen.after(culprit(count=1, total=3.5, worst=3.5)) == []
+    assert seen.after(totals(culprit(count=2, total=7.1)), now=NOON + MINUTE) == []
+    (log,) = seen.after(totals(culprit(count=3, total=7.4)), now=NOON + 3 * MINUTE)
+    assert log.attributes["lifesign.stall.count"] == 3
+    assert len(Reported().after(culprit(count=1, total=3.4))) == 1
+
+
 def test_the_rest_is_reported_at_the_end() -> None:
     seen = Reported()
-    seen.after(culprit(count=1))
-    assert len(seen.after(totals(culprit(count=2, total=6)), now=NOON + S, ended=True)) == 1
+    seen.after(culprit(count=1, total=2.0))
+    assert len(seen.after(totals(culprit(count=2, total=2.6)), now=NOON + S, ended=True)) == 1
 
 
 def test_a_clock_that_is_set_back_begins_a_new_minute() -> None:
     seen = Reported()
-    seen.after(culprit(count=1))
-    assert len(seen.after(totals(culprit(count=2, total=6)), now=NOON - 7 * MINUTE)) == 1
+    seen.after(culprit(count=1, total=2.0))
+    assert len(seen.after(totals(culprit(count=2, total=2.6)), now=NOON - 7 * MINUTE)) == 1
 
 
 def test_a_busy_loop_is_reported_once() -> None:

@@ -13,6 +13,7 @@ from lifesign.wire.stalls import BusyLoop, StackTime, StallCulprit
 
 RECORDS_MAX = 3  # of stalls, and as many of busy loops, in ...
 PERIOD_NS = 60_000_000_000
+_POLLS_NS = 500_000_000  # a loop that did not turn for so much longer than the heartbeat timeout was seen to be blocked
 
 
 class StallReports:
@@ -37,10 +38,11 @@ class StallReports:
             self._reported[record["id"]] = (record["count"], record["total"])
         self._busy = {busy["loop"]: busy["since"] for busy in self._culprits.busy()}
 
-    def due(self, now: int, *, ended: bool) -> list[Log]:
+    def due(self, now: int, timeout: int, *, ended: bool) -> list[Log]:
         """The records that are due; `now` in wall clock nanoseconds.
 
         Args:
+            timeout: nanoseconds without a beat after which a loop is blocked, which has a record of its own.
             ended: whether the process has ended, so that nothing is worth waiting for.
         """
         anew = not self._period <= now < self._period + PERIOD_NS
@@ -51,6 +53,9 @@ class StallReports:
         grown.sort(key=lambda pair: -pair[0])
         made = []
         for growth, record in grown:
+            if growth >= timeout + _POLLS_NS and record["count"] == self._reported.get(record["id"], (0, 0))[0] + 1:
+                self._reported[record["id"]] = (record["count"], record["total"])
+                continue
             new = record["id"] not in self._reported
             if growth > 0 and (new or anew or ended) and self._has_room("stall"):
                 self._reported[record["id"]] = (record["count"], record["total"])
