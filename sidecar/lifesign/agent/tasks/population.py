@@ -8,7 +8,7 @@ import sys
 import time
 import weakref
 from _random import Random  # the module around it costs more to import
-from typing import Any, Callable, Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import odd, own
@@ -78,7 +78,11 @@ class Population:
         ours = own.ids()
         if _KNOWN_BY_LOOP:
             for loop in self.loops():
-                yield from (task for task in _of_loop(loop) if id(task) not in ours)
+                tasks = _of_loop(loop)
+                while tasks:  # each is let go of when it was seen, and all of them not at once
+                    task = tasks.pop()
+                    if id(task) not in ours:
+                        yield task
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
         yield from (task for task in _referred_to(list(_registry().data)) if id(task) not in ours)
@@ -128,12 +132,12 @@ def _referred_to(references: list[Any]) -> Iterator[Any]:
                 yield found
 
 
-def _of_loop(loop: asyncio.AbstractEventLoop) -> Iterable[Any]:
+def _of_loop(loop: asyncio.AbstractEventLoop) -> set[Any]:
     try:
         return asyncio.all_tasks(loop)
     except BaseException as error:  # noqa: BLE001 - it calls `done` of each, and one raised
         complain("asyncio cannot list its own tasks, nor can a task dump", error)
-        return ()
+        return set()
 
 
 def _registry() -> Any:
