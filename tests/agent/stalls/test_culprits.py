@@ -85,16 +85,18 @@ def test_a_culprit_is_written_at_once_and_then_ever_more_rarely(written: Written
 
 def test_many_culprits_with_deep_stacks_stay_within_bounds(written: Written) -> None:
     counts = CulpritCounts(Allowance())
-    for second in range(60):
+    for second in range(0, 60, 10):
         for number in range(CULPRITS_MAX + 10):
             counts.add([share(f"culprit_{number}_", 200, depth=40, line=second)], 7 * MS, 0)
         counts.write(written.ring, float(second))
     assert written.ring.written < 64 * 1024
+    before = written.ring.written
     counts.write_all(written.ring)
+    assert written.ring.written - before < 48 * 1024  # the smallest ring has 64 KiB
     *culprits, totals = written.new()
     assert len(totals["culprits"]) == CULPRITS_MAX
-    assert (totals["others"], totals["others_total"]) == (600, (600 * 200 + 3600 * 7) * MS)
-    assert {len(one["stacks"]) for one in culprits[-20:]} == {STACKS_MAX}
+    assert (totals["others"], totals["others_total"]) == (60, (60 * 200 + 360 * 7) * MS)
+    assert max(len(one["stacks"]) for one in culprits) == STACKS_MAX
 
 
 def test_threads_of_one_kind_are_one_culprit_and_the_worst_stall_has_the_task(written: Written) -> None:

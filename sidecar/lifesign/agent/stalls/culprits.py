@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lifesign.wire.stalls import CulpritTotal, StallCulprit, StallTotals
 
 BYTES = 16 * 1024  # of records at once, and in a minute
+END_BYTES = 24 * 1024  # of culprits at the process's end: a small ring has more that was not read yet
 TOTALS_SECONDS = 5.0  # between two records of all the numbers
 QUIET_SECONDS = (
     10.0  # between two records of one culprit, which has grown by its half meanwhile; twice as long each time
@@ -140,11 +141,12 @@ class CulpritCounts:
             self._spend(ring, self._totals(), now)
 
     def write_all(self, ring: LaneWriter) -> None:
-        """The process ends: writes all that has changed."""
+        """The process ends: writes who is new or has changed, as far as there is room, and the numbers of all."""
         if not self._culprits and not self._others:
             return
-        for culprit in self._culprits.values():
-            if culprit.total != culprit.written:
+        before = ring.written
+        for culprit in sorted(self._culprits.values(), key=lambda one: (one.written > 0, -one.total)):
+            if culprit.total != culprit.written and ring.written - before < END_BYTES:
                 self._write(ring, culprit, 0.0)
         ring.append(self._totals())
 

@@ -71,21 +71,25 @@ class Machine:
         """For how long a loop's thread had waited for a processor when that was read last, and when that was."""
         return self._queued.get(native_thread)
 
-    def cause(self, gap_ns: int, cpu_ns: int) -> StallKind | None:
+    def queued_meanwhile(self) -> int:
+        """For how long this thread has waited for a processor, not for the GIL, since that was read last."""
+        before, self._own = self._own, kernel.thread_time(get_native_id()) or self._own
+        return self._own.queued_ns - before.queued_ns
+
+    def cause(self, gap_ns: int, queued_ns: int, cpu_ns: int) -> StallKind | None:
         """What kept this thread from running, which did not wait for the GIL; None where it is not known.
 
         Args:
             gap_ns: for how long.
+            queued_ns: for how long it waited for a processor.
             cpu_ns: what the process has used meanwhile.
         """
         throttled, stolen = self._quota.throttled_ns(), kernel.stolen_ns()
-        own = kernel.thread_time(get_native_id()) or self._own
         throttled, self._throttled_ns = throttled - self._throttled_ns, throttled
         stolen, self._stolen_ns = stolen - self._stolen_ns, stolen
-        queued, self._own = own.queued_ns - self._own.queued_ns, own
         if throttled * 2 >= gap_ns:
             return "quota"
-        if queued * 2 >= gap_ns:
+        if queued_ns * 2 >= gap_ns:
             return "starved"
         if stolen * 2 >= gap_ns:
             return "steal"

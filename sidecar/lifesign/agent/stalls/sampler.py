@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _SOONEST_SECONDS = 0.001
 _GAP_NS = 50_000_000  # from which on this thread did not run for a reason
 _OVERDUE_NS = 5_000_000
+_OWN_SWITCHES = 2  # of a thread that pauses and wakes up in time
 _LOOPS_AT_ONCE = 16
 _THREADS_MAX = 64  # that are walked when one of them may hold the GIL
 _INTERVALS_KEPT = 64
@@ -143,7 +144,7 @@ class Sampler:
 
     def _late(self, now: int) -> tuple[int, list[tuple[int, Beating]]]:
         """When the next loop is late if it does not beat, and those that are."""
-        soonest, late = NEVER_NS, []
+        soonest, late, readings = NEVER_NS, [], _LOOPS_AT_ONCE
         after = self._interval_ns + self._threshold_ns // 2
         soon = self._threshold_ns // 2 - _OVERDUE_NS  # a beat is due: a stall may have begun
         for slot, beating in enumerate(self._slots.beating):
@@ -154,32 +155,30 @@ class Sampler:
                     continue
                 if left < soonest:
                     soonest = left
-                if left < soon:
+                if left < soon and readings:
+                    readings -= 1
                     self._machine.read_loop(beating.native_thread, now)
         return soonest, late
 
     def _sample(self, now: int, late: list[tuple[int, Beating]], overslept: int, switches: int, used: int) -> int:
         cost = time.thread_time_ns()
         wanted, soonest = self._wanted(now, late)
-        waited_for_gil = (
-            overslept >= self._gap_ns and kernel.switches() - switches > kernel.waits_for_gil(overslept / 1e9) / 4 + 2
-        )
+        switches = kernel.switches() - switches if overslept >= self._gap_ns else 0
         # Nothing before this gives up the GIL: the frames are those of the moment at which it was had.
         walks: dict[int, Walk] = {}
         seen: list[tuple[Underway, SeenStack]] = []
-        if wanted or waited_for_gil:
+        if wanted or switches > _OWN_SWITCHES:
             frames = current_frames()
             for underway in wanted:
                 frame = frames.get(underway.before.thread)
                 if frame is not None:
                     seen.append((underway, of_loop(walk(frame), frame, underway.before, underway.known)))
-            if waited_for_gil:
+            if switches > _OWN_SWITCHES:
                 frames.pop(get_ident(), None)
                 walks = {thread: walk(frames[thread]) for thread in list(frames)[:_THREADS_MAX]}
             del frames
         if overslept >= self._gap_ns:
-            used = time.process_time_ns() - used
-            self._explain(now - overslept, now, walks, used, waited_for_gil=waited_for_gil)
+            self._explain(now - overslept, now, walks, time.process_time_ns() - used, switches)
         for underway, stack in seen:
             native = underway.before.native_thread
             used_now, before = kernel.thread_time(native), self._machine.queued_before(native)
@@ -206,10 +205,12 @@ class Sampler:
         wanted = [one for one in late_ones[:_LOOPS_AT_ONCE] if one.next_ns <= now]
         return wanted, min((one.next_ns - now for one in late_ones[len(wanted) :]), default=NEVER_NS)
 
-    def _explain(self, began: int, now: int, walks: dict[int, Walk], used: int, *, waited_for_gil: bool) -> None:
+    def _explain(self, began: int, now: int, walks: dict[int, Walk], used: int, switches: int) -> None:
         """Notes why this thread did not run: another had the GIL, or the machine did not let it."""
-        if not waited_for_gil:
-            cause = self._machine.cause(now - began, used)
+        queued = self._machine.queued_meanwhile()
+        waited = now - began - queued
+        if waited * 4 < now - began or switches <= kernel.waits_for_gil(waited / 1e9) / 4 + _OWN_SWITCHES:
+            cause = self._machine.cause(now - began, queued, used)
             if cause is not None:
                 self._intervals.append(Interval(began, now, cause))
             return

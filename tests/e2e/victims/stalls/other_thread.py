@@ -9,12 +9,15 @@ import time
 
 
 def read_rules() -> None:
-    time.sleep(1.5)
     for length in range(16, 40):
         before = time.thread_time()
         re.match("(a+)+$", "a" * length + "b")
         if time.thread_time() - before > 0.5:
-            return
+            break
+        time.sleep(0.3)
+    for _ in range(3):
+        time.sleep(0.5)
+        re.match("(a+)+$", "a" * length + "b")
 
 
 async def main() -> None:
