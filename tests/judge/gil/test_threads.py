@@ -28,7 +28,8 @@ def use(turns: int, ran: int = 0, state: str = "S") -> ThreadUse:
         (use(0), False),  # stopped, traced, its control group frozen, or at rest
         (use(200, state="R"), True),  # it is about to ask again
         (use(200, state="T"), False),
-        (use(200, ran=SECOND // 2), False),
+        (use(200, ran=3_000_000), True),
+        (use(200, ran=SECOND // 20), False),  # 250 us in each turn: it computes, on a machine that is busy
     ],
 )
 def test_who_wakes_up_all_the_time_and_hardly_runs_waits_for_the_gil(seen: ThreadUse, waits: bool) -> None:
@@ -38,6 +39,12 @@ def test_who_wakes_up_all_the_time_and_hardly_runs_waits_for_the_gil(seen: Threa
 @pytest.mark.parametrize(("turns", "waits"), [(200, True), (150, True), (130, False), (1000, False), (0, False)])
 def test_who_waits_for_it_wakes_up_as_often_as_another_that_does(turns: int, waits: bool) -> None:
     assert waits_for_gil(use(turns), SECOND, use(200)) == waits
+
+
+def test_one_that_computes_on_a_busy_machine_differs_from_those_that_wait() -> None:
+    waits = use(40, ran=500_000)
+    assert waits_for_gil(use(38, ran=900_000), SECOND // 5, waits)
+    assert not waits_for_gil(use(38, ran=3_500_000, state="R"), SECOND // 5, waits)
 
 
 def test_so_many_may_wait_for_each_other() -> None:

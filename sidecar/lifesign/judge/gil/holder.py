@@ -18,6 +18,7 @@ from lifesign.wire.stacks.request import ThreadUse
 HOLDERS_MAX = 3
 _COMPUTES = 0.2  # of the time, on a machine that is busy
 _MAIN = "MainThread"
+_AGENT = "/lifesign/agent/"  # whose threads never hold it for long
 _EXECUTOR = "of an executor"
 # Where threads wait that have let go of the GIL: functions of the standard library, by the end of their file's path.
 _LETS_GO = {
@@ -61,11 +62,13 @@ def holders(stacks: Stacks, offer: StacksOffer | None) -> tuple[GilHolder, ...]:
     natives = _natives(stacks, offer, used)
     like = used.get(offer.thread) if offer is not None else None
     suspects = []
+    doubtful = False
     for thread in stacks.threads:
         use = used.get(natives.get(thread.ident, 0))
         waits = use is not None and like is not None and waits_for_gil(use, over, like)
         if thread.frames and not thread.current and not waits and not _lets_go(thread.frames[0]):
             suspects.append(_Suspect(thread, use))
+        doubtful = doubtful or (waits and use is not None and use.state == "R" and not thread.current)
     computing = [one for one in suspects if one.use is not None and _computes(one.use, over)]
     strangers = _strangers(natives, offer, used)
     if not computing and any(_computes(used[native], over) for native in strangers):
@@ -73,7 +76,7 @@ def holders(stacks: Stacks, offer: StacksOffer | None) -> tuple[GilHolder, ...]:
     chosen = sorted(computing or suspects, key=_last, reverse=True)
     if not computing and len(chosen) > 1 and _last(chosen[0]) > _last(chosen[1]) > 0:
         chosen = chosen[:1]  # the others have been where they are since before
-    certain = len(suspects) == 1
+    certain = len(suspects) == 1 and (bool(computing) or not doubtful)
     names = {ident: known.name for ident, known in offer.threads.items()} if offer is not None else {}
     main = stacks.threads[-1] if stacks.threads and stacks.whole else None
     return tuple(_holder(one, over, names, main, certain=certain) for one in chosen[:HOLDERS_MAX])
@@ -112,7 +115,7 @@ def _last(suspect: _Suspect) -> int:
 
 
 def _lets_go(innermost: Frame) -> bool:
-    return any(
+    return _AGENT in innermost["file"] or any(
         innermost["file"].endswith(file) and innermost["function"] in functions for file, functions in _LETS_GO.items()
     )
 

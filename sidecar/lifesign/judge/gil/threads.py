@@ -17,7 +17,8 @@ from lifesign.wire.stacks.request import NOTED_MAX, ThreadUse
 LOOKED_AT_MAX = 4000  # threads; with more nothing is concluded
 _TURNS_MIN = 100  # a second: on a machine that is busier than this an answer takes too long to be safe
 _ALIKE = 0.3  # by how much the turns of two threads that wait for it may differ
-_RUNS = 0.3  # of the time: a thread that does is not waiting
+_RUNS = 3  # times as long as another thread that waits for it
+_TURN_NS = 100_000  # to ask for it again takes a fraction of that
 _BEGAN = 19  # its place in ``/proc/PID/stat`` behind the name
 _SWITCH_NS = 5_000_000
 
@@ -56,11 +57,13 @@ def between(before: ThreadsSeen, after: ThreadsSeen) -> dict[int, ThreadUse]:
 
 def waits_for_gil(use: ThreadUse, over: int, like: ThreadUse | None = None) -> bool:
     """Whether a thread waited for the GIL all the `over` nanoseconds; `like` is one of which that is known."""
-    if use.state not in ("S", "R") or use.ran > over * _RUNS:
+    if use.state not in ("S", "R") or use.ran > use.turns * _TURN_NS:
         return False
     if like is None:
         return use.turns >= max(3.0, over / 1e9 * _TURNS_MIN)
-    return abs(use.turns - like.turns) <= max(3.0, like.turns * _ALIKE)
+    # One that computes on a busy machine has many turns too, each cut short: but it runs in them.
+    runs = use.ran > _RUNS * like.ran + _TURN_NS
+    return not runs and abs(use.turns - like.turns) <= max(3.0, like.turns * _ALIKE)
 
 
 def may_be_a_queue(waiting: int, timeout: int) -> bool:
