@@ -72,6 +72,14 @@ def test_between_two_pauses_there_is_little_work(clock: Clock) -> None:
     assert clock.used / len(clock.slept) < 0.00125 + 4 * 5e-6 + 1e-9
 
 
+def test_more_tasks_than_were_counted_are_no_reason_to_hurry(clock: Clock) -> None:
+    walking = Pace(lambda: None, 0)
+    for _ in range(50_000):
+        clock.work(5e-6)
+        walking.step()
+    assert clock.used / (clock.now - 1000) < 0.1
+
+
 def test_what_others_do_meanwhile_is_no_work(clock: Clock) -> None:
     walking = Pace(lambda: None, 1000)
     for _ in range(1000):

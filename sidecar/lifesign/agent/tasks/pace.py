@@ -42,8 +42,6 @@ class Pace:
         self._since = time.monotonic()
         self._next_beat = 0.0
         self._end = time.monotonic() + END_SECONDS
-        self._longest = min(PAUSE_MAX, PAUSE_A_STEP * steps)
-        self._collects = _COLLECTS and steps >= MANY
 
     def step(self) -> None:
         """Counts one; call it once for each thing that is read, where there may be many."""
@@ -59,7 +57,7 @@ class Pace:
 
     def rest(self) -> None:
         """Pauses now, before or after something that takes long and cannot be divided."""
-        self._pause(time.monotonic(), self._longest)
+        self._pause(time.monotonic(), PAUSE_MAX)
 
     def empty(self, things: Any) -> None:
         """Takes all out of a list, a dict, a set or a deque bit by bit: to free them in one go would keep the GIL."""
@@ -81,14 +79,19 @@ class Pace:
         if now >= self._next_beat:
             self._beat()
             self._next_beat = now + BEAT_SECONDS
-            self._sleep(self._longest)
-        if self._collects and gc.get_count()[1] >= YOUNG_MAX and gc.isenabled():
+            self._sleep(PAUSE_MAX)
+        if _COLLECTS and self._there_are() >= MANY and gc.get_count()[1] >= YOUNG_MAX and gc.isenabled():
             gc.collect(1)
-            self._sleep(self._longest)
+            self._sleep(PAUSE_MAX)
         self._slice_from = self._steps
 
     def _sleep(self, most: float) -> None:
         used = time.thread_time() - self._used
-        sleep(max(0.0, min(used * (1 / SHARE - 1), most, self._longest)))
+        longest = min(most, PAUSE_MAX, PAUSE_A_STEP * self._there_are())
+        sleep(max(0.0, min(used * (1 / SHARE - 1), longest)))
         self._used = time.thread_time()
         self._since = time.monotonic()
+
+    def _there_are(self) -> int:
+        """How many steps there are, which may be more than was thought."""
+        return max(self._expected, self._steps)
