@@ -50,7 +50,7 @@ def test_a_loop_that_is_seen_for_the_first_time_has_none_yet() -> None:
 
 
 def test_a_new_loop_in_the_slot_begins_anew_and_what_was_counted_stays() -> None:
-    made = after(signs(10, 3.0), signs(12, 5.0), signs(13, 0.1, generation=2), signs(15, 0.1, generation=2))
+    made = after(signs(10, 3.0), signs(12, 5.0), signs(13, 50.0, generation=2), signs(15, 50.0, generation=2))
     assert made.by_slot == {0: 0.0}
     assert made.times == (2.0, 2.0)
 
