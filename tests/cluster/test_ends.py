@@ -18,6 +18,8 @@ ROLLED = {
     "outlives": service("outlives", "stays", spec=AT_ONCE, pod=SHORT),
     "hooked": service("hooked", "ends", spec=AT_ONCE, container={"lifecycle": HOOK}),
 }
+KILLED = {"deaf", "outlives"}  # when their grace period is over
+WARN = 13
 ALONE = {
     "cleaning": service("cleaning", "cleans"),
     "forced": service("forced", "ends"),
@@ -62,7 +64,10 @@ def test_each_end_is_on_record_as_one_that_was_asked_for(name: str, ended: Scene
 
     wanted = REPLICAS if name in ROLLED else 1
     assert len(ended.wait(lambda: found if len(found := ends()) >= wanted else [])) % wanted == 0
-    assert {event for _, event in ends()} == {"lifesign.process.stopped"}
+    assert {event for _, event in ends()} == {f"lifesign.process.{'died' if name in KILLED else 'stopped'}"}
+    for log in ended.logs("process.died", name):
+        assert log.body.startswith("killed by SIGKILL ")
+        assert log.severity == WARN, "nobody has to get up for it"
     expected = ended.values("lifesign_heartbeat_expected_ratio", name)
     assert sorted(expected.values()) == [0.0] * len(ends()) + [1.0] * (REPLICAS if name in ROLLED else 0)
 
