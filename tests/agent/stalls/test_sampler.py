@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import queue
 import threading
 import time
 from typing import Any, Callable
@@ -59,14 +60,13 @@ def test_the_users_own_functions_are_named(started: Callable[..., Any]) -> None:
         one = found()[stall.__name__]
         assert one["place"]["file"] == __file__
         assert 1 <= one["count"] <= one["samples"]
-        assert 30_000_000 <= one["worst"] <= one["total"]
+        assert 10_000_000 <= one["worst"] <= one["total"]
         assert (one["task"][:5], one["coroutine"]) == ("Task-", "run.<locals>.main")
         assert [frame["function"] for frame in one["stacks"][0]["stack"]] == ["run.<locals>.main", stall.__name__]
-    assert found()["waits"]["computing"] < found()["waits"]["total"] / 3
-    assert found()["computes"]["computing"] > found()["computes"]["total"] / 3
+    assert found()["waits"]["computing"] < found()["computes"]["computing"]
     signs = [one for one in pulse.reader.vitals().loops if one is not None]
     assert max(one.cpu_ns for one in signs) >= 60_000_000
-    assert sum(one.waited_ns for one in signs) >= 30_000_000
+    assert sum(one.waited_ns for one in signs) >= 10_000_000
 
 
 def test_the_collector_is_a_culprit_of_its_own(started: Callable[..., Any]) -> None:
@@ -130,6 +130,30 @@ def test_what_stalls_at_the_end_is_written_too(started: Callable[..., Any]) -> N
 
     asyncio.run(main())
     assert [one["place"]["function"] for one in pulse.ring("stall_culprit") if one["place"]] == [main.__qualname__]
+
+
+@pytest.mark.parametrize("timer", [False, True])
+def test_a_loop_in_which_a_library_waits_for_work_is_no_culprits(timer: bool, started: Callable[..., Any]) -> None:
+    """Unless there is something to be done in it."""
+    pulse = started(**FAST)
+    orders: queue.Queue[int] = queue.Queue()
+    loop = asyncio.SelectorEventLoop()
+
+    def serve() -> None:
+        loop.call_later(0.04, orders.get)
+        if timer:
+            loop.call_later(60, int)
+        loop.run_forever()
+        loop.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join(0.2)
+    loop.call_soon_threadsafe(loop.stop)
+    orders.put(1)
+    thread.join()
+    found = [one["place"]["function"].rpartition(".")[2] for one in ended(pulse) if one["place"]]
+    assert found == (["wait"] if timer else [])
 
 
 def test_a_blocked_loop_has_the_samples_as_evidence(started: Callable[..., Any]) -> None:

@@ -24,6 +24,7 @@ from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, wa
 from lifesign.agent.stalls.underway import PRICE, Underway
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.frames import current_frames
+from lifesign.agent.tasks.stall import is_parked
 from lifesign.settings import Settings
 from lifesign.wire.lane import LaneWriter
 
@@ -183,6 +184,8 @@ class Sampler:
             native = underway.before.native_thread
             used_now, before = kernel.thread_time(native), self._machine.queued_before(native)
             underway.add(now, stack, used_now, before, kernel.disk_waits(native))
+            if not underway.samples[-1].computes and _is_parked(underway.before, stack):
+                underway.begin_anew(now)
         self._finish_all()
         if seen:
             cost = time.thread_time_ns() - cost
@@ -239,6 +242,8 @@ class Sampler:
         else:
             underway = None
         length = late.delay_ns + self._half_ns
+        if underway is not None:
+            length = min(length, late.mono_ns - underway.since_ns)
         if length < self._threshold_ns:
             return
         samples = []
@@ -252,3 +257,7 @@ class Sampler:
         self._culprits.add(parts, nobodys, slot)
         self._spins.stalled(slot, sum(one.time for one in parts if one.what in ("call", "callbacks", "gc")))
         self._slots.waited[slot] += sum(one.time - min(one.time, one.computing) for one in parts if one.what == "call")
+
+
+def _is_parked(beating: Beating, seen: SeenStack) -> bool:
+    return not seen.turning and is_parked(beating.loop, beating.thread, seen.stack, ())

@@ -90,6 +90,11 @@ class Underway:
         # What was read in this stall stands for all of it until now.
         return (queued_ns - was) * length // (now - at) if self.since_ns <= at < now else queued_ns - was
 
+    def begin_anew(self, now: int) -> None:
+        """Nothing was lost until now: a library waited there for something to do."""
+        self.since_ns = now
+        self.samples = []
+
     def pause(self, now: int) -> int:
         """Notes and returns how long to wait until the next sample, in nanoseconds."""
         pause = max(_PAUSE_NS, (now - self.since_ns) // _GROWTH)
