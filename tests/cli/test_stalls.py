@@ -143,7 +143,10 @@ def test_status_and_why_say_that_a_loop_is_busy(cli: Callable[..., Any], main: C
     assert (code, "busy" in out) == (0, False)
 
 
-def test_a_process_that_is_not_there(cli: Callable[..., Any], main: Callable[..., Any], run: Path) -> None:
+def test_a_process_that_is_not_there(
+    cli: Callable[..., Any], main: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "MEASURED_SECONDS", 0.0)
     main()
     code, _, err = cli("stalls", "7", "--dir", str(run))
     assert code == 1

@@ -76,7 +76,7 @@ def test_the_collector_is_a_culprit_of_its_own(started: Callable[..., Any]) -> N
         pass
 
     kept = []
-    for _ in range(50_000):
+    for _ in range(150_000):
         ring: Any = Ring()
         ring.ring = ring
         kept.append(ring)
