@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from support.mainprocess import LockHolder, Main
 
+_NUMBERS = itertools.count()
 _DAY_NS = 86_400_000_000_000
 
 # A shell that runs us in the background has these ignored, and so would all that we start and interrupt.
@@ -19,10 +22,25 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
+# What is loaded until all tests are collected stays: nobody needs to look for garbage in it.
+gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """What was loaded stays: nobody needs to look for garbage in it."""
     gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder of the test's own, for a tenth of what pytest's own costs; it stays if the test fails."""
+    failed = request.session.testsfailed
+    path = tmp_path_factory.getbasetemp() / f"{request.node.originalname[:40]}-{next(_NUMBERS)}"
+    path.mkdir(0o700)
+    yield path
+    if request.session.testsfailed == failed:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def victims(holder: LockHolder, tmp_path_factory: pytest.TempPathFactory) -> Ite
     victims.close()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 1 << 64))
 def test_whatever_stands_in_a_process_folder_everything_that_follows_holds(victims: Victims, seed: int) -> None:
     victims.suffer(Random(seed))

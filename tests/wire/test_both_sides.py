@@ -61,7 +61,7 @@ class Both:
 def test_what_is_written_is_taken_and_what_is_not_is_counted(shape: Any, tmp_path: Path) -> None:
     both = Both(tmp_path, {})
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=5, deadline=None)
     @given(st.from_type(shape))
     def check(record: Any) -> None:
         refused = both.read().refused
@@ -76,7 +76,7 @@ def test_what_is_written_is_taken_and_what_is_not_is_counted(shape: Any, tmp_pat
     both.close()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.from_type(records.Tombstone), st.from_type(records.Identity))
 def test_the_blocks_are_taken_whatever_their_texts(
     tmp_path_factory: pytest.TempPathFactory, tombstone: Any, identity: Any
