@@ -8,6 +8,7 @@ import pytest
 
 from cluster.scene import Scene, service
 
+pytestmark = pytest.mark.long  # two dozen pods start in it
 REPLICAS = 3
 SHORT = {"terminationGracePeriodSeconds": 6}  # so that a test can wait for it
 HOOK = {"preStop": {"exec": {"command": ["sleep", "1"]}}}

@@ -9,6 +9,7 @@ import pytest
 
 from cluster.scene import Scene, service, status
 
+pytestmark = pytest.mark.long  # more than a dozen pods start at once
 _PYTHON = ["python3", "-c"]
 _SLEEP = "import asyncio; asyncio.run(asyncio.sleep({seconds}))"
 _RAISE = """
