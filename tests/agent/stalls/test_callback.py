@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import functools
 import sys
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -74,9 +76,18 @@ def test_without_a_callback_there_is_nothing() -> None:
 
 
 def test_what_a_handle_runs_is_read_from_it() -> None:
-    def _run(self: Any) -> list[str]:
-        found = callback(object(), sys._getframe())
-        del self
-        return [frame["function"] for frame in found]
+    entered, leave = threading.Lock(), threading.Lock()
 
-    assert _run(SimpleNamespace(_callback=time.sleep)) == ["sleep"]
+    def _run(self: Any) -> None:
+        entered.release()
+        leave.acquire()
+        del self
+
+    entered.acquire()
+    leave.acquire()
+    # A thread that nobody traces: of one that is, its variables are not read.
+    thread = _thread.start_new_thread(_run, (SimpleNamespace(_callback=time.sleep),))
+    entered.acquire()
+    found = callback(object(), sys._current_frames()[thread])
+    leave.release()
+    assert [frame["function"] for frame in found] == ["sleep"]
