@@ -105,7 +105,7 @@ def _table(snapshots: Sequence[Snapshot]) -> Table:
         table.add_row(
             str(snapshot.pid),
             Text(printable(snapshot.service)),
-            Text(printable(", ".join((snapshot.state, *snapshot.conditions))), _STYLES.get(snapshot.state, "")),
+            Text(printable(_state(snapshot)), _STYLES.get(snapshot.state, "")),
             Text(printable(snapshot.why)),
             f"{duration(snapshot.beat_age)} ago" if snapshot.beats else "none",
             str(snapshot.tasks),
@@ -139,6 +139,11 @@ def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
     ]
     lines += [(f"{count} records dropped ({reason})", "yellow") for reason, count in snapshot.dropped.items() if count]
     return lines
+
+
+def _state(snapshot: Snapshot) -> str:
+    """The state is a word of its own, whatever conditions follow it: scripts cut it out."""
+    return f"{snapshot.state} ({', '.join(snapshot.conditions)})" if snapshot.conditions else snapshot.state
 
 
 def _style(cause: CauseReading) -> str:
