@@ -21,6 +21,7 @@ from support.waiting import eventually
 
 PATIENCE = 180.0
 HERE = TESTS / "cluster"
+BUSY = "EventLoopDelayHigh"  # an alert for what so many pods that start at once do to two cores
 # The settings that a test can wait for; probes, graces and timeouts are those of the chart.
 SETTINGS = {"metric_interval": 0.5}
 

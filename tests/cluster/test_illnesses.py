@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cluster.node.place import ADDRESS
-from cluster.scene import Scene, service, status
+from cluster.scene import BUSY, Scene, service, status
 from support.backends.collector import Collector, LogSeen
 from support.built import built
 
@@ -22,7 +22,6 @@ SILENT = {"settings": {"events": "tick=5s"}}
 HELD = ("blocked", "frozen")  # until their liveness probe has failed for long enough
 KILLED = ("greedy", "crashing")
 WELL = ("well", "neighbour")
-BUSY = "EventLoopDelayHigh"  # an alert for what so many pods that start at once do to two cores
 
 
 class Ward:
