@@ -14,7 +14,7 @@ from lifesign.wire.stacks.reading import read_file
 from lifesign.wire.stacks.request import StacksRequest, ThreadUse, add_request, decode_request, encode_request
 
 OFFER = StacksOffer(43, 17, {140: KnownThread(16, "MainThread"), 141: KnownThread(17, "")})
-REQUEST = StacksRequest(1, 2, 3, {16: ThreadUse("S", 4, 5, 6, 7)})
+REQUEST = StacksRequest(1, 2, 3, {16: ThreadUse("S", 4, 5, 6)})
 
 
 def opened(path: str | Path) -> int:
@@ -83,8 +83,8 @@ def test_a_request_is_a_line_of_the_file(tmp_path: Path) -> None:
         (b"asked {}", None),
         (b'asked {"at": 1, "beats": 2, "over": 3}', None),
         (b'asked {"at": 1, "beats": -2, "over": 3, "threads": []}', None),
-        (b'asked {"at": 1, "beats": 2, "over": 3, "threads": [[1, "S", 1, 1, 1], [1], 7, [2, 3, 1, 1, 1, 1]]}', {}),
-        (b'asked {"at": 1, "beats": 2, "over": 3, "threads": [[1, "S", 1, 1, 1, 1%s]]}' % (b"0" * 400), {}),
+        (b'asked {"at": 1, "beats": 2, "over": 3, "threads": [[1, "S", 1, 1], [1], 7, [2, 3, 1, 1, 1]]}', {}),
+        (b'asked {"at": 1, "beats": 2, "over": 3, "threads": [[1, "S", 1, 1, 1%s]]}' % (b"0" * 400), {}),
     ],
 )
 def test_what_is_no_request_is_none(line: bytes, threads: object) -> None:

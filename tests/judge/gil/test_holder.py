@@ -18,8 +18,8 @@ from lifesign.wire.stacks.request import StacksRequest, ThreadUse
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.txt"))
 OVER = 200_000_000
 WAITS = ThreadUse("S", 900_000, 40, 1)  # for the GIL, 200 times a second
-RESTS = ThreadUse("S", 0, 0, 1, 1_000)  # since some time
-RUNS = ThreadUse("R", 190_000_000, 20, 1, 9_000)
+RESTS = ThreadUse("S", 0, 0, 1)  # since some time
+RUNS = ThreadUse("R", 190_000_000, 20, 1)
 OFFER = StacksOffer(
     43,
     12,
@@ -99,16 +99,19 @@ def test_another_thread_of_the_agent_is_no_suspect() -> None:
     ]
 
 
-def test_of_two_that_rest_it_is_the_one_that_came_last() -> None:
-    sleeper, holder = thread(3, frame("nap")), thread(1, frame("scan"))
-    later = RESTS._replace(last=5_000)
-    assert found(stacks(sleeper, WATCHDOG, holder, t10=later, t13=RESTS)) == [("MainThread", "scan", False, False)]
-    assert found(stacks(sleeper, WATCHDOG, holder, t10=RESTS, t13=later)) == [("clerk", "nap", False, False)]
-    unknown = RESTS._replace(last=0)
-    assert [name for name, *_ in found(stacks(sleeper, WATCHDOG, holder, t10=unknown, t13=unknown))] == [
-        "clerk",
+def test_of_two_that_rest_it_is_likelier_an_event_loop_then_the_users_own_code() -> None:
+    both = {"t10": RESTS, "t13": RESTS}
+    sleeper, loop = (
+        thread(3, frame("nap")),
+        thread(1, frame("scan"), frame("_run_once", "/usr/lib/python3.12/asyncio/base_events.py")),
+    )
+    assert [name for name, *_ in found(stacks(sleeper, WATCHDOG, loop, **both))] == ["MainThread", "clerk"]
+    library = thread(3, frame("run", "/usr/lib/python3.12/threading.py"))
+    assert [name for name, *_ in found(stacks(library, WATCHDOG, thread(1, frame("scan")), **both))] == [
         "MainThread",
+        "clerk",
     ]
+    assert not any(certain for *_, certain in found(stacks(sleeper, WATCHDOG, loop, **both)))
 
 
 def test_one_that_computes_is_likelier_than_one_that_rests() -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lifesign.judge.gil import threads
-from lifesign.judge.gil.threads import ThreadsSeen, between, last_run, look, may_be_a_queue, waits_for_gil, worth_noting
+from lifesign.judge.gil.threads import ThreadsSeen, between, look, may_be_a_queue, waits_for_gil, worth_noting
 from lifesign.wire.stacks.request import ThreadUse
 
 SECOND = 1_000_000_000
@@ -82,7 +82,6 @@ def test_the_threads_of_this_process() -> None:
     assert mine.ran > 0
     assert mine.began > 0
     assert look(1 << 30, 0).threads == {}
-    assert last_run(1 << 30, 1) == 0
 
 
 def test_of_too_many_none_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

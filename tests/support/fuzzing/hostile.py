@@ -180,7 +180,7 @@ def last_words(rng: Random) -> bytes:
 
 def stacks(rng: Random) -> bytes:
     """What may stand in the file of that name."""
-    threads = [[rng.choice(INTEGERS), "S", *rng.choices(INTEGERS, k=4)] for _ in range(rng.choice((0, 2, 300)))]
+    threads = [[rng.choice(INTEGERS), "S", *rng.choices(INTEGERS, k=3)] for _ in range(rng.choice((0, 2, 300)))]
     asked = {"at": rng.choice(INTEGERS), "beats": rng.choice((0, 1)), "over": rng.choice(INTEGERS), "threads": threads}
     return b"asked " + encode(asked) + b"\n" + last_words(rng)
 

@@ -32,7 +32,6 @@ _ANSWER_SECONDS = 0.1
 _STEP = 0.01
 _TRIES, _TRY_SECONDS = 10, 0.002
 _SOON_SECONDS = 0.005  # from when it was seen to wait to the signal
-_RESTING_MAX = 64  # threads of which it is asked when they ran last
 _FIRST_SIGNAL = 32  # real-time signals, as the kernel counts them
 _LAST_SIGNAL = 64
 _THREAD = os.O_EXCL  # PIDFD_THREAD, Linux 6.9
@@ -185,10 +184,7 @@ def _request(
     waiting = sum(threads.waits_for_gil(use, over, like) for use in used.values())
     if threads.may_be_a_queue(waiting, timeout):
         raise _RefusedError(f"{waiting} threads wait for the GIL, perhaps only for each other")
-    noted = threads.worth_noting(used, offer.thread, over)
-    resting = [native for native, use in noted.items() if not threads.waits_for_gil(use, over, like)][:_RESTING_MAX]
-    noted.update((native, noted[native]._replace(last=threads.last_run(pid, native))) for native in resting)
-    return StacksRequest(time.time_ns(), beats, over, noted)
+    return StacksRequest(time.time_ns(), beats, over, threads.worth_noting(used, offer.thread, over))
 
 
 def _wait_until_ready(pid: int, offer: StacksOffer) -> float:

@@ -11,7 +11,7 @@ from typing import Mapping, NamedTuple
 
 from lifesign.judge.gil.stacks import Stacks, ThreadWords
 from lifesign.judge.gil.threads import waits_for_gil
-from lifesign.wire.frames import Frame
+from lifesign.wire.frames import Frame, is_library
 from lifesign.wire.stacks.offer import StacksOffer
 from lifesign.wire.stacks.request import ThreadUse
 
@@ -73,9 +73,7 @@ def holders(stacks: Stacks, offer: StacksOffer | None) -> tuple[GilHolder, ...]:
     strangers = _strangers(natives, offer, used)
     if not computing and any(_computes(used[native], over) for native in strangers):
         computing = [one for one in suspects if one.use is None]  # it is one of those that could not be paired
-    chosen = sorted(computing or suspects, key=_last, reverse=True)
-    if not computing and len(chosen) > 1 and _last(chosen[0]) > _last(chosen[1]) > 0:
-        chosen = chosen[:1]  # the others have been where they are since before
+    chosen = sorted(computing or suspects, key=_likely, reverse=True)
     certain = len(suspects) == 1 and (bool(computing) or not doubtful)
     names = {ident: known.name for ident, known in offer.threads.items()} if offer is not None else {}
     main = stacks.threads[-1] if stacks.threads and stacks.whole else None
@@ -110,8 +108,10 @@ def _computes(use: ThreadUse, over: int) -> bool:
     return use.state == "R" or use.ran > over * _COMPUTES
 
 
-def _last(suspect: _Suspect) -> int:
-    return suspect.use.last if suspect.use is not None else 0
+def _likely(suspect: _Suspect) -> tuple[bool, bool]:
+    """An event loop that is not in its selector is in a call; a thread beside it may rest where it is for hours."""
+    frames = suspect.thread.frames
+    return any(frame["function"] == "_run_once" for frame in frames), not is_library(frames[0]["file"])
 
 
 def _lets_go(innermost: Frame) -> bool:

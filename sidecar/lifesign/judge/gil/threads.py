@@ -79,12 +79,3 @@ def worth_noting(used: Mapping[int, ThreadUse], watchdog: int, over: int) -> dic
         key=lambda native: (waits_for_gil(used[native], over, like), -used[native].ran),
     )
     return {native: used[native] for native in (watchdog, *others)[:NOTED_MAX]}
-
-
-def last_run(pid: int, native: int) -> int:
-    """When a thread ran last, in nanoseconds of a clock of the scheduler's; 0 where the kernel does not say."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = read_kernel_file(f"/proc/{pid}/task/{native}/sched").splitlines()
-        found = next((line for line in lines if line.startswith(b"se.exec_start")), b"")
-        return int(float(found.split()[-1]) * 1e6)
-    return 0

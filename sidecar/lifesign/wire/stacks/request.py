@@ -19,15 +19,13 @@ _ASKED = b"asked "
 class ThreadUse(NamedTuple):
     """What a thread did while it was looked at: its state, how long it ran, and how often it was put to a processor.
 
-    `ran` is in nanoseconds; `began` is when the thread did, in the kernel's ticks; `last` is when it ran last, on a
-    clock of the scheduler's, 0 where that is not known.
+    `ran` is in nanoseconds; `began` is when the thread did, in the kernel's ticks.
     """
 
     state: str
     ran: int
     turns: int
     began: int = 0
-    last: int = 0
 
 
 class StacksRequest(NamedTuple):
