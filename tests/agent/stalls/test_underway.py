@@ -32,6 +32,7 @@ ROWS: list[tuple[str, Any, list[tuple[int, int, int]], tuple[int, int, int], lis
     ("what was read in the stall stands for all of it", (50, 10), [(100, 0, 50)], (110, 0, 50), [(0, 80)]),
     ("a single sample, mostly in the queue", (-900, 0), [(100, 0, 80)], (110, 0, 80), [(0, 80)]),
     ("a single sample, little in the queue", (-900, 0), [(100, 0, 40)], (110, 0, 40), [(0, 0)]),
+    ("read late, after more of the same", (0, 0), [(100, 900, 0)], (1000, 950, 0), [(950, 0)]),
     ("nothing was read before", None, [(100, 0, 500), (200, 0, 500)], (200, 0, 500), [(0, 0), (0, 0)]),
 ]
 

@@ -55,20 +55,21 @@ def test_a_process_that_was_stopped(version: str, tmp_path: Path) -> None:
 
 def test_a_process_without_a_processor(tmp_path: Path) -> None:
     processor = min(os.sched_getaffinity(0))
-    others = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(2)]
-    try:
-        for other in others:
-            os.sched_setaffinity(other.pid, {processor})
-        line = ["nice", "-n", "19", sys.executable, str(PROGRAM), "quiet"]
-        with victims.start(line, tmp_path, {**DEFAULT, "LIFESIGN_STALL_THRESHOLD": "0.1"}) as process:
-            os.sched_setaffinity(process.pid, {processor})
-            ready(process)
+    line = ["nice", "-n", "19", sys.executable, str(PROGRAM), "busy"]
+    others: list[subprocess.Popen[bytes]] = []
+    with victims.start(line, tmp_path, DEFAULT) as process:
+        os.sched_setaffinity(process.pid, {processor})
+        ready(process)
+        try:
+            for _ in range(2):
+                others.append(subprocess.Popen([sys.executable, "-c", SPIN]))
+                os.sched_setaffinity(others[-1].pid, {processor})
             eventually(lambda: [one for one in culprits(tmp_path) if one["what"] == "starved"], 60.0, 0.2)
-            process.communicate(timeout=60)
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+        process.communicate(timeout=60)
     assert blamed(tmp_path) == []
 
 

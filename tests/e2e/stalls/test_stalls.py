@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,18 @@ def test_eight_culprits_are_named_in_their_order(version: str, seed: int, tmp_pa
         assert (process.returncode, errors) == (0, b"")
     books: dict[str, float] = json.loads(said)
     found = culprits(tmp_path)
-    named = {name_of(one): one["total"] / 1e9 for one in found if one["what"] not in MACHINE}
+    named: Counter[str] = Counter()
+    for one in found:
+        if one["what"] not in MACHINE:
+            named[name_of(one)] += one["total"] / 1e9
     assert len(books) == 8
     assert set(named) == set(books)
     assert sum(named.values()) >= 0.9 * sum(books.values())
     # What the machine took is apart in its own books, and here as far as the kernel counts it.
     lost = sum(one["total"] / 1e9 for one in found if one["what"] in MACHINE)
     if lost < 0.1 * sum(books.values()):
-        assert sorted(named, key=lambda name: -named[name]) == sorted(books, key=lambda name: -books[name])
+        wrong = [(a, b) for a in books for b in books if books[a] > 1.25 * books[b] and named[a] < named[b]]
+        assert wrong == []
     computes = {name_of(one) for one in found if one["computing"] * 2 > one["total"]}
     assert computes == set(books) - {"query", "resolve", "log_line"}
 

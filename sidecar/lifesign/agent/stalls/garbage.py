@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any, Callable
 
 _LEAST_NS = 5_000_000
-_KEPT = 64
+_KEPT = 256
 
 
 class Garbage:

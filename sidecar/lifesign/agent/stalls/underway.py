@@ -75,7 +75,10 @@ class Underway:
         if used is not None:
             computing = max(0, min(used.cpu_ns - self._cpu_ns, length))
             queued = max(0, self._queued(now, length, used.queued_ns, before))
-            self._cpu_ns, self._queued_ns = used.cpu_ns, used.queued_ns
+            # Reading it gives up the GIL, which the loop's thread may hold for long before it is read: what was used
+            # after the sample is the next one's.
+            self._cpu_ns += computing
+            self._queued_ns = used.queued_ns
         waits, faults = disk
         paging = waits and self._faults is not None and faults > self._faults
         self._faults = faults
