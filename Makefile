@@ -13,7 +13,7 @@ ARGS ?=##                       options for the demo, the stack or the cluster, 
 CAUSES_ARGS ?=##                options for the search for false causes, e.g. CAUSES_ARGS='--seconds 10 --ours'
 FUZZ_ARGS ?=##                  options for the fuzzer, e.g. FUZZ_ARGS='--seconds 60'
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
-COVERAGE_FLOOR ?= 97##        per cent of branches that `test` demands
+COVERAGE_FLOOR ?= 96##        per cent of branches that `test` demands
 # LIFESIGN_SOAK_SECONDS, an environment variable: default 600.
 # LIFESIGN_CACHE, an environment variable: default $XDG_CACHE_HOME/lifesign or ~/.cache/lifesign.
 
