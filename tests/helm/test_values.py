@@ -151,7 +151,8 @@ def test_the_endpoint_is_that_of_the_collector_of_the_chart(render: Render) -> N
         rendered = render("demo.enabled=true", "collector.enabled=true", f"otlp.protocol={protocol}")
         pod = one(rendered, "Deployment", "lifesign-demo")["spec"]["template"]["spec"]
         assert (
-            variables(containers(pod)["lifesign"])["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://lifesign-collector:{port}"
+            variables(containers(pod)["lifesign"])["OTEL_EXPORTER_OTLP_ENDPOINT"]
+            == f"http://lifesign-collector.shop:{port}"
         )
         service = one(rendered, "Service")
         assert service["metadata"]["name"] == "lifesign-collector"

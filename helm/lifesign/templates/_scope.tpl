@@ -2,7 +2,7 @@
 What every template starts from, whether this chart is installed by itself or as a dependency.
 
 In:  dict "root" $ ["values" overrides of this chart's values, for one workload]
-Out: values, appVersion, release (the name that this chart's own objects begin with)
+Out: values, appVersion, release (the name that this chart's own objects begin with), namespace (where they are)
 */}}
 {{- define "lifesign.scope" -}}
 {{- $chart := index (.root.Subcharts | default dict) "lifesign" | default .root -}}
@@ -11,6 +11,7 @@ values:
   {{- toYaml $values | nindent 2 }}
 appVersion: {{ $chart.Chart.AppVersion | quote }}
 release: {{ include "lifesign.name" .root }}
+namespace: {{ .root.Release.Namespace }}
 {{- end -}}
 
 {{/* In: $. Out: the name prefix of this chart's own objects. */}}

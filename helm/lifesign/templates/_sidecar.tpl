@@ -154,7 +154,8 @@ volumeMounts:
 {{- if .values.otlp.endpoint -}}
 {{- .values.otlp.endpoint -}}
 {{- else if .values.collector.enabled -}}
-{{- printf "http://%s-collector:%s" .release (ternary "4317" "4318" (eq .values.otlp.protocol "grpc")) -}}
+{{- /* Pods of other namespaces get a sidecar, too. */ -}}
+{{- printf "http://%s-collector.%s:%s" .release .namespace (ternary "4317" "4318" (eq .values.otlp.protocol "grpc")) -}}
 {{- else -}}
 {{- fail "otlp.endpoint is not set: say where your Collector is, such as http://collector.observability:4318, or set collector.enabled" -}}
 {{- end -}}
