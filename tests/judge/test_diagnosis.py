@@ -174,6 +174,8 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "healthy",
         "starved: no beat for 4.5 s",
     ),
+    ("throttled while it answered", both_stale("R", 0.15, 3, True, held=True), "healthy", "starved: no beat for 4.5 s"),
+    ("starved while it answered", both_stale("R", 0.15, 3, held=True), "frozen", "GIL held by C code that computes"),
     ("throttled, a lot has gone into it", both_stale("R", 0.8, 3, True), "frozen", "C code that computes"),
     ("throttled for long, without a beat", both_stale("S", 0.8, 16, True), "frozen", "quota is used up"),
     ("throttled, it gets nothing", both_stale("S", 0, 3, True), "frozen", "throttled, its CPU quota is used up"),

@@ -111,7 +111,7 @@ def _frozen(seen: _Seen) -> Verdict | None:
     reading, age = seen.reading, seen.watchdog_age
     if age <= reading.timeout or (seen.running and not seen.stale):
         return None
-    if _is_held(reading):  # beyond doubt, however little CPU time it gets
+    if _is_held(seen):
         return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
     if seen.slow or (seen.stale and _queued(reading)):
         return None  # the watchdog may only be starved; the loop is not
@@ -120,9 +120,16 @@ def _frozen(seen: _Seen) -> Verdict | None:
     return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
 
 
-def _is_held(reading: Reading) -> bool:
-    """Whether its threads were seen to wait for the GIL, and it has answered with its stacks."""
-    return reading.circumstances is not None and reading.circumstances.held
+def _is_held(seen: _Seen) -> bool:
+    """Whether its threads were seen to wait for the GIL, and it has answered with its stacks.
+
+    That is beyond doubt however little CPU time it gets, but for a used up quota: that stops who holds the GIL together
+    with who waits for it, in any code.
+    """
+    known = seen.reading.circumstances
+    if known is None or not known.held:
+        return False
+    return not (seen.slow and known.outside is not None and known.outside.throttled)
 
 
 def _blocked(seen: _Seen) -> Verdict | None:
