@@ -93,7 +93,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("profiles", "0", parsing.flag, "send the stacks of stalls as OTLP profiles, a signal in development"),
     Setting("shutdown_timeout", "5", parsing.seconds, "seconds that the sidecar may spend on flushing when it exits"),
     Setting(
-        "sigterm_delay", "1", parsing.seconds, "maximum seconds after SIGTERM to wait for the watched processes to end"
+        "sigterm_delay",
+        "1.5",
+        parsing.seconds,
+        "maximum seconds after SIGTERM to wait for the watched processes to end",
     ),
     Setting("termination_grace", "30", parsing.seconds, "seconds a process may take to end, once it was asked to"),
     Setting("page_addr", None, parsing.address, "HOST:PORT of the local page"),

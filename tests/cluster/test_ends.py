@@ -8,8 +8,8 @@ import pytest
 
 from cluster.scene import BUSY, Scene, service
 
-pytestmark = pytest.mark.long  # two dozen pods start in it
 REPLICAS = 3
+ROLLS = 10  # of `--all`
 SHORT = {"terminationGracePeriodSeconds": 6}  # so that a test can wait for it
 HOOK = {"preStop": {"exec": {"command": ["sleep", "1"]}}}
 AT_ONCE = {"replicas": REPLICAS, "strategy": {"rollingUpdate": {"maxSurge": REPLICAS, "maxUnavailable": 0}}}
@@ -19,34 +19,40 @@ ROLLED = {
     "outlives": service("outlives", "stays", spec=AT_ONCE, pod=SHORT),
     "hooked": service("hooked", "ends", spec=AT_ONCE, container={"lifecycle": HOOK}),
 }
-KILLED = {"deaf", "outlives"}  # when their grace period is over
+KILLED = ("deaf", "outlives")  # when their grace period is over
 WARN = 13
 ALONE = {
     "cleaning": service("cleaning", "cleans"),
     "forced": service("forced", "ends"),
+    "deafened": service("deafened", "deaf"),
 }
+FORCED = ("forced", "deafened")
 # Longer than it takes to call a process lost, with durations made short: 11 s without a sample, and 6 s of that.
 LOST = "count_over_time(lifesign_heartbeat_expected_ratio[20s])"
 
 
 @pytest.fixture(scope="module")
-def ended(scene: Scene, request: pytest.FixtureRequest) -> Scene:
+def rolls(request: pytest.FixtureRequest) -> int:
+    return 1 if request.config.option.markexpr == "not long" else ROLLS
+
+
+@pytest.fixture(scope="module")
+def ended(scene: Scene, rolls: int) -> Scene:
     """All have been updated and the others deleted, long enough ago for every alert."""
     scene.deploy(*ROLLED.values(), *ALONE.values())
     for name in ROLLED:
         scene.ready(name, REPLICAS)
-    for name in ALONE:
-        scene.ready(name)
-    for _ in range(10 if "long" in request.config.option.markexpr.replace("not long", "") else 1):
+    forced = [pod["metadata"]["name"] for name in FORCED for pod in scene.ready(name)]
+    scene.ready("cleaning")
+    for _ in range(rolls):
         for name in ROLLED:
             scene.kubectl("rollout", "restart", f"deployment/{name}")
         for name in ROLLED:
             scene.kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
         for name in ROLLED:
             scene.ready(name, REPLICAS)
-    (pod,) = scene.pods("forced")
-    scene.kubectl("scale", "deployment/cleaning", "deployment/forced", "--replicas=0")
-    scene.kubectl("delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0")
+    scene.kubectl("scale", *(f"deployment/{name}" for name in ALONE), "--replicas=0")
+    scene.kubectl("delete", "pod", *forced, "--force", "--grace-period=0")
     scene.wait(lambda: not [pod for name in ALONE for pod in scene.pods(name)])
     scene.wait(lambda: len(scene.prometheus.query(LOST)) <= REPLICAS * len(ROLLED))
     return scene
@@ -58,19 +64,20 @@ def test_no_alert_fires(name: str, ended: Scene) -> None:
 
 
 @pytest.mark.parametrize("name", [*ROLLED, *ALONE])
-def test_each_end_is_on_record_as_one_that_was_asked_for(name: str, ended: Scene) -> None:
+def test_each_end_is_on_record_as_one_that_was_asked_for(name: str, ended: Scene, rolls: int) -> None:
     def ends() -> list[tuple[Any, str]]:
         return [(log.resource["k8s.pod.name"], log.event) for event in ("process.stopped", "process.died")
                 for log in ended.logs(event, name)]  # fmt: skip
 
-    wanted = REPLICAS if name in ROLLED else 1
-    assert len(ended.wait(lambda: found if len(found := ends()) >= wanted else [])) % wanted == 0
+    wanted = REPLICAS * rolls if name in ROLLED else 1
+    ended.wait(lambda: len(ends()) >= wanted)
+    assert len(ends()) == len(dict(ends())) == wanted
     assert {event for _, event in ends()} == {f"lifesign.process.{'died' if name in KILLED else 'stopped'}"}
     for log in ended.logs("process.died", name):
         assert log.body.startswith("killed by SIGKILL ")
         assert log.severity == WARN, "nobody has to get up for it"
     expected = ended.values("lifesign_heartbeat_expected_ratio", name)
-    assert sorted(expected.values()) == [0.0] * len(ends()) + [1.0] * (REPLICAS if name in ROLLED else 0)
+    assert sorted(expected.values()) == [0.0] * wanted + [1.0] * (REPLICAS if name in ROLLED else 0)
 
 
 @pytest.mark.parametrize("name", [*ROLLED, *ALONE])

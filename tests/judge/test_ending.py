@@ -94,6 +94,14 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "there for a short grace": (
         {"ending": Ending("SIGTERM", announced=True, asked_ago=S), "grace": 2 * S}, "dead", "SIGKILL 1.0 s after",
     ),
+    "there when its sidecar was asked to end, after a slow hook": (
+        {"ending": Ending("SIGTERM", announced=True, asked_ago=12 * S, outlived=True)}, "dead",
+        "killed by SIGKILL 12.0 s after SIGTERM",
+    ),
+    "it ended by itself in that moment": (
+        {"tombstone": CLEAN, "ending": Ending("SIGTERM", announced=True, asked_ago=12 * S, outlived=True)}, "stopped",
+        "ended by SIGTERM, as asked",
+    ),
     "it cleaned up for as long": (
         {"tombstone": CLEAN, "ending": Ending("SIGTERM", announced=True, asked_ago=29 * S)}, "stopped", "as asked",
     ),

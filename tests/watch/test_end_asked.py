@@ -37,7 +37,7 @@ async def test_who_dies_after_it_was_asked_to_has_stopped(main: Make, sidecar: M
     assert ends(await watching.poll()) == [], "a kubelet may start its container again"
     (shown,) = watching.snapshots
     assert (shown.state, shown.expected, watching.watcher.all_ended()) == ("stopped", False, False)
-    watching.watcher.leaving = True
+    watching.watcher.leave()
     assert ends(await watching.poll()) == [("lifesign.process.stopped", "ended by SIGTERM, as asked")]
     assert watching.watcher.all_ended()
 
@@ -89,7 +89,7 @@ async def test_a_worker_that_is_replaced_while_others_end_is_no_restart(main: Ma
     main("4444-00000003", started_mono_ns=time.monotonic_ns())
     assert ends(await watching.poll()) == []
     second.die()
-    watching.watcher.leaving = True
+    watching.watcher.leave()
     assert [event for event, _ in ends(await watching.poll())] == ["lifesign.process.stopped"] * 2
 
 
@@ -100,7 +100,7 @@ async def test_who_is_there_until_its_grace_is_over_was_killed_and_owes_no_heart
     service, watching = main(), sidecar(grace="0.000001")
     await watching.poll()
     announce(watching.directory.path)
-    watching.watcher.leaving = True
+    watching.watcher.leave()
     assert ends(await watching.poll()) == []
     assert [one.expected for one in watching.snapshots] == [False], "the last word, if the sidecar is killed as well"
     service.die()
@@ -111,6 +111,28 @@ async def test_who_is_there_until_its_grace_is_over_was_killed_and_owes_no_heart
     again = sidecar()
     await again.poll()
     assert [(one.state, one.expected) for one in again.snapshots] == [("dead", False)]
+
+
+@pytest.mark.parametrize(
+    ("apart", "lives", "event"),
+    [(0, True, "died"), (0, False, "stopped"), (3600, True, "stopped")],
+    ids=["it is there when its sidecar is asked", "it is gone by then", "both are asked at the same time"],
+)
+async def test_who_is_there_when_the_sidecar_is_asked_was_killed(
+    main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch, apart: int, lives: bool, event: str
+) -> None:
+    monkeypatch.setattr(process, "_APART_NS", apart * 1_000_000_000)
+    service, watching = main(), sidecar()
+    await watching.poll()
+    announce(watching.directory.path)
+    await watching.poll()
+    if lives:
+        watching.watcher.leave()
+    service.die()  # before the next poll
+    watching.watcher.leave()
+    ((reported, body),) = ends(await watching.poll())
+    assert reported == f"lifesign.process.{event}"
+    assert body.startswith("killed by SIGKILL" if event == "died" else "ended by SIGTERM, as asked")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +158,7 @@ async def test_a_boot_fails_by_a_death_or_by_a_promise(
     if how == "ended":
         service.pulse.write_tombstone({"how": "clean", "error": None, "ended": 77, "beats": 1, "events": 0})
     service.die()
-    watching.watcher.leaving = True
+    watching.watcher.leave()
     await watching.poll()
     reported = {log.event for log in watching.reported if isinstance(log, Log)}
     assert ("lifesign.boot.failed" in reported) is failed
@@ -167,7 +189,7 @@ async def test_who_was_ill_before_still_owes_them(main: Make, sidecar: Make) -> 
 async def test_a_sidecar_that_is_restarted_alone_leaves_the_heartbeats_due(main: Make, sidecar: Make) -> None:
     main()
     watching = sidecar()
-    watching.watcher.leaving = True
+    watching.watcher.leave()
     await watching.poll()
     assert [one.expected for one in watching.snapshots] == [True]
 

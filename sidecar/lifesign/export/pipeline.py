@@ -23,7 +23,7 @@ from lifesign.export.otlp.targets import LOGS, METRICS, PROFILES, TRACES, Target
 from lifesign.export.queue import places
 from lifesign.export.queue.spool import Spool
 from lifesign.export.queue.spool_lock import SpoolLock, refusal
-from lifesign.judge.states import ENDED
+from lifesign.judge.states import ENDED, IDLE
 from lifesign.off_loop import off_loop
 from lifesign.settings import Settings
 from lifesign.watch.telemetry import Log, Profile, Resource, Snapshot, Span, Telemetry
@@ -173,7 +173,10 @@ class Pipeline:
         return all(spool.has_room for spool in self._spools.values())
 
     def publish(self, snapshots: Sequence[Snapshot]) -> None:
-        """Takes the newest state of all processes; when one has newly ended its tombstone is sent at once."""
+        """Takes the newest state of all processes.
+
+        When one has ended, or is about to, that is sent at once: this sidecar may not live to say it later.
+        """
         standstill = self._standstill()
         if standstill is not None:
             self._standing.say("%s; records wait in memory, and in the pulses", standstill)
@@ -182,7 +185,7 @@ class Pipeline:
         if self._push is None:
             return
         self._push.metrics.observe(snapshots, self._resources)
-        ended = {snapshot.key for snapshot in snapshots if snapshot.state in ENDED}
+        ended = {snapshot.key for snapshot in snapshots if _owes_nothing(snapshot)}
         if ended - self._ended:
             self._push.now()
         self._ended = ended
@@ -252,3 +255,8 @@ class Pipeline:
             rejected=sum(spool.rejected for spool in spools),
             dropped={reason: sum(spool.dropped[reason] for spool in spools) for reason in ("spool", "invalid")},
         )
+
+
+def _owes_nothing(process: Snapshot) -> bool:
+    """Whether no more beats are due for good; between two event loops there are none either, but others follow."""
+    return process.state in ENDED or (not process.expected and process.state != IDLE)

@@ -18,8 +18,9 @@ a kubelet ended its container while it was blocked or frozen           dead
 nothing                                                                dead
 =====================================================================  ==========================
 
-In a pod nobody learns of the signal that ended a process. One that its container's preStop hook announced, and that
-was there until its grace period was over, was killed.
+In a pod nobody learns of the signal that ended a process. One whose end a preStop hook announced was killed if it was
+there until its grace period was over. A kubelet signals the sidecar then, a moment before it kills the process; before
+that it does so only when the process is gone.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ def _killed(reading: Reading) -> str | None:
     ending = reading.ending
     if not ending.announced or ending.asked_ago is None or reading.tombstone is not None:
         return None
+    if ending.outlived:
+        return "SIGKILL"
     return "SIGKILL" if ending.asked_ago >= max(reading.grace - _HOOK_NS, reading.grace // 2) else None
 
 

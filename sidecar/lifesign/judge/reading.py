@@ -40,7 +40,8 @@ class Ending(NamedTuple):
 
     Of a container that a kubelet ends, its preStop hook tells: `announced` says that it was the hook that asked,
     `ill` is the state that the process was in, where that was an illness and nothing was asked. `pod_ends`: the sidecar
-    was asked to end as well. `restarted`: the container was not the last, its program runs again.
+    was asked to end as well. `outlived`: the process was still there then, although it had been asked some time before:
+    its grace period was over. `restarted`: the container was not the last, its program runs again.
     """
 
     asked: str | None = None
@@ -55,6 +56,7 @@ class Ending(NamedTuple):
     announced: bool = False
     ill: str | None = None
     pod_ends: bool = False
+    outlived: bool = False
     restarted: bool = False
 
 

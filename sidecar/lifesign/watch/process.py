@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Mapping, NamedTuple
 
@@ -31,6 +32,7 @@ _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # longer than it takes to write how a child ended
 _LEAVING_NS = 1_000_000_000  # longer than most processes take from their tombstone to their end
 _KUBELET_NS = 360_000_000_000  # longer than a kubelet waits before it starts a container again
+_APART_NS = 1_000_000_000  # a sidecar that is not native is asked at the same time as the process
 _ASKED_NS = (
     600_000_000_000  # so long after its grace period, a later end of the process is not the one that was asked for
 )
@@ -105,6 +107,12 @@ class WatchedProcess:
     def container_ran_again(self, began: int) -> None:
         """A process began in the pod then, monotonic nanoseconds, when all whose end was announced were gone."""
         self._judgement.container_ran_again(began)
+
+    def pod_ends(self, now: int) -> None:
+        """The sidecar was asked to end, monotonic nanoseconds."""
+        with contextlib.suppress(OSError):  # its folder is gone
+            if self._sensor.folder.is_alive():
+                self._judgement.pod_ends(now)
 
     def request_dump(self) -> int:
         """Asks the process for a task dump; returns the count that its answer will carry.
@@ -192,6 +200,7 @@ class Judgement:
         self._gone_since = 0
         self._announced_at: int | None = None
         self._ill: str | None = None  # the illness that its container is ended for
+        self._outlived_at = 0  # when the sidecar was asked to end, and it was still there
         self._restarted = False
         self._thawing = False
 
@@ -208,6 +217,10 @@ class Judgement:
         """See `WatchedProcess.container_ran_again`."""
         self._restarted |= bool(self._gone_since) and began > self._gone_since
 
+    def pod_ends(self, now: int) -> None:
+        """The sidecar was asked to end, and the process is still there; monotonic nanoseconds."""
+        self._outlived_at = self._outlived_at or now
+
     def complete(self, reading: Reading, leaving: bool = False) -> Reading:
         """The reading with what is known of its end from elsewhere; `leaving`: we were asked to end, too."""
         ending, at = reading.ending, self._announced_at
@@ -215,6 +228,7 @@ class Judgement:
             self._gone_since = self._gone_since or reading.now
         if ending.asked is None and at is not None and (self._gone_since or reading.now) - at < _ASKED_NS + self._grace:
             ending = ending._replace(ill=self._ill, pod_ends=leaving, restarted=self._restarted)
+            ending = ending._replace(outlived=self._outlived_at - at >= _APART_NS)
             if self._ill is None:
                 ending = ending._replace(asked="SIGTERM", asked_at=at, announced=True)
         if reading.tombstone is not None:

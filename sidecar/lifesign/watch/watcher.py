@@ -64,7 +64,7 @@ class Watcher:
         self._watching_since = time.monotonic_ns()
         self._worked = 0.0  # seconds of processor time that the newest poll took: to wait for a disk is no work
         self._awake = time.monotonic()  # when we last noted that we run
-        self.leaving = False  # we were asked to end, and so is the pod, if we are in one
+        self._leaving = False  # we were asked to end, and so is the pod, if we are in one
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Polls every `poll_interval` until `stopping` is set, and after that until there is nothing new."""
@@ -76,7 +76,7 @@ class Watcher:
                 await self._wait(stopped, max(self._settings.poll_interval, self._worked))
         finally:
             stopped.cancel()
-        self.leaving = True
+        self.leave()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
         # A full ring takes several polls.
         while (await self.poll() or not self._drained()) and time.monotonic() < until:
@@ -148,6 +148,14 @@ class Watcher:
             for process in leaving:
                 process.container_ran_again(max(began, default=0))
 
+    def leave(self) -> None:
+        """We were asked to end, and so is the pod, if we are in one."""
+        if not self._leaving:
+            self._leaving = True
+            # At once, and not at the next poll: a kubelet may kill them in the next moment.
+            for process in self._folders.processes():
+                process.pod_ends(time.monotonic_ns())
+
     @property
     def all_durable(self) -> bool:
         """Whether everything in the pulses was emitted, and would survive a kill."""
@@ -192,7 +200,7 @@ class Watcher:
         for process in self._folders.processes():
             self._note_announced_stop()  # before each: it must not end between this and its poll
             try:
-                polled.append((process, process.poll(self._watching_since, read=read, leaving=self.leaving)))
+                polled.append((process, process.poll(self._watching_since, read=read, leaving=self._leaving)))
             except PulseError as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
                 self._folders.forget(process)

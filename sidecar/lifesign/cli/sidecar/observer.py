@@ -227,7 +227,8 @@ class Observer:
         if self._supervised or self._watcher is None or self._watcher.all_ended():
             self._stop()
         elif not self._leaving:
-            self._leaving = self._watcher.leaving = True
+            self._leaving = True
+            self._watcher.leave()
             asyncio.get_running_loop().call_later(self._settings.sigterm_delay, self._stop)
 
     def _remark_who_is_missing(self) -> None:
