@@ -51,11 +51,11 @@ POD: dict[str, Any] = {
 }
 
 
-def create(cluster: Any, pod: dict[str, Any]) -> dict[str, Any]:
-    """A new pod in the namespace, as it was admitted."""
+def create(cluster: Any, pod: dict[str, Any], namespace: str = "shop") -> dict[str, Any]:
+    """A new pod, as it was admitted."""
     pod = copy.deepcopy(pod)
     pod["metadata"]["name"] = f"pod-{next(_names)}"
-    return cluster.create("/api/v1/namespaces/shop/pods", pod)
+    return cluster.create(f"/api/v1/namespaces/{namespace}/pods", pod)
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -85,10 +85,15 @@ def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
     assert main(pod)["livenessProbe"]["terminationGracePeriodSeconds"] == 5
     assert main(pod)["lifecycle"]["preStop"]["exec"]["command"][-1] == "--stopping"
     assert variables(sidecar)["K8S_CONTAINER_NAME"] == variables(sidecar)["OTEL_SERVICE_NAME"] == "web"
-    assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lifesign-collector:4318"
     volumes = {volume["name"]: volume["emptyDir"] for volume in pod["spec"]["volumes"]}
     assert volumes["lifesign-run"] == {"medium": "Memory", "sizeLimit": "64Mi"}
     assert {mount["name"] for mount in main(pod)["volumeMounts"]} == {"lifesign-agent", "lifesign-run"}
+
+
+@pytest.mark.parametrize("namespace", ["shop", "default"])
+def test_pods_of_all_namespaces_find_the_collector_in_that_of_the_chart(cluster: Any, namespace: str) -> None:
+    sidecar = create(cluster, POD, namespace)["spec"]["initContainers"][1]
+    assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lifesign-collector.shop:4318"
 
 
 def test_what_a_pod_has_of_its_own_is_kept(cluster: Any) -> None:
