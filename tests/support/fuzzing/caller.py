@@ -242,8 +242,8 @@ def main() -> None:
 
 
 def nothing_left(before: int) -> None:
-    """The pulse, the life token and the crash dump may stay until the process ends, once."""
-    if descriptors() > before + 3:
+    """The pulse, the life token, the last words and the stacks of a frozen process may stay until the end, once."""
+    if descriptors() > before + 4:
         links = []
         for number in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):  # that of the listing itself
