@@ -215,7 +215,8 @@ class Judgement:
 
     def container_ran_again(self, began: int) -> None:
         """See `WatchedProcess.container_ran_again`."""
-        self._restarted |= bool(self._gone_since) and began > self._gone_since
+        # A restart may take less than the time between two polls: after the newest that saw it alive is late enough.
+        self._restarted |= bool(self._gone_since) and began > self._seen
 
     def pod_ends(self, now: int) -> None:
         """The sidecar was asked to end, and the process is still there; monotonic nanoseconds."""
