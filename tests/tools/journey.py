@@ -229,7 +229,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "watch/emit/threads.py",
             "watch/emit/translate.py",
             "judge/causes/leaks.py",
-            "watch/emit/newest_dump.py",
+            "judge/causes/newest_dump.py",
             "serve/history.py",
             "export/metrics.py",
             "export/instruments.py",

@@ -99,6 +99,29 @@ def _way_out(error: Exception) -> str:
     return f": its user ({os.geteuid()}) may not write there; make the directory that user's before it is needed"
 
 
+def replace(agent: Agent) -> Callable[[], None]:
+    """For tests: makes `agent` this process's, and returns what ends it and brings back the one there was.
+
+    Neither is closed: their watchdogs may be in the middle of a beat.
+    """
+    global _owner
+    before, _owner = _owner, _Owner()
+    mine = _owner
+    mine.agent = agent
+    _see_loops()
+
+    def put_back() -> None:
+        global _owner
+        for one in (mine.agent, agent):  # the program may have stopped it and started another
+            if one is not None:
+                one.end()
+        mine.agent, mine.off = None, True
+        if _owner is mine:  # not in a forked child, which has its own
+            _owner = before
+
+    return put_back
+
+
 def stop() -> bool:
     """Ends the agent with a tombstone; False when none was running. Calls are no-ops from then on."""
     with _owner.lock:

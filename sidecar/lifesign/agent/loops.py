@@ -24,6 +24,10 @@ _FRAMES_MAX = 1000
 in_dry_runs: list[Callable[[asyncio.AbstractEventLoop], None]] = []  # called at each beat of a process that is one
 
 
+# For tests: called as a loop starts (True), before its first step, and when it has stopped (False).
+on_turning: list[Callable[[asyncio.AbstractEventLoop, bool], None]] = []
+
+
 class LoopBeat:
     """The beat of one loop in one vital sign slot, for as long as the loop runs.
 
@@ -142,7 +146,7 @@ class LoopBeat:
         """The loop ended, or runs on without us."""
         self._ended = True
         self._timer.cancel()
-        if self.agent.pid != os.getpid():
+        if self.agent.pid != os.getpid() or self.agent.closed:
             return
         if not self.agent.ended:
             self.agent.slots.beats[self.slot] += not self._turned  # it has turned, if not for as long as a beat takes
@@ -184,6 +188,8 @@ class LoopBeats:
                 return
             del self._by_thread[thread]
             beat.end()
+            for call in on_turning:
+                call(beat.loop, False)
             self._hand_on()
         if loop is None:
             return
@@ -203,6 +209,8 @@ class LoopBeats:
             loop.set_debug(True)
             logging.getLogger("asyncio").setLevel(logging.DEBUG)
         self._by_thread[thread] = LoopBeat(agent, loop, slot, self.changed)
+        for call in on_turning:
+            call(loop, True)
 
     def _hand_on(self) -> None:
         """A slot is free again: a loop that goes without one is to have it."""

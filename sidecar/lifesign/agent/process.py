@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.boot import Boot
 from lifesign.agent.checks.registry import CheckRequests
@@ -34,15 +34,28 @@ if TYPE_CHECKING:
 class Agent:
     """A running agent.
 
+    Args:
+        search_seconds: between two searches for a deadlock that nobody asked for; `tasks.dump` has the default.
+        at_beat: called at each beat of the watchdog, in its thread.
+
     Raises:
         OSError: the run directory cannot be used. Nothing is left behind.
     """
 
-    def __init__(self, directory: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        directory: str,
+        settings: Settings,
+        *,
+        search_seconds: float | None = None,
+        at_beat: Callable[[], None] | None = None,
+    ) -> None:
         self.settings = settings
         self.pid = os.getpid()
         self.directory = directory
         self.ended = False
+        self.closed = False
+        self._also_at_beat = at_beat
         with contextlib.ExitStack() as undone:
             self._folder = folder = OwnFolder(directory, self.pid)
             undone.callback(folder.discard)
@@ -64,7 +77,7 @@ class Agent:
             undone.callback(self._crash_dump.abandon)
             self._stacks = StacksOnDemand(folder, settings.last_words)
             undone.callback(self._stacks.abandon)
-            tasks = Tasks(self.slots.loops, self.slots.by_thread)
+            self.tasks = tasks = Tasks(self.slots.loops, self.slots.by_thread, search_seconds)
             self.complaints = Complaints(self.slots.loops)
             undone.callback(self.complaints.close)
             self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self._at_beat)
@@ -117,6 +130,7 @@ class Agent:
 
     def close(self) -> None:
         """Lets go of all files, for good."""
+        self.closed = True
         self._crash_dump.abandon()
         self._stacks.abandon()
         self.complaints.close()
@@ -150,3 +164,5 @@ class Agent:
             self._crash_dump.look_after_soon()
             self._stacks.look_after_soon()
             self._folder.hold_again()
+        if self._also_at_beat is not None:
+            self._also_at_beat()

@@ -57,6 +57,15 @@ class Registry:
         """All registered checks, in the order of their registration."""
         return tuple(self._checks.values())
 
+    def saved(self) -> Callable[[], None]:
+        """Remembers what is registered; what is returned brings just that back, without results."""
+        checks, due = dict(self._checks), dict(self._due)
+
+        def put_back() -> None:
+            self._checks, self._due, self._last = checks, due, {}
+
+        return put_back
+
     def due(self) -> tuple[Postcondition, ...]:
         """The checks whose period is over; each is due again one period later, one under way after its run."""
         now = time.monotonic()

@@ -57,6 +57,7 @@ class Sampler:
         self._gap_ns = min(_GAP_NS, self._threshold_ns // 2)
         self._due = settings.heartbeat_interval
         self._underway: dict[int, Underway] = {}
+        self._counted: dict[int, int] = {}  # by slot, the beat before a stall that `flush` has counted
         self._intervals: deque[Interval] = deque(maxlen=_INTERVALS_KEPT)
         self._culprits = CulpritCounts(allowance)
         self._machine = Machine(slots)
@@ -106,6 +107,10 @@ class Sampler:
     def end(self) -> None:
         """The agent ends: writes what is left."""
         self.close()
+        self.flush()
+
+    def flush(self) -> None:
+        """Counts what is under way as if it were over, and writes all that is new."""
         with self._lock:
             self._finish_all()
             for slot, underway in list(self._underway.items()):
@@ -114,6 +119,7 @@ class Sampler:
                     cpu = underway.before.cpu_ns if used is None else used.cpu_ns
                     delay = now - underway.since_ns - self._half_ns
                     self._finish(LateBeat(slot, underway.before, now, delay, cpu))
+                    self._counted[slot] = underway.before.mono_ns
             self._culprits.write_all(self._ring)
 
     def resume(self) -> None:
@@ -231,7 +237,9 @@ class Sampler:
     def _finish_all(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                self._finish(self._slots.late.popleft())
+                late = self._slots.late.popleft()
+                if self._counted.pop(late.slot, None) != late.before.mono_ns:
+                    self._finish(late)
 
     def _finish(self, late: LateBeat) -> None:
         """A stall is over."""

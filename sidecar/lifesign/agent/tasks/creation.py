@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEPTH = 6
 FINISHED_MAX = 200
-_ATTRIBUTE = "_lifesign_origin"
+ATTRIBUTE = "_lifesign_origin"
 _ASYNCIO = asyncio.__file__.rpartition("/")[0]
 
 
@@ -59,14 +59,22 @@ def track(loop: asyncio.AbstractEventLoop) -> None:
         else:
             task = asyncio.Task(coroutine, loop=loop, **options)
         try:
-            setattr(task, _ATTRIBUTE, Origin(time.monotonic(), _places()))
+            setattr(task, ATTRIBUTE, Origin(time.monotonic(), _places()))
             task.add_done_callback(_note_end)
         except Exception:  # noqa: BLE001, S110 - another factory's task may take no attribute; it is the user's
             pass
         return task
 
     factory.lifesign_tracks = True  # type: ignore[attr-defined]
+    factory.lifesign_previous = previous  # type: ignore[attr-defined]
     loop.set_task_factory(factory)
+
+
+def untrack(loop: asyncio.AbstractEventLoop) -> None:
+    """The loop has the task factory again that it had, unless it was given another one meanwhile."""
+    factory: Any = loop.get_task_factory()
+    if getattr(factory, "lifesign_tracks", False):
+        loop.set_task_factory(factory.lifesign_previous)
 
 
 def _places() -> tuple[tuple[CodeType, int], ...]:
@@ -82,11 +90,11 @@ def _places() -> tuple[tuple[CodeType, int], ...]:
 
 def age(task: Any, now: float) -> float | None:
     """Seconds since the task was created; None where that is not tracked."""
-    origin = odd.read(task, _ATTRIBUTE)
+    origin = odd.read(task, ATTRIBUTE)
     return max(0.0, now - origin.created) if type(origin) is Origin else None
 
 
 def origin_stack(task: Any) -> list[Frame]:
     """Where the task was created, innermost place last; empty where that is not tracked."""
-    origin = odd.read(task, _ATTRIBUTE)
+    origin = odd.read(task, ATTRIBUTE)
     return [place(code, line) for code, line in reversed(origin.places)] if type(origin) is Origin else []

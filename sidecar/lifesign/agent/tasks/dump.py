@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
-from lifesign.agent.tasks.population import Population, TaskCount
+from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
 from lifesign.agent.tasks.threads.records import Threads, stuck_threads
 from lifesign.agent.tasks.waiting.ages import Ages
@@ -62,20 +62,23 @@ class Tasks:
     Args:
         loops: gives the loops that run now.
         by_thread: gives the same, each by the number of its thread.
+        search_seconds: between two searches for a deadlock that nobody asked for; SEARCH_SECONDS by default.
     """
 
     def __init__(
         self,
         loops: Callable[[], list[asyncio.AbstractEventLoop]],
         by_thread: Callable[[], dict[int, asyncio.AbstractEventLoop]] = dict,
+        search_seconds: float | None = None,
     ) -> None:
         self._by_thread = by_thread
         self._population = Population(loops)
         self._last = Shape({}, frozenset(), [])  # of the newest dump that was written in full
         self._last_id = ""
         self._ages = Ages()
-        self._next_search = time.monotonic() + SEARCH_SECONDS
-        self._known: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks that were found
+        self._search_seconds = search_seconds
+        self._next_search = time.monotonic() + self._pause()
+        self.stuck: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks, when last searched for
         self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
@@ -93,12 +96,15 @@ class Tasks:
         used = time.thread_time()
         survey = Survey(self._population, Pace(beat, sum(self.count())), self._ages)
         tasks = (id(node.task) for nodes in survey.rings for node in nodes)
-        before, self._known = self._known, frozenset((*tasks, *stuck_threads(self._by_thread())))
+        before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
         used = time.thread_time() - used
-        self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_SHARE)
+        self._next_search = time.monotonic() + max(self._pause(), used / SEARCH_SHARE)
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
         survey.let_go()
-        return "deadlock" if self._known != before else "no progress" if self._still != was_still else ""
+        return "deadlock" if self.stuck != before else "no progress" if self._still != was_still else ""
+
+    def _pause(self) -> float:
+        return SEARCH_SECONDS if self._search_seconds is None else self._search_seconds
 
     def _running(self, task: Any) -> list[Frame]:
         """The stack of a task that runs: it has no frames that are suspended, its thread has them."""
@@ -168,6 +174,17 @@ class Tasks:
         if not same:
             self._last, self._last_id = shape, identifier
         survey.let_go()
+
+
+def groups_of(tasks: Sequence[Any], loop: asyncio.AbstractEventLoop) -> list[TaskGroup]:
+    """Groups of just these tasks, of a loop that does not run now, biggest first."""
+    survey = Survey(Some(tasks, loop), Pace(lambda: None, 0), Ages())
+    groups = ranked(survey.groups)[:GROUPS_MAX]
+    for group in groups:
+        survey.look_closer(group)
+    made = [_group("", group, {}, survey.primitives, []) for group in groups]
+    survey.let_go()
+    return made
 
 
 def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:

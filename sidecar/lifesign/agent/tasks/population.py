@@ -8,7 +8,7 @@ import sys
 import time
 import weakref
 from _random import Random  # the module around it costs more to import
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import odd, own
@@ -119,6 +119,23 @@ class Population:
             looked_at = [references[int(_draw() * len(references))] for _ in range(_DRAWN)]
         ended = sum(task is not None and odd.is_done(task) for task in (reference() for reference in looked_at))
         return ended / len(looked_at) if looked_at else 0.0
+
+
+class Some(Population):
+    """Just these tasks, of one loop."""
+
+    def __init__(self, tasks: Sequence[Any], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(lambda: [loop])
+        self._tasks = tasks
+
+    def count(self) -> TaskCount:
+        return TaskCount(len(self._tasks), 0)
+
+    def each(self) -> Iterator[Any]:
+        return iter(self._tasks)
+
+    def generators(self) -> Iterator[Any]:
+        return iter(())
 
 
 def _referred_to(references: list[Any]) -> Iterator[Any]:

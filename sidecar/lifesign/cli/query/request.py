@@ -15,7 +15,7 @@ from lifesign.cli.query.target import choose, living
 from lifesign.cli.supervise import rundirectory
 from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
 from lifesign.judge.causes.findings import Dump
-from lifesign.watch.emit.newest_dump import NewestDump
+from lifesign.judge.causes.newest_dump import NewestDump
 from lifesign.watch.records import InvalidRecordError, Record, decode_record
 from lifesign.wire import layout
 from lifesign.wire.folder import PulseError

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lifesign.judge.causes.findings import Cause, Dump, Findings, TasksSeen
-from lifesign.judge.causes.phrases import own_frame, place_text
+from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
+
+if TYPE_CHECKING:
+    from lifesign.wire.records import TaskGroup
 
 TASKS_MIN = 1000
 DUMPS_MIN = 3  # that must show the growth, without a decrease
@@ -20,6 +25,14 @@ def population(dump: Dump) -> TasksSeen:
     for kind in dump.summary["finished"]:
         _add(finished, kind["function"], kind["count"])
     return TasksSeen(dump.summary["end"], unfinished, finished)
+
+
+def left_behind(group: TaskGroup) -> Cause:
+    """Tasks that somebody should have ended or awaited by now, and who still wait."""
+    created = own_frame(group["origin"])
+    where = f"; created in {created['function']} ({place_text(created)})" if created is not None else ""
+    waits = f" for {group['waits_for']}" if group["waits_for"] else ""
+    return Cause("task-leak", f"task leak: {group_waits(group, group['count'])}{waits}{where}", created)
 
 
 def _add(counts: dict[str, int], function: str, count: int) -> None:

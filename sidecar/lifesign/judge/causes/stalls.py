@@ -67,14 +67,15 @@ def short_stalls(findings: Findings) -> list[Cause]:
         return []
     found = [one for one in findings.culprits if one.recent >= STALLS_MIN and not _is_usual(one)]
     found.sort(key=lambda one: -one.recent_time)
-    return [_stalls(one.culprit, findings.wall) for one in found[:CULPRITS_SHOWN]]
+    return [stall_cause(one.culprit, findings.wall) for one in found[:CULPRITS_SHOWN]]
 
 
 def _is_usual(seen: StallsSeen) -> bool:
     return seen.culprit["what"] in BY_THE_MACHINE and seen.recent_time < MACHINE_NS
 
 
-def _stalls(culprit: StallCulprit, now: int) -> Cause:
+def stall_cause(culprit: StallCulprit, now: int) -> Cause:
+    """What one culprit has done to the event loops; `now` is the wall clock's."""
     last = ago(now - culprit["last"])
     sentence = f"{culprit_text(culprit)}; this stalled the event loop {figures_text(culprit)}, last {last}"
     task = f"in task {culprit['task']} ({culprit['coroutine']})" if culprit["task"] else ""

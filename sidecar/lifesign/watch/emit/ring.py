@@ -6,9 +6,9 @@ import contextlib
 from typing import Callable, Sequence
 
 from lifesign.judge.causes.findings import Cause, Dump, TasksSeen
+from lifesign.judge.causes.newest_dump import NewestDump
 from lifesign.watch.emit.complaints import Losses
 from lifesign.watch.emit.dumps import task_dump
-from lifesign.watch.emit.newest_dump import NewestDump
 from lifesign.watch.emit.stalls.culprits import Culprits
 from lifesign.watch.emit.stalls.profiles import Profiles
 from lifesign.watch.emit.translate import recovered, translate

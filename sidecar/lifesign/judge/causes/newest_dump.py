@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Union
+from typing import TYPE_CHECKING, Mapping, Union, cast
 
 from lifesign.judge.causes.findings import Dump, TasksSeen
 from lifesign.judge.causes.leaks import population
-from lifesign.watch.records import Record
-from lifesign.wire.records import TaskDump, TaskGroup, TaskPrimitive
-from lifesign.wire.threads import ExecutorState, ThreadGroup
 
-Part = Union[TaskGroup, TaskPrimitive, ThreadGroup, ExecutorState]
+if TYPE_CHECKING:
+    from lifesign.wire.records import TaskDump, TaskGroup, TaskPrimitive
+    from lifesign.wire.threads import ExecutorState, ThreadGroup
+
+    Part = Union[TaskGroup, TaskPrimitive, ThreadGroup, ExecutorState]
+
+_PARTS = ("task_group", "task_primitive", "thread_group", "executor")
 _POPULATIONS = 10
 _BETWEEN_NS = 1_000_000_000
 _RECORDS_MAX = 500  # of a dump whose summary has not come
@@ -26,14 +29,10 @@ class NewestDump:
         self._shown: Dump | None = None  # the newest one that came with its groups
         self._parts: list[Part] = []
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Mapping[str, object]) -> None:
         """Takes in a record, where it is a part of a dump."""
-        if len(self._parts) >= _RECORDS_MAX:
-            return
-        if record["kind"] == "task_group" or record["kind"] == "task_primitive":
-            self._parts.append(record)
-        if record["kind"] == "thread_group" or record["kind"] == "executor":
-            self._parts.append(record)
+        if len(self._parts) < _RECORDS_MAX and record["kind"] in _PARTS:
+            self._parts.append(cast("Part", record))
 
     def end(self, record: TaskDump) -> Dump:
         """Ends a dump, and returns it. One that shows the same as an earlier one has its groups, with new counts."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.watch.emit import newest_dump
-from lifesign.watch.emit.newest_dump import NewestDump
+from lifesign.judge.causes import newest_dump
+from lifesign.judge.causes.newest_dump import NewestDump
 
 
 def group(dump: str, index: int, count: int) -> Any:
