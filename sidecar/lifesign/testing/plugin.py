@@ -48,11 +48,14 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         marked = [item for item in items if item.get_closest_marker(MARKER) is None]
         for item in marked:
             item.add_marker(MARKER)
-    if any(item.get_closest_marker(MARKER) or FIXTURE in getattr(item, "fixturenames", ()) for item in items):
+    wanted = [item for item in items if item.get_closest_marker(MARKER) or FIXTURE in getattr(item, "fixturenames", ())]
+    if wanted and not config.pluginmanager.has_plugin(WATCHED):
         from lifesign.testing.watched import WatchedTests
 
-        if not config.pluginmanager.has_plugin(WATCHED):
-            config.pluginmanager.register(WatchedTests(config.getoption("--lifesign-max-block-ms"), marked), WATCHED)
+        plugin = WatchedTests(config.getoption("--lifesign-max-block-ms"), marked)
+        for item in wanted:
+            plugin.limits_of(item)  # a mark that cannot be understood is an error before anything runs
+        config.pluginmanager.register(plugin, WATCHED)
     boot = config.getoption("--lifesign-boot")
     if boot:
         from lifesign.testing.boot import boot_test

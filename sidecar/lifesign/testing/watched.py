@@ -104,11 +104,15 @@ class WatchedTests:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
-        mark = item.get_closest_marker(MARKER)
-        if mark is not None or FIXTURE in getattr(item, "fixturenames", ()):
-            wanted = None if mark is None else limits(mark.args, mark.kwargs, self._max_block_ms)
-            self._now[item] = WatchedTest(wanted)
-        yield
+        failed: Exception | None = None
+        if item.get_closest_marker(MARKER) is not None or FIXTURE in getattr(item, "fixturenames", ()):
+            try:
+                self._now[item] = WatchedTest(self.limits_of(item))
+            except Exception as error:  # noqa: BLE001 - no room for a run directory, say
+                failed = error
+        outcome: Any = yield
+        if failed is not None:
+            outcome.force_exception(failed)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -132,6 +136,15 @@ class WatchedTests:
         test = self._now.pop(item, None)
         if test is not None:
             _report(item, outcome, "teardown", test.close(), overrules=False)
+
+    def limits_of(self, item: pytest.Item) -> Limits | None:
+        """What a test must not do; None where it has no mark.
+
+        Raises:
+            pytest.UsageError: its mark cannot be understood.
+        """
+        mark = item.get_closest_marker(MARKER)
+        return None if mark is None else limits(mark.args, mark.kwargs, self._max_block_ms)
 
     def _trusts(self, item: pytest.Item) -> bool:
         """Whether somebody believes just this test to be watched, and has not marked all there are."""

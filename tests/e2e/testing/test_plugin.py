@@ -53,7 +53,7 @@ def test_a_boot_that_stalls_fails_with_the_verdict_and_what_the_service_waits_fo
     became = run.tests["lifesign-boot"]
     assert became.outcome == "failed", run.output
     assert "stalled: " in became.text
-    assert "service.py:8" in became.text  # where its task waits
+    assert "main, service.py:9, waits for sleep" in became.text  # where its task waits
     assert "no event" in became.text  # what it has printed
 
 
