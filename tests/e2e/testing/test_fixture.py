@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.made.pytest_run import run_pytest
+from support.suites.pytest_run import run_pytest
 
 SOURCE = """
 import asyncio

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.made.pytest_run import run_pytest
+from support.suites.pytest_run import run_pytest
 
 BODY = """
 import asyncio

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.made.pytest_run import run_pytest
+from support.suites.pytest_run import run_pytest
 
 LOADED = """
 import sys
