@@ -9,6 +9,7 @@ from __future__ import annotations
 
 SCOPE = "lifesign"
 VERSION = "0.1.0"
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 
 # --- metrics ---------------------------------------------------------------------------------
 HEARTBEATS = "lifesign.heartbeats"
@@ -37,7 +38,18 @@ EXPORT_REJECTED = "lifesign.export.rejected"
 DRY_RUN_EVENTS = "lifesign.dry_run.events"
 DRY_RUN_SKIPPED = "lifesign.dry_run.skipped"
 DRY_RUN_LAG = "lifesign.dry_run.lag"
-PROCESS_UPTIME = "process.uptime"
+PROCESS_UPTIME = "process.uptime"  # this, and all that follow: development
+PROCESS_CPU_TIME = "process.cpu.time"
+PROCESS_MEMORY_USAGE = "process.memory.usage"
+PROCESS_THREADS = "process.thread.count"
+PROCESS_DESCRIPTORS = "process.unix.file_descriptor.count"
+PROCESS_CONTEXT_SWITCHES = "process.context_switches"
+PROCESS_PAGE_FAULTS = "process.paging.faults"
+GC_COLLECTIONS = "cpython.gc.collections"
+GC_COLLECTED = "cpython.gc.collected_objects"
+GC_UNCOLLECTABLE = "cpython.gc.uncollectable_objects"
+CONTAINER_MEMORY_USAGE = "container.memory.usage"
+CONTAINER_MEMORY_LIMIT = "lifesign.container.memory.limit"  # the conventions have one of Kubernetes alone
 
 # --- spans -----------------------------------------------------------------------------------
 SPAN_BOOT = "boot"
@@ -152,6 +164,10 @@ CODE_LINE = "code.line.number"
 CODE_STACKTRACE = "code.stacktrace"
 LOG_UID = "log.record.uid"
 THREAD_NAME = "thread.name"
+CPU_MODE = "cpu.mode"
+CONTEXT_SWITCH_TYPE = "process.context_switch.type"
+PAGE_FAULT_TYPE = "system.paging.fault.type"
+GC_GENERATION = "cpython.gc.generation"
 FRAME_TYPE = "profile.frame.type"  # development
 FRAME_PYTHON = "cpython"
 
@@ -162,6 +178,7 @@ DISTRO_NAME = "telemetry.distro.name"
 DISTRO_VERSION = "telemetry.distro.version"
 SDK_LANGUAGE = "telemetry.sdk.language"
 PROCESS_PID = "process.pid"
+PROCESS_CREATION_TIME = "process.creation.time"
 PROCESS_COMMAND = "process.command"
 PROCESS_EXECUTABLE_NAME = "process.executable.name"
 PROCESS_RUNTIME_NAME = "process.runtime.name"

@@ -8,6 +8,7 @@ import pytest
 
 from lifesign.judge.ending import judge_end
 from lifesign.judge.reading import Ending, Reading
+from lifesign.wire.process.usage import MemorySigns
 from lifesign.wire.reader import LoopSigns, WatchdogSigns
 from support.rows import rows
 
@@ -38,6 +39,10 @@ def gone(loop: int = RUNNING, last_beat: float = 0.1, **changes: Any) -> Reading
     return base._replace(**changes)
 
 
+MIB = 1 << 20
+FULL = MemorySigns(NOW - S, 128 * MIB, 128 * MIB, 120 * MIB)
+HALF = FULL._replace(held=114 * MIB)  # 89 %
+OLD = FULL._replace(mono_ns=NOW - 6 * S)
 BOOTING = WatchdogSigns(5, 0, NOW - S, 3, 0, 0, 0)
 KEYERROR = uncaught("KeyError", "'x'")
 ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -64,6 +69,30 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "Ctrl-C in a pod": ({"tombstone": uncaught("KeyboardInterrupt")}, "stopped", "ended by Ctrl-C"),
     "SIGINT without a handler": ({"ending": Ending(signal="SIGINT")}, "stopped", "ended by Ctrl-C"),
+    # the OOM killer
+    "its control group says so": (
+        {"ending": Ending(signal="SIGKILL", oom_killed=True)}, "dead", "killed by the kernel's OOM killer",
+    ),
+    "and was full": (
+        {"ending": Ending(signal="SIGKILL", oom_killed=True, memory=FULL)}, "dead",
+        "killed by the kernel's OOM killer: 120 of the 128 MiB that it may have were in use",
+    ),
+    "only full": (
+        {"ending": Ending(memory=FULL)}, "dead",
+        "gone without a tombstone: probably killed by the kernel's OOM killer: 120 of the 128 MiB",
+    ),
+    "a SIGKILL, and full": (
+        {"ending": Ending(signal="SIGKILL", memory=FULL)}, "dead", "probably killed by the kernel's OOM killer",
+    ),
+    "not full": ({"ending": Ending(memory=HALF)}, "dead", "gone without a tombstone: killed, or ended by os._exit"),
+    "full, but some time ago": ({"ending": Ending(memory=OLD)}, "dead", "gone without a tombstone: killed, or"),
+    "a crash as another was killed": (
+        {"ending": Ending(signal="SIGSEGV", oom_killed=True, memory=FULL)}, "dead", "killed by SIGSEGV",
+    ),
+    "an exit code is no kill": (
+        {"ending": Ending(exit_code=3, oom_killed=True, memory=FULL)}, "dead", "exit code 3, which nobody asked for",
+    ),
+    "asked, and full": ({"ending": Ending("SIGTERM", memory=FULL)}, "stopped", "ended by SIGTERM, as asked"),
     # it was asked
     "no handler": ({"ending": Ending("SIGTERM", signal="SIGTERM")}, "stopped", "ended by SIGTERM, as asked"),
     "a code of its own": ({"tombstone": CLEAN, "ending": Ending("SIGTERM", 143)}, "stopped", "by SIGTERM, as asked"),

@@ -51,6 +51,13 @@ def test_vital_signs_alternate_between_copy_a_and_b(writer: PulseWriter, tmp_pat
     assert _word(content, 12288 + 120) == zlib.crc32(content[12288 : 12288 + 120])
 
 
+def test_what_a_process_uses_stands_in_slots_of_its_own(writer: PulseWriter, tmp_path: Path) -> None:
+    for number, slot in enumerate((writer.usage, writer.garbage, writer.memory)):
+        slot.write(11 + number)
+    content = (tmp_path / "pulse").read_bytes()
+    assert [_word(content, 2560 + number * 256 + 128 + 8) for number in range(3)] == [11, 12, 13]
+
+
 def test_loop_slots_and_their_delays(writer: PulseWriter, tmp_path: Path) -> None:
     writer.loops[2].write(layout.LOOP_RUNNING)
     writer.write_delay(2, 513, 777)  # beat 513 of loop 2 stands at word 513 % 512 of its ring

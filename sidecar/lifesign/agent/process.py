@@ -19,6 +19,7 @@ from lifesign.agent.identity import identity
 from lifesign.agent.lastwords.crash import CrashDump
 from lifesign.agent.lastwords.stacks import StacksOnDemand
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.system.usage import UsageWriter
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
 from lifesign.settings import Settings
@@ -72,6 +73,7 @@ class Agent:
                 register_all(settings.checks)
             self.boot = Boot(self.pulse, me, settings)
             self.check_requests = CheckRequests(self.pulse)
+            self._usage = UsageWriter(self.pulse, settings.metric_interval)
             self.slots = LoopSlots(self._more_loops)
             self._crash_dump = CrashDump(folder.create, settings.last_words)
             undone.callback(self._crash_dump.abandon)
@@ -159,6 +161,7 @@ class Agent:
         self._crash_dump.look_after()
         self._stacks.beat()
         self.complaints.beat(self.pulse.ring)
+        self._usage.beat()
         self.pulse.take_requests(self._folder.requests())
         if self.pid == os.getpid() and not self._folder.is_held():
             self._crash_dump.look_after_soon()

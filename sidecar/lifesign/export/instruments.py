@@ -10,6 +10,7 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lifesign import semconv
+from lifesign.export import process_instruments
 from lifesign.judge.causes.stalls import MAKE_NOBODY_ILL
 from lifesign.judge.states import BOOT_DIED, BOOT_OUTCOMES, BOOT_STARTING, ILL, STATES
 from lifesign.watch.telemetry import OTHER_STALLS, EventReading, Snapshot, StallReading
@@ -95,6 +96,7 @@ class Instruments:
         counter(semconv.DRY_RUN_SKIPPED, [_as_callback(self._skipped)], "{event}", "Events that came too late to make")
         gauge(semconv.DRY_RUN_LAG, [_as_callback(self._lag)], "s", "How late a dry run is")
         gauge(semconv.PROCESS_UPTIME, [_as_callback(self._uptime)], "s", "Time since the process began")
+        process_instruments.create(meter, lambda: self.snapshot.usage)
         self._delay = meter.create_histogram(
             semconv.EVENTLOOP_DELAY,
             "s",

@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from lifesign import semconv
+from lifesign.export import process_instruments
 from lifesign.export.instruments import ExportStats, Instruments
 from lifesign.export.otlp import encode
 from lifesign.watch.telemetry import Resource, Snapshot
@@ -34,6 +35,7 @@ _OF_PROCESS = (
     semconv.DRY_RUN_EVENTS,
     semconv.DRY_RUN_SKIPPED,
     semconv.EVENTLOOP_STALL_TIME,
+    *process_instruments.COUNTED,
 )
 
 
@@ -125,7 +127,7 @@ class _Process:
                 exemplar_filter=AlwaysOffExemplarFilter(),
                 shutdown_on_exit=False,
             )
-        meter = provider.get_meter(semconv.SCOPE, semconv.VERSION)
+        meter = provider.get_meter(semconv.SCOPE, semconv.VERSION, semconv.SCHEMA_URL)
         self._provider = provider  # the reader's hold on it is weak
         self._started = time.time_ns() - int(snapshot.uptime * 1e9)
         self.instruments = Instruments(meter, snapshot, stats)

@@ -10,7 +10,7 @@ its end was asked for, and a signal such as SIGKILL ended it           dead, sec
 its end was asked for                                                  stopped
 Ctrl-C, as an uncaught KeyboardInterrupt or by signal                  stopped
 it is a child, and a terminating signal such as SIGTERM ended it       stopped
-a signal killed it                                                     dead
+a signal killed it, also the OOM killer's                              dead
 an exit code other than 0                                              dead
 exit code 0, or a tombstone                                            stopped
 its event loop had ended, or it is a child                             stopped, how is not known
@@ -39,6 +39,9 @@ _ASKING = frozenset(
     ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 )  # terminating signals, with which one asks a process to end
 _HOOK_NS = 2_000_000_000  # that a preStop hook may take to announce an end: the grace period has begun by then
+_MIB = 1 << 20
+_FULL = 0.9  # of a limit: more than most services dare to use for long
+_FRESH_NS = 5_000_000_000
 _ASKING_CODES = {128 + 15: "SIGTERM", 128 + 2: "SIGINT", 128 + 1: "SIGHUP", 128 + 3: "SIGQUIT"}  # as shells write them
 
 
@@ -67,7 +70,7 @@ def judge_end(reading: Reading) -> Verdict:
     if ending.child and (signal in _ASKING or code in _ASKING_CODES):
         return Verdict(states.STOPPED, f"ended by {signal or _ASKING_CODES[code or 0]}")
     if signal is not None:
-        return Verdict(states.DEAD, f"killed by {signal}")
+        return Verdict(states.DEAD, out_of_memory(reading) or f"killed by {signal}")
     if code:
         return Verdict(states.DEAD, f"exit code {code}, which nobody asked for")
     if code == 0 or tombstone is not None:
@@ -80,7 +83,24 @@ def judge_end(reading: Reading) -> Verdict:
         return Verdict(states.STOPPED, "how it ended is not known: the process that made it may have ended it")
     if ending.ill is not None:
         return Verdict(states.DEAD, f"killed with its container, which was ended while it was {ending.ill}")
+    oom = out_of_memory(reading)
+    if oom is not None:
+        return Verdict(states.DEAD, f"gone without a tombstone: {oom}")
     return Verdict(states.DEAD, "gone without a tombstone: killed, or ended by os._exit")
+
+
+def out_of_memory(reading: Reading) -> str | None:
+    """What says that the OOM killer ended it, which it does by SIGKILL; None where nothing does."""
+    ending, memory = reading.ending, reading.ending.memory
+    by_itself = reading.tombstone is not None or ending.exit_code is not None
+    if by_itself or (ending.signal or ending.crash or "SIGKILL") != "SIGKILL":
+        return None
+    full = ""
+    if memory is not None and memory.held >= memory.limit * _FULL and reading.last_sign() - memory.mono_ns < _FRESH_NS:
+        full = f": {memory.held / _MIB:.0f} of the {memory.limit / _MIB:.0f} MiB that it may have were in use"
+    if ending.oom_killed:
+        return f"killed by the kernel's OOM killer{full}"
+    return f"probably killed by the kernel's OOM killer{full}" if full and ending.asked is None else None
 
 
 def _killed(reading: Reading) -> str | None:

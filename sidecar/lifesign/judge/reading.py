@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Mapping, NamedTuple
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.kernel import Outside
 from lifesign.wire import layout
+from lifesign.wire.process.usage import MemorySigns
 from lifesign.wire.reader import EventCount, LoopSigns, WatchdogSigns
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Ending(NamedTuple):
     `ill` is the state that the process was in, where that was an illness and nothing was asked. `pod_ends`: the sidecar
     was asked to end as well. `outlived`: the process was still there then, although it had been asked some time before:
     its grace period was over. `restarted`: the container was not the last, its program runs again.
+
+    `oom_killed` says that the kernel's OOM killer has ended a process of its control group at that time, as far as that
+    can be seen, and `memory` is what the process said last of its control group's memory.
     """
 
     asked: str | None = None
@@ -58,6 +62,8 @@ class Ending(NamedTuple):
     pod_ends: bool = False
     outlived: bool = False
     restarted: bool = False
+    oom_killed: bool = False
+    memory: MemorySigns | None = None
 
 
 class Reading(NamedTuple):

@@ -12,6 +12,7 @@ from lifesign.judge.causes.findings import Asked, Cause, Dump, Findings
 from lifesign.judge.causes.stages import HANGS_NS
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import late_loops
+from lifesign.judge.ending import out_of_memory
 from lifesign.judge.overdue import Overdue, overdue
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
@@ -232,6 +233,7 @@ class Emitter:
                 state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
                 self.boot.outcome, _asked(reading), min((one.since for one in overdue(reading)), default=0),
                 self.ring.culprits.seen(reading.wall), self.busy(reading), self._evidence.holders,
+                out_of_memory(reading) if state == states.DEAD else None,
             )
         )  # fmt: skip
 

@@ -157,6 +157,7 @@ class WatchedProcess:
             self.key, self.identity, self.resource, self._shown(verdict, reading), reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),
             self._emitter.causes(verdict, reading), self._emitter.busy(reading), self._utilization.times,
+            self._sensor.usage.usage,
         )  # fmt: skip
         return Poll(seen, telemetry)
 

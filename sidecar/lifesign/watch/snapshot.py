@@ -15,7 +15,7 @@ from lifesign.watch.emit.boot import BootView
 from lifesign.watch.emit.causes import cause_reading
 from lifesign.watch.emit.ring import RingView
 from lifesign.watch.emit.stalls.culprits import busy_reading
-from lifesign.watch.telemetry import EventReading, Resource, Snapshot
+from lifesign.watch.telemetry import EventReading, Resource, Snapshot, UsageReading
 from lifesign.wire import layout
 from lifesign.wire.reader import EventCount, Vitals
 from lifesign.wire.records import Identity
@@ -57,6 +57,7 @@ def snapshot(
     causes: Sequence[Cause] = (),
     busy: Iterable[BusyLoop] = (),
     times: tuple[float, float] | None = None,
+    usage: UsageReading | None = None,
 ) -> Snapshot:
     """One process at the moment of `reading`."""
     running = reading.running()
@@ -101,6 +102,7 @@ def snapshot(
         utilization=_utilization(verdict, reading),
         active=times[0] if times else None,
         idle=times[1] if times else None,
+        usage=usage,
     )
 
 

@@ -175,6 +175,33 @@ class BusyReading(msgspec.Struct, frozen=True):
     stacks: tuple[StackTime, ...] = ()
 
 
+class MemoryReading(msgspec.Struct, frozen=True):
+    """The memory of the control group that limits a process most, in bytes."""
+
+    used: int
+    limit: int
+
+
+class UsageReading(msgspec.Struct, frozen=True):
+    """What a process uses, and has used since it began; None where that is not known.
+
+    Processor times are seconds, `memory` is bytes. `garbage` has for each generation of the garbage collector
+    collections, collected and uncollectable objects.
+    """
+
+    user: float = 0.0
+    system: float = 0.0
+    voluntary: int | None = None  # context switches
+    involuntary: int | None = None
+    minor_faults: int = 0
+    major_faults: int = 0
+    memory: int | None = None
+    threads: int | None = None
+    descriptors: int | None = None
+    garbage: tuple[tuple[int, ...], ...] = ()
+    container: MemoryReading | None = None
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """One process at one moment: the source of metrics, page, health and `lifesign status`.
 
@@ -219,6 +246,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     utilization: float | None = None  # 0..1, of the busiest loop; None where it is not known
     active: float | None = None  # seconds of all loops since this sidecar watches
     idle: float | None = None
+    usage: UsageReading | None = None
 
     def stopped_at(self) -> CheckpointReading | None:
         """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""

@@ -12,6 +12,8 @@ offset                bytes        what
                                    size, ring lane offset and size (one word each)
 2048                  64           requests, counters that only grow: a word for each reason to take a task
                                    dump, the last word to run the post-conditions
+2560                  3 x 256      slots like those of vital signs: what the process uses, its garbage
+                                   collector, the memory of its container
 4096                  4096         identity block: who the main process is, JSON
 8192                  4096         tombstone block: how it ended, JSON; empty while it lives
 12288                 256          vital sign slot of the watchdog thread
@@ -25,7 +27,7 @@ offset                bytes        what
 **Block**: word 0 length of the JSON in bytes, word 1 its CRC-32, then the JSON.
 
 **Vital sign slot**: two copies, A and B, of 16 words. Word 0 is a sequence number, words 1 to 14
-the signs (in the order of `reader.WatchdogSigns` and `reader.LoopSigns`), word 15 the CRC-32 of words
+the signs (in the order of `reader.WatchdogSigns` and so on), word 15 the CRC-32 of words
 0 to 14. The writer fills the copy that holds the older
 sequence number, checksum last; a reader takes the valid copy with the higher one. A kill in the
 middle of a write costs the newest value, never both.
@@ -66,12 +68,16 @@ REQUEST_REASONS = ("request", "silent", "shutdown", "leak")
 REQUEST_DUMP = 0
 REQUEST_CHECKS = 7  # the last word: run the post-conditions
 
+USAGE_OFFSET = 2560
+
 IDENTITY_OFFSET = 4096
 TOMBSTONE_OFFSET = 8192
 BLOCK_SIZE = 4096
 
 SLOT_SIZE = 256
 COPY_WORDS = 16
+GARBAGE_OFFSET = USAGE_OFFSET + SLOT_SIZE
+MEMORY_OFFSET = GARBAGE_OFFSET + SLOT_SIZE
 WATCHDOG_OFFSET = 12288
 LOOPS_OFFSET = WATCHDOG_OFFSET + SLOT_SIZE
 LOOPS = 8

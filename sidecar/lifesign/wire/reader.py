@@ -15,6 +15,7 @@ from typing import Iterator, NamedTuple
 from lifesign.wire import layout
 from lifesign.wire.folder import PULSE, REQUESTS, PulseError, open_regular
 from lifesign.wire.lane import LaneRead, parse
+from lifesign.wire.process.usage import MemorySigns, OwnNumbers, UsageSigns
 
 _WORD = layout.WORD
 _BELIEVED = 1 << 62  # no count, and no time before the year 2116, comes near; what is sent has 63 bits
@@ -150,6 +151,16 @@ class PulseReader:
             loops=tuple(signs for signs, _ in loops),
             events=tuple(_events(raw, layout.EVENTS_OFFSET - base)),
             delays=tuple(delays for _, delays in loops),
+        )
+
+    def numbers(self) -> OwnNumbers:
+        """What the process uses, as it says."""
+        raw = self._read(layout.USAGE_OFFSET, 3 * layout.SLOT_SIZE)
+        usage, garbage, memory = (_slot(raw, index * layout.SLOT_SIZE) for index in range(3))
+        return OwnNumbers(
+            usage=UsageSigns(*usage[: len(UsageSigns._fields)]) if usage else None,
+            garbage=tuple(garbage[first : first + 3] for first in (1, 4, 7)) if garbage else (),
+            memory=MemorySigns(*memory[: len(MemorySigns._fields)]) if memory else None,
         )
 
     def _loops_file(self, number: int) -> bytes | None:

@@ -45,6 +45,9 @@ class PulseWriter:
         self._write_header(size, ring_size)
         self._write_block(layout.IDENTITY_OFFSET, identity)
         self.watchdog = SlotWriter(self._words, layout.WATCHDOG_OFFSET)
+        self.usage = SlotWriter(self._words, layout.USAGE_OFFSET)
+        self.garbage = SlotWriter(self._words, layout.GARBAGE_OFFSET)
+        self.memory = SlotWriter(self._words, layout.MEMORY_OFFSET)
         self.loops = [
             SlotWriter(self._words, layout.LOOPS_OFFSET + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)
         ]
@@ -114,7 +117,7 @@ class PulseWriter:
 
     def close(self) -> None:
         """Unmaps; the file stays. Writing afterwards raises ValueError."""
-        for slot in (self.watchdog, *self.loops):
+        for slot in (self.watchdog, self.usage, self.garbage, self.memory, *self.loops):
             slot.release()
         for ring in self._delays:
             ring.release()

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import Any, NamedTuple
 
+from lifesign.control_groups import ROOT, folders, read
+
 try:
     import resource
 
@@ -17,8 +19,6 @@ try:
 except ImportError:  # no POSIX system
     _THREAD = None
 
-_READ_BYTES = 1024
-_CGROUPS = "/sys/fs/cgroup"
 _TICK_NS = 10_000_000  # of /proc/stat; no kernel counts it otherwise
 _FILES_MAX = 8
 
@@ -33,7 +33,7 @@ class ThreadTime(NamedTuple):
 def thread_time(native_thread: int) -> ThreadTime | None:
     """Read from the kernel's scheduler; None where that cannot be had."""
     try:
-        cpu, queued, _ = _read(f"/proc/self/task/{native_thread}/schedstat").split()
+        cpu, queued, _ = read(f"/proc/self/task/{native_thread}/schedstat").split()
         return ThreadTime(int(cpu), int(queued))
     except (OSError, ValueError):
         return None
@@ -42,7 +42,7 @@ def thread_time(native_thread: int) -> ThreadTime | None:
 def disk_waits(native_thread: int) -> tuple[bool, int]:
     """Whether a thread waits for a disk now, and how many page faults it has waited for one at so far."""
     try:
-        fields = _read(f"/proc/self/task/{native_thread}/stat").rpartition(b") ")[2].split()
+        fields = read(f"/proc/self/task/{native_thread}/stat").rpartition(b") ")[2].split()
         return fields[0] == b"D", int(fields[9])
     except (OSError, ValueError, IndexError):
         return False, 0
@@ -69,7 +69,7 @@ def threads() -> list[int]:
 def stolen_ns() -> int:
     """For how long a hypervisor has had the processors of this machine for others."""
     try:
-        return int(_read("/proc/stat").split(maxsplit=9)[8]) * _TICK_NS
+        return int(read("/proc/stat").split(maxsplit=9)[8]) * _TICK_NS
     except (OSError, ValueError, IndexError):
         return 0
 
@@ -82,47 +82,21 @@ class Quota:
         root: where they are mounted.
     """
 
-    def __init__(self, groups: str = "/proc/self/cgroup", root: str = _CGROUPS) -> None:
-        self._files = [file for file in _stat_files(groups, root) if _counts(file)[0]][:_FILES_MAX]
+    def __init__(self, groups: str = "/proc/self/cgroup", root: str = ROOT) -> None:
+        found = folders(groups, "cpu", ("cpu", "cpu,cpuacct"), root)
+        files = [f"{folder}/cpu.stat" for folder in reversed(found)]
+        self._files = [file for file in files if _counts(file)[0]][:_FILES_MAX]
 
     def throttled_ns(self) -> int:
         """For how long they were throttled so far."""
         return max((_counts(file)[1] for file in self._files), default=0)
 
 
-def _stat_files(groups: str, root: str) -> list[str]:
-    try:
-        lines = _read(groups, 4096).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    found: dict[str, None] = {}
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        # The second version has no controllers here. A group's quota holds for all below it; inside of a container,
-        # the mounted root may be the group itself, whatever the path says.
-        for mount in {"": ("", "unified")}.get(controllers, (controllers, "cpu", "cpu,cpuacct")):
-            parts = [part for part in path.split("/") if part not in ("", "..")]
-            for depth in range(len(parts), -1, -1):
-                found[os.path.join(root, mount, *parts[:depth], "cpu.stat")] = None
-    return list(found)
-
-
 def _counts(file: str) -> tuple[int, int]:
     """How many periods of a quota there were, and for how many nanoseconds it was used up."""
     try:
-        lines = _read(file).decode("ascii", "replace").splitlines()
+        lines = read(file).decode("ascii", "replace").splitlines()
         counts = {name: int(value) for name, value in (line.split() for line in lines)}
     except (OSError, ValueError):
         return 0, 0
     return counts.get("nr_periods", 0), counts.get("throttled_usec", 0) * 1000 or counts.get("throttled_time", 0)
-
-
-def _read(path: str, most: int = _READ_BYTES) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, most)
-    finally:
-        os.close(descriptor)

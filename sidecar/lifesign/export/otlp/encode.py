@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation import set_span_in_context
 from lifesign import semconv
 from lifesign.watch.telemetry import Log, Resource, Span
 
-SCOPE = InstrumentationScope(semconv.SCOPE, semconv.VERSION)
+SCOPE = InstrumentationScope(semconv.SCOPE, semconv.VERSION, semconv.SCHEMA_URL)
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 # An empty Context would be taken for "none given" and become the current one.
@@ -26,7 +26,7 @@ class _Resource(SdkResource):
     """A resource that is hashed once: the encoders look it up for every record, and the SDK hashes its JSON."""
 
     def __init__(self, attributes: dict[str, str | bool | int | float | list[str]]) -> None:
-        super().__init__(attributes)
+        super().__init__(attributes, semconv.SCHEMA_URL)
         self._hash = super().__hash__()
 
     def __eq__(self, other: object) -> bool:

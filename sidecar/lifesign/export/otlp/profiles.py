@@ -43,8 +43,12 @@ def encode_profiles(items: Iterable[ProfileOfResource]) -> ExportProfilesService
     scopes: dict[SdkResource, Any] = {}
     for profile, resource in items:
         if resource not in scopes:
-            of_resource = request.resource_profiles.add(resource=common._encode_resource(resource))
-            scopes[resource] = of_resource.scope_profiles.add(scope=common._encode_instrumentation_scope(SCOPE))
+            of_resource = request.resource_profiles.add(
+                resource=common._encode_resource(resource), schema_url=resource.schema_url
+            )
+            scopes[resource] = of_resource.scope_profiles.add(
+                scope=common._encode_instrumentation_scope(SCOPE), schema_url=SCOPE.schema_url
+            )
         scopes[resource].profiles.extend(_profiles(profile, tables))
     return request
 

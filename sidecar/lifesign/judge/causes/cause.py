@@ -19,6 +19,8 @@ word                    what was seen                                           
 ``gil-held``            C code of a thread holds the GIL, as the thread's stack     yes
                         shows; probable where it may be one of several threads
 ``uncaught-exception``  an exception that nobody caught ended the process           yes
+``oom-killed``          the OOM killer ended the process; only probable where       yes
+                        its control group cannot be seen, and was full
 ``shutdown-hangs``      the end was asked for some time ago; which task swallowed   yes
                         its cancellation, or is left
 ``pool-exhausted``      all of a pool or semaphore is in use, and tasks wait        yes
@@ -187,6 +189,10 @@ def _uncaught(findings: Findings) -> list[Cause]:
     return [Cause("uncaught-exception", f"{what}{where}{came}", place)]
 
 
+def _oom_killed(findings: Findings) -> list[Cause]:
+    return [] if findings.oom is None or findings.state != states.DEAD else [Cause("oom-killed", findings.oom)]
+
+
 def _no_progress(findings: Findings) -> list[Cause]:
     """What would explain a silence, in a process that promised nothing and in which nothing moves any more."""
     if findings.dump is None or findings.state not in (states.HEALTHY, states.STARTING):
@@ -237,6 +243,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     _blocking_calls,
     threads.held_gil,
     _uncaught,
+    _oom_killed,
     shutdowns,
     inside.exhausted,
     threads.executors,

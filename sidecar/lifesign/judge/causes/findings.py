@@ -66,8 +66,8 @@ class Findings(NamedTuple):
     """What is known of a process: its state, the newest task dump, what the threads of blocked loops do, the exception
     that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
     many tasks the dumps before have shown, how the boot went, whether the process was asked to end, since when an
-    event is overdue (wall clock; 0 where none is), what has stalled its loops, what its loops do that are busy, and who
-    may hold the GIL of a process that is frozen.
+    event is overdue (wall clock; 0 where none is), what has stalled its loops, what its loops do that are busy, who
+    may hold the GIL of a process that is frozen, and what says that the OOM killer ended it.
     """
 
     state: str
@@ -84,6 +84,7 @@ class Findings(NamedTuple):
     culprits: tuple[StallsSeen, ...] = ()
     busy: tuple[BusyLoop, ...] = ()
     holders: tuple[GilHolder, ...] = ()
+    oom: str | None = None
 
 
 class Cause(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Mapping
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from lifesign.wire.records import Identity
 
 _ENTRIES_MAX = 128
 _TEXT_MAX = 1024
+_LAST_MS = 253_402_300_799_000  # of the year 9999
 
 
 def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resource:
@@ -41,6 +43,7 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
     attributes.update(
         {
             semconv.PROCESS_PID: identity["pid"],
+            semconv.PROCESS_CREATION_TIME: _date(identity["started"]),
             semconv.PROCESS_COMMAND: identity["command"],
             semconv.PROCESS_EXECUTABLE_NAME: identity["executable"],
             semconv.PROCESS_RUNTIME_NAME: identity["implementation"],
@@ -51,6 +54,12 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
         }
     )
     return Resource(key, attributes)
+
+
+def _date(nanoseconds: int) -> str:
+    """A wall clock time in ISO 8601, to a millisecond: the kernel knows no more of when a process began."""
+    seconds = min(max(0, nanoseconds // 1_000_000), _LAST_MS) / 1000
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _parse(raw: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from lifesign.judge.clock import Clock
 from lifesign.judge.exit_status import ExitStatus
 from lifesign.judge.reading import Ending, Reading
 from lifesign.judge.rundir import Incarnation, RunDirectory
+from lifesign.watch.observe.usage import ProcessUsage
 from lifesign.watch.records import InvalidRecordError, decode_identity, decode_tombstone
 from lifesign.wire.folder import PulseError
 from lifesign.wire.reader import PulseReader, Vitals
@@ -41,11 +42,13 @@ class Sensor:
                 raise PulseError(str(error)) from None
             self._exit = ExitStatus(self.folder.life, self.identity["pid"])
             opened.callback(self._exit.close)
+            self.usage = ProcessUsage(self.pulse, self.folder.life)
             started, worker = self.identity["started_mono_ns"], self.identity["worker"]
             self._who = Incarnation(key, self.identity["pid"], started, worker)
             self._clock = Clock(started)
             self._clock.ours(self.pulse.vitals(), time.monotonic_ns())
             self.identity["started_mono_ns"] = self._clock.started
+            self._ended = Ending()  # what stays known once the end is judged
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -73,10 +76,11 @@ class Sensor:
         # Its agent's last act is the tombstone: while the agent beats there is no need to look for one.
         late = vitals.watchdog is None or now - vitals.watchdog.mono_ns > _LATE_NS
         tombstone = decode_tombstone(self.pulse.tombstone()) if late or not locked else None
-        alive, ending = False, Ending()
+        alive, ending = False, self._ended
         if judged:
             self._exit.close()
         else:
+            self.usage.read(now, alive=locked)
             alive, ending = self._end(vitals, now, locked=locked, over=not locked or tombstone is not None)
         reading = Reading(
             now=now,
@@ -113,6 +117,9 @@ class Sensor:
         if self._exit.lives():
             return ending._replace(replaced=True, awaited=False)
         how = self._exit.read()
-        if how is None:
-            return ending
-        return ending._replace(exit_code=how.code, signal=how.signal, awaited=False)
+        if how is not None:
+            ending = ending._replace(exit_code=how.code, signal=how.signal, awaited=False)
+        ending = ending._replace(oom_killed=self.usage.oom_killed(), memory=self.usage.memory)
+        kept = {name: getattr(ending, name) for name in ("exit_code", "signal", "oom_killed", "memory")}
+        self._ended = Ending(**kept)
+        return ending

@@ -1,0 +1,1 @@
+"""The process as its system sees it, and what others can read of it."""
