@@ -7,7 +7,7 @@ import os
 import resource
 import threading
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 
@@ -35,11 +35,11 @@ def written(folder: Path) -> OwnNumbers:
         os.close(directory)
 
 
-def limited(folder: Path, used: int) -> MemoryGroups:
+def limited(folder: Path, used: int) -> Callable[[], MemoryGroups]:
     (folder / "cgroup").write_text("0::/")
     (folder / "memory.max").write_text("1000\n")
     (folder / "memory.current").write_text(f"{used}\n")
-    return MemoryGroups(str(folder / "cgroup"), str(folder))
+    return lambda: MemoryGroups(str(folder / "cgroup"), str(folder))
 
 
 def test_nothing_is_said_before_the_first_beat(pulse: PulseWriter, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from typing import Any
+from typing import Any, Callable
 
 from lifesign.control_groups import MemoryGroups, read
 from lifesign.wire.writer import PulseWriter
@@ -33,11 +33,12 @@ class UsageWriter:
         interval: seconds after which they are read again.
     """
 
-    def __init__(self, pulse: PulseWriter, interval: float, groups: MemoryGroups | None = None) -> None:
+    def __init__(self, pulse: PulseWriter, interval: float, groups: Callable[[], MemoryGroups] = MemoryGroups) -> None:
         self._pulse = pulse
         self._interval = interval
         self._next = self._next_memory = time.monotonic()
-        self._groups = groups
+        self._find_groups = groups
+        self._groups: MemoryGroups | None = None
 
     def beat(self) -> None:
         """Reads what is due."""
@@ -48,7 +49,7 @@ class UsageWriter:
             self._next = now + self._interval
             self._pulse.usage.write(time.monotonic_ns(), *_times_and_counts(), *_memory_and_threads(), _descriptors())
             self._pulse.garbage.write(time.monotonic_ns(), *_collections())
-            self._groups = self._groups or MemoryGroups()
+            self._groups = self._find_groups()  # anew: it may have been put elsewhere
         if now >= self._next_memory and self._groups is not None:
             self._next_memory = now + MEMORY_SECONDS
             memory = self._groups.memory()

@@ -12,7 +12,7 @@ import os
 import msgspec
 
 from lifesign.control_groups import MemoryGroups
-from lifesign.judge.kernel import holder, stat_fields
+from lifesign.judge.kernel import holder, read_kernel_file, stat_fields
 from lifesign.watch.telemetry import MemoryReading, UsageReading
 from lifesign.wire.process.usage import MemorySigns, OwnNumbers
 from lifesign.wire.reader import PulseReader
@@ -33,6 +33,7 @@ class ProcessUsage:
         self._life = life
         self._next = 0
         self._groups: MemoryGroups | None = None
+        self._where = b""
         self._oom_kills: int | None = None
         self.usage: UsageReading | None = None
         self.memory: MemorySigns | None = None
@@ -50,9 +51,14 @@ class ProcessUsage:
                 pid = holder(self._life)
                 if pid:
                     usage = _as_seen(pid, usage)
-                    self._groups = self._groups or MemoryGroups(f"/proc/{pid}/cgroup")
-                    self._oom_kills = self._groups.oom_kills()
+                    self._look_at_groups(f"/proc/{pid}/cgroup")
         self.usage = usage if self.usage is None or usage is None else _never_less(self.usage, usage)
+
+    def _look_at_groups(self, file: str) -> None:
+        where = read_kernel_file(file)
+        if self._groups is None or where != self._where:  # it was put elsewhere
+            self._where, self._groups = where, MemoryGroups(file)
+        self._oom_kills = self._groups.oom_kills()
 
     def oom_killed(self) -> bool:
         """Whether the OOM killer has ended a process of its control group since it was last seen to live."""
