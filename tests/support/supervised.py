@@ -161,6 +161,15 @@ def state(pid: int) -> str:
         return ""
 
 
+def ticks(pid: int) -> int:
+    """The processor time that it has used, in hundredths of a second; 0 when the process is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)

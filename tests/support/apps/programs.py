@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from support.backends.ports import free_port
 from support.paths import TESTS
-from support.supervised import children, cmdline, environment, kill, run_line, started, state
+from support.supervised import children, cmdline, environment, kill, run_line, started, state, ticks
 from support.waiting import eventually
 
 HOME = TESTS / "e2e" / "apps" / "programs"
@@ -155,11 +155,23 @@ class _Stage:
 
     def _kill(self, process: subprocess.Popen[bytes], killed: list[int]) -> None:
         """A worker is killed, and another takes its place."""
+        self._settle(process)
         before = self._workers(process)
         assert len(before) == self._program.workers, before
         killed.append(min(before))
         kill(killed[-1])
         self._wait(process, lambda: len(self._workers(process) - before) == 1 and self._is_up())
+
+    def _settle(self, process: subprocess.Popen[bytes]) -> None:
+        """Until its workers have nothing to do: uvicorn waits 5 s for one that is killed while it boots."""
+
+        def idle() -> bool:
+            workers = self._workers(process)
+            before = sum(map(ticks, workers))
+            time.sleep(0.5)
+            return self._workers(process) == workers and sum(map(ticks, workers)) < before + 5
+
+        self._wait(process, idle)
 
     def _reload(self, process: subprocess.Popen[bytes], killed: list[int]) -> None:
         """All workers are replaced."""
