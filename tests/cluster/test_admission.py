@@ -88,6 +88,8 @@ def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
     volumes = {volume["name"]: volume["emptyDir"] for volume in pod["spec"]["volumes"]}
     assert volumes["lifesign-run"] == {"medium": "Memory", "sizeLimit": "64Mi"}
     assert {mount["name"] for mount in main(pod)["volumeMounts"]} == {"lifesign-agent", "lifesign-run"}
+    evictable = pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"]
+    assert evictable.split(",") == ["lifesign-agent", "lifesign-run", "lifesign-spool"]
 
 
 @pytest.mark.parametrize("namespace", ["shop", "default"])

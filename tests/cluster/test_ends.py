@@ -19,12 +19,12 @@ ROLLED = {
     "outlives": service("outlives", "stays", spec=AT_ONCE, pod=SHORT),
     "hooked": service("hooked", "ends", spec=AT_ONCE, container={"lifecycle": HOOK}),
 }
-KILLED = ("deaf", "outlives")  # when their grace period is over
+KILLED = ("deaf", "outlives", "deafened")  # when their grace period is over
 WARN = 13
 ALONE = {
     "cleaning": service("cleaning", "cleans"),
     "forced": service("forced", "ends"),
-    "deafened": service("deafened", "deaf"),
+    "deafened": service("deafened", "deaf", pod=SHORT),
 }
 FORCED = ("forced", "deafened")
 # Longer than it takes to call a process lost, with durations made short: 11 s without a sample, and 6 s of that.

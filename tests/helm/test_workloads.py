@@ -15,6 +15,7 @@ from .conftest import RefusedError, containers, one, pods, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 AGENT = "/lifesign/agent/lifesign/agent/inject"
+EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 
 
 @pytest.fixture
@@ -60,6 +61,19 @@ def test_a_pod_shares_its_processes_where_that_is_wanted(render: Render, shop: P
     expression = policy["spec"]["mutations"][0]["jsonPatch"]["expression"]
     kept = "(has(object.spec.shareProcessNamespace) ? [] : "
     assert f'{kept}[JSONPatch{{op: "add", path: "/spec/shareProcessNamespace", value: true}}])' in expression
+
+
+def test_no_volume_of_ours_keeps_a_node_that_the_autoscaler_would_remove(render: Render, shop: Path) -> None:
+    ours = "lifesign-agent,lifesign-run,lifesign-spool"
+    found = {}
+    for manifest in render(chart=shop):
+        spec = manifest["spec"]
+        template = spec.get("jobTemplate", manifest)["spec"].get("template", manifest)
+        annotations = template["metadata"].get("annotations", {})
+        found[manifest["metadata"]["name"]] = annotations.get(EVICTABLE)
+    placed_by_hand = "books"
+    assert found.pop("web") == f"{ours},data"
+    assert {name for name, volumes in found.items() if volumes != ours} == {placed_by_hand}
 
 
 def test_what_a_container_has_of_its_own_is_kept(watched: dict[str, dict[str, Any]]) -> None:

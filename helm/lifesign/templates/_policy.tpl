@@ -92,6 +92,10 @@ mutations:
   {{- range include "lifesign.volumeMounts" $in | fromYamlArray }}
   {{- $patches = append $patches (dict "path" `variables.path + "/volumeMounts/-"` "value" .) }}
   {{- end }}
+  {{- $evictable := include "lifesign.evictable" . }}
+  {{- $has := printf `%q in object.metadata.annotations` $evictable }}
+  {{- $path := printf `"/metadata/annotations/%s"` ($evictable | replace "/" "~1") }}
+  {{- $patches = append $patches (dict "path" $path "value" (include "lifesign.evictableVolumes" .) "unless" $has) }}
   {{- if $scope.values.sidecar.shareProcessNamespace }}
   {{- $patches = append $patches (dict "path" `"/spec/shareProcessNamespace"` "value" true "unless" "has(object.spec.shareProcessNamespace)") }}
   {{- end }}

@@ -63,6 +63,17 @@ Arguments of all templates:
     sizeLimit: {{ $scope.values.spool.sizeLimit }}
 {{- end -}}
 
+{{/*
+An annotation of pods, and its value: for these volumes the cluster autoscaler need not keep a node, which it does for every
+other emptyDir on a disk.
+*/}}
+{{- define "lifesign.evictable" -}}
+cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes
+{{- end -}}
+{{- define "lifesign.evictableVolumes" -}}
+lifesign-agent,lifesign-run,lifesign-spool
+{{- end -}}
+
 {{/* The init container that copies the agent. */}}
 {{- define "lifesign.injector" -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}

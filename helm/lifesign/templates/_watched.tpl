@@ -14,16 +14,15 @@ Out: the manifest. Whatever the container sets itself, such as probes or a preSt
 {{- fail (printf "lifesign.watched: the workload is not one YAML document: %s" $workload.Error) -}}
 {{- end -}}
 {{- $kind := $workload.kind -}}
-{{- $pod := dict -}}
-{{- if eq $kind "Pod" -}}
-{{- $pod = $workload.spec -}}
-{{- else if eq $kind "CronJob" -}}
-{{- $pod = $workload.spec.jobTemplate.spec.template.spec -}}
+{{- $template := $workload -}}
+{{- if eq $kind "CronJob" -}}
+{{- $template = $workload.spec.jobTemplate.spec.template -}}
 {{- else if has $kind (list "Deployment" "StatefulSet" "DaemonSet" "Job") -}}
-{{- $pod = $workload.spec.template.spec -}}
-{{- else -}}
+{{- $template = $workload.spec.template -}}
+{{- else if not (eq $kind "Pod") -}}
 {{- fail (printf "lifesign.watched: unsupported kind %s: use a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod" $kind) -}}
 {{- end -}}
+{{- $pod := $template.spec -}}
 {{- $in = merge (dict "grace" ($pod.terminationGracePeriodSeconds | default 30 | toString)) $in -}}
 {{- $scope := include "lifesign.scope" . | fromYaml -}}
 {{- if and (has $kind (list "Job" "CronJob")) (not $scope.values.sidecar.native) -}}
@@ -52,6 +51,12 @@ Out: the manifest. Whatever the container sets itself, such as probes or a preSt
 {{- if and $scope.values.sidecar.shareProcessNamespace (not (hasKey $pod "shareProcessNamespace")) -}}
 {{- $_ := set $pod "shareProcessNamespace" true -}}
 {{- end -}}
+{{- $metadata := $template.metadata | default dict -}}
+{{- $annotations := $metadata.annotations | default dict -}}
+{{- $key := include "lifesign.evictable" $in -}}
+{{- $volumes := prepend (compact (list (get $annotations $key))) (include "lifesign.evictableVolumes" $in) -}}
+{{- $_ := set $metadata "annotations" (merge (dict $key (join "," $volumes)) $annotations) -}}
+{{- $_ := set $template "metadata" $metadata -}}
 {{- toYaml $workload -}}
 {{- end -}}
 

@@ -32,7 +32,7 @@ _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # longer than it takes to write how a child ended
 _LEAVING_NS = 1_000_000_000  # longer than most processes take from their tombstone to their end
 _KUBELET_NS = 360_000_000_000  # longer than a kubelet waits before it starts a container again
-_APART_NS = 1_000_000_000  # a sidecar that is not native is asked at the same time as the process
+_APART_NS = 250_000_000  # a sidecar that is not native is asked at the same time as the process
 _ASKED_NS = (
     600_000_000_000  # so long after its grace period, a later end of the process is not the one that was asked for
 )
