@@ -74,7 +74,7 @@ def test_each_end_is_on_record_as_one_that_was_asked_for(name: str, ended: Scene
     assert len(ends()) == len(dict(ends())) == wanted
     assert {event for _, event in ends()} == {f"lifesign.process.{'died' if name in KILLED else 'stopped'}"}
     for log in ended.logs("process.died", name):
-        assert log.body.startswith("killed by SIGKILL ")
+        assert "SIGKILL" in log.body
         assert log.severity == WARN, "nobody has to get up for it"
     expected = ended.values("lifesign_heartbeat_expected_ratio", name)
     assert sorted(expected.values()) == [0.0] * wanted + [1.0] * (REPLICAS if name in ROLLED else 0)

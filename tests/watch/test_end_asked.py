@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Callable
 
@@ -136,6 +137,25 @@ async def test_who_is_there_when_the_sidecar_is_asked_was_killed(
     ((reported, body),) = ends(await watching.poll())
     assert reported == f"lifesign.process.{event}"
     assert body.startswith("killed by SIGKILL" if event == "died" else "ended by SIGTERM, as asked")
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["its grace is over", "a sidecar that is restarted alone"])
+async def test_the_last_look_says_what_will_become_of_who_is_still_there(
+    main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    monkeypatch.setattr(process, "_APART_NS", 0)
+    main()
+    watching = sidecar()
+    await watching.poll()
+    if asked:
+        announce(watching.directory.path)
+        await watching.poll()
+    stopping = asyncio.Event()
+    stopping.set()
+    await watching.watcher.run(stopping)
+    body = "its pod ends, and 0.0 s after SIGTERM it is still there: SIGKILL is next"
+    assert ends(watching.reported) == ([("lifesign.process.died", body)] if asked else [])
+    assert watching.snapshots[0].expected is not asked
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,18 @@ def out_of_memory(reading: Reading) -> str | None:
     return f"probably killed by the kernel's OOM killer{full}" if full and ending.asked is None else None
 
 
+def judge_last_look(reading: Reading) -> Verdict | None:
+    """The state of a process that nobody will see the end of; None where it may go on.
+
+    It has outlived its grace period, and its sidecar may wait no longer: a kubelet is about to kill both.
+    """
+    ending = reading.ending
+    if not (reading.alive and ending.outlived and ending.announced) or reading.tombstone is not None:
+        return None
+    ago = (reading.now - (ending.asked_at or reading.now)) / 1e9
+    return Verdict(states.DEAD, f"its pod ends, and {ago:.1f} s after SIGTERM it is still there: SIGKILL is next", True)
+
+
 def _killed(reading: Reading) -> str | None:
     """The signal that ends whoever is there until its grace period is over, of a process in a pod."""
     ending = reading.ending

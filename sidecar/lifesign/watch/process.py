@@ -8,6 +8,7 @@ from typing import Mapping, NamedTuple
 
 from lifesign.judge import states
 from lifesign.judge.diagnosis import diagnose
+from lifesign.judge.ending import judge_last_look
 from lifesign.judge.reading import Reading
 from lifesign.judge.rundir import RunDirectory
 from lifesign.judge.states import Verdict
@@ -114,6 +115,10 @@ class WatchedProcess:
             if self._sensor.folder.is_alive():
                 self._judgement.pod_ends(now)
 
+    def last_look(self) -> None:
+        """The next poll may be the last one."""
+        self._judgement.last_look = True
+
     def request_dump(self) -> int:
         """Asks the process for a task dump; returns the count that its answer will carry.
 
@@ -203,6 +208,7 @@ class Judgement:
         self._ill: str | None = None  # the illness that its container is ended for
         self._outlived_at = 0  # when the sidecar was asked to end, and it was still there
         self._restarted = False
+        self.last_look = False  # nobody will be there to judge its end later
         self._thawing = False
 
     @property
@@ -243,6 +249,9 @@ class Judgement:
 
     def verdict(self, reading: Reading) -> Verdict:
         """The state of the process at this reading."""
+        if self.final is not None:
+            return self.final
+        self.final = judge_last_look(reading) if self.last_look else None
         if self.final is not None:
             return self.final
         verdict = diagnose(reading)

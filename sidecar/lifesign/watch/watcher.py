@@ -77,6 +77,8 @@ class Watcher:
         finally:
             stopped.cancel()
         self.leave()
+        for process in self._folders.processes():
+            process.last_look()
         until = time.monotonic() + self._settings.shutdown_timeout / 2
         # A full ring takes several polls.
         while (await self.poll() or not self._drained()) and time.monotonic() < until:
