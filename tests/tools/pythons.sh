@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints a line `3.N /path/to/python` for each CPython 3.9-3.14 of this machine, the newest patch of
-# each; 3.14 is fetched when it is not there. Never fails: tests run on what there is.
+# Prints a line `3.N /path/to/python` for each CPython 3.9-3.15 of this machine, the newest patch of
+# each; 3.14 and 3.15 are fetched when they are not there. Never fails: tests run on what there is.
 set -u
 here=$(cd "$(dirname "$0")" && pwd -P)
 
@@ -18,7 +18,7 @@ if platform.python_implementation() == "CPython" and version.releaselevel == "fi
 PYTHON
 }
 
-for minor in 9 10 11 12 13 14; do
+for minor in 9 10 11 12 13 14 15; do
     newest=-1 path=
     for python in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3."$minor".*/bin/"python3.$minor" \
         "/usr/bin/python3.$minor" "$(command -v "python3.$minor")" "$(command -v python3)"; do
@@ -30,8 +30,8 @@ for minor in 9 10 11 12 13 14; do
             newest=${rest%% *} path=${rest#* }
         fi
     done
-    if [ -z "$path" ] && [ $minor = 14 ]; then
-        path=$("$here/python314.sh") || path=
+    if [ -z "$path" ] && [ "$minor" -ge 14 ]; then
+        path=$("$here/debian_python.sh" "3.$minor") || path=
     fi
     [ -z "$path" ] || printf '3.%s %s\n' "$minor" "$path"
 done

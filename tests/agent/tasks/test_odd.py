@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections.abc
 import gc
+import sys
 import weakref
 from typing import Any, Callable, Generator, Iterator
 
@@ -121,6 +122,8 @@ def proxy() -> asyncio.Future[Any]:
 
 
 def odd_task() -> asyncio.Future[Any]:
+    if sys.version_info >= (3, 14):
+        pytest.skip("asyncio lists no task where one misbehaves")
     return OddTask(forever(), loop=asyncio.get_running_loop(), name="plain")
 
 
@@ -169,6 +172,8 @@ async def test_it_is_shown_and_so_is_the_task_beside_it(
     cancel(task, beside)
     assert ring[-1]["tasks"] == (2 if kind is ended_oddly else 3)  # with this test's own
     assert ring.groups()["innocent"]["names"] == ["beside"]
+    if kind is nameless_type:
+        assert ring.groups()["awaits"]["waits_for"] == "Future"
     assert caplog.text == ""
 
 
@@ -195,13 +200,6 @@ async def test_the_stack_goes_on_through_a_wrapper_around_one_coroutine() -> Non
     cancel(task)
     (stack,) = (group["stack"] for group in ring.groups().values() if len(group["stack"]) == 2)
     assert [frame["function"] for frame in stack] == ["awaits", "forever"]
-
-
-async def test_a_type_whose_name_cannot_be_had_is_waited_for() -> None:
-    task = nameless_type()
-    ring = await dump()
-    cancel(task)
-    assert ring.groups()["awaits"]["waits_for"] == "Future"
 
 
 async def test_tasks_of_our_own_are_in_no_count_and_no_list() -> None:
@@ -269,6 +267,7 @@ async def test_what_is_noted_of_a_task_that_ended_keeps_neither_it_nor_its_resul
     assert (kinds["raises"]["outcome"], kinds["raises"]["message"]) == ("raised OSError", "gone")
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio forgets finished tasks")
 async def test_all_finished_tasks_that_are_kept_are_counted(tracked: None) -> None:
     async def request() -> int:
         return 1

@@ -12,7 +12,7 @@ from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any, Iterable, Iterator
 
 from lifesign.agent.tasks import odd
-from lifesign.agent.tasks.waiting.blocks import objects
+from lifesign.agent.tasks.waiting.blocks import exits, objects
 from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.walk import Link
 
@@ -40,13 +40,8 @@ def may_have_let_go(thing: Any, links: list[Link]) -> bool:
     for link in links:
         if not link.in_library and {"acquire", "release"} <= set(link.code.co_names):
             return True
-        for one in objects(link.awaitable):
-            if (
-                type(one) is MethodType
-                and one.__name__ in ("__exit__", "__aexit__")
-                and _refers_to(one.__self__, thing)
-            ):
-                return True
+        if any(_refers_to(manager, thing) for manager in exits(objects(link.awaitable))):
+            return True
     return False
 
 

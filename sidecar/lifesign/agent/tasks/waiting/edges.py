@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from types import CellType
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
@@ -20,6 +21,7 @@ _ONCE_MAX = 10_000
 _SEVERAL = (set, frozenset, list, tuple)
 _GROUP = "TaskGroup"
 _ITERATORS = ("list_iterator", "tuple_iterator", "set_iterator", "dict_valueiterator", "dict_itemiterator")
+_ITERATED = (list, tuple) if sys.version_info >= (3, 15) else ()  # a loop over one needs no iterator any more
 
 
 class Awaited(NamedTuple):
@@ -76,12 +78,12 @@ def in_turn(waiter: Any, stack: Sequence[Link]) -> Iterator[Any]:
     for link in stack:
         for one in () if link.in_library else objects(link.awaitable):
             name = odd.type_name(one)
-            if name in _ITERATORS:
-                for several in gc.get_referents(one):
-                    members = list(several.values()) if type(several) is dict else _listed(several)
-                    if any(member is waiter for member in members):
-                        yield from members
-            elif name == "_AsCompletedIterator" or odd.read(one, "__name__") == "as_completed":
+            iterated = gc.get_referents(one) if name in _ITERATORS else (one,) if type(one) in _ITERATED else ()
+            for several in iterated:
+                members = list(several.values()) if type(several) is dict else _listed(several)
+                if any(member is waiter for member in members):
+                    yield from members
+            if name == "_AsCompletedIterator" or odd.read(one, "__name__") == "as_completed":
                 queues = [odd.read(one, "_done")]  # up to 3.12 in the cells of a generator
                 queues += [odd.read(cell, "cell_contents") for cell in objects(one) if type(cell) is CellType]
                 yield from (future for queue in queues for future in list(odd.read(queue, "_queue") or ()))

