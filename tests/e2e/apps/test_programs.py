@@ -1,5 +1,7 @@
 """Programs that other people wrote, bare and under `lifesign run`: no difference, and no false word.
 
+None of them holds up its loop: where one stalls, the machine was busy, and no function of theirs is blamed.
+
 Each lives once for each signal that ends it. In its first life its workers are replaced and killed, where it has any.
 """
 
@@ -22,7 +24,7 @@ from support.backends.brokers import kafka, rabbitmq
 from support.backends.collector import Collector
 from support.backends.ports import free_port
 from support.built import built, entries
-from support.illnesses.charts import Chart, Charts
+from support.illnesses.charts import STALLS, Chart, Charts
 from support.waiting import eventually
 
 from .table import PROGRAMS
@@ -207,4 +209,5 @@ def test_no_difference_and_no_false_word(name: str, end: Signals | None, table: 
         assert died or UNKNOWN in end_of_it.body or chart.pid not in lives.killed, end_of_it
         assert set(chart.states) <= WELL | ({"dead"} if died else set())
         assert [one for one in chart.episodes if one.error] == []
+        assert [one for one in chart.entries if one.event == STALLS and "code.function.name" in one.attributes] == []
     assert program.fails <= any(DIED in chart.events for chart in exported)
