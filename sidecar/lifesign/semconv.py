@@ -146,6 +146,7 @@ DRY_RUN_TYPE = "lifesign.dry_run.type"
 DRY_RUN_INDEX = "lifesign.dry_run.index"
 DRY_RUN_ADJUSTED_COUNT = "lifesign.dry_run.adjusted_count"
 DRY_RUN_OUTCOME = "lifesign.dry_run.outcome"
+RUN_ID = "lifesign.run.id"  # in the process context
 DROPPED_COUNT = "lifesign.records.dropped.count"
 EXIT_CODE = "process.exit.code"  # development
 EXIT_SIGNAL = "lifesign.process.exit.signal"

@@ -73,6 +73,7 @@ TABLE: tuple[Setting, ...] = (
         parsing.last_words,
         "faulthandler: on (a crash, and a frozen process), signals (a crash), off",
     ),
+    Setting("process_context", "1", parsing.flag, "publish the service's Resource to profilers on this machine"),
     Setting(
         "dry_run",
         "0",
@@ -132,6 +133,7 @@ class Settings:
     async_debug: bool
     dump_interval: float
     last_words: str
+    process_context: bool
     dry_run: bool
     dry_run_pattern: str
     dry_run_rate: float

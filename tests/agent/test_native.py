@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import pickle
+import threading
 import warnings
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
@@ -147,3 +148,25 @@ def test_a_module_that_is_made_anew_in_place_gets_its_patches_back() -> None:
     patch = module.select = lambda: None
     assert native._unpatched(module, "select").select is len
     assert module.select is patch
+
+
+def test_a_thread_closes_what_it_keeps_when_it_ends() -> None:
+    closed = threading.Event()
+    made: list[int] = []
+
+    class Kept:
+        close = staticmethod(closed.set)
+
+    def keep() -> Kept:
+        made.append(threading.get_ident())
+        return Kept()
+
+    ticks: list[int] = []
+    ticker = Ticker(0.001, lambda: ticks.append(0), keep=keep)
+    ticker.start()
+    eventually(lambda: len(ticks) > 3)
+    assert len(made) == 1
+    assert not closed.is_set()
+    ticker.stop()
+    assert closed.wait(10)
+    assert made != [threading.get_ident()]

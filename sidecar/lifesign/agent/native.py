@@ -13,7 +13,7 @@ import select
 import sys
 from importlib.util import module_from_spec
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 _WARNED: bool = sys.version_info >= (3, 12)
 _WARNING = re.compile(r"This process \(pid=\d+\) is multi-threaded, use of ")
@@ -55,11 +55,18 @@ def sleep(seconds: float) -> float:
     return seconds
 
 
+class Kept(Protocol):
+    """What a thread keeps."""
+
+    def close(self) -> None: ...
+
+
 class Ticker:
     """A thread that calls `tick` every `interval` seconds.
 
     Args:
         pause: pauses, for at most so many seconds, and returns for how many it did; it never raises.
+        keep: called once in the thread, which closes what that returns when it ends, and not before.
 
     `threading` does not know it, but from Python 3.12 on `os.fork` warns a process in which it is not alone: it counts
     what the kernel shows. The program is not to be warned because of us, so that one warning of a process that has no
@@ -67,11 +74,16 @@ class Ticker:
     """
 
     def __init__(
-        self, interval: float, tick: Callable[[], None], pause: Callable[[float], float] | None = None
+        self,
+        interval: float,
+        tick: Callable[[], None],
+        pause: Callable[[float], float] | None = None,
+        keep: Callable[[], Kept | None] = lambda: None,
     ) -> None:
         self._interval = interval
         self._tick = tick
         self._pause = pause or sleep
+        self._keep = keep
         self._lock = RLock()  # reentrant: a signal handler may stop us
         self._native_id = 0
         self._wanted = False
@@ -129,6 +141,9 @@ class Ticker:
 
     def _run(self) -> None:
         self._native_id = get_native_id()
+        # Nothing refers to it but this frame. In a forked child, where this thread is not, nobody takes the frame down.
+        kept: Kept | None = None
+        ticked = False
         while self._goes_on():
             # Always the whole interval: it depends on no clock whether and when the next one comes.
             left = self._interval
@@ -136,6 +151,10 @@ class Ticker:
                 left -= self._pause(left)
             if self._wanted:
                 self._tick()
+                if not ticked:
+                    ticked, kept = True, self._keep()
+        if kept is not None:
+            kept.close()
 
     def _goes_on(self) -> bool:
         with self._lock:

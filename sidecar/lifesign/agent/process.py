@@ -19,6 +19,7 @@ from lifesign.agent.identity import identity
 from lifesign.agent.lastwords.crash import CrashDump
 from lifesign.agent.lastwords.stacks import StacksOnDemand
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.system.context import ProcessContext, publish
 from lifesign.agent.system.usage import UsageWriter
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
@@ -61,7 +62,7 @@ class Agent:
             self._folder = folder = OwnFolder(directory, self.pid)
             undone.callback(folder.discard)
             self.folder = folder.path
-            me = identity(settings, os.environ)
+            self._identity = me = identity(settings, os.environ)
             self.pulse = PulseWriter(folder.unfinished, me, settings.ring_size, folder.mode)
             undone.callback(self.pulse.close)
             self.pulse.events.dry_run = settings.dry_run
@@ -82,7 +83,7 @@ class Agent:
             self.tasks = tasks = Tasks(self.slots.loops, self.slots.by_thread, search_seconds)
             self.complaints = Complaints(self.slots.loops)
             undone.callback(self.complaints.close)
-            self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self._at_beat)
+            self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self._at_beat, self._publish)
             undone.callback(self.watchdog.sampler.close)
             folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
             self.watchdog.thread.start()
@@ -155,6 +156,14 @@ class Agent:
             return 0
         self.pulse.add_loops(more)
         return layout.MORE_LOOPS
+
+    def _publish(self) -> ProcessContext | None:
+        """In the watchdog's thread: says to profilers who this process is."""
+        try:
+            return publish(self._identity) if self.settings.process_context else None
+        except Exception as error:  # noqa: BLE001 - nobody needs it to be watched
+            complain("its process context cannot be published", error)
+            return None
 
     def _at_beat(self) -> None:
         """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""

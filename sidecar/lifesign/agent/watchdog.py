@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
-from lifesign.agent.native import Ticker, get_native_id
+from lifesign.agent.native import Kept, Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.stalls.sampler import Sampler
 from lifesign.agent.tasks.allowance import Allowance
@@ -36,6 +36,7 @@ class Watchdog:
 
     Args:
         at_beat: called at each beat.
+        keep: see `agent.native.Ticker`.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Watchdog:
         tasks: Tasks,
         settings: Settings,
         at_beat: Callable[[], None],
+        keep: Callable[[], Kept | None] = lambda: None,
     ) -> None:
         self._pulse = pulse
         self._boot = boot
@@ -64,7 +66,7 @@ class Watchdog:
         self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
         pause = self.sampler.pause if self.sampler.on else None
-        self.thread = Ticker(settings.heartbeat_interval, self._tick, pause)
+        self.thread = Ticker(settings.heartbeat_interval, self._tick, pause, keep)
         self._beat()
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""A new file, allocated in full and mapped, in a process that may close descriptors that are not its own."""
+"""Mapped files, in a process that may close descriptors that are not its own."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ import os
 import sys
 
 
-class MappedFile:
-    """The file at `path`, which must not exist, mapped for reading and writing.
+class Mapped:
+    """A file mapped for reading and writing.
 
     Before Python 3.13 a map keeps a duplicate of the descriptor and closes that number with itself. By then a program
     that closes all descriptors may have given the number to a file of its own.
 
-    Raises:
-        OSError: the file cannot be made or the volume is full.
+    Args:
+        descriptor: of the file; it may be closed then.
     """
 
-    def __init__(self, path: str, size: int, mode: int) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            os.fchmod(descriptor, mode)
-            _allocate(descriptor, size)
-            self._file = os.fstat(descriptor)
-            if sys.version_info >= (3, 13):
-                self._map = mmap.mmap(descriptor, size, trackfd=False)
-                self._duplicate: int | None = None
-            else:
-                next_free = os.dup(descriptor)
-                os.close(next_free)
-                self._map = mmap.mmap(descriptor, size)
-                self._duplicate = self._find_duplicate(next_free, descriptor)
-        finally:
-            os.close(descriptor)
+    def __init__(self, descriptor: int, size: int, flags: int = mmap.MAP_SHARED) -> None:
+        self._file = os.fstat(descriptor)
+        if sys.version_info >= (3, 13):
+            self._map = mmap.mmap(descriptor, size, flags=flags, trackfd=False)
+            self._duplicate: int | None = None
+        else:
+            next_free = os.dup(descriptor)
+            os.close(next_free)
+            self._map = mmap.mmap(descriptor, size, flags=flags)
+            self._duplicate = self._find_duplicate(next_free, descriptor)
         self.content = memoryview(self._map)
+
+    def advise(self, advice: int) -> None:
+        """Says to the kernel how the mapping is used; raises OSError."""
+        self._map.madvise(advice)
 
     def close(self) -> None:
         """Unmaps; the file stays.
@@ -66,6 +64,23 @@ class MappedFile:
             return os.path.samestat(os.fstat(number), self._file)
         except OSError:
             return False
+
+
+class MappedFile(Mapped):
+    """The file at `path`, which must not exist, allocated in full and mapped.
+
+    Raises:
+        OSError: the file cannot be made or the volume is full.
+    """
+
+    def __init__(self, path: str, size: int, mode: int) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            _allocate(descriptor, size)
+            super().__init__(descriptor, size)
+        finally:
+            os.close(descriptor)
 
 
 def _is_open(number: int) -> bool:

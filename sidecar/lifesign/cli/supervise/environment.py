@@ -26,6 +26,8 @@ _AGENT_SETTINGS = (
     "async_debug",
     "dump_interval",
     "last_words",
+    "metric_interval",
+    "process_context",
     "dry_run",
     "dry_run_pattern",
     "dry_run_rate",

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Mapping
-from urllib.parse import unquote
 
 from lifesign import semconv
+from lifesign.resource import own_attributes, parse
 from lifesign.watch.telemetry import Attributes, Resource
 from lifesign.wire.records import Identity
 
-_ENTRIES_MAX = 128
-_TEXT_MAX = 1024
 _LAST_MS = 253_402_300_799_000  # of the year 9999
 
 
 def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resource:
     """Merges the identity with the sidecar's ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``.
 
-    ``service.instance.id`` never comes from the sidecar's environment: one sidecar watches many. One from the main
-    process's own environment is kept by the program that was started with it; its workers share it, and it must be
-    unique: theirs is that id with their pid.
+    ``service.instance.id`` never comes from the sidecar's environment: one sidecar watches many.
     """
-    own = _parse(identity["otel_resource_attributes"])
-    added = _parse(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
-    added.pop(semconv.SERVICE_INSTANCE_ID, None)
+    own = own_attributes(identity)
+    added = parse(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
     attributes: Attributes = {**added, **own}
     attributes[semconv.SERVICE_NAME] = (
-        identity["otel_service_name"]
-        or own.get(semconv.SERVICE_NAME)
+        own.get(semconv.SERVICE_NAME)
         or environ.get("OTEL_SERVICE_NAME")
         or added.get(semconv.SERVICE_NAME)
         or identity["command"]
         or "unknown_service"
     )
-    given = own.get(semconv.SERVICE_INSTANCE_ID)
-    if not given:
-        attributes[semconv.SERVICE_INSTANCE_ID] = identity["instance"]
-    elif identity["worker"]:
-        attributes[semconv.SERVICE_INSTANCE_ID] = f"{given}-{identity['pid']}"
     attributes.setdefault(semconv.HOST_NAME, identity["host"])
     attributes.update(
         {
@@ -60,13 +49,3 @@ def _date(nanoseconds: int) -> str:
     """A wall clock time in ISO 8601, to a millisecond: the kernel knows no more of when a process began."""
     seconds = min(max(0, nanoseconds // 1_000_000), _LAST_MS) / 1000
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _parse(raw: str) -> dict[str, str]:
-    """``key=value,key=value`` with percent-encoding, as in the specification; malformed pairs are left out."""
-    found: dict[str, str] = {}
-    for part in raw.split(",")[:_ENTRIES_MAX]:
-        key, equals, value = part.partition("=")
-        if equals and key.strip():
-            found[unquote(key.strip())[:_TEXT_MAX]] = unquote(value.strip())[:_TEXT_MAX]
-    return found
