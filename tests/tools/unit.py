@@ -10,22 +10,29 @@ too few are a failure.
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Sequence
+from typing import Iterable, Sequence
 
 # Each group has a process of its own, and so has all that is named nowhere: a quarter of the time each. They wait as
 # long as they compute, so that two processors have enough to do. What sends signals to its own process is apart from
-# the agent, whose tests leave threads that would take them.
+# the agent, whose tests leave threads that would take them. What is slow to load (hypothesis, the exporters, the web
+# server) is loaded by as few of them as possible.
 GROUPS = (
+    (
+        "tests/export",
+        "tests/judge/gil/test_holder.py",
+        "tests/watch/observe/test_lastwords.py",
+        "tests/watch/test_fuzz.py",
+        "tests/wire/test_both_sides.py",
+        "tests/wire/test_lanes.py",
+    ),
+    ("tests/cli", "tests/serve"),
     ("tests/agent/stalls", "tests/agent/tasks", "tests/watch"),
-    ("tests/cli", *sorted(glob.glob("tests/test_*.py"))),
-    ("tests/export", "tests/serve"),
 )
 OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
 
@@ -44,10 +51,10 @@ def tests(argv: Sequence[str], measured: bool) -> int:
         others = []
         for number, group in enumerate(GROUPS):
             said = stack.enter_context(tempfile.TemporaryFile())
-            line = [*run, "-o", f"cache_dir=.pytest_cache/{number}", *group]
+            line = [*run, "-o", f"cache_dir=.pytest_cache/{number}", *group, *_not(named - set(group))]
             process = subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, env=environ)
             others.append((stack.enter_context(process), said))
-        rest = ("tests", *(f"--ignore={room}" for room in sorted(named) + list(OTHERS)))
+        rest = ("tests", *_not(named.union(OTHERS)))
         codes.add(subprocess.run([*run, *rest], env=environ).returncode)
         for process, said in others:
             codes.add(process.wait())
@@ -55,6 +62,10 @@ def tests(argv: Sequence[str], measured: bool) -> int:
             shutil.copyfileobj(said, sys.stdout.buffer)
             sys.stdout.flush()
     return max(codes - {NOTHING_SELECTED}, default=NOTHING_SELECTED)
+
+
+def _not(rooms: Iterable[str]) -> list[str]:
+    return [f"--ignore={room}" for room in sorted(rooms)]
 
 
 def main(argv: Sequence[str]) -> int:
