@@ -45,11 +45,9 @@ def ended(scene: Scene, rolls: int) -> Scene:
     forced = [pod["metadata"]["name"] for name in FORCED for pod in scene.ready(name)]
     scene.ready("cleaning")
     for _ in range(rolls):
-        for name in ROLLED:
+        for name in ROLLED:  # one after the other: a dozen pods that start at once leave two cores no time for ends
             scene.kubectl("rollout", "restart", f"deployment/{name}")
-        for name in ROLLED:
             scene.kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
-        for name in ROLLED:
             scene.ready(name, REPLICAS)
     scene.kubectl("scale", *(f"deployment/{name}" for name in ALONE), "--replicas=0")
     scene.kubectl("delete", "pod", *forced, "--force", "--grace-period=0")
