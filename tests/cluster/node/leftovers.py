@@ -16,6 +16,7 @@ _VOLATILE = re.compile(
 )
 _TRACES = ("/var/lib/kubelet", "/var/lib/cni", "/var/lib/containerd", "/run/containerd", "/run/netns",
            "/usr/libexec/kubernetes", "/var/log/pods", "/var/log/containers", "/opt/containerd")  # fmt: skip
+_GROUPS = re.compile(r"/lifesign-|kubepods|k8s\.io|containerd|/pod[0-9a-f]{8}-")  # others come and go all the time
 _OTHERS = r"libpod|crun|podman|/overlay/"  # podman's, of other tests on this machine
 
 
@@ -28,7 +29,8 @@ def seen(node: str) -> dict[str, str]:
     others = re.compile(rf"{_OTHERS}|/lifesign-(?!{node.removeprefix('lifesign-')}(?:/|$))")
     found = dict(_settings())
     found |= {f"link {name}": "" for name in os.listdir("/sys/class/net")}
-    found |= {f"control group {folder}": "" for folder in _control_groups() if not others.search(folder)}
+    found |= {f"control group {folder}": "" for folder in _control_groups()
+              if _GROUPS.search(folder) and not others.search(folder)}  # fmt: skip
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         where = line.split()[4]
         if not others.search(where):
