@@ -195,3 +195,17 @@ def test_a_problem_without_a_hint_is_one_line() -> None:
         doctor.render([], [Problem("the disk is gone", None), Problem("it rains", "wait")])
     )
     assert out.getvalue().splitlines()[-3:] == ["✗ the disk is gone", "✗ it rains", "  try: wait"]
+
+
+def test_a_sitecustomize_before_the_agents_own_is_named(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, file in (("agent", "lifesign_inject"), ("agent", "sitecustomize"), ("apm", "sitecustomize")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"{file}.py").touch()
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/agent:{tmp_path}/apm")
+    assert diagnosis(cli)[0] == 0
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/apm:{tmp_path}/agent")
+    code, _, problems = diagnosis(cli)
+    assert (code, len(problems)) == (3, 1)
+    assert f"the sitecustomize of {tmp_path}/apm stands before that of lifesign" in problems[0]

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from lifesign.cli.examine import collector, run_directory, values
+from lifesign.cli.examine import collector, run_directory, values, way_in
 from lifesign.cli.examine.problem import Problem
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, print_json, printable
@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
         problems.append(Problem.of(error))
     effective, malformed = values.effective(given, os.environ)
     directory = given.flags.get("dir") or os.environ.get(BY_NAME["dir"].env) or given.file.get("dir")
-    problems += malformed + run_directory.problems(directory)
+    problems += malformed + run_directory.problems(directory) + way_in.problems(os.environ)
     try:
         extra.require()
     except LifesignError as error:

@@ -50,6 +50,9 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line (``sys.argv`` by default); returns the exit code, see `lifesign.errors`."""
+    injected = sys.modules.get("lifesign_inject")
+    if injected is not None:  # where lifesign is installed its commands are Python programs like any other
+        injected.leave()
     try:
         if argv is None and sys.argv[1:2] and sys.argv[1] in _START_CMD:
             interpreter.begin_anew(sys.argv[1:], os.environ)

@@ -73,7 +73,15 @@ _loop_changed: Any = None
 
 
 def bring_in() -> None:
-    """From now on lifesign can be imported, and asyncio is observed."""
+    """From now on lifesign can be imported, and asyncio is observed; once, however many ways lead here."""
+    if _Finder in sys.meta_path:
+        return
     sys.meta_path.insert(0, _Finder)
     if "asyncio.events" in sys.modules:
         _observe(sys.modules["asyncio.events"])
+
+
+def leave() -> None:
+    """This process is one of ours, which nobody watches: called before there is an asyncio in it."""
+    if _Finder in sys.meta_path:
+        sys.meta_path.remove(_Finder)
