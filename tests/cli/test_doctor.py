@@ -209,3 +209,16 @@ def test_a_sitecustomize_before_the_agents_own_is_named(
     code, _, problems = diagnosis(cli)
     assert (code, len(problems)) == (3, 1)
     assert f"the sitecustomize of {tmp_path}/apm stands before that of lifesign" in problems[0]
+
+
+def test_a_declarative_configuration_is_said_not_to_be_read(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, collector: int
+) -> None:
+    monkeypatch.setenv("OTEL_CONFIG_FILE", "/etc/otel.yaml")
+    status, out, _ = cli("doctor", "--json")
+    (problem,) = json.loads(out)["problems"]
+    assert status == 3
+    assert problem["what"] == "OTEL_CONFIG_FILE is not read by lifesign: nothing is exported by it"
+    assert problem["hint"] == "set OTEL_EXPORTER_OTLP_ENDPOINT as well"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector}")
+    assert cli("doctor")[0] == 0  # the service may have a configuration for itself

@@ -54,6 +54,11 @@ async def test_a_signal_ends_it_however_little_there_is_to_do(observe: Callable,
     assert said == "lifesign: watching, but neither a Collector nor a page is set (see lifesign doctor)\n"
 
 
+async def test_a_declarative_configuration_is_said_not_to_be_read(observe: Callable) -> None:
+    async with observe(OTEL_CONFIG_FILE="/etc/otel.yaml") as sidecar:
+        await sidecar.says("lifesign: OTEL_CONFIG_FILE is not read by lifesign: nothing is exported by it\n")
+
+
 @pytest.mark.usefixtures("supervisor")
 async def test_without_a_collector_the_page_shows_what_it_sees(
     observe: Callable, monkeypatch: pytest.MonkeyPatch, main: MakeMain

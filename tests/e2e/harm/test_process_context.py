@@ -94,7 +94,7 @@ def said(process: subprocess.Popen[bytes]) -> str:
 
 
 def known(pid: int) -> Found:
-    found: Found | None = eventually(lambda: read(pid))
+    found: Found | None = eventually(lambda: read(pid), 60.0)
     assert found is not None
     return found
 
@@ -121,7 +121,7 @@ def test_one_that_does_not_want_it_has_none(start: Callable[..., subprocess.Pope
     assert said(process) == "ready"
     (folder,) = victims.folders(tmp_path)
     # The watchdog's second beat is after the moment at which it would be published.
-    eventually(lambda: int.from_bytes((folder / "pulse").read_bytes()[12288 + 8 : 12288 + 16], "little") > 3)
+    eventually(lambda: int.from_bytes((folder / "pulse").read_bytes()[12288 + 8 : 12288 + 16], "little") > 3, 60.0)
     assert read(process.pid) is None
 
 

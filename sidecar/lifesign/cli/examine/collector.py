@@ -22,6 +22,9 @@ def problems(environ: Mapping[str, str], *, profiles: bool) -> list[Problem]:
         profiles: whether profiles are sent, too.
     """
     found: list[Problem] = []
+    unread = targets.unread_configuration(environ)
+    if unread is not None and not targets.is_configured(environ):
+        found.append(Problem(unread, "set OTEL_EXPORTER_OTLP_ENDPOINT as well"))
     rest = dict(environ)
     for name in ENDPOINTS:
         if environ.get(name):

@@ -19,7 +19,7 @@ from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.cli.supervise.signals import FORWARDED
 from lifesign.errors import NotWatchedError
-from lifesign.export.otlp.targets import is_configured
+from lifesign.export.otlp.targets import is_configured, unread_configuration
 from lifesign.export.pipeline import Pipeline
 from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
@@ -182,6 +182,9 @@ class Observer:
         elif "page" in servers:
             parts.append("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT)")
         parts += [f"{name} at {server.url}/" for name, server in servers.items()]
+        unread = unread_configuration(self._environ)
+        if unread is not None:
+            say(unread)
         say("; ".join(parts) if parts else "watching, but neither a Collector nor a page is set (see lifesign doctor)")
 
     def _health(self) -> SidecarHealth:

@@ -19,6 +19,7 @@ _PATHS = {TRACES: "v1/traces", METRICS: "v1/metrics", LOGS: "v1/logs", PROFILES:
 HTTP = "http/protobuf"
 GRPC = "grpc"
 
+_CONFIG_FILE = "OTEL_CONFIG_FILE"
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _DEFAULT_ENDPOINTS = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
 _TIMEOUT = 10.0  # seconds
@@ -62,6 +63,14 @@ def service_name(environ: Mapping[str, str]) -> str:
 def is_configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable says where a Collector is."""
     return any(environ.get(name) for name in (_ENDPOINT, *(_of_kind(kind, "ENDPOINT") for kind in KINDS)))
+
+
+def unread_configuration(environ: Mapping[str, str]) -> str | None:
+    """What there is to say of a declarative configuration: its loader is no part of the SDK, and experimental."""
+    if not environ.get(_CONFIG_FILE):
+        return None
+    where = "its exporters go by OTEL_EXPORTER_OTLP_*" if is_configured(environ) else "nothing is exported by it"
+    return f"{_CONFIG_FILE} is not read by lifesign: {where}"
 
 
 def targets(environ: Mapping[str, str], *, profiles: bool = False) -> dict[str, Target]:
