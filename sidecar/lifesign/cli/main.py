@@ -78,20 +78,14 @@ def _run(argv: list[str], *, ends_process: bool) -> int:
     if name not in COMMANDS and not name.startswith("-"):
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         raise UsageError(f"unknown command {name}", f"lifesign {close[0]}" if close else "lifesign --help")
-    top = Parser(prog="lifesign", description="Proof of life for asyncio services.", allow_abbrev=False)
-    top.epilog = "lifesign COMMAND --help shows its options."
-    top.add_argument("-V", "--version", action="version", version=f"lifesign {semconv.VERSION}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
-    parsers = {
-        command: commands.add_parser(command, help=text, description=text, allow_abbrev=False)
-        for command, text in COMMANDS.items()
-    }
-    parser = parsers.get(name, top)
-    if parser is not top:
-        module = importlib.import_module(f"lifesign.cli.{name}")
-        module.register(parser)
     try:
-        args = _parse(top, parser, argv)
+        if name not in COMMANDS:
+            _parse(_overview(), name, argv)
+            raise UsageError("no command given", "lifesign --help")
+        module = importlib.import_module(f"lifesign.cli.{name}")
+        parser = Parser(prog=f"lifesign {name}", description=COMMANDS[name], allow_abbrev=False)
+        module.register(parser)
+        args = _parse(parser, name, argv[1:])
         args.ends_process = ends_process
     except SystemExit:  # --help, --version
         return EXIT_OK
@@ -99,16 +93,25 @@ def _run(argv: list[str], *, ends_process: bool) -> int:
     return status
 
 
-def _parse(top: Parser, parser: Parser, argv: list[str]) -> argparse.Namespace:
-    """Raises `UsageError` for what `parser`, that of the command, does not know."""
-    takes_cmd = argv[0] in _TAKE_CMD
+def _overview() -> Parser:
+    """The parser of all commands. One that is called has its own: to make all of them takes milliseconds."""
+    top = Parser(prog="lifesign", description="Proof of life for asyncio services.", allow_abbrev=False)
+    top.epilog = "lifesign COMMAND --help shows its options."
+    top.add_argument("-V", "--version", action="version", version=f"lifesign {semconv.VERSION}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    for command, text in COMMANDS.items():
+        commands.add_parser(command, help=text)
+    return top
+
+
+def _parse(parser: Parser, name: str, argv: list[str]) -> argparse.Namespace:
+    """Raises `UsageError` for what `parser` does not know."""
+    takes_cmd = name in _TAKE_CMD
     cmd: list[str] | None = None
     if "--" in argv and takes_cmd:
         at = argv.index("--")
         argv, cmd = argv[:at], argv[at + 1 :]
-    args, unknown = top.parse_known_args(argv, argparse.Namespace(command=cmd))
-    if parser is top and not unknown:
-        raise UsageError("no command given", "lifesign --help")
+    args, unknown = parser.parse_known_args(argv, argparse.Namespace(command=cmd))
     if unknown:
         hint = f"{parser.prog} --help"
         if unknown[0].startswith("-"):
