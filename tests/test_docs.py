@@ -15,6 +15,7 @@ from lifesign import semconv, settings
 from lifesign.cli.main import COMMANDS, main
 from lifesign.judge.states import STATES
 from support.paths import ROOT
+from support.rows import rows
 
 README = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/reference.md"))
 QUOTED = set(re.findall(r"`([^`\n]+)`", README))
@@ -70,7 +71,7 @@ def documents() -> list[str]:
     return [file.read_text() for folder in folders for file in sorted((ROOT / folder).glob("*.md"))]
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
+@rows("verb", COMMANDS)
 def test_every_flag_of_a_command_in_the_documents_exists(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     flags = {
         flag

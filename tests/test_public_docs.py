@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import lifesign
+from support.rows import rows
 
 PUBLIC = {name: getattr(lifesign, name) for name in lifesign.__all__ if name != "__version__"}
 TYPES = (lifesign.Report, lifesign.Result)
@@ -17,13 +18,13 @@ TYPES = (lifesign.Report, lifesign.Result)
 
 def calls() -> Iterator[Any]:
     """All that can be called, with its docstring."""
-    for name, found in PUBLIC.items():
+    for found in PUBLIC.values():
         if inspect.isfunction(found):
-            yield pytest.param(found, found.__doc__, id=name)
-    yield pytest.param(lifesign.DryRun.__init__, lifesign.DryRun.__doc__, id="DryRun")
+            yield found, found.__doc__
+    yield lifesign.DryRun.__init__, lifesign.DryRun.__doc__
     for name, method in vars(lifesign.DryRun).items():
         if inspect.isfunction(method) and not name.startswith("_"):
-            yield pytest.param(method, method.__doc__, id=f"DryRun.{name}")
+            yield method, method.__doc__
 
 
 def section(doc: str, heading: str) -> str:
@@ -32,7 +33,7 @@ def section(doc: str, heading: str) -> str:
     return found.group(1) if found else ""
 
 
-@pytest.mark.parametrize(("call", "doc"), list(calls()))
+@rows("call, doc", calls(), ids=lambda row: row[0].__qualname__)
 def test_every_argument_and_what_is_returned_is_described(call: Callable[..., Any], doc: str | None) -> None:
     assert doc
     for name in inspect.signature(call).parameters:

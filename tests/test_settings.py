@@ -54,7 +54,7 @@ def test_what_is_well_formed(variable: str, raw: str, name: str, value: object) 
     assert getattr(Settings(environ={variable: raw}), name) == value
 
 
-@pytest.mark.parametrize(
+@rows(
     ("variable", "raw"),
     [
         ("BOOT_TIMEOUT_S", "soon"),
@@ -82,6 +82,7 @@ def test_what_is_well_formed(variable: str, raw: str, name: str, value: object) 
 def test_what_is_malformed_is_named_with_what_is_wanted(
     variable: str, raw: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.clear()
     with pytest.raises(SettingError) as raised:
         Settings(environ={variable: raw})
     assert raised.value.what.startswith(f"{variable}={raw!r} cannot be used: it wants ")

@@ -11,6 +11,7 @@ import pytest
 
 from lifesign.cli import main as command
 from lifesign.errors import NotAnsweredError
+from support.rows import rows
 
 
 def test_every_command_has_a_help(cli: Callable) -> None:
@@ -31,7 +32,7 @@ def test_the_version(cli: Callable) -> None:
     assert cli("--version") == (0, "lifesign 0.1.0\n", "")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("argv", "what", "hint"),
     [
         ([], "no command given", "lifesign --help"),

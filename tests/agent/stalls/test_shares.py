@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from lifesign.agent.stalls.shares import EndedStall, Interval, shares
 from lifesign.agent.stalls.stacks import NOTHING, SeenStack
 from lifesign.agent.stalls.underway import Sample
+from support.rows import rows
 
 MS = 1_000_000
 THREAD, OTHER = 7, 8
@@ -147,7 +146,7 @@ ROWS: list[tuple[str, list[Sample], list[Interval], dict[str, tuple[int, int]], 
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+@rows("row", ROWS, ids=lambda row: row[0])
 def test_a_stall_is_shared_out(row: Any) -> None:
     _, samples, intervals, wanted, nobodys = row
     assert parts(samples, intervals) == (wanted, nobodys)

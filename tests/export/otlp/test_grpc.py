@@ -19,6 +19,7 @@ from lifesign.export.otlp.exporters import open_exporters
 from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.otlp_server import GrpcServer, partial
+from support.rows import rows
 
 Code = grpc.StatusCode
 
@@ -68,7 +69,7 @@ def test_all_three_kinds_arrive(
     assert exporters["traces"].export([encode.span(span(), of)]) != Delivered(), "after its end"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("answer", "expected"),
     [
         (partial("traces", 2, "no room"), Refused("no room", 2)),
@@ -89,7 +90,7 @@ def test_all_three_kinds_arrive(
         ),
         ((Code.INTERNAL, "bug"), Retry("gRPC INTERNAL: bug")),
     ],
-    ids=lambda value: None if isinstance(value, (Retry, Refused)) else str(value)[:30].replace("\n", " "),
+    ids=lambda row: str(row[1]),
 )
 def test_each_answer_is_judged_after_one_call(
     answer: object,
@@ -99,6 +100,7 @@ def test_each_answer_is_judged_after_one_call(
     resource: Resource,
     span: Callable[..., Span],
 ) -> None:
+    server.requests.clear()
     server.script("traces", answer)
     assert once(environ, resource, span()) == expected
     assert len(server.requests) == 1, "the exporter must not try again by itself"

@@ -18,6 +18,7 @@ from lifesign.export.otlp.outcome import NOT_SENT, Delivered, Outcome, Refused, 
 from lifesign.export.otlp.targets import Target
 from lifesign.watch.telemetry import Log, Resource, Span
 from support.otlp_server import Answer, HttpServer, partial
+from support.rows import rows
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_a_message_with_nothing_rejected_is_a_warning(
     assert "use a newer version" in caplog.text
 
 
-@pytest.mark.parametrize(
+@rows(
     ("answer", "expected"),
     [
         (Answer(200, b"{}", {"Content-Type": "application/json"}), Delivered()),
@@ -129,11 +130,12 @@ def test_a_message_with_nothing_rejected_is_a_warning(
         ),
         (Answer(405), Retry("HTTP 405 Method Not Allowed; see the path of the endpoint")),
     ],
-    ids=lambda value: str(value.status) if isinstance(value, Answer) else type(value).__name__,
+    ids=lambda row: f"{row[0].status} {row[1]}",
 )
 def test_each_answer_is_judged_after_one_request(
     answer: Answer, expected: Outcome, send: Callable[[], Outcome], collector: HttpServer
 ) -> None:
+    collector.requests.clear()
     collector.script("traces", answer)
     assert send() == expected
     assert len(collector.requests) == 1, "the exporter must not try again by itself"

@@ -39,8 +39,8 @@ def test_how_often_it_was_asked_is_counted() -> None:
 
 
 def test_what_is_too_long_is_cut() -> None:
-    thread = ["Thread 0x01 (most recent call first):", *['  File "/srv/desk.py", line 5 in work'] * 500]
-    threads, whole = parse_threads(thread * 300)
+    thread = ["Thread 0x01 (most recent call first):", *['  File "/srv/desk.py", line 5 in work'] * 201]
+    threads, whole = parse_threads(thread * 201)
     assert (len(threads), {len(one.frames) for one in threads}, whole) == (200, {200}, False)
     assert parse_threads([*thread, "..."])[1] is False
 
