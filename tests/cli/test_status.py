@@ -115,6 +115,17 @@ def test_a_process_that_is_not_there_is_an_error(
     assert cli("status", "--dir", str(tmp_path)).code == 1
 
 
+def test_a_process_of_another_version_is_named(cli: Callable, main: Callable[..., Main], run: Path) -> None:
+    service = main()
+    with open(service.folder / "pulse", "r+b") as file:
+        file.seek(8)
+        file.write(b"\x09")
+    code, _, err = cli("status", "--dir", str(run))
+    assert code == 1
+    assert f"process {service.folder.name} is of another version of lifesign and not watched" in err
+    assert f"its layout is version 9; this lifesign reads version {layout.VERSION}" in err
+
+
 @rows(
     ("seconds", "shown"),
     [(0.04, "0.0s"), (9.94, "9.9s"), (42.9, "42s"), (200, "3m 20s"), (18190, "5h 03m"), (187300, "2d 04h")],

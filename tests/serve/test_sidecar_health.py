@@ -50,6 +50,15 @@ def test_no_process_is_nothing_to_kill_and_nothing_to_send_traffic_to() -> None:
     assert app_startupz([]) == (False, ("[-] app failed: no process is watched yet",))
 
 
+def test_nobody_is_restarted_for_a_sidecar_of_another_version() -> None:
+    """It cannot read what the agent writes; whoever can be read is judged as ever."""
+    other = "process 1-a is of another version"
+    assert app_startupz([], [other]) == app_readyz([], [other]) == (True, (f"[+] app ok: not known, {other}",))
+    assert not app_startupz([snapshot(boot="starting")], [other]).ok
+    sidecar = sidecar_readyz(SidecarHealth(0.2, 0.25, others=(other,)))
+    assert (sidecar.ok, sidecar.lines[-1]) == (False, f"[-] sidecar failed: {other}")
+
+
 @pytest.mark.parametrize(("other", "livez", "readyz"), [("healthy", True, True), ("blocked", False, False)])
 def test_one_ill_worker_of_several_fails_the_probe(other: str, livez: bool, readyz: bool) -> None:
     processes = [snapshot("1-a"), snapshot("2-b", other)]

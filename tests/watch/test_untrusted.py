@@ -113,6 +113,8 @@ async def test_a_folder_that_cannot_be_watched_is_reported_once_and_hides_no_oth
         await watching.poll()
         assert [snapshot.key for snapshot in watching.snapshots] == ["2-00000000"]
     assert watching.rejected.count == 1
+    others = watching.watcher.other_versions()
+    assert [other.split()[1] for other in others] == (["1-00000000"] if trouble == "version" else [])
 
 
 async def test_what_is_no_process_folder_is_not_looked_at(sidecar: Callable[..., Any], run: Path) -> None:

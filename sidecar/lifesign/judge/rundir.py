@@ -12,7 +12,7 @@ from lifesign.errors import RunDirectoryError
 from lifesign.judge.reading import Ending
 from lifesign.wire import folder
 from lifesign.wire.folder import RUN_FILE, SIDECAR_LOCK, Folder, PulseError, is_held, open_regular
-from lifesign.wire.reader import PulseReader
+from lifesign.wire.reader import PulseReader, VersionError
 
 PROCESSES_MAX = 1000
 _RUN_STATE_BYTES = 4096
@@ -102,6 +102,16 @@ class RunDirectory:
     def remove(self, key: str) -> None:
         """Removes a process folder of ours; what is not ours in it stays, and so does the folder then."""
         folder.remove(self.descriptor, key)
+
+    def other_version(self, key: str) -> str:
+        """Why a living process cannot be watched that has an agent of another version; nothing for all others."""
+        if self._is_alive(key):
+            with contextlib.suppress(OSError, PulseError), contextlib.closing(self.open(key)) as opened:
+                try:
+                    PulseReader(opened.descriptor).close()
+                except VersionError as error:
+                    return f"process {key} is of another version of lifesign and not watched: {error}"
+        return ""
 
     def _is_alive(self, key: str) -> bool:
         try:

@@ -32,13 +32,15 @@ class SidecarHealth(NamedTuple):
     """How the sidecar itself is doing.
 
     `poll_age` is the time since its last poll in seconds, None before the first. `problems` has one line for
-    each thing that keeps it from working, and `export` sums up the export.
+    each thing that keeps it from working, `export` sums up the export, and `others` has one line for each process that
+    lives and cannot be watched because its agent is of another version.
     """
 
     poll_age: float | None
     poll_interval: float
     problems: tuple[str, ...] = ()
     export: str | None = None
+    others: tuple[str, ...] = ()
 
 
 def health_app(board: Board, sidecar: Callable[[], SidecarHealth]) -> Starlette:
@@ -55,8 +57,8 @@ def health_app(board: Board, sidecar: Callable[[], SidecarHealth]) -> Starlette:
         "/livez": lambda: sidecar_livez(sidecar()),
         "/readyz": lambda: sidecar_readyz(sidecar()),
         "/app/livez": lambda: app_livez(sidecar(), board.watched()),
-        "/app/readyz": lambda: app_readyz(board.watched()),
-        "/app/startupz": lambda: app_startupz(board.watched()),
+        "/app/readyz": lambda: app_readyz(board.watched(), sidecar().others),
+        "/app/startupz": lambda: app_startupz(board.watched(), sidecar().others),
     }
 
     routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
@@ -82,10 +84,10 @@ def sidecar_livez(sidecar: SidecarHealth) -> Health:
 def sidecar_readyz(sidecar: SidecarHealth) -> Health:
     """Ready while the watcher polls and nothing keeps the sidecar from working."""
     watcher = _watcher(sidecar)
-    lines = [line(False, "sidecar", problem) for problem in sidecar.problems]
+    lines = [line(False, "sidecar", problem) for problem in (*sidecar.problems, *sidecar.others)]
     if sidecar.export is not None:
         lines.append(line(not sidecar.problems, "export", sidecar.export))
-    return Health(watcher.ok and not sidecar.problems, (*watcher.lines, *lines))
+    return Health(watcher.ok and not sidecar.problems and not sidecar.others, (*watcher.lines, *lines))
 
 
 def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Health:
@@ -95,14 +97,18 @@ def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Health:
     return health.livez(_facts(processes))
 
 
-def app_readyz(processes: Sequence[Snapshot]) -> Health:
-    """See `health.readyz`."""
-    return health.readyz(_facts(processes))
+def app_readyz(processes: Sequence[Snapshot], others: Sequence[str] = ()) -> Health:
+    """See `health.readyz`. Passes where a sidecar of another version is why nobody is watched."""
+    return _not_known(others) if others and not processes else health.readyz(_facts(processes))
 
 
-def app_startupz(processes: Sequence[Snapshot]) -> Health:
-    """See `health.startupz`."""
-    return health.startupz(_facts(processes))
+def app_startupz(processes: Sequence[Snapshot], others: Sequence[str] = ()) -> Health:
+    """See `health.startupz`, and `app_readyz`."""
+    return _not_known(others) if others and not processes else health.startupz(_facts(processes))
+
+
+def _not_known(others: Sequence[str]) -> Health:
+    return Health(True, tuple(line(True, "app", f"not known, {other}") for other in others))
 
 
 def _facts(processes: Sequence[Snapshot]) -> list[Facts]:

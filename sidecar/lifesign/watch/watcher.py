@@ -110,6 +110,10 @@ class Watcher:
         await self._remove_ended(now)
         return len(telemetry)
 
+    def other_versions(self) -> list[str]:
+        """See `Folders.other_versions`."""
+        return self._folders.other_versions()
+
     def request_dump(self, key: str) -> int:
         """Asks one process for a task dump; see `WatchedProcess.request_dump`.
 

@@ -87,6 +87,10 @@ class Vitals(NamedTuple):
     delays: tuple[tuple[int, ...], ...]  # one ring a slot, by word; empty where there is no loop
 
 
+class VersionError(PulseError):
+    """This pulse was written by another version of lifesign, and is read by that."""
+
+
 class PulseReader:
     """Reads the pulse in the process folder behind `directory` (a descriptor).
 
@@ -105,7 +109,7 @@ class PulseReader:
                 raise PulseError("it does not begin as a pulse does")
             version, size, boot, boot_size, ring, ring_size = struct.unpack("<6Q", header[8:56])
             if version != layout.VERSION:
-                raise PulseError(f"its layout is version {version}; this lifesign reads version {layout.VERSION}")
+                raise VersionError(f"its layout is version {version}; this lifesign reads version {layout.VERSION}")
             if (boot, boot_size, ring) != (layout.BOOT_OFFSET, layout.BOOT_SIZE, layout.RING_OFFSET):
                 raise PulseError("its lanes are not where its version has them")
             ring_data = ring_size - layout.LANE_HEADER

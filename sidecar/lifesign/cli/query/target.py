@@ -63,6 +63,10 @@ def select(snapshots: Sequence[Snapshot], pid: int | None, directory: str) -> li
     """
     chosen = [snapshot for snapshot in snapshots if pid is None or snapshot.pid == pid]
     if not chosen:
+        with contextlib.closing(RunDirectory(directory)) as run:
+            of_another = [text for text in map(run.other_version, run.names()) if text]
+        if of_another and not snapshots:
+            raise NotWatchedError("; ".join(of_another[:3]), "the lifesign that the process was started with")
         which = "no process" if pid is None else f"no process {pid}"
         others = ", ".join(str(snapshot.pid) for snapshot in snapshots)
         raise NotWatchedError(

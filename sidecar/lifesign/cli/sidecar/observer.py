@@ -189,10 +189,11 @@ class Observer:
 
     def _health(self) -> SidecarHealth:
         poll_age, interval = self._board.poll_age(), self._settings.poll_interval
+        others = tuple(self._watcher.other_versions()) if self._watcher is not None else ()
         if self._pipeline is None:
-            return SidecarHealth(poll_age, interval)
+            return SidecarHealth(poll_age, interval, others=others)
         status = self._pipeline.status()
-        return SidecarHealth(poll_age, interval, status.errors, status.summary())
+        return SidecarHealth(poll_age, interval, status.errors, status.summary(), others)
 
     def _request_dump(self, key: str) -> int:
         if self._watcher is None:
@@ -235,7 +236,10 @@ class Observer:
             asyncio.get_running_loop().call_later(self._settings.sigterm_delay, self._stop)
 
     def _remark_who_is_missing(self) -> None:
-        if not self._board.watched():
+        others = self._watcher.other_versions() if self._watcher is not None else []
+        for other in others:
+            say(other)
+        if not self._board.watched() and not others:
             say(
                 f"no process to watch has appeared in {self._directory.path}; a program is seen when it is Python, "
                 "runs an asyncio event loop, and was not started with -I, -E or -S"
