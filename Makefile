@@ -95,6 +95,7 @@ cluster: ## the chart and services on a real Kubernetes node, built first; ARGS=
 	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
 	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
+	alertmanager=$$($(tools)/alertmanager.sh) && export LIFESIGN_TEST_ALERTMANAGER="$$alertmanager" && \
 	images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) && export LIFESIGN_TEST_IMAGES="$$images" && \
 		cd tests && exec ../$(bin)/python -m cluster $(ARGS) $(PYTEST_ARGS)
 

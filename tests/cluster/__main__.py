@@ -26,6 +26,8 @@ from support.paths import ROOT, TESTS
 
 _PATIENCE = 300.0
 HERE = "tests/cluster"
+PROGRAMS = {"COLLECTOR": ("otelcol",), "PROMETHEUS": ("prometheus", "prometheus"),
+            "ALERTMANAGER": ("alertmanager", "alertmanager")}  # fmt: skip
 
 
 def main() -> int:
@@ -38,9 +40,11 @@ def main() -> int:
     cache = Path(built("kubernetes")).parent
     place = Place(cache / "nodes" / options.name)
     podman, _, image = built("images").partition(" ")
-    images = Images(podman, image, Path(built("otelcol")), Path(built("kubernetes")))
+    programs = [Path(built(name), *within) for name, *within in PROGRAMS.values()]
+    images = Images(podman, image, programs, Path(built("kubernetes")))
     saved = images.saved(cache / "node-images")
-    os.environ |= {"LIFESIGN_TEST_NODE_PYTHON": images.python, "LIFESIGN_TEST_NODE_COLLECTOR": images.collector}
+    named = dict(zip(PROGRAMS, images.of, strict=True))
+    os.environ |= {f"LIFESIGN_TEST_NODE_{name}": value for name, value in {"PYTHON": images.python, **named}.items()}
     code = 0
     if not options.keep and not pytest_options:
         print("cluster: a node is started and whoever started it is killed: is anything left?", flush=True)

@@ -22,6 +22,9 @@ from support.built import built
 from support.paths import CHART
 from support.waiting import eventually
 
+GATEWAY = "telemetry"
+# Where tests install the chart with injection themselves.
+OTHERS = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["guarded", "shop"]}
 _number = itertools.count(os.getpid() * 100)
 
 
@@ -45,7 +48,7 @@ def image() -> dict[str, str]:
 def helm(cluster: Client) -> Callable[..., str]:
     """Runs Helm against the cluster, with the release's name after the verb, and the chart where it needs one."""
 
-    def run(verb: str, *arguments: str, namespace: str = "shop") -> str:
+    def run(verb: str, *arguments: str, namespace: str) -> str:
         chart = [str(CHART)] if verb in ("install", "upgrade") else []
         command = [built("helm"), verb, "lifesign", *chart, "--namespace", namespace, *arguments]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -81,7 +84,7 @@ def gateway(
     repository, _, tag = os.environ["LIFESIGN_TEST_NODE_COLLECTOR"].rpartition(":")
     values = {
         "image": image,
-        "injection": {"enabled": True},
+        "injection": {"enabled": True, "namespaceSelector": {"matchExpressions": [OTHERS]}},
         "collector": {
             "enabled": True,
             "image": {"repository": repository, "tag": tag},
@@ -95,18 +98,18 @@ def gateway(
     }
     file = tmp_path_factory.mktemp("gateway") / "values.json"
     file.write_text(json.dumps(values))
-    helm("upgrade", "--install", "--create-namespace", "--values", str(file), namespace="lifesign")
+    helm("upgrade", "--install", "--create-namespace", "--values", str(file), namespace=GATEWAY)
     labels = "labelSelector=app.kubernetes.io%2Fcomponent%3Dcollector"
 
     def running() -> Any:
-        pods = cluster.get(f"/api/v1/namespaces/lifesign/pods?{labels}")["items"]
+        pods = cluster.get(f"/api/v1/namespaces/{GATEWAY}/pods?{labels}")["items"]
         return [pod for pod in pods if is_ready(pod)]
 
     (pod,) = eventually(running, seconds=180, every=0.5)
     prometheus.scrapes(f"{pod['status']['podIP']}:8888")
-    yield "http://lifesign-collector.lifesign:4318"
+    yield f"http://lifesign-collector.{GATEWAY}:4318"
     with contextlib.suppress(AssertionError):
-        cluster.delete("/api/v1/namespaces/lifesign")
+        cluster.delete(f"/api/v1/namespaces/{GATEWAY}")
 
 
 @pytest.fixture(scope="module")

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from support.waiting import eventually
 
+HERE = "guarded"
 AGENT = "/lifesign/agent/lifesign/agent/inject"
 ALL = ("injection.enabled=true", "injection.failurePolicy=Fail", "demo.enabled=true", "collector.enabled=true")
 _names = itertools.count()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _installed(cluster: Any, helm: Callable[..., str]) -> None:
+def _installed(cluster: Any, helm: Callable[..., str]) -> Iterator[None]:
     """The chart, in a namespace that takes restricted pods alone."""
     enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": enforced}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HERE, "labels": enforced}}
     assert cluster.create("/api/v1/namespaces", namespace)["kind"] == "Namespace"
     sets = [part for text in ALL for part in ("--set", text)]
-    helm("install", "--dry-run=server", *sets)
-    assert "STATUS: deployed" in helm("install", *sets)
+    helm("install", "--dry-run=server", *sets, namespace=HERE)
+    assert "STATUS: deployed" in helm("install", *sets, namespace=HERE)
     # A policy takes effect a moment after it was written down.
     eventually(lambda: "initContainers" in create(cluster, POD)["spec"], seconds=120, every=0.5)
+    yield
+    helm("uninstall", namespace=HERE)
+    cluster.delete(f"/api/v1/namespaces/{HERE}")
+    cluster.delete("/api/v1/namespaces/default/pods")
 
 
 POD: dict[str, Any] = {
@@ -51,7 +56,7 @@ POD: dict[str, Any] = {
 }
 
 
-def create(cluster: Any, pod: dict[str, Any], namespace: str = "shop") -> dict[str, Any]:
+def create(cluster: Any, pod: dict[str, Any], namespace: str = HERE) -> dict[str, Any]:
     """A new pod, as it was admitted."""
     pod = copy.deepcopy(pod)
     pod["metadata"]["name"] = f"pod-{next(_names)}"
@@ -92,10 +97,10 @@ def test_an_annotated_pod_is_watched_and_still_restricted(cluster: Any) -> None:
     assert evictable.split(",") == ["lifesign-agent", "lifesign-run", "lifesign-spool"]
 
 
-@pytest.mark.parametrize("namespace", ["shop", "default"])
+@pytest.mark.parametrize("namespace", [HERE, "default"])
 def test_pods_of_all_namespaces_find_the_collector_in_that_of_the_chart(cluster: Any, namespace: str) -> None:
     sidecar = create(cluster, POD, namespace)["spec"]["initContainers"][1]
-    assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lifesign-collector.shop:4318"
+    assert variables(sidecar)["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://lifesign-collector.{HERE}:4318"
 
 
 def test_what_a_pod_has_of_its_own_is_kept(cluster: Any) -> None:

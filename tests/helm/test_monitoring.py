@@ -47,6 +47,13 @@ def test_the_alerts_are_those_of_the_file(render: Render) -> None:
     assert rule["spec"]["groups"] == written
 
 
+def test_the_alerts_are_a_file_for_a_prometheus_without_the_operator(render: Render) -> None:
+    groups = one(render(f"{RULE}enabled=true"), "PrometheusRule")["spec"]["groups"]
+    rendered = render(f"{RULE}enabled=true", f"{RULE}configMap=true")
+    assert "PrometheusRule" not in {manifest["kind"] for manifest in rendered}
+    assert yaml.safe_load(one(rendered, "ConfigMap", "lifesign-alerts")["data"]["alerts.yaml"]) == {"groups": groups}
+
+
 def test_an_alert_links_to_the_traces_of_its_process(render: Render) -> None:
     rendered = alerts(render(f"{RULE}enabled=true", f"{RULE}jaegerUrl=https://jaeger.example/ui/"))
     link = rendered["ProcessDied"]["annotations"]["trace_url"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.node.place import output
 from cluster.node.programs import PAUSE
 
 _PYTHON = "localhost/lifesign-test/python"  # of which nothing knows of lifesign
-_COLLECTOR = "localhost/lifesign-test/otelcol"
+_OURS = "localhost/lifesign-test"
 _KEPT = 3  # files, for checkouts with different sources
 
 
@@ -20,15 +21,15 @@ class Images:
     Args:
         podman: the command.
         lifesign: the image of this checkout.
-        otelcol: the Collector's binary.
+        programs: the binaries of the Collector, of Prometheus and of Alertmanager.
         kubernetes: the folder with `pause`.
 
     Attributes:
         python: an image with a Python, for services.
-        collector: the Collector's.
+        of: those of the programs, in their order.
     """
 
-    def __init__(self, podman: str, lifesign: str, otelcol: Path, kubernetes: Path) -> None:
+    def __init__(self, podman: str, lifesign: str, programs: Sequence[Path], kubernetes: Path) -> None:
         self._podman = podman
         self._lifesign = lifesign
         self.python = next(
@@ -36,13 +37,13 @@ class Images:
             for line in output(podman, "images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
             if line.startswith(f"{_PYTHON}:")
         )
-        self.collector = f"{_COLLECTOR}:{_digest(str(otelcol))}"
-        self._import(PAUSE, kubernetes / "pause")
-        self._import(self.collector, otelcol)
+        self.of = [f"{_OURS}/{program.name}:{_digest(str(program))}" for program in programs]
+        for name, program in ((PAUSE, kubernetes / "pause"), *zip(self.of, programs, strict=True)):
+            self._import(name, program)
 
     def saved(self, folder: Path) -> Path:
         """A file with all of them, written if there is none yet."""
-        names = sorted({self._lifesign, self.python, self.collector, PAUSE})
+        names = sorted({self._lifesign, self.python, *self.of, PAUSE})
         file = folder / f"{_digest(' '.join(names))}.tar"
         if file.exists():
             file.touch()

@@ -27,6 +27,8 @@ APART = (  # for other programs
     "builder.yaml",
     "compose.yaml",
     "jaeger.yaml",
+    "kubernetes.yaml",
+    "kustomization.yaml",
     "prometheus.yaml",
     "targets.yaml",
 )
