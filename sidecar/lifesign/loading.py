@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _importing: dict[int, int] = {}  # threads that import a part of the agent, and how deep they are in it
+_fork_handlers: list[list[Callable[[], None]]] = []
 _ANSWERS: dict[str, Any] = {"boot_trace_id": "", "is_synthetic": False, "start": False}
 _COROUTINES = ("assert_postconditions", "check_postconditions")
 _NONE = ("dry_run", "dump_tasks", "event", "promise", "stop")
@@ -139,5 +140,26 @@ def _after_fork_in_child() -> None:
         del _importing[thread]
 
 
+def at_fork(**handlers: Callable[[], None]) -> None:
+    """As `os.register_at_fork`, whose handlers stay for ever; these do nothing any more after `forget_forks`."""
+    for when, handler in handlers.items():
+        handlers_left = [handler]
+        _fork_handlers.append(handlers_left)
+        # With globals of its own: the function that stays holds nothing of ours.
+        function: Any = type(_call_all)
+        os.register_at_fork(**{when: function(_call_all.__code__, {}, "at_fork", (handlers_left,))})
+
+
+def forget_forks() -> None:
+    """These handlers do nothing any more: the agent is taken out of the process."""
+    for handlers in _fork_handlers:
+        handlers.clear()
+
+
+def _call_all(handlers: list[Callable[[], None]]) -> None:
+    for handler in handlers:
+        handler()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    at_fork(after_in_child=_after_fork_in_child)

@@ -52,9 +52,23 @@ def observe(events: Any, changed: Callable[[Any], None]) -> None:
                     raise
                 broken = True  # whatever it is, it must not reach the host; once is enough
 
-    _set_running_loop.lifesign_observes = True  # type: ignore[attr-defined]
+    def rest() -> None:
+        nonlocal broken
+        broken = True
+
+    _set_running_loop.lifesign_observes = rest  # type: ignore[attr-defined]
+    _set_running_loop.lifesign_original = original  # type: ignore[attr-defined]
     events._set_running_loop = _set_running_loop
     package = sys.modules.get("asyncio")
     # uvloop takes the function from the package, asyncio's own loops from the module.
     if hasattr(package, "_set_running_loop"):
         package._set_running_loop = _set_running_loop  # type: ignore[union-attr]
+
+
+def forget(events: Any) -> None:
+    """Undoes `observe`. Where somebody has wrapped ours since then it stays, and does nothing."""
+    for module in (events, sys.modules.get("asyncio")):
+        ours: Any = getattr(module, "_set_running_loop", None)
+        if hasattr(ours, "lifesign_observes"):
+            ours.lifesign_observes()
+            module._set_running_loop = ours.lifesign_original  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import asyncio
 import atexit
 import os
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from lifesign.agent import hook
 from lifesign.agent.harmless import complain, harmless
@@ -17,7 +17,7 @@ from lifesign.agent.identity import reseed
 from lifesign.agent.loops import LoopBeats
 from lifesign.agent.native import RLock
 from lifesign.agent.process import Agent
-from lifesign.loading import from_signal_handler
+from lifesign.loading import at_fork, from_signal_handler
 from lifesign.settings import Settings
 
 
@@ -35,6 +35,7 @@ class _Owner:
 
 _owner = _Owner()
 _registered = False
+_finalizers: list[Any] = []
 
 
 def running() -> Agent | None:
@@ -49,8 +50,23 @@ def peek() -> Agent | None:
     return _owner.agent
 
 
-def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
-    """Starts the agent in `directory`; None, with a warning, if that cannot be used."""
+def _make(directory: str) -> Agent:
+    return Agent(directory, Settings(strict=False))
+
+
+def start(
+    directory: str | None,
+    *,
+    by_hand: bool = False,
+    make: Callable[[str], Agent] = _make,
+    between: bool = False,
+) -> Agent | None:
+    """Starts the agent in `directory`; None, with a warning, if that cannot be used.
+
+    Args:
+        make: makes it.
+        between: the thread was interrupted between any two instructions.
+    """
     owner = _owner
     with owner.lock:
         if owner.starting:
@@ -65,7 +81,7 @@ def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
             return None
         owner.starting = True
         try:
-            owner.agent = _resumed(directory) or Agent(directory, Settings(strict=False))
+            owner.agent = _resumed(directory) or make(directory)
             stopped, owner.stopped = owner.stopped, None
             if stopped is not None:
                 stopped.close()  # it was watched elsewhere
@@ -79,7 +95,7 @@ def start(directory: str | None, *, by_hand: bool = False) -> Agent | None:
             owner.starting = False
         owner.off = False
         _register()
-    _see_loops()
+    _see_loops(between=between)
     return owner.agent
 
 
@@ -133,6 +149,30 @@ def stop() -> bool:
         return True
 
 
+def join(loops: Iterable[asyncio.AbstractEventLoop]) -> None:
+    """Watches `loops`, which run in other threads and were not seen to start."""
+    _beats.watch_those_that_run(loops)
+
+
+def leave() -> Agent | None:
+    """Ends the agent for good, as if it had never been there; returns it, to be closed when its thread has ended.
+
+    Beats end in the threads of their loops, see `beating`.
+    """
+    agent = _owner.agent
+    hook.forget(asyncio.events)
+    atexit.unregister(_at_exit)
+    for finalizer in _finalizers:
+        finalizer.cancel()
+    stop()
+    return agent
+
+
+def beating() -> int:
+    """How many loops still beat."""
+    return _beats.beating()
+
+
 _beats = LoopBeats(running)
 
 
@@ -142,12 +182,13 @@ def loop_changed(loop: Any) -> None:
         _beats.changed(loop)
 
 
-def _see_loops() -> None:
+def _see_loops(*, between: bool = False) -> None:
     """Watches the loops that start from now on, and those that run already."""
     hook.observe(asyncio.events, loop_changed)
     running = asyncio._get_running_loop()
     if running is not None:
-        loop_changed(running)
+        with harmless:
+            _beats.changed(running, between=between)
     _beats.watch_those_that_run()
 
 
@@ -160,7 +201,7 @@ def _register() -> None:
         # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
         from multiprocessing.util import Finalize
 
-        Finalize(None, _at_exit, (uncaught_in_child,), exitpriority=0)
+        _finalizers.append(Finalize(None, _at_exit, (uncaught_in_child,), exitpriority=0))
 
 
 def _at_exit(ending: Callable[[], BaseException | None]) -> None:
@@ -196,7 +237,7 @@ def _after_fork_in_child() -> None:
 
 
 # Before anybody holds a lock of ours.
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 
 
 def uncaught_in_program() -> BaseException | None:

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.native import get_ident, get_native_id
@@ -33,6 +33,7 @@ class LoopBeat:
 
     Args:
         changed: called when the agent is no longer the process's.
+        between: the loop was interrupted at any instruction, and takes nothing but what a signal handler may hand it.
     """
 
     _generation = 0
@@ -43,6 +44,8 @@ class LoopBeat:
         loop: asyncio.AbstractEventLoop,
         slot: int,
         changed: Callable[[asyncio.AbstractEventLoop], None],
+        *,
+        between: bool = False,
     ) -> None:
         LoopBeat._generation += 1
         self.agent = agent
@@ -59,7 +62,11 @@ class LoopBeat:
         self._pending = False  # a beat is to come
         self._ended = False
         self._write(layout.LOOP_RUNNING, self._since_ns, 0, time.thread_time_ns())
-        self._schedule()
+        if between:
+            self._due_ns = self._since_ns + self._interval_ns
+            self._timer: asyncio.Handle = loop.call_soon_threadsafe(self._go_on)
+        else:
+            self._schedule()
 
     def _schedule(self) -> None:
         self._due_ns = time.monotonic_ns() + self._interval_ns
@@ -171,8 +178,10 @@ class LoopBeats:
         self._unwatched: dict[int, Any] = {}  # loops that run while no agent does
         self._without_slot: dict[int, tuple[Agent, Any]] = {}  # by thread, loops for which there was no room
 
-    def changed(self, loop: Any) -> None:
+    def changed(self, loop: Any, *, between: bool = False) -> None:
         """A loop starts in this thread, or, with None, the one that ran here has ended.
+
+        Or it has run for long, and was interrupted `between` any two of its instructions.
 
         asyncio also says None in a forked child, before anything of the agent's could be put in order there.
         """
@@ -208,7 +217,7 @@ class LoopBeats:
         if agent.settings.async_debug:
             loop.set_debug(True)
             logging.getLogger("asyncio").setLevel(logging.DEBUG)
-        self._by_thread[thread] = LoopBeat(agent, loop, slot, self.changed)
+        self._by_thread[thread] = LoopBeat(agent, loop, slot, self.changed, between=between)
         for call in on_turning:
             call(loop, True)
 
@@ -219,9 +228,13 @@ class LoopBeats:
                 loop.call_soon_threadsafe(self._begin, loop)
                 return
 
-    def watch_those_that_run(self) -> None:
-        """The agent was started: the loops that ran without it are to beat."""
-        for loop in list(self._unwatched.values()):
+    def beating(self) -> int:
+        """How many loops beat."""
+        return len(self._by_thread)
+
+    def watch_those_that_run(self, more: Iterable[asyncio.AbstractEventLoop] = ()) -> None:
+        """The agent was started: the loops that ran without it are to beat, and `more` of which nothing was seen."""
+        for loop in [*self._unwatched.values(), *more]:
             with contextlib.suppress(RuntimeError):  # it is closed
                 loop.call_soon_threadsafe(self._begin, loop)
 

@@ -126,6 +126,10 @@ class Agent:
         self.watchdog.start()
         self.pulse.take_tombstone_back()
 
+    def mark(self, name: str) -> None:
+        """Makes an empty file of this name in its folder; raises OSError."""
+        os.close(self._folder.create(name))
+
     def abandon(self) -> None:
         """In a forked child: lets go of what belongs to the parent, without touching it."""
         self.ended = True

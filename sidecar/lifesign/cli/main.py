@@ -29,11 +29,14 @@ COMMANDS = {
     "stalls": "show what stalls the event loops of the watched processes, worst first, with its stack",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",
     "check": "run the post-conditions of a watched process now and show the results",
+    "attach": "bring the agent into a process that runs already, with no restart (Python 3.14 and newer)",
+    "detach": "take the agent out of a process that it was attached to; nothing is left behind",
     "probe": "liveness, readiness or startup probe of the watched processes; answers by exit code",
     "inject": "copy the agent to a folder that another container puts on its PYTHONPATH",
     "demo": "run the sample service, with failures to trigger",
     "doctor": "show the effective settings and what is wrong with them",
 }
+_ROOMS = {"attach": "attaching.", "detach": "attaching."}  # of commands that share one
 _TAKE_CMD = ("run", "smoke")  # with `-- CMD`
 _START_CMD = (*_TAKE_CMD, "demo")
 
@@ -82,7 +85,7 @@ def _run(argv: list[str], *, ends_process: bool) -> int:
         if name not in COMMANDS:
             _parse(_overview(), name, argv)
             raise UsageError("no command given", "lifesign --help")
-        module = importlib.import_module(f"lifesign.cli.{name}")
+        module = importlib.import_module(f"lifesign.cli.{_ROOMS.get(name, '')}{name}")
         parser = Parser(prog=f"lifesign {name}", description=COMMANDS[name], allow_abbrev=False)
         module.register(parser)
         args = _parse(parser, name, argv[1:])

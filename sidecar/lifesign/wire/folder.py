@@ -5,6 +5,7 @@
     <run directory>/<pid>-<8 hex>/life         locked for as long as the process lives, however it ends
                                   pulse        see `wire.layout`, also of ``loops-1`` ...; appears when all is in place
                                   requests     of the sidecar, a copy of the pulse's request block
+                                  attached     while this is there, where `lifesign attach` brought the agent in
                                   last-words   what faulthandler wrote; on demand: ``stacks``, see `wire.stacks`
                     run.json                   see `wire.runfile`
                     stopping.json              see `wire.stopping`
@@ -33,14 +34,13 @@ from lifesign.wire import layout
 PULSE, LIFE = "pulse", "life"
 LAST_WORDS = "last-words"
 STACKS, STACKS_OFFER = "stacks", "stacks.json"
-REQUESTS = "requests"
-RUN_FILE = "run.json"
-STOPPING_FILE = "stopping.json"
+REQUESTS, ATTACHED = "requests", "attached"
+RUN_FILE, STOPPING_FILE = "run.json", "stopping.json"
 SIDECAR_LOCK = "sidecar.lock"
 DRY_RUN_LOCK = "dry-run.lock"
 
 _UNFINISHED = "pulse.new"
-_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS, REQUESTS, STACKS, STACKS_OFFER, *layout.LOOPS_FILES)
+_FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS, REQUESTS, STACKS, STACKS_OFFER, ATTACHED, *layout.LOOPS_FILES)
 _KEY = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
 _ENTRIES_MAX = 100_000  # of a run directory that are looked at
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

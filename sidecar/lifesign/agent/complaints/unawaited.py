@@ -56,12 +56,20 @@ def observe(counted: Counted) -> None:
         return
     if "warn" in original.__code__.co_names:
         made = FunctionType(original.__code__, _Globals(original.__globals__), original.__name__)
+        made.lifesign_original = original  # type: ignore[attr-defined]
         setattr(warnings, _FUNCTION, made)
 
 
 def rest() -> None:
     """Notes none any more."""
     _counted.clear()
+
+
+def forget() -> None:
+    """Undoes `observe`, unless somebody has put another function in its place since then."""
+    ours: Any = getattr(warnings, _FUNCTION, None)
+    if hasattr(ours, "lifesign_original"):
+        setattr(warnings, _FUNCTION, ours.lifesign_original)
 
 
 def _note(frame: FrameType) -> None:

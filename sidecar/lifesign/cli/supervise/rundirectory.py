@@ -67,6 +67,11 @@ def discard(path: str) -> None:
             _remove(outer)
 
 
+def made_for(path: str) -> tuple[str, ...]:
+    """The folders that were made for a private run directory, innermost first."""
+    return (path, os.path.dirname(path)) if _SECRET.fullmatch(os.path.basename(path)) else (path,)
+
+
 def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
 

@@ -1,0 +1,49 @@
+"""``lifesign detach PID``: takes the agent out of a process that it was attached to, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from lifesign.cli.attaching import process
+from lifesign.cli.attaching.leaving import leave
+from lifesign.cli.output.terminal import say
+from lifesign.cli.supervise import rundirectory
+from lifesign.errors import EXIT_OK, NotWatchedError, SettingError, UsageError
+from lifesign.wire.folder import ATTACHED
+
+_EXAMPLES = """examples:
+  lifesign detach 4711
+  lifesign detach 4711 --timeout 60   of a process whose event loop is blocked: the last timer ends when it turns"""
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
+    parser.add_argument("pid", metavar="PID", type=int, help="the process, as it is numbered where this runs")
+    parser.add_argument(
+        "--timeout", metavar="S", type=float, default=15.0, help="seconds to wait until it has left; default 15"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Detaches.
+
+    Raises:
+        NotWatchedError: there is no agent in it.
+        UsageError: it was not attached, but started with the process.
+        NotAnsweredError: it has not left in time.
+        RunDirectoryError: we may not ask it.
+    """
+    if not args.timeout > 0:
+        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 15")
+    process.find(args.pid)
+    folder = process.watched_in(args.pid)
+    if folder is None:
+        raise NotWatchedError(f"there is no agent in process {args.pid}", f"lifesign attach {args.pid}")
+    if not os.path.exists(os.path.join(folder, ATTACHED)):
+        raise UsageError(f"the agent of process {args.pid} was not attached: it started with it, and stays", "")
+    leave(folder, args.pid, args.timeout)
+    rundirectory.discard(os.path.dirname(folder))
+    say(f"detached from process {args.pid}")
+    return EXIT_OK

@@ -1,0 +1,152 @@
+"""Gets the agent into a process: a script for its main thread, and the answer that this leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+from typing import Any, Iterator, Mapping
+
+import lifesign
+from lifesign.cli.attaching import injector
+from lifesign.cli.attaching.process import RunningPython, has_ptrace, refused
+from lifesign.errors import LifesignError, NotAnsweredError, UsageError
+
+_PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
+_ANSWER_BYTES = 65536
+_MORE_SECONDS = 20.0  # for the interpreter itself
+_REFUSALS = ("PermissionError", "Operation not permitted", "Permission denied")
+
+# Runs in the service's main thread, in a namespace of its own. The package is found without an entry on sys.path.
+_SCRIPT = """
+def attach(package, order, answer):
+    import json, os, sys
+    before = set(sys.modules)
+    try:
+        ours = "lifesign" not in sys.modules
+        if ours:
+            from importlib.util import module_from_spec, spec_from_file_location
+            init = os.path.join(package, "__init__.py")
+            spec = spec_from_file_location("lifesign", init, submodule_search_locations=[package])
+            sys.modules["lifesign"] = module_from_spec(spec)
+            spec.loader.exec_module(sys.modules["lifesign"])
+        from lifesign.agent.attached import Order, attach
+        said = attach(Order(*order, ours))
+    except BaseException as error:
+        said = {"error": f"{type(error).__name__}: {error}"}
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] == "lifesign":
+                del sys.modules[name]
+    with open(answer + ".new", "x") as file:
+        json.dump(said, file)
+    os.rename(answer + ".new", answer)
+
+attach(*ARGUMENTS)
+"""
+
+
+class NotStartedError(LifesignError):
+    """The process took the script, and the agent did not start in it."""
+
+
+def bring_in(
+    process: RunningPython,
+    directory: str,
+    private: tuple[str, ...],
+    settings: Mapping[str, str],
+    seconds: float,
+    timeout: float,
+) -> dict[str, Any]:
+    """Starts the agent in a process; its answer, see `agent.attached.attach`.
+
+    Args:
+        seconds: until it leaves by itself; 0 for never.
+        timeout: seconds to wait for its main thread.
+
+    Raises:
+        UsageError: we may not.
+        NotAnsweredError: its main thread does not come back to Python in time.
+        NotStartedError: it could not be started.
+    """
+    with _papers(directory) as (script, answer):
+        order = (directory, private, dict(settings), seconds)
+        with open(script, "x", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o644)  # the process may be another user's than root, who runs this
+            file.write(_SCRIPT.replace("ARGUMENTS", repr((_PACKAGE, order, answer))))
+        said = _inject(process, script, answer, timeout)
+        if "error" in said:
+            raise _refusal(process.pid, said["error"])
+        if not said["answered"]:
+            raise NotAnsweredError(
+                f"the main thread of process {process.pid} ran no Python for {timeout:g} s{_at(said['stack'])}; "
+                "the agent was not started, and will not be",
+                f"--timeout {max(60.0, timeout * 4):g}: it starts when that call returns",
+            )
+        found = _read(answer)
+    if "error" in found:
+        raise NotStartedError(
+            f"the agent could not be started in process {process.pid}: {found['error']}",
+            "--dir with a folder that the process may write to",
+        )
+    return found
+
+
+def _refusal(pid: int, error: str) -> LifesignError:
+    if any(word in error for word in _REFUSALS):
+        return refused(pid)
+    if not has_ptrace() and "PyRuntime" in error:
+        return refused(pid)
+    return UsageError(f"process {pid} cannot be asked: {error}", "lifesign attach --help")
+
+
+def _at(stack: list[list[Any]]) -> str:
+    if not stack:
+        return ""
+    function, file, line = stack[0]
+    return f": it is in a call in C from {function} ({file}:{line})"
+
+
+def _inject(process: RunningPython, script: str, answer: str, timeout: float) -> dict[str, Any]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_"))}
+    flags = ["-S", "-B"] if process.environ.get("PYTHONHOME") else ["-I", "-S", "-B"]
+    program = [process.interpreter, *flags, os.path.abspath(injector.__file__)]
+    try:
+        done = subprocess.run(
+            [*program, str(process.pid), script, answer, str(timeout)],
+            env={**own, **process.environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout + _MORE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"error": f"{process.interpreter} cannot be run: {error}"}
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        return {"error": done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or "no answer"}
+    return said
+
+
+@contextlib.contextmanager
+def _papers(directory: str) -> Iterator[tuple[str, str]]:
+    """Where script and answer are, under names that nobody knows; removed afterwards."""
+    script = os.path.join(directory, f"attach-{secrets.token_hex(16)}.py")
+    answer = f"{script[:-3]}.json"
+    try:
+        yield script, answer
+    finally:
+        for path in (script, answer, f"{answer}.new"):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def _read(answer: str) -> dict[str, Any]:
+    try:
+        with open(answer, "rb") as file:
+            found: dict[str, Any] = json.loads(file.read(_ANSWER_BYTES))
+        return found
+    except (OSError, ValueError) as error:
+        return {"error": f"its answer cannot be read: {error}"}

@@ -1,0 +1,179 @@
+"""A process that runs already, as /proc shows it: which Python it is, and whether we may reach into it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from typing import Iterable, NamedTuple
+
+from lifesign.errors import NotWatchedError, UsageError
+
+OLDEST = (3, 14)  # the first that can be asked to run something
+
+_PYTHON = re.compile(r"/(?:lib)?python(3)\.(\d+)[a-z]*(?:\.so(?:\.[0-9.]+)?|/lib-dynload/\S+|)(?: \(deleted\))?$")
+_LIFE = re.compile(r"(/.+/\d{1,10}-[0-9a-f]{8})/life")
+_CAP_SYS_PTRACE = 19
+_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
+_OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
+_OFF_FLAG = "disable-remote-debug"
+
+
+class RunningPython(NamedTuple):
+    """A Python process.
+
+    `interpreter` runs a program in its version of Python, with the variables `environ` of its that matter for it.
+    """
+
+    pid: int
+    version: tuple[int, int]
+    interpreter: str
+    environ: dict[str, str]
+
+
+def find(pid: int) -> RunningPython:
+    """Looks at a process.
+
+    Raises:
+        NotWatchedError: it is none, or no Python.
+        UsageError: we may not, or no interpreter of its version is here.
+    """
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
+            mapped = [line.split(None, 5)[5].rstrip("\n") for line in file if line.count("/")]
+        executable = os.readlink(f"/proc/{pid}/exe")
+    except (FileNotFoundError, ProcessLookupError):
+        raise NotWatchedError(
+            f"there is no process {pid} here", "in a container, the PID that it has there: see lifesign attach --help"
+        ) from None
+    except PermissionError:
+        raise refused(pid) from None
+    version = _version(mapped)
+    if version is None:
+        raise NotWatchedError(f"process {pid} ({executable}) is no CPython", "lifesign attach with another PID")
+    if version >= OLDEST and _is_off(pid):
+        raise UsageError(
+            f"process {pid} runs with {_OFF} or -X {_OFF_FLAG}, and takes no code from outside",
+            "start it without, or as lifesign run -- CMD",
+        )
+    return RunningPython(pid, version, _interpreter(pid, executable, version), _environ(pid))
+
+
+def refused(pid: int) -> UsageError:
+    """Why we may not reach into a process, and what is missing."""
+    us, user = os.geteuid(), _user(pid)
+    if user not in (us, None) and us != 0:
+        return UsageError(
+            f"process {pid} runs as another user (uid {user}, you are {us})",
+            "run this as that user, or as root with CAP_SYS_PTRACE",
+        )
+    scope = _scope()
+    if scope == 3:
+        return UsageError(f"{_SCOPE} is 3: nobody may look into a process", "a reboot with kernel.yama.ptrace_scope=1")
+    if has_ptrace():
+        return UsageError(
+            f"process {pid} may not be looked into, although CAP_SYS_PTRACE is there",
+            "run this in its container, or as root on its host: it is in another user namespace, or protected",
+        )
+    if scope == 2:
+        return UsageError(f"{_SCOPE} is 2: CAP_SYS_PTRACE is needed", "run this as root")
+    if scope == 1:
+        return UsageError(
+            f"{_SCOPE} is 1: only who started process {pid} may look into it, or who has CAP_SYS_PTRACE",
+            "run this as root, or sysctl kernel.yama.ptrace_scope=0",
+        )
+    return UsageError(
+        f"process {pid} may not be looked into: CAP_SYS_PTRACE is missing, and it has more privileges than you, "
+        "or is not dumpable",
+        "run this as root with CAP_SYS_PTRACE",
+    )
+
+
+def has_ptrace() -> bool:
+    """Whether we have CAP_SYS_PTRACE."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open("/proc/self/status", encoding="ascii", errors="replace") as file,
+    ):
+        for line in file:
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) >> _CAP_SYS_PTRACE & 1)
+    return False
+
+
+def sees(pid: int, path: str) -> bool:
+    """Whether a process sees the same file or folder as we at `path`."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/root{path}"), os.stat(path))
+    except OSError:
+        return False
+
+
+def watched_in(pid: int) -> str | None:
+    """The process folder that an agent in it writes to; None where none does."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                found = _LIFE.fullmatch(os.readlink(f"/proc/{pid}/fd/{name}"))
+                if found is not None:
+                    return found.group(1)
+    return None
+
+
+def _user(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
+def _scope() -> int | None:
+    try:
+        with open(_SCOPE, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):  # a kernel without it
+        return None
+
+
+def _version(mapped: Iterable[str]) -> tuple[int, int] | None:
+    for path in mapped:
+        found = _PYTHON.search(path)
+        if found is not None:
+            return int(found.group(1)), int(found.group(2))
+    return None
+
+
+def _interpreter(pid: int, executable: str, version: tuple[int, int]) -> str:
+    if os.path.basename(executable).startswith("python") and sees(pid, executable):
+        return executable
+    if sys.version_info[:2] == version:
+        return sys.executable  # Python inside another program, say uwsgi
+    its, ours = (".".join(map(str, one)) for one in (version, sys.version_info[:2]))
+    raise UsageError(
+        f"process {pid} ({executable}) is in another mount namespace, or no plain Python {its}, and this is {ours}",
+        f"run this in its container, by python{its} -m lifesign",
+    )
+
+
+def _is_off(pid: int) -> bool:
+    words = _words(pid, "cmdline")
+    flags = {word.partition("=")[0] for word in words} | {
+        word[2:].partition("=")[0] for word in words if word[:2] == "-X"
+    }
+    return _OFF_FLAG in flags or any(
+        word.startswith(f"{_OFF}=") and word != f"{_OFF}=" for word in _words(pid, "environ")
+    )
+
+
+def _environ(pid: int) -> dict[str, str]:
+    pairs = (word.partition("=") for word in _words(pid, "environ"))
+    return {name: value for name, _, value in pairs if name in ("PYTHONHOME", "LD_LIBRARY_PATH")}
+
+
+def _words(pid: int, name: str) -> list[str]:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return [os.fsdecode(word) for word in file.read().split(b"\0")]
+    except OSError:
+        return []
