@@ -25,6 +25,8 @@ Where no sidecar asked for it (``LIFESIGN_DIR`` is not set), every call is a no-
 used is a warning in the log ``lifesign``, and a default takes its place. Times are in seconds.
 
 What is not used is not loaded. The settings are environment variables: ``lifesign doctor`` shows them.
+
+PYTEST_DONT_REWRITE: what is loaded before pytest is, as under ``lifesign run -- pytest``, would be a warning of its.
 """
 
 from lifesign.loading import load_or_stand_in

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from lifesign.agent import loops
 from lifesign.agent.tasks import creation, odd
@@ -28,19 +29,17 @@ _CLOSERS_FRAMES = 12
 _RUNNERS = frozenset(("TestRunner._run_tests_and_fixtures", "_run_tests_and_fixtures", "_asyncioLoopRunner"))
 
 
-class _Waiting(NamedTuple):
-    loop: asyncio.AbstractEventLoop
-    groups: list[TaskGroup]
-
-
 class LeftTasks:
     """Looks for them from when it is made until `end`."""
 
     def __init__(self) -> None:
         self._since = float("inf")
-        self._loops: dict[int, asyncio.AbstractEventLoop] = {}
-        self._waiting: dict[int, _Waiting] = {}
-        self._closing: set[int] = set()
+        # None is kept alive: a test may look whether its loop is gone.
+        self._loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._closing: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[TaskGroup]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._left: list[TaskGroup] = []
         loops.on_turning.append(self._turning)
 
@@ -56,32 +55,32 @@ class LeftTasks:
     def end(self) -> list[str]:
         """The same of all loops. The loops are as they were before the test."""
         loops.on_turning.remove(self._turning)
-        for loop in self._loops.values():
+        for loop in list(self._loops):
             creation.untrack(loop)
-        for waiting in self._waiting.values():
-            self._left += waiting.groups
-        self._waiting.clear()
-        self._loops.clear()
+        for groups in list(self._waiting.values()):
+            self._left += groups
         return self.so_far()
 
     def _turning(self, loop: asyncio.AbstractEventLoop, starts: bool) -> None:
-        key = id(loop)
-        self._loops[key] = loop  # which keeps the id
-        if key in self._closing:
+        try:
+            self._loops.add(loop)
+        except TypeError:  # somebody else's loop, of which there is no weak reference
+            return
+        if loop in self._closing:
             return
         if not starts:
             self._stopped(loop)
             return
-        waiting = self._waiting.pop(key, None)
+        groups = self._waiting.pop(loop, [])
         if _is_closed_by(sys._getframe(1)):
-            self._closing.add(key)
-            if waiting is not None:
-                self._left += waiting.groups
+            self._closing.add(loop)
+            if sys.exc_info()[1] is None:  # else an exception ends it, and what is left is a consequence
+                self._left += groups
 
     def _stopped(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting = [task for task in asyncio.all_tasks(loop) if self._is_waiting(task)]
         if waiting:
-            self._waiting[id(loop)] = _Waiting(loop, groups_of(waiting, loop))
+            self._waiting[loop] = groups_of(waiting, loop)
 
     def _is_waiting(self, task: Any) -> bool:
         """Whether it was made in the test, and has something to wait for that nobody has ended yet."""

@@ -118,7 +118,7 @@ def _settings(stall_seconds: float, *, track_tasks: bool) -> Settings:
         "heartbeat_interval": "0.02",
         "stall_threshold": f"{stall_seconds:g}",
         "boot_timeout": "86400",
-        "ring_size": "512KiB",
+        "ring_size": "256KiB",
         "task_origin": "1" if track_tasks else "0",
         "last_words": "off",
     }

@@ -10,10 +10,12 @@ from support.suites.pytest_run import run_pytest
 
 BODY = """
 import asyncio
+import gc
 import importlib
 import os
 import sys
 import time
+import weakref
 
 import pytest
 
@@ -237,6 +239,34 @@ async def test_may_leak():
 def test_trio(anyio_backend):
     pass
 
+async def leaves_one_and_raises():
+    await leaks()
+    raise ZeroDivisionError
+
+@pytest.mark.lifesign
+def test_what_an_exception_leaves():
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(leaves_one_and_raises())
+
+@pytest.mark.lifesign
+def test_the_loop_is_not_kept_alive():
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    gone = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert gone() is None
+
+@pytest.mark.lifesign
+async def test_its_own_task_factory():
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(lambda loop, coroutine, **options: asyncio.Task(coroutine, loop=loop, **options))
+    await asyncio.create_task(asyncio.sleep(0))
+
+async def test_no_task_factory_is_left():
+    assert asyncio.get_running_loop().get_task_factory() is None
+
 async def test_without():
     render()
 
@@ -257,6 +287,10 @@ def test_what_a_mark_says(tmp_path: Path) -> None:
         "test_must_not": "failed",
         "test_may_leak": "passed",
         "test_trio[trio]": "failed",
+        "test_what_an_exception_leaves": "passed",
+        "test_the_loop_is_not_kept_alive": "passed",
+        "test_its_own_task_factory": "passed",
+        "test_no_task_factory_is_left": "passed",
         "test_without": "passed",
         "test_left_nothing": "passed",
     }, run.output

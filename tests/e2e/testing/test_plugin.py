@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lifesign
 from support.suites.pytest_run import run_pytest
 
 LOADED = """
@@ -36,6 +37,11 @@ asyncio.run(main())
 def test_a_suite_that_does_not_ask_for_it_loads_next_to_nothing(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, LOADED, "-p", "no:anyio", "-p", "no:asyncio")
     assert run.tests["test_loaded"].outcome == "passed", run.output
+
+
+def test_pytest_does_not_mind_that_lifesign_is_loaded_before_it() -> None:
+    """It warns of packages that have a plugin and come too early, unless they say this; not in editable mode."""
+    assert "PYTEST_DONT_REWRITE" in (lifesign.__doc__ or "")
 
 
 def test_the_gate_is_the_first_test(tmp_path: Path) -> None:
