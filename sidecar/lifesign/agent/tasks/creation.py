@@ -45,6 +45,17 @@ def _note_end(task: Any) -> None:
         finished.append((weakref.ref(task), outcome_of(task)))
 
 
+class NamedTask(asyncio.Task):  # type: ignore[type-arg]
+    """Keeps its name where it is given None for one: 3.13.0 to 3.13.2 do that to all tasks that a factory has made."""
+
+    def set_name(self, value: object) -> None:
+        if value is not None:
+            super().set_name(value)
+
+
+_Task: Any = NamedTask if (3, 13, 0) <= sys.version_info[:3] <= (3, 13, 2) else asyncio.Task
+
+
 def track(loop: asyncio.AbstractEventLoop) -> None:
     """From now on records where the tasks of this loop are created."""
     global tracked
@@ -57,7 +68,7 @@ def track(loop: asyncio.AbstractEventLoop) -> None:
         if previous is not None:
             task = previous(loop, coroutine, **options)
         else:
-            task = asyncio.Task(coroutine, loop=loop, **options)
+            task = _Task(coroutine, loop=loop, **options)
         try:
             setattr(task, ATTRIBUTE, Origin(time.monotonic(), _places()))
             task.add_done_callback(_note_end)
