@@ -65,10 +65,7 @@ def track(loop: asyncio.AbstractEventLoop) -> None:
         return
 
     def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
-        if previous is not None:
-            task = previous(loop, coroutine, **options)
-        else:
-            task = _Task(coroutine, loop=loop, **options)
+        task = previous(loop, coroutine, **options) if previous is not None else _Task(coroutine, loop=loop, **options)
         try:
             setattr(task, ATTRIBUTE, Origin(time.monotonic(), _places()))
             task.add_done_callback(_note_end)
