@@ -75,7 +75,7 @@ def test_nothing_but_the_standard_library_is_loaded(tmp_path: Path) -> None:
         "    await asyncio.sleep(0.2)\n"
         "asyncio.run(main())\n"
         "top = {name.partition('.')[0] for name in sys.modules}\n"
-        "ours = {'lifesign', 'lifesign_inject', 'sitecustomize', '__main__'}\n"
+        "ours = {'lifesign', 'lifesign_inject', 'lifesign_site', 'sitecustomize', '__main__'}\n"
         "foreign = {n for n in top if n not in sys.stdlib_module_names and n not in ours and not n.startswith('_')}\n"
         "sys.exit(f'foreign: {foreign}' if foreign else 0)\n"
     )
@@ -126,7 +126,7 @@ def test_a_forked_child_without_a_loop_leaves_the_parent_alone(tmp_path: Path) -
     assert len(victims.folders(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
 def test_multiprocessing_children_with_a_loop_are_watched_and_end_clean(tmp_path: Path, method: str) -> None:
     script = tmp_path / "service.py"
     script.write_text(
