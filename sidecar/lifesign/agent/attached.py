@@ -28,7 +28,7 @@ from lifesign.wire import folder
 
 _FRAMES_MAX = 200  # of a thread that are searched for its event loop
 _LOCALS_MAX = 100  # of one frame
-_PATIENCE = 10.0  # seconds for a loop to have its last beat: a blocked one has it when it turns again
+_PATIENCE = 2.0  # seconds for a loop to have its last beat: a blocked one has it when it turns again
 _LOOK = 0.02
 
 
@@ -82,7 +82,7 @@ class _Leaving:
     def make(self, directory: str) -> Agent:
         settings = Settings(environ=self._order.settings, strict=False)
         try:
-            agent = Agent(directory, settings, at_beat=self._beat)
+            agent = Agent(directory, settings, attached=True, at_beat=self._beat)
         except Exception as error:
             self.failure = f"{type(error).__name__}: {error}"
             raise

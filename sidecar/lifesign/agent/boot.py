@@ -76,6 +76,10 @@ class Boot:
         self._pulse.events.promise(name, within_ns)
         self._promised = True
 
+    def is_over(self) -> None:
+        """The process had booted before anybody watched."""
+        self._end(layout.BOOT_COMPLETE, "")
+
     def loop_started(self) -> None:
         """An event loop starts; the first one boots the service."""
         self._reach(Stage.BOOTING, semconv.CHECKPOINT_BOOTING)

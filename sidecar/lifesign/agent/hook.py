@@ -56,7 +56,8 @@ def observe(events: Any, changed: Callable[[Any], None]) -> None:
         nonlocal broken
         broken = True
 
-    _set_running_loop.lifesign_observes = rest  # type: ignore[attr-defined]
+    _set_running_loop.lifesign_observes = events  # type: ignore[attr-defined]
+    _set_running_loop.lifesign_rest = rest  # type: ignore[attr-defined]
     _set_running_loop.lifesign_original = original  # type: ignore[attr-defined]
     events._set_running_loop = _set_running_loop
     package = sys.modules.get("asyncio")
@@ -69,6 +70,6 @@ def forget(events: Any) -> None:
     """Undoes `observe`. Where somebody has wrapped ours since then it stays, and does nothing."""
     for module in (events, sys.modules.get("asyncio")):
         ours: Any = getattr(module, "_set_running_loop", None)
-        if hasattr(ours, "lifesign_observes"):
-            ours.lifesign_observes()
+        if getattr(ours, "lifesign_observes", None) is events:
+            ours.lifesign_rest()
             module._set_running_loop = ours.lifesign_original  # type: ignore[union-attr]

@@ -38,6 +38,7 @@ class Agent:
 
     Args:
         search_seconds: between two searches for a deadlock that nobody asked for; `tasks.dump` has the default.
+        attached: it is brought into a process that has booted.
         at_beat: called at each beat of the watchdog, in its thread.
 
     Raises:
@@ -50,6 +51,7 @@ class Agent:
         settings: Settings,
         *,
         search_seconds: float | None = None,
+        attached: bool = False,
         at_beat: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
@@ -63,6 +65,8 @@ class Agent:
             undone.callback(folder.discard)
             self.folder = folder.path
             self._identity = me = identity(settings, os.environ)
+            if attached:
+                me["attached"] = True
             self.pulse = PulseWriter(folder.unfinished, me, settings.ring_size, folder.mode)
             undone.callback(self.pulse.close)
             self.pulse.events.dry_run = settings.dry_run
@@ -73,6 +77,8 @@ class Agent:
 
                 register_all(settings.checks)
             self.boot = Boot(self.pulse, me, settings)
+            if attached:
+                self.boot.is_over()
             self.check_requests = CheckRequests(self.pulse)
             self._usage = UsageWriter(self.pulse, settings.metric_interval)
             self.slots = LoopSlots(self._more_loops)

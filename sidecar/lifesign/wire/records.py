@@ -16,7 +16,11 @@ from lifesign.wire.threads import ThreadWait
 HOLDERS_MAX = 10  # of one primitive that are written
 
 
-class Identity(TypedDict):
+class _Attached(TypedDict, total=False):
+    attached: bool  # the agent was brought in while the process ran: when it booted, nobody watched
+
+
+class Identity(_Attached):
     """Who the main process is. `otel_*` are the standard variables as they stood in its environment."""
 
     pid: int

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support import victims
 from support.built import PYTHONS
 from support.paths import VICTIMS
 from support.waiting import eventually
@@ -110,3 +112,89 @@ def _healthy(cli: Callable, run: Path, loops: int) -> bool:
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+def test_a_loop_that_is_blocked_in_python_is_diagnosed_with_its_line(
+    service: Service, run: Path, cli: Callable
+) -> None:
+    service.tell("spin")
+    code, _, err = cli("attach", str(service.pid), "--dir", str(run), "--timeout", "60", "--heartbeat-timeout", "0.5")
+    assert code == 0, err
+
+    said = eventually(lambda: _why(cli, run, "blocked"), seconds=60)
+    spins = _line_of("        while time.monotonic() < until:")
+    assert f"computes in obey (unaware.py:{spins}" in said or f"computes in obey (unaware.py:{spins + 1}" in said
+
+    # It cannot have its last beat before it turns; all else is gone.
+    assert cli("detach", str(service.pid), "--timeout", "60").code == 0
+    assert list(run.iterdir()) == []
+
+
+def test_a_main_thread_that_is_in_a_call_in_c_is_named_and_left_alone(
+    service: Service, run: Path, cli: Callable
+) -> None:
+    before = service.ask("state")
+    service.tell("nap")
+    eventually(lambda: _is_asleep(service.pid), seconds=30)
+    code, _, err = cli("attach", str(service.pid), "--dir", str(run), "--timeout", "0.5")
+    assert (code, err) == (
+        2,
+        (
+            f"lifesign: the main thread of process {service.pid} ran no Python for 0.5 s: it is in a call in C "
+            f"from obey ({UNAWARE}:{_line_of('        time.sleep(3)')}); the agent was not started, and will not be\n"
+            "  try: --timeout 60: it starts when that call returns\n"
+        ),
+    )
+    assert list(run.iterdir()) == []
+    assert _changes(before, service.ask("state")) == {}  # it has woken up, and nothing came
+
+
+def test_who_may_not_be_attached_to_is_an_error_that_says_why(cli: Callable, run: Path) -> None:
+    refusing = Service(PYTHONS[NEWEST], environ={"PYTHON_DISABLE_REMOTE_DEBUG": "1"})
+    try:
+        code, _, err = cli("attach", str(refusing.pid), "--dir", str(run))
+        assert (code, "PYTHON_DISABLE_REMOTE_DEBUG" in err) == (3, True)
+        assert cli("detach", str(refusing.pid)).code == 3
+    finally:
+        _end(refusing)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        code, _, err = cli("attach", str(other.pid), "--dir", str(run))
+        assert (code, "is no CPython" in err) == (1, True)
+        other.kill()
+    code, _, err = cli("attach", str(other.pid), "--dir", str(run))
+    assert (code, f"there is no process {other.pid} in this PID namespace" in err) == (1, True)
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_an_older_python_takes_no_agent(version: str, cli: Callable, run: Path) -> None:
+    older = Service(PYTHONS[version])
+    try:
+        code, _, err = cli("attach", str(older.pid), "--dir", str(run))
+    finally:
+        _end(older)
+    assert code == 3
+    assert f"process {older.pid} runs Python {version}, which takes no code from outside" in err
+    assert "lifesign run -- CMD" in err
+
+
+def test_an_agent_that_started_with_the_process_stays(run: Path, cli: Callable) -> None:
+    with victims.start([sys.executable, str(UNAWARE)], run) as watched:
+        try:
+            eventually(lambda: victims.folders(run), seconds=60)
+            code, _, err = cli("detach", str(watched.pid))
+            assert (code, "was not attached" in err) == (3, True)
+        finally:
+            watched.kill()
+
+
+def _why(cli: Callable, run: Path, state: str) -> str:
+    code, out, _ = cli("why", "--dir", str(run))
+    return out if code == 0 and state in out else ""
+
+
+def _line_of(text: str) -> int:
+    return UNAWARE.read_text().splitlines().index(text) + 1
+
+
+def _is_asleep(pid: int) -> bool:
+    return "nanosleep" in Path(f"/proc/{pid}/wchan").read_text()

@@ -54,8 +54,8 @@ def obey(line):
         until = time.monotonic() + 60
         while time.monotonic() < until:
             pass
-    elif line == "sleep":
-        time.sleep(60)
+    elif line == "nap":
+        time.sleep(3)
     elif line == "fork":
         child = os.fork()
         if child == 0:

@@ -81,6 +81,12 @@ def test_nothing_is_told_while_the_boot_lasts() -> None:
     assert [(one.name, one.end) for one in boot.checkpoints()] == [("started", STARTED + S)]
 
 
+def test_of_a_process_that_was_attached_to_nobody_saw_the_boot() -> None:
+    boot = view(checkpoint("started", 0, 0), over("complete", 3600), attached=True)
+    assert (boot.telemetry(None, 0), boot.telemetry("killed", 0)) == ([], [])
+    assert (boot.outcome, boot.duration) == ("complete", None)
+
+
 def test_a_boot_joins_the_trace_that_caused_it() -> None:
     boot = view(over("complete", 1), parent_span="b7ad6b7169203331")
     root = spans(boot.telemetry(None, 0))["boot"]

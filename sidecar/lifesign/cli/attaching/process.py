@@ -45,7 +45,8 @@ def find(pid: int) -> RunningPython:
         executable = os.readlink(f"/proc/{pid}/exe")
     except (FileNotFoundError, ProcessLookupError):
         raise NotWatchedError(
-            f"there is no process {pid} here", "in a container, the PID that it has there: see lifesign attach --help"
+            f"there is no process {pid} in this PID namespace",
+            "that of a container: run this in it, with the PID that it has there",
         ) from None
     except PermissionError:
         raise refused(pid) from None

@@ -48,8 +48,10 @@ class BootView:
 
     @property
     def duration(self) -> float | None:
-        """Seconds that the boot took; None while it lasts."""
-        return max(0.0, (self._ended["end"] - self._identity["started"]) / 1e9) if self._ended else None
+        """Seconds that the boot took; None while it lasts, and where it was over before anybody watched."""
+        if self._ended is None or self._identity.get("attached"):
+            return None
+        return max(0.0, (self._ended["end"] - self._identity["started"]) / 1e9)
 
     @property
     def diagnostic(self) -> str:
@@ -117,7 +119,7 @@ class BootView:
             known: gives what is known of the cause of a boot that failed, besides what is said of it already.
             excused: the process stopped, and that its boot had not ended is nobody's fault.
         """
-        if self._ended is None and died is None:
+        if self._identity.get("attached") or (self._ended is None and died is None):
             return []
         made: list[Telemetry] = []
         last = self._identity["started"]
