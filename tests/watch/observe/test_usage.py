@@ -83,3 +83,8 @@ def test_the_oom_killer_was_there_if_the_control_group_counts_more(
     assert not usage.oom_killed()
     kills[0] = 3
     assert usage.oom_killed()
+    # Once it is in a group that our own namespace does not have, nobody can say.
+    monkeypatch.setattr("lifesign.watch.observe.usage.read_kernel_file", lambda _: b"0::/../shop\n")
+    usage.read(3 * S, alive=True)
+    kills[0] = 4
+    assert not usage.oom_killed()
