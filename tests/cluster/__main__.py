@@ -43,8 +43,8 @@ def main() -> int:
     programs = [Path(built(name), *within) for name, *within in PROGRAMS.values()]
     images = Images(podman, image, programs, Path(built("kubernetes")))
     saved = images.saved(cache / "node-images")
-    named = dict(zip(PROGRAMS, images.of, strict=True))
-    os.environ |= {f"LIFESIGN_TEST_NODE_{name}": value for name, value in {"PYTHON": images.python, **named}.items()}
+    named = {"PYTHON": images.python, "OTHER": images.other, **dict(zip(PROGRAMS, images.of, strict=True))}
+    os.environ |= {f"LIFESIGN_TEST_NODE_{name}": value for name, value in named.items()}
     code = 0
     if not options.keep and not pytest_options:
         print("cluster: a node is started and whoever started it is killed: is anything left?", flush=True)

@@ -15,14 +15,13 @@ import pytest
 
 from cluster.client import Client
 from cluster.node.place import ADDRESS, VARIABLE
-from cluster.scene import SETTINGS, Scene, is_ready
+from cluster.scene import GATEWAY, SETTINGS, Scene, is_ready
 from support.backends.collector import Collector
 from support.backends.prometheus import Prometheus
 from support.built import built
 from support.paths import CHART
 from support.waiting import eventually
 
-GATEWAY = "telemetry"
 # Where tests install the chart with injection themselves.
 OTHERS = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["guarded", "shop"]}
 _number = itertools.count(os.getpid() * 100)

@@ -19,6 +19,7 @@ from support.built import built
 from support.paths import CHART, TESTS
 from support.waiting import eventually
 
+GATEWAY = "telemetry"  # the namespace of the chart's Collector
 PATIENCE = 180.0
 HERE = TESTS / "cluster"
 BUSY = "EventLoopDelayHigh"  # an alert for what so many pods that start at once do to two cores

@@ -89,6 +89,6 @@ if ! "$podman" image exists "$image"; then
     }
     # Other checkouts have theirs here; what is older than those was some earlier content.
     "$podman" images --sort created --format '{{.Repository}}:{{.Tag}}' localhost/lifesign-test/lifesign |
-        tail -n +7 | xargs -r "$podman" rmi >/dev/null 2>&1 || true
+        tail -n +11 | xargs -r "$podman" rmi >/dev/null 2>&1 || true
 fi
 printf '%s %s\n' "$podman" "$image"

@@ -12,6 +12,15 @@ from cluster.node.programs import PAUSE
 
 _PYTHON = "localhost/lifesign-test/python"  # of which nothing knows of lifesign
 _OURS = "localhost/lifesign-test"
+# Agent and sidecar of another version, as far as they can tell; compiled modules are not compared with their source.
+_OTHER = """\
+FROM {lifesign}
+USER 0
+RUN python3 -c "import pathlib, re; [(path.write_text(re.sub('(?m)^VERSION = 1$', 'VERSION = 2', path.read_text())), \
+[compiled.unlink() for compiled in path.parent.glob('__pycache__/layout.*')]) \
+for path in pathlib.Path('/opt/lifesign').rglob('wire/layout.py')]"
+USER 65532:65532
+"""
 _KEPT = 3  # files, for checkouts with different sources
 
 
@@ -27,6 +36,7 @@ class Images:
     Attributes:
         python: an image with a Python, for services.
         of: those of the programs, in their order.
+        other: of lifesign, but that its pulses have another version.
     """
 
     def __init__(self, podman: str, lifesign: str, programs: Sequence[Path], kubernetes: Path) -> None:
@@ -40,10 +50,12 @@ class Images:
         self.of = [f"{_OURS}/{program.name}:{_digest(str(program))}" for program in programs]
         for name, program in ((PAUSE, kubernetes / "pause"), *zip(self.of, programs, strict=True)):
             self._import(name, program)
+        self.other = f"{lifesign}-other"
+        self._build(self.other, _OTHER.format(lifesign=lifesign))
 
     def saved(self, folder: Path) -> Path:
         """A file with all of them, written if there is none yet."""
-        names = sorted({self._lifesign, self.python, *self.of, PAUSE})
+        names = sorted({self._lifesign, self.other, self.python, *self.of, PAUSE})
         file = folder / f"{_digest(' '.join(names))}.tar"
         if file.exists():
             file.touch()
@@ -57,6 +69,11 @@ class Images:
         for old in sorted(folder.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
             old.unlink()
         return file
+
+    def _build(self, name: str, file: str) -> None:
+        if subprocess.run([self._podman, "image", "exists", name], check=False).returncode:
+            command = [self._podman, "build", "--quiet", "--network", "none", "--tag", name, "--file", "-"]
+            subprocess.run(command, input=file, text=True, check=True, stdout=subprocess.DEVNULL)
 
     def _import(self, name: str, program: Path) -> None:
         """Makes an image of one program that needs nothing else."""
