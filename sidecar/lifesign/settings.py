@@ -95,7 +95,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("shutdown_timeout", "5", parsing.seconds, "seconds that the sidecar may spend on flushing when it exits"),
     Setting(
         "sigterm_delay",
-        "0.5",
+        "1.25",
         parsing.seconds,
         "maximum seconds after SIGTERM to wait for the watched processes to end",
     ),

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.scene import BUSY, Scene, service, status
 
+pytestmark = pytest.mark.long
 SHORT = {"terminationGracePeriodSeconds": 6}  # so that a test can wait for it
 WARN = 13
 RAISES = """

@@ -10,7 +10,7 @@ from cluster.scene import BUSY, Scene, service
 
 REPLICAS = 3
 ROLLS = 10  # of `--all`
-SHORT = {"terminationGracePeriodSeconds": 6}  # so that a test can wait for it
+SHORT = {"terminationGracePeriodSeconds": 10}  # so that a test can wait for it
 HOOK = {"preStop": {"exec": {"command": ["sleep", "1"]}}}
 AT_ONCE = {"replicas": REPLICAS, "strategy": {"rollingUpdate": {"maxSurge": REPLICAS, "maxUnavailable": 0}}}
 ROLLED = {
@@ -19,14 +19,14 @@ ROLLED = {
     "outlives": service("outlives", "stays", spec=AT_ONCE, pod=SHORT),
     "hooked": service("hooked", "ends", spec=AT_ONCE, container={"lifecycle": HOOK}),
 }
-KILLED = ("deaf", "outlives", "deafened")  # when their grace period is over
+KILLED = ("deaf", "outlives")  # when their grace period is over
 WARN = 13
-ALONE = {
-    "cleaning": service("cleaning", "cleans"),
-    "forced": service("forced", "ends"),
-    "deafened": service("deafened", "deaf", pod=SHORT),
+ALONE = {"cleaning": service("cleaning", "cleans")}
+# They get three seconds, and so do their sidecars: on a busy node that is too short for a record.
+FORCED = {
+    "forced": service("forced", "ends", kind="Pod"),
+    "deafened": service("deafened", "deaf", kind="Pod"),
 }
-FORCED = ("forced", "deafened")
 # Longer than it takes to call a process lost, with durations made short: 11 s without a sample, and 6 s of that.
 LOST = "count_over_time(lifesign_heartbeat_expected_ratio[20s])"
 
@@ -39,19 +39,19 @@ def rolls(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def ended(scene: Scene, rolls: int) -> Scene:
     """All have been updated and the others deleted, long enough ago for every alert."""
-    scene.deploy(*ROLLED.values(), *ALONE.values())
+    scene.deploy(*ROLLED.values(), *ALONE.values(), *FORCED.values())
     for name in ROLLED:
         scene.ready(name, REPLICAS)
-    forced = [pod["metadata"]["name"] for name in FORCED for pod in scene.ready(name)]
-    scene.ready("cleaning")
+    for name in (*ALONE, *FORCED):
+        scene.ready(name)
     for _ in range(rolls):
         for name in ROLLED:  # one after the other: a dozen pods that start at once leave two cores no time for ends
             scene.kubectl("rollout", "restart", f"deployment/{name}")
             scene.kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
             scene.ready(name, REPLICAS)
-    scene.kubectl("scale", *(f"deployment/{name}" for name in ALONE), "--replicas=0")
-    scene.kubectl("delete", "pod", *forced, "--force", "--grace-period=0")
-    scene.wait(lambda: not [pod for name in ALONE for pod in scene.pods(name)])
+    scene.kubectl("scale", "deployment/cleaning", "--replicas=0")
+    scene.kubectl("delete", "pod", *FORCED, "--force", "--grace-period=0")
+    scene.wait(lambda: not [pod for name in (*ALONE, *FORCED) for pod in scene.pods(name)])
     scene.wait(lambda: len(scene.prometheus.query(LOST)) <= REPLICAS * len(ROLLED))
     return scene
 
@@ -78,7 +78,13 @@ def test_each_end_is_on_record_as_one_that_was_asked_for(name: str, ended: Scene
     assert sorted(expected.values()) == [0.0] * wanted + [1.0] * (REPLICAS if name in ROLLED else 0)
 
 
-@pytest.mark.parametrize("name", [*ROLLED, *ALONE])
+@pytest.mark.parametrize(("name", "event"), [("forced", "died"), ("deafened", "stopped")])
+def test_nothing_wrong_is_said_of_who_was_deleted_by_force(name: str, event: str, ended: Scene) -> None:
+    assert ended.logs(f"process.{event}", name) == []
+    assert {alert for alert, _ in ended.fired(name)} - {BUSY, "HeartbeatLost"} == set()
+
+
+@pytest.mark.parametrize("name", [*ROLLED, *ALONE, *FORCED])
 def test_nothing_was_ill_at_its_end(name: str, ended: Scene) -> None:
     ill = {"eventloop.blocked", "process.frozen", "process.degraded", "boot.failed", "silence"}
     assert [log.body for event in ill for log in ended.logs(event, name)] == []

@@ -109,11 +109,11 @@ class WatchedProcess:
         """A process began in the pod then, monotonic nanoseconds, when all whose end was announced were gone."""
         self._judgement.container_ran_again(began)
 
-    def pod_ends(self, now: int) -> None:
-        """The sidecar was asked to end, monotonic nanoseconds."""
+    def pod_ends(self, now: int) -> bool:
+        """The sidecar was asked to end, monotonic nanoseconds; whether the process has outlived its grace period."""
         with contextlib.suppress(OSError):  # its folder is gone
-            if self._sensor.folder.is_alive():
-                self._judgement.pod_ends(now)
+            return self._sensor.folder.is_alive() and self._judgement.pod_ends(now)
+        return False
 
     def last_look(self) -> None:
         """The next poll may be the last one."""
@@ -225,9 +225,10 @@ class Judgement:
         # A restart may take less than the time between two polls: after the newest that saw it alive is late enough.
         self._restarted |= bool(self._gone_since) and began > self._seen
 
-    def pod_ends(self, now: int) -> None:
-        """The sidecar was asked to end, and the process is still there; monotonic nanoseconds."""
+    def pod_ends(self, now: int) -> bool:
+        """The sidecar was asked to end, and the process is still there; see `WatchedProcess.pod_ends`."""
         self._outlived_at = self._outlived_at or now
+        return self._announced_at is not None and self._outlived_at - self._announced_at >= _APART_NS
 
     def complete(self, reading: Reading, leaving: bool = False) -> Reading:
         """The reading with what is known of its end from elsewhere; `leaving`: we were asked to end, too."""

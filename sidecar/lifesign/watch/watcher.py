@@ -154,13 +154,17 @@ class Watcher:
             for process in leaving:
                 process.container_ran_again(max(began, default=0))
 
-    def leave(self) -> None:
-        """We were asked to end, and so is the pod, if we are in one."""
-        if not self._leaving:
-            self._leaving = True
-            # At once, and not at the next poll: a kubelet may kill them in the next moment.
-            for process in self._folders.processes():
-                process.pod_ends(time.monotonic_ns())
+    def leave(self) -> bool:
+        """We were asked to end, and so is the pod, if we are in one.
+
+        Returns whether a process has outlived its grace period.
+        """
+        if self._leaving:
+            return False
+        self._leaving = True
+        # At once, and not at the next poll: a kubelet may kill them in the next moment.
+        outlived = [process.pod_ends(time.monotonic_ns()) for process in self._folders.processes()]
+        return any(outlived)
 
     @property
     def all_durable(self) -> bool:

@@ -19,6 +19,7 @@ from lifesign.cli.sidecar.observer import Observer
 from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
+from lifesign.watch import process
 from lifesign.wire import layout
 from lifesign.wire.folder import SIDECAR_LOCK
 from lifesign.wire.stopping import announce
@@ -203,6 +204,22 @@ async def test_by_default_it_waits_for_a_moment_for_who_is_killed_as_it_is_asked
 
         await sidecar.ends()
     assert [record.event_name for record in collector.logs()] == ["lifesign.process.stopped"]
+
+
+async def test_it_does_not_wait_for_who_has_outlived_its_grace_and_will_be_killed(
+    observe: Callable, main: MakeMain, run: Path, collector: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer_module, "_OUTLIVED_SECONDS", 0.01)
+    monkeypatch.setattr(process, "_APART_NS", 0)
+    booted(main())
+    environ = {"LIFESIGN_SPOOL_DIR": str(tmp_path / "spool"), "LIFESIGN_SIGTERM_DELAY": "600"}
+    async with observe(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **environ) as sidecar:
+        await sidecar.sees(4242)
+        announce(str(run))
+        await sidecar.expects_the_end()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await sidecar.ends()
+    assert [record.event_name for record in collector.logs()] == ["lifesign.process.died"]
 
 
 async def test_sigterm_does_not_wait_for_ever(observe: Callable, main: MakeMain) -> None:

@@ -48,6 +48,10 @@ class Running:
         """Waits until it has taken a process for dead and done what follows from that."""
         await until(lambda: (pid, "dead") in [(seen.pid, seen.state) for seen in self._observer._board.watched()])
 
+    async def expects_the_end(self) -> None:
+        """Waits until no more heartbeats of any process are due."""
+        await until(lambda: not any(seen.expected for seen in self._observer._board.watched()))
+
     @property
     def stopping(self) -> bool:
         return self._observer._stopping.is_set()

@@ -36,6 +36,7 @@ from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
 
+_OUTLIVED_SECONDS = 0.5  # for who will be killed: whether we see that or not, it takes time to deliver what we know
 _NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
 
 
@@ -232,8 +233,10 @@ class Observer:
             self._stop()
         elif not self._leaving:
             self._leaving = True
-            self._watcher.leave()
-            asyncio.get_running_loop().call_later(self._settings.sigterm_delay, self._stop)
+            delay = self._settings.sigterm_delay
+            if self._watcher.leave():
+                delay = min(delay, _OUTLIVED_SECONDS)
+            asyncio.get_running_loop().call_later(delay, self._stop)
 
     def _remark_who_is_missing(self) -> None:
         others = self._watcher.other_versions() if self._watcher is not None else []
