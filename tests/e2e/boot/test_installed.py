@@ -29,7 +29,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which Python has what builds, and a pip that installs for every version."""
     folder = tmp_path_factory.mktemp("tools")
-    line = [sys.executable, *PIP, "install", "--target", str(folder), "hatchling", "pip==25.3"]
+    line = [sys.executable, *PIP, "install", "--target", str(folder), "hatchling==1.33.0", "pip==25.3"]
     subprocess.run(line, check=True, timeout=300)
     return {**os.environ, "PYTHONPATH": str(folder)}
 
