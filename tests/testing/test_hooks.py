@@ -18,15 +18,15 @@ import lifesign
 
 
 async def blocks():
-    time.sleep(0.04)
+    time.sleep(0.1)
 
 
-@pytest.mark.lifesign(max_block_ms=20)
+@pytest.mark.lifesign(max_block_ms=10)
 def test_blocks():
     asyncio.run(blocks())
 
 
-@pytest.mark.lifesign(max_block_ms=20)
+@pytest.mark.lifesign(max_block_ms=10)
 def test_blocks_and_fails():
     asyncio.run(blocks())
     raise ZeroDivisionError
@@ -87,7 +87,7 @@ def test_what_is_reported(tmp_path: Path) -> None:
         "test_fixture": "passed",
         "test_fixture_by_name": "passed",
     }
-    assert reports["test_blocks"][1].startswith("the event loop was blocked for longer than 20 ms\n")
+    assert reports["test_blocks"][1].startswith("the event loop was blocked for longer than 10 ms\n")
     assert "ZeroDivisionError" in reports["test_blocks_and_fails"][1]
     ((title, text),) = reports["test_blocks_and_fails"][2]
     assert title == "Captured lifesign call"
@@ -96,8 +96,8 @@ def test_what_is_reported(tmp_path: Path) -> None:
 
 
 def test_all_are_marked_by_an_option_and_none_by_nothing(tmp_path: Path) -> None:
-    source = SOURCE.replace("@pytest.mark.lifesign(max_block_ms=20)\n", "").replace("@pytest.mark.lifesign\n", "")
-    reports = run(tmp_path, source, "--lifesign", "--lifesign-max-block-ms=20", "-k", "test_blocks or test_trio")
+    source = SOURCE.replace("@pytest.mark.lifesign(max_block_ms=10)\n", "").replace("@pytest.mark.lifesign\n", "")
+    reports = run(tmp_path, source, "--lifesign", "--lifesign-max-block-ms=10", "-k", "test_blocks or test_trio")
     assert reports["test_blocks"][0] == "failed"
     assert reports["test_trio[anyio_backend0]"][0] == "passed"
     reports = run(tmp_path, source, "-k", "test_blocks")

@@ -45,7 +45,7 @@ async def consume(queue: asyncio.Queue[None]) -> None:
 
 def test_each_limit() -> None:
     async def blocks() -> None:
-        time.sleep(0.04)
+        time.sleep(0.1)
 
     async def leaks() -> None:
         kept.append(asyncio.create_task(consume(asyncio.Queue())))
@@ -57,8 +57,8 @@ def test_each_limit() -> None:
         raise ZeroDivisionError
 
     kept: list[asyncio.Task[None]] = []
-    said, later = said_of(blocks, Limits(20.0, leaks=False, deadlocks=False))
-    assert said[0] == "the event loop was blocked for longer than 20 ms"
+    said, later = said_of(blocks, Limits(10.0, leaks=False, deadlocks=False))
+    assert said[0] == "the event loop was blocked for longer than 10 ms"
     assert "blocks (test_watched.py:" in said[1]
     assert later == []
     said, later = said_of(leaks, Limits(None, deadlocks=False))
