@@ -242,8 +242,8 @@ def main() -> None:
 
 
 def nothing_left(before: int) -> None:
-    """The pulse, the life token, the last words and the stacks of a frozen process may stay until the end, once."""
-    if descriptors() > before + 4:
+    """The pulse, life token, last words, stacks of a frozen process and its context may stay until the end, once."""
+    if descriptors() > before + 5:
         links = []
         for number in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):  # that of the listing itself
