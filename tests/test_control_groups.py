@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.control_groups import Memory, MemoryGroups
+from lifesign.control_groups import MemoryGroups
 
 MIB = 1 << 20
 STAT_V2 = f"anon {90 * MIB}\nfile {25 * MIB}\nkernel 4096\nshmem {5 * MIB}\n"
@@ -31,23 +31,23 @@ def old_group(folder: str, used: int, limit: int) -> dict[str, str]:
 
 
 # The process's groups, the files, what is used of what limit, and how often the OOM killer came.
-ROWS: list[tuple[str, str, dict[str, str], Memory | None, int | None]] = [
-    ("in a container", "0::/", group("", 64 * MIB, str(128 * MIB)), Memory(64 * MIB, 128 * MIB), 3),
+ROWS: list[tuple[str, str, dict[str, str], tuple[int, int, int] | None, int | None]] = [
+    ("in a container", "0::/", group("", 64 * MIB, str(128 * MIB)), (64 * MIB, 128 * MIB, 0), 3),
     # 115 in use, 25 of it files, of which 5 are shared memory that nobody can take back
-    ("nearly full", "0::/", group("", 115 * MIB, str(128 * MIB)), Memory(115 * MIB, 128 * MIB, 95 * MIB), 3),
+    ("nearly full", "0::/", group("", 115 * MIB, str(128 * MIB)), (115 * MIB, 128 * MIB, 95 * MIB), 3),
     ("no limit", "0::/", group("", 64 * MIB, "max"), None, 3),
     (
         "a limit above, which is lower",
         "0::/pod/shop",
         {**group("pod/", 60 * MIB, str(100 * MIB)), **group("pod/shop/", 50 * MIB, str(200 * MIB))},
-        Memory(60 * MIB, 100 * MIB),
+        (60 * MIB, 100 * MIB, 0),
         3,
     ),
     (
         "the first version",
         "4:memory:/shop\n1:cpu:/other\n0::/",
         {**old_group("memory/", 900 * MIB, 9223372036854771712), **old_group("memory/shop/", 115 * MIB, 128 * MIB)},
-        Memory(115 * MIB, 128 * MIB, 95 * MIB),
+        (115 * MIB, 128 * MIB, 95 * MIB),
         4,
     ),
     ("nothing there", "0::/\nnonsense", {}, None, None),

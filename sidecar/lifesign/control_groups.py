@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 ROOT = "/sys/fs/cgroup"
 _READ_BYTES = 4096
 _LIMITS = ("memory.max", "memory.limit_in_bytes")
 _UNLIMITED = 1 << 60  # bytes; the first version has no word for it
-
-
-class Memory(NamedTuple):
-    """The memory of the control group that limits a process most, in bytes.
-
-    `held` is what of it the kernel cannot take back without a swap: not what it keeps of files. It is read only where
-    the limit is near, else 0.
-    """
-
-    used: int
-    limit: int
-    held: int = 0
 
 
 class MemoryGroups:
@@ -35,8 +22,12 @@ class MemoryGroups:
         found = folders(groups, "memory", ("memory",), root)
         self._folders = [folder for folder in found if any(os.path.exists(f"{folder}/{name}") for name in _LIMITS)]
 
-    def memory(self) -> Memory | None:
-        """What is used of the limit; None where nothing limits it."""
+    def memory(self) -> tuple[int, int, int] | None:
+        """The memory of the group that limits a process most, in bytes: used, limit, held; None where none does.
+
+        Held is what of it the kernel cannot take back without a swap: not what it keeps of files. It is read only where
+        the limit is near, else 0.
+        """
         tightest: tuple[int, str] | None = None
         for folder in self._folders:
             limit = _limit(folder)
@@ -48,7 +39,7 @@ class MemoryGroups:
         used = _number(folder, "memory.current", "memory.usage_in_bytes")
         if used is None:
             return None
-        return Memory(used, limit, _held(folder, used) if used >= limit * 0.8 else 0)
+        return used, limit, _held(folder, used) if used >= limit * 0.8 else 0
 
     def oom_kills(self) -> int | None:
         """How many processes of its own group the OOM killer has ended; None where that is not known."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _ENTRIES_MAX = 128
 _TEXT_MAX = 1024
-_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ENCODED = rb"%([0-9A-Fa-f]{2})"  # compiled when it is needed
 
 
 def own_attributes(identity: Identity) -> dict[str, str]:
@@ -46,6 +46,6 @@ def _decoded(text: str) -> str:
     """Without percent-encoding; urllib's module costs a program more to import than all of ours."""
     text = text.strip()
     if "%" in text:
-        raw = _ENCODED.sub(lambda found: bytes((int(found[1], 16),)), text.encode("utf-8", "replace"))
+        raw = re.sub(_ENCODED, lambda found: bytes((int(found[1], 16),)), text.encode("utf-8", "replace"))
         text = raw.decode("utf-8", "replace")
     return text[:_TEXT_MAX]

@@ -28,7 +28,7 @@ _HEADER = 32
 _PAGE = mmap.PAGESIZE
 _SEALED = 2 | 8  # MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL: not all Pythons have these
 _MAPS_BYTES = 1 << 22  # of /proc/self/maps that are read: who has more mappings than this goes without
-_PUBLISHED = re.compile(rb"^([0-9a-f]+)-\S+ .*(?:\[anon(?:_shmem)?:|/memfd:)OTEL_CTX", re.MULTILINE)
+_PUBLISHED = rb"(?m)^([0-9a-f]+)-\S+ .*(?:\[anon(?:_shmem)?:|/memfd:)OTEL_CTX"  # compiled when it is needed
 
 
 class ProcessContext(Mapped):
@@ -122,7 +122,7 @@ def _own_address() -> int | None:
         while len(content) < _MAPS_BYTES:
             read = os.read(descriptor, 1 << 16)
             if not read:
-                found = _PUBLISHED.findall(content)
+                found = re.findall(_PUBLISHED, content)
                 return int(found[0], 16) if len(found) == 1 else None
             content += read
     finally:

@@ -24,7 +24,7 @@ class UsageSigns(NamedTuple):
 
 
 class MemorySigns(NamedTuple):
-    """The memory of the control group that limits the process, see `control_groups.Memory`, and when it was read."""
+    """The memory of the control group that limits the process (`control_groups.MemoryGroups`), when it was read."""
 
     mono_ns: int
     used: int
