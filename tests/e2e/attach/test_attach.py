@@ -198,3 +198,15 @@ def _line_of(text: str) -> int:
 
 def _is_asleep(pid: int) -> bool:
     return "nanosleep" in Path(f"/proc/{pid}/wchan").read_text()
+
+
+def test_an_agent_whose_command_was_killed_leaves_when_its_time_is_over(service: Service, run: Path) -> None:
+    before = service.ask("state")
+    command = [sys.executable, "-m", "lifesign", "attach", str(service.pid), "--dir", str(run), "--for", "3s"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as attaching:
+        assert attaching.stderr is not None
+        assert "attached to process" in attaching.stderr.readline()
+        attaching.kill()
+    assert _changes(before, service.ask("state")) != {}
+    eventually(lambda: not list(run.iterdir()), seconds=60)
+    eventually(lambda: _changes(before, service.ask("state")) == {}, seconds=60)

@@ -11,7 +11,7 @@ from typing import Any, Iterator, Mapping
 
 import lifesign
 from lifesign.cli.attaching import injector
-from lifesign.cli.attaching.process import RunningPython, has_ptrace, refused
+from lifesign.cli.attaching.process import RunningPython, has_ptrace, refused, sees
 from lifesign.errors import LifesignError, NotAnsweredError, UsageError
 
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
@@ -70,6 +70,11 @@ def bring_in(
         NotAnsweredError: its main thread does not come back to Python in time.
         NotStartedError: it could not be started.
     """
+    if not sees(process.pid, os.path.join(_PACKAGE, "__init__.py")):
+        raise UsageError(
+            f"process {process.pid} is in another mount namespace: it does not see {_PACKAGE}",
+            "run this in its container, or from a volume that both see at the same path",
+        )
     with _papers(directory) as (script, answer):
         order = (directory, private, dict(settings), seconds)
         with open(script, "x", encoding="utf-8") as file:
@@ -88,7 +93,7 @@ def bring_in(
     if "error" in found:
         raise NotStartedError(
             f"the agent could not be started in process {process.pid}: {found['error']}",
-            "--dir with a folder that the process may write to",
+            f"its user must be able to read {_PACKAGE} and to write to {directory}",
         )
     return found
 
