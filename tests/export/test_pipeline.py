@@ -126,6 +126,8 @@ async def test_who_is_about_to_end_is_sent_at_once(
         pipeline.emit([resource], [])
         pipeline.publish([snapshot(state=state, expected=False)])
         await asyncio.sleep(0.02)
+        while pushes and not collector.of("metrics"):
+            await asyncio.sleep(0.01)
         assert len(collector.of("metrics")) == pushes
 
 
