@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -41,7 +42,7 @@ WORDS = {
     r"is no verb": "unknown command",
     r"one in so many": "sampled",
 }
-SPOKEN = re.compile("|".join(rf"\b(?:{word})\b" for word in WORDS))  # a third of the time that ignoring case takes
+SPOKEN = re.compile(rf"\b(?:{'|'.join(WORDS)})\b")  # a third of the time that ignoring case takes
 TEXTS = (".py", ".js", ".html", ".css", ".md", ".yaml", ".yml", ".tpl", ".json", ".toml", ".txt", ".sh")
 
 
@@ -170,10 +171,9 @@ def documents() -> list[Path]:
 
 def test_no_word_of_ours_that_nobody_could_look_up() -> None:
     found = [
-        f"{file.relative_to(ROOT)}:{number}: {match[0]}"
+        f"{file.relative_to(ROOT)}:{content.count(os.linesep, 0, match.start()) + 1}: {match[0]}"
         for file, content in texts().items()
-        for number, line in enumerate(content.lower().splitlines(), 1)
-        for match in SPOKEN.finditer(line)
+        for match in SPOKEN.finditer(content.lower())
     ]
     assert found == []
 
