@@ -23,7 +23,7 @@ _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
 _AGAIN_SECONDS = 5.0  # until a folder that could not be opened is retried
 _DESCRIPTORS = 4  # of one watched process
 _DESCRIPTORS_SPARE = 128  # for everything else in the sidecar
-_OTHERS = 20  # that are said to be of another version
+_OTHERS = 200  # of the newest folders, among which those of another version are sought
 _NAMES_MAX = 100_000  # folders, most of which may belong to no process that can be watched
 _SHORTAGE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
@@ -81,7 +81,7 @@ class Folders:
 
     def other_versions(self) -> list[str]:
         """Who lives and is not watched because its agent is of another version: a line for each."""
-        unwatched = [key for key, one in list(self._folders.items()) if one.process is None][:_OTHERS]
+        unwatched = [key for key, one in list(self._folders.items()) if one.process is None][-_OTHERS:]
         return list(filter(None, map(self._directory.other_version, unwatched)))
 
     def get(self, key: str) -> WatchedProcess | None:
