@@ -35,8 +35,8 @@ def said_of(test: Test, wanted: Limits) -> tuple[list[str], list[str]]:
     except asyncio.CancelledError:
         assert one._deadlocks is not None
     finally:
-        said = one.end()
-    return said, one.close()
+        said, later = one.end(), one.close()
+    return said, later
 
 
 async def consume(queue: asyncio.Queue[None]) -> None:
