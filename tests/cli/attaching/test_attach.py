@@ -57,7 +57,7 @@ def test_for_a_while(cli: Cli, reachable: Path) -> None:
     assert f"detached from process {PID}" in ended.err + ended.out
 
 
-def test_what_a_process_answers_is_told(
+def test_what_a_process_answers_is_said(
     cli: Cli, reachable: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def answers(said: dict[str, Any], answer: str | None = None) -> Ended:
@@ -70,7 +70,7 @@ def test_what_a_process_answers_is_told(
         return cli("attach", PID, "--dir", str(reachable))
 
     busy = [["render", "shop.py", 8]]
-    told = [
+    rows = [
         (answers({"answered": False, "stack": busy}), "it is in a call in C from render (shop.py:8)"),
         (answers({"answered": False, "stack": []}), "ran no Python for 5 s;"),
         (answers({"error": "OSError: something else"}), "cannot be asked: OSError: something else"),
@@ -79,8 +79,8 @@ def test_what_a_process_answers_is_told(
         (answers({"error": "PermissionError: no"}), f"process {PID}"),
     ]
     monkeypatch.setattr(entry, "has_ptrace", lambda: False)
-    told.append((answers({"error": "RuntimeError: PyRuntime"}), f"process {PID}"))
-    assert [text for ended, text in told if ended.code == 0 or text not in ended.err] == []
+    rows.append((answers({"error": "RuntimeError: PyRuntime"}), f"process {PID}"))
+    assert [text for ended, text in rows if ended.code == 0 or text not in ended.err] == []
     there = answers({"answered": True}, '{"watched": "/srv/elsewhere/1-00000000"}')
     assert (there.code, "is watched already, in /srv/elsewhere" in there.err + there.out) == (0, True)
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_is_a_clear_error(cli: Cli, monkeypatch: pytest.MonkeyPat
         agent.close()
 
 
-def test_an_agent_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_that_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotAnsweredError, match="has not left within 0 s"):
         leave(str(tmp_path), 7, 0.0)
 

@@ -68,7 +68,7 @@ def test_it_leaves_when_its_time_is_over(tmp_path: Path) -> None:
     assert lifecycle.peek() is None
 
 
-def test_what_keeps_it_from_starting_is_told(tmp_path: Path) -> None:
+def test_what_keeps_it_from_starting_is_said(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"(?i)no such file or directory|not a directory"):
         attach(order(tmp_path / "gone" / "deeper"))
     assert lifecycle.peek() is None
