@@ -106,8 +106,8 @@ class _Leaving:
             sleep(_LOOK)
         agent.close()
         unawaited.forget()
-        forget_forks()
-        if self._order.ours:
+        if self._order.ours:  # else the program goes on using it
+            forget_forks()
             _forget_package()
         _remove(agent.folder, self._order.private)
 

@@ -62,6 +62,17 @@ def test_it_watches_the_loops_that_run_and_leaves_when_its_marker_goes(
     assert not lifecycle.beating()
 
 
+def test_a_program_that_used_the_package_before_may_fork_as_before(tmp_path: Path) -> None:
+    folder = attach(order(tmp_path, seconds=0.01))["attached"]
+    eventually(lambda: gone(folder), every=0.003)
+    eventually(lambda: len(os.listdir("/proc/self/task")) == 1)
+    assert lifecycle.start(str(tmp_path)) is not None
+    pid = os.fork()
+    if not pid:
+        os._exit(lifecycle.peek() is not None)  # the agent is the parent's
+    assert os.waitpid(pid, 0)[1] == 0
+
+
 def test_it_leaves_when_its_time_is_over(tmp_path: Path) -> None:
     folder = attach(order(tmp_path, tmp_path / "other", seconds=0.03))["attached"]
     eventually(lambda: gone(folder), every=0.003)
