@@ -159,12 +159,15 @@ def leave() -> Agent | None:
 
     Beats end in the threads of their loops, see `beating`.
     """
+    global _registered
     agent = _owner.agent
     hook.forget(asyncio.events)
     atexit.unregister(_at_exit)
-    for finalizer in _finalizers:
-        finalizer.cancel()
+    _registered = False
+    while _finalizers:
+        _finalizers.pop().cancel()
     stop()
+    _owner.stopped = None  # it will be closed: a later start makes another
     return agent
 
 

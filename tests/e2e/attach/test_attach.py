@@ -14,13 +14,23 @@ import pytest
 
 from support import victims
 from support.built import PYTHONS
-from support.paths import VICTIMS
+from support.paths import ROOT, VICTIMS
 from support.waiting import eventually
 
 UNAWARE = VICTIMS / "unaware.py"
 NEWEST = max(PYTHONS, key=lambda version: tuple(map(int, version.split("."))))
 TAKES_CODE = tuple(map(int, NEWEST.split("."))) >= (3, 14)
 OLDER = [version for version in PYTHONS if tuple(map(int, version.split("."))) < (3, 14)][-1:]
+
+AGAIN = """
+import os, sys, time
+import lifesign
+from lifesign.agent.attached import Order, attach
+folder = attach(Order(sys.argv[1], (), {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01"}, 0.01, ours=False))["attached"]
+while os.path.exists(folder):
+    time.sleep(0.01)
+assert lifesign.start(sys.argv[1])
+"""
 
 pytestmark = pytest.mark.skipif(not TAKES_CODE, reason="no Python 3.14 or newer is at hand")
 
@@ -210,3 +220,15 @@ def test_an_agent_whose_command_was_killed_leaves_when_its_time_is_over(service:
     assert _changes(before, service.ask("state")) != {}
     eventually(lambda: not list(run.iterdir()), seconds=60)
     eventually(lambda: _changes(before, service.ask("state")) == {}, seconds=60)
+
+
+def test_a_program_that_uses_the_package_starts_it_again_and_its_end_is_known(tmp_path: Path) -> None:
+    subprocess.run([PYTHONS[NEWEST], "-c", AGAIN, str(tmp_path)], cwd=ROOT / "sidecar", check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "lifesign", "status", "--json", "--dir", str(tmp_path)],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    (process,) = json.loads(done.stdout)
+    assert (process["state"], process["reason"]) == ("stopped", "ended by itself")
