@@ -231,4 +231,4 @@ def test_a_program_that_uses_the_package_starts_it_again_and_its_end_is_known(tm
         timeout=60,
     )
     (process,) = json.loads(done.stdout)
-    assert (process["state"], process["reason"]) == ("stopped", "ended by itself")
+    assert (process["state"], process["why"]) == ("stopped", "ended by itself")
