@@ -108,6 +108,8 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     assert await attempt == Retry("no answer in time")
     assert channel.age > 0
     assert time.monotonic() - began < 5  # and not the seconds that the answer takes
+    while collector.pending("traces"):  # on a busy machine the request may not have arrived
+        assert await channel.attempt(items) == Retry("no answer in time")
     await nobody_waits()
     patience(channel, 5)
     assert await channel.attempt(items) == Delivered(), "the next attempt has a connection of its own"
