@@ -84,6 +84,12 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a SIGKILL, and full": (
         {"ending": Ending(signal="SIGKILL", memory=FULL)}, "dead", "probably killed by the kernel's OOM killer",
     ),
+    "its pod ends, which nobody announced": (
+        {"ending": Ending(pod_ends=True)}, "dead", "gone as its pod ended: probably killed after its grace period",
+    ),
+    "its pod ends as it is out of memory": (
+        {"ending": Ending(pod_ends=True, oom_killed=True)}, "dead", "killed by the kernel's OOM killer",
+    ),
     "not full": ({"ending": Ending(memory=HALF)}, "dead", "gone without a tombstone: killed, or ended by os._exit"),
     "full, but some time ago": ({"ending": Ending(memory=OLD)}, "dead", "gone without a tombstone: killed, or"),
     "a crash as another was killed": (

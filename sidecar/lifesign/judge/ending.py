@@ -15,6 +15,7 @@ an exit code other than 0                                              dead
 exit code 0, or a tombstone                                            stopped
 its event loop had ended, or it is a child                             stopped, how is not known
 a kubelet ended its container while it was blocked or frozen           dead
+its pod, which restarts its containers, ended at the same time         dead, as asked
 nothing                                                                dead
 =====================================================================  ==========================
 
@@ -86,7 +87,16 @@ def judge_end(reading: Reading) -> Verdict:
     oom = out_of_memory(reading)
     if oom is not None:
         return Verdict(states.DEAD, f"gone without a tombstone: {oom}")
+    if ending.pod_ends:
+        return Verdict(states.DEAD, "gone as its pod ended: probably killed after its grace period", released=True)
     return Verdict(states.DEAD, "gone without a tombstone: killed, or ended by os._exit")
+
+
+def is_unexplained(reading: Reading) -> bool:
+    """Whether nothing is known yet of how and why a process ended."""
+    ending = reading.ending
+    known = (reading.tombstone, ending.exit_code, ending.signal, ending.crash, ending.asked, ending.ill)
+    return all(one is None for one in known) and not (ending.replaced or ending.child or ending.oom_killed)
 
 
 def out_of_memory(reading: Reading) -> str | None:

@@ -8,14 +8,14 @@ from typing import Mapping, NamedTuple
 
 from lifesign.judge import states
 from lifesign.judge.diagnosis import diagnose
-from lifesign.judge.ending import judge_last_look
+from lifesign.judge.ending import is_unexplained, judge_last_look
 from lifesign.judge.reading import Reading
 from lifesign.judge.rundir import RunDirectory
 from lifesign.judge.states import Verdict
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.watch.emit.resource import resource
+from lifesign.watch.emit.resource import is_restarted, resource
 from lifesign.watch.emit.triggers import Triggers
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.observe.evidence import Evidence
@@ -33,6 +33,7 @@ _ILL = frozenset((states.BLOCKED, states.FROZEN))
 _SUPERVISOR_NS = 1_000_000_000  # longer than it takes to write how a child ended
 _LEAVING_NS = 1_000_000_000  # longer than most processes take from their tombstone to their end
 _KUBELET_NS = 360_000_000_000  # longer than a kubelet waits before it starts a container again
+_POD_NS = 2_500_000_000  # longer than a kubelet takes from the end of a pod's main container to asking its sidecar
 _APART_NS = 250_000_000  # a sidecar that is not native is asked at the same time as the process
 _ASKED_NS = (
     600_000_000_000  # so long after its grace period, a later end of the process is not the one that was asked for
@@ -70,7 +71,8 @@ class WatchedProcess:
         self.resource = resource(key, self.identity, environ)
         own, instance = self.identity["pid"], self.identity["instance"]
         self._evidence = Evidence(self._sensor.folder, own, self._sensor.beats, key, instance, source)
-        self._judgement = Judgement(_final(cursor), int(settings.termination_grace * 1e9))
+        grace = int(settings.termination_grace * 1e9)
+        self._judgement = Judgement(_final(cursor), grace, restarts=is_restarted(self.resource))
         self._emitter = Emitter(key, self.identity, self._sensor.pulse, cursor, dead_letters, self._evidence, source)
         self._triggers = Triggers()
         self._delays = Delays()
@@ -195,11 +197,13 @@ class Judgement:
     Args:
         final: the verdict on its end, where an earlier life of the sidecar has made it.
         grace: nanoseconds that it may take to end.
+        restarts: it is of a pod whose containers are started again whenever they end: only the pod's end is one.
     """
 
-    def __init__(self, final: Verdict | None = None, grace: int = 30_000_000_000) -> None:
+    def __init__(self, final: Verdict | None = None, grace: int = 30_000_000_000, *, restarts: bool = False) -> None:
         self.final = final
         self._grace = grace
+        self._restarts = restarts
         self.likely: Verdict | None = None  # on its end, while that is left open
         self._seen = 0  # when it was last seen to live
         self._leaving_since = 0  # when it was first seen to have a tombstone, and to be gone
@@ -240,6 +244,8 @@ class Judgement:
             ending = ending._replace(outlived=self._outlived_at - at >= _APART_NS)
             if self._ill is None:
                 ending = ending._replace(asked="SIGTERM", asked_at=at, announced=True)
+        elif self._restarts and leaving:
+            ending = ending._replace(pod_ends=True)
         if reading.tombstone is not None:
             self._leaving_since = self._leaving_since or reading.now
         if reading.alive:
@@ -279,6 +285,8 @@ class Judgement:
         ending, ago = reading.ending, reading.now - self._gone_since
         if ending.announced and not ending.pod_ends and not ending.restarted:
             return ago < _KUBELET_NS  # who is asked next: the sidecar, as the pod ends, or nobody, and it runs again?
+        if self._restarts and not ending.pod_ends and is_unexplained(reading):
+            return ago < _POD_NS  # a preStop hook that is not ours announces nothing: is the sidecar asked to end, too?
         # The kernel frees the lock before the supervisor hears of the end.
         return ending.awaited and ago < _SUPERVISOR_NS
 
