@@ -25,8 +25,9 @@ from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
-from lifesign.serve.health import SidecarHealth
+from lifesign.serve.health import SidecarHealth, app_livez, app_startupz
 from lifesign.serve.server import Server
+from lifesign.serve.systemd import Systemd
 from lifesign.settings import Settings
 from lifesign.watch.cursors import CursorStore
 from lifesign.watch.dead_letter import DeadLetters
@@ -76,6 +77,7 @@ class Observer:
         self._board = Board()
         self._pipeline = Pipeline(settings, environ, service) if is_configured(environ) else None
         self._environ = environ
+        self._systemd = Systemd(environ if supervised else {})  # a unit of the sidecar's own is none of the service
         self._stopping = asyncio.Event()
         self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher | None = None
@@ -164,6 +166,8 @@ class Observer:
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.publish(snapshots)
+        booted, lives = app_startupz(snapshots), app_livez(self._health(), snapshots)
+        self._systemd.tell(snapshots, booted, lives, time.monotonic())
         if self._leaving and self._watcher is not None and self._watcher.all_ended() and not self._is_awaited():
             self._stop()
 
