@@ -114,7 +114,7 @@ ONCE = {
     "subprocesses": once("python once.py interrupted_child", 1),
     "textual": once("python once.py textual", 1),
     "prompt_toolkit": once("python once.py prompt_toolkit", 1),
-    "jupyter kernel": once("python once.py kernel", 1),
+    "jupyter kernel": once("python once.py kernel", 1)._replace(blocks=True),  # its client polls a socket
     "dask cluster": once("python once.py dask", 3),
     "trio once": once("python once.py trio", 0),
     "pytest-asyncio": once(f"{PYTEST} shop_tests.py", 1, varies=TIMES, fails=True),

@@ -1,6 +1,6 @@
 """Programs that other people wrote, bare and under `lifesign run`: no difference, and no false word.
 
-None of them holds up its loop: where one stalls, the machine was busy, and no function of theirs is blamed.
+One that blocks its loop is known to. In the others a stall is the machine's, or something that takes long to compute.
 
 Each lives once for each signal that ends it. In its first life its workers are replaced and killed, where it has any.
 """
@@ -209,5 +209,6 @@ def test_no_difference_and_no_false_word(name: str, end: Signals | None, table: 
         assert died or UNKNOWN in end_of_it.body or chart.pid not in lives.killed, end_of_it
         assert set(chart.states) <= WELL | ({"dead"} if died else set())
         assert [one for one in chart.episodes if one.error] == []
-        assert [one for one in chart.entries if one.event == STALLS and "code.function.name" in one.attributes] == []
+        waiting = [one for one in chart.entries if one.event == STALLS and one.body.endswith(" waits")]
+        assert program.blocks or waiting == []
     assert program.fails <= any(DIED in chart.events for chart in exported)

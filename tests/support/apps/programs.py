@@ -42,6 +42,7 @@ class Program(NamedTuple):
         typed: what is typed into it.
         varies: lines that are never the same twice.
         fails: whether its exit code is an error, which is reported.
+        blocks: whether it waits in its event loop, which nobody should.
         needs: the broker that is started for it, see `support.backends.brokers`.
     """
 
@@ -55,6 +56,7 @@ class Program(NamedTuple):
     typed: str = ""
     varies: str = "$^"
     fails: bool = False
+    blocks: bool = False
     needs: str = ""
 
 
