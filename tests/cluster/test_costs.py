@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.scene import Scene, service
+from cluster.scene import BUSY, Scene, service
 
 PODS = 50
 SECONDS = 60.0
@@ -38,7 +38,7 @@ def test_fifty_watched_pods_are_well_and_cost_little(scene: Scene) -> None:
         share = (after[kind][0] - before[kind][0]) / SECONDS
         print(f"  {kind:26} {share * 100:6.2f} % of a core, {after[kind][1] / 2**20:7.0f} MiB")
     assert sum(scene.restarts("many", container) for container in ("many", "lifesign")) == 0
-    assert scene.fired("many") == set()
+    assert {alert for alert, _ in scene.fired("many")} - {BUSY} == set()
 
 
 def used() -> dict[str, tuple[float, int]]:
