@@ -31,8 +31,16 @@ GROUPS = (
         "tests/wire/test_both_sides.py",
         "tests/wire/test_lanes.py",
     ),
-    ("tests/cli", "tests/serve"),
-    ("tests/agent/stalls", "tests/agent/tasks", "tests/watch"),
+    (
+        "tests/cli",
+        "tests/collector_config",
+        "tests/demo",
+        "tests/docs",
+        "tests/serve",
+        "tests/test_docs.py",
+        "tests/test_house.py",
+    ),
+    ("tests/agent/stalls", "tests/agent/tasks", "tests/judge", "tests/watch"),
 )
 OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
 
