@@ -20,10 +20,10 @@ _PARTS = 4  # so often within the time that systemd waits
 
 
 class Systemd:
-    """What systemd hears; nothing, where it has not asked.
+    """What systemd hears; nothing, where it listens on what this does not speak.
 
     Args:
-        environ: has ``NOTIFY_SOCKET`` where it has, and ``WATCHDOG_USEC`` where it wants to hear more than once.
+        environ: has ``NOTIFY_SOCKET``, and ``WATCHDOG_USEC`` where it wants to hear more than once.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:

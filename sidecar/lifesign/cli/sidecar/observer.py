@@ -77,7 +77,8 @@ class Observer:
         self._board = Board()
         self._pipeline = Pipeline(settings, environ, service) if is_configured(environ) else None
         self._environ = environ
-        self._systemd = Systemd(environ if supervised else {})  # a unit of the sidecar's own is none of the service
+        # A unit of the sidecar's own is none of the service.
+        self._systemd = Systemd(environ) if supervised and "NOTIFY_SOCKET" in environ else None
         self._stopping = asyncio.Event()
         self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher | None = None
@@ -166,8 +167,9 @@ class Observer:
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.publish(snapshots)
-        booted, lives = app_startupz(snapshots), app_livez(self._health(), snapshots)
-        self._systemd.tell(snapshots, booted, lives, time.monotonic())
+        if self._systemd is not None:
+            booted, lives = app_startupz(snapshots), app_livez(self._health(), snapshots)
+            self._systemd.tell(snapshots, booted, lives, time.monotonic())
         if self._leaving and self._watcher is not None and self._watcher.all_ended() and not self._is_awaited():
             self._stop()
 
