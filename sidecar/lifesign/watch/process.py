@@ -15,7 +15,7 @@ from lifesign.judge.states import Verdict
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.watch.emit.resource import is_restarted, resource
+from lifesign.watch.emit.resource import always_restarts, resource
 from lifesign.watch.emit.triggers import Triggers
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.observe.evidence import Evidence
@@ -72,7 +72,7 @@ class WatchedProcess:
         own, instance = self.identity["pid"], self.identity["instance"]
         self._evidence = Evidence(self._sensor.folder, own, self._sensor.beats, key, instance, source)
         grace = int(settings.termination_grace * 1e9)
-        self._judgement = Judgement(_final(cursor), grace, restarts=is_restarted(self.resource))
+        self._judgement = Judgement(_final(cursor), grace, always=always_restarts(self.resource))
         self._emitter = Emitter(key, self.identity, self._sensor.pulse, cursor, dead_letters, self._evidence, source)
         self._triggers = Triggers()
         self._delays = Delays()
@@ -197,13 +197,13 @@ class Judgement:
     Args:
         final: the verdict on its end, where an earlier life of the sidecar has made it.
         grace: nanoseconds that it may take to end.
-        restarts: it is of a pod whose containers are started again whenever they end: only the pod's end is one.
+        always: it is of a pod whose containers are started again whenever they end: only the pod's end is one.
     """
 
-    def __init__(self, final: Verdict | None = None, grace: int = 30_000_000_000, *, restarts: bool = False) -> None:
+    def __init__(self, final: Verdict | None = None, grace: int = 30_000_000_000, *, always: bool = False) -> None:
         self.final = final
         self._grace = grace
-        self._restarts = restarts
+        self._always_restarts = always
         self.likely: Verdict | None = None  # on its end, while that is left open
         self._seen = 0  # when it was last seen to live
         self._leaving_since = 0  # when it was first seen to have a tombstone, and to be gone
@@ -240,11 +240,11 @@ class Judgement:
         if not reading.alive:
             self._gone_since = self._gone_since or reading.now
         if ending.asked is None and at is not None and (self._gone_since or reading.now) - at < _ASKED_NS + self._grace:
-            ending = ending._replace(ill=self._ill, pod_ends=leaving, restarted=self._restarted)
-            ending = ending._replace(outlived=self._outlived_at - at >= _APART_NS)
+            outlived = self._outlived_at - at >= _APART_NS
+            ending = ending._replace(ill=self._ill, pod_ends=leaving, restarted=self._restarted, outlived=outlived)
             if self._ill is None:
                 ending = ending._replace(asked="SIGTERM", asked_at=at, announced=True)
-        elif self._restarts and leaving:
+        elif self._always_restarts and leaving:
             ending = ending._replace(pod_ends=True)
         if reading.tombstone is not None:
             self._leaving_since = self._leaving_since or reading.now
@@ -285,7 +285,7 @@ class Judgement:
         ending, ago = reading.ending, reading.now - self._gone_since
         if ending.announced and not ending.pod_ends and not ending.restarted:
             return ago < _KUBELET_NS  # who is asked next: the sidecar, as the pod ends, or nobody, and it runs again?
-        if self._restarts and not ending.pod_ends and is_unexplained(reading):
+        if self._always_restarts and not ending.pod_ends and is_unexplained(reading):
             return ago < _POD_NS  # a preStop hook that is not ours announces nothing: is the sidecar asked to end, too?
         # The kernel frees the lock before the supervisor hears of the end.
         return ending.awaited and ago < _SUPERVISOR_NS

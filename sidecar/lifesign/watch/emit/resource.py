@@ -11,7 +11,7 @@ from lifesign.watch.telemetry import Attributes, Resource
 from lifesign.wire.records import Identity
 
 # What owns a pod and lets it have no other restartPolicy than Always.
-_RESTARTING = frozenset(f"k8s.{owner}.name" for owner in ("deployment", "replicaset", "statefulset", "daemonset"))
+_ALWAYS = frozenset(f"k8s.{owner}.name" for owner in ("deployment", "replicaset", "statefulset", "daemonset"))
 _LAST_MS = 253_402_300_799_000  # of the year 9999
 
 
@@ -47,9 +47,9 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
     return Resource(key, attributes)
 
 
-def is_restarted(resource: Resource) -> bool:
+def always_restarts(resource: Resource) -> bool:
     """Whether a kubelet starts its container again whenever that ends, so that an end of the pod was asked for."""
-    return not _RESTARTING.isdisjoint(resource.attributes)
+    return not _ALWAYS.isdisjoint(resource.attributes)
 
 
 def _date(nanoseconds: int) -> str:
