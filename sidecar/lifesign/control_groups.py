@@ -61,7 +61,7 @@ def folders(groups: str, controller: str, mounts: tuple[str, ...], root: str = R
         mounts: under which names the first version mounts the controller.
     """
     try:
-        lines = read(groups).decode("utf-8", "replace").splitlines()
+        lines = read_kernel_file(groups).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     found: dict[str, None] = {}
@@ -78,7 +78,7 @@ def folders(groups: str, controller: str, mounts: tuple[str, ...], root: str = R
     return [folder for folder in found if os.path.isdir(folder)]
 
 
-def read(path: str, most: int = _READ_BYTES) -> bytes:
+def read_kernel_file(path: str, most: int = _READ_BYTES) -> bytes:
     """The beginning of a file of the kernel's; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -95,7 +95,7 @@ def _limit(folder: str) -> int | None:
 def _number(folder: str, *names: str) -> int | None:
     for name in names:
         try:
-            return int(read(f"{folder}/{name}"))
+            return int(read_kernel_file(f"{folder}/{name}"))
         except (OSError, ValueError):
             continue
     return None
@@ -110,7 +110,7 @@ def _held(folder: str, used: int) -> int:
 
 def _counts(folder: str, name: str) -> dict[str, int]:
     try:
-        lines = read(f"{folder}/{name}").decode("ascii", "replace").splitlines()
+        lines = read_kernel_file(f"{folder}/{name}").decode("ascii", "replace").splitlines()
     except OSError:
         return {}
     words = (line.split() for line in lines)

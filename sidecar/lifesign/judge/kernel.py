@@ -14,7 +14,8 @@ import sys
 import time
 from typing import NamedTuple
 
-_STAT_BYTES = 4096
+from lifesign.control_groups import read_kernel_file
+
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 _DEPTH_MAX = 16
 _THREADS_MAX = 64
@@ -185,12 +186,3 @@ def _counts(controllers: str = "", path: str = "..") -> list[int]:
         except (OSError, ValueError, IndexError):
             continue  # the root group has none
     return counts
-
-
-def read_kernel_file(path: str) -> bytes:
-    """The beginning of a file of the kernel's; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _STAT_BYTES)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, NamedTuple
 
-from lifesign.control_groups import ROOT, folders, read
+from lifesign.control_groups import ROOT, folders, read_kernel_file
 
 try:
     import resource
@@ -33,7 +33,7 @@ class ThreadTime(NamedTuple):
 def thread_time(native_thread: int) -> ThreadTime | None:
     """Read from the kernel's scheduler; None where that cannot be had."""
     try:
-        cpu, queued, _ = read(f"/proc/self/task/{native_thread}/schedstat").split()
+        cpu, queued, _ = read_kernel_file(f"/proc/self/task/{native_thread}/schedstat").split()
         return ThreadTime(int(cpu), int(queued))
     except (OSError, ValueError):
         return None
@@ -42,7 +42,7 @@ def thread_time(native_thread: int) -> ThreadTime | None:
 def disk_waits(native_thread: int) -> tuple[bool, int]:
     """Whether a thread waits for a disk now, and how many page faults it has waited for one at so far."""
     try:
-        fields = read(f"/proc/self/task/{native_thread}/stat").rpartition(b") ")[2].split()
+        fields = read_kernel_file(f"/proc/self/task/{native_thread}/stat").rpartition(b") ")[2].split()
         return fields[0] == b"D", int(fields[9])
     except (OSError, ValueError, IndexError):
         return False, 0
@@ -69,7 +69,7 @@ def threads() -> list[int]:
 def stolen_ns() -> int:
     """For how long a hypervisor has had the processors of this machine for others."""
     try:
-        return int(read("/proc/stat").split(maxsplit=9)[8]) * _TICK_NS
+        return int(read_kernel_file("/proc/stat").split(maxsplit=9)[8]) * _TICK_NS
     except (OSError, ValueError, IndexError):
         return 0
 
@@ -95,7 +95,7 @@ class Quota:
 def _counts(file: str) -> tuple[int, int]:
     """How many periods of a quota there were, and for how many nanoseconds it was used up."""
     try:
-        lines = read(file).decode("ascii", "replace").splitlines()
+        lines = read_kernel_file(file).decode("ascii", "replace").splitlines()
         counts = {name: int(value) for name, value in (line.split() for line in lines)}
     except (OSError, ValueError):
         return 0, 0

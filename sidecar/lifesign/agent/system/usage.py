@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any, Callable
 
-from lifesign.control_groups import MemoryGroups, read
+from lifesign.control_groups import MemoryGroups, read_kernel_file
 from lifesign.wire.writer import PulseWriter
 
 try:
@@ -70,7 +70,7 @@ def _times_and_counts() -> tuple[int, ...]:
 
 def _memory_and_threads() -> tuple[int, int]:
     try:
-        fields = read("/proc/self/stat").rpartition(b")")[2].split()
+        fields = read_kernel_file("/proc/self/stat").rpartition(b")")[2].split()
         return int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), int(fields[17])
     except (OSError, ValueError, IndexError):
         return 0, 0

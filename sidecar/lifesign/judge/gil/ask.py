@@ -14,11 +14,12 @@ import signal
 import time
 from typing import Callable
 
+from lifesign.control_groups import read_kernel_file
 from lifesign.judge.exit_status import own_number
 from lifesign.judge.gil import threads
 from lifesign.judge.gil.stacks import STACKS_BYTES, Stacks, parse
 from lifesign.judge.gil.threads import ThreadsSeen
-from lifesign.judge.kernel import holder, read_kernel_file
+from lifesign.judge.kernel import holder
 from lifesign.wire.folder import STACKS, Folder, PulseError
 from lifesign.wire.stacks.offer import StacksOffer, read_offer
 from lifesign.wire.stacks.reading import read_file

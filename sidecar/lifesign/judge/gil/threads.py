@@ -11,7 +11,7 @@ import contextlib
 import os
 from typing import Mapping, NamedTuple
 
-from lifesign.judge.kernel import read_kernel_file
+from lifesign.control_groups import read_kernel_file
 from lifesign.wire.stacks.request import NOTED_MAX, ThreadUse
 
 LOOKED_AT_MAX = 4000  # threads; with more nothing is concluded

@@ -11,8 +11,8 @@ import os
 
 import msgspec
 
-from lifesign.control_groups import MemoryGroups
-from lifesign.judge.kernel import holder, read_kernel_file, stat_fields
+from lifesign.control_groups import MemoryGroups, read_kernel_file
+from lifesign.judge.kernel import holder, stat_fields
 from lifesign.watch.telemetry import MemoryReading, UsageReading
 from lifesign.wire.process.usage import MemorySigns, OwnNumbers
 from lifesign.wire.reader import PulseReader
