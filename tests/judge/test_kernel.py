@@ -164,8 +164,14 @@ def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -
     assert process.look(10, 8) == Outside("R", 0, 0, None, 0, 0, 0)
     threads(b"S 5 16 1", b"S 130 240 3", b"S 1 7 3")
     assert process.look(30, 8) == Outside("S", 0, 20, None, 30, 40, 10)
-    threads(b"S 5 16 1", b"S 130 240 3", b"R 1 2 3")  # it has been waiting all the time, which is not counted yet
-    assert process.look(110, 8) == Outside("S", 0, 100, None, 30, 40, 100)
+    threads(b"S 5 16 1", b"R 130 240 3", b"R 1 7 3")
+    assert process.look(50, 8) == Outside("R", 0, 40, None, 30, 40, 10)
+    assert process.look(110, 8) == Outside("R", 0, 100, None, 30, 100, 65), "a wait that goes on is not counted yet"
+    threads(b"S 5 16 1", b"R 131 310 4", b"S 2 77 3")  # a wait that was cut short is over, and the next one begins
+    assert process.look(120, 8) == Outside("R", 0, 110, None, 31, 110, 75)
+    assert process.look(220, 8) == Outside("R", 0, 210, None, 31, 210, 75)
+    process.forget()
+    assert process.look(230, 8) == Outside("R", 0, 0, None, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

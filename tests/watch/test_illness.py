@@ -142,31 +142,6 @@ async def test_the_length_of_an_illness_is_not_the_wall_clocks_to_say(
     assert 4_000_000_000 < left.end - left.start < 60_000_000_000
 
 
-async def test_a_thaw_is_no_illness_of_its_own(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
-    service, watching = main(), sidecar()
-    watching.has_watched_for_long()
-    service.beat(age=5.0)
-    assert events(await watching.poll()) == ["lifesign.process.frozen"]
-    # Python runs again: the watchdog happens to beat first, the loop a moment later.
-    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    assert await watching.poll() == []
-    service.beat()
-    assert names(await watching.poll()) == ["process frozen"]
-
-
-async def test_a_loop_that_stays_blocked_after_a_thaw_is_told(
-    main: Callable[..., Any], sidecar: Callable[..., Any]
-) -> None:
-    service, watching = main(), sidecar()
-    watching.has_watched_for_long()
-    service.beat(age=5.0)
-    await watching.poll()
-    service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
-    assert await watching.poll() == []
-    reported = await watching.poll()
-    assert (names(reported), events(reported)) == (["process frozen"], ["lifesign.eventloop.blocked"])
-
-
 async def test_after_a_gap_of_our_own_old_beats_prove_nothing(
     main: Callable[..., Any], sidecar: Callable[..., Any]
 ) -> None:

@@ -66,6 +66,8 @@ class Kernel:
     def __init__(self, life: int) -> None:
         self._life = life
         self._first: _Sample | None = None
+        self._newest: _Sample | None = None
+        self._waiting: dict[int, int] = {}  # by thread, since when it is seen to wait for a processor all the time
 
     def look(self, now: int, thread: int = 0) -> Outside | None:
         """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first of them.
@@ -84,12 +86,13 @@ class Kernel:
         except (OSError, ValueError, IndexError, struct.error):
             return None
         first = self._first = self._first or sample
+        self._note_waits(sample)
         throttled = None
         if sample.throttled is not None and first.throttled is not None:
             throttled = sample.throttled > first.throttled
         over = now - first.now
         before, after = first.threads, sample.threads
-        waits = {task: _waited(before[task], after[task], over) for task in before.keys() & after.keys()}
+        waits = {task: self._waited(task, before[task], sample) for task in before.keys() & after.keys()}
         late = thread if thread in waits else pid
         ran = after[late].ran - before[late].ran if late in waits else None
         # A process that is stopped is so as a whole; one that runs may have a thread that cannot.
@@ -98,8 +101,21 @@ class Kernel:
         return Outside(state, max(0, cpu - first.cpu), over, throttled, ran, waited, max(waits.values(), default=0))
 
     def forget(self) -> None:
-        """It is no longer late."""
-        self._first = None
+        """It is no longer late, or late anew."""
+        self._first = self._newest = None
+        self._waiting = {}
+
+    def _note_waits(self, sample: _Sample) -> None:
+        before, self._newest = self._newest or sample, sample
+        self._waiting = {
+            task: self._waiting.get(task, before.now)
+            for task, seen in sample.threads.items()
+            if seen.state == "R" and before.threads.get(task) == seen
+        }
+
+    def _waited(self, task: int, first: _Thread, sample: _Sample) -> int:
+        """How long a thread has waited for a processor: the kernel counts a wait only once it is over."""
+        return max(0, sample.threads[task].waited - first.waited) + sample.now - self._waiting.get(task, sample.now)
 
 
 def holder(life: int) -> int:
@@ -145,13 +161,6 @@ def _threads(pid: int, late: int) -> dict[int, _Thread]:
                 ran, waited = read_kernel_file(f"/proc/{pid}/task/{task}/schedstat").split()[:2]
                 found[task] = _Thread(state.decode("ascii", "replace"), int(ran), int(waited))
     return found
-
-
-def _waited(first: _Thread, new: _Thread, over: int) -> int:
-    """How long a thread has waited for a processor: the kernel counts a wait only once it is over."""
-    if first == new and new.state == "R":
-        return over
-    return max(0, new.waited - first.waited)
 
 
 def began_at(pid: int) -> int:

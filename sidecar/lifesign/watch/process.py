@@ -35,9 +35,7 @@ _LEAVING_NS = 1_000_000_000  # longer than most processes take from their tombst
 _KUBELET_NS = 360_000_000_000  # longer than a kubelet waits before it starts a container again
 _POD_NS = 2_500_000_000  # longer than a kubelet takes from the end of a pod's main container to asking its sidecar
 _APART_NS = 250_000_000  # a sidecar that is not native is asked at the same time as the process
-_ASKED_NS = (
-    600_000_000_000  # so long after its grace period, a later end of the process is not the one that was asked for
-)
+_ASKED_NS = 600_000_000_000  # so long after its grace period, an end of the process is not the one that was asked for
 
 
 class Poll(NamedTuple):
@@ -213,7 +211,7 @@ class Judgement:
         self._outlived_at = 0  # when the sidecar was asked to end, and it was still there
         self._restarted = False
         self.last_look = False  # nobody will be there to judge its end later
-        self._thawing = False
+        self._thawed_at = 0  # the watchdog's first beat after a freeze, while the loop does not turn yet
 
     @property
     def leaves(self) -> bool:
@@ -262,10 +260,7 @@ class Judgement:
         if self.final is not None:
             return self.final
         verdict = diagnose(reading)
-        # After a freeze the watchdog may beat a moment before the loop does: that is no illness of its own.
-        first = reading.reported == states.FROZEN and verdict.state == states.BLOCKED and not self._thawing
-        self._thawing = first
-        if first:
+        if self._thaws(verdict, reading):
             return Verdict(states.FROZEN, "Python runs again, the event loop does not yet")
         if verdict.state not in states.ENDED:
             # Nobody may be left to say so later: the pod ends, and its sidecar may be killed.
@@ -277,6 +272,14 @@ class Judgement:
         if not reading.alive:
             self.final = verdict
         return verdict
+
+    def _thaws(self, verdict: Verdict, reading: Reading) -> bool:
+        """Whether the watchdog beats after a freeze, and the loop has had no time to: that is no illness of its own."""
+        if reading.reported != states.FROZEN or verdict.state != states.BLOCKED or reading.watchdog is None:
+            self._thawed_at = 0
+            return False
+        self._thawed_at = self._thawed_at or reading.watchdog.mono_ns
+        return reading.watchdog.mono_ns - self._thawed_at <= reading.timeout // 2
 
     def _is_open(self, reading: Reading) -> bool:
         """Whether to leave the verdict open for a moment, in which more will be known."""

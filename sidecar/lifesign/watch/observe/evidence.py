@@ -46,6 +46,7 @@ class Evidence:
         self._source = source
         self._beats = -1
         self._polled = 0
+        self._late: tuple[int, ...] = ()  # the loop that is late, and its last beat
         self._crash: LastWords | None = None
         self._read = False  # of a process that has ended: once is enough
         self._stacks: Stacks | None = None
@@ -77,6 +78,10 @@ class Evidence:
             self._know(None)
             if ask and age > reading.timeout * _LATE:
                 self._asking.look()
+        beat = () if late is None else (late.slot, late.generation, late.beats)
+        if beat != self._late:
+            self._late = beat
+            self._kernel.forget()  # what went on before its last beat does not say why the next one is late
         outside = self._kernel.look(reading.now, late.thread if late is not None else 0)
         return Circumstances(outside, self._stacks is not None, moved, outside is None and contended())
 
