@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lifesign.serve import connections
 from lifesign.serve.board import Board
-from lifesign.serve.health import SidecarHealth, health_app
+from lifesign.serve.endpoints import health_app
+from lifesign.serve.health import SidecarHealth
 from lifesign.serve.page import page_app
 from support.made.boards import snapshot
 from support.made.client import ask, exchange, hang_up, listen, serving

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lifesign.serve.board import Board
-from lifesign.serve.health import SidecarHealth, health_app
+from lifesign.serve.endpoints import health_app
+from lifesign.serve.health import SidecarHealth
 from support.made.boards import snapshot
 from support.made.client import Stage, ask
 

@@ -1,31 +1,20 @@
-"""The health endpoints: of the sidecar itself, and of the main process for the probes of its container.
+"""What the health endpoints answer: of the sidecar itself, and of the main process for the probes of its container.
 
-What they answer are pure functions of the newest snapshots, one line for each reason. The main process is judged by
+Pure functions of the newest snapshots, one line for each reason. The main process is judged by
 `judge.health`; what is added here is the health of the sidecar itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from lifesign.judge import health
 from lifesign.judge.health import Facts, Health, line
-from lifesign.serve.board import Board
-from lifesign.serve.guard import SmallRequests
 from lifesign.watch.telemetry import Snapshot
 
 STALE_POLL_S = 5.0  # a poll older than this says nothing about now
 STALE_POLLS = 4  # ... or, where polls are rare, older than this many poll intervals
-
-# One request a connection, as the kubelet does it: nobody can queue requests ahead of a probe.
-_HEADERS = {"cache-control": "no-store", "connection": "close"}
 
 
 class SidecarHealth(NamedTuple):
@@ -41,38 +30,6 @@ class SidecarHealth(NamedTuple):
     problems: tuple[str, ...] = ()
     export: str | None = None
     others: tuple[str, ...] = ()
-
-
-def health_app(board: Board, sidecar: Callable[[], SidecarHealth]) -> Starlette:
-    """``/livez``, ``/readyz`` and ``/app/{livez,readyz,startupz}``: 200 ``ok`` or 503, ``?verbose`` says why.
-
-    Nothing here changes anything: whoever reaches the pod reaches this port. There is no Host check, because the
-    kubelet connects to the pod's IP address.
-
-    Args:
-        board: the newest snapshots of the main processes.
-        sidecar: returns the health of the sidecar, called at every request.
-    """
-    judges: dict[str, Callable[[], Health]] = {
-        "/livez": lambda: sidecar_livez(sidecar()),
-        "/readyz": lambda: sidecar_readyz(sidecar()),
-        "/app/livez": lambda: app_livez(sidecar(), board.watched()),
-        "/app/readyz": lambda: app_readyz(board.watched(), sidecar().others),
-        "/app/startupz": lambda: app_startupz(board.watched(), sidecar().others),
-    }
-
-    routes = [Route(path, _endpoint(judge), methods=["GET"]) for path, judge in judges.items()]
-    return Starlette(routes=routes, middleware=[Middleware(SmallRequests)])
-
-
-def _endpoint(judge: Callable[[], Health]) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        verdict = judge()
-        word = "ok" if verdict.ok else "failed"
-        lines = (*verdict.lines, word) if "verbose" in request.query_params else (word,)
-        return PlainTextResponse("\n".join(lines) + "\n", 200 if verdict.ok else 503, _HEADERS)
-
-    return answer
 
 
 def sidecar_livez(sidecar: SidecarHealth) -> Health:

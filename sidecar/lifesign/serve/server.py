@@ -25,7 +25,7 @@ class Server:
     """Serves one ASGI app on one address.
 
     Args:
-        app: the app, see `serve.page` and `serve.health`.
+        app: the app, see `serve.page` and `serve.endpoints`.
         address: host and port; port 0 takes a free one.
         setting: the flag or variable that set the address, for errors.
     """

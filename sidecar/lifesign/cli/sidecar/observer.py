@@ -9,24 +9,21 @@ import re
 import select
 import signal
 import time
-from typing import Mapping, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.own_process import let_go_of_output, log_to_standard_error, raise_limit_of_files
-from lifesign.cli.sidecar.servers import serve
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.cli.supervise.signals import FORWARDED
 from lifesign.errors import NotWatchedError
 from lifesign.export.otlp.targets import is_configured, unread_configuration
-from lifesign.export.pipeline import Pipeline
 from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
 from lifesign.serve.health import SidecarHealth, app_livez, app_startupz
-from lifesign.serve.server import Server
 from lifesign.serve.systemd import Systemd
 from lifesign.settings import Settings
 from lifesign.watch.cursors import CursorStore
@@ -36,6 +33,10 @@ from lifesign.watch.lock import RunDirectoryLock
 from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
+
+if TYPE_CHECKING:
+    from lifesign.export.pipeline import Pipeline
+    from lifesign.serve.server import Server
 
 _OUTLIVED_SECONDS = 0.5  # for who will be killed: whether we see that or not, it takes time to deliver what we know
 _NOBODY_SECONDS = 10.0  # without a process to watch, before a word about it
@@ -75,7 +76,7 @@ class Observer:
         self._asked_to_end = False  # by the supervisor
         self._directory = RunDirectory(directory)
         self._board = Board()
-        self._pipeline = Pipeline(settings, environ, service) if is_configured(environ) else None
+        self._pipeline = _pipeline(settings, environ, service) if is_configured(environ) else None
         self._environ = environ
         # A unit of the sidecar's own is none of the service.
         self._systemd = Systemd(environ) if supervised and "NOTIFY_SOCKET" in environ else None
@@ -125,8 +126,7 @@ class Observer:
         return False
 
     async def _watch(self) -> None:
-        with_page = self._supervised and self._pipeline is None
-        servers = await serve(self._settings, self._board, self._request_dump, self._health, with_page=with_page)
+        servers = await self._serve()
         try:
             self._watcher = await self._ready()
             self._introduce(servers)
@@ -139,6 +139,14 @@ class Observer:
                 await server.close()
             if self._watcher is not None:
                 self._watcher.close()
+
+    async def _serve(self) -> dict[str, Server]:
+        with_page = self._supervised and self._pipeline is None
+        if not with_page and self._settings.page_addr is None and self._settings.health_addr is None:
+            return {}
+        from lifesign.cli.sidecar.servers import serve  # 6 MiB
+
+        return await serve(self._settings, self._board, self._request_dump, self._health, with_page=with_page)
 
     async def _ready(self) -> Watcher:
         """Opens the spool, however long its disk takes, and starts the page and the health endpoints."""
@@ -260,3 +268,9 @@ class Observer:
                 f"process {out[0]} cannot be watched, as the user that it has become may not write to {path}: "
                 f"chown it to that user, or leave out --dir, and CMD gets a run directory for every user"
             )
+
+
+def _pipeline(settings: Settings, environ: Mapping[str, str], service: str) -> Pipeline:
+    from lifesign.export.pipeline import Pipeline  # 8 MiB, which only those pay who export
+
+    return Pipeline(settings, environ, service)

@@ -6,7 +6,8 @@ from typing import Callable
 
 from lifesign.errors import SettingError
 from lifesign.serve.board import Board
-from lifesign.serve.health import SidecarHealth, health_app
+from lifesign.serve.endpoints import health_app
+from lifesign.serve.health import SidecarHealth
 from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
 from lifesign.settings import BY_NAME, Settings
