@@ -5,7 +5,6 @@ A real service answers in `e2e/commands/test_check_command.py`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from lifesign.wire import layout
+from support.commands import processes
 from support.made.answers import answering
 from support.mainprocess import Main, report
 
@@ -41,7 +41,7 @@ def test_each_check_is_a_line(
 def test_as_json(cli: Callable[..., Any], main: Callable[..., Main], run: Path) -> None:
     with answering(main(), layout.REQUEST_CHECKS, reports()):
         code, out, _ = cli("check", "--json", "4242", "--dir", str(run))
-    shown = json.loads(out)
+    (shown,) = processes(out)
     assert (code, shown["pid"], shown["report"]["request"], shown["report"]["passed"]) == (1, 4242, 1, False)
 
 

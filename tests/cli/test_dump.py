@@ -6,7 +6,6 @@ A real service answers in `e2e/dumps/test_looking.py`.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from lifesign.cli.query.request import longer
 from lifesign.wire import folder, layout, reader
 from lifesign.wire.reader import PulseReader
+from support.commands import processes
 from support.made.answers import answering
 from support.mainprocess import Main
 
@@ -100,7 +100,7 @@ def test_the_tree_has_a_line_a_group(cli: Callable, main: MakeMain, run: Path) -
 
 def test_the_answer_to_this_very_request_is_taken(cli: Callable, main: MakeMain, run: Path) -> None:
     with answering(main(), layout.REQUEST_DUMP, records):
-        first, second = (json.loads(cli("dump", "--dir", str(run), "--json").out) for _ in range(2))
+        first, second = (processes(cli("dump", "--dir", str(run), "--json").out)[0] for _ in range(2))
 
     assert [answer["dump"]["request"] for answer in (first, second)] == [1, 2]
     assert (second["pid"], second["dump"]["id"]) == (4242, "0000000000000002")
@@ -126,13 +126,23 @@ def test_where_there_are_many_tasks_a_dump_is_waited_for_longer(main: MakeMain, 
         assert longer(reader) == pytest.approx(seconds)
 
 
-def test_which_process_is_said_where_there_are_several(cli: Callable, main: MakeMain, run: Path) -> None:
+def test_all_of_several_processes_are_asked_unless_one_is_named(cli: Callable, main: MakeMain, run: Path) -> None:
+    one, another = main(), main("4343-00000002")
+    with answering(one, layout.REQUEST_DUMP, records), answering(another, layout.REQUEST_DUMP, records):
+        for named, pids in (([], [4242, 4343]), (["4343"], [4343]), (["desk.py"], [4242, 4343])):
+            code, out, err = cli("dump", "--dir", str(run), *named, "--json")
+            assert (code, err, [one["pid"] for one in processes(out)]) == (0, "", pids)
+
+
+def test_who_does_not_answer_among_several_is_said_after_those_that_do(
+    cli: Callable, main: MakeMain, run: Path
+) -> None:
     main()
     with answering(main("4343-00000002"), layout.REQUEST_DUMP, records):
-        code, _, err = cli("dump", "--dir", str(run))
-        assert code == 3
-        assert f"there are 2 watched processes in {run}\n  try: name one of 4242, 4343" in err
-        assert json.loads(cli("dump", "--dir", str(run), "4343", "--json").out)["pid"] == 4343
+        code, out, err = cli("dump", "--dir", str(run), "--timeout", "0.2")
+    assert code == 2
+    assert out.startswith("process 4343: 6 tasks")
+    assert err.startswith("lifesign: process 4242 did not answer within 0.2 s\n")
 
 
 def test_only_who_lives_can_be_asked(cli: Callable, main: MakeMain, run: Path) -> None:
@@ -153,7 +163,7 @@ def test_nobody_at_all_is_watched(cli: Callable, run: Path) -> None:
     assert cli("dump", "--dir", str(run)) == (
         1,
         "",
-        f"lifesign: no living process is watched in {run}\n  try: lifesign status\n",
+        f"lifesign: no living process is watched in {run}\n  try: lifesign run -- CMD\n",
     )
 
 

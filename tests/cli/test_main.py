@@ -48,7 +48,7 @@ def test_the_version(cli: Callable) -> None:
         (["run", "--heartbeat-timout=3", "--", "ls"], "unknown argument --heartbeat-timout", "--heartbeat-timeout"),
         (["dump", "--qqq"], "unknown argument --qqq", "lifesign dump --help"),
         (["status", "1", "2"], "unknown argument 2", "lifesign status --help"),
-        (["dump", "me"], "invalid int value: 'me'", "lifesign dump --help"),
+        (["attach", "me"], "invalid int value: 'me'", "lifesign attach --help"),
         (["dump", "--timeout", "0"], "--timeout wants a number of seconds above 0", "--timeout 5"),
         (["inject"], "required: DIR", "lifesign inject --help"),
     ],

@@ -21,7 +21,7 @@ from lifesign.cli.gate.verdict import Outcome
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from lifesign.errors import RunDirectoryError
 from lifesign.watch.telemetry import Snapshot
-from support.commands import Ended
+from support.commands import Ended, processes
 from support.made.seen import snapshot
 from support.waiting import eventually
 
@@ -192,7 +192,7 @@ def test_what_is_kept_is_said(cli: Cli, capfd: pytest.CaptureFixture[str]) -> No
     try:
         assert ended.code == 0
         shown = cli("status", "--dir", directory, "--json")
-        assert [one["pid"] for one in json.loads(shown.out)] == [pid]
+        assert [one["pid"] for one in processes(shown.out)] == [pid]
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -14,6 +14,7 @@ from rich.console import Console
 from lifesign.cli.stalls import parts
 from lifesign.watch import once
 from lifesign.watch.emit.stalls.culprits import Culprits, busy_reading
+from support.commands import processes
 from support.made.boards import snapshot
 from support.made.stalls import DUMPS, HANDLE, NOON, RENDER, S, busy, culprit, stack, totals
 
@@ -100,7 +101,7 @@ def test_from_a_pulse(
     monkeypatch.setattr(once, "time", SimpleNamespace(sleep=lambda _: service.beat(cpu=2.25)))
     code, out, err = cli("stalls", "--json", "--dir", str(run))
     assert (code, err) == (0, "")
-    (made,) = json.loads(out)
+    (made,) = processes(out)
     assert (made["pid"], made["state"], made["busy"]) == (4242, "healthy", [])
     assert 0.01 < made["utilization"] < 0.26
     (stall,) = made["stalls"]

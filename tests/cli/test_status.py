@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import io
-import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 from rich.console import Console
 
-from lifesign.cli.output.terminal import console, duration
+from lifesign.cli import status
+from lifesign.cli.output.terminal import bytes_long, bytes_short, console, duration
 from lifesign.cli.status import render, to_json
-from lifesign.watch.telemetry import CheckpointReading, EventReading, PostconditionReading, Snapshot
+from lifesign.watch.telemetry import (
+    CheckpointReading,
+    EventReading,
+    MemoryReading,
+    PostconditionReading,
+    Snapshot,
+    UsageReading,
+)
 from lifesign.wire import layout
+from support.commands import processes
 from support.made.answers import answering
 from support.made.dumps import answer, frame, group
 from support.mainprocess import Main
@@ -55,7 +66,7 @@ def test_a_healthy_process_is_seen_as_such(cli: Callable, main: Callable[..., Ma
 
     code, out, _ = cli("status", "--dir", str(run), "--json")
 
-    (seen,) = json.loads(out)
+    (seen,) = processes(out)
     assert code == 0
     assert (seen["pid"], seen["state"], seen["tasks"], seen["command"]) == (4242, "healthy", 3, "desk.py")
     assert [(event["name"], event["count"]) for event in seen["events"]] == [("order", 1)]
@@ -68,17 +79,17 @@ def test_the_table_shows_a_process_a_row(cli: Callable, main: Callable[..., Main
     code, out, _ = cli("status", "--dir", str(run), "4242")
 
     assert code == 0
-    assert out.split()[:4] == ["PID", "SERVICE", "STATE", "WHY"]
+    assert out.split()[:4] == ["PID", "SERVICE", "STATE", "BEAT"]
     assert "\n4242 " in out
     assert "4343" not in out
     assert "event order: 1, last " in out
 
 
 def test_what_is_ill_gets_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    console().print(render([ILL]))
+    console().print(render([ILL], 200))
 
     out = capsys.readouterr().out
-    assert out.splitlines()[2].split() == f"7 orders blocked {ILL.why} 12s ago 3 1h 02m".split()
+    assert out.splitlines()[2].split() == f"7 orders blocked 12s 3 1h 02m {ILL.why}".split()
     assert out.splitlines()[-7:] == [
         "",
         "app\\x1b[2J.py 7",
@@ -108,9 +119,9 @@ def test_a_process_that_is_not_there_is_an_error(
     cli: Callable, main: Callable[..., Main], run: Path, tmp_path: Path
 ) -> None:
     main()
-    code, _, err = cli("status", "--dir", str(run), "1")
+    code, _, err = cli("status", "--dir", str(run), "999999999")
     assert code == 1
-    assert f"no process 1 is watched in {run}\n  try: one of 4242" in err
+    assert f"no process 999999999 is watched in {run}\n  try: one of 4242" in err
 
     assert cli("status", "--dir", str(tmp_path)).code == 1
 
@@ -161,12 +172,12 @@ def test_a_process_that_is_blocked_is_asked_what_blocks_it_now(
 
     with answering(service, layout.REQUEST_DUMP, records):
         code, out, _ = cli("status", "--json", "--dir", str(run))
-    assert (code, [one["state"] for one in json.loads(out)], asked) == (0, ["blocked"], [1])
+    assert (code, [one["state"] for one in processes(out)], asked) == (0, ["blocked"], [1])
 
 
 def test_loops_beyond_those_that_can_be_watched_are_said() -> None:
     out = io.StringIO()
-    Console(file=out, width=200).print(render([msgspec.structs.replace(ILL, unwatched_loops=2)]))
+    Console(file=out, width=200).print(render([msgspec.structs.replace(ILL, unwatched_loops=2)], 200))
     assert "2 event loops are not watched" in out.getvalue()
 
 
@@ -175,5 +186,73 @@ def test_where_nothing_is_ill_the_table_is_all() -> None:
     well = msgspec.structs.replace(
         ILL, state="healthy", boot="complete", events=(), postconditions=(), checkpoints=(), dropped={}
     )
-    Console(file=out, width=200).print(render([well, well]))
+    Console(file=out, width=200).print(render([well, well], 200))
     assert len(out.getvalue().splitlines()) == 4  # two lines above the two processes
+
+
+def test_it_watches_until_it_is_stopped(
+    cli: Callable, main: Callable[..., Main], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = main()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            raise KeyboardInterrupt
+        service.die()
+        shutil.rmtree(service.folder)
+
+    monkeypatch.setattr(status, "time", SimpleNamespace(sleep=sleep, strftime=lambda _: "12:00:00"))
+    code, out, _ = cli("status", "--watch", "0.5", "--dir", str(run))
+    assert (code, slept) == (130, [0.5, 0.5])
+    first, second = out.split("lifesign status, 12:00:00")[1:]
+    assert "4242" in first
+    assert "no process is watched in" in second
+
+
+def test_it_watches_as_json_a_line_at_a_time(
+    cli: Callable, main: Callable[..., Main], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main()
+    monkeypatch.setattr(status.time, "sleep", Mock(side_effect=[None, KeyboardInterrupt]))
+    code, out, _ = cli("status", "--watch", "--json", "--dir", str(run))
+    assert code == 130
+    assert [[one["pid"] for one in processes(line)] for line in out.splitlines()] == [[4242], [4242]]
+    assert cli("status", "--watch", "0", "--dir", str(run)).code == 3
+
+
+def test_what_a_process_uses_is_a_column_and_a_line() -> None:
+    usage = UsageReading(
+        user=61.5, system=1.0, memory=48 << 20, threads=5, descriptors=14,
+        garbage=((12, 3, 0), (3, 0, 0), (1, 0, 0)), container=MemoryReading(50 << 20, 512 << 20),
+    )  # fmt: skip
+    out = io.StringIO()
+    Console(file=out, width=200).print(render([msgspec.structs.replace(ILL, usage=usage)], 200))
+    assert out.getvalue().splitlines()[2].split()[:8] == ["7", "orders", "blocked", "12s", "1m", "02s", "48M", "3"]
+    assert (
+        "  uses 1m 02s of CPU time, 48 MiB of memory, its container 50 MiB of 512 MiB, 5 threads, "
+        "14 file descriptors, 12/3/1 garbage collections (by generation)"
+    ) in out.getvalue()
+
+
+@rows("width", [40, 60, 80, 100, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    out = io.StringIO()
+    Console(file=out, width=width).print(render([ILL], width))
+    assert max(map(len, out.getvalue().splitlines())) <= width
+    assert "blocked" in out.getvalue()
+
+
+@rows(
+    ("count", "short", "long"),
+    [
+        (0, "0", "0 bytes"),
+        (512, "512", "512 bytes"),
+        (48 << 20, "48M", "48 MiB"),
+        (1290 << 20, "1.3G", "1.3 GiB"),
+        (9 << 40, "9.0T", "9.0 TiB"),
+    ],
+)
+def test_bytes(count: int, short: str, long: str) -> None:
+    assert (bytes_short(count), bytes_long(count)) == (short, long)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Callable
 
 from lifesign.cli.why import lines, to_json
 from lifesign.watch.telemetry import CauseReading, EventReading
+from support.commands import processes
 from support.made.boards import snapshot
 from support.made.dumps import answer, group
 
@@ -71,7 +71,7 @@ def test_a_process_that_does_not_answer_is_judged_by_what_it_wrote(
     main()
     code, out, err = cli("why", "--json", "--timeout", "0.01", "--dir", str(run))
     assert (code, err) == (0, "")
-    (made,) = json.loads(out)
+    (made,) = processes(out)
     assert (made["pid"], made["state"]) == (4242, "healthy")
     code, out, err = cli("why", "--timeout", "0.01", "--dir", str(run))
     assert (code, err) == (0, "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,6 +17,13 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def processes(document: str | bytes) -> list[dict[str, Any]]:
+    """What a command has printed with ``--json`` of each process."""
+    content = json.loads(document)
+    assert (content["schema"], set(content)) == (1, {"schema", "processes"})
+    return list(content["processes"])
 
 
 def caller(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:

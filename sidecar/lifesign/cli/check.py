@@ -1,4 +1,4 @@
-"""``lifesign check [PID]``: runs the post-conditions of a watched process now, and shows the results."""
+"""``lifesign check [PROCESS]``: runs the post-conditions of watched processes now, and shows the results."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Asks, waits, prints the report; 1 where a critical post-condition does not hold; raises as `asking.answered`."""
+    """Asks, waits, prints the reports; 1 where a critical post-condition does not hold; raises as `request.answers`."""
     extra.require()
-    from lifesign.cli.query.request import answered, ask_checks
+    from lifesign.cli.query.request import answers, checks
 
     hint = "lifesign status; post-conditions run in the event loop: not while it is blocked, nor after it has ended"
-    pid, report = answered(args, ask_checks, hint)
+    reports, code = answers(args, checks, "the post-conditions", hint)
     if args.json:
-        print_json({"pid": pid, "report": report})
+        print_json({"processes": [{"pid": pid, "report": report} for pid, report in reports]})
     else:
-        print(f"process {pid}: {printable(report['diagnostic'])}")
-        for line in lines(report):
-            print(line)
-    return EXIT_OK if report["passed"] else EXIT_FAILED
+        for pid, report in reports:
+            print(f"process {pid}: {printable(report['diagnostic'])}")
+            for line in lines(report):
+                print(line)
+    return code or (EXIT_OK if all(report["passed"] for _, report in reports) else EXIT_FAILED)
 
 
 def lines(report: PostconditionReport) -> list[str]:

@@ -1,16 +1,13 @@
-"""``lifesign dump [PID]``: every asyncio task of a watched process, grouped by where it waits."""
+"""``lifesign dump [PROCESS]``: every asyncio task of watched processes, grouped by where it waits."""
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lifesign.cli.options import arguments
-from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json
 from lifesign.cli.supervise import extra
-from lifesign.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from lifesign.cli.query.request import Answer
@@ -24,20 +21,25 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Asks, waits, and prints the answer; raises as `asking.answered`."""
+    """Asks, waits, and prints the answers; raises as `request.answers`."""
     extra.require()
-    from lifesign.cli.query.request import answered, ask
+    from lifesign.cli.query.request import answers, dumps
 
     hint = "lifesign status; a frozen process runs no Python and cannot answer: read its last words instead"
-    with Progress() as progress:
-        pid, answer = answered(args, partial(ask, progress=progress), hint)
+    found, code = answers(args, dumps, "task dumps", hint)
     if args.json:
-        whole = answer.whole._asdict() if answer.whole is not None else {}
-        more = {name: whole.get(name, ()) for name in ("primitives", "threads", "executors")}
-        print_json({"pid": pid, "dump": answer.dump, "groups": answer.groups, **more, "stalls": answer.stalls})
+        print_json({"processes": [to_json(pid, answer) for pid, answer in found]})
     else:
-        show(pid, answer, as_tree=args.tree)
-    return EXIT_OK
+        for pid, answer in found:
+            show(pid, answer, as_tree=args.tree)
+    return code
+
+
+def to_json(pid: int, answer: Answer) -> dict[str, Any]:
+    """The dump of one process, its groups, and what else belongs to it; see `wire.records`."""
+    whole = answer.whole._asdict() if answer.whole is not None else {}
+    more = {name: whole.get(name, ()) for name in ("primitives", "threads", "executors")}
+    return {"pid": pid, "dump": answer.dump, "groups": answer.groups, **more, "stalls": answer.stalls}
 
 
 def show(pid: int, answer: Answer, *, as_tree: bool) -> None:

@@ -1,4 +1,4 @@
-"""``lifesign stalls [PID]``: what stalls the event loops of a watched process, and which of them never pause."""
+"""``lifesign stalls [PROCESS]``: what stalls the event loops of watched processes, and which of them never pause."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.speedscope import Sampled, speedscope
 from lifesign.cli.output.terminal import console, duration, print_json, printable
-from lifesign.cli.supervise import extra, rundirectory
+from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _NUMBERS = _HEADINGS[2:7]
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
+    arguments.add_which(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, with all stacks")
     parser.add_argument("--speedscope", metavar="FILE", help="write all stacks for https://www.speedscope.app")
     arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
@@ -44,17 +45,18 @@ def main(args: argparse.Namespace) -> int:
         UsageError: the file cannot be written.
     """
     extra.require()
-    from lifesign.cli.query.target import select
-    from lifesign.watch.once import poll_once
+    from lifesign.cli.query.target import Wanted
     from lifesign.watch.sources import Sources
 
     settings = arguments.given(args, os.environ).settings(os.environ)
-    directory = rundirectory.find(settings.dir)
-    snapshots = select(poll_once(directory, settings, os.environ, measured=True), args.pid, directory)
+    with Progress() as progress:
+        progress.announce("how busy the event loops are is measured for a second")
+        sightings = Wanted(args.which, settings, os.environ).seen(measured=True)
+    snapshots = [one.poll.snapshot for one in sightings]
     if args.speedscope is not None:
         write_speedscope(snapshots, args.speedscope)
     elif args.json:
-        print_json([to_json(snapshot) for snapshot in snapshots])
+        print_json({"processes": [to_json(snapshot) for snapshot in snapshots]})
     else:
         to = console()
         # Seen only by who runs this, and read with their rights.

@@ -1,70 +1,109 @@
-"""``lifesign status [PID]``: state and vital signs of every watched process, as the sidecar would judge them."""
+"""``lifesign status [PROCESS]``: state and vital signs of watched processes, as the sidecar would judge them."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
+import sys
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Sequence
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
-from lifesign.cli.output.terminal import console, duration, print_json, printable
-from lifesign.cli.supervise import extra, rundirectory
-from lifesign.errors import EXIT_OK
-from lifesign.wire import layout
+from lifesign.cli.output.terminal import JSON_SCHEMA, console, print_json, printable
+from lifesign.cli.supervise import extra
+from lifesign.errors import EXIT_OK, LifesignError, SettingError
 
 if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
+    from rich.console import Group, RenderableType
 
-    from lifesign.watch.telemetry import CauseReading, Snapshot
+    from lifesign.cli.query.target import Wanted
+    from lifesign.watch.telemetry import Snapshot
 
 _TIMEOUT = 2.0  # seconds that a blocked process is waited for
-_STYLES = {
-    "starting": "cyan",
-    "healthy": "green",
-    "silent": "yellow",
-    "degraded": "yellow",
-    "idle": "dim",
-    "blocked": "bold red",
-    "frozen": "bold red",
-    "dead": "bold red",
-    "stopped": "dim",
-}
+_WATCHED_S = 2.0
+_USES_MAX = 10  # processes of which it is said what each uses
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments.add_which(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON; with --watch one line each time")
+    parser.add_argument(
+        "--watch",
+        metavar="S",
+        nargs="?",
+        type=float,
+        const=_WATCHED_S,
+        help=f"again and again, every S seconds (default {_WATCHED_S:g}), until Ctrl-C; see also lifesign top",
+    )
     arguments.add_settings(parser, ["dir", "heartbeat_timeout"])
 
 
 def main(args: argparse.Namespace) -> int:
-    """Polls once, with or without a sidecar, and prints the result.
+    """Polls, with or without a sidecar, and prints the result.
 
     Raises:
         NotWatchedError: there is no such process.
+        SettingError: the time between two polls is none.
     """
     extra.require()
-    from lifesign.cli.query.request import ask_all
-    from lifesign.cli.query.target import select
-    from lifesign.judge import states
-    from lifesign.watch.once import poll_once
+    if args.watch is not None and not args.watch > 0:
+        raise SettingError("--watch wants a number of seconds above 0", "--watch 2")
+    if args.watch is None:
+        _print(_seen(args), as_json=args.json)
+        return EXIT_OK
+    while True:
+        try:
+            snapshots = _seen(args)
+        except LifesignError as error:
+            snapshots, said = [], error.what
+        else:
+            said = ""
+        if args.json:
+            print(json.dumps({"schema": JSON_SCHEMA, "processes": to_json(snapshots)}), flush=True)
+        else:
+            now = time.strftime("%H:%M:%S")
+            print(_CLEAR if sys.stdout.isatty() else "", end="")
+            print(f"lifesign status, {now}" + (f": {said}" if said else ""), flush=True)
+            _print(snapshots, as_json=False)
+        time.sleep(args.watch)
 
-    settings = arguments.given(args, os.environ).settings(os.environ)
-    directory = rundirectory.find(settings.dir)
-    snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
-    blocked = {snapshot.pid for snapshot in snapshots if snapshot.state == states.BLOCKED}
+
+def _seen(args: argparse.Namespace) -> list[Snapshot]:
+    from lifesign.cli.query.target import Wanted
+    from lifesign.judge import states
+
+    target = Wanted(args.which, arguments.given(args, os.environ).settings(os.environ), os.environ)
+    snapshots = [one.poll.snapshot for one in target.seen()]
+    blocked = {snapshot.key for snapshot in snapshots if snapshot.state == states.BLOCKED}
     if blocked:  # what blocks it now is known to its watchdog alone
-        with Progress() as progress:
-            ask_all(directory, _TIMEOUT, blocked.__contains__, progress, whole=False)
-        snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
-    if args.json:
-        print_json(to_json(snapshots))
+        _ask(target, blocked)
+        snapshots = [one.poll.snapshot for one in target.seen()]
+    return snapshots
+
+
+def _ask(target: Wanted, keys: set[str]) -> None:
+    from lifesign.cli.query.request import ask_all, dumps
+
+    with contextlib.ExitStack() as opened:
+        progress = opened.enter_context(Progress())
+        processes = target.living()
+        for process in processes:
+            opened.callback(process.close)
+        asked = [process for process in processes if process.key in keys]
+        ask_all(asked, partial(dumps, timeout=_TIMEOUT, whole=False), progress)
+
+
+def _print(snapshots: Sequence[Snapshot], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"processes": to_json(snapshots)})
     else:
-        console().print(render(snapshots))
-    return EXIT_OK
+        to = console()
+        to.print(render(snapshots, to.width))
 
 
 def to_json(snapshots: Sequence[Snapshot]) -> Any:
@@ -77,82 +116,19 @@ def to_json(snapshots: Sequence[Snapshot]) -> Any:
     ]
 
 
-def render(snapshots: Sequence[Snapshot]) -> Group:
+def render(snapshots: Sequence[Snapshot], width: int) -> Group:
     """A table of processes, and below it the details of each."""
     from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
-    lines: list[Table | Text] = [_table(snapshots)]
+    from lifesign.cli.processes.details import details
+    from lifesign.cli.processes.table import Row, table
+
+    lines: list[RenderableType] = [table([Row(snapshot) for snapshot in snapshots], width)]
     for snapshot in snapshots:
-        details = _details(snapshot)
-        if details:
+        found = list(details(snapshot, uses=len(snapshots) <= _USES_MAX))
+        if found:
             lines.append(Text(f"\n{printable(snapshot.command)} {snapshot.pid}", "bold"))
-            lines.extend(Text(f"  {printable(text)}", style) for text, style in details)
+            lines.extend(Padding(Text(printable(text), style), (0, 0, 0, 2), expand=False) for text, style in found)
     return Group(*lines)
-
-
-def _table(snapshots: Sequence[Snapshot]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("PID", "SERVICE", "STATE", "WHY"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("BEAT", "TASKS", "UP"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for snapshot in snapshots:
-        table.add_row(
-            str(snapshot.pid),
-            Text(printable(snapshot.service)),
-            Text(printable(_state(snapshot)), _STYLES.get(snapshot.state, "")),
-            Text(printable(snapshot.why)),
-            f"{duration(snapshot.beat_age)} ago" if snapshot.beats else "none",
-            str(snapshot.tasks),
-            duration(snapshot.uptime),
-        )
-    return table
-
-
-def _details(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """Lines of text with their styles."""
-    lines = [(f"cause: {cause.sentence}", _style(cause)) for cause in snapshot.causes]
-    if snapshot.boot != "complete":
-        lines.append((f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _STYLES["silent"]))
-    if snapshot.unwatched_loops:
-        watched = f"{snapshot.unwatched_loops} event loops are not watched: more run than {layout.LOOPS_MAX}"
-        lines.append((watched, "yellow"))
-    for event in snapshot.events:
-        due = f", due every {duration(event.deadline)}" if event.deadline else ""
-        newest = (
-            f"last {duration(event.age)} ago" if event.count or event.stand_in else f"none in {duration(event.age)}"
-        )
-        synthetic = f" and {event.synthetic} synthetic" if event.synthetic else ""
-        late = event.deadline is not None and event.age > event.deadline
-        lines.append(
-            (f"event {event.name}: {event.count}{synthetic}, {newest}{due}", _STYLES["silent"] if late else "")
-        )
-    lines += [
-        (f"post-condition {check.name} failed: {check.reason}", "red" if check.critical else "yellow")
-        for check in snapshot.postconditions
-        if not check.passed
-    ]
-    lines += [(f"{count} records dropped ({reason})", "yellow") for reason, count in snapshot.dropped.items() if count]
-    return lines
-
-
-def _state(snapshot: Snapshot) -> str:
-    """The state is a word of its own, whatever conditions follow it: scripts cut it out."""
-    return f"{snapshot.state} ({', '.join(snapshot.conditions)})" if snapshot.conditions else snapshot.state
-
-
-def _style(cause: CauseReading) -> str:
-    """What only is a condition of the process, and fails no probe, is no alarm."""
-    from lifesign.judge.causes.stalls import conditions
-
-    return _STYLES["silent" if conditions((cause.word,)) else "blocked"]
-
-
-def _reached(snapshot: Snapshot) -> str:
-    at = snapshot.stopped_at()
-    return f", at checkpoint {at.name}" if at is not None else ""

@@ -1,30 +1,33 @@
-"""``lifesign why [PID]``: what is wrong with a watched process and where, in one sentence, and what shows it."""
+"""``lifesign why [PROCESS]``: what is wrong with watched processes and where, in one sentence, and what shows it."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json, printable
-from lifesign.cli.supervise import extra, rundirectory
-from lifesign.errors import EXIT_OK
+from lifesign.cli.supervise import extra
+from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from lifesign.cli.query.request import Answer
+    from lifesign.cli.query.target import Process, Wanted
     from lifesign.watch.telemetry import Snapshot
+    from lifesign.wire.reader import PulseReader
 
 GROUPS_MAX = 5  # that are shown where no cause is
 _ILL = {"silent": "yellow", "degraded": "yellow", "blocked": "bold red", "frozen": "bold red", "dead": "bold red"}
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="only this process")
+    arguments.add_which(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--timeout",
@@ -44,31 +47,52 @@ def main(args: argparse.Namespace) -> int:
         RunDirectoryError: the run directory cannot be used.
     """
     extra.require()
-    from lifesign.cli.query.request import ask_all
-    from lifesign.cli.query.target import select
-    from lifesign.judge.glance import glance
-    from lifesign.judge.rundir import RunDirectory
-    from lifesign.watch.once import poll_once
+    from lifesign.cli.query.request import dumps
+    from lifesign.cli.query.target import Wanted
 
     settings = arguments.given(args, os.environ).settings(os.environ)
-    directory = rundirectory.find(settings.dir)
-    with Progress() as progress:
-        answers = ask_all(directory, args.timeout, lambda pid: args.pid in (None, pid), progress)
-    snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
+    target = Wanted(args.which, settings, os.environ)
+    answers = _asked(target, partial(dumps, timeout=args.timeout))
+    sightings = target.seen()
     refused: dict[str, str] = {}
-    if any(snapshot.state == "frozen" and not snapshot.causes for snapshot in snapshots):
-        with contextlib.closing(RunDirectory(directory)) as run:  # which asks for stacks
-            refused = {one.key: one.no_stacks for one in glance(run, settings.heartbeat_timeout)}
-        snapshots = select(poll_once(directory, settings, os.environ), args.pid, directory)
+    without = {one.path for one in sightings if one.poll.snapshot.state == "frozen" and not one.poll.snapshot.causes}
+    if without:
+        for path in without:
+            refused.update(_no_stacks(path, settings.heartbeat_timeout))
+        sightings = target.seen()
+    snapshots = [one.poll.snapshot for one in sightings]
     snapshots.sort(key=lambda snapshot: (snapshot.state not in _ILL, not snapshot.causes))
     if args.json:
-        print_json([to_json(snapshot) for snapshot in snapshots])
+        print_json({"processes": [to_json(snapshot) for snapshot in snapshots]})
     else:
         to = console()
         for snapshot in snapshots:
-            for line in lines(snapshot, answers.get(snapshot.pid), refused.get(snapshot.key, "")):
+            for line in lines(snapshot, answers.get(snapshot.key), refused.get(snapshot.key, "")):
                 to.print(line)
     return EXIT_OK
+
+
+def _asked(target: Wanted, question: Callable[[PulseReader], Generator[Answer | None]]) -> dict[str, Answer]:
+    """The task dumps of those that live and answer, by their keys."""
+    from lifesign.cli.query.request import ask_all
+
+    with Progress() as progress, contextlib.ExitStack() as opened:
+        processes: list[Process] = []
+        with contextlib.suppress(NotWatchedError):  # whether there are others is said later
+            processes = target.living()
+        for process in processes:
+            opened.callback(process.close)
+        answers = ask_all(processes, question, progress)
+    return {key: answer for key, answer in answers.items() if not isinstance(answer, LifesignError)}
+
+
+def _no_stacks(path: str, heartbeat_timeout: float) -> dict[str, str]:
+    """Asks those that are frozen for their stacks; why those that cannot be asked cannot, by their keys."""
+    from lifesign.judge.glance import glance
+    from lifesign.judge.rundir import RunDirectory
+
+    with contextlib.closing(RunDirectory(path)) as run:
+        return {one.key: one.no_stacks for one in glance(run, heartbeat_timeout)}
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,52 +1,102 @@
-"""One poll of a run directory, for those who only want to see."""
+"""What there is to see in run directories, for those who only want to look."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from typing import Mapping
+from typing import Mapping, NamedTuple, Sequence
 
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
-from lifesign.watch.process import WatchedProcess
+from lifesign.watch.process import Poll, WatchedProcess
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.folder import PulseError
 
 MEASURED_SECONDS = 1.0  # ten beats
-_MEASURED_MAX = 50  # processes, each with some open files
+_OPEN_MAX = 50  # processes, each with some open files
 
 
-def poll_once(path: str, settings: Settings, environ: Mapping[str, str], *, measured: bool = False) -> list[Snapshot]:
-    """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
+class Sighting(NamedTuple):
+    """One process in one run directory; the telemetry is what it has written since the poll before."""
+
+    path: str
+    poll: Poll
+
+
+class Onlooker:
+    """Polls every process of some run directories, as often as one likes; no sidecar is disturbed.
+
+    What needs two polls, such as how much of the time loops work, is known of the first 50 living processes.
+
+    Raises:
+        RunDirectoryError: a directory cannot be used.
+    """
+
+    def __init__(self, paths: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._open: dict[tuple[str, str], WatchedProcess] = {}
+        with contextlib.ExitStack() as opened:
+            self._directories = [opened.enter_context(contextlib.closing(RunDirectory(path))) for path in paths]
+            self._opened = opened.pop_all()
+
+    def poll(self) -> list[Sighting]:
+        """The state of each process now."""
+        found: list[Sighting] = []
+        there: set[tuple[str, str]] = set()
+        for directory in self._directories:
+            for key in directory.names():
+                # A process that is only now coming or going has nothing to show.
+                with contextlib.suppress(PulseError, OSError):
+                    there.add((directory.path, key))
+                    found.append(Sighting(directory.path, self._poll(directory, key)))
+        for gone in self._open.keys() - there:
+            self._open.pop(gone).close()
+        return found
+
+    def close(self) -> None:
+        for process in self._open.values():
+            process.close()
+        self._opened.close()
+
+    def _poll(self, directory: RunDirectory, key: str) -> Poll:
+        with contextlib.ExitStack() as opened:
+            process = self._open.pop((directory.path, key), None)
+            if process is None:
+                process = WatchedProcess(directory, key, Cursor(), self._settings, self._environ, DeadLetters(None))
+            opened.callback(process.close)
+            poll = process.poll(watching_since=0, ask=False)
+            if poll.snapshot.alive and len(self._open) < _OPEN_MAX:
+                self._open[directory.path, key] = process
+                opened.pop_all()
+            return poll
+
+
+def poll_all(
+    paths: Sequence[str], settings: Settings, environ: Mapping[str, str], *, measured: bool = False
+) -> list[Sighting]:
+    """Every process of some run directories.
 
     Args:
         measured: whether to poll twice, a moment apart, which shows how much of the time loops work.
 
     Raises:
+        RunDirectoryError: a directory cannot be used.
+    """
+    with contextlib.closing(Onlooker(paths, settings, environ)) as onlooker:
+        found = onlooker.poll()
+        if measured and any(one.poll.snapshot.alive for one in found):
+            time.sleep(MEASURED_SECONDS)
+            found = onlooker.poll()
+        return found
+
+
+def poll_once(path: str, settings: Settings, environ: Mapping[str, str]) -> list[Snapshot]:
+    """The state of every process in a run directory, seen from outside, without disturbing its sidecar.
+
+    Raises:
         RunDirectoryError: the directory cannot be used.
     """
-    found: dict[str, Snapshot] = {}
-    with contextlib.ExitStack() as kept:
-        directory = kept.enter_context(contextlib.closing(RunDirectory(path)))
-        again: list[WatchedProcess] = []
-        for key in directory.names():
-            # A process that is only now coming or going has nothing to show.
-            with contextlib.suppress(PulseError, OSError), contextlib.ExitStack() as opened:
-                process = WatchedProcess(directory, key, Cursor(), settings, environ, DeadLetters(None))
-                opened.callback(process.close)
-                snapshot = found[key] = _poll(process)
-                if measured and snapshot.alive and len(again) < _MEASURED_MAX:
-                    again.append(process)
-                    kept.push(opened.pop_all())
-        if again:
-            time.sleep(MEASURED_SECONDS)
-        for process in again:
-            with contextlib.suppress(PulseError, OSError):
-                found[process.key] = _poll(process)
-    return list(found.values())
-
-
-def _poll(process: WatchedProcess) -> Snapshot:
-    return process.poll(watching_since=0, ask=False).snapshot
+    return [one.poll.snapshot for one in poll_all([path], settings, environ)]

@@ -31,7 +31,7 @@ def test_what_a_terminal_would_act_on_is_escaped(text: str, shown: str) -> None:
 def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_json({"name": "\x1b\x7f\x9b\u202eü"})
 
-    assert capsys.readouterr().out == '{\n  "name": "\\u001b\\u007f\\u009b\\u202e\\u00fc"\n}\n'
+    assert capsys.readouterr().out == '{\n  "schema": 1,\n  "name": "\\u001b\\u007f\\u009b\\u202e\\u00fc"\n}\n'
 
 
 def test_a_closed_standard_error_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

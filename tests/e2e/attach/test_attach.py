@@ -14,6 +14,7 @@ import pytest
 
 from support import victims
 from support.built import PYTHONS
+from support.commands import processes
 from support.paths import ROOT, VICTIMS
 from support.waiting import eventually
 
@@ -90,7 +91,7 @@ def test_it_comes_and_goes_without_a_trace(service: Service, run: Path, cli: Cal
     assert [path.name for path in run.iterdir()] == [eventually(lambda: _only(run), seconds=30)]  # no script is left
     eventually(lambda: _healthy(cli, run, loops=2), seconds=60)
     code, out, _ = cli("dump", "--json", "--dir", str(run), "--timeout", "60")
-    assert (code, sum(group["count"] for group in json.loads(out)["groups"])) == (0, 3)
+    assert (code, sum(group["count"] for group in processes(out)[0]["groups"])) == (0, 3)
     assert _changes(before, service.ask("state")) != {}
 
     code, _, err = cli("attach", str(service.pid), "--dir", str(run), "--timeout", "60")
@@ -116,7 +117,7 @@ def _only(run: Path) -> str:
 
 def _healthy(cli: Callable, run: Path, loops: int) -> bool:
     code, out, _ = cli("status", "--json", "--dir", str(run))
-    (one,) = json.loads(out)
+    (one,) = processes(out)
     return code == 0 and one["state"] == "healthy" and one["loops"] == loops
 
 
@@ -230,5 +231,5 @@ def test_a_program_that_uses_the_package_starts_it_again_and_its_end_is_known(tm
         check=False,
         timeout=60,
     )
-    (process,) = json.loads(done.stdout)
+    (process,) = processes(done.stdout)
     assert (process["state"], process["why"]) == ("stopped", "ended by itself")

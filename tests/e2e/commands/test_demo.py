@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import pty
 import re
@@ -19,6 +18,7 @@ import pytest
 from lifesign.demo import service
 from support import victims
 from support.built import PYTHONS
+from support.commands import processes
 from support.waiting import eventually
 
 NEWEST, *OLDER = reversed(PYTHONS)
@@ -60,7 +60,7 @@ def test_an_illness_of_the_demo_is_named_in_its_source(
 
         def named() -> bool:
             command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(tmp_path)]
-            (found,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
+            (found,) = processes(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
             # On a busy machine the process may also be short of processor time, which is no cause of the demo's.
             causes = [cause for cause in found["causes"] if cause["word"] != "starved"]
             seen.update(causes[0] if causes else {})

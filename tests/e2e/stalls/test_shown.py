@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from support import victims
-from support.commands import Ended
+from support.commands import Ended, processes
 from support.paths import VICTIMS
 from support.waiting import eventually
 
@@ -39,7 +38,7 @@ def stalling(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[byte
 def asked(cli: Cli, directory: Path, command: str) -> Any:
     code, out, err = cli(command, "--json", "--dir", str(directory))
     assert (code, err) == (0, "")
-    (process,) = json.loads(out)
+    (process,) = processes(out)
     return process
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support import victims
+from support.commands import processes
 from support.waiting import eventually
 
 
@@ -31,7 +31,7 @@ def why(directory: Path, heartbeat_timeout: str = "1s") -> dict[str, Any]:
     """What is said of the one process of a run directory."""
     command = [sys.executable, "-m", "lifesign", "why", "--json", "--dir", str(directory)]
     command += ["--heartbeat-timeout", heartbeat_timeout]
-    (seen,) = json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
+    (seen,) = processes(subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=True).stdout)
     return dict(seen)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Iterator, Mapping, Sequence
 
 from support.backends.collector import Collector
+from support.commands import processes
 from support.illnesses.charts import Chart, Charts, Entry
 from support.paths import VICTIMS
 from support.supervised import Supervised, children, kill, run_line
@@ -101,7 +101,7 @@ def status(directory: Path, pid: int) -> tuple[str, str]:
     ]
     table, document = (one.communicate(timeout=PATIENCE)[0] for one in shown)
     assert [one.returncode for one in shown] == [0, 0]
-    (snapshot,) = json.loads(document)
+    (snapshot,) = processes(document)
     (row,) = (line.split() for line in table.splitlines() if line.startswith(f"{pid} "))
     return row[2], snapshot["state"]
 

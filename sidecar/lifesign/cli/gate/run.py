@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import shlex
+from functools import partial
 from typing import Sequence
 
 from lifesign.cli.gate import report
@@ -13,9 +14,10 @@ from lifesign.cli.gate.gate import Gate, Terms
 from lifesign.cli.gate.verdict import STALLED, Outcome
 from lifesign.cli.gate.view import Drawing
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, say
-from lifesign.cli.query.request import Answer, ask
-from lifesign.cli.query.target import choose
+from lifesign.cli.query.request import Answer, ask_all, dumps
+from lifesign.cli.query.target import living
 from lifesign.cli.supervise import rundirectory
 from lifesign.cli.supervise.launch import prepare, say_what_stays
 from lifesign.cli.supervise.supervisor import Supervisor
@@ -86,7 +88,8 @@ class _BootView:
             return
         pid = outcome.process.pid
         with contextlib.suppress(LifesignError, PulseError, OSError):
-            with contextlib.closing(choose(self._directory, pid)) as process:
-                self.answer = ask(process.reader, _DUMP_SECONDS)
-            if self.answer is not None:
+            with contextlib.closing(living(self._directory, pid)) as process, Progress() as progress:
+                found = ask_all([process], partial(dumps, timeout=_DUMP_SECONDS), progress).get(process.key)
+            if isinstance(found, Answer):
+                self.answer = found
                 console(stderr=True).print(render(pid, self.answer, Sources()), crop=False)

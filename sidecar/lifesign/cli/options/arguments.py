@@ -46,13 +46,23 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
         group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked)
 
 
+def add_which(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument that says which processes a command is about; see `cli.query.target`."""
+    parser.add_argument(
+        "which",
+        metavar="PROCESS",
+        nargs="?",
+        help="a PID, that of a process above it (lifesign run, gunicorn), or a service's name; all where none is given",
+    )
+
+
 def add_question(parser: argparse.ArgumentParser, timeout: float, more: str = "") -> None:
-    """Adds the arguments of a request to one process: which one, how long to wait, and where it is.
+    """Adds the arguments of a request to processes: which, how long to wait, and where they are.
 
     Args:
         more: when it is waited for longer.
     """
-    parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="which process, if there are several")
+    add_which(parser)
     parser.add_argument(
         "--timeout",
         metavar="S",

@@ -28,6 +28,13 @@ class Progress:
             sys.stderr.flush()
             self._shown = line
 
+    def announce(self, what: str) -> None:
+        """To be called once, before what is known to take a second or more."""
+        if sys.stderr.isatty():
+            self._shown = f"{printable(what)} ..."
+            sys.stderr.write(_CLEAR + self._shown)
+            sys.stderr.flush()
+
     def __enter__(self) -> Progress:
         return self
 

@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Mapping
 
 from lifesign.errors import LifesignError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+JSON_SCHEMA = 1  # of what all commands print: higher where a program that reads it would have to change
 _PIPE_WIDTH = 1000  # columns; a pipe has no edge to fold a line at
 
 
@@ -36,6 +37,27 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def bytes_short(count: int) -> str:
+    """``512K``, ``48M``, ``1.2G``: as much as fits into a column."""
+    size, unit = _scaled(count)
+    return f"{size:.1f}{unit}" if unit and size < 10 else f"{size:.0f}{unit}"
+
+
+def bytes_long(count: int) -> str:
+    """``512 KiB``, ``48 MiB``, ``1.2 GiB``."""
+    size, unit = _scaled(count)
+    return f"{size:.1f} {unit}iB" if unit and size < 10 else f"{size:.0f} {f'{unit}iB' if unit else 'bytes'}"
+
+
+def _scaled(count: int) -> tuple[float, str]:
+    size = float(count)
+    for unit in ("", "K", "M", "G"):
+        if size < 1000:
+            return size, unit
+        size /= 1024
+    return size, "T"
 
 
 def say(text: str) -> None:
@@ -70,6 +92,6 @@ def console(*, stderr: bool = False) -> Console:
     return Reliable(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
 
 
-def print_json(content: Any) -> None:
+def print_json(content: Mapping[str, Any]) -> None:
     """`content` as JSON in ASCII, so that no text of the main process can reach the terminal raw."""
-    print(json.dumps(content, indent=2, ensure_ascii=True))
+    print(json.dumps({"schema": JSON_SCHEMA, **content}, indent=2, ensure_ascii=True))

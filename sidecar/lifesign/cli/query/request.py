@@ -1,4 +1,4 @@
-"""Requests to a main process, independent of any sidecar: no reader's position in the ring changes."""
+"""Requests to main processes, independent of any sidecar: no reader's position in the ring changes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from typing import Callable, Generator, Iterator, NamedTuple, Sequence, TypeVar
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
-from lifesign.cli.query.target import choose, living
-from lifesign.cli.supervise import rundirectory
-from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError, SettingError
+from lifesign.cli.output.terminal import complain
+from lifesign.cli.query.target import Process, Wanted
+from lifesign.errors import (
+    EXIT_OK,
+    LifesignError,
+    NotAnsweredError,
+    NotWatchedError,
+    RunDirectoryError,
+    SettingError,
+)
 from lifesign.judge.causes.findings import Dump
 from lifesign.judge.causes.newest_dump import NewestDump
 from lifesign.watch.records import InvalidRecordError, Record, decode_record
@@ -40,100 +47,102 @@ class Answer(NamedTuple):
     stalls: Sequence[Stall] = ()
 
 
-def answered(args: argparse.Namespace, question: Callable[[PulseReader, float], T | None], hint: str) -> tuple[int, T]:
-    """Asks the process that the arguments of `arguments.add_question` name; its pid and its answer.
-
-    Args:
-        question: asks through a reader, and waits so many seconds; None where no answer came.
-        hint: what to try then.
-
-    Raises:
-        SettingError: the time to wait is none.
-        NotAnsweredError: it did not answer in time.
-        NotWatchedError: its pulse cannot be read; or as `choose`.
-        RunDirectoryError: it may not be written to.
-    """
-    if not args.timeout > 0:
-        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
-    directory = rundirectory.find(arguments.given(args, os.environ).settings(os.environ).dir)
-    with contextlib.closing(choose(directory, args.pid)) as process:
-        try:
-            answer = question(process.reader, args.timeout)
-        except PulseError as error:
-            raise NotWatchedError(
-                f"the pulse of process {process.pid} cannot be read: {error}", "lifesign status"
-            ) from None
-        except PermissionError:
-            user = "the user that the main process runs as"
-            raise RunDirectoryError(f"you may not write to the pulse of process {process.pid}", user) from None
-    if answer is None:
-        raise NotAnsweredError(f"process {process.pid} did not answer within {args.timeout:g} s", hint)
-    return process.pid, answer
-
-
-def ask(reader: PulseReader, timeout: float, progress: Progress | None = None) -> Answer | None:
-    """Requests a task dump; None if there is no answer within `timeout` seconds, or longer where it has many tasks.
-
-    Raises:
-        OSError: we may not ask this process.
-    """
-    for answer in _dumps(reader, timeout + longer(reader)):
-        if answer is not None:
-            return answer
-        if progress is not None:
-            count = _tasks(reader)
-            progress.waits_for(f"a dump of {'its' if count is None else count} tasks")
-        time.sleep(_POLL)
-    return None
-
-
 def ask_all(
-    directory: str,
-    timeout: float,
-    wanted: Callable[[int], bool],
+    processes: Sequence[Process],
+    question: Callable[[PulseReader], Generator[T | None]],
     progress: Progress,
-    *,
-    whole: bool = True,
-) -> dict[int, Answer]:
-    """Has a task dump taken of each process that is wanted, by its pid, all at the same time.
+    what: str = "task dumps",
+) -> dict[str, T | LifesignError]:
+    """Asks all of them at the same time: the answers by the key of the process.
 
-    Those that do not answer, such as a frozen one, are not in the result.
+    Those that do not answer, such as a frozen one, are not in the result. Where the question could not even be asked,
+    the error says why.
 
     Args:
-        whole: wait longer for those that have many tasks.
+        question: asks through a reader, and looks for the answer once at each step, as long as that is worth it.
+        what: is waited for.
     """
-    answers: dict[int, Answer] = {}
-    with contextlib.ExitStack() as opened:
-        asked: dict[int, Generator[Answer | None]] = {}
-        for process in living(directory):
-            opened.callback(process.close)
-            if wanted(process.pid):
-                asked[process.pid] = _dumps(process.reader, timeout + (longer(process.reader) if whole else 0.0))
-        while asked:
-            for pid, looks in list(asked.items()):
-                answer = _next(looks)
-                if answer is not None:
-                    answers[pid] = answer
-                if answer is not None or inspect.getgeneratorstate(looks) == inspect.GEN_CLOSED:
-                    del asked[pid]
-            if asked:
-                progress.waits_for(f"task dumps of {len(asked)} process{'es' * (len(asked) > 1)}")
-                time.sleep(_POLL)
+    answers: dict[str, T | LifesignError] = {}
+    asked = {process.key: (process.pid, question(process.reader)) for process in processes}
+    while asked:
+        for key, (pid, looks) in list(asked.items()):
+            answer = _next(pid, looks)
+            if answer is not None:
+                answers[key] = answer
+            if answer is not None or inspect.getgeneratorstate(looks) == inspect.GEN_CLOSED:
+                del asked[key]
+        if asked:
+            progress.waits_for(f"{what} of {len(asked)} process{'es' * (len(asked) > 1)}")
+            time.sleep(_POLL)
     return answers
 
 
-def _next(looks: Generator[Answer | None]) -> Answer | None:
+def answers(
+    args: argparse.Namespace,
+    question: Callable[[PulseReader, float], Generator[T | None]],
+    what: str,
+    hint: str,
+) -> tuple[list[tuple[int, T]], int]:
+    """Asks the processes that the arguments of `arguments.add_question` name; complains of those that do not answer.
+
+    Returns of each process its PID and its answer, and an exit code: that of those that gave none.
+
+    Args:
+        question: asks through a reader, and looks for the answer for so many seconds.
+        what: is waited for.
+        hint: what to try where there is no answer.
+
+    Raises:
+        SettingError: the time to wait is none.
+        LifesignError: none of them answers; see the code.
+    """
+    if not args.timeout > 0:
+        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
+    target = Wanted(args.which, arguments.given(args, os.environ).settings(os.environ), os.environ)
+    with contextlib.ExitStack() as opened:
+        processes = target.living()
+        for process in processes:
+            opened.callback(process.close)
+        with Progress() as progress:
+            found = ask_all(processes, lambda reader: question(reader, args.timeout), progress, what)
+    given: list[tuple[int, T]] = []
+    errors: list[LifesignError] = []
+    for process in processes:
+        answer = found.get(process.key)
+        if answer is None:
+            errors.append(NotAnsweredError(f"process {process.pid} did not answer within {args.timeout:g} s", hint))
+        elif isinstance(answer, LifesignError):
+            errors.append(answer)
+        else:
+            given.append((process.pid, answer))
+    if not given:
+        raise errors[0]
+    for error in errors:
+        complain(error)
+    return given, max((error.exit_code for error in errors), default=EXIT_OK)
+
+
+def _next(pid: int, looks: Generator[T | None]) -> T | LifesignError | None:
     """None where there is no answer yet, and where there will be none."""
-    with contextlib.suppress(OSError, PulseError):
+    try:
         return next(looks, None)
-    return None
+    except PermissionError:
+        user = "the user that the main process runs as"
+        return RunDirectoryError(f"you may not write to the pulse of process {pid}", user)
+    except (OSError, PulseError) as error:
+        return NotWatchedError(f"the pulse of process {pid} cannot be read: {error}", "lifesign status")
 
 
-def _dumps(reader: PulseReader, timeout: float) -> Generator[Answer | None]:
-    """Requests a task dump, and looks for it once at each step: None until it is there."""
+def dumps(reader: PulseReader, timeout: float, *, whole: bool = True) -> Generator[Answer | None]:
+    """Requests a task dump, and looks for it once at each step: None until it is there.
+
+    Args:
+        timeout: how many seconds it is looked for.
+        whole: longer where there are many tasks.
+    """
     newest = NewestDump()
     stalls: dict[int, Stall] = {}
-    for request, record in _answers(reader, layout.REQUEST_DUMP, timeout):
+    for request, record in _answers(reader, layout.REQUEST_DUMP, timeout + (longer(reader) if whole else 0.0)):
         if record is None:
             yield None
             continue
@@ -159,14 +168,13 @@ def _tasks(reader: PulseReader) -> int | None:
     return None
 
 
-def ask_checks(reader: PulseReader, timeout: float) -> PostconditionReport | None:
-    """Requests a run of the post-conditions; otherwise as `ask`."""
+def checks(reader: PulseReader, timeout: float) -> Generator[PostconditionReport | None]:
+    """Requests a run of the post-conditions; otherwise as `dumps`."""
     for request, record in _answers(reader, layout.REQUEST_CHECKS, timeout):
         if record is None:
-            time.sleep(_POLL)
+            yield None
         elif record["kind"] == "postconditions" and record["request"] >= request:
-            return record
-    return None
+            yield record
 
 
 def _answers(reader: PulseReader, word: int, timeout: float) -> Iterator[tuple[int, Record | None]]:

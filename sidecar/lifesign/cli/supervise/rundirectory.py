@@ -45,19 +45,29 @@ def find(path: str | None) -> str:
     Raises:
         RunDirectoryError: there is none, or there are several to choose from.
     """
+    newest, *_ = found(path)
+    if len(newest) > 1:
+        raise RunDirectoryError(
+            f"there are {len(newest)} run directories of yours", f"--dir with one of {', '.join(newest)}"
+        )
+    return newest[0]
+
+
+def found(path: str | None) -> list[list[str]]:
+    """The run directories to look into: `path` alone, or those of this user's that are in use, and then the others.
+
+    Raises:
+        RunDirectoryError: there is none.
+    """
     if path is not None:
         if not os.path.isdir(path):
             raise RunDirectoryError(f"there is no run directory {path}", "--dir with the LIFESIGN_DIR of the service")
-        return path
-    found = list(map(_inner, _private()))
-    if not found:
+        return [[path]]
+    every = list(map(_inner, _private()))
+    if not every:
         raise RunDirectoryError("no run directory of yours is here", "lifesign run -- CMD, or --dir DIR")
-    found = [entry for entry in found if _is_in_use(entry)] or found
-    if len(found) > 1:
-        raise RunDirectoryError(
-            f"there are {len(found)} run directories of yours", f"--dir with one of {', '.join(found)}"
-        )
-    return found[0]
+    in_use = list(filter(_is_in_use, every))
+    return list(filter(None, (in_use, [entry for entry in every if entry not in in_use])))
 
 
 def discard(path: str) -> None:

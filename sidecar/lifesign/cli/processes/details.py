@@ -1,0 +1,71 @@
+"""What there is to say of one process below its row."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from lifesign.cli.output.terminal import bytes_long, duration
+from lifesign.cli.processes.table import STYLES, processor_time
+from lifesign.judge.causes.stalls import conditions
+from lifesign.watch.telemetry import CauseReading, EventReading, Snapshot, UsageReading
+from lifesign.wire import layout
+
+_WARNING = "yellow"
+
+
+def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str]]:
+    """Lines of text with their styles.
+
+    Args:
+        uses: whether to say what the process uses.
+    """
+    for cause in snapshot.causes:
+        yield f"cause: {cause.sentence}", _style(cause)
+    if snapshot.boot != "complete":
+        yield f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _WARNING
+    if snapshot.unwatched_loops:
+        yield f"{snapshot.unwatched_loops} event loops are not watched: more run than {layout.LOOPS_MAX}", _WARNING
+    for event in snapshot.events:
+        late = event.deadline is not None and event.age > event.deadline
+        yield _event(event), _WARNING if late else ""
+    for check in snapshot.postconditions:
+        if not check.passed:
+            yield f"post-condition {check.name} failed: {check.reason}", "red" if check.critical else _WARNING
+    for reason, count in snapshot.dropped.items():
+        if count:
+            yield f"{count} records dropped ({reason})", _WARNING
+    if uses and snapshot.usage is not None:
+        yield f"uses {_used(snapshot.usage)}", "dim"
+
+
+def _event(event: EventReading) -> str:
+    due = f", due every {duration(event.deadline)}" if event.deadline else ""
+    newest = f"last {duration(event.age)} ago" if event.count or event.stand_in else f"none in {duration(event.age)}"
+    synthetic = f" and {event.synthetic} synthetic" if event.synthetic else ""
+    return f"event {event.name}: {event.count}{synthetic}, {newest}{due}"
+
+
+def _used(usage: UsageReading) -> str:
+    said = [f"{duration(processor_time(usage))} of CPU time"]
+    if usage.memory is not None:
+        said.append(f"{bytes_long(usage.memory)} of memory")
+    if usage.container is not None:
+        said.append(f"its container {bytes_long(usage.container.used)} of {bytes_long(usage.container.limit)}")
+    if usage.threads is not None:
+        said.append(f"{usage.threads} thread{'s' * (usage.threads != 1)}")
+    if usage.descriptors is not None:
+        said.append(f"{usage.descriptors} file descriptors")
+    if usage.garbage:
+        collections = "/".join(str(generation[0]) for generation in usage.garbage if generation)
+        said.append(f"{collections} garbage collections (by generation)")
+    return ", ".join(said)
+
+
+def _style(cause: CauseReading) -> str:
+    """What only is a condition of the process, and fails no probe, is no alarm."""
+    return _WARNING if conditions((cause.word,)) else STYLES["blocked"]
+
+
+def _reached(snapshot: Snapshot) -> str:
+    at = snapshot.stopped_at()
+    return f", at checkpoint {at.name}" if at is not None else ""

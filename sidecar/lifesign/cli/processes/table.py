@@ -1,0 +1,129 @@
+"""Watched processes as a table: a row each, and as many columns as the terminal is wide for."""
+
+from __future__ import annotations
+
+from typing import Callable, Mapping, NamedTuple, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from lifesign.cli.output.terminal import bytes_short, duration, printable
+from lifesign.watch.telemetry import Snapshot, UsageReading
+
+STYLES = {
+    "starting": "cyan",
+    "healthy": "green",
+    "silent": "yellow",
+    "degraded": "yellow",
+    "idle": "dim",
+    "blocked": "bold red",
+    "frozen": "bold red",
+    "dead": "bold red",
+    "stopped": "dim",
+}
+_WIDE = 100  # columns of the terminal, from which on there is room for what a process uses
+_NARROW = 75  # below which the state and the reason are all that there is room for
+_WHY_MIN = 20  # columns
+_SERVICE_MAX = 24  # characters, where the terminal is not wide
+
+
+class Row(NamedTuple):
+    """One process. `cpu` is how many processors it has used since the poll before, `delay` the worst delay of a loop
+    since then, in seconds; None where that is not known."""
+
+    snapshot: Snapshot
+    cpu: float | None = None
+    delay: float | None = None
+
+
+class _Column(NamedTuple):
+    heading: str
+    text: Callable[[Row], str]
+    from_width: int = 0
+    live: bool = False  # it needs two polls
+    right: bool = True
+
+
+def _used(row: Row, of: Callable[[UsageReading], int | None], shown: Callable[[int], str] = str) -> str:
+    value = of(row.snapshot.usage) if row.snapshot.usage is not None else None
+    return "" if value is None else shown(value)
+
+
+def processor_time(usage: UsageReading) -> float:
+    """Seconds."""
+    return usage.user + usage.system
+
+
+def _cpu_time(row: Row) -> str:
+    return duration(processor_time(row.snapshot.usage)) if row.snapshot.usage is not None else ""
+
+
+_COLUMNS = (
+    _Column("PID", lambda row: str(row.snapshot.pid)),
+    _Column("SERVICE", lambda row: row.snapshot.service, right=False),
+    _Column("STATE", lambda row: state(row.snapshot), right=False),
+    _Column("BEAT", lambda row: duration(row.snapshot.beat_age) if row.snapshot.beats else "none", _NARROW),
+    _Column("DELAY", lambda row: "" if row.delay is None else f"{row.delay * 1e3:.0f} ms", _WIDE, live=True),
+    _Column("BUSY", lambda row: _share(row.snapshot.utilization), _WIDE, live=True),
+    _Column("CPU%", lambda row: _share(row.cpu), _NARROW, live=True),
+    _Column("CPU", _cpu_time, _WIDE),
+    _Column("MEM", lambda row: _used(row, lambda usage: usage.memory, bytes_short), _NARROW),
+    _Column("TASKS", lambda row: str(row.snapshot.tasks), _NARROW),
+    _Column("THR", lambda row: _used(row, lambda usage: usage.threads), _WIDE),
+    _Column("FDS", lambda row: _used(row, lambda usage: usage.descriptors), _WIDE),
+    _Column("UP", lambda row: duration(row.snapshot.uptime), _NARROW),
+    _Column("WHY", lambda row: row.snapshot.why, right=False),
+)
+
+
+def table(rows: Sequence[Row], width: int, *, live: bool = False, selected: int | None = None) -> Table:
+    """The processes in the order they are given.
+
+    Args:
+        live: with what needs two polls, and each process in one line.
+        selected: the number of the row that is marked.
+    """
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=live, padding=(0, 1))
+    columns = [column for column in _COLUMNS if width >= column.from_width and (live or not column.live)]
+    for column in columns:
+        last = column.heading == "WHY"
+        service = _SERVICE_MAX if column.heading == "SERVICE" and width < 2 * _WIDE else None
+        made.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            no_wrap=live or not last,
+            overflow="ellipsis" if live or service else "fold",
+            max_width=service,
+            min_width=_WHY_MIN if last else None,
+            ratio=1 if live and last else None,
+        )
+    if live:  # nothing below the table says more
+        columns[-1] = columns[-1]._replace(text=lambda row: reason(row.snapshot))
+    for number, row in enumerate(rows):
+        colour = STYLES.get(row.snapshot.state, "")
+        cells = [Text(printable(column.text(row)), colour if column.heading == "STATE" else "") for column in columns]
+        made.add_row(*cells, style="reverse" if number == selected else "")
+    return made
+
+
+def state(snapshot: Snapshot) -> str:
+    """The state is a word of its own, whatever conditions follow it: scripts cut it out."""
+    return f"{snapshot.state} ({', '.join(snapshot.conditions)})" if snapshot.conditions else snapshot.state
+
+
+def reason(snapshot: Snapshot) -> str:
+    """The cause in one sentence where one is known, or else what is seen."""
+    return snapshot.causes[0].sentence if snapshot.causes else snapshot.why
+
+
+def counts(snapshots: Sequence[Snapshot]) -> Mapping[str, int]:
+    """How many are in each state, in the order in which they come."""
+    found: dict[str, int] = {}
+    for snapshot in snapshots:
+        found[snapshot.state] = found.get(snapshot.state, 0) + 1
+    return found
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
