@@ -11,7 +11,7 @@ import threading
 # Below those that the kernel gives to clients: one of these would have it before the server does. Each process of the
 # tests begins at another one, and none is given twice.
 _FIRST, _NUMBER = 20_000, 12_000
-_next = itertools.count(os.getpid() * 101)
+_next = itertools.count(os.getpid() * 1009)
 _choosing = threading.Lock()
 
 
