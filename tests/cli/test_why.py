@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
-from lifesign.cli.why import lines, to_json
+from lifesign.cli.processes.explained import lines
+from lifesign.cli.why import to_json
 from lifesign.watch.telemetry import CauseReading, EventReading
 from support.commands import processes
 from support.made.boards import snapshot

@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": "run the sidecar alone: watch every process in the run directory and export telemetry",
     "smoke": "boot a service, wait for its proof of life, run its post-conditions: is it alive? Answers by exit code",
     "status": "show state and vital signs of the watched processes",
+    "top": "show the watched processes live, the worst first: sort, filter, ask why, dump",
     "why": "say what is wrong with the watched processes, and where, in one sentence each",
     "stalls": "show what stalls the event loops of the watched processes, worst first, with its stack",
     "dump": "show all asyncio tasks of a watched process, grouped by where they wait",

@@ -6,24 +6,19 @@ import argparse
 import contextlib
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Callable, Generator
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
-from lifesign.cli.output.terminal import console, print_json, printable
+from lifesign.cli.output.terminal import console, print_json
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from lifesign.cli.query.request import Answer
     from lifesign.cli.query.target import Process, Wanted
     from lifesign.watch.telemetry import Snapshot
     from lifesign.wire.reader import PulseReader
-
-GROUPS_MAX = 5  # that are shown where no cause is
-_ILL = {"silent": "yellow", "degraded": "yellow", "blocked": "bold red", "frozen": "bold red", "dead": "bold red"}
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +42,7 @@ def main(args: argparse.Namespace) -> int:
         RunDirectoryError: the run directory cannot be used.
     """
     extra.require()
+    from lifesign.cli.processes.explained import ILL, lines
     from lifesign.cli.query.request import dumps
     from lifesign.cli.query.target import Wanted
 
@@ -61,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
             refused.update(_no_stacks(path, settings.heartbeat_timeout))
         sightings = target.seen()
     snapshots = [one.poll.snapshot for one in sightings]
-    snapshots.sort(key=lambda snapshot: (snapshot.state not in _ILL, not snapshot.causes))
+    snapshots.sort(key=lambda snapshot: (snapshot.state not in ILL, not snapshot.causes))
     if args.json:
         print_json({"processes": [to_json(snapshot) for snapshot in snapshots]})
     else:
@@ -108,43 +104,3 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
         "conditions": snapshot.conditions,
         "causes": msgspec.to_builtins(snapshot.causes),
     }
-
-
-def lines(snapshot: Snapshot, answer: Answer | None = None, no_stacks: str = "") -> Iterator[Text]:
-    """The verdict, the causes below it, and below each what else was seen.
-
-    Where there is no cause to show it says what was looked at: the biggest groups of the dump; or why there are
-    `no_stacks` of a frozen process.
-    """
-    from rich.text import Text
-
-    yield Text.assemble(
-        (f"{printable(snapshot.command)} {snapshot.pid}  ", "bold"),
-        (printable(snapshot.state), _ILL.get(snapshot.state, "green")),
-        (printable("".join(f", {condition}" for condition in snapshot.conditions)), "yellow"),
-        f": {printable(snapshot.why)}",
-    )
-    for cause in snapshot.causes:
-        yield Text(f"  {printable(cause.sentence)}", "bold")
-        yield from (Text(f"    {printable(line)}") for line in cause.evidence)
-    if not snapshot.causes:
-        yield from (Text(line, "dim") for line in _without_cause(snapshot, answer, no_stacks))
-
-
-def _without_cause(snapshot: Snapshot, answer: Answer | None, no_stacks: str) -> Iterator[str]:
-    if snapshot.state == "healthy" and not any(event.deadline for event in snapshot.events):
-        yield "  nothing is known to be wrong; but no event is promised (LIFESIGN_EVENTS), whose absence would show"
-    if snapshot.state not in _ILL:
-        return
-    if no_stacks:
-        yield f"  no cause is known: its stacks cannot be had, {no_stacks}"
-    elif snapshot.state in ("frozen", "dead"):
-        yield "  no cause is known: it left no evidence; lifesign status and the last log records say what was seen"
-    elif answer is None:
-        yield "  no cause was found, and it did not answer a request for a task dump"
-    else:
-        from lifesign.cli.taskdump.words import counted, head, waited
-
-        yield f"  no cause was found among its {counted(answer.dump['tasks'], 'task')} (lifesign dump has more):"
-        for group in answer.groups[:GROUPS_MAX]:
-            yield f"    {', '.join(filter(None, (head(group), waited(group))))}"

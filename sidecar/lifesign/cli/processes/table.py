@@ -84,7 +84,7 @@ def table(rows: Sequence[Row], width: int, *, live: bool = False, selected: int 
         live: with what needs two polls, and each process in one line.
         selected: the number of the row that is marked.
     """
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=live, padding=(0, 1))
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=live, padding=(0, 1, 0, 0))
     columns = [column for column in _COLUMNS if width >= column.from_width and (live or not column.live)]
     for column in columns:
         last = column.heading == "WHY"
