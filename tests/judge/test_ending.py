@@ -166,6 +166,24 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"ending": Ending(exit_code=143, child=True)}, "stopped", "ended by SIGTERM",
     ),
     "p.kill(), or out of memory": ({"ending": Ending(signal="SIGKILL", child=True)}, "dead", "killed by SIGKILL"),
+    "gunicorn's time-out of a worker": (
+        {"reported": "blocked", "ending": Ending(signal="SIGABRT", child=True)}, "dead",
+        "killed by SIGABRT while it was blocked, probably by the process that made it, as it did not answer",
+    ),
+    "uvicorn's ping of a worker": (
+        {"reported": "frozen", "ending": Ending(signal="SIGKILL", child=True)}, "dead",
+        "killed by SIGKILL while it was frozen, probably by the process that made it",
+    ),
+    "somebody killed CMD as it was blocked": (
+        {"reported": "blocked", "ending": Ending(signal="SIGKILL")}, "dead", "killed by SIGKILL while it was blocked",
+    ),
+    "it crashed in what blocked it": (
+        {"reported": "blocked", "ending": Ending(signal="SIGSEGV", child=True)}, "dead", "killed by SIGSEGV",
+    ),
+    "a child of Celery's pool that has done its tasks": (
+        {"loop": ENDED, "ending": Ending(exit_code=155, child=True)}, "stopped", "exit code 155: its pool replaces it",
+    ),
+    "the same code, of no child": ({"ending": Ending(exit_code=155)}, "dead", "exit code 155, which nobody asked for"),
     "a worker that crashed": ({"ending": Ending(crash="SIGABRT", child=True)}, "dead", "killed by SIGABRT"),
     "a child's os._exit(0)": ({"ending": Ending(exit_code=0, child=True)}, "stopped", "ended by itself"),
     "a child's os._exit(3)": ({"ending": Ending(exit_code=3, child=True)}, "dead", "exit code 3"),

@@ -11,6 +11,7 @@ its end was asked for                                                  stopped
 Ctrl-C, as an uncaught KeyboardInterrupt or by signal                  stopped
 it is a child, and a terminating signal such as SIGTERM ended it       stopped
 a signal killed it, also the OOM killer's                              dead
+it is a child, and the exit code asks its pool for another one         stopped
 an exit code other than 0                                              dead
 exit code 0, or a tombstone                                            stopped
 its event loop had ended, or it is a child                             stopped, how is not known
@@ -43,6 +44,8 @@ _HOOK_NS = 2_000_000_000  # that a preStop hook may take to announce an end: the
 _MIB = 1 << 20
 _FULL = 0.9  # of a limit: more than most services dare to use for long
 _FRESH_NS = 5_000_000_000
+_RECYCLED = 155  # of a child of billiard's pool, which Celery has, after as many tasks as it may do
+_GIVEN_UP = frozenset(("SIGKILL", "SIGABRT"))  # with which who makes workers ends one that does not answer
 _ASKING_CODES = {128 + 15: "SIGTERM", 128 + 2: "SIGINT", 128 + 1: "SIGHUP", 128 + 3: "SIGQUIT"}  # as shells write them
 
 
@@ -71,7 +74,9 @@ def judge_end(reading: Reading) -> Verdict:
     if ending.child and (signal in _ASKING or code in _ASKING_CODES):
         return Verdict(states.STOPPED, f"ended by {signal or _ASKING_CODES[code or 0]}")
     if signal is not None:
-        return Verdict(states.DEAD, out_of_memory(reading) or f"killed by {signal}")
+        return Verdict(states.DEAD, out_of_memory(reading) or f"killed by {signal}{_given_up(reading, signal)}")
+    if ending.child and code == _RECYCLED:
+        return Verdict(states.STOPPED, f"exit code {code}: its pool replaces it, as Celery does after some tasks")
     if code:
         return Verdict(states.DEAD, f"exit code {code}, which nobody asked for")
     if code == 0 or tombstone is not None:
@@ -143,6 +148,14 @@ def _probe(reading: Reading) -> str:
         if booted
         else "probably its startup probe failed, as its boot was not complete"
     )
+
+
+def _given_up(reading: Reading, signal: str) -> str:
+    """That it was ill when it was killed, and who may have had enough of that: gunicorn, uvicorn and others do."""
+    if reading.reported not in (states.BLOCKED, states.FROZEN) or signal not in _GIVEN_UP:
+        return ""
+    who = ", probably by the process that made it, as it did not answer" if reading.ending.child else ""
+    return f" while it was {reading.reported}{who}"
 
 
 def _exit_code(ending: Ending, error: Failure | None) -> tuple[int | None, Failure | None]:
