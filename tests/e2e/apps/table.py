@@ -39,6 +39,9 @@ WEB = {
     "gunicorn uvicorn": Program(
         f"{GUNICORN} -k uvicorn_worker.UvicornWorker asgi:plain", **GUNICORNS, watched=2, ends=(SIGTERM,)
     ),
+    "gunicorn preload": Program(
+        f"{GUNICORN} --preload -k uvicorn_worker.UvicornWorker asgi:plain", **GUNICORNS, watched=2, ends=(SIGTERM,)
+    ),
     "hypercorn": Program("hypercorn asgi:plain --bind 127.0.0.1:{port}"),
     "hypercorn workers": Program("hypercorn asgi:plain -w 2 --bind 127.0.0.1:{port}", watched=2),
     "daphne": Program("daphne -p {port} asgi:django"),
@@ -90,7 +93,7 @@ SUPERVISORS = {
     "hupper": Program("hupper -m uvicorn asgi:plain --port {port}", ends=(SIGTERM,)),
 }
 
-# Workers of job queues.
+# Workers of job queues, and a kernel, which waits for jobs too.
 WORKERS = {
     "celery": Program("celery -A jobs:celery worker -l info -c 2", "ready.", watched=0),
     "arq": Program("arq jobs.arq", "Starting worker"),
@@ -99,6 +102,7 @@ WORKERS = {
     "faststream": Program("faststream run jobs:faststream", "started successfully"),
     "aio-pika": Program("python consumers.py amqp", "consuming", needs="rabbitmq"),
     "aiokafka": Program("python consumers.py kafka", "consuming", needs="kafka"),
+    "jupyter kernel": Program("jupyter kernel", "To connect a client", watched=2, ends=(SIGTERM,), varies="kernel-"),
     "huey": Program("huey_consumer jobs.huey", "Huey consumer started", watched=0),
 }
 
@@ -106,6 +110,7 @@ WORKERS = {
 ONCE = {
     "pool spawn": once("python once.py pool_spawn", 2),
     "pool fork": once("python once.py pool_fork", 2),
+    "pool forkserver": once("python once.py pool_forkserver", 2),
     "executor": once("python once.py executor", 2),
     "terminated child": once("python once.py terminated", 1),
     "joblib": once("python once.py joblib", 2),
@@ -114,7 +119,7 @@ ONCE = {
     "subprocesses": once("python once.py interrupted_child", 1),
     "textual": once("python once.py textual", 1),
     "prompt_toolkit": once("python once.py prompt_toolkit", 1),
-    "jupyter kernel": once("python once.py kernel", 1)._replace(blocks=True),  # its client polls a socket
+    "jupyter client": once("python once.py kernel", 1)._replace(blocks=True),  # its client polls a socket
     "dask cluster": once("python once.py dask", 3),
     "trio once": once("python once.py trio", 0),
     "pytest-asyncio": once(f"{PYTEST} shop_tests.py", 1, varies=TIMES, fails=True),

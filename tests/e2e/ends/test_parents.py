@@ -24,12 +24,14 @@ from support.waiting import eventually
 pytestmark = pytest.mark.skipif(not KNOWN, reason="before Linux 6.15 nobody but its parent knows how a worker ended")
 
 BLOCKS = """
-import time
+import re, time
 import asgi
 
 async def app(scope, receive, send):
     if scope["type"] == "http" and scope["path"] == "/block":
         time.sleep(60)
+    if scope["type"] == "http" and scope["path"] == "/freeze":
+        re.match(r"(a+)+$", "a" * 60 + "b")
     await asgi.plain(scope, receive, send)
 """
 SEND = "import jobs; [jobs.celery.tasks['jobs.work'].delay() for _ in range(4)]"
@@ -82,6 +84,18 @@ def test_a_worker_that_gunicorn_gives_up_was_killed_while_it_was_blocked(apps: P
             "killed by SIGABRT while it was blocked, probably by the process that made it, as it did not answer; in app"
         )
         assert "WORKER TIMEOUT" in (folder / "output").read_text()
+
+
+def test_a_frozen_worker_that_uvicorn_kills_was_frozen(apps: Path, folder: Path) -> None:
+    port = free_port()
+    (folder / "blocks.py").write_text(BLOCKS)
+    command = [str(apps / "uvicorn"), "blocks:app", "--workers", "2", "--port", str(port)]
+    with reported(folder, *command, folder=folder) as running:
+        eventually(lambda: list(running.states().values()).count("healthy") == 2, 3 * PATIENCE, 0.1)
+        _asks(port, "/freeze")
+        (end,) = eventually(lambda: ends(running), PATIENCE, 0.1)
+        assert end.event == "died"
+        assert end.body.startswith("killed by SIGKILL while it was frozen, probably by the process that made it")
 
 
 def _asks(port: int, path: str) -> bool:

@@ -37,6 +37,12 @@ def pool_fork() -> None:
         time.sleep(1.0)
 
 
+def pool_forkserver() -> None:
+    with multiprocessing.get_context("forkserver").Pool(2) as pool:
+        print(pool.map(double, range(8)))
+        time.sleep(1.0)
+
+
 def executor() -> None:
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
         print(list(pool.map(double, range(8))))
