@@ -47,7 +47,7 @@ def test_a_table_with_the_worst_first_and_the_stack_of_the_users_code() -> None:
     assert lines[0] == "orders.py 12  healthy, stalling; its event loop works 34% of the time"
     table = [line.split("  ") for line in lines[1:7]]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in table]
-    assert cells[0] == ["WHERE", "WHAT", "COUNT", "TOTAL", "WORST", "LAST", "COMPUTES", "TASK"]
+    assert cells[0] == ["WHERE", "WHAT", "COUNT", "TOTAL", "WORST", "LAST", "CPU", "TASK"]
     assert cells[2] == [
         "render app.py:8", "call", "14", "5.20s", "1.20s", "3.0s ago", "100%", "order-7 (Desk.serve)",
     ]  # fmt: skip

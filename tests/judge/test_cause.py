@@ -113,10 +113,10 @@ def stall(busy: bool | None, *stack: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("samples", "in_place", "computing", "said"),
     [
-        (30, 30, 29, "its thread computes in render (service.py:12); 30 of 30 samples in render"),
-        (30, 24, 3, "its thread waits in render (service.py:12); 24 of 30 samples in render"),
-        (30, 24, 20, "its thread computes in render (service.py:12); 24 of 30 samples in render"),
-        (2, 2, 0, "its thread computes in render (service.py:12)"),
+        (30, 30, 29, "the loop's thread is busy in render (service.py:12); 30 of 30 samples in render"),
+        (30, 24, 3, "the loop's thread is waiting in render (service.py:12); 24 of 30 samples in render"),
+        (30, 24, 20, "the loop's thread is busy in render (service.py:12); 24 of 30 samples in render"),
+        (2, 2, 0, "the loop's thread is busy in render (service.py:12)"),
     ],
 )
 def test_samples_say_more_of_a_blocking_call_than_one_stack(
@@ -136,17 +136,17 @@ def test_samples_say_more_of_a_blocking_call_than_one_stack(
         (
             [at("main", 5), at("render", 12)],
             True,
-            "its thread computes in render (service.py:12), called from main (service.py:5)",
+            "the loop's thread is busy in render (service.py:12), called from main (service.py:5)",
         ),
         (
             [at("on_message", 14), at("SocketIO.readinto", 705, "/usr/lib/python3.11/socket.py")],
             False,
-            "its thread waits in on_message (service.py:14), in SocketIO.readinto (socket.py:705)",
+            "the loop's thread is waiting in on_message (service.py:14), in SocketIO.readinto (socket.py:705)",
         ),
         (
             [at("Handle._run", 80, LIBRARY)],
             None,
-            "its thread is in Handle._run (locks.py:80)",
+            "the loop's thread is in Handle._run (locks.py:80)",
         ),
     ],
 )
@@ -195,8 +195,8 @@ def test_a_lock_that_was_never_released() -> None:
 @rows(
     ("holders", "held", "more"),
     [
-        (0, None, ("no task holds it by a with block: taken by acquire(), and not released so far",)),
-        (1, 3, ("2 more were taken by acquire(), without a with block, and not released so far",)),
+        (0, None, ("no task holds it by a with block: taken by acquire(), and not released yet",)),
+        (1, 3, ("2 more were taken by acquire(), without a with block, and not released yet",)),
         (3, 3, ()),
         (2, None, ()),
         (10, 12, ()),  # no more are named, whoever they are
@@ -215,7 +215,7 @@ def test_connections_of_a_pool_that_no_block_holds() -> None:
     (cause,) = found(findings(groups=[group(0, 2, at("Desk.read", 20))], primitives=[pool])).values()
     assert cause.sentence.startswith("an aiohttp connector is used up (2 of 2 connections in use)")
     assert cause.evidence == (
-        "no task holds it by a with block: what was taken, as by a response that is not closed, is not back so far",
+        "no task holds it by a with block: what was taken has not been returned, as by an unclosed response",
     )
 
 

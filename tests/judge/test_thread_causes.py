@@ -41,8 +41,8 @@ def test_the_lock_that_a_blocked_loop_waits_for_and_the_thread_that_holds_it() -
     (cause,) = found("blocked", chain=chain)
     assert (cause.word, cause.place) == ("thread-lock", at("tick", 14))
     assert cause.sentence == (
-        "its thread waits in tick (service.py:14) for the threading.RLock StreamHandler.lock, which thread transcriber"
-        " holds; that one is in transcribe (service.py:11)"
+        "the loop's thread waits in tick (service.py:14) for the threading.RLock StreamHandler.lock, which thread "
+        "transcriber holds; that one is in transcribe (service.py:11)"
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STACKS_MAX = 3  # that are shown of one process: those that took most
 _TEXT_MAX = 60  # characters of a name
-_HEADINGS = ("WHERE", "WHAT", "COUNT", "TOTAL", "WORST", "LAST", "COMPUTES", "TASK")
+_HEADINGS = ("WHERE", "WHAT", "COUNT", "TOTAL", "WORST", "LAST", "CPU", "TASK")
 _NUMBERS = _HEADINGS[2:7]
 
 

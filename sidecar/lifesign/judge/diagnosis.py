@@ -74,7 +74,7 @@ def diagnose(reading: Reading) -> Verdict:
         if verdict is not None:
             return _unless_it_leaves(reading, verdict)
     if seen.held:
-        return Verdict(states.HEALTHY, f"starved: no beat for {_seconds(seen.worst)}, for want of CPU time")
+        return Verdict(states.HEALTHY, f"starved: no beat for {_seconds(seen.worst)}: it gets too little CPU time")
     return Verdict(states.HEALTHY, "the event loop beats" + _promises(reading))
 
 
@@ -116,7 +116,7 @@ def _frozen(seen: _Seen) -> Verdict | None:
     if seen.slow or (seen.stale and _queued(reading)):
         return None  # the watchdog may only be starved; the loop is not
     if reading.reported is not None and _undecided(reading):
-        return Verdict(reading.reported, "it is late; a moment more will tell why")
+        return Verdict(reading.reported, "it is late; the reason is not known yet")
     return Verdict(states.FROZEN, f"no Python code has run for {_seconds(age)}: {_cause(reading)}")
 
 

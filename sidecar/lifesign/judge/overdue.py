@@ -49,8 +49,8 @@ def _judged(event: EventCount, reading: Reading) -> Overdue | None:
     late = age - event.deadline_ns
     watchdog = reading.watchdog
     if late > 0:
-        last = "it has not come since the start" if never else "it came last"
-        due = f"{last} {_seconds(age)} ago, and is due every {_seconds(event.deadline_ns)}"
+        last = "none since the start" if never else "last seen"
+        due = f"{last} {_seconds(age)} ago, due every {_seconds(event.deadline_ns)}"
         return Overdue(
             event.name, f"promised event {event.name!r} is {_seconds(late)} late: {due}", reading.wall - late
         )
@@ -58,8 +58,10 @@ def _judged(event: EventCount, reading: Reading) -> Overdue | None:
         return None
     # The boot waited for it for as long as it could.
     since = max(0, reading.now - watchdog.boot_ended_ns)
-    words = f"promised event {event.name!r} has not come since the start {_seconds(age)} ago: the boot waited for it"
-    return Overdue(event.name, f"{words} until its timeout", reading.wall - since)
+    words = (
+        f"promised event {event.name!r} has not been seen since the start {_seconds(age)} ago: the boot waited for it"
+    )
+    return Overdue(event.name, f"{words} until it timed out", reading.wall - since)
 
 
 def _seconds(nanoseconds: int) -> str:

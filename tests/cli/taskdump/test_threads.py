@@ -62,7 +62,9 @@ def test_an_executor_with_the_places_of_its_busy_threads() -> None:
 def test_what_blocks_the_loop_now_comes_first() -> None:
     stall: Any = {"stack": [frame("tick", 61)], "busy": False, "chain": [LOCK], "ring": False}
     lines = shown(standing(0, ["MainThread"], frame("tick", 61)), stalls=(stall,))
-    assert lines[1].startswith("its thread waits in tick (shop.py:61) for the threading.Lock Desk.stock, which thread")
+    assert lines[1].startswith(
+        "the loop's thread waits in tick (shop.py:61) for the threading.Lock Desk.stock, which thread"
+    )
 
 
 def test_a_dump_without_threads_says_nothing_of_them() -> None:

@@ -54,7 +54,7 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
         "    awaits #0 8 x App.handle (6 times), #57 (not shown)",
         '    File "/nowhere/shop.py", line 11, in parent',
         "",
-        "finished lately",
+        "recently finished",
         "    2 x work raised KeyError: 'x'",
         "    1 x fetch returned int",
     ]

@@ -83,15 +83,15 @@ def test_a_task_that_died_needs_no_promise(name: str, version: str, tmp_path: Pa
     assert first["sentence"].startswith(
         "delivery (Desk.deliver) ended with ValueError: an order has no price, at causes.py:"
     )
-    assert ("nobody has asked for the exception" in first["sentence"]) == (name == "dies-kept")
+    assert ("its exception has not been retrieved" in first["sentence"]) == (name == "dies-kept")
 
 
-@pytest.mark.parametrize(("name", "doing"), [("blocks", "waits"), ("computes", "computes")])
+@pytest.mark.parametrize(("name", "doing"), [("blocks", "is waiting"), ("computes", "is busy")])
 def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> None:
     seen = seen_of(name, sys.executable, tmp_path, ("blocked",))
     first = seen["causes"][0]
     assert (first["word"], first["function"], first["file"]) == ("blocking-call", name, str(PROGRAM))
-    assert first["sentence"].startswith(f"its thread {doing} in {name} (causes.py:")
+    assert first["sentence"].startswith(f"the loop's thread {doing} in {name} (causes.py:")
     assert ", called from calls (causes.py:" in first["sentence"]
 
 

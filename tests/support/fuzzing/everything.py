@@ -105,6 +105,6 @@ def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
     assert len(page) < PAGE_BYTES_MAX, len(page)
     health.app_startupz([poll.snapshot])
     out = io.StringIO()
-    Console(file=out, markup=False, highlight=False, emoji=False, width=200).print(status.render([poll.snapshot]))
+    Console(file=out, markup=False, highlight=False, emoji=False, width=200).print(status.render([poll.snapshot], 200))
     drawn = out.getvalue()
     assert all(character == "\n" or character.isprintable() for character in drawn), drawn

@@ -72,7 +72,7 @@ async def test_a_blocked_loops_record_has_its_stack(main: Callable[..., Any], si
     (entered,) = await watching.poll()
     assert isinstance(entered, Log)
     assert entered.body.endswith(
-        "; Python still runs; its thread waits in sleep_on_it (b.py:8), called from main (a.py:3)"
+        "; Python still runs; the loop's thread is waiting in sleep_on_it (b.py:8), called from main (a.py:3)"
     )
     assert entered.attributes["lifesign.cause"] == "blocking-call"
     assert entered.attributes["code.stacktrace"] == (

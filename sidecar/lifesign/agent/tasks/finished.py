@@ -57,7 +57,8 @@ def outcome_of(task: Any) -> TaskOutcome:
         return TaskOutcome(function, "cancelled", "")
     error = odd.read(task, "_exception")
     if error is None:
-        return TaskOutcome(function, f"returned {odd.type_name(odd.read(task, '_result'))}", "")
+        result = odd.read(task, "_result")
+        return TaskOutcome(function, f"returned {'None' if result is None else odd.type_name(result)}", "")
     return TaskOutcome(function, f"raised {odd.type_name(error)}", _message(error))
 
 

@@ -66,7 +66,7 @@ def _foot(answer: Answer) -> Iterator[RenderableType]:
 
 def _finished(dump: TaskDump) -> Iterator[RenderableType]:
     if dump["finished"]:
-        yield Text("\nfinished lately", "bold")
+        yield Text("\nrecently finished", "bold")
     for kind in dump["finished"]:
         style = "red" if kind["outcome"].startswith("raised ") else ""
         yield hanging(Text(cut(finished_line(kind), 2 * TEXT_CHARACTERS), style))

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
 
 STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
 NO_REASONS = ("task-died", "task-destroyed", "never-awaited", SHORT_STALLS)  # that anybody waits
+_THREAD_DOES = ("is busy", "is busy and waiting", "is waiting")
 _SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
 _NUMBERS = re.compile(r", for [\d to]{1,40} s")
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
@@ -163,13 +164,14 @@ def _blocking_calls(findings: Findings) -> list[Cause]:
 
 def _blocking_call(stall: Stall) -> Cause:
     samples = stall.get("samples", 0)
-    does = {True: "computes", False: "waits", None: "is"}[stall["busy"]]
+    busy, _, waiting = _THREAD_DOES
+    does = {True: busy, False: waiting, None: "is"}[stall["busy"]]
     if samples >= _SAMPLES_MIN and not stall["busy"]:
-        does = doing(stall.get("computing", 0), samples)
+        does = doing(stall.get("computing", 0), samples, _THREAD_DOES)
     own = own_frame(stall["stack"])
     sampled = f"; {stall.get('in_place', 0)} of {samples} samples in {own['function'] if own is not None else 'it'}"
     seen = sampled if samples >= _SAMPLES_MIN else ""
-    sentence = f"its thread {does} in {call_text(stall['stack'])}{threads.in_short(stall)}{seen}"
+    sentence = f"the loop's thread {does} in {call_text(stall['stack'])}{threads.in_short(stall)}{seen}"
     return Cause("blocking-call", sentence, own)
 
 

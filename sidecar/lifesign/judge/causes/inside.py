@@ -45,14 +45,12 @@ def _by_acquire(primitive: TaskPrimitive) -> list[str]:
     """How many hold it without a with block: their tasks may have ended, or forgotten it."""
     found, there_are = len(primitive["holders"]), primitive["held"]
     if not found and primitive["type"].endswith(_POOLS):
-        return [
-            "no task holds it by a with block: what was taken, as by a response that is not closed, is not back so far"
-        ]
+        return ["no task holds it by a with block: what was taken has not been returned, as by an unclosed response"]
     if not found:
-        return ["no task holds it by a with block: taken by acquire(), and not released so far"]
+        return ["no task holds it by a with block: taken by acquire(), and not released yet"]
     if there_are is None or there_are <= found or found >= HOLDERS_MAX:
         return []
-    return [f"{there_are - found} more were taken by acquire(), without a with block, and not released so far"]
+    return [f"{there_are - found} more were taken by acquire(), without a with block, and not released yet"]
 
 
 def held(findings: Findings) -> list[Cause]:

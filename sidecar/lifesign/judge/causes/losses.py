@@ -16,7 +16,7 @@ def died(findings: Findings) -> list[Cause]:
     made = []
     for one in findings.deaths[:_LOSSES_MAX]:
         times = f", {one['count']} times so far" if one["count"] > 1 else ""
-        unasked = "; nobody has asked for the exception so far" if one["referenced"] else ""
+        unasked = "; its exception has not been retrieved yet" if one["referenced"] else ""
         sentence = f"{death(one)}, {ago(findings.wall - one['at'])}{times}{unasked}"
         made.append(Cause("task-died", sentence, one["place"]))
     return made

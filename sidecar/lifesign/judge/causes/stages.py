@@ -113,4 +113,4 @@ def _who(group: TaskGroup) -> str:
 
 def _where(group: TaskGroup) -> str:
     frame = _own(group)
-    return f"{frame['function']} ({place_text(frame)})" if frame is not None else "a place unknown"
+    return f"{frame['function']} ({place_text(frame)})" if frame is not None else "an unknown place"

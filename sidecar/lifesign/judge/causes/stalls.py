@@ -109,11 +109,11 @@ def _at(frame: Frame) -> str:
     return f"{frame['function']} ({place_text(frame)})" if frame["file"] else frame["function"]
 
 
-def doing(computing: int, total: int) -> str:
-    """Whether a time was spent with the processor or without; who lacks processors does both."""
+def doing(computing: int, total: int, words: tuple[str, str, str] = ("computes", "computes and waits", "waits")) -> str:
+    """Which of the `words` is true: a time was spent with the processor, or without; who lacks processors does both."""
     if computing >= COMPUTES * total:
-        return "computes"
-    return "waits" if computing <= WAITS * total else "computes and waits"
+        return words[0]
+    return words[2] if computing <= WAITS * total else words[1]
 
 
 def _inside(stacks: Sequence[StackTime], place: Frame | None) -> str:

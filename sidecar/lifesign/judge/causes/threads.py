@@ -55,7 +55,7 @@ def thread_locks(findings: Findings) -> list[Cause]:
         chain = stall.get("chain", [])
         if waits_for_lock(stall):
             evidence = tuple(f"{_who(step)} {_waits(step)}{_kept_by(step)}" for step in chain[1:])
-            sentence = f"its thread {_waits(chain[0])}{_kept_by(chain[0]) or '; who holds it cannot be seen'}"
+            sentence = f"the loop's thread {_waits(chain[0])}{_kept_by(chain[0]) or '; who holds it cannot be seen'}"
             found.append(Cause("thread-lock", sentence, chain[0]["at"], evidence))
     return found
 
