@@ -106,8 +106,7 @@ def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> N
 )
 def test_a_busy_service_has_no_cause_of_anything(name: str, version: str, tmp_path: Path) -> None:
     with explained.ready([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE):
-        for _ in range(5):
-            seen = why(tmp_path)
+        for seen in explained.looks(tmp_path, 5):
             assert (seen["state"], seen["causes"]) == ("healthy", [])
 
 

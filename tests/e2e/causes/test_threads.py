@@ -64,6 +64,5 @@ def test_what_a_thread_waits_for_is_named_with_who_keeps_it(
 )
 def test_threads_that_get_on_have_no_cause_of_anything(name: str, version: str, tmp_path: Path) -> None:
     with explained.ready([PYTHONS[version], str(PROGRAM), name], tmp_path, PROMISE):
-        for _ in range(5):
-            seen = why(tmp_path)
+        for seen in explained.looks(tmp_path, 5):
             assert (seen["state"], seen["causes"]) == ("healthy", [])

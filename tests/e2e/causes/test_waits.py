@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any, Iterator, Mapping
@@ -97,8 +96,7 @@ def test_a_pipe_is_a_child_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", PYTHONS)
 def test_a_service_whose_waits_end_has_no_cause(version: str, tmp_path: Path) -> None:
     with service(tmp_path, "moving_children", "moving_futures", "moving_processes", "ticks", version=version):
-        for _ in range(3):
-            seen = why(tmp_path)
+        for seen in explained.looks(tmp_path, 3, heartbeat_timeout="2s"):
             assert (seen["state"], seen["causes"]) == ("healthy", [])
 
 
@@ -114,9 +112,8 @@ def test_tasks_that_become_more_and_more(name: str, function: str, word: str, tm
 
 def test_a_gather_of_many_is_no_leak(tmp_path: Path) -> None:
     with service(tmp_path, "gathers_many", settings={}):
-        end = time.monotonic() + 6
-        while time.monotonic() < end:
-            assert why(tmp_path)["causes"] == []
+        for seen in explained.looks(tmp_path, 12):
+            assert seen["causes"] == []
 
 
 def test_a_service_in_which_nothing_moves_is_probably_stuck_and_an_idle_one_is_not(tmp_path: Path) -> None:
@@ -126,8 +123,8 @@ def test_a_service_in_which_nothing_moves_is_probably_stuck_and_an_idle_one_is_n
         pool = running.enter_context(service(tmp_path / "pool", *["drive"] * 6, settings=settings))
         idle = running.enter_context(service(tmp_path / "idle", "work", "work", "hear", "back_off", settings=settings))
         moves = running.enter_context(service(tmp_path / "moves", "hold", "read", "moving_futures", settings=settings))
-        eventually(lambda: [cause["word"] for cause in why(stuck)["causes"]] == ["no-progress"], 150.0)
-        eventually(lambda: [cause["word"] for cause in why(pool)["causes"]] == ["no-progress"], 60.0)
+        eventually(lambda: [cause["word"] for cause in why(stuck)["causes"]] == ["no-progress"], 150.0, 0.5)
+        eventually(lambda: [cause["word"] for cause in why(pool)["causes"]] == ["no-progress"], 60.0, 0.5)
         seen = {directory: why(directory) for directory in (stuck, pool, idle, moves)}
     assert {one["state"] for one in seen.values()} == {"healthy"}
     assert seen[stuck]["causes"][0]["line"] == line_of("held")
