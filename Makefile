@@ -29,6 +29,7 @@ dev = @PYTHON="$(PYTHON)" $(tools)/venv.sh .venv -e '.[sidecar,dev]'
 unit = $(bin)/python $(tools)/unit.py $(PYTEST_ARGS)
 # Machines are shared and noisy: what fails in `make test` is run once more, and the summary says so.
 measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) --reruns=1 $(PYTEST_ARGS)
+site = @NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
 e2e = $(bin)/pytest tests/e2e tests/helm --reruns=1 $(PYTEST_ARGS)
 
 # Shell that hands the tests what they run against. Each on its own line of `&&`, so that a tool
@@ -48,7 +49,7 @@ with_components = $(with_pythons) && \
 	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo stack test unit e2e cluster bench faults fuzz soak causes check clean
+.PHONY: help demo stack test unit e2e cluster bench faults fuzz soak causes docs check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -117,7 +118,12 @@ causes: ## false causes: victims, look-alikes, the demo and other programs, a du
 	@$(with_pythons) && apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
 		cd tests && ../$(bin)/python -m causes $(CAUSES_ARGS)
 
-check: ## format, lint, types, import rules, shell scripts, Dockerfile
+docs: ## the documentation as a site, in _build/site
+	$(dev)
+	$(site)
+	@echo "open _build/site/index.html"
+
+check: ## format, lint, types, import rules, shell scripts, Dockerfile, links between documents
 	$(dev)
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
@@ -125,6 +131,7 @@ check: ## format, lint, types, import rules, shell scripts, Dockerfile
 	$(bin)/lint-imports
 	$(bin)/shellcheck -x $(scripts)
 	$(bin)/hadolint Dockerfile
+	$(site)
 
 clean: ## remove what was made in the checkout (not LIFESIGN_CACHE)
 	rm -rf .venv _build build dist htmlcov .coverage .coverage.* \
