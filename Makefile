@@ -49,7 +49,7 @@ with_components = $(with_pythons) && \
 	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
 	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
-.PHONY: help demo stack test unit e2e cluster bench faults fuzz soak causes docs check clean
+.PHONY: help demo stack test unit pythons e2e cluster bench faults fuzz soak causes docs check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -79,6 +79,10 @@ test: ## all tests: unit with its coverage floor, then end to end on real compon
 unit: ## unit tests alone, in seconds and without their coverage
 	$(dev)
 	@$(unit)
+
+pythons: ## unit tests of what runs in services, on each Python from 3.9 on, one after the other
+	$(dev)
+	@$(with_pythons) && $(bin)/python $(tools)/on_each_python.py --reruns=1 $(PYTEST_ARGS)
 
 e2e: ## end-to-end tests alone
 	$(dev)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -58,6 +59,7 @@ def test_a_context_that_is_suppressed_is_none() -> None:
     assert "ValueError" not in failure(raised(suppresses))["stack"]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups and no notes")
 def test_the_parts_of_a_group_and_the_notes() -> None:
     inner = raised(fails)
     inner.add_note("while reading line 7")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -38,6 +39,9 @@ def run_with_runner(main: Any) -> None:
         runner.run(main)
 
 
+RUNNER = [run_with_runner] if sys.version_info >= (3, 11) else []
+
+
 def run_until_complete(main: Any) -> None:
     loop = asyncio.new_event_loop()
     try:
@@ -55,7 +59,7 @@ def run_for_ever(main: Any) -> None:
     task.result()
 
 
-@pytest.mark.parametrize("run", [asyncio.run, run_with_runner, run_until_complete, run_for_ever])
+@pytest.mark.parametrize("run", [asyncio.run, *RUNNER, run_until_complete, run_for_ever])
 def test_every_way_to_run_a_loop_is_seen_and_its_end_too(
     started: Callable[..., Any], run: Callable[[Any], None]
 ) -> None:

@@ -17,6 +17,8 @@ def found(state: str = "healthy", *, culprits: Any = (), recent: int = 3, spins:
     return causes(Findings(state, wall=NOON, culprits=seen, busy=tuple(spins)))
 
 
+FIND: Any = {"function": "_find_and_load", "file": "<frozen importlib._bootstrap>", "line": 1360}
+PANDAS: Any = {"function": "<module>", "file": "/srv/venv/lib/python3.13/site-packages/pandas/__init__.py", "line": 46}
 FIGURES = "this stalled the event loop 14 times since the start, 5.2 s in all, 1.2 s at worst, last 3 s ago"
 
 
@@ -27,6 +29,17 @@ FIGURES = "this stalled the event loop 14 times since the start, 5.2 s in all, 1
         ({"computing": 0.1}, "short-stalls", "render (app.py:8) waits"),
         ({"computing": 2.0}, "short-stalls", "render (app.py:8) computes and waits"),
         ({"stacks": [stack(RENDER, DUMPS)]}, "short-stalls", "render (app.py:8) computes, in dumps (__init__.py:231)"),
+        ({"stacks": [stack(HANDLE, RENDER, FIND, PANDAS)]}, "short-stalls", "render (app.py:8) imports pandas"),
+        (
+            {"stacks": [stack(HANDLE, RENDER, FIND)], "computing": 0},
+            "short-stalls",
+            "render (app.py:8) imports a module",
+        ),
+        (
+            {"stacks": [stack(RENDER, DUMPS, FIND, PANDAS)]},
+            "short-stalls",
+            "render (app.py:8) imports pandas, in dumps (__init__.py:231)",
+        ),
         ({"thread": "rows_0"}, "short-stalls", "thread rows_0 is in render (app.py:8) and holds the GIL"),
         (
             {"place": {"function": "Desk.load", "file": "", "line": 0}},

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TypedDict
 
 _SAMPLE = "/lifesign/demo/"  # the sample service is installed with lifesign, and plays the user's code
-_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "/lib64/python3")
+# The agent runs from where it was put, too.
+_LIBRARIES = (
+    "/site-packages/", "/dist-packages/", "/lib/python3", "/lib64/python3", "/lifesign/agent/", "/lifesign/wire/",
+)  # fmt: skip
+_IMPORTING = "<frozen importlib"  # the files of Python's import system, but for one
+_BY_NAME = "/importlib/__init__.py"  # whoever calls `import_module` imports
 
 
 class Frame(TypedDict):
@@ -32,3 +37,22 @@ def is_library(file: str) -> bool:
     if file.startswith("<frozen ") or file.endswith((".pyx", ".pxi")):
         return True
     return any(part in file for part in _LIBRARIES) and _SAMPLE not in file
+
+
+def importing(stack: list[Frame]) -> tuple[Frame, str] | None:
+    """Who imports something, and the file of that, empty while it is looked for; of a stack, outermost frame first.
+
+    It is the import that the innermost frame of the user's own code waits for. Where none is the user's own, it is
+    the outermost one of what the event loop has called.
+    """
+    begin = 0
+    for index, frame in enumerate(stack):
+        if frame["function"].rpartition(".")[2] == "_run_once" or (frame["file"] and not is_library(frame["file"])):
+            begin = index
+    first = next((at for at in range(begin, len(stack)) if stack[at]["file"].startswith(_IMPORTING)), None)
+    if first is None:
+        return None
+    who = first
+    while who > begin and (who == first or stack[who]["file"].endswith(_BY_NAME)):
+        who -= 1
+    return stack[who], next((one["file"] for one in stack[first:] if one["function"] == "<module>"), "")

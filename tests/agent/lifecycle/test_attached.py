@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Iterator
@@ -45,6 +46,7 @@ def elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
     thread.join()
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="attach needs 3.14")
 def test_it_watches_the_loops_that_run_and_leaves_when_its_marker_goes(
     elsewhere: asyncio.AbstractEventLoop, tmp_path: Path
 ) -> None:

@@ -34,6 +34,11 @@ def ended(pulse: Any) -> list[dict[str, Any]]:
     return list({one["id"]: one for one in pulse.ring("stall_culprit")}.values())
 
 
+def short(frame: dict[str, Any]) -> str:
+    """The name of its function; those of before 3.11 say no more."""
+    return str(frame["function"].rpartition(".")[2])
+
+
 def run(*stalls: Callable[[], None], until: Callable[[], bool] = lambda: True) -> None:
     """Again and again: where others take the processors, that is said to have been the machine."""
 
@@ -62,7 +67,7 @@ def test_the_users_own_functions_are_named(started: Callable[..., Any]) -> None:
         assert 1 <= one["count"] <= one["samples"]
         assert 10_000_000 <= one["worst"] <= one["total"]
         assert (one["task"][:5], one["coroutine"]) == ("Task-", "run.<locals>.main")
-        assert [frame["function"] for frame in one["stacks"][0]["stack"]] == ["run.<locals>.main", stall.__name__]
+        assert [short(frame) for frame in one["stacks"][0]["stack"]] == ["main", stall.__name__]
     assert found()["waits"]["computing"] < found()["computes"]["computing"]
     signs = [one for one in pulse.reader.vitals().loops if one is not None]
     assert max(one.cpu_ns for one in signs) >= 60_000_000
@@ -129,7 +134,7 @@ def test_what_stalls_at_the_end_is_written_too(started: Callable[..., Any]) -> N
         lifecycle.stop()
 
     asyncio.run(main())
-    assert [one["place"]["function"] for one in pulse.ring("stall_culprit") if one["place"]] == [main.__qualname__]
+    assert [short(one["place"]) for one in pulse.ring("stall_culprit") if one["place"]] == ["main"]
 
 
 @pytest.mark.parametrize("timer", [False, True])
@@ -196,7 +201,7 @@ def test_a_loop_that_spins_is_written_with_what_it_does_and_that_it_is_over(
     asyncio.run(main())
     first, last = pulse.ring("busy_loop")[:2]
     assert (first["samples"], first["place"]["file"]) == (4, __file__)
-    assert first["place"]["function"].endswith("main.<locals>.spin")
+    assert short(first["place"]) == "spin"
     assert 2 <= first["in_place"] <= 4
     assert 0.1 <= first["utilization"] <= 1
     assert (last["samples"], last["place"], last["stacks"]) == (0, None, [])

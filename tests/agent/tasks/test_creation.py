@@ -33,4 +33,5 @@ async def test_a_task_keeps_its_name_where_none_is_given_to_it() -> None:
     assert task.get_name() == "consumer"
     task.set_name("producer")
     assert task.get_name() == "producer"
+    assert repr(task).startswith("<Task pending name='producer'"), "as asyncio's own"
     await task

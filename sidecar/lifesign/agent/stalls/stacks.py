@@ -9,7 +9,7 @@ from lifesign.agent.slots import Beating
 from lifesign.agent.stalls.callback import callback, current, running
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.appspan import app_span
-from lifesign.agent.tasks.walk import both_ends, own_place, place, place_key
+from lifesign.agent.tasks.walk import both_ends, culprit_place, own_place, place, place_key
 
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame
@@ -20,7 +20,7 @@ _FRAMES_MAX = 1000  # that are walked
 class SeenStack(NamedTuple):
     """A stack as it is written, from the callback on.
 
-    `place` is the innermost frame of the user's own code, or else the innermost; None in a loop that has nothing to do.
+    `place` is whose it is, see `walk.culprit_place`; None in a loop that has nothing to do.
     `turning` says that the loop was between two callbacks, and `outermost` names the callback.
     """
 
@@ -73,15 +73,13 @@ def of_loop(found: Walk, frame: FrameType, beating: Beating, known: dict[Any, tu
     inner = _called(found, beating.outer)
     if not inner:
         stack = callback(beating.loop, frame)
-        return _sampled(
-            stack, beating.loop, own_place(stack) or (stack[-1] if stack else _at_work(found)), turning=True
-        )
+        return _sampled(stack, beating.loop, culprit_place(stack) or _at_work(found), turning=True)
     key = found.key()
     if key not in known:
         stack = [place(found.codes[index], found.lines[index]) for index in reversed(range(inner))]
         if own_place(stack) is None:  # a task's own code may have just gone back to asyncio's, which is in C
             stack = [*running(beating.loop), *stack]
-        known[key] = found, _sampled(stack, beating.loop, own_place(stack) or stack[-1])  # the code keeps its id
+        known[key] = found, _sampled(stack, beating.loop, culprit_place(stack))  # the code keeps its id
     return known[key][1]
 
 
@@ -105,8 +103,7 @@ def _at_work(found: Walk) -> Frame | None:
 def of_thread(found: Walk) -> SeenStack:
     """What a thread does that runs no event loop."""
     stack = [place(code, line) for code, line in zip(reversed(found.codes), reversed(found.lines))]
-    own = own_place(stack) or (stack[-1] if stack else None)
-    return SeenStack(both_ends(stack), own, False, "", "", "", None)
+    return SeenStack(both_ends(stack), culprit_place(stack), False, "", "", "", None)
 
 
 def _called(found: Walk, outer: int) -> int:

@@ -53,6 +53,8 @@ class NamedTask(asyncio.Task):  # type: ignore[type-arg]
             super().set_name(value)
 
 
+NamedTask.__name__ = NamedTask.__qualname__ = asyncio.Task.__name__  # asyncio's log has it, and so has the task's repr
+
 _Task: Any = NamedTask if (3, 13, 0) <= sys.version_info[:3] <= (3, 13, 2) else asyncio.Task
 
 

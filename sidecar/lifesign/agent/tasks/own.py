@@ -18,6 +18,8 @@ def create(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], n
     task = asyncio.Task(coroutine, loop=loop, name=name)
     _tasks.add(task)
     task.add_done_callback(_take_exception)
+    # Of a loop that is closed before it begins: Python would warn that it was never awaited.
+    weakref.finalize(task, coroutine.close).atexit = False
     with contextlib.suppress(AttributeError):
         task._log_destroy_pending = False  # type: ignore[attr-defined] # of a loop that is closed while it waits
     return task

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import weakref
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import TEXT_CHARACTERS
-from lifesign.wire.frames import is_library
+from lifesign.wire.frames import importing, is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 DEPTH_MAX = 100  # of a stack that is walked
 FRAMES_MAX = 40  # of a stack that is written: its outer and inner ends
 _OPAQUE_MAX = 1000
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # the agent, wherever it lies
 
 # A coroutine, a generator and an async generator name their code, their frame and what they wait
 # for differently.
@@ -193,18 +191,24 @@ def both_ends(stack: list[Frame]) -> list[Frame]:
 
 def own_place(stack: list[Frame]) -> Frame | None:
     """The innermost frame of the user's own code, if there is one."""
-    return next((one for one in reversed(stack) if one["file"] and not _is_others(one["file"])), None)
-
-
-def _is_others(file: str) -> bool:
-    return is_library(file) or file.startswith(_OURS)
+    return next((one for one in reversed(stack) if one["file"] and not is_library(one["file"])), None)
 
 
 def place_called(stack: list[Frame]) -> Frame | None:
-    """What the event loop has called, in a whole stack of its thread: the user's own frame, or else the innermost."""
+    """What the event loop has called, in a whole stack of its thread; see `culprit_place`."""
     turns = [index for index, one in enumerate(stack) if one["function"].rpartition(".")[2] == "_run_once"]
-    called = stack[turns[-1] + 1 :] if turns else stack
-    return own_place(called) or (called[-1] if called else None)
+    return culprit_place(stack[turns[-1] + 1 :] if turns else stack)
+
+
+def culprit_place(stack: list[Frame]) -> Frame | None:
+    """The user's own frame; where there is none who imports, or else the innermost."""
+    if not stack:
+        return None
+    found = own_place(stack)
+    if found is None:
+        imports = importing(stack)
+        found = stack[-1] if imports is None else imports[0]
+    return found
 
 
 def place_key(place: Frame | None) -> int | None:

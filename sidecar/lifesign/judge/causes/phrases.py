@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING
-from lifesign.wire.frames import is_library
+from lifesign.wire.frames import importing, is_library
 
 if TYPE_CHECKING:
     from lifesign.judge.causes.findings import Dump, Findings
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 
 MOVES_SECONDS = 5.0  # after an event was overdue
 BEHIND_MAX = 3  # of those who wait behind what is said
+_LIBRARY_ROOT = re.compile(r".*/(?:site-packages|dist-packages|python3[^/]*)/")
 
 
 def own_frame(stack: list[Frame]) -> Frame | None:
-    """The innermost frame of the user's own code in a stack; the innermost of all where there is none."""
+    """The innermost frame of the user's own code in a stack; where there is none who imports, or the innermost."""
     own = [frame for frame in stack if frame["file"] and not is_library(frame["file"])]
-    return own[-1] if own else stack[-1] if stack else None
+    if own or not stack:
+        return own[-1] if own else None
+    found = importing(stack)
+    return stack[-1] if found is None else found[0]
 
 
 def place_text(frame: Frame) -> str:
@@ -33,9 +38,36 @@ def call_text(stack: list[Frame]) -> str:
     own, innermost = own_frame(stack), stack[-1]
     where = f"{own['function']} ({place_text(own)})" if own is not None else "code without a Python frame"
     into = "" if own == innermost else f", in {innermost['function']} ({place_text(innermost)})"
+    imports = import_text(stack, own)
     callers = [frame for frame in stack if frame["file"] and not is_library(frame["file"])][:-1]
     called = f", called from {callers[-1]['function']} ({place_text(callers[-1])})" if callers else ""
-    return f"{where}{into}{called}"
+    return f"{where}{f', which {imports}' if imports else into}{called}"
+
+
+def import_text(stack: list[Frame], place: Frame | None) -> str:
+    """What `place` imports, as its stack says: ``imports pandas``, and in which call; empty where it imports nothing.
+
+    Where an import is at that moment says nothing: the next moment it is elsewhere.
+    """
+    found = importing(stack)
+    if found is None or place is None:
+        return ""
+    who, file = found
+    through = "" if who["function"] == place["function"] else f", in {who['function']} ({place_text(who)})"
+    return f"imports {module_name(file) or 'a module'}{through}"
+
+
+def module_name(file: str) -> str:
+    """The name of the module in a file, as far as that says it: ``pandas.core.frame``."""
+    if file.startswith("<frozen "):
+        return file[len("<frozen ") : -1]
+    root = _LIBRARY_ROOT.match(file)
+    parts = (file[root.end() :] if root else "/".join(file.split("/")[-2:])).removesuffix(".py").split("/")
+    if parts[-1] == "__init__":
+        parts.pop()
+    elif not root:
+        parts = parts[-1:]
+    return ".".join(parts)
 
 
 def waited_for(findings: Findings) -> list[tuple[Dump, TaskPrimitive]]:

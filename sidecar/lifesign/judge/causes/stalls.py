@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Iterable, Sequence
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Findings, StallsSeen
-from lifesign.judge.causes.phrases import ago, own_frame, place_text
+from lifesign.judge.causes.phrases import ago, import_text, own_frame, place_text
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def culprit_text(culprit: StallCulprit) -> str:
     where = where or "code without a Python frame"
     if culprit["thread"]:
         return f"thread {culprit['thread']} is in {where} and holds the GIL"
-    return f"{where} {doing(culprit['computing'], culprit['total'])}{_inside(culprit['stacks'], place)}"
+    imports = import_text(culprit["stacks"][0]["stack"], place) if culprit["stacks"] else ""
+    does = f"{doing(culprit['computing'], culprit['total'])}{_inside(culprit['stacks'], place)}"
+    return f"{where} {imports or does}"
 
 
 def _at(frame: Frame) -> str:

@@ -37,7 +37,7 @@ def test_finished_tasks_are_counted_by_so_many_kinds(monkeypatch: pytest.MonkeyP
     assert [(kind["function"], kind["count"]) for kind in seen._kinds.values()] == [("work", 2)]
 
 
-def test_more_primitives_than_are_kept_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_primitives_than_are_kept_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, first, second = Primitives(), asyncio.Lock(), asyncio.Lock()
     assert seen.waited(Wait(first, "acquire"), [], 1) is not None
     monkeypatch.setattr(primitives, "KEPT_MAX", 1)

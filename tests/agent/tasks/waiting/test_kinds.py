@@ -93,7 +93,7 @@ async def test_a_queue_that_is_neither_empty_nor_full() -> None:
     assert (state(bounded), state(endless)) == ("2 of 5 in it", "2 in it")
 
 
-def test_a_class_of_the_users_that_derives_from_one_and_what_is_none() -> None:
+async def test_a_class_of_the_users_that_derives_from_one_and_what_is_none() -> None:
     class Own(asyncio.Lock):
         pass
 
@@ -101,7 +101,7 @@ def test_a_class_of_the_users_that_derives_from_one_and_what_is_none() -> None:
     assert kinds.kind(object()) is None
 
 
-def test_however_many_classes_there_are_they_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_however_many_classes_there_are_they_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_TYPES_MAX", 0)
 
     class Newest(asyncio.Event):
