@@ -20,7 +20,16 @@ from lifesign.watch.watcher import Watcher
 class Sidecar:
     """A watcher, and what it emitted."""
 
-    def __init__(self, run: Path, state: Path, run_began: int = 0, grace: str = "30", **environ: str) -> None:
+    def __init__(
+        self,
+        run: Path,
+        state: Path,
+        run_began: int = 0,
+        grace: str = "30",
+        timeout: str = "3",
+        rest: float = 0.0,
+        **environ: str,
+    ) -> None:
         self.reported: list[Telemetry] = []
         self.safe = True  # whether what was emitted would outlive a kill
         self.has_room = True
@@ -29,11 +38,24 @@ class Sidecar:
         self.snapshots: Sequence[Snapshot] = ()
         self.directory = RunDirectory(str(run))
         self.rejected = DeadLetters(str(state / "rejected.jsonl"))
-        settings = Settings(environ={"LIFESIGN_POLL_INTERVAL": "0.01", "LIFESIGN_TERMINATION_GRACE": grace})
+        settings = Settings(
+            environ={
+                "LIFESIGN_POLL_INTERVAL": "0.01",
+                "LIFESIGN_TERMINATION_GRACE": grace,
+                "LIFESIGN_HEARTBEAT_TIMEOUT": timeout,
+            }
+        )
         cursors = CursorStore(str(state / "cursors.json"), self.rejected, self._flush)
         folders = Folders(self.directory, settings, environ, cursors, self.rejected)
         self.watcher = Watcher(
-            folders, settings, self._emit, self._publish, cursors, lambda: self.has_room, run_began=run_began
+            folders,
+            settings,
+            self._emit,
+            self._publish,
+            cursors,
+            lambda: self.has_room,
+            run_began=run_began,
+            rest=rest,
         )
         self.folders, self.cursors = folders, cursors
 

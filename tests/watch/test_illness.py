@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.judge.rundir import Incarnation, RunDirectory
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
 from support.made.reported import DRY_RUN, events, names
@@ -80,7 +80,7 @@ async def test_the_verdict_on_an_end_waits_for_the_supervisors_word(
 async def test_a_supervisor_that_is_gone_too_is_not_waited_for_for_ever(
     main: Callable[..., Any], sidecar: Callable[..., Any], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_SUPERVISOR_NS", 0)
+    monkeypatch.setattr(judgement, "_SUPERVISOR_NS", 0)
     service = main()
     (run / "run.json").write_text(json.dumps({"pid": 4242}))
     service.die()

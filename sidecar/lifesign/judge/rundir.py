@@ -72,6 +72,10 @@ class RunDirectory:
     def close(self) -> None:
         os.close(self.descriptor)
 
+    def changed(self) -> int:
+        """When an entry came or went, nanoseconds as the file system counts them; raises OSError."""
+        return os.fstat(self.descriptor).st_mtime_ns
+
     def is_in_use(self) -> bool:
         """Whether some other process watches it, or lives in it."""
         return is_held(SIDECAR_LOCK, self.descriptor) or bool(self.living())

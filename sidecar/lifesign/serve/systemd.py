@@ -6,6 +6,7 @@ The protocol is that of sd_notify(3). The sidecar speaks for the service, so tha
 from __future__ import annotations
 
 import logging
+import math
 import socket
 from typing import Mapping, Sequence
 
@@ -30,6 +31,7 @@ class Systemd:
         name = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + name[1:] if name.startswith("@") else name
         self._pause = _microseconds(environ.get("WATCHDOG_USEC", "")) / 1e6 / _PARTS
+        self.pause = self._pause or math.inf  # seconds between two of its calls, at most
         self._alive_until = 0.0
         self._is_ready = False
         self._states: list[str] = []

@@ -67,6 +67,7 @@ class Emitter:
         self._cursor = cursor
         self._evidence = evidence
         self._source = source
+        self._heads = pulse.heads
         self._boot_lane: Lane[BootRecord] = Lane(pulse.boot, _BOOT_KINDS, key, dead_letters)
         self._boot_emitted = cursor.boot_sequence if cursor.boot_exported else 0
         self._ring_lane: Lane[RingRecord] = Lane(pulse.ring, RING_KINDS, key, dead_letters, cursor)
@@ -103,6 +104,10 @@ class Emitter:
         made = self.ring.telemetry(wall, self._explain) if ring else []
         self.drained = ring and before == (self._boot_lane.position, self._ring_lane.position)
         return made
+
+    def has_unread(self) -> bool:
+        """Whether there are records that have not been read; raises as `PulseReader` does."""
+        return self._heads() != (self._boot_lane.position, self._ring_lane.position)
 
     def silent(self) -> frozenset[str]:
         """The names of the promised events that are overdue."""

@@ -65,11 +65,25 @@ class Folders:
         self._source = source
         self._folders: dict[str, _Folder] = {}
         self._crowded = False
+        self._changed = 0  # when the directory was, as far as its entries are known
 
-    def find(self, now: float) -> None:
-        """Opens what is new in the directory, and forgets what is no longer there; monotonic seconds."""
+    def find(self, now: float) -> bool:
+        """Opens what is new in the directory, and forgets what is no longer there; monotonic seconds.
+
+        Returns whether something came or went since the last time: a folder, or what is said of all processes.
+        """
+        before = self._changed
         with contextlib.suppress(OSError):  # then the known ones are all there are
+            self._changed = self._directory.changed()
             self._find(self._directory.listed(_NAMES_MAX), now)
+        return self._changed != before
+
+    def is_due(self, now: float) -> bool:
+        """Whether something may have come into the directory, or a pulse into a folder; monotonic seconds."""
+        with contextlib.suppress(OSError):
+            if self._directory.changed() != self._changed:
+                return True
+        return any(one.process is None and one.retry_at <= now for one in list(self._folders.values()))
 
     def stop_announced(self) -> int | None:
         """When a preStop hook announced the end of the processes, monotonic nanoseconds; once for each announcement."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from typing import Mapping, NamedTuple
 
+import msgspec
+
 from lifesign.judge import states
+from lifesign.judge.pace import quiet_until
 from lifesign.judge.reading import Reading
 from lifesign.judge.rundir import RunDirectory
 from lifesign.judge.states import Verdict
@@ -68,6 +72,8 @@ class WatchedProcess:
         self._triggers = Triggers()
         self._delays = Delays()
         self._utilization = Utilization()
+        self._quiet_until = 0
+        self._newest: Poll | None = None
         self.ended = False
         self.alive = True  # at the newest poll
 
@@ -107,6 +113,20 @@ class WatchedProcess:
         with contextlib.suppress(OSError):  # its folder is gone
             return self._sensor.folder.is_alive() and self._judgement.pod_ends(now)
         return False
+
+    def is_due(self, now: int) -> bool:
+        """Whether another poll would find something that cannot wait; monotonic nanoseconds. Costs a few calls.
+
+        Raises:
+            PulseError, OSError: as `poll` does.
+        """
+        return now >= self._quiet_until or self._sensor.comes_or_goes() or self._emitter.has_unread()
+
+    def newest(self) -> Poll | None:
+        """The newest poll, as if it had been made again and nothing had come; None before the first."""
+        if self._newest is not None and (self._newest.telemetry or self._newest.snapshot.new_delays):
+            self._newest = Poll(msgspec.structs.replace(self._newest.snapshot, new_delays=()), [])
+        return self._newest
 
     def last_look(self) -> None:
         """The next poll may be the last one."""
@@ -151,13 +171,18 @@ class WatchedProcess:
         if ask:
             self._ask_for_dumps(verdict, reading)
         self.ended = final is not None
+        self._quiet_until = 0
+        if self.drained and not telemetry:
+            every = self.identity["heartbeat_interval"]
+            self._quiet_until = sys.maxsize if self.ended else quiet_until(reading, verdict.state, every)
         seen = snapshot(
             self.key, self.identity, self.resource, self._shown(verdict, reading), reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),
             self._emitter.causes(verdict, reading), self._emitter.busy(reading), self._utilization.times,
             self._sensor.usage.usage,
         )  # fmt: skip
-        return Poll(seen, telemetry)
+        self._newest = Poll(seen, telemetry)
+        return self._newest
 
     def _shown(self, verdict: Verdict, reading: Reading) -> Verdict:
         """What is shown of a process whose end a kubelet asked for: until more is known, it has stopped."""

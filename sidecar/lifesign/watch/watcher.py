@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
+import threading
 import time
-from typing import Any, Callable, Sequence, TypeVar
+from typing import Callable, Sequence, TypeVar
 
 from lifesign.errors import NotWatchedError
 from lifesign.off_loop import off_loop
@@ -21,10 +21,17 @@ from lifesign.wire.folder import PulseError
 _logger = logging.getLogger("lifesign.watch")
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
 _SAVE_SECONDS = 0.5  # that a poll waits for the disk; it does not wait for a slower one
+_AWAY_SECONDS = 1.5  # without a note that we run
+REST = 1.0  # seconds between two polls of a process in which nothing happens
 
 Emit = Callable[[Sequence[Resource], Sequence[Telemetry]], None]
 Publish = Callable[[Sequence[Snapshot]], None]
 T = TypeVar("T")
+
+
+def always() -> bool:
+    """There is room."""
+    return True
 
 
 class Watcher:
@@ -38,6 +45,7 @@ class Watcher:
         has_room: whether more may be emitted. If not, records are left in the rings.
         run_began: monotonic nanoseconds: a process that had begun before then, and was over at our first poll, is of
             an earlier run. It is removed as soon as what it left is durable.
+        rest: seconds for which a process may be left alone in which nothing happens that cannot wait.
     """
 
     def __init__(
@@ -47,9 +55,10 @@ class Watcher:
         emit: Emit,
         publish: Publish,
         cursors: CursorStore,
-        has_room: Callable[[], bool] = lambda: True,
+        has_room: Callable[[], bool] = always,
         *,
         run_began: int = 0,
+        rest: float = 0.0,
     ) -> None:
         self._folders = folders
         self._settings = settings
@@ -61,19 +70,25 @@ class Watcher:
         self._run_began = run_began
         self._earlier: set[str] | None = None  # processes of an earlier run; None before the first poll
         self._introduced: set[str] = set()
+        self._rest = min(rest, settings.heartbeat_timeout / 3)
+        self._round_at = 0.0  # when every process is polled again, monotonic seconds
+        self._stopped = threading.Event()
         self._watching_since = time.monotonic_ns()
         self._worked = 0.0  # seconds of processor time that the newest poll took: to wait for a disk is no work
         self._awake = time.monotonic()  # when we last noted that we run
         self._leaving = False  # we were asked to end, and so is the pod, if we are in one
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Polls every `poll_interval` until `stopping` is set, and after that until there is nothing new."""
-        stopped = asyncio.ensure_future(stopping.wait())  # one for all polls: `wait_for` makes a task each time
+        """Polls until `stopping` is set, and after that until there is nothing new.
+
+        Every `poll_interval` it looks whether a poll is due.
+        """
+        stopped = asyncio.ensure_future(stopping.wait())
+        stopped.add_done_callback(lambda _: self._stopped.set())
         try:
+            await self.poll()
             while not stopped.done():
-                await self.poll()
-                # Whatever there is to read, half of our time is for the rest of the sidecar.
-                await self._wait(stopped, max(self._settings.poll_interval, self._worked))
+                await self._take(await self._beside(self._poll_when_due, quiet=self._rest))
         finally:
             stopped.cancel()
         self.leave()
@@ -86,9 +101,11 @@ class Watcher:
 
     async def poll(self) -> int:
         """One poll of every process; returns how much new telemetry there was."""
-        now = self._note_awake()
-        has_room, busy = self._has_room(), self._cursors.busy
-        polled = await self._beside(self._poll, now, has_room)
+        return await self._take(await self._beside(self._poll))
+
+    async def _take(self, polled: list[tuple[WatchedProcess, Poll]]) -> int:
+        """Hands on what polls have found; returns how much new telemetry that is."""
+        now, busy = self._note_awake(), self._cursors.busy
         telemetry = [one for _, poll in polled for one in poll.telemetry]
         keys = {process.key for process, _ in polled}
         if telemetry or keys - self._introduced:  # a Resource is handed on even without telemetry
@@ -183,34 +200,60 @@ class Watcher:
 
     def _note_awake(self) -> float:
         now = time.monotonic()
-        if now - self._awake > max(1.0, 4 * self._settings.poll_interval):
+        if now - self._awake > max(_AWAY_SECONDS, 6 * self._settings.poll_interval):
             # We were not running: the beats that we did not see prove nothing.
             self._watching_since = time.monotonic_ns()
         self._awake = now
         return now
 
-    async def _wait(self, what: asyncio.Future[Any], seconds: float = math.inf) -> None:
-        """Waits, and notes that we run: a long poll or pause does not mean that we were stopped."""
-        until = time.monotonic() + seconds
-        while not what.done() and (left := until - time.monotonic()) > 0:
-            await asyncio.wait([what], timeout=min(self._settings.poll_interval, left))
-            self._note_awake()
+    async def _beside(self, function: Callable[..., T], *arguments: object, quiet: float = 0.0) -> T:
+        """Calls what touches the run directory: its disk is not to hold up our loop.
 
-    async def _beside(self, function: Callable[..., T], *arguments: object) -> T:
-        """Calls what touches the run directory: its disk is not to hold up our loop."""
+        Args:
+            quiet: for how long it notes itself that we run. After that we do: a long poll does not mean that we were
+                stopped.
+        """
         call = asyncio.ensure_future(off_loop(function, *arguments))
-        await self._wait(call)
+        await asyncio.wait([call], timeout=quiet + self._settings.poll_interval)
+        while not call.done():
+            self._note_awake()
+            await asyncio.wait([call], timeout=self._settings.poll_interval)
         return call.result()
 
-    def _poll(self, now: float, read: bool) -> list[tuple[WatchedProcess, Poll]]:
-        began = time.thread_time()
-        self._folders.find(now)
+    def _poll_when_due(self) -> list[tuple[WatchedProcess, Poll]]:
+        # Whatever there is to read, half of our time is for the rest of the sidecar.
+        self._stopped.wait(max(self._settings.poll_interval, self._worked))
+        while not (self._stopped.is_set() or self._is_due()):
+            self._note_awake()
+            self._stopped.wait(self._settings.poll_interval)
+        return self._poll(whole=False)
+
+    def _is_due(self) -> bool:
+        now, moment = time.monotonic(), time.monotonic_ns()
+        try:
+            return (
+                now >= self._round_at
+                or self._folders.is_due(now)
+                or any(process.is_due(moment) for process in self._folders.processes())
+            )
+        except (OSError, PulseError):
+            return True  # the poll finds out what that means
+
+    def _poll(self, *, whole: bool = True) -> list[tuple[WatchedProcess, Poll]]:
+        """Polls every process that is due, or all of them; of the others the newest poll is as good as another."""
+        began, now, read = time.thread_time(), self._note_awake(), self._has_room()
+        if self._folders.find(now) or now >= self._round_at or whole:
+            whole = True
+            self._round_at = now + self._rest - self._settings.poll_interval / 2
         self._note_restart()
         polled: list[tuple[WatchedProcess, Poll]] = []
         for process in self._folders.processes():
-            self._note_announced_stop()  # before each: it must not end between this and its poll
             try:
-                polled.append((process, process.poll(self._watching_since, read=read, leaving=self._leaving)))
+                newest = process.newest()
+                if newest is None or whole or process.is_due(time.monotonic_ns()):
+                    self._note_announced_stop()  # before each: it must not end between this and its poll
+                    newest = process.poll(self._watching_since, read=read, leaving=self._leaving)
+                polled.append((process, newest))
             except PulseError as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
                 self._folders.forget(process)

@@ -187,6 +187,11 @@ class PulseReader:
         """What the ring holds from `position` on, or from its oldest record where that is gone."""
         return self._lane(layout.RING_OFFSET, self._ring_data, position, sequence)
 
+    def heads(self) -> tuple[int, int]:
+        """Up to where the boot lane and the ring are written."""
+        boot, ring = self._read(layout.BOOT_OFFSET, _WORD), self._read(layout.RING_OFFSET, _WORD)
+        return int.from_bytes(boot, "little"), int.from_bytes(ring, "little")
+
     def request(self, word: int) -> int:
         """Asks the main process for something; returns the count that an answer will carry.
 

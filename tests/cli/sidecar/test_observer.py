@@ -19,7 +19,7 @@ from lifesign.cli.sidecar.observer import Observer
 from lifesign.errors import NotWatchedError, SettingError
 from lifesign.export import metric_push
 from lifesign.settings import Settings
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.wire import layout
 from lifesign.wire.folder import SIDECAR_LOCK
 from lifesign.wire.stopping import announce
@@ -210,7 +210,7 @@ async def test_it_does_not_wait_for_who_has_outlived_its_grace_and_will_be_kille
     observe: Callable, main: MakeMain, run: Path, collector: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observer_module, "_OUTLIVED_SECONDS", 0.01)
-    monkeypatch.setattr(process, "_APART_NS", 0)
+    monkeypatch.setattr(judgement, "_APART_NS", 0)
     booted(main())
     environ = {"LIFESIGN_SPOOL_DIR": str(tmp_path / "spool"), "LIFESIGN_SIGTERM_DELAY": "600"}
     async with observe(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **environ) as sidecar:

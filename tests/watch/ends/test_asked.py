@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.judge import ending
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.watch.telemetry import SEVERITY_WARN, Log
 from lifesign.wire import layout
 from lifesign.wire.stopping import announce
@@ -46,7 +46,7 @@ async def test_who_dies_after_it_was_asked_to_has_stopped(main: Make, sidecar: M
 async def test_who_is_not_asked_and_not_followed_has_stopped_after_a_while(
     main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_KUBELET_NS", 0)
+    monkeypatch.setattr(judgement, "_KUBELET_NS", 0)
     service, watching = main(), sidecar()
     await watching.poll()
     announce(watching.directory.path)
@@ -125,7 +125,7 @@ async def test_who_is_there_until_its_grace_is_over_was_killed_and_owes_no_heart
 async def test_who_is_there_when_the_sidecar_is_asked_was_killed(
     main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch, apart: int, lives: bool, event: str
 ) -> None:
-    monkeypatch.setattr(process, "_APART_NS", apart * 1_000_000_000)
+    monkeypatch.setattr(judgement, "_APART_NS", apart * 1_000_000_000)
     service, watching = main(), sidecar()
     await watching.poll()
     announce(watching.directory.path)
@@ -143,7 +143,7 @@ async def test_who_is_there_when_the_sidecar_is_asked_was_killed(
 async def test_the_last_look_says_what_will_become_of_who_is_still_there(
     main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
-    monkeypatch.setattr(process, "_APART_NS", 0)
+    monkeypatch.setattr(judgement, "_APART_NS", 0)
     main()
     watching = sidecar()
     await watching.poll()
@@ -268,7 +268,7 @@ async def test_a_frozen_process_has_lived_until_it_was_killed(main: Make, sideca
 
 
 async def test_who_lives_on_was_not_meant(main: Make, sidecar: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_ASKED_NS", 0)
+    monkeypatch.setattr(judgement, "_ASKED_NS", 0)
     service, watching = main(), sidecar(grace="0.000000001")
     await watching.poll()
     announce(watching.directory.path)

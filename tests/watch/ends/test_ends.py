@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.watch.telemetry import Log
 
 Make = Callable[..., Any]
@@ -97,7 +97,7 @@ async def test_a_tombstone_of_a_living_process_is_believed_a_moment_later(
     service.pulse.write_tombstone(CLEAN)
     assert await watching.poll() == []
     assert states(watching) == {service.key: "healthy"}
-    monkeypatch.setattr(process, "_LEAVING_NS", 0)
+    monkeypatch.setattr(judgement, "_LEAVING_NS", 0)
     assert ends(await watching.poll()) == [
         ("stopped", "its agent has ended: exit handlers run, or lifesign.stop() was called")
     ]
@@ -111,7 +111,7 @@ async def test_a_tombstone_of_a_living_process_is_believed_a_moment_later(
 async def test_who_says_goodbye_and_is_killed_then_has_died(
     main: Make, sidecar: Make, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_LEAVING_NS", 0)
+    monkeypatch.setattr(judgement, "_LEAVING_NS", 0)
     write(run, pid=4242)
     service, watching = main(), sidecar()
     service.beat(age=1)

@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import pytest
 
-from lifesign.watch import process
+from lifesign.watch import judgement
 from lifesign.watch.telemetry import SEVERITY_WARN, Log
 
 from .test_asked import ends
@@ -45,7 +45,7 @@ async def test_who_goes_without_a_word_while_its_pod_goes_on_has_died(
 ) -> None:
     """A Job's pod ends because its process does: there nobody waits for what that says."""
     if waits is not None:
-        monkeypatch.setattr(process, "_POD_NS", waits)
+        monkeypatch.setattr(judgement, "_POD_NS", waits)
     service, watching = main(), sidecar(**owner)
     await watching.poll()
     service.die()

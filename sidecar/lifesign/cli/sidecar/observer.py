@@ -32,7 +32,7 @@ from lifesign.watch.folders import Folders
 from lifesign.watch.lock import RunDirectoryLock
 from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
-from lifesign.watch.watcher import Watcher
+from lifesign.watch.watcher import REST, Watcher, always
 
 if TYPE_CHECKING:
     from lifesign.export.pipeline import Pipeline
@@ -83,6 +83,7 @@ class Observer:
         self._stopping = asyncio.Event()
         self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher | None = None
+        self._shows = False  # the page
         self._deadline = deadline
 
     async def run(self) -> bool:
@@ -128,6 +129,7 @@ class Observer:
     async def _watch(self) -> None:
         servers = await self._serve()
         try:
+            self._shows = "page" in servers
             self._watcher = await self._ready()
             self._introduce(servers)
             asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_who_is_missing)
@@ -157,14 +159,22 @@ class Observer:
         dead_letters = DeadLetters(state and os.path.join(state, "rejected-records.jsonl"))
         pipeline = self._pipeline
         durable = {} if pipeline is None else {"flush": pipeline.flush}
-        room = {} if pipeline is None else {"has_room": pipeline.has_room}
+        has_room = always if pipeline is None else pipeline.has_room
         file = state and os.path.join(state, "cursors.json")
         cursors = await off_loop(CursorStore, file, dead_letters, **durable)
         # Beside CMD on one machine, as one user, the stacks' files are there to be read.
         source = Sources() if self._supervised else no_source
         began = began_at(os.getppid()) if self._supervised else 0  # the supervisor, and with it this run
         folders = Folders(self._directory, self._settings, self._environ, cursors, dead_letters, source)
-        return Watcher(folders, self._settings, self._emit, self._publish, cursors, **room, run_began=began)
+        return Watcher(
+            folders, self._settings, self._emit, self._publish, cursors, has_room, run_began=began, rest=self._rest()
+        )
+
+    def _rest(self) -> float:
+        """Seconds between two polls of a process in which nothing happens."""
+        if self._shows:
+            return 0.0  # a bar for each poll
+        return REST if self._systemd is None else min(REST, self._systemd.pause)
 
     def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
         self._board.add(resources, telemetry)

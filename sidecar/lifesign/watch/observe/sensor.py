@@ -48,6 +48,7 @@ class Sensor:
             self._clock = Clock(started)
             self._clock.ours(self.pulse.vitals(), time.monotonic_ns())
             self.identity["started_mono_ns"] = self._clock.started
+            self._locked = False  # at the newest reading
             self._ended = Ending()  # what stays known once the end is judged
             self._opened = opened.pop_all()
 
@@ -59,6 +60,10 @@ class Sensor:
         signs = self.pulse.vitals().watchdog
         return signs.beats if signs is not None else 0
 
+    def comes_or_goes(self) -> bool:
+        """Whether its life token was taken or freed since the newest reading; raises OSError."""
+        return self.folder.is_alive() != self._locked
+
     def read(self, watching_since: int, reported: str | None, *, judged: bool) -> tuple[Reading, Vitals]:
         """One reading, and the vital signs as they are in the pulse.
 
@@ -69,7 +74,7 @@ class Sensor:
         Raises:
             PulseError, OSError: the pulse is not what it was, or gone.
         """
-        locked = self.folder.is_alive()  # first: what is read afterwards of a dead process is complete
+        locked = self._locked = self.folder.is_alive()  # first: what is read afterwards of a dead process is complete
         vitals = self.pulse.vitals()
         now = time.monotonic_ns()
         vitals = self._clock.ours(vitals, now)
