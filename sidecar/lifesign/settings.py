@@ -85,7 +85,12 @@ TABLE: tuple[Setting, ...] = (
     Setting("dry_run_rate", "1.0", parsing.rate, "synthetic events a second", "DRY_RUN_RATE"),
     Setting("dry_run_seed", "42", parsing.whole, "the same seed makes the same events", "DRY_RUN_SEED"),
     Setting("dry_run_account", "DRY-RUN", parsing.text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
-    Setting("poll_interval", "0.25", parsing.seconds, "seconds between two looks of the sidecar for something new"),
+    Setting(
+        "poll_interval",
+        "0.25",
+        parsing.seconds,
+        "seconds after which the sidecar asks a pulse again whether it has something new",
+    ),
     Setting("metric_interval", "5", parsing.seconds, "seconds between two metric exports"),
     Setting("spool_dir", None, parsing.text, "where records wait for the Collector; on disk"),
     Setting(

@@ -50,10 +50,10 @@ async def test_who_writes_is_read_on_and_the_others_are_left_alone(
     async with resting(sidecar) as watching:
         before: Snapshot = shown(watching, CALM)
         for _ in range(3):
-            told = len(watching.reported)
+            before_that = len(watching.reported)
             calm.beat()
             other.pulse.ring.append(DRY_RUN)
-            await until(lambda told=told: len(watching.reported) > told)
+            await until(lambda before_that=before_that: len(watching.reported) > before_that)
         assert shown(watching, CALM) == before
         assert shown(watching, OTHER).uptime > before.uptime
     assert shown(watching, CALM).new_delays == (0.002,) * 3  # all were kept for the last poll
