@@ -30,24 +30,14 @@ unit = $(bin)/python $(tools)/unit.py $(PYTEST_ARGS)
 # Machines are shared and noisy: what fails in `make test` is run once more, and the summary says so.
 measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) --reruns=1 $(PYTEST_ARGS)
 site = @NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
-e2e = $(bin)/pytest tests/e2e tests/helm --reruns=1 $(PYTEST_ARGS)
+# They wait as long as they compute. The tests of a file stand on the same servers, so they stay together.
+e2e = $(bin)/pytest tests/e2e tests/helm --reruns=1 --numprocesses=$(processes) --dist=loadfile $(PYTEST_ARGS)
+processes = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-# Shell that hands the tests what they run against. Each on its own line of `&&`, so that a tool
-# that could not be had stops the run with its own message.
+# What the end-to-end tests run against is in the environment of the command after `--`.
+components = PYTHON="$(PYTHON)" $(bin)/python $(tools)/components.py
 with_pythons = pythons=$$($(tools)/pythons.sh | sed 's/ /=/' | paste -s -d : -) && \
 	export LIFESIGN_TEST_PYTHONS="$$pythons"
-with_components = $(with_pythons) && \
-	apps=$$(PYTHON="$(PYTHON)" $(tools)/apps.sh) && export LIFESIGN_TEST_APPS="$$apps" && \
-	otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
-	jaeger=$$($(tools)/jaeger.sh) && export LIFESIGN_TEST_JAEGER="$$jaeger" && \
-	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
-	stores=$$($(tools)/stores.sh) && export LIFESIGN_TEST_STORES="$$stores" && \
-	brokers=$$($(tools)/brokers.sh) && export LIFESIGN_TEST_BROKERS="$$brokers" && \
-	helm=$$($(tools)/helm.sh) && export LIFESIGN_TEST_HELM="$$helm" && \
-	alertmanager=$$($(tools)/alertmanager.sh) && export LIFESIGN_TEST_ALERTMANAGER="$$alertmanager" && \
-	compose=$$($(tools)/compose.sh) && export LIFESIGN_TEST_COMPOSE="$$compose" && \
-	{ images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) || [ $$? -eq 3 ]; } && export LIFESIGN_TEST_IMAGES="$$images" && \
-	chromium=$$($(tools)/chromium.sh) && export LIFESIGN_TEST_CHROMIUM="$$chromium"
 
 .PHONY: help demo stack test unit pythons e2e cluster bench faults fuzz soak causes docs check clean
 
@@ -74,7 +64,7 @@ stack: ## Collector, Jaeger, Prometheus and Alertmanager as local processes, and
 
 test: ## all tests: unit with its coverage floor, then end to end on real components
 	$(dev)
-	@$(with_components) && $(measured) && $(e2e)
+	@$(components) $(measured) -- $(e2e)
 
 unit: ## unit tests alone, in seconds and without their coverage
 	$(dev)
@@ -86,11 +76,11 @@ pythons: ## unit tests of what runs in services, on each Python from 3.9 on, one
 
 e2e: ## end-to-end tests alone
 	$(dev)
-	@$(with_components) && $(e2e)
+	@$(components) -- $(e2e)
 
 faults: ## the accounts of every fault, the long way: 50 kills, minutes of outage; prints a table
 	$(dev)
-	@$(with_components) && LIFESIGN_TEST_FAULTS=full $(bin)/pytest tests/e2e/delivery/test_accounting.py \
+	@LIFESIGN_TEST_FAULTS=full $(components) -- $(bin)/pytest tests/e2e/delivery/test_accounting.py \
 		tests/e2e/delivery/test_accounting_places.py tests/e2e/delivery/test_accounting_slow_disk.py \
 		tests/e2e/delivery/test_every_step.py -s $(PYTEST_ARGS)
 
@@ -106,7 +96,7 @@ cluster: ## the chart and services on a real Kubernetes node, built first; ARGS=
 
 bench: ## benchmarks
 	$(dev)
-	@$(with_components) && $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
+	@$(components) -- $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
 
 fuzz: ## hostile inputs by the million, an hour at most; FUZZ_ARGS='--of calls --seconds 60'
 	$(dev)

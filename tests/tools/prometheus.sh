@@ -20,7 +20,7 @@ say "building Prometheus $version into $built: once, about 5 minutes on 2 free c
 go_source prometheus "$module" "$tag"
 say "compiling"
 # Without the ways to discover targets in clouds, most of what there is to compile.
-quietly build go build -trimpath -tags remove_all_sd \
+quietly build go build -tags remove_all_sd \
     -ldflags="-s -w -X github.com/prometheus/common/version.Version=$version" \
     -o "$work/new/" ./cmd/prometheus ./cmd/promtool ||
     die 1 "Prometheus did not build (see above): is there space in $cache?"

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from support.browser import Browser, Page
+from support.built import built
 from support.made.pages import Sidecar
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    built("chromium")
     async with Browser() as browser:
         yield browser
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -53,9 +52,7 @@ class Deployed:
 @pytest.fixture(scope="session")
 def images() -> tuple[str, str]:
     """Podman, and the image of this checkout."""
-    podman, _, image = os.environ.get("LIFESIGN_TEST_IMAGES", "").partition(" ")
-    if not image:
-        pytest.skip("no images here: tests/tools/images.sh says why")
+    podman, _, image = built("images").partition(" ")
     return podman, image
 
 
