@@ -19,6 +19,17 @@ def test_every_command_has_a_help(cli: Callable) -> None:
         code, out, _ = cli(name, "--help")
         assert code == 0
         assert out.startswith(f"usage: lifesign {name}")
+        manual = out.partition("\nexamples:\n")[2].partition("\n\n")[0]
+        assert manual.count("lifesign") >= 2
+        assert cli("help", name).out == out
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
+def test_a_manual_fits_its_terminal(cli: Callable, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for name in command.COMMANDS:
+        prose = cli(name, "--help").out.partition("\n\n")[2].partition("\nexamples:")[0]
+        assert max(map(len, prose.splitlines())) <= int(columns)
 
 
 def test_the_overview_names_every_command(cli: Callable) -> None:
@@ -36,6 +47,8 @@ def test_the_version(cli: Callable) -> None:
     ("argv", "what", "hint"),
     [
         ([], "no command given", "lifesign --help"),
+        (["help", "statsu"], "unknown command statsu", "lifesign status"),
+        (["top", "--sort", "size"], "invalid choice: 'size'", "lifesign top --help"),
         (["statsu"], "unknown command statsu", "lifesign status"),
         (["--xyzzy"], "unknown argument --xyzzy", "lifesign --help"),
         (["--xyzzy", "run"], "unknown argument --xyzzy", "lifesign --help"),
@@ -117,3 +130,19 @@ def test_a_sidecar_needs_a_run_directory(cli: Callable, monkeypatch: pytest.Monk
     code, _, err = cli("watch")
     assert code == 3
     assert err.startswith("lifesign: no run directory to watch\n  try: --dir DIR or LIFESIGN_DIR")
+
+
+def test_the_completion_of_each_shell_knows_commands_and_flags(cli: Callable) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        code, out, err = cli("completion", shell)
+        assert (code, err) == (0, "")
+        for word in ("status", "stalls", "heartbeat-timeout", "speedscope"):
+            assert word in out
+    assert cli("completion", "tcsh").code == 3
+
+
+def test_without_shtab_it_is_said_what_to_install(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = cli("completion", "bash")
+    assert (code, out) == (3, "")
+    assert err == "lifesign: not installed: shtab\n  try: pip install 'lifesign[completion]'\n"

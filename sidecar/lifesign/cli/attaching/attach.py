@@ -20,18 +20,10 @@ from lifesign.settings import BY_NAME
 
 # What an agent that comes late has use for: a boot, say, is over.
 _SETTINGS = ("heartbeat_interval", "heartbeat_timeout", "stall_threshold", "ring_size", "metric_interval", "last_words")
-_EXAMPLES = """examples:
-  lifesign attach 4711             then lifesign why, dump, status; lifesign detach 4711 takes it out again
-  lifesign attach 4711 --for 60s   for a minute; nothing is left behind
-
-For Python 3.14 and newer. The agent starts between two instructions of the main thread: an idle event loop is woken for
-it, but a call in C, such as time.sleep, is waited for (--timeout), and named with its line where it does not return."""
 _POLL = 0.1
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _EXAMPLES
     parser.add_argument("pid", metavar="PID", type=int, help="the process, as it is numbered where this runs")
     parser.add_argument("--for", metavar="TIME", dest="seconds", help="take it out again after so long, such as 60s")
     parser.add_argument(

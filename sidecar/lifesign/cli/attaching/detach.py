@@ -12,14 +12,8 @@ from lifesign.cli.supervise import rundirectory
 from lifesign.errors import EXIT_OK, NotWatchedError, SettingError, UsageError
 from lifesign.wire.folder import ATTACHED
 
-_EXAMPLES = """examples:
-  lifesign detach 4711
-  lifesign detach 4711 --timeout 60   of a process whose event loop is blocked: the last timer ends when it turns"""
-
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _EXAMPLES
     parser.add_argument("pid", metavar="PID", type=int, help="the process, as it is numbered where this runs")
     parser.add_argument(
         "--timeout", metavar="S", type=float, default=15.0, help="seconds to wait until it has left; default 15"

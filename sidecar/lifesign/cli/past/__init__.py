@@ -1,0 +1,1 @@
+"""The commands about what has happened: ``events`` and ``last``."""

@@ -1,0 +1,130 @@
+"""``lifesign last [PROCESS]``: the newest run that ended ill, as it was saved then."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
+
+from lifesign.cli.options import arguments
+from lifesign.cli.output.terminal import console, duration, print_json, printable
+from lifesign.cli.supervise import extra
+from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_HISTORY_SHOWN = 20
+_GROUPS_SHOWN = 5
+_REPORT_BYTES = 64 << 20
+
+
+class Saved(NamedTuple):
+    """A post-mortem on disk: one of some processes, the worst first."""
+
+    file: Path
+    content: Mapping[str, Any]
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    arguments.add_which(parser)
+    parser.add_argument("--list", action="store_true", help="list the runs that are saved")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Prints the newest post-mortem.
+
+    Raises:
+        NotWatchedError: none is saved, or none of such a process.
+        LifesignError: it cannot be read.
+    """
+    extra.require()
+    folder = reports(os.environ)
+    found = [saved for saved in map(_read, sorted(folder.glob("*.json"), reverse=True)) if _is_about(saved, args.which)]
+    if not found:
+        of = "" if args.which is None else f" of {args.which}"
+        raise NotWatchedError(f"no run{of} that ended ill is saved in {folder}", "lifesign run -- CMD saves one")
+    if args.json:
+        one = found[0]
+        print_json({**one.content, "file": str(one.file)})
+        return EXIT_OK
+    to = console()
+    for saved in found if args.list else found[:1]:
+        _headline(saved, to)
+        if not args.list:
+            for process in saved.content["processes"]:
+                _process(process, to)
+    return EXIT_OK
+
+
+def reports(environ: Mapping[str, str]) -> Path:
+    """The folder in which post-mortems are saved."""
+    state = environ.get("XDG_STATE_HOME", "")
+    return Path(state if os.path.isabs(state) else "~/.local/state").expanduser() / "lifesign" / "reports"
+
+
+def _read(file: Path) -> Saved:
+    try:
+        with open(file, "rb") as opened:
+            content = json.loads(opened.read(_REPORT_BYTES))
+        if not isinstance(content, dict) or content.get("schema") != 1:
+            raise ValueError("it was saved by another version of lifesign")
+    except (OSError, ValueError) as error:
+        raise LifesignError(f"{file} cannot be read: {error}", f"rm {file}") from None
+    return Saved(file, content)
+
+
+def _is_about(saved: Saved, which: str | None) -> bool:
+    names = [one["process"] for one in saved.content["processes"]]
+    return which is None or any(which in (str(one["pid"]), one["service"], one["command"]) for one in names)
+
+
+def _headline(saved: Saved, to: Console) -> None:
+    from rich.text import Text
+
+    at = saved.content["saved"] / 1e3
+    ago = duration(max(0.0, datetime.now().timestamp() - at))
+    seen = [one["process"] for one in saved.content["processes"]]
+    states = ", ".join(f"{one['command']} {one['pid']} {one['state']}" for one in seen[:_GROUPS_SHOWN])
+    when = datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+    to.print(Text.assemble((f"{when} ({ago} ago)  ", "bold"), printable(states)))
+    page = saved.file.with_suffix(".html")
+    to.print(Text(f"  {printable(str(page if page.exists() else saved.file))}", "dim"), soft_wrap=True)
+
+
+def _process(saved: Mapping[str, Any], to: Console) -> None:
+    import msgspec
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from lifesign.cli.processes.details import details
+    from lifesign.cli.processes.explained import lines
+    from lifesign.watch.telemetry import Snapshot
+
+    snapshot = msgspec.convert(saved["process"], Snapshot)
+    to.print()
+    for line in lines(snapshot):
+        to.print(line)
+    for text, style in details(snapshot):
+        if not text.startswith("cause: "):
+            to.print(Padding(Text(printable(text), style), (0, 0, 0, 2), expand=False))
+    if saved.get("stack"):
+        to.print(Text("\n  last stack", "bold"))
+        for line in saved["stack"].splitlines():
+            to.print(Text(f"    {printable(line)}"), soft_wrap=True)
+    tasks = saved.get("tasks")
+    if tasks:
+        to.print(Text(f"\n  its {tasks['tasks']} tasks, at the newest dump", "bold"))
+        for group in tasks["groups"][:_GROUPS_SHOWN]:
+            waits = f", waiting for {group['waits_for']}" if group["waits_for"] else ""
+            to.print(Text(printable(f"    {group['count']} x {group['function']}, {group['place']}{waits}")))
+    if saved.get("history"):
+        to.print(Text("\n  what happened, the newest last", "bold"))
+        for entry in reversed(saved["history"][:_HISTORY_SHOWN]):
+            at = datetime.fromtimestamp(entry["at"] / 1e3).strftime("%H:%M:%S")
+            times = f" ({entry['times']} times)" if entry.get("times", 1) > 1 else ""
+            to.print(Text.assemble((f"    {at}  ", "dim"), printable(f"{entry['title']}{times}")))

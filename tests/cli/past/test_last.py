@@ -1,0 +1,92 @@
+"""`lifesign last`: the newest post-mortem that was saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lifesign.cli.past.last import reports
+from lifesign.watch.telemetry import CauseReading
+from support.made.boards import snapshot
+
+CAUSE = CauseReading("uncaught", "ValueError: no price, raised in book (shop.py:7)", "book", "/srv/shop.py", 7)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    made = tmp_path / "lifesign" / "reports"
+    made.mkdir(parents=True)
+    return made
+
+
+def save(folder: Path, name: str, service: str = "orders") -> Path:
+    seen = snapshot("4242-0badcafe", "dead", service=service, causes=(CAUSE,), why="uncaught ValueError: no price")
+    process = {name: value for name, value in msgspec.to_builtins(seen).items() if name != "new_delays"}
+    entry = {"at": 1_793_102_400_000, "severity": 21, "event": "lifesign.process.died", "title": "Died \x1b: no price"}
+    group = {"index": 0, "count": 3, "function": "work", "place": "shop.py:9", "waits_for": "a Lock", "names": []}
+    content = {
+        "schema": 1,
+        "saved": 1_793_102_400_000,
+        "version": "0.1.0",
+        "processes": [
+            {
+                "process": process,
+                "resource": {},
+                "stack": 'File "shop.py", line 7, in book',
+                "history": [{**entry, "times": 2}, entry],
+                "tasks": {"id": "1", "at": 0, "reason": "request", "tasks": 3, "groups": [group]},
+            }
+        ],
+    }
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_the_newest_is_shown_whole(cli: Callable[..., Any], folder: Path) -> None:
+    save(folder, "20261128T110203-1")
+    file = save(folder, "20261129T110203-4242")
+    file.with_suffix(".html").touch()
+    code, out, err = cli("last")
+    assert (code, err) == (0, "")
+    headline, where, _, verdict, cause, *_ = out.splitlines()
+    assert headline.endswith(" ago)  orders.py 4242 dead")
+    assert where == f"  {file.with_suffix('.html')}"
+    assert (verdict, cause) == (
+        "orders.py 4242  dead: uncaught ValueError: no price",
+        f"  {CAUSE.sentence}",
+    )
+    assert '    File "shop.py", line 7, in book' in out
+    assert "    3 x work, shop.py:9, waiting for a Lock" in out
+    assert "Died \\x1b: no price (2 times)" in out
+    assert "\x1b" not in out
+
+
+def test_as_json_as_a_list_and_by_name(cli: Callable[..., Any], folder: Path) -> None:
+    save(folder, "20261128T110203-1", "billing")
+    file = save(folder, "20261129T110203-4242")
+    content = json.loads(cli("last", "--json").out)
+    assert (content["schema"], content["file"], content["processes"][0]["process"]["pid"]) == (1, str(file), 4242)
+    assert cli("last", "--list").out.count("orders.py 4242 dead") == 2
+    assert json.loads(cli("last", "billing", "--json").out)["file"].endswith("20261128T110203-1.json")
+
+
+def test_what_cannot_be_shown(cli: Callable[..., Any], folder: Path) -> None:
+    assert cli("last").err.startswith(f"lifesign: no run that ended ill is saved in {folder}\n  try: lifesign run")
+    file = save(folder, "20261129T110203-4242")
+    assert cli("last", "shop").code == 1
+    for content in ("{", "[]", '{"schema": 2}'):
+        file.write_text(content)
+        code, _, err = cli("last")
+        assert code == 1
+        assert err.endswith(f"  try: rm {file}\n")
+
+
+def test_where_they_are() -> None:
+    assert reports({"HOME": "/x", "XDG_STATE_HOME": "not absolute"}) == Path.home() / ".local/state/lifesign/reports"
