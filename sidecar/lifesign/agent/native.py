@@ -62,10 +62,10 @@ class Kept(Protocol):
 
 
 class Ticker:
-    """A thread that calls `tick` every `interval` seconds.
+    """A thread that calls `tick` every `interval` seconds, which may be changed.
 
     Args:
-        pause: pauses, for at most so many seconds, and returns for how many it did; it never raises.
+        pause: pauses, for at most about so many seconds, and returns for how many it did; it never raises.
         keep: called once in the thread, which closes what that returns when it ends, and not before.
 
     `threading` does not know it, but from Python 3.12 on `os.fork` warns a process in which it is not alone: it counts
@@ -80,7 +80,7 @@ class Ticker:
         pause: Callable[[float], float] | None = None,
         keep: Callable[[], Kept | None] = lambda: None,
     ) -> None:
-        self._interval = interval
+        self.interval = interval
         self._tick = tick
         self._pause = pause or sleep
         self._keep = keep
@@ -146,8 +146,8 @@ class Ticker:
         ticked = False
         while self._goes_on():
             # Always the whole interval: it depends on no clock whether and when the next one comes.
-            left = self._interval
-            while left > 0 and self._wanted:
+            left, not_worth_it = self.interval, self.interval / 10
+            while left > not_worth_it and self._wanted:
                 left -= self._pause(left)
             if self._wanted:
                 self._tick()

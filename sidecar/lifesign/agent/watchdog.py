@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.checks.registry import registry
+from lifesign.agent.complaints.deaths import LOOKED_AT
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
 from lifesign.agent.native import Kept, Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 EVIDENCE = 2 / 3  # of the heartbeat timeout: the evidence must be there when the sidecar judges
 STALL_SECONDS = 30.0  # between two dumps while a loop stays blocked
 QUIET_SECONDS = 5.0  # between two dumps that nobody asked for by hand
+_RARELY = 4  # beats of a loop to one of ours, while there is nothing to look after
+_TIMEOUT_PARTS = 6  # of the heartbeat timeout: in each of them it beats at least once
 BY_HAND = ("request", "call")
 
 
@@ -55,6 +58,8 @@ class Watchdog:
         self._tasks = tasks
         self._at_beat = at_beat
         self._timeout = settings.heartbeat_timeout
+        self._soon = settings.heartbeat_interval
+        self._rarely = max(self._soon, min(_RARELY * self._soon, self._timeout / _TIMEOUT_PARTS))
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
         self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was handled
@@ -91,8 +96,15 @@ class Watchdog:
             self._look_for_stalls()
             self._look_for_reasons()
             self._dump_what_is_wanted()
+            self.thread.interval = self._rarely if self._is_quiet() else self._soon
         except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
             complain("the watchdog failed at a beat", error)
+
+    def _is_quiet(self) -> bool:
+        """Whether the boot is over, the loops turn, and there are few tasks to look at and none to dump."""
+        if self._boot.phase == layout.BOOT_STARTING or self._stalled or self._wanted:
+            return False
+        return sum(self._tasks.count()) <= LOOKED_AT
 
     def _beat(self) -> None:
         self._beats += 1

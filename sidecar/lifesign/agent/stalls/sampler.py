@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _SOONEST_SECONDS = 0.001
 _GAP_NS = 50_000_000  # from which on this thread did not run for a reason
 _OVERDUE_NS = 5_000_000
+_ABOUT = 1.1  # of a pause: rather a little longer than once more
 _OWN_SWITCHES = 2  # of a thread that pauses and wakes up in time
 _LOOPS_AT_ONCE = 16
 _THREADS_MAX = 64  # that are walked when one of them may hold the GIL
@@ -55,6 +56,8 @@ class Sampler:
         self._interval_ns = int(settings.heartbeat_interval * 1e9)
         self._half_ns = min(self._interval_ns, self._threshold_ns) // 2  # since when a loop stalls: half of a beat
         self._gap_ns = min(_GAP_NS, self._threshold_ns // 2)
+        # Of a beat, when its loop is looked at if there is no other: a little after one is due that is on time.
+        self._late_ns = self._interval_ns + self._threshold_ns // 2 + min(_OVERDUE_NS, self._threshold_ns // 20)
         self._due = settings.heartbeat_interval
         self._underway: dict[int, Underway] = {}
         self._counted: dict[int, int] = {}  # by slot, the beat before a stall that `flush` has counted
@@ -68,8 +71,8 @@ class Sampler:
         self.resume()
 
     def pause(self, seconds: float) -> float:
-        """Pauses for at most so many seconds, less while a loop does not turn; returns for how many."""
-        pause = max(_SOONEST_SECONDS, min(seconds, self._due))
+        """Pauses for at most about so many seconds, less while a loop does not turn; returns for how many."""
+        pause = max(_SOONEST_SECONDS, min(seconds * _ABOUT, self._due))
         switches, used, began = kernel.switches(), time.process_time_ns(), time.monotonic_ns()
         sleep(pause)
         self._due = seconds
@@ -152,11 +155,10 @@ class Sampler:
     def _late(self, now: int) -> tuple[int, list[tuple[int, Beating]]]:
         """When the next loop is late if it does not beat, and those that are."""
         soonest, late, readings = NEVER_NS, [], _LOOPS_AT_ONCE
-        after = self._interval_ns + self._threshold_ns // 2
-        soon = self._threshold_ns // 2 - _OVERDUE_NS  # a beat is due: a stall may have begun
+        soon = self._late_ns - self._interval_ns - _OVERDUE_NS  # a beat is due: a stall may have begun
         for slot, beating in enumerate(self._slots.beating):
             if beating is not None:
-                left = beating.mono_ns + after - now
+                left = beating.mono_ns + self._late_ns - now
                 if left <= 0:
                     late.append((slot, beating))
                     continue
