@@ -51,9 +51,11 @@ class LoopBeat:
         self.agent = agent
         self.loop = loop
         self.slot = slot
+        self._signs = agent.pulse.loops[slot]
         self._changed = changed
         self._generation = LoopBeat._generation
-        self._interval_ns = int(agent.settings.heartbeat_interval * 1e9)
+        self._interval = agent.settings.heartbeat_interval
+        self._interval_ns = int(self._interval * 1e9)
         self._thread = get_ident()
         self._native_thread = get_native_id()
         self._since_ns = time.monotonic_ns()
@@ -70,7 +72,7 @@ class LoopBeat:
 
     def _schedule(self) -> None:
         self._due_ns = time.monotonic_ns() + self._interval_ns
-        self._timer = self.loop.call_later(self._interval_ns / 1e9, self._beat)
+        self._timer = self.loop.call_later(self._interval, self._beat)
         self._pending = True
 
     def _beat(self) -> None:
@@ -90,25 +92,29 @@ class LoopBeat:
             self._go_on()
 
     def _turn(self) -> None:
-        now = time.monotonic_ns()
-        delay = max(0, now - self._due_ns)
-        cpu = time.thread_time_ns()
-        if delay >= self.agent.slots.late_ns:
+        now, cpu = time.monotonic_ns(), time.thread_time_ns()
+        delay = now - self._due_ns
+        if delay < 0:
+            delay = 0
+        agent, slot, loop = self.agent, self.slot, self.loop
+        slots = agent.slots
+        if delay >= slots.late_ns:
             self._is_late(now, delay, cpu)
         if not self._turned:
             self._outer = _depth() - 1  # without that of `_beat`
-        beats = self.agent.slots.beats
-        self.agent.pulse.write_delay(self.slot, beats[self.slot], delay)
-        beats[self.slot] += 1
-        self._turned = True
-        calls.profiled = calls.profiled or callable(sys.getprofile())
+            self._turned = True
+        agent.pulse.write_delay(slot, slots.beats[slot], delay)
+        slots.beats[slot] += 1
+        if not calls.profiled:
+            calls.profiled = callable(sys.getprofile())
         self._write(layout.LOOP_RUNNING, now, delay, cpu)
         self._schedule()
-        self.agent.boot.beat(self.loop)
-        self.agent.check_requests.beat(self.loop)
-        if self.agent.settings.dry_run:
-            for beat in in_dry_runs:
-                beat(self.loop)
+        if agent.for_a_loop:
+            agent.boot.beat(loop)
+            agent.check_requests.beat(loop)
+            if agent.settings.dry_run:
+                for beat in in_dry_runs:
+                    beat(loop)
 
     def _is_late(self, now: int, delay: int, cpu: int) -> None:
         before = self.agent.slots.beating[self.slot]
@@ -140,9 +146,7 @@ class LoopBeat:
         wall = time.time_ns()
         slots, slot, thread = self.agent.slots, self.slot, self._native_thread
         beats, waited = slots.beats[slot], slots.waited[slot]
-        self.agent.pulse.loops[slot].write(
-            state, self._generation, beats, wall, now, delay, thread, self._since_ns, cpu, waited
-        )
+        self._signs.write(state, self._generation, beats, wall, now, delay, thread, self._since_ns, cpu, waited)
         slots.beating[slot] = Beating(self.loop, self._thread, thread, now, wall, self._look_after, cpu, self._outer)
 
     def is_for(self, agent: Agent | None, loop: Any) -> bool:

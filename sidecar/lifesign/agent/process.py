@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from lifesign.agent.boot import Boot
-from lifesign.agent.checks.registry import CheckRequests
+from lifesign.agent.checks.registry import CheckRequests, registry
 from lifesign.agent.complaints.observed import Complaints
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import complain
@@ -59,6 +59,7 @@ class Agent:
         self.directory = directory
         self.ended = False
         self.closed = False
+        self.for_a_loop = True  # there is something to do for a loop, as it beats
         self._also_at_beat = at_beat
         with contextlib.ExitStack() as undone:
             self._folder = folder = OwnFolder(directory, self.pid)
@@ -89,7 +90,9 @@ class Agent:
             self.tasks = tasks = Tasks(self.slots.loops, self.slots.by_thread, search_seconds)
             self.complaints = Complaints(self.slots.loops)
             undone.callback(self.complaints.close)
-            self.watchdog = Watchdog(self.pulse, self.boot, self.slots, tasks, settings, self._at_beat, self._publish)
+            self.watchdog = Watchdog(
+                self.pulse, self.boot, self.slots, tasks, settings, (self._at_beat, self._look_after), self._publish
+            )
             undone.callback(self.watchdog.sampler.close)
             folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
             self.watchdog.thread.start()
@@ -177,14 +180,20 @@ class Agent:
 
     def _at_beat(self) -> None:
         """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""
-        self._crash_dump.look_after()
-        self._stacks.beat()
-        self.complaints.beat(self.pulse.ring)
-        self._usage.beat()
         self.pulse.take_requests(self._folder.requests())
+        booting = self.boot.phase == layout.BOOT_STARTING
+        self.for_a_loop = booting or self.settings.dry_run or self.check_requests.is_new() or registry.is_due()
         if self.pid == os.getpid() and not self._folder.is_held():
             self._crash_dump.look_after_soon()
             self._stacks.look_after_soon()
             self._folder.hold_again()
+            self._look_after()
         if self._also_at_beat is not None:
             self._also_at_beat()
+
+    def _look_after(self) -> None:
+        """What is done about once a second, and at each beat while there is much to do."""
+        self._crash_dump.look_after()
+        self._stacks.beat()
+        self.complaints.beat(self.pulse.ring)
+        self._usage.beat()

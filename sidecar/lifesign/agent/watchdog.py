@@ -17,6 +17,7 @@ from lifesign.agent.slots import LoopSlots
 from lifesign.agent.stalls.sampler import Sampler
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.dump import Tasks
+from lifesign.agent.tasks.population import TaskCount
 from lifesign.agent.tasks.stall import stall
 from lifesign.agent.tasks.walk import place_called, place_key
 from lifesign.settings import Settings
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 EVIDENCE = 2 / 3  # of the heartbeat timeout: the evidence must be there when the sidecar judges
 STALL_SECONDS = 30.0  # between two dumps while a loop stays blocked
 QUIET_SECONDS = 5.0  # between two dumps that nobody asked for by hand
-_RARELY = 4  # beats of a loop to one of ours, while there is nothing to look after
+_RARELY = 5  # beats of a loop to one of ours, while there is nothing to look after
 _TIMEOUT_PARTS = 6  # of the heartbeat timeout: in each of them it beats at least once
 BY_HAND = ("request", "call")
 
@@ -38,7 +39,7 @@ class Watchdog:
     """What the thread does.
 
     Args:
-        at_beat: called at each beat.
+        at_beat: called at each beat, and the other one at each at which there is time, at least once a second.
         keep: see `agent.native.Ticker`.
     """
 
@@ -49,19 +50,22 @@ class Watchdog:
         slots: LoopSlots,
         tasks: Tasks,
         settings: Settings,
-        at_beat: Callable[[], None],
+        at_beat: tuple[Callable[[], None], Callable[[], None]],
         keep: Callable[[], Kept | None] = lambda: None,
     ) -> None:
         self._pulse = pulse
         self._boot = boot
         self._slots = slots
         self._tasks = tasks
-        self._at_beat = at_beat
+        self._at_beat, self._look_after = at_beat
         self._timeout = settings.heartbeat_timeout
         self._soon = settings.heartbeat_interval
         self._rarely = max(self._soon, min(_RARELY * self._soon, self._timeout / _TIMEOUT_PARTS))
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
+        self._quiet = False
+        self._looked_after = False  # at the beat before
+        self._count = TaskCount(0, 0)
         self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was handled
         self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
         self._next_period = time.monotonic() + settings.dump_interval
@@ -85,18 +89,25 @@ class Watchdog:
         self._wanted.setdefault(reason, 0)
 
     def _tick(self) -> None:
-        in_own_thread(get_native_id())
         try:
-            warning = take_warning()
-            if warning is not None:
-                self._pulse.ring.append(warning)
+            self._looked_after = not (self._looked_after and self._quiet)
+            if self._looked_after:
+                in_own_thread(get_native_id())
+                warning = take_warning()
+                if warning is not None:
+                    self._pulse.ring.append(warning)
+                self._count = self._tasks.count()
             self._beat()
             self._at_beat()
-            self.sampler.beat()
             self._look_for_stalls()
-            self._look_for_reasons()
+            self._look_for_requests()
+            if self._looked_after:
+                self._look_after()
+                self.sampler.beat()
+                self._look_for_reasons()
             self._dump_what_is_wanted()
-            self.thread.interval = self._rarely if self._is_quiet() else self._soon
+            self._quiet = self._is_quiet()
+            self.thread.interval = self._rarely if self._quiet else self._soon
         except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
             complain("the watchdog failed at a beat", error)
 
@@ -104,21 +115,20 @@ class Watchdog:
         """Whether the boot is over, the loops turn, and there are few tasks to look at and none to dump."""
         if self._boot.phase == layout.BOOT_STARTING or self._stalled or self._wanted:
             return False
-        return sum(self._tasks.count()) <= LOOKED_AT
+        return sum(self._count) <= LOOKED_AT
 
     def _beat(self) -> None:
         self._beats += 1
-        tasks = self._tasks.count()
         self._pulse.watchdog.write(
             self._beats,
             time.time_ns(),
             time.monotonic_ns(),
-            tasks.unfinished,
+            self._count.unfinished,
             self._boot.phase,
             self._boot.ended_ns,
             self._answered[layout.REQUEST_DUMP],
             registry.failing(),
-            tasks.finished,
+            self._count.finished,
             self._slots.unwatched,
         )
 
@@ -166,6 +176,8 @@ class Watchdog:
         found = self._tasks.search(self._beat)
         if found:
             self.dump(found)
+
+    def _look_for_requests(self) -> None:
         for word, reason in enumerate(layout.REQUEST_REASONS):
             asked = self._pulse.requests(word)
             if asked != self._answered[word]:

@@ -29,7 +29,7 @@ offset                bytes        what
 **Vital sign slot**: two copies, A and B, of 16 words. Word 0 is a sequence number, words 1 to 14
 the signs (in the order of `reader.WatchdogSigns` and so on), word 15 the CRC-32 of words
 0 to 14. The writer fills the copy that holds the older
-sequence number, checksum last; a reader takes the valid copy with the higher one. A kill in the
+sequence number; a reader takes the valid copy with the higher one. A kill in the
 middle of a write costs the newest value, never both.
 
 **Delay ring** of loop *i*: the delay of beat *n* (counted from 0 in that slot) is at word ``n % 512``.

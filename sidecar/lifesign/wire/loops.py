@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import zlib
 
 from lifesign.wire import layout
 from lifesign.wire.mapping import MappedFile
 
 _WORD = layout.WORD
+_COPY = layout.COPY_WORDS * _WORD
+_SIGNS_MAX = layout.COPY_WORDS - 2
+
+_packed = [
+    struct.Struct(f"<{1 + n}Q{(_SIGNS_MAX - n) * _WORD}x").pack for n in range(_SIGNS_MAX + 1)
+]  # by their number
+_checksum = struct.Struct("<Q").pack
 
 
 class SlotWriter:
     """Vital signs in two alternating copies."""
 
-    def __init__(self, words: memoryview, offset: int) -> None:
-        first = offset // _WORD
-        self._copies = [words[first + i * layout.COPY_WORDS : first + (i + 1) * layout.COPY_WORDS] for i in (0, 1)]
+    def __init__(self, content: memoryview, offset: int) -> None:
+        self._copies = [content[offset + i * _COPY : offset + (i + 1) * _COPY] for i in (0, 1)]
         self._sequence = 0
 
     def write(self, *signs: int) -> None:
-        """Replaces the signs, at most 14 words."""
-        self._sequence += 1
-        copy = self._copies[self._sequence & 1]
-        copy[0] = self._sequence
-        for index, sign in enumerate(signs, 1):
-            copy[index] = sign
-        copy[15] = zlib.crc32(copy[0:15])
+        """Replaces the signs, at most 14 words; it makes up a copy first and stores it as a whole."""
+        self._sequence = sequence = self._sequence + 1
+        signed = _packed[len(signs)](sequence, *signs)
+        self._copies[sequence & 1][:] = signed + _checksum(zlib.crc32(signed))
 
     def release(self) -> None:
         for copy in self._copies:
@@ -54,7 +58,8 @@ class LoopsFile:
             raise
         self._words = words = self._file.content.cast("Q")
         self.slots = [
-            SlotWriter(words, layout.LOOPS_HEADER + index * layout.SLOT_SIZE) for index in range(layout.MORE_LOOPS)
+            SlotWriter(self._file.content, layout.LOOPS_HEADER + index * layout.SLOT_SIZE)
+            for index in range(layout.MORE_LOOPS)
         ]
         first = (layout.LOOPS_HEADER + layout.MORE_LOOPS * layout.SLOT_SIZE) // _WORD
         self.delays = [

@@ -44,12 +44,12 @@ class PulseWriter:
         self.lock = RLock()  # reentrant: a signal handler may call in while we write
         self._write_header(size, ring_size)
         self._write_block(layout.IDENTITY_OFFSET, identity)
-        self.watchdog = SlotWriter(self._words, layout.WATCHDOG_OFFSET)
-        self.usage = SlotWriter(self._words, layout.USAGE_OFFSET)
-        self.garbage = SlotWriter(self._words, layout.GARBAGE_OFFSET)
-        self.memory = SlotWriter(self._words, layout.MEMORY_OFFSET)
+        self.watchdog = SlotWriter(self._bytes, layout.WATCHDOG_OFFSET)
+        self.usage = SlotWriter(self._bytes, layout.USAGE_OFFSET)
+        self.garbage = SlotWriter(self._bytes, layout.GARBAGE_OFFSET)
+        self.memory = SlotWriter(self._bytes, layout.MEMORY_OFFSET)
         self.loops = [
-            SlotWriter(self._words, layout.LOOPS_OFFSET + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)
+            SlotWriter(self._bytes, layout.LOOPS_OFFSET + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)
         ]
         first = layout.DELAYS_OFFSET // _WORD
         self._delays = [
@@ -57,6 +57,7 @@ class PulseWriter:
             for index in range(layout.LOOPS)
         ]
         self._more_loops: list[LoopsFile] = []
+        self._asked = bytes(layout.REQUESTS_SIZE)  # the request block that was taken last
         self.events = EventTable(self._bytes, self._words, self.lock)
         self.boot = LaneWriter(self._bytes, layout.BOOT_OFFSET, layout.BOOT_SIZE, self.lock, wraps=False)
         self.ring = LaneWriter(self._bytes, layout.RING_OFFSET, layout.LANE_HEADER + ring_size, self.lock, wraps=True)
@@ -101,7 +102,8 @@ class PulseWriter:
 
     def take_requests(self, asked: bytes) -> None:
         """Copies the request block as the sidecar has written it; one that is cut short asks for nothing."""
-        if len(asked) == layout.REQUESTS_SIZE:
+        if asked != self._asked and len(asked) == layout.REQUESTS_SIZE:
+            self._asked = asked
             start = layout.REQUESTS_OFFSET // _WORD
             for index, count in enumerate(memoryview(asked).cast("Q")):
                 if count:

@@ -66,6 +66,11 @@ class Registry:
 
         return put_back
 
+    def is_due(self) -> bool:
+        """Whether the period of a check is over."""
+        now = time.monotonic()
+        return any(due <= now for due in list(self._due.values()))
+
     def due(self) -> tuple[Postcondition, ...]:
         """The checks whose period is over; each is due again one period later, one under way after its run."""
         now = time.monotonic()
@@ -80,6 +85,8 @@ class Registry:
 
     def failing(self) -> int:
         """How many critical checks did not hold when they ran last."""
+        if not self._last:
+            return 0
         last = [self._last.get(check.name) for check in list(self._checks.values()) if check.critical]
         return sum(run is not None and not run.row["passed"] for run in last)
 
@@ -124,12 +131,16 @@ registry = Registry()  # of this process: checks are registered before the agent
 
 
 class CheckRequests:
-    """The sidecar's requests to run the post-conditions: a word in the pulse, read at each beat of the loop."""
+    """The sidecar's requests to run the post-conditions: a word in the pulse."""
 
     def __init__(self, pulse: PulseWriter) -> None:
         self._pulse = pulse
         self._answered = 0
         self._run: asyncio.Task[Report] | None = None  # the loop alone would not keep it
+
+    def is_new(self) -> bool:
+        """Whether there is one that no loop has taken on."""
+        return self._pulse.requests(layout.REQUEST_CHECKS) != self._answered
 
     def beat(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs all registered post-conditions where they were asked for since the last beat."""
