@@ -1,22 +1,18 @@
-"""What the benchmarks share: their arguments, the machine, other interpreters, statistics and tables.
+"""What the benchmarks share: how much they do, other interpreters, and processes that are measured.
 
-A benchmark sets lifesign against a peer in the same run. It asserts no timing: what it prints is for a
-reader, who sees next to each figure what it is to be compared with.
+A benchmark sets lifesign against a peer in the same run, in turn, so that both have the same machine. It asserts no
+timing: what it finds is for a reader, who sees next to each figure what it is to be compared with.
 """
 
 from __future__ import annotations
 
-import argparse
-import array
-import bisect
+import contextlib
 import os
-import platform
-import re
-import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Mapping, NamedTuple, Sequence, TypeVar
 
 from support.paths import SIDECAR
 
@@ -26,46 +22,57 @@ INJECT = SIDECAR / "lifesign" / "agent" / "inject"
 
 DEAD_ENDPOINT = "http://127.0.0.1:9"  # nobody listens there
 _WANTED = ("3.11", "3.13")
+T = TypeVar("T")
 
 
-def arguments(about: str | None, rounds: int) -> argparse.ArgumentParser:
-    """The command line: how often each side is measured, or a run as short as can be."""
-    parser = argparse.ArgumentParser(
-        description=about, epilog="Without LIFESIGN_TEST_PYTHONS=3.N=PATH:... this interpreter alone is measured."
-    )
-    parser.add_argument("--rounds", type=int, default=rounds, help="how often each side is measured (%(default)s)")
-    parser.add_argument("--short", action="store_true", help="only show that it runs: the figures mean little")
-    return parser
+class MissingError(Exception):
+    """What a benchmark needs cannot be had here; the message says what."""
 
 
-def header(title: str) -> None:
-    """A headline, and the machine that the figures are from."""
-    load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"\n== {title}\n{os.cpu_count()} cores ({_processor()}), Linux {platform.release()}, load {load}")
-    if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:
-        print("Others keep this machine busy: processor times and ratios still mean something, times little.")
-    print(flush=True)
+class Effort(NamedTuple):
+    """How much is measured: all, or only so much that one sees that it runs."""
+
+    short: bool = False
+
+    def take(self, full: T, short: T) -> T:
+        return short if self.short else full
+
+    def pythons(self) -> dict[str, str]:
+        """Interpreters by version, each with the peers installed: two, or this one where no more are named."""
+        named = os.environ.get("LIFESIGN_TEST_PYTHONS", "")
+        at_hand = dict(entry.split("=", 1) for entry in named.split(":") if entry)
+        mine = {"{}.{}".format(*sys.version_info): sys.executable}
+        chosen = {version: at_hand[version] for version in _WANTED if version in at_hand and not self.short} or mine
+        return {version: with_peers(python) for version, python in chosen.items()}
 
 
-def _processor() -> str:
+def with_peers(python: str) -> str:
+    return tool(HERE / "peers.sh", PYTHON=python)
+
+
+def tool(script: Path, *arguments: str, **environ: str) -> str:
+    """What a script prints that finds a program or builds it.
+
+    Raises:
+        MissingError: it cannot be had here.
+    """
+    command = [str(script), *arguments]
+    made = subprocess.run(command, env={**os.environ, **environ}, stdout=subprocess.PIPE, text=True)
+    if made.returncode:
+        raise MissingError(f"{script.name} has nothing to offer here")
+    return made.stdout.strip()
+
+
+def given(variable: str) -> str:
+    """A program that `make bench` has named.
+
+    Raises:
+        MissingError: it has not.
+    """
     try:
-        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found.group(1) if found else platform.machine()
-
-
-def pythons() -> dict[str, str]:
-    """Two interpreters by version, each with the peers installed; one, where no more are named."""
-    at_hand = dict(entry.split("=", 1) for entry in os.environ.get("LIFESIGN_TEST_PYTHONS", "").split(":") if entry)
-    mine = "{}.{}".format(*sys.version_info)
-    chosen = {version: at_hand[version] for version in _WANTED if version in at_hand} or {mine: sys.executable}
-    return {version: _with_peers(python) for version, python in chosen.items()}
-
-
-def _with_peers(python: str) -> str:
-    made = subprocess.run([HERE / "peers.sh"], env={**os.environ, "PYTHON": python}, stdout=subprocess.PIPE, check=True)
-    return made.stdout.decode().strip()
+        return os.environ[variable]
+    except KeyError:
+        raise MissingError(f"{variable} names none") from None
 
 
 def environment(run_directory: Path | None = None, **more: str) -> dict[str, str]:
@@ -85,60 +92,52 @@ def memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
+class Processes(contextlib.ExitStack):
+    """Processes and folders that are gone at the end."""
+
+    def folder(self, *, on_disk: bool = False) -> Path:
+        return Path(self.enter_context(tempfile.TemporaryDirectory(dir=None if on_disk else memory())))
+
+    def start(
+        self, command: Sequence[str], environ: Mapping[str, str], *, talking: bool = False
+    ) -> subprocess.Popen[str]:
+        """Starts one; one that is `talking` is written to and read from."""
+        ends = subprocess.PIPE if talking else subprocess.DEVNULL
+        process = subprocess.Popen(command, env=environ, stdin=ends, stdout=ends, stderr=subprocess.DEVNULL, text=True)
+        self.callback(process.communicate)
+        self.callback(process.kill)
+        return process
+
+    def sidecar(self, run: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
+        """A sidecar of this interpreter, with a spool of its own unless one is named."""
+        state = {} if "LIFESIGN_SPOOL_DIR" in environ else {"XDG_STATE_HOME": str(self.folder(on_disk=True))}
+        command = [sys.executable, "-m", "lifesign", "watch", "--dir", str(run), *flags]
+        return self.start(command, environment(PYTHONPATH=str(SIDECAR), **state, **environ))
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The next line of one that talks."""
+    assert process.stdout is not None
+    found = process.stdout.readline()
+    assert found, f"{process.args} has ended"
+    return found
+
+
+def say(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{words}\n")
+    process.stdin.flush()
+
+
 def processor_seconds(pid: int, *without: int) -> float:
     """What the threads of a process, but for some, have used of the processor; exact to the nanosecond."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    used = (int((at / "schedstat").read_text().split()[0]) for at in threads if int(at.name) not in without)
-    return sum(used) / 1e9
+    used = 0
+    for at in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            used += int((at / "schedstat").read_text().split()[0]) if int(at.name) not in without else 0
+    return used / 1e9
 
 
 def resident_mib(pid: int) -> float:
     """The resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def within(stamps: array.array[int], values: array.array[int], start: int, end: int) -> array.array[int]:
-    """The values whose stamps, which only grow, are from `start` up to `end`."""
-    return values[bisect.bisect_left(stamps, start) : bisect.bisect_left(stamps, end)]
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie; the largest for 1."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(share * len(ranked)))] if ranked else float("nan")
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
-
-
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """The median, and from where to where they go."""
-    if not values:
-        return "-"
-    middle = f"{statistics.median(values):,.{digits}f}"
-    return middle if len(values) == 1 else f"{middle} [{min(values):,.{digits}f}..{max(values):,.{digits}f}]"
-
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """How many times ours the peer's median is."""
-    if not ours or not theirs or statistics.median(ours) <= 0:
-        return "-"
-    return f"{statistics.median(theirs) / statistics.median(ours):,.1f}x"
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Aligned columns, the first to the left; text or whatever can be made into it."""
-    lines = [list(map(str, headings)), *(list(map(str, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))
-        print("  ".join([line[0].ljust(widths[0]), *rest]).rstrip())
-    print(flush=True)
-
-
-def aims(kept: Mapping[str, bool]) -> None:
-    """What we wanted, and whether this run had it: never a test."""
-    for aim, passed in kept.items():
-        print(f"{'PASS' if passed else 'MISS'}  {aim}")
-    print(flush=True)

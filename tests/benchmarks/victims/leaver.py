@@ -6,12 +6,15 @@ import asyncio
 import sys
 
 RECORDS = 2000
+RATE = 5000
 
 
 async def with_lifesign() -> None:
     import lifesign
+    from lifesign.agent.dryrun import reporter
 
-    async with lifesign.DryRun(lambda event: None, rate=5000, limit=RECORDS) as run:
+    reporter.EVENTS_A_SECOND = 2 * RATE  # every one is a record
+    async with lifesign.DryRun(lambda event: None, rate=RATE, limit=RECORDS, force=True) as run:
         await run.wait()
         ready()
 

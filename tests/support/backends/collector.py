@@ -167,6 +167,11 @@ class Collector(Written):
             self._process.wait(20)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def environment(self, protocol: str) -> dict[str, str]:
         """The standard variables that point an exporter at this Collector."""
         address = self.grpc if protocol == "grpc" else self.http

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import array
-import contextlib
+import bisect
 import json
 import os
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +25,8 @@ class Series(NamedTuple):
     lengths: array.array[int]
 
     def within(self, start: int, end: int) -> array.array[int]:
-        return bench.within(self.stamps, self.lengths, start, end)
+        """Those whose stamps, which only grow, are from `start` up to `end`."""
+        return self.lengths[bisect.bisect_left(self.stamps, start) : bisect.bisect_left(self.stamps, end)]
 
 
 class Dump(NamedTuple):
@@ -42,18 +41,18 @@ class Crowd:
     """A victim with `tasks` tasks under traffic, whose dumps `method` takes."""
 
     def __init__(self, python: str, tasks: int, method: str) -> None:
-        self._stack = contextlib.ExitStack()
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir=bench.memory())))
+        self._processes = bench.Processes()
+        self._folder = self._processes.folder()
         self._run = self._folder / "run"
         self._run.mkdir()
         self._method = method
         files = {name: str(self._folder / name) for name in ("pauses", "trips")}
         arguments = [str(bench.VICTIMS / "crowd.py"), str(tasks), method, files["pauses"]]
         environ = bench.environment(self._run if method == "lifesign" else None)
-        self._victim = self._start([python, *arguments], environ)
-        port = self._read().split()[1]
+        self._victim = self._processes.start([python, *arguments], environ, talking=True)
+        port = bench.line(self._victim).split()[1]
         arguments = [str(bench.VICTIMS / "echo_client.py"), port, str(CONNECTIONS), files["trips"]]
-        self._client = self._start([python, "-S", *arguments], bench.environment())
+        self._client = self._processes.start([python, "-S", *arguments], bench.environment(), talking=True)
         if method == "lifesign":
             folder = next(path for path in self._run.iterdir() if (path / "pulse").exists())
             self._reader = PulseReader(os.open(folder, os.O_RDONLY))
@@ -62,25 +61,11 @@ class Crowd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _start(self, command: list[str], environ: dict[str, str]) -> subprocess.Popen[str]:
-        process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._stack.callback(process.communicate)
-        self._stack.callback(process.kill)
-        return process
-
-    def _read(self) -> str:
-        assert self._victim.stdout is not None
-        line = self._victim.stdout.readline()
-        assert line, "the victim has died"
-        return line
+        self._processes.close()
 
     def _ask(self, command: str) -> str:
-        assert self._victim.stdin is not None
-        self._victim.stdin.write(f"{command}\n")
-        self._victim.stdin.flush()
-        return self._read()
+        bench.say(self._victim, command)
+        return bench.line(self._victim)
 
     def measure(self) -> int:
         """Resident memory in bytes, when what is not needed has been given back."""

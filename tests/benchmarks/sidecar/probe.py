@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 
 from benchmarks import bench
+from benchmarks.results import ADDED, Compared, Table
 from support import victims
 from support.paths import SIDECAR
 from support.waiting import eventually
 
+TITLE = "An exec probe"
 WATCHED = "import asyncio; asyncio.run(asyncio.sleep(3600))"
 SIDES = {
     "python -c pass": ["-c", "pass"],
@@ -34,26 +36,19 @@ def once(arguments: list[str], environ: dict[str, str]) -> tuple[float, float]:
     return took * 1000, (usage.ru_utime + usage.ru_stime) * 1000
 
 
-def main() -> None:
-    options = bench.arguments(__doc__, rounds=20).parse_args()
-    bench.header("an exec probe")
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+def measure(effort: bench.Effort) -> list[Table]:
+    sides = list(SIDES)
+    added = [Compared("the probe adds", sides[1], sides[0], ADDED)]
+    used = Table("processor", "milliseconds of processor time", sides, 1, added)
+    wall = Table("wall", "milliseconds on the wall", sides, 1, added)
     with tempfile.TemporaryDirectory(dir=bench.memory()) as run, victims.start(WATCHED, Path(run)) as watched:
         eventually(lambda: victims.folders(Path(run)), seconds=60.0)
         environ = bench.environment(LIFESIGN_DIR=run, PYTHONPATH=str(SIDECAR))
-        for turn in range(1 + (1 if options.short else options.rounds)):
+        for turn in range(1 + effort.take(20, 1)):
             for side, arguments in SIDES.items():
                 figures = once(arguments, environ)
                 if turn:  # the first one may have compiled what it imports
-                    found[side].append(figures)
+                    wall.add(f"Python {platform.python_version()}", side, figures[0])
+                    used.add(f"Python {platform.python_version()}", side, figures[1])
         watched.kill()
-    bare = bench.median([used for _, used in found["python -c pass"]])
-    rows = []
-    for side in SIDES:
-        took, used = (list(figures) for figures in zip(*found[side]))
-        rows.append([side, bench.spread(took, 1), bench.spread(used, 1), f"{bench.median(used) / bare:.1f}x"])
-    bench.table(["", "wall ms", "CPU ms", "of bare"], rows)
-
-
-if __name__ == "__main__":
-    main()
+    return [used, wall]

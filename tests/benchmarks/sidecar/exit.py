@@ -1,4 +1,8 @@
-"""How long an exit takes while the Collector is dead or hangs, and what is kept, beside the in-process SDK."""
+"""How long an exit takes while the Collector is dead or hangs, and what is kept, beside the in-process SDK.
+
+The service makes 2,000 records and ends. The sidecar is asked to end after it, with LIFESIGN_SHUTDOWN_TIMEOUT at its
+default.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 
 from benchmarks import bench
+from benchmarks.results import Table
 from support.paths import SIDECAR
 
 LEAVER = str(bench.VICTIMS / "leaver.py")
-TROUBLES = ("dead", "hanging")
-SERVICE, ITS_SIDECAR, SDK = "service with lifesign", "its sidecar", "service with the in-process SDK"
+TITLE = "Exits without a Collector"
+SIDES = ("service with lifesign", "its sidecar", "service with the in-process SDK")
 
 
 def started(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -55,33 +59,21 @@ def with_lifesign(endpoint: str, run: Path, state: Path) -> tuple[float, float, 
     return service, time.perf_counter() - began, spooled(state)
 
 
-def main() -> None:
-    options = bench.arguments(__doc__, rounds=5).parse_args()
-    python = next(iter(bench.pythons().values()))
-    bench.header("exits without a Collector")
-    took: dict[tuple[str, str], list[float]] = defaultdict(list)
-    kept: dict[str, list[float]] = defaultdict(list)
+def measure(effort: bench.Effort) -> list[Table]:
+    python = next(iter(effort.pythons().values()))
+    took = Table("seconds", "seconds until the end", SIDES, 1)
+    kept = Table("kept", "of 2,000 records, kept for the next sidecar", SIDES[1:], 0)
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
         endpoints = {"dead": bench.DEAD_ENDPOINT, "hanging": f"http://127.0.0.1:{silent.getsockname()[1]}"}
-        for _ in range(1 if options.short else options.rounds):
+        for _ in range(effort.take(3, 1)):
             for trouble, endpoint in endpoints.items():
                 with tempfile.TemporaryDirectory(dir=bench.memory()) as run, tempfile.TemporaryDirectory() as state:
-                    service, sidecar, left = with_lifesign(endpoint, Path(run), Path(state))
-                took[trouble, SERVICE].append(service)
-                took[trouble, ITS_SIDECAR].append(sidecar)
-                kept[trouble].append(left)
-                environ = bench.environment(PYTHONPATH=str(bench.VICTIMS), OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
-                took[trouble, SDK].append(leaves(started([python, LEAVER, "sdk"], environ)))
-    rows = []
-    for trouble in TROUBLES:
-        for side, left in ((SERVICE, "-"), (ITS_SIDECAR, bench.spread(kept[trouble], 0)), (SDK, "0")):
-            found = took[trouble, side]
-            rows.append(
-                [f"{trouble} Collector, {side}", bench.spread(found, 2), bench.ratio(found, took[trouble, SDK])]
-            )
-            rows[-1].append(left)
-    bench.table(["", "exit s", "the SDK takes", "of 2,000 kept"], rows)
-
-
-if __name__ == "__main__":
-    main()
+                    *seconds, left = with_lifesign(endpoint, Path(run), Path(state))
+                kept.add(f"{trouble} Collector", SIDES[1], left)
+                if not effort.short:  # it takes half a minute
+                    environ = bench.environment(PYTHONPATH=str(bench.VICTIMS), OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+                    seconds.append(leaves(started([python, LEAVER, "sdk"], environ)))
+                    kept.add(f"{trouble} Collector", SIDES[2], 0)
+                for side, figure in zip(SIDES, seconds):
+                    took.add(f"{trouble} Collector", side, figure)
+    return [took, kept]

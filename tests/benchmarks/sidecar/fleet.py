@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,10 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import bench
+from benchmarks.results import Table, quantile
 from support.backends.gateways import Shipped
 from support.backends.prometheus import Prometheus
 from support.paths import SIDECAR
 
+TITLE = "A fleet into one gateway"
+SIZES = (100, 1000)
 SHARE = 250  # sidecars of one sending process, which waits for each answer: with more it falls behind
 PAST = 900.0  # seconds
 
@@ -40,12 +42,12 @@ class Cost(NamedTuple):
     behind: float  # seconds
 
 
-def measure(sidecars: int, seconds: float, past: float) -> Cost:
+def push(sidecars: int, seconds: float, past: float) -> Cost:
     with tempfile.TemporaryDirectory() as made, contextlib.ExitStack() as stack:
         folder = Path(made)
-        prometheus = Prometheus(Path(os.environ["LIFESIGN_TEST_PROMETHEUS"]), folder / "prometheus", hurry=False)
+        prometheus = Prometheus(Path(bench.given("LIFESIGN_TEST_PROMETHEUS")), folder / "prometheus", hurry=False)
         gateway = Shipped(
-            os.environ["LIFESIGN_TEST_OTELCOL"],
+            bench.given("LIFESIGN_TEST_OTELCOL"),
             folder / "gateway",
             "gateway.yaml",
             "gateway-files.yaml",
@@ -61,9 +63,9 @@ def measure(sidecars: int, seconds: float, past: float) -> Cost:
             for first in range(0, sidecars, SHARE)
         ]
         for one in senders:
-            line(one)
+            bench.line(one)
         for one in senders:
-            say(one, "go")
+            bench.say(one, "go")
         time.sleep(seconds / 2)  # until it runs evenly, and every rule was evaluated
         before, started = used(gateway, prometheus), time.monotonic()
         time.sleep(seconds)
@@ -78,7 +80,7 @@ def measure(sidecars: int, seconds: float, past: float) -> Cost:
         series = prometheus.ask("status/tsdb")["headStats"]["numSeries"]
         for one in senders:
             one.terminate()
-        figures = [json.loads(line(one)) for one in senders]
+        figures = [json.loads(bench.line(one)) for one in senders]
         return Cost(
             sidecars,
             series,
@@ -119,57 +121,36 @@ def sender(
         process.communicate()
 
 
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    found = process.stdout.readline()
-    assert found, "a sender has ended"
-    return found
-
-
-def say(process: subprocess.Popen[str], word: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(f"{word}\n")
-    process.stdin.flush()
-
-
 def used(*components: Any) -> list[float]:
     return [bench.processor_seconds(component.pid) for component in components]
 
 
-def main() -> None:
-    parser = bench.arguments(__doc__, rounds=1)
-    parser.add_argument("--sizes", default="100,1000,10000", help="numbers of sidecars (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="that one measurement takes (%(default)g)")
-    options = parser.parse_args()
-    bench.header("a fleet into one gateway")
-    sizes = [20] if options.short else [int(size) for size in options.sizes.split(",")]
-    found = [measure(size, 2.0, 60.0) if options.short else measure(size, options.seconds, PAST) for size in sizes]
-    bench.table(["", *(f"{cost.sidecars:,} sidecars" for cost in found)], rows(found))
-    names = sorted(found[-1].rules, key=lambda name: found[-1].rules[name], reverse=True)
-    by_rule = [[name, *(f"{1000 * cost.rules[name]:,.1f}" for cost in found)] for name in names]
-    bench.table(["ms of one evaluation", *(f"{cost.sidecars:,} sidecars" for cost in found)], by_rule)
+def measure(effort: bench.Effort) -> list[Table]:
+    sizes = effort.take(SIZES, (20,))
+    costs = Table("costs", "by the number of sidecars", [f"{size:,}" for size in sizes], 1)
+    rules = Table("rules", "milliseconds of one evaluation", costs.columns, 1)
+    for size, column in zip(sizes, costs.columns):
+        found = push(size, *effort.take((30.0, PAST), (2.0, 60.0)))
+        for row, figure in rows(found).items():
+            costs.add(row, column, figure)
+        for rule in sorted(found.rules, key=lambda name: -found.rules[name])[:5]:
+            rules.add(rule, column, 1000 * found.rules[rule])
+    return [costs, rules]
 
 
-def rows(found: list[Cost]) -> list[list[str]]:
-    shown = {
-        "series in Prometheus": [f"{cost.series:,}" for cost in found],
-        "pushes a second": [f"{cost.pushes:,.0f}" for cost in found],
-        "gateway, % of a core": [f"{cost.gateway[0]:,.1f}" for cost in found],
-        "gateway, CPU ms a push": [f"{10 * cost.gateway[0] / cost.pushes:,.2f}" for cost in found],
-        "gateway, RSS MiB": [f"{cost.gateway[1]:,.0f}" for cost in found],
-        "Prometheus, % of a core": [f"{cost.prometheus[0]:,.1f}" for cost in found],
-        "Prometheus, CPU ms a push": [f"{10 * cost.prometheus[0] / cost.pushes:,.2f}" for cost in found],
-        "Prometheus, RSS MiB": [f"{cost.prometheus[1]:,.0f}" for cost in found],
-        "all rules once, ms": [f"{1000 * sum(cost.rules.values()):,.0f}" for cost in found],
-        "answer of the gateway, median ms": [f"{1000 * bench.median(cost.answers):,.1f}" for cost in found],
-        "answer of the gateway, 99 % within ms": [
-            f"{1000 * bench.quantile(cost.answers, 0.99):,.1f}" for cost in found
-        ],
-        "pushes refused": [f"{cost.refused:,}" for cost in found],
-        "senders late by, s": [f"{cost.behind:,.2f}" for cost in found],
+def rows(cost: Cost) -> dict[str, float]:
+    return {
+        "series in Prometheus": cost.series,
+        "pushes a second": cost.pushes,
+        "gateway, % of a core": cost.gateway[0],
+        "gateway, processor ms a push": 10 * cost.gateway[0] / cost.pushes,
+        "gateway, MiB": cost.gateway[1],
+        "Prometheus, % of a core": cost.prometheus[0],
+        "Prometheus, processor ms a push": 10 * cost.prometheus[0] / cost.pushes,
+        "Prometheus, MiB": cost.prometheus[1],
+        "all rules once, ms": 1000 * sum(cost.rules.values()),
+        "answer of the gateway, ms: half are below": 1000 * quantile(cost.answers, 0.5),
+        "answer of the gateway, ms: 99 % are below": 1000 * quantile(cost.answers, 0.99),
+        "pushes refused": cost.refused,
+        "senders late by, s": cost.behind,
     }
-    return [[name, *cells] for name, cells in shown.items()]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,51 @@
+"""What the page shows first: each with its peer, and what we aim at."""
+
+from __future__ import annotations
+
+from benchmarks.page import Shown
+
+_SDK = "in-process SDK"
+_CALLS = (
+    ("`event()`", "event(), counter.add()", "`counter.add()`", "10x"),
+    ("`checkpoint()`", "checkpoint(), a span", "a span", "4x"),
+    ("a record in the ring", "a record in the ring, a log", "a log", "5x"),
+    ("a beat", "a beat, a timer with histogram.record()", "a timer with `histogram.record()`", "3x"),
+)
+_IDLE = "{:.2f} % of a core"
+_MIB = "{:.1f} MiB"
+
+FIRST = (
+    *(
+        Shown(what + ", processor ns", "calls", "alone", "{python} " + row, "lifesign", "SDK", peer=peer, aim=aim)
+        for what, row, peer, aim in _CALLS
+    ),
+    *(
+        Shown(what + ", instructions", "instructions", "instructions", "{python} " + row, "lifesign", "SDK", peer=peer)
+        for what, row, peer, _ in _CALLS
+    ),
+    Shown("idle service, 10 beats a second", "idle", "idle", "{python} service, lifesign, a beat every 0.1 s",
+          "% of a core", theirs_row="{python} service, in-process SDK", form=_IDLE, peer=_SDK, aim="below the SDK's"),
+    Shown("sidecar of one idle service", "idle", "idle", "sidecar, one service", "% of a core",
+          theirs_row="Collector, nobody sends", form=_IDLE, peer="an idle Collector", aim="0.2 %"),
+    Shown("... its memory", "idle", "idle", "sidecar, one service", "MiB",
+          theirs_row="Collector, nobody sends", form=_MIB, peer="an idle Collector", aim="30 MiB"),
+    Shown("... with a dead Collector", "idle", "idle", "sidecar, one service, dead Collector", "% of a core",
+          form=_IDLE),
+    Shown("... its memory", "idle", "idle", "sidecar, one service, dead Collector", "MiB", form=_MIB, aim="40 MiB"),
+    Shown("start of `pass`, processor", "startup", "processor", "{python} pass", "lifesign", theirs="SDK",
+          form="{:.1f} ms", peer="the SDK with OTLP"),
+    Shown("start of an asyncio program, processor", "startup", "processor", "{python} asyncio", "lifesign",
+          theirs="SDK", form="{:.1f} ms", peer="the SDK with OTLP"),
+    Shown("... its memory", "startup", "memory", "{python} asyncio", "lifesign", theirs="SDK", form=_MIB,
+          peer="the SDK with OTLP"),
+    Shown("dump of 100,000 tasks: longest pause", "dumps", "{python} longest", "100,000", "lifesign",
+          "get_stack in the loop", form="{:,.1f} ms", peer="`get_stack` in the loop"),
+    Shown("... round trips lost", "dumps", "{python} lost", "100,000", "lifesign", form="{:.0f} %", aim="10 %"),
+    Shown("... takes", "dumps", "{python} took", "100,000", "lifesign", form="{:.1f} s", aim="5 s"),
+    Shown("requests of uvicorn a second of its processor", "load", "requests", "{python}", "lifesign", "bare",
+          peer="bare", aim="within the noise"),
+    Shown("records a second of one core, to the Collector", "delivery", "rates", "records", "lifesign",
+          "SDK, batch processor", peer="the SDK's batch path"),
+    Shown("`time.sleep()` in the loop is known after", "detection", "seconds", "time.sleep", "record at the server",
+          "liveness probe", form="{:.1f} s", peer="liveness probe", aim="3.5 s"),
+)  # fmt: skip

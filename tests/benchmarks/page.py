@@ -1,0 +1,124 @@
+"""docs/performance.md, made of a report: what is shown first, then every benchmark with all its tables."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Iterator, NamedTuple, Sequence
+
+from benchmarks.baseline import TOLERANCE
+from benchmarks.results import Report, Table, compare
+
+PYTHONS = ("3.11", "3.13")
+
+HEAD = """# What lifesign costs
+
+Made by `make bench` out of [performance.json](performance.json), which has every single measurement. Do not edit it:
+change `tests/benchmarks/page.py`, or measure again.
+
+Each figure has a peer beside it that was measured in the same run, in turn, so that both had the same machine. Where
+there are several measurements a cell has their median and, in brackets, from where to where they go: that is the
+noise. A comparison is made pair by pair, of measurements that followed each other. Trust processor time and
+instructions more than times on the wall, and ratios more than either.
+"""
+
+REPEAT = f"""## How to repeat it
+
+```sh
+make bench                                # everything, for about half an hour; makes this page
+make bench ARGS='--only idle,load'        # some of it; the rest of the page stays
+make bench ARGS=--short                   # only shows that it runs, in a minute or two; `make test` does this too
+make bench ARGS='--only instructions --accept' # makes the instructions that were counted the baseline
+```
+
+It needs the Collector and Prometheus, which are built once, valgrind and wrk from Debian, and Python 3.11 and 3.13.
+What cannot be had is named and left out. A run that counts over {100 * TOLERANCE:g} % more instructions for a call than
+the baseline of the same interpreters ends with status 1. Times are never judged.
+"""
+
+NOT_MEASURED = """## Not measured
+
+Fluent Bit and Vector, which some run in the place of a sidecar: no registry that we may use has them (PyPI, npm,
+Debian 12 and 13, the Go proxy; Vector's crates are not published). Other machines than the one above, ARM in
+particular.
+"""
+
+
+class Shown(NamedTuple):
+    """A line of the first table.
+
+    Args:
+        row: of the table; `{python}` stands for each interpreter's version.
+        ours, theirs: its columns; or, where `theirs_row` is given, its rows in the column `ours`.
+        form: how a value is written.
+    """
+
+    what: str
+    benchmark: str
+    table: str
+    row: str
+    ours: str
+    theirs: str = ""
+    theirs_row: str = ""
+    form: str = "{:,.0f}"
+    peer: str = ""
+    aim: str = ""
+
+
+def line(shown: Shown, report: Report) -> list[str] | None:
+    """What, ours, theirs, who that is, ours against theirs, the aim; None where it was not measured."""
+    result = report.results.get(shown.benchmark)
+    ours, theirs, ratios = [], [], []
+    for python in PYTHONS if "{python}" in shown.row + shown.table else ("",):
+        names = {table.name: table for table in result.tables} if result else {}
+        table = names.get(shown.table.format(python=python))
+        mine = table.values(shown.row.format(python=python), shown.ours) if table else []
+        if table is None or not mine:
+            continue
+        their_row = (shown.theirs_row or shown.row).format(python=python)
+        peer = table.values(their_row, shown.theirs or shown.ours) if shown.theirs or shown.theirs_row else []
+        ours.append(shown.form.format(statistics.median(mine)))
+        if peer:
+            theirs.append(shown.form.format(statistics.median(peer)))
+            ratios.append("{:,.1f}x".format(statistics.median(compare(mine, peer, "ratio") or [0.0])))
+    if not ours:
+        return None
+    return [shown.what, " / ".join(ours), " / ".join(theirs), shown.peer, " / ".join(ratios), shown.aim]
+
+
+def page(report: Report, first: Sequence[Shown]) -> str:
+    """The whole of it."""
+    parts = [HEAD, *_glance(report, first), "## The machine\n"]
+    parts += [markdown(["", ""], [[name, value] for name, value in report.machine.items()]), REPEAT]
+    for name, result in report.results.items():
+        parts += [f"## {result.title}\n", result.about.strip() + "\n"]
+        for table in result.tables:
+            parts.append(_table(name, table))
+        before, after = result.load
+        parts.append(
+            f"`--only {name}`: {result.when}, at {result.commit}, in {result.seconds:,.0f} s; load {before:.1f} before "
+            f"and {after:.1f} after.\n"
+        )
+    return "\n".join([*parts, NOT_MEASURED])
+
+
+def _glance(report: Report, first: Sequence[Shown]) -> Iterator[str]:
+    lines = [found for one in first if (found := line(one, report))]
+    if not lines:
+        return
+    yield "## At a glance\n"
+    yield f"Python {' / '.join(PYTHONS)}. How many times more the peer takes is the last column but one.\n"
+    yield markdown(["", "lifesign", "peer", "which", "peer takes", "aim"], lines)
+
+
+def _table(benchmark: str, table: Table) -> str:
+    if table.drawn:
+        picture = f"![{table.title}]({table.picture(benchmark)})\n"
+        return "\n".join([picture, markdown([f"{table.drawn}: {table.title}", *table.headings[1:]], table.cells())])
+    return markdown([table.title, *table.headings[1:]], table.cells())
+
+
+def markdown(headings: Sequence[str], rows: object) -> str:
+    """A table of Markdown whose columns but the first are numbers."""
+    lines = [f"| {' | '.join(cells)} |" for cells in [headings, *rows]]  # type: ignore[misc]
+    lines.insert(1, "|---|" + "---:|" * (len(headings) - 1))
+    return "\n".join([*lines, ""])

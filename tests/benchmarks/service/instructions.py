@@ -1,0 +1,30 @@
+"""What a call costs in instructions of its thread, which neither neighbours nor clocks change.
+
+valgrind's callgrind counts them, with a fixed seed for hashes. These are compared with the baseline in the repository,
+`tests/benchmarks/baseline.json`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks import bench, instructions
+from benchmarks.results import Compared, Table
+from benchmarks.service.calls import PAIRS
+
+TITLE = "Instructions of a call"
+VICTIM = bench.VICTIMS / "instructions.py"
+
+
+def measure(effort: bench.Effort) -> list[Table]:
+    columns = ("lifesign", "SDK")
+    table = Table("instructions", "instructions", columns, 0, [Compared("", "lifesign", "SDK")])
+    for version, python in effort.pythons().items():
+        with tempfile.TemporaryDirectory(dir=bench.memory()) as run:
+            environ = bench.environment(Path(run), LIFESIGN_HEARTBEAT_INTERVAL="0.02")
+            found = instructions.count(python, VICTIM, [str(effort.take(500, 50))], environ)
+        for ours, theirs, what in PAIRS:
+            table.add(f"{version} {what}", columns[0], found[ours])
+            table.add(f"{version} {what}", columns[1], found[theirs])
+    return [table]

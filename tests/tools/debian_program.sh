@@ -1,0 +1,18 @@
+#!/bin/sh
+# debian_program.sh NAME: prints the path of a program that Debian has a package of by that name (strace, valgrind,
+# wrk); installs it when there is none and we are root. Exits 3 with the reason on stderr when it cannot be had.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/tools/lib.sh
+. "$here/lib.sh"
+
+name=$1
+if ! command -v "$name" >/dev/null 2>&1; then
+    cannot="no $name here and none can be had"
+    command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
+    [ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install $name"
+    {
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$name"
+    } >&2 || die 3 "$cannot: apt-get failed (see above)"
+fi
+command -v "$name"
