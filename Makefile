@@ -9,7 +9,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3##             interpreter of .venv
-ARGS ?=##                       options for the demo, the stack or the cluster, e.g. ARGS=--help
+ARGS ?=##                       options for the demo, the stack, the cluster or the benchmarks, e.g. ARGS=--help
 CAUSES_ARGS ?=##                options for the search for false causes, e.g. CAUSES_ARGS='--seconds 10 --ours'
 FUZZ_ARGS ?=##                  options for the fuzzer, e.g. FUZZ_ARGS='--seconds 60'
 PYTEST_ARGS ?=##                options for pytest, e.g. PYTEST_ARGS='-x -k ring'
@@ -31,7 +31,7 @@ unit = $(bin)/python $(tools)/unit.py $(PYTEST_ARGS)
 measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) --reruns=1 $(PYTEST_ARGS)
 site = @NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
 # They wait as long as they compute. The tests of a file stand on the same servers, so they stay together.
-e2e = $(bin)/pytest tests/e2e tests/helm --reruns=1 --numprocesses=$(processes) --dist=loadfile $(PYTEST_ARGS)
+e2e = $(bin)/pytest tests/e2e tests/helm tests/benchmarks --reruns=1 --numprocesses=$(processes) --dist=loadfile $(PYTEST_ARGS)
 processes = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # What the end-to-end tests run against is in the environment of the command after `--`.
@@ -94,9 +94,11 @@ cluster: ## the chart and services on a real Kubernetes node, built first; ARGS=
 	images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) && export LIFESIGN_TEST_IMAGES="$$images" && \
 		cd tests && exec ../$(bin)/python -m cluster $(ARGS) $(PYTEST_ARGS)
 
-bench: ## benchmarks
+bench: ## all benchmarks, which make docs/performance.md; ARGS='--only idle,calls', ARGS=--short
 	$(dev)
-	@$(components) -- $(bin)/pytest tests/benchmarks -s $(PYTEST_ARGS)
+	@$(with_pythons) && otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
+		prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
+		cd tests && exec ../$(bin)/python -m benchmarks $(ARGS)
 
 fuzz: ## hostile inputs by the million, an hour at most; FUZZ_ARGS='--of calls --seconds 60'
 	$(dev)

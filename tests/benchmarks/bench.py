@@ -69,10 +69,9 @@ def given(variable: str) -> str:
     Raises:
         MissingError: it has not.
     """
-    try:
-        return os.environ[variable]
-    except KeyError:
-        raise MissingError(f"{variable} names none") from None
+    if not os.environ.get(variable):
+        raise MissingError(f"{variable} names none")
+    return os.environ[variable]
 
 
 def environment(run_directory: Path | None = None, **more: str) -> dict[str, str]:
