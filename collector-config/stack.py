@@ -96,6 +96,7 @@ def servers(args: argparse.Namespace, at: dict[str, str], folder: Path) -> Itera
             f"--config.file={folder / 'prometheus.yaml'}",
             f"--storage.tsdb.path={folder / 'prometheus'}",
             f"--web.listen-address={at['prometheus']}",
+            "--enable-feature=exemplar-storage",
             "--web.enable-otlp-receiver",
         ],
         f"{at['prometheus']}/-/ready",

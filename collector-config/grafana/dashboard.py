@@ -1,7 +1,7 @@
 """Generates ``dashboard.json`` for Grafana: ``python collector-config/grafana/dashboard.py``.
 
-Four rows: the fleet, worst first; one service; synthetic traffic; the pipeline itself. Real and synthetic
-events are never in one panel.
+Five rows: the fleet, worst first; one service; what its processes use; synthetic traffic; the pipeline itself. Real and
+synthetic events are never in one panel.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVaria
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 from panels import bars, distribution, graph, lines, number, processes, ranking, strip
-from queries import CHOSEN, METRICS, ONE, REAL, STATES, SYNTHETIC, ask, logs_link, state_of, traces_link
+from queries import CHOSEN, ILL, METRICS, ONE, REAL, STATES, SYNTHETIC, ask, logs_link, state_of, traces_link
 
 CELL, SERIES = "${__value.text}", "${__field.labels.job}"  # the service name, by kind of panel
 RATE = "[$__rate_interval]"
@@ -28,6 +28,8 @@ def fleet() -> list[Any]:
         "Beat age": ("s", of_process(f"lifesign_heartbeat_age_seconds{{{CHOSEN}}}")),
         "Event age": ("s", of_process(f"lifesign_event_age_seconds{{{CHOSEN}}}")),
         "Tasks": ("short", of_process(f"lifesign_tasks{{{CHOSEN}}}")),
+        "CPU": ("percentunit", f"sum by (job, instance) (rate(process_cpu_time_seconds_total{{{CHOSEN}}}[5m]))"),
+        "Memory": ("bytes", of_process(f"process_memory_usage_bytes{{{CHOSEN}}}")),
         "Uptime": ("s", of_process(f"process_uptime_seconds{{{CHOSEN}}}")),
     }
     links = [
@@ -35,8 +37,22 @@ def fleet() -> list[Any]:
         traces_link("Stalls", CELL, operation="eventloop blocked"),
         logs_link(CELL),
     ]
+    causes = {
+        "Processes": ("short", f"sum by (job, lifesign_cause, code_function_name) (lifesign_process_cause{{{CHOSEN}}})")
+    }
+    names = {"job": "Service", "lifesign_cause": "Cause", "code_function_name": "Function"}
+    ill = f'lifesign_process_state{{{CHOSEN}, lifesign_state=~"{"|".join(ILL)}"}}'
+    lost = f"sum by (job) (rate(lifesign_eventloop_stall_time_seconds_total{{{CHOSEN}}}{RATE}))"
     return [
         processes("Processes, worst first", columns, "State", STATES, links),
+        ranking("Why processes are ill", 8, causes, names),
+        graph(
+            "Processes that are ill",
+            "short",
+            8,
+            ask(f"sum by (lifesign_state) ({ill})", "{{lifesign_state}}"),
+        ),
+        graph("Time lost in stalls", "percentunit", 8, ask(lost, "{{job}}"), links=[logs_link(SERIES)]),
         bars(
             "Processes by state",
             8,
@@ -64,6 +80,7 @@ def service() -> list[Any]:
     delays = f"sum by (le) (increase(lifesign_eventloop_delay_seconds_bucket{{{ONE}}}{RATE}))"
     events = f"sum by (job, lifesign_event_name) (rate(lifesign_events_total{{{REAL}}}{RATE}))"
     stalled = f"lifesign_eventloop_stall_time_seconds_total{{{ONE}}}"
+    cause = f"max by (job, instance, lifesign_cause) (lifesign_process_cause{{{ONE}}})"
     by_culprit = "sum by (job, code_function_name, lifesign_stall_kind)"
     culprits = {
         # Since the processes began: an increase would leave out the first stall of each function.
@@ -74,6 +91,13 @@ def service() -> list[Any]:
     lateness = f"lifesign_event_age_seconds{{{REAL}}} / lifesign_event_deadline_seconds{{{REAL}}}"
     return [
         strip("Heartbeat strip", 24, ask(state_of(ONE), "{{job}} {{instance}}"), STATES, [stalls, logs]),
+        strip(
+            "Causes",
+            24,
+            ask(cause, "{{lifesign_cause}} {{job}} {{instance}}"),
+            {"ill": (1, "#f2495c")},
+            [stalls, logs],
+        ),
         distribution("Loop delay", "s", 12, ask(delays, "{{le}}")),
         graph(
             "Age of the last beat",
@@ -108,8 +132,44 @@ def service() -> list[Any]:
             links=[logs],
         ),
         graph("Tasks", "short", 8, ask(f"lifesign_tasks{{{ONE}}}", "{{job}} {{instance}}"), links=[logs]),
+        lines("Illnesses and stalls with their causes", 24, '{service_name=~"$job"} | lifesign_cause != ""'),
         lines("Task groups", 12, '{service_name=~"$job"} | lifesign_task_group_index != ""'),
         lines("Sidecar log records", 12, '{service_name=~"$job"} | lifesign_task_dump_id = ""'),
+    ]
+
+
+def process() -> list[Any]:
+    of = "{{job}} {{instance}}"
+    memory = of_process(f"container_memory_usage_bytes{{{ONE}}}")
+    limit = of_process(f"lifesign_container_memory_limit_bytes{{{ONE}}}")
+    modes = f"sum by (job, instance, cpu_mode) (rate(process_cpu_time_seconds_total{{{ONE}}}{RATE}))"
+    garbage = f"sum by (job, cpython_gc_generation) (rate(cpython_gc_collections_total{{{ONE}}}{RATE}))"
+    kind = f'{ONE}, lifesign_stall_kind="gc"'
+    pauses = f"sum by (job) (rate(lifesign_eventloop_stall_time_seconds_total{{{kind}}}{RATE}))"
+    switches = "process_context_switch_type"
+    switched = f"sum by (job, {switches}) (rate(process_context_switches_total{{{ONE}}}{RATE}))"
+    faults = f'rate(process_paging_faults_total{{{ONE}, system_paging_fault_type="major"}}{RATE})'
+    return [
+        graph(
+            "Memory, and its container's against the limit",
+            "bytes",
+            12,
+            ask(f"process_memory_usage_bytes{{{ONE}}}", of),
+            ask(memory, f"container {of}", "B"),
+            ask(limit, f"limit {of}", "C"),
+        ),
+        graph("Processor time", "percentunit", 12, ask(modes, f"{{{{cpu_mode}}}} {of}")),
+        graph("Open file descriptors", "short", 6, ask(f"process_unix_file_descriptor_count{{{ONE}}}", of)),
+        graph("Threads", "short", 6, ask(f"process_thread_count{{{ONE}}}", of)),
+        graph(
+            "Garbage collections by generation",
+            "ops",
+            6,
+            ask(garbage, "{{job}} generation {{cpython_gc_generation}}"),
+        ),
+        graph("Loops stalled by the collector", "percentunit", 6, ask(pauses, "{{job}}")),
+        graph("Context switches", "ops", 12, ask(switched, f"{{{{job}}}} {{{{{switches}}}}}")),
+        graph("Page faults that wait for a disk", "ops", 12, ask(f"sum by (job) ({faults})", "{{job}}")),
     ]
 
 
@@ -189,7 +249,13 @@ def dashboard() -> str:
             chosen("instance", "Process", f"label_values(lifesign_heartbeat_expected_ratio{{{CHOSEN}}}, instance)")
         )
     )
-    parts = {"Fleet": fleet, "One service": service, "Synthetic traffic": synthetic, "Pipeline": pipeline}
+    parts = {
+        "Fleet": fleet,
+        "One service": service,
+        "What its processes use": process,
+        "Synthetic traffic": synthetic,
+        "Pipeline": pipeline,
+    }
     numbers = itertools.count(1)
     for title, panels in parts.items():
         made = made.with_row(Row(title).id(next(numbers)))

@@ -49,7 +49,7 @@ def strip(
 
 def distribution(title: str, unit: str, width: int, query: Dataquery) -> heatmap.Panel:
     """A heatmap of a histogram: buckets over time."""
-    query = query.range().format(PromQueryFormat.HEATMAP)
+    query = query.range().format(PromQueryFormat.HEATMAP).exemplar(True)
     return heatmap.Panel().title(title).with_target(query).calculate(False).unit(unit).span(width).height(8)
 
 

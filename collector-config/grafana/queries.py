@@ -33,6 +33,8 @@ STATES = {
     "dead": (8, "#f2495c"),
 }
 
+ILL = ("silent", "degraded", "blocked", "frozen", "dead")
+
 
 def state_of(where: str) -> str:
     """The state of each process as the number of STATES."""

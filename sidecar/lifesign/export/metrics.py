@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import deque
 from dataclasses import replace
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, Exemplar, MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -20,9 +21,10 @@ from opentelemetry.sdk.metrics.export import (
 
 from lifesign import semconv
 from lifesign.export import process_instruments
+from lifesign.export.exemplars import AT_ONCE_MAX, exemplar
 from lifesign.export.instruments import ExportStats, Instruments
 from lifesign.export.otlp import encode
-from lifesign.watch.telemetry import Resource, Snapshot
+from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 
 GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered
 
@@ -71,6 +73,14 @@ class Metrics:
                 process.gone_since = process.gone_since or now
                 if now - process.gone_since > GONE_AGE_MAX:
                     del self._processes[key]
+
+    def exemplify(self, records: Iterable[Telemetry]) -> None:
+        """Takes of these records those that are examples of how late a loop was."""
+        for record in records:
+            process = self._processes.get(record.resource)
+            found = exemplar(record) if process is not None else None
+            if process is not None and found is not None:
+                process.exemplars.append(found)
 
     def collect(self) -> Collection:
         """The newest values of all processes. May run in another thread than the rest."""
@@ -132,6 +142,7 @@ class _Process:
         self._started = time.time_ns() - int(snapshot.uptime * 1e9)
         self.instruments = Instruments(meter, snapshot, stats)
         self.gone_since: float | None = None  # monotonic seconds
+        self.exemplars: deque[Exemplar] = deque(maxlen=AT_ONCE_MAX)  # that were not collected yet
 
     def collect(self) -> Sequence[ResourceMetrics]:
         data = self._reader.take()
@@ -141,12 +152,21 @@ class _Process:
             replace(
                 of_resource,
                 scope_metrics=[
-                    replace(of_scope, metrics=[self._since_start(metric) for metric in of_scope.metrics])
+                    replace(of_scope, metrics=[self._completed(metric) for metric in of_scope.metrics])
                     for of_scope in of_resource.scope_metrics
                 ],
             )
             for of_resource in data.resource_metrics
         ]
+
+    def _completed(self, metric: Metric) -> Metric:
+        metric = self._since_start(metric)
+        if metric.name != semconv.EVENTLOOP_DELAY or not self.exemplars:
+            return metric
+        data: Any = metric.data
+        taken = [self.exemplars.popleft() for _ in range(len(self.exemplars))]
+        points = [replace(point, exemplars=taken) for point in data.data_points]
+        return replace(metric, data=replace(data, data_points=points))
 
     def _since_start(self, metric: Metric) -> Metric:
         """The SDK counts from its first collection; the main process counted from its own start."""

@@ -163,6 +163,8 @@ class Pipeline:
             wanted = [record for record in records if _SPOOLED[type(record)] == kind]
             if wanted:
                 spool.put(resources, wanted)
+        if self._push is not None:
+            self._push.metrics.exemplify(records)
 
     async def flush(self) -> bool:
         """Writes what was put so far to disk; whether it would survive a kill, or was never meant to be on disk."""
