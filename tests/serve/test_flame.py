@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lifesign.serve.board import Board
-from lifesign.serve.flame import BYTES, STACKS, flame
 from lifesign.serve.page import page_app
+from lifesign.serve.shown.flame import BYTES, STACKS, flame
 from lifesign.watch.telemetry import BusyReading, StallReading
 from support.made.boards import snapshot
-from support.made.client import Stage, ask
+from support.made.client import NOTHING, Stage, ask
 from support.made.stalls import DUMPS, HANDLE, RENDER, stack
 
 
@@ -63,12 +63,12 @@ def test_a_big_one_is_cut_to_the_bound() -> None:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_stacks_are_asked_for_apart(stage: Stage) -> None:
     board = Board()
-    stage.app = page_app(board, lambda key: 1, host="127.0.0.1")
+    stage.app = page_app(board, NOTHING, host="127.0.0.1")
     port = stage.port
     stall = StallReading(1, "call", stacks=(stack(RENDER, seconds=2.0),))
     board.update([snapshot("12-0badcafe", stalls=(stall,))])
-    answer = await ask(port, "/api/processes/12-0badcafe/stacks")
+    answer = await ask(port, "/api/v1/processes/12-0badcafe/stacks")
     assert answer.status == 200
-    assert [one["time"] for one in answer.json()["stacks"]] == [2.0]
-    assert (await ask(port, "/api/processes/13-0badcafe/stacks")).status == 404
-    assert (await ask(port, "/api/processes/12-0badcafe/stacks", sec_fetch_site="cross-site")).status == 403
+    assert [one["time"] for one in answer.json()["data"]["stacks"]] == [2.0]
+    assert (await ask(port, "/api/v1/processes/13-0badcafe/stacks")).status == 404
+    assert (await ask(port, "/api/v1/processes/12-0badcafe/stacks", sec_fetch_site="cross-site")).status == 403

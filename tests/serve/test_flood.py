@@ -17,7 +17,7 @@ from lifesign.serve.endpoints import health_app
 from lifesign.serve.health import SidecarHealth
 from lifesign.serve.page import page_app
 from support.made.boards import snapshot
-from support.made.client import ask, exchange, hang_up, listen, serving
+from support.made.client import NOTHING, ask, exchange, hang_up, listen, serving
 
 WAITING = 40
 FLOOD = 200
@@ -78,7 +78,7 @@ def health() -> ASGIApp:
 
 
 def page() -> ASGIApp:
-    return page_app(Board(), lambda key: 1, host="127.0.0.1")
+    return page_app(Board(), NOTHING, host="127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def page() -> ASGIApp:
     [
         (health, "/app/livez", b""),
         (health, "/app/livez", b"GET / HTTP/1.1"),
-        (page, "/api/state", b"GET / HTTP/1.1"),
+        (page, "/api/v1/processes", b"GET / HTTP/1.1"),
     ],
     ids=["health, silent", "health, slow loris", "page, slow loris"],
 )
@@ -138,23 +138,23 @@ async def test_a_response_that_is_not_read_is_given_up(monkeypatch: pytest.Monke
 
 async def test_beyond_a_limit_connections_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "CONNECTIONS", 2)
-    app = page_app(Board(), lambda key: 1, host="127.0.0.1")
+    app = page_app(Board(), NOTHING, host="127.0.0.1")
     async with serving(app) as port:
         streams = [await listen(port) for _ in range(2)]
         with pytest.raises((ConnectionError, IndexError)):  # reset, or an empty answer
-            await ask(port, "/api/state")
+            await ask(port, "/api/v1/processes")
         for stream in streams:
             await stream.close()
 
 
 async def test_a_stream_goes_on_under_a_flood_of_requests_for_another_host() -> None:
     board = Board()
-    async with serving(page_app(board, lambda key: 1, host="127.0.0.1")) as port:
+    async with serving(page_app(board, NOTHING, host="127.0.0.1")) as port:
         stream = await listen(port)
-        assert (await stream.state())["processes"] == []
-        answers = await asyncio.gather(*(ask(port, "/api/state", host="evil.example") for _ in range(WAITING)))
+        assert (await stream.state())["rows"] == []
+        answers = await asyncio.gather(*(ask(port, "/api/v1/processes", host="evil.example") for _ in range(WAITING)))
         assert {answer.status for answer in answers} == {421}
-        assert not any(b"processes" in answer.body for answer in answers)
+        assert not any(b"rows" in answer.body for answer in answers)
         board.update([snapshot("1-a")])
-        assert [view["process"]["key"] for view in (await stream.state())["processes"]] == ["1-a"]
+        assert [row["key"] for row in (await stream.state())["rows"]] == ["1-a"]
         await stream.close()

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 
+from lifesign import semconv
 from lifesign.errors import NotAnsweredError, NotWatchedError
-from lifesign.serve import page as page_module
+from lifesign.serve import api as api_module
+from lifesign.serve.behind import Actions, Lookups
 from lifesign.serve.board import Board
-from lifesign.serve.page import STREAMS, page_app
-from support.made.boards import dump_log, group_log, log, snapshot
+from lifesign.serve.page import page_app
+from lifesign.watch.telemetry import CauseReading, Resource
+from support.made.boards import log, snapshot
 from support.made.client import Answer, Stage, ask, exchange, listen, parse
+from support.made.dumps import dumped, group
+from support.paths import ROOT
 from support.rows import rows
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 HOSTILE = "<img src=x onerror=alert(1)></script>\u2028\x00\"'"
+STATIC = ROOT / "sidecar" / "lifesign" / "serve" / "static"
 asked: list[str] = []
 
 
-def request_dump(key: str) -> int:
+def request(what: str, key: str) -> int:
     if key == "9-gone":
         raise NotWatchedError("there is no process 9-gone", "lifesign status lists them")
     if key == "8-full":
         raise NotAnsweredError("the pulse cannot be written")
-    asked.append(key)
+    asked.append(f"{what} {key}")
     return 7
 
 
@@ -38,7 +46,9 @@ def board() -> Board:
 
 @pytest.fixture
 def port(stage: Stage, board: Board) -> int:
-    stage.app = page_app(board, request_dump, host="10.1.2.3")
+    actions = Actions(partial(request, "dump"), partial(request, "checks"))
+    lookups = Lookups(excerpt=lambda file, line: [(line, file)])
+    stage.app = page_app(board, actions, host="10.1.2.3", lookups=lookups, interval=0.01)
     return stage.port
 
 
@@ -46,16 +56,12 @@ def port(stage: Stage, board: Board) -> int:
     ("path", "kind", "part"),
     [
         ("/", "text/html", b'<script type="module" src="app.js">'),
-        ("/app.js", "text/javascript", b"EventSource"),
-        ("/app.css", "text/css", b"prefers-color-scheme: dark"),
-        ("/card.js", "text/javascript", b"class Card"),
-        ("/dump.js", "text/javascript", b"X-Lifesign"),
-        ("/stalls.js", "text/javascript", b"class StallsSection"),
-        ("/strip.js", "text/javascript", b"class Strip"),
+        ("/app.js", "text/javascript", b"hashchange"),
+        ("/base.css", "text/css", b"prefers-color-scheme: dark"),
         ("/dom.js", "text/javascript", b"textContent"),
-        ("/flame.js", "text/javascript", b"class FlameSection"),
-        ("/stacks.js", "text/javascript", b"treeOf"),
-        ("/flame.css", "text/css", b".flame"),
+        ("/data/hub.js", "text/javascript", b"connect"),
+        ("/data/stream.js", "text/javascript", b"EventSource"),
+        ("/view/tasks.js", "text/javascript", b"class TasksSection"),
     ],
 )
 async def test_the_page_and_its_parts_are_served(port: int, path: str, kind: str, part: bytes) -> None:
@@ -67,7 +73,19 @@ async def test_the_page_and_its_parts_are_served(port: int, path: str, kind: str
     assert b"innerHTML" not in answer.body
 
 
-@pytest.mark.parametrize(("path", "host"), [("/", None), ("/api/state", None), ("/nothing", None), ("/", "evil.test")])
+async def test_every_file_is_served_and_none_parses_html_or_loads_from_elsewhere(port: int) -> None:
+    files = [file for file in STATIC.rglob("*") if file.is_file() and file.name != "index.html"]
+    assert len(files) > 20
+    for file in files:
+        found = await ask(port, f"/{file.relative_to(STATIC)}")
+        assert (found.status, found.body) == (200, file.read_bytes())
+        assert b"innerHTML" not in found.body, file
+        assert b"http://" not in found.body.replace(b"http://www.w3.org", b""), file
+
+
+@pytest.mark.parametrize(
+    ("path", "host"), [("/", None), ("/api/v1/processes", None), ("/nothing", None), ("/", "evil.test")]
+)
 async def test_every_answer_has_the_strict_headers(port: int, path: str, host: str | None) -> None:
     answer = await ask(port, path, **({"host": host} if host else {}))
     assert answer.headers["content-security-policy"] == (
@@ -83,7 +101,7 @@ async def test_every_answer_has_the_strict_headers(port: int, path: str, host: s
 
 @rows("host", ["localhost", "LOCALHOST:80", "127.0.0.1:7317", "127.9.9.9", "[::1]:7317", "10.1.2.3:1", "a.localhost"])
 async def test_loopback_names_and_the_bound_host_are_answered(port: int, host: str) -> None:
-    assert (await ask(port, "/api/state", host=host)).status == 200
+    assert (await ask(port, "/api/v1/processes", host=host)).status == 200
 
 
 @rows(
@@ -101,7 +119,7 @@ async def test_loopback_names_and_the_bound_host_are_answered(port: int, host: s
         "",
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/api/state", "/api/events"])
+@pytest.mark.parametrize("path", ["/", "/api/v1/processes", "/api/v1/stream"])
 async def test_a_rebound_name_is_refused(port: int, host: str, path: str) -> None:
     answer = await ask(port, path, host=host)
     assert answer.status == 421
@@ -116,100 +134,81 @@ async def test_a_request_of_two_minds_or_none_about_its_host_is_refused(port: in
     assert parse(await exchange(port, none)).status == 421
 
 
-async def test_the_state_holds_everything_the_page_shows(port: int, board: Board) -> None:
-    board.update([snapshot()])
-    board.add([], [log("blocked", attributes={"code.stacktrace": "sleep"}), dump_log(), group_log(0, 3)])
-    answer = await ask(port, "/api/state")
-    assert answer.headers["content-type"] == "application/json"
-    state = answer.json()
-    assert state["counts"]["healthy"] == 1
-    (view,) = state["processes"]
-    assert view["process"]["pid"] == 12
-    assert view["watched"] is True
-    assert view["strip"] == [[0.004, "healthy"]]
-    assert [entry["text"] for entry in view["timeline"]] == ["5 tasks", "blocked"]
-    assert view["dump"]["groups"][0]["count"] == 3
+# --- what it says ----------------------------------------------------------------------------------
+
+
+async def test_every_part_of_a_process_has_its_address(port: int, board: Board) -> None:
+    dump = dumped(group(0, 3, "work"))
+    board.update([snapshot(dump=dump, causes=(CauseReading("w", "it is slow", "work", "/srv/app.py", 3),))])
+    board.add([Resource("12-0badcafe", {"host.name": "here"})], [log("blocked")])
+
+    async def data(part: str) -> Any:
+        found = await ask(port, f"/api/v1/processes/12-0badcafe{part}")
+        assert (found.status, found.headers["content-type"]) == (200, "application/json")
+        content = found.json()
+        assert content["schema"] == 1
+        return content["data"]
+
+    detail = await data("")
+    assert (detail["row"]["pid"], detail["process"]["pid"], detail["process"]["dump"]) == (12, 12, None)
+    assert detail["strip"] == [[0.004, "healthy"]]
+    assert detail["resource"] == {"host.name": "here"}
+    assert detail["versions"] == {"history": 1, "tasks": 1, "stacks": 0}
+    assert detail["causes"][0]["excerpt"] == [[3, "/srv/app.py"]]
+    assert (await data("/tasks"))["groups"][0]["count"] == 3
+    assert [entry["text"] for entry in await data("/history")] == ["blocked"]
+    assert (await data("/timeline"))["delays"] == [4]
+    assert (await data("/timeline?after=99999999999999"))["delays"] == []
+    assert (await data("/timeline?after=x"))["delays"] == [4]
+    assert (await data("/stacks"))["stacks"] == []
+
+
+async def test_the_stack_of_an_ill_process_is_that_of_its_newest_error(port: int, board: Board) -> None:
+    for state, shown in (("healthy", ""), ("blocked", "sleep")):
+        board.update([snapshot(state=state)])
+        board.add([], [log("blocked", attributes={"code.stacktrace": "sleep"})])
+        assert (await ask(port, "/api/v1/processes/12-0badcafe")).json()["data"]["stack"] == shown
+
+
+async def test_a_process_that_is_not_there_is_no_error_of_ours(port: int) -> None:
+    for part in ("", "/tasks", "/history", "/timeline", "/stacks"):
+        found = await ask(port, f"/api/v1/processes/9-gone{part}")
+        assert (found.status, found.body) == (404, b"404: no such process\n")
 
 
 async def test_hostile_text_comes_through_as_data(port: int, board: Board) -> None:
     board.update([snapshot(why=HOSTILE, command=HOSTILE, service=HOSTILE)])
     board.add([], [log(HOSTILE, attributes={"code.stacktrace": HOSTILE})])
-    answer = await ask(port, "/api/state")
-    assert answer.headers["content-type"] == "application/json"
-    (view,) = answer.json()["processes"]
-    assert view["process"]["why"] == HOSTILE
-    assert view["timeline"][0]["text"] == HOSTILE
-    assert view["timeline"][0]["stack"] == HOSTILE
+    found = await ask(port, "/api/v1/processes")
+    assert found.headers["content-type"] == "application/json"
+    (row,) = found.json()["data"]["rows"]
+    assert (row["why"], row["service"]) == (HOSTILE, HOSTILE)
+    (entry,) = (await ask(port, "/api/v1/processes/12-0badcafe/history")).json()["data"]
+    assert (entry["text"], entry["stack"]) == (HOSTILE, HOSTILE)
 
 
 async def test_numbers_that_json_has_no_word_for_become_null(port: int, board: Board) -> None:
-    board.update([snapshot(uptime=float("nan"), beat_age=float("inf"))])
-    process = (await ask(port, "/api/state")).json()["processes"][0]["process"]
+    board.update([snapshot(state="dead", uptime=float("nan"), beat_age=float("inf"))])
+    process = (await ask(port, "/api/v1/processes/12-0badcafe")).json()["data"]["process"]
     assert (process["uptime"], process["beat_age"]) == (None, None)
 
 
 # --- the stream ------------------------------------------------------------------------------------
 
 
-async def test_the_stream_tells_the_state_and_every_change(
-    port: int, board: Board, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page_module, "INTERVAL_S", 0.01)
-    board.update([snapshot(state="healthy")])
-    events = await listen(port)
-    assert (await events.state())["processes"][0]["process"]["state"] == "healthy"
-    board.update([snapshot(state="blocked")])
-    assert (await events.state())["processes"][0]["process"]["state"] == "blocked"
-    await events.close()
-
-
-async def test_the_stream_is_slowed_to_four_states_a_second(
-    port: int, board: Board, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert page_module.INTERVAL_S == 0.25
-    monkeypatch.setattr(page_module, "INTERVAL_S", 0.04)
-    events = await listen(port)
-    await events.state()
-    begin = asyncio.get_running_loop().time()
-    for number in range(2):
-        board.update([snapshot(tasks=number)])
-        await events.state()
-    assert asyncio.get_running_loop().time() - begin >= 0.06
-    await events.close()
-
-
-async def test_a_big_state_is_sent_less_often(port: int, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "INTERVAL_S", 0.001)
-    monkeypatch.setattr(page_module, "BYTES_PER_SECOND", 20_000)
-    board.update([snapshot(why="x" * 400)])
-    events = await listen(port)
-    await events.state()
-    begin = asyncio.get_running_loop().time()
-    board.update([snapshot()])
-    await events.state()
-    assert asyncio.get_running_loop().time() - begin >= 0.03
-    await events.close()
-
-
-async def test_a_quiet_stream_says_that_it_is_still_there(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "KEEP_ALIVE_S", 0.01)
-    monkeypatch.setattr(page_module, "INTERVAL_S", 0.01)
-    events = await listen(port)
-    await events.state()
-    while not (await events.line()).startswith(b": still here"):
-        pass
-    await events.close()
-
-
 async def test_streams_are_bounded_and_a_closed_one_makes_room(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "INTERVAL_S", 0.01)
-    streams = [await listen(port) for _ in range(STREAMS)]
+    monkeypatch.setattr(api_module, "STREAMS", 2)
+    streams = [await listen(port), await listen(port, "/api/v1/stream?view=verdict")]
     assert {stream.status for stream in streams} == {200}
     refused = await listen(port)
     assert refused.status == 503
     await refused.close()
+    assert (await ask(port, "/api/v1")).json() == {
+        "schema": 1, "data": {"version": semconv.VERSION, "streams": 2, "streams_max": 2},
+    }  # fmt: skip
     await streams.pop().close()
-    await asyncio.sleep(0.05)
+    while (await ask(port, "/api/v1")).json()["data"]["streams"] == 2:
+        await asyncio.sleep(0.005)
     last = await listen(port)
     assert last.status == 200
     for stream in (*streams, last):
@@ -217,7 +216,7 @@ async def test_streams_are_bounded_and_a_closed_one_makes_room(port: int, monkey
 
 
 async def test_asking_only_for_the_head_of_the_stream_ends(port: int) -> None:
-    answer = await ask(port, "/api/events", "HEAD")
+    answer = await ask(port, "/api/v1/stream", "HEAD")
     assert (answer.status, answer.body) == (200, b"")
 
 
@@ -225,13 +224,20 @@ async def test_asking_only_for_the_head_of_the_stream_ends(port: int) -> None:
 
 
 async def press(port: int, key: str = "12-0badcafe", **headers: str | None) -> Answer:
-    return await ask(port, f"/api/processes/{key}/dump", "POST", **{"x_lifesign": "1", **headers})
+    return await ask(port, f"/api/v1/processes/{key}/dump", "POST", **{"x_lifesign": "1", **headers})
 
 
 async def test_the_button_asks_for_a_dump(port: int) -> None:
     answer = await press(port, origin=f"http://127.0.0.1:{port}", sec_fetch_site="same-origin")
     assert (answer.status, answer.json()) == (202, {"request": 7})
-    assert asked == ["12-0badcafe"]
+    assert asked == ["dump 12-0badcafe"]
+
+
+async def test_the_checks_are_asked_for_too_and_nothing_else(port: int) -> None:
+    for action, status in (("checks", 202), ("restart", 404)):
+        found = await ask(port, f"/api/v1/processes/12-0badcafe/{action}", "POST", x_lifesign="1")
+        assert found.status == status
+    assert asked == ["checks 12-0badcafe"]
 
 
 async def test_a_command_line_client_without_an_origin_may_ask_too(port: int) -> None:
@@ -257,18 +263,18 @@ async def test_another_site_cannot_press_the_button(port: int, headers: dict[str
 
 
 async def test_another_site_cannot_use_up_the_streams_but_may_link_here(port: int) -> None:
-    assert (await ask(port, "/api/events", sec_fetch_site="cross-site")).status == 403
+    assert (await ask(port, "/api/v1/stream", sec_fetch_site="cross-site")).status == 403
     assert (await ask(port, "/", sec_fetch_site="cross-site")).status == 200
 
 
 async def test_the_preflight_of_another_site_is_not_answered(port: int) -> None:
-    answer = await ask(port, "/api/processes/1-a/dump", "OPTIONS", origin="http://evil.test")
+    answer = await ask(port, "/api/v1/processes/1-a/dump", "OPTIONS", origin="http://evil.test")
     assert answer.status == 405
     assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_a_get_presses_no_button(port: int) -> None:
-    assert (await ask(port, "/api/processes/1-a/dump", x_lifesign="1")).status == 405
+    assert (await ask(port, "/api/v1/processes/1-a/dump", x_lifesign="1")).status == 405
     assert asked == []
 
 

@@ -230,7 +230,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "watch/emit/translate.py",
             "judge/causes/leaks.py",
             "judge/causes/newest_dump.py",
-            "serve/history.py",
+            "serve/shown/history.py",
             "export/metrics.py",
             "export/instruments.py",
             "off_loop.py",  # runs a call in a thread, as asyncio.to_thread does, and hands back what it returns

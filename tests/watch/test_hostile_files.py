@@ -16,6 +16,7 @@ import pytest
 from lifesign.judge.reading import Ending
 from lifesign.judge.rundir import Incarnation, RunDirectory
 from lifesign.watch.observe import lastwords
+from lifesign.wire import layout
 from lifesign.wire.folder import PulseError, open_regular
 from support.mainprocess import Main
 
@@ -82,7 +83,7 @@ async def test_a_pulse_that_is_replaced_is_not_written_to(
     before = (service.folder / "pulse").read_bytes()
     impostor(service.folder / "pulse")
     with pytest.raises(Exception, match="cannot be asked"):
-        watching.watcher.request_dump(service.key)
+        watching.watcher.request(service.key, layout.REQUEST_DUMP)
     assert (tmp_path / "outside").read_bytes() == before
 
 

@@ -139,13 +139,13 @@ async def test_a_dump_is_asked_for_in_the_pulse(main: Callable[..., Any], sideca
     service = main()
     watching = sidecar()
     await watching.poll()
-    assert watching.watcher.request_dump(service.key) == 1
+    assert watching.watcher.request(service.key, layout.REQUEST_DUMP) == 1
     assert service.pulse.requests(layout.REQUEST_DUMP) == 1
     with pytest.raises(NotWatchedError, match="no process"):
-        watching.watcher.request_dump("7-\x1b[31m")
+        watching.watcher.request("7-\x1b[31m", layout.REQUEST_DUMP)
     (service.folder / "pulse").unlink()
     with pytest.raises(NotWatchedError, match="cannot be asked"):
-        watching.watcher.request_dump(service.key)
+        watching.watcher.request(service.key, layout.REQUEST_DUMP)
 
 
 async def test_it_looks_until_it_is_stopped_and_once_more(

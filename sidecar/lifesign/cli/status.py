@@ -110,9 +110,10 @@ def to_json(snapshots: Sequence[Snapshot]) -> Any:
     """The snapshots as plain lists and dicts; see `watch.telemetry.Snapshot`."""
     import msgspec
 
+    plain = (msgspec.structs.replace(snapshot, dump=None) for snapshot in snapshots)  # `lifesign dump` has it
     return [
-        {name: value for name, value in msgspec.to_builtins(snapshot).items() if name != "new_delays"}
-        for snapshot in snapshots
+        {name: value for name, value in msgspec.to_builtins(one).items() if name not in ("new_delays", "dump")}
+        for one in plain
     ]
 
 

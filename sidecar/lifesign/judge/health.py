@@ -44,8 +44,12 @@ def livez(processes: Sequence[Facts]) -> Health:
 
 def readyz(processes: Sequence[Facts]) -> Health:
     """Fails as `livez`, while starting, silent or degraded, after the end, or if a critical post-condition fails."""
-    judged = [(one, one.state not in _NOT_READY and not one.failing) for one in _current(processes)]
-    return _health(judged, nothing_is_ok=False)
+    return _health([(one, facts_ready(one)) for one in _current(processes)], nothing_is_ok=False)
+
+
+def facts_ready(one: Facts) -> bool:
+    """Whether one process is ready; see `readyz`."""
+    return one.state not in _NOT_READY and not one.failing
 
 
 def startupz(processes: Sequence[Facts]) -> Health:

@@ -1,4 +1,7 @@
-"""What the page and the health endpoints show: the newest state and the recent past of each process. No I/O."""
+"""What the page and the health endpoints show: the newest state and the recent past of each process. No I/O.
+
+Whatever changes gets a version: a client that says up to which one it knows is sent what is newer, and no more.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,23 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from lifesign.judge import states
-from lifesign.serve.flame import flame
-from lifesign.serve.history import DumpView, History
+from lifesign.serve.shown.history import History
+from lifesign.serve.shown.rows import RowView, VerdictView, row_of, verdict
+from lifesign.serve.shown.tasks import Dumps
+from lifesign.serve.shown.timeline import Timeline
 from lifesign.watch.telemetry import Attributes, Resource, Snapshot, Telemetry
 
 STRIP = 120  # bars of the heartbeat strip, one a poll
-KEEP_GONE_S = 900.0  # how long a process is shown that is no longer watched
-KEEP_GONE = 20
-SHOWN = 100  # processes on the page; the ill ones come first
-STALLS = 12  # culprits of one process on the page ...
-STACKS = 5  # ... and so many of them with a stack
+SPARK = 60  # characters of a sparkline ...
+SPARK_S = 2.0  # ... each of so many seconds
+KEEP_GONE_S = 86400.0  # how long a process is shown that is no longer watched
+KEEP_GONE = 50
 BYTES = 4 << 20  # of all histories
+_GONE = 200  # keys of rows that were taken away, for clients that know them
 
-# Worst first; processes that ended come after those that run.
-_ORDER = (
-    states.FROZEN,
-    states.BLOCKED,
-    states.SILENT,
-    states.DEGRADED,
-    states.STARTING,
-    states.IDLE,
-    states.HEALTHY,
-    states.DEAD,
-    states.STOPPED,
-)
 _BEATING = (states.HEALTHY, states.SILENT, states.DEGRADED, states.BLOCKED, states.FROZEN)
+_STILL = {states.BLOCKED: "B", states.FROZEN: "F", states.DEAD: "D", states.IDLE: ".", states.STOPPED: "."}
+NO_BEAT = "-"
 
 
 class StripBar(msgspec.Struct, frozen=True, array_like=True):
@@ -46,51 +41,45 @@ class StripBar(msgspec.Struct, frozen=True, array_like=True):
     state: str
 
 
-class ProcessView(msgspec.Struct, frozen=True):
-    """Everything that the page shows of one process. `timeline` and `dump`: see `serve.history`."""
+class ShownProcess:
+    """What is remembered of one process."""
 
-    process: Snapshot
-    watched: bool
-    resource: Attributes
-    strip: list[StripBar]
-    timeline: list[msgspec.Raw]
-    dump: DumpView | None
-
-
-class StateView(msgspec.Struct, frozen=True):
-    """The whole page. `counts` holds every process by state, also those that are not in `processes`."""
-
-    version: int
-    counts: dict[str, int]
-    hidden: int
-    processes: list[ProcessView]
-
-
-class _ShownProcess:
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.snapshot: Snapshot | None = None
-        self.whole: Snapshot | None = None  # with all its stacks
+        self.row: RowView | None = None
+        self.changed = 0  # the version in which the row did
+        self.since = 0  # wall clock milliseconds
         self.gone_since: float | None = None
         self.resource: Attributes = {}
         self.strip: deque[StripBar] = deque(maxlen=STRIP)
+        self.spark: deque[str] = deque(maxlen=SPARK)
+        self.worst: float | None = None  # delay since the newest character of the sparkline
+        self.tasks = -1  # as last sent
         self.history = History()
+        self.timeline = Timeline()
+        self.dumps = Dumps()
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: Snapshot, now: int) -> None:
+        """The newest poll; `now` in wall clock milliseconds."""
+        delay = _worst_delay(snapshot)
         # The strip of a process that ended shows how it ended, so it stands still.
         if not (self.strip and self.strip[-1].state in states.ENDED):
-            self.strip.append(StripBar(_worst_delay(snapshot), snapshot.state))
-        self.snapshot, self.whole = _for_the_page(snapshot), snapshot
-        self.gone_since = None
+            self.strip.append(StripBar(delay, snapshot.state))
+            self.timeline.add(now, delay, snapshot.state)
+        if delay is not None:
+            self.worst = delay if self.worst is None else max(self.worst, delay)
+        if self.snapshot is None or self.snapshot.state != snapshot.state:
+            self.since = now
+        self.dumps.take(snapshot.dump)
+        self.snapshot = snapshot
 
-
-def _for_the_page(snapshot: Snapshot) -> Snapshot:
-    """Without what would be sent four times a second and not be shown: of what stalled most it has the first stack."""
-    stalls = tuple(
-        msgspec.structs.replace(stall, stacks=stall.stacks[: int(place < STACKS)])
-        for place, stall in enumerate(snapshot.stalls[:STALLS])
-    )
-    busy = tuple(msgspec.structs.replace(loop, stacks=loop.stacks[:1]) for loop in snapshot.busy)
-    return msgspec.structs.replace(snapshot, new_delays=(), stalls=stalls, busy=busy)
+    def beat(self) -> str:
+        """Ends a character of the sparkline."""
+        state = self.snapshot.state if self.snapshot is not None else ""
+        self.spark.append(_STILL.get(state) or _level(self.worst))
+        self.worst = None
+        return self.spark[-1]
 
 
 class Board:
@@ -98,38 +87,47 @@ class Board:
 
     Args:
         clock: monotonic seconds.
+        wall: wall clock seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._processes: dict[str, _ShownProcess] = {}
+        self._wall = wall
+        self._processes: dict[str, ShownProcess] = {}
         self._updated: float | None = None
-        self.version = 0  # grows whenever there is something new to show
+        self._numbers = 0
+        self._removed: deque[tuple[int, str]] = deque(maxlen=_GONE)  # version and key
+        self._beat_at = clock()
+        self.version = 0  # grows whenever a row changes
+        self.beats = 0  # grows whenever the sparklines do
+        self.bars = ""  # the newest character of each sparkline, in the order of the rows' ids
+        self.busy: list[tuple[int, int]] = []  # ids of rows, and how many tasks they have now
 
     def update(self, snapshots: Sequence[Snapshot]) -> None:
         """Take the newest snapshot of every watched process; one that is missing is no longer watched."""
-        now = self._updated = self._clock()
-        seen = {snapshot.key for snapshot in snapshots}
+        now, wall = self._clock(), int(self._wall() * 1000)
+        self._updated = now
+        seen = set()
         for snapshot in snapshots:
-            self._processes.setdefault(snapshot.key, _ShownProcess()).update(snapshot)
+            seen.add(snapshot.key)
+            process = self._process(snapshot.key)
+            process.gone_since = None
+            before = process.snapshot
+            process.update(snapshot, wall)
+            if before is None or process.row is None or not process.row.watched or _differs(before, snapshot):
+                self._show(process, snapshot, wall)
         for key in [key for key in self._processes if key not in seen]:
-            process = self._processes[key]
-            if process.gone_since is None:
-                process.gone_since = now
-            if process.snapshot is None or now - process.gone_since > KEEP_GONE_S:
-                del self._processes[key]
-        gone = sorted(self._gone(), key=lambda key: self._processes[key].gone_since or 0.0)
-        for key in gone[: max(0, len(gone) - KEEP_GONE)]:
-            del self._processes[key]
-        self.version += 1
+            self._leave(key, now, wall)
+        self._keep_the_newest()
+        if now - self._beat_at >= SPARK_S:
+            self._beat(now)
 
     def add(self, resources: Iterable[Resource], records: Iterable[Telemetry]) -> None:
         """Keep what happened. Records of a process that the next `update` does not know are dropped by it."""
         for resource in resources:
-            self._processes.setdefault(resource.key, _ShownProcess()).resource = resource.attributes
+            self._process(resource.key).resource = resource.attributes
         for record in records:
-            self._processes.setdefault(record.resource, _ShownProcess()).history.add(record)
-            self.version += 1
+            self._process(record.resource).history.add(record)
         self._shrink_to_fit()
 
     def poll_age(self) -> float | None:
@@ -140,28 +138,87 @@ class Board:
         """The newest snapshots of the processes that are still watched."""
         return tuple(p.snapshot for p in self._processes.values() if p.snapshot is not None and p.gone_since is None)
 
-    def flame(self, key: str) -> bytes | None:
-        """See `serve.flame`; None where there is no such process."""
+    def verdict(self) -> VerdictView:
+        """One verdict on all of them."""
+        return verdict(self.watched(), [p.snapshot for p in self._processes.values() if p.snapshot is not None])
+
+    def shown(self, key: str) -> ShownProcess | None:
+        """What is remembered of one process; None where there is no such process."""
         process = self._processes.get(key)
-        return flame(process.whole) if process is not None and process.whole is not None else None
+        return process if process is not None and process.snapshot is not None else None
 
-    def state(self) -> StateView:
-        """Everything that the page shows: ill processes first, ended ones last, newest before oldest."""
-        known = [(p, p.snapshot) for p in reversed(self._processes.values()) if p.snapshot is not None]
-        known.sort(key=lambda pair: (pair[0].gone_since is not None, _ORDER.index(pair[1].state)))
-        counts = dict.fromkeys(states.STATES, 0)
-        for process, snapshot in known:
-            if process.gone_since is None:
-                counts[snapshot.state] += 1
-        return StateView(
-            version=self.version,
-            counts=counts,
-            hidden=max(0, len(known) - SHOWN),
-            processes=[_view(process, snapshot) for process, snapshot in known[:SHOWN]],
-        )
+    def all_shown(self) -> list[ShownProcess]:
+        """Every process that has a row, in the order in which they were first seen."""
+        return [process for process in self._processes.values() if process.row is not None]
 
-    def _gone(self) -> list[str]:
-        return [key for key, process in self._processes.items() if process.gone_since is not None]
+    def rows(self, known: int = -1) -> tuple[list[RowView], list[str], bool]:
+        """The rows that have changed after version `known`, the keys of those that went, and whether these are all.
+
+        They are all where what is known is too old to say what went since.
+        """
+        whole = known < 0 or (len(self._removed) == _GONE and self._removed[0][0] > known)
+        found = [
+            msgspec.structs.replace(process.row, spark="".join(process.spark), tasks=process.snapshot.tasks)
+            for process in self._processes.values()
+            if process.row is not None and process.snapshot is not None and (whole or process.changed > known)
+        ]
+        return found, [] if whole else [key for version, key in self._removed if version > known], whole
+
+    def _process(self, key: str) -> ShownProcess:
+        process = self._processes.get(key)
+        if process is None:
+            self._numbers += 1
+            process = self._processes[key] = ShownProcess(self._numbers)
+        return process
+
+    def _show(self, process: ShownProcess, snapshot: Snapshot, wall: int) -> None:
+        watched = process.gone_since is None
+        began = process.row.began if process.row is not None else 0
+        row = row_of(process.number, snapshot, since=process.since, now=wall, watched=watched)
+        row = msgspec.structs.replace(row, began=began or row.began)
+        if row != process.row:
+            self.version += 1
+            process.row, process.changed = row, self.version
+
+    def _leave(self, key: str, now: float, wall: int) -> None:
+        process = self._processes[key]
+        if process.snapshot is None:
+            del self._processes[key]
+            return
+        if process.gone_since is None:
+            process.gone_since = now
+            self._show(process, process.snapshot, wall)
+        if now - process.gone_since > KEEP_GONE_S:
+            self._remove(key)
+
+    def _keep_the_newest(self) -> None:
+        gone = [key for key, process in self._processes.items() if process.gone_since is not None]
+        if len(gone) > KEEP_GONE:
+            # What died unasked is what somebody will look for.
+            gone.sort(key=lambda key: (self._state(key) == states.DEAD, self._processes[key].gone_since or 0.0))
+            for key in gone[: len(gone) - KEEP_GONE]:
+                self._remove(key)
+
+    def _state(self, key: str) -> str:
+        snapshot = self._processes[key].snapshot
+        return snapshot.state if snapshot is not None else ""
+
+    def _remove(self, key: str) -> None:
+        del self._processes[key]
+        self.version += 1
+        self._removed.append((self.version, key))
+
+    def _beat(self, now: float) -> None:
+        self._beat_at = now
+        self.beats += 1
+        bars, self.busy = [], []
+        for process in self.all_shown():
+            bars.append(process.beat())
+            tasks = process.snapshot.tasks if process.snapshot is not None else 0
+            if tasks != process.tasks:
+                process.tasks = tasks
+                self.busy.append((process.number, tasks))
+        self.bars = "".join(bars)
 
     def _shrink_to_fit(self) -> None:
         total = sum(process.history.size for process in self._processes.values())
@@ -172,6 +229,19 @@ class Board:
             total += biggest.size
 
 
+def _differs(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the row may: most polls change nothing that is in it."""
+    return (
+        before.state != after.state
+        or before.why != after.why
+        or before.failing != after.failing
+        or before.conditions != after.conditions
+        or before.causes != after.causes
+        or before.postconditions != after.postconditions
+        or before.alive != after.alive
+    )
+
+
 def _worst_delay(snapshot: Snapshot) -> float | None:
     if snapshot.new_delays:
         return max(snapshot.new_delays)
@@ -180,12 +250,11 @@ def _worst_delay(snapshot: Snapshot) -> float | None:
     return snapshot.beat_age if overdue else None
 
 
-def _view(process: _ShownProcess, snapshot: Snapshot) -> ProcessView:
-    return ProcessView(
-        process=snapshot,
-        watched=process.gone_since is None,
-        resource=process.resource,
-        strip=list(process.strip),
-        timeline=process.history.timeline(),
-        dump=process.history.dump(),
-    )
+def _level(delay: float | None) -> str:
+    """A delay as one digit: 0 up to 1 ms, 9 from 1 s on, logarithmic between."""
+    if delay is None:
+        return NO_BEAT
+    level, limit = 0, 0.001
+    while level < 9 and delay > limit:
+        level, limit = level + 1, limit * 10 ** (1 / 3)
+    return str(level)

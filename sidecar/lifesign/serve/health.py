@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lifesign.judge import health
-from lifesign.judge.health import Facts, Health, line
+from lifesign.judge.health import Health, line
+from lifesign.serve.shown.rows import facts
 from lifesign.watch.telemetry import Snapshot
 
 STALE_POLL_S = 5.0  # a poll older than this says nothing about now
@@ -51,38 +52,23 @@ def app_livez(sidecar: SidecarHealth, processes: Sequence[Snapshot]) -> Health:
     """See `health.livez`. Passes when the snapshots are stale: a stuck sidecar must not have the service restarted."""
     if sidecar.poll_age is not None and not _watcher(sidecar).ok:
         return Health(True, ("[+] app ok: not known, " + _last_poll(sidecar),))
-    return health.livez(_facts(processes))
+    return health.livez([facts(process) for process in processes])
 
 
 def app_readyz(processes: Sequence[Snapshot], others: Sequence[str] = ()) -> Health:
     """See `health.readyz`. Passes where a sidecar of another version is why nobody is watched."""
-    return _not_known(others) if others and not processes else health.readyz(_facts(processes))
+    return _not_known(others) if others and not processes else health.readyz([facts(process) for process in processes])
 
 
 def app_startupz(processes: Sequence[Snapshot], others: Sequence[str] = ()) -> Health:
     """See `health.startupz`, and `app_readyz`."""
-    return _not_known(others) if others and not processes else health.startupz(_facts(processes))
+    return (
+        _not_known(others) if others and not processes else health.startupz([facts(process) for process in processes])
+    )
 
 
 def _not_known(others: Sequence[str]) -> Health:
     return Health(True, tuple(line(True, "app", f"not known, {other}") for other in others))
-
-
-def _facts(processes: Sequence[Snapshot]) -> list[Facts]:
-    return [
-        Facts(
-            key=process.key,
-            state=process.state,
-            why=process.why,
-            alive=process.alive,
-            boot=process.boot,
-            failing=process.failing,
-            reasons=tuple(
-                (check.name, check.reason) for check in process.postconditions if check.critical and not check.passed
-            ),
-        )
-        for process in processes
-    ]
 
 
 def _watcher(sidecar: SidecarHealth) -> Health:

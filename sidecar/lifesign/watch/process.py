@@ -27,7 +27,6 @@ from lifesign.watch.observe.utilization import Utilization
 from lifesign.watch.snapshot import Delays, snapshot
 from lifesign.watch.sources import Source, no_source
 from lifesign.watch.telemetry import Snapshot, Telemetry
-from lifesign.wire import layout
 from lifesign.wire.folder import PulseError
 
 _logger = logging.getLogger("lifesign.watch")
@@ -132,13 +131,13 @@ class WatchedProcess:
         """The next poll may be the last one."""
         self._judgement.last_look = True
 
-    def request_dump(self) -> int:
-        """Asks the process for a task dump; returns the count that its answer will carry.
+    def request(self, word: int) -> int:
+        """Asks the process for what this word of `wire.layout` means; returns the count that its answer will carry.
 
         Raises:
             PulseError, OSError: we may not write to its pulse.
         """
-        return self._sensor.pulse.request(layout.REQUEST_DUMP)
+        return self._sensor.pulse.request(word)
 
     def poll(self, watching_since: int, *, ask: bool = True, read: bool = True, leaving: bool = False) -> Poll:
         """Reads the pulse once.

@@ -103,6 +103,7 @@ def snapshot(
         active=times[0] if times else None,
         idle=times[1] if times else None,
         usage=usage,
+        dump=ring.dump,
     )
 
 

@@ -12,6 +12,7 @@ Source = Callable[[str, int], "str | None"]
 _FILES_MAX = 64
 _BYTES_MAX = 1 << 20
 _LINE_CHARACTERS = 200
+_AROUND = 2  # lines on either side of an excerpt's own
 
 
 def no_source(file: str, line: int) -> str | None:
@@ -31,15 +32,28 @@ class Sources:
         self._files: OrderedDict[str, list[str]] = OrderedDict()
 
     def __call__(self, file: str, line: int) -> str | None:
+        lines = self._lines(file)
+        text = lines[line - 1].strip()[:_LINE_CHARACTERS] if 0 < line <= len(lines) else ""
+        return text or None
+
+    def excerpt(self, file: str, line: int) -> list[tuple[int, str]]:
+        """The lines around one, as they are indented, with their numbers; nothing where that one is not there."""
+        lines = self._lines(file)
+        if not 0 < line <= len(lines):
+            return []
+        first = max(1, line - _AROUND)
+        some = lines[first - 1 : line + _AROUND]
+        return [(number, text.rstrip()[:_LINE_CHARACTERS]) for number, text in enumerate(some, first)]
+
+    def _lines(self, file: str) -> list[str]:
         if not file.endswith(".py") or not os.path.isabs(file):
-            return None
+            return []
         lines = self._files.get(file)
         if lines is None:
             lines = self._files[file] = _read(file)
             if len(self._files) > _FILES_MAX:
                 self._files.popitem(last=False)
-        text = lines[line - 1].strip()[:_LINE_CHARACTERS] if 0 < line <= len(lines) else ""
-        return text or None
+        return lines
 
 
 def _read(file: str) -> list[str]:

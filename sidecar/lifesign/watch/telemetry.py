@@ -11,6 +11,7 @@ from typing import Union
 import msgspec
 
 from lifesign import semconv
+from lifesign.judge.causes.findings import Dump
 from lifesign.wire.stalls import StackTime
 
 Value = Union[str, bool, int, float, list[str]]
@@ -247,6 +248,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     active: float | None = None  # seconds of all loops since this sidecar watches
     idle: float | None = None
     usage: UsageReading | None = None
+    dump: Dump | None = None  # the newest task dump; for those who show it
 
     def stopped_at(self) -> CheckpointReading | None:
         """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""

@@ -131,8 +131,8 @@ class Watcher:
         """See `Folders.other_versions`."""
         return self._folders.other_versions()
 
-    def request_dump(self, key: str) -> int:
-        """Asks one process for a task dump; see `WatchedProcess.request_dump`.
+    def request(self, key: str, word: int) -> int:
+        """Asks one process for something; see `WatchedProcess.request`.
 
         Raises:
             NotWatchedError: no such process is watched, or it cannot be asked.
@@ -143,7 +143,7 @@ class Watcher:
                 f"no process {printable(key)[:40]} is watched", "lifesign status lists those that are"
             )
         try:
-            return process.request_dump()
+            return process.request(word)
         except (OSError, PulseError) as error:
             raise NotWatchedError(
                 f"process {key} cannot be asked: {error}", "let the sidecar's user or group write to the run directory"

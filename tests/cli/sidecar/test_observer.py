@@ -73,10 +73,13 @@ async def test_without_a_collector_the_page_shows_what_it_sees(
         await sidecar.sees(4242)
         port = int(said[1])
 
-        (view,) = (await ask(port, "/api/state")).json()["processes"]
-        assert (view["process"]["pid"], view["process"]["state"]) == (4242, "healthy")
-        assert (await ask(port, f"/api/processes/{main.key}/dump", "POST", x_lifesign="1")).status == 202
+        (row,) = (await ask(port, "/api/v1/processes")).json()["data"]["rows"]
+        assert (row["pid"], row["state"]) == (4242, "healthy")
+        for action in ("dump", "checks"):
+            answer = await ask(port, f"/api/v1/processes/{main.key}/{action}", "POST", x_lifesign="1")
+            assert answer.status == 202
         assert main.pulse.requests(layout.REQUEST_DUMP) == 1
+        assert main.pulse.requests(layout.REQUEST_CHECKS) == 1
     with pytest.raises(ConnectionRefusedError):
         await ask(port, "/")
 

@@ -18,13 +18,14 @@ STALLS = (
     StallReading(1, "call", count=3, samples=30, stacks=(stack(HANDLE, RENDER, DUMPS, ENCODE, seconds=3, samples=30),)),
     StallReading(2, "call", count=1, samples=10, stacks=(stack(HANDLE, {**RENDER, "function": HOSTILE}, seconds=1),)),
 )
-LABELS = "[...document.querySelectorAll('.flame button')].map((box) => box.textContent).join(' | ')"
+LABELS = "[...document.querySelectorAll('.flame .box')].map((box) => box.textContent).join(' | ')"
 FOCUSED = "document.activeElement.textContent"
 
 
 async def drawn(sidecar: Sidecar, page: Page) -> None:
     sidecar.board.update([snapshot(stalls=STALLS)])
-    await page.until("document.querySelectorAll('.flame button').length === 5")
+    await page.run("location.hash = '#/process/12/stalls'")
+    await page.until("document.querySelectorAll('.flame .box').length === 5")
 
 
 async def press(page: Page, key: str) -> None:
@@ -37,7 +38,7 @@ async def test_places_are_readable_and_as_wide_as_their_time(sidecar: Sidecar, p
     assert await page.run(LABELS) == (
         f"stalled | handle app.py:20 | render app.py:8 | dumps … encode | {HOSTILE} app.py:8"
     ), "each before what it calls, and calls between libraries are one box"
-    share = await page.run("(() => { const [all, , render] = document.querySelectorAll('.flame button');"
+    share = await page.run("(() => { const [all, , render] = document.querySelectorAll('.flame .box');"
                            "return render.offsetWidth / all.offsetWidth; })()")  # fmt: skip
     assert 0.74 < share < 0.76, "3 s of 4 s"
     assert await page.run("typeof window.ran") == "undefined"
@@ -80,7 +81,7 @@ async def test_keys_move_and_zoom(sidecar: Sidecar, page: Page) -> None:
     await page.until("document.querySelector('section.time h3').textContent.includes('6.0 s')")
     assert await page.run(FOCUSED) == "render app.py:8", "new samples leave the zoom and the focus"
     await press(page, "Escape")
-    assert await page.run("document.querySelectorAll('.flame button').length") == 6
+    assert await page.run("document.querySelectorAll('.flame .box').length") == 6
     assert await page.run(FOCUSED) == "render app.py:8"
 
 

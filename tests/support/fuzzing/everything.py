@@ -19,11 +19,14 @@ from lifesign.export.otlp import encode
 from lifesign.export.queue.segments import decode_line, encode_line
 from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import health
+from lifesign.serve.behind import no_excerpt
 from lifesign.serve.board import Board
+from lifesign.serve.detail import detail
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.process import Poll, WatchedProcess
+from lifesign.watch.sources import no_source
 from lifesign.watch.telemetry import Resource, Span
 from lifesign.wire.folder import PulseError
 from support.fuzzing import hostile
@@ -101,7 +104,11 @@ def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
     board = Board()
     board.add([resource], poll.telemetry)
     board.update([poll.snapshot])
-    page = msgspec.json.encode(board.state())
+    shown = board.shown(poll.snapshot.key)
+    assert shown is not None
+    page = msgspec.json.encode(
+        [board.rows()[0], detail(shown, no_excerpt), shown.dumps.view(no_source), shown.history.entries()]
+    )
     assert len(page) < PAGE_BYTES_MAX, len(page)
     health.app_startupz([poll.snapshot])
     out = io.StringIO()

@@ -11,7 +11,10 @@ import msgspec
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lifesign.serve.behind import Actions
 from lifesign.serve.server import Server
+
+NOTHING = Actions(lambda key: 1, lambda key: 1)  # for a page that is asked for nothing
 
 
 class Answer(NamedTuple):
@@ -88,14 +91,24 @@ class Events:
         self._reader = reader
         self._writer = writer
 
-    async def state(self) -> Any:
-        """The next state; chunk lengths between the lines are skipped."""
+    async def event(self) -> tuple[str, Any]:
+        """The next event, and what it is called; chunk lengths between the lines are skipped."""
+        name = ""
         while True:
             line = await asyncio.wait_for(self._reader.readline(), 5)
             if not line:
                 raise EOFError
+            if line.startswith(b"event: "):
+                name = line[7:].strip().decode()
             if line.startswith(b"data: "):
-                return msgspec.json.decode(line[6:])
+                return name, msgspec.json.decode(line[6:])
+
+    async def state(self) -> Any:
+        """The next rows that have changed."""
+        while True:
+            name, content = await self.event()
+            if name == "rows":
+                return content
 
     async def line(self) -> bytes:
         return await asyncio.wait_for(self._reader.readline(), 5)
@@ -104,8 +117,8 @@ class Events:
         await hang_up(self._writer)
 
 
-async def listen(port: int) -> Events:
+async def listen(port: int, path: str = "/api/v1/stream") -> Events:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
-    writer.write(f"GET /api/events HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n".encode())
     first = await asyncio.wait_for(reader.readline(), 5)
     return Events(reader, writer, int(first.split()[1]))

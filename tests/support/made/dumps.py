@@ -43,6 +43,13 @@ def answer(*groups: Any, **more: Any) -> Answer:
     return Answer(summary, list(groups), Dump(summary, groups))  # type: ignore[arg-type]
 
 
+def dumped(*groups: Any, **more: Any) -> Dump:
+    """The same as the sidecar has it."""
+    whole = answer(*groups, **more).whole
+    assert whole is not None
+    return whole
+
+
 class _Output(io.TextIOWrapper):
     def __init__(self, encoding: str, *, is_terminal: bool) -> None:
         super().__init__(io.BytesIO(), encoding=encoding)

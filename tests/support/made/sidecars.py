@@ -66,7 +66,7 @@ class Running:
         self._observer._remark_who_is_missing()
 
     def request_dump(self, key: str) -> int:
-        return self._observer._request_dump(key)
+        return self._observer._actions().dump(key)
 
     def stop(self) -> None:
         self._observer._stopping.set()

@@ -96,6 +96,7 @@ def _loops(service: Any) -> list[int]:
 def test_lines_of_source_come_from_python_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.py").write_text("first\n    second()\n")
     (tmp_path / "secret").write_text("root:x\n")
+    (tmp_path / "long.py").write_text("pass\n" * 20)
     os.mkfifo(tmp_path / "pipe.py")
     lines = Sources()
     assert lines(str(tmp_path / "a.py"), 2) == "second()"
@@ -105,7 +106,11 @@ def test_lines_of_source_come_from_python_files_only(tmp_path: Path, monkeypatch
         assert lines(str(tmp_path / "a.py"), line) is None
     assert lines(str(tmp_path / "missing.py"), 1) is None
     assert lines("/a\0b.py", 1) is None
+    assert lines.excerpt(str(tmp_path / "a.py"), 2) == [(1, "first"), (2, "    second()")]
+    assert [number for number, _ in lines.excerpt(str(tmp_path / "long.py"), 5)] == [3, 4, 5, 6, 7]
+    for file, line in (("a.py", 1), (str(tmp_path / "secret"), 1), (str(tmp_path / "a.py"), 3)):
+        assert lines.excerpt(file, line) == []
     monkeypatch.setattr(sources, "_FILES_MAX", 2)
     for number in range(5):
         lines(str(tmp_path / f"{number}.py"), 1)
-    assert len(lines._files) <= 7
+    assert len(lines._files) <= 8

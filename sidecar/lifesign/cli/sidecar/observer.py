@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 from lifesign.cli.output.terminal import say
@@ -22,6 +23,7 @@ from lifesign.export.otlp.targets import is_configured, unread_configuration
 from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
+from lifesign.serve.behind import Actions, Lookups, no_excerpt
 from lifesign.serve.board import Board
 from lifesign.serve.health import SidecarHealth, app_livez, app_startupz
 from lifesign.serve.systemd import Systemd
@@ -33,6 +35,7 @@ from lifesign.watch.lock import RunDirectoryLock
 from lifesign.watch.sources import Sources, no_source
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import REST, Watcher, always
+from lifesign.wire import layout
 
 if TYPE_CHECKING:
     from lifesign.export.pipeline import Pipeline
@@ -148,7 +151,10 @@ class Observer:
             return {}
         from lifesign.cli.sidecar.servers import serve  # 6 MiB
 
-        return await serve(self._settings, self._board, self._request_dump, self._health, with_page=with_page)
+        # Beside CMD on one machine, as one user, the stacks' files are there to be read.
+        seen = Sources() if self._supervised else None
+        lookups = Lookups(seen or no_source, seen.excerpt if seen else no_excerpt, self._problems)
+        return await serve(self._settings, self._board, self._actions(), lookups, self._health, with_page=with_page)
 
     async def _ready(self) -> Watcher:
         """Opens the spool, however long its disk takes, and starts the page and the health endpoints."""
@@ -220,10 +226,18 @@ class Observer:
         status = self._pipeline.status()
         return SidecarHealth(poll_age, interval, status.errors, status.summary(), others)
 
-    def _request_dump(self, key: str) -> int:
+    def _problems(self) -> tuple[str, ...]:
+        """What keeps the sidecar from working, and what is exported where."""
+        health = self._health()
+        return (*health.problems, *health.others, *filter(None, (health.export,)))
+
+    def _actions(self) -> Actions:
+        return Actions(partial(self._request, layout.REQUEST_DUMP), partial(self._request, layout.REQUEST_CHECKS))
+
+    def _request(self, word: int, key: str) -> int:
         if self._watcher is None:
             raise NotWatchedError("no process is watched yet", "wait until the spool is open")
-        return self._watcher.request_dump(key)
+        return self._watcher.request(key, word)
 
     def _stop(self) -> None:
         self._deadline.begin()

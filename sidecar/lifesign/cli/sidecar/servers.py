@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 from lifesign.errors import SettingError
+from lifesign.serve.behind import Actions, Lookups
 from lifesign.serve.board import Board
 from lifesign.serve.endpoints import health_app
 from lifesign.serve.health import SidecarHealth
@@ -18,7 +19,8 @@ PAGE_ADDRESS = ("127.0.0.1", 7317)
 async def serve(
     settings: Settings,
     board: Board,
-    request_dump: Callable[[str], int],
+    actions: Actions,
+    lookups: Lookups,
     health: Callable[[], SidecarHealth],
     *,
     with_page: bool,
@@ -30,7 +32,7 @@ async def serve(
     """
     servers: dict[str, Server] = {}
     if settings.page_addr is not None or with_page:
-        servers["page"] = await _page(settings, board, request_dump)
+        servers["page"] = await _page(settings, board, actions, lookups)
     if settings.health_addr is not None:
         servers["health"] = Server(
             health_app(board, health), settings.health_addr, setting=_named(settings, "health_addr")
@@ -39,9 +41,9 @@ async def serve(
     return servers
 
 
-async def _page(settings: Settings, board: Board, request_dump: Callable[[str], int]) -> Server:
+async def _page(settings: Settings, board: Board, actions: Actions, lookups: Lookups) -> Server:
     asked, setting = settings.page_addr, _named(settings, "page_addr")
-    page = page_app(board, request_dump, host=(asked or PAGE_ADDRESS)[0])
+    page = page_app(board, actions, host=(asked or PAGE_ADDRESS)[0], lookups=lookups)
     server = Server(page, asked or PAGE_ADDRESS, setting=setting)
     try:
         await server.start()

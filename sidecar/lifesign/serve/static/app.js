@@ -1,81 +1,77 @@
-// The page: reads the stream of states and shows one card per process.
+// The page: hears what changes, and shows the list, the process that is open, and one verdict on all.
 
-import { Card } from "./card.js";
-import { element, list, setClass, setText } from "./dom.js";
-
-const RETRY_MS = 2000;
-const STALE_MS = 5000;
-const ORDER = ["frozen", "blocked", "dead", "silent", "degraded", "starting", "healthy", "idle", "stopped"];
+import { listen } from "./data/feed.js";
+import { Store } from "./data/store.js";
+import { element, fixed, list, setText } from "./dom.js";
+import { Detail } from "./view/detail.js";
+import { List } from "./view/list.js";
+import { Verdict } from "./view/verdict.js";
 
 const find = (id) => document.getElementById(id);
-const announced = new Map(); // the last state of each process that was read out
-let received = 0;
 
-function show(state) {
-  received = Date.now();
-  const processes = state.processes;
-  list(find("processes"), processes, (view) => view.process.key, (view) => new Card(view, processes.length));
-  find("empty").hidden = processes.length > 0;
-  find("hidden").hidden = state.hidden === 0;
-  setText(find("hidden"), `${state.hidden} more processes are not shown; the unhealthy ones come first.`);
-  showCounts(state.counts);
-  announce(processes);
+const store = new Store();
+const verdict = new Verdict(find("verdict"), find("connection"), find("lost"), find("announce"), find("icon"));
+const rows = new List(find("list"));
+const detail = new Detail(find("detail"));
+let drawing = false;
+let known = false;
+
+/** ``#/process/4242/tasks``: the key or the pid of a process, and what of it. */
+function route() {
+  const [, word, key, part] = location.hash.split("/").map(decodeURIComponent);
+  return word === "process" && key ? { key, part: part || "overview" } : { key: null, part: null };
 }
 
-function showCounts(counts) {
-  const present = ORDER.filter((name) => counts[name] > 0).map((name) => ({ name, number: counts[name] }));
-  list(find("counts"), present, ({ name }) => name, ({ name }) => {
-    const node = element("li", `state ${name}`);
-    return { node, update: ({ number }) => setText(node, `${number} ${name}`) };
-  });
-  document.title = present.length ? `${present[0].number} ${present[0].name} · lifesign` : "lifesign";
+function opened() {
+  const asked = route();
+  // One process needs no list to choose from.
+  if (asked.key === null && store.rows.size === 1) return { key: [...store.rows.values()][0].key, part: "overview", only: true };
+  return { ...asked, only: store.rows.size === 1 };
 }
 
-function announce(processes) {
-  const news = [];
-  for (const { process } of processes) {
-    const before = announced.get(process.key);
-    if (before !== undefined && before !== process.state) {
-      news.push(`${process.service || process.command}, process ${process.pid}, is ${process.state}: ${process.why}`);
-    }
-    announced.set(process.key, process.state);
-  }
-  if (news.length) find("announce").textContent = news.join(". ");
+function draw() {
+  drawing = false;
+  const { key, part, only } = opened();
+  const row = key === null ? null : store.find(key);
+  document.body.classList.toggle("opened", row !== null);
+  document.body.classList.toggle("only", Boolean(only));
+  find("list").hidden = store.rows.size === 0 || Boolean(only);
+  find("empty").hidden = store.rows.size > 0 || store.received === 0 || key !== null;
+  rows.update(store, row?.key ?? null);
+  detail.show(row, part, store, known);
+  find("missing").hidden = key === null || row !== null || store.rows.size === 0;
+  setText(find("missing"), find("missing").hidden ? "" : `There is no process ${key} here.`);
+  list(find("sidecar"), store.sidecar, (text) => text, (text) => fixed(element("li", "", text)));
 }
 
-function connection(live) {
-  setText(find("connection"), live ? "live" : "not connected");
-  setClass(find("connection"), live ? "connection live" : "connection");
-  find("lost").hidden = live;
-  document.body.classList.toggle("stale", !live);
+function redraw() {
+  if (!drawing) requestAnimationFrame(draw);
+  drawing = true;
 }
 
-function lost() {
-  connection(false);
-  const since = received ? ` This page is from ${new Date(received).toLocaleTimeString([], { hour12: false })}.` : "";
-  setText(find("lost"), `Connection lost, retrying: the sidecar does not respond.${since}`);
-}
+listen((event) => {
+  const heard = store.apply(event);
+  known = verdict.show(store, heard);
+  if (document.visibilityState === "visible") redraw();
+});
 
-function connect() {
-  const stream = new EventSource("api/events");
-  stream.addEventListener("state", (event) => {
-    connection(true);
-    show(JSON.parse(event.data));
-  });
-  stream.addEventListener("error", () => {
-    // EventSource gives up for good when the request is refused, so the retry is done here.
-    stream.close();
-    lost();
-    setTimeout(connect, RETRY_MS);
-  });
-}
-
-// The server may still respond while the watcher behind it is stuck: then no state arrives.
 setInterval(() => {
-  if (received && find("lost").hidden && Date.now() - received > STALE_MS) {
-    setText(find("connection"), `no update for ${Math.round((Date.now() - received) / 1000)} s`);
-    setClass(find("connection"), "connection old");
-  }
+  known = verdict.show(store, false);
+  if (document.visibilityState === "visible") redraw();
 }, 1000);
 
-connect();
+addEventListener("hashchange", () => {
+  redraw();
+  if (route().key !== null) find("detail").focus({ preventScroll: true });
+});
+
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, select, textarea, [role=tree]");
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && event.target.closest?.("[role=tree]") === null) {
+    if (typing) event.target.blur();
+    else if (route().key !== null) location.hash = "#/";
+  } else if (!typing && rows.press(event.key)) {
+    event.preventDefault();
+  }
+});

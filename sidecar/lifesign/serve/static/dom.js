@@ -1,5 +1,7 @@
 // DOM helpers. What the page shows comes from the watched process and is untrusted, so text only ever goes
-// through textContent and attributes: nothing here parses HTML.
+// through textContent and attributes: nothing here parses HTML, and no text arrives that cannot be seen.
+
+import { visible } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -7,28 +9,54 @@ const SVG = "http://www.w3.org/2000/svg";
 export function element(tag, className = "", ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
-  node.append(...children);
+  node.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return node;
 }
 
 /** An SVG element with attributes. */
 export function svg(tag, attributes, ...children) {
   const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, visible(value));
   node.append(...children);
   return node;
 }
 
-/** Text as it is written, which scrolls where it is too wide or too long: so the keyboard must reach it. */
-export function preformatted(text) {
-  const node = element("pre", "", text);
-  node.tabIndex = 0;
+export function button(text, onclick, className = "") {
+  const node = element("button", className, text);
+  node.type = "button";
+  node.addEventListener("click", onclick);
   return node;
+}
+
+export function link(text, href, className = "") {
+  const node = element("a", className, text);
+  node.href = href;
+  return node;
+}
+
+/** Text as it is written, which scrolls where it is too wide or too long: so the keyboard must reach it. */
+export function preformatted(text, label = "") {
+  const node = element("pre", "", text);
+  scrolls(node, label);
+  return node;
+}
+
+/** What scrolls is reached by the keyboard, and has a name. */
+export function scrolls(node, label) {
+  node.tabIndex = 0;
+  if (label) setAttribute(node, "aria-label", label);
+  if (label) node.setAttribute("role", "region");
 }
 
 /** Set text only where it changes, so that selections and screen readers are not disturbed. */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const shown = visible(text);
+  if (node.textContent !== shown) node.textContent = shown;
+}
+
+export function setAttribute(node, name, text) {
+  const shown = visible(text);
+  if (node.getAttribute(name) !== shown) node.setAttribute(name, shown);
 }
 
 export function setClass(node, className) {
@@ -58,32 +86,25 @@ export function list(parent, items, keyOf, create) {
   parent.parts = after;
 }
 
-/** Human-readable seconds: 4 ms, 1.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
-export function duration(seconds) {
-  if (seconds === null || !Number.isFinite(seconds)) return "–";
-  if (seconds < 0.0005) return "0 ms";
-  if (seconds < 0.01) return `${(seconds * 1000).toFixed(1)} ms`;
-  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  const first = units.findIndex(([, size]) => whole >= size);
-  const [unit, size] = units[first];
-  const rest = first + 1 < units.length ? Math.floor((whole % size) / units[first + 1][1]) : 0;
-  return `${Math.floor(whole / size)} ${unit}${rest ? ` ${rest} ${units[first + 1][0]}` : ""}`;
+/** For `list`, where an item with this key never changes. */
+export function fixed(node) {
+  return { node, update() {} };
 }
 
-/** An age that may be seconds or days, steady to read: no digit that changes at every update. */
-export function age(seconds) {
-  if (seconds !== null && seconds < 1) return "< 1 s";
-  return duration(seconds !== null && seconds < 60 ? Math.floor(seconds) : seconds).replace(".0 s", " s");
-}
-
-/** Wall clock nanoseconds as local time of day. */
-export function clock(nanoseconds) {
-  return new Date(nanoseconds / 1e6).toLocaleTimeString([], { hour12: false });
-}
-
-export function count(number) {
-  return number.toLocaleString("en").replaceAll(",", " ");
+/** A titled list that says so when it is empty. */
+export function section(title, className) {
+  const note = element("span", "note");
+  const items = element("ul");
+  const nothing = element("p", "note nothing");
+  const node = element("section", className, element("h3", "", `${title} `, note), items, nothing);
+  return {
+    node,
+    note,
+    list: items,
+    show(entries, empty) {
+      items.hidden = entries.length === 0;
+      nothing.hidden = entries.length > 0;
+      setText(nothing, empty);
+    },
+  };
 }

@@ -1,10 +1,12 @@
 // The heartbeat strip: one bar a poll, as high as the worst event loop delay since the previous one.
 
-import { duration, element, setClass, setText, svg } from "./dom.js";
+import { element, setAttribute, setClass, setText, svg } from "../dom.js";
+import { duration } from "../words.js";
 
 const BARS = 120;
 const HEIGHT = 40;
 const STILL = ["blocked", "frozen", "dead"]; // no beat comes: the bar is full
+const OVERDUE_S = 1; // a beat comes ten times a second: whatever is later than this is late before any verdict
 
 export class Strip {
   constructor() {
@@ -17,19 +19,24 @@ export class Strip {
     this.node = element("figure", "strip", this.picture, this.caption);
   }
 
-  update({ strip }) {
+  update(strip) {
     const worst = Math.max(0, ...strip.map(([delay]) => delay ?? 0));
-    const text = `event loop delay, worst ${duration(worst)}, newest at the right`;
+    const text = `event loop delay of the last ${BARS} polls, worst ${duration(worst)}, newest at the right`;
     setText(this.caption, text);
-    this.picture.setAttribute("aria-label", text);
+    setAttribute(this.picture, "aria-label", text);
     this.bars.forEach((bar, place) => {
       const shown = strip[place - BARS + strip.length];
       const height = shown ? barHeight(...shown) : 0;
-      setClass(bar, shown ? shown[1] : "");
+      setClass(bar, shown ? colour(...shown) : "");
       bar.setAttribute("height", height);
       bar.setAttribute("y", HEIGHT - height);
     });
   }
+}
+
+/** The state; a beat that is overdue looks like it before the verdict has been passed. */
+function colour(delay, state) {
+  return delay !== null && delay >= OVERDUE_S && ["healthy", "starting", "degraded", "silent"].includes(state) ? "overdue" : state;
 }
 
 /** 1 ms and less is a low bar, 1 s and more a full one, logarithmic between. */

@@ -1,7 +1,9 @@
 // What stalls the event loops of a process: one row for each culprit, the worst first, with its stack.
 
-import { clock, count, duration, element, list, setText, svg } from "./dom.js";
-import { stackParts } from "./dump.js";
+import { element, list, setText, svg } from "../dom.js";
+import { clock, count, duration } from "../words.js";
+import { FlameSection } from "./flame.js";
+import { stackNode } from "./stack.js";
 
 // What is said where no function is to blame.
 const WITHOUT_PLACE = {
@@ -27,11 +29,22 @@ export class StallsSection {
     // On a small screen the rows are laid out otherwise; without these roles they would be no table any more.
     const table = role("table", element("table", "", role("rowgroup", head), role("rowgroup", this.rows)));
     role("row", head.firstChild);
-    this.node = element("section", "stalls", element("h3", "", "What stalls the event loop ", this.note), table);
+    this.table = element("section", "stalls", element("h3", "", "What stalls the event loop ", this.note), table);
+    this.flame = new FlameSection();
+    this.nothing = element("p", "note none", "nothing has stalled its event loop");
+    this.node = element("div", "", this.nothing, this.table, this.flame.node);
+    this.path = "stacks";
   }
 
-  update({ stalls }) {
-    this.node.hidden = stalls.length === 0;
+  forget() {
+    this.flame.forget();
+  }
+
+  update(data) {
+    const { stalls, busy } = data.process;
+    this.nothing.hidden = stalls.length + busy.length > 0;
+    this.table.hidden = stalls.length === 0;
+    this.flame.update(data);
     const all = stalls.reduce((sum, { total }) => sum + total, 0);
     setText(this.note, `${duration(all)} since the start`);
     list(this.rows, stalls.map((stall) => ({ ...stall, share: all ? stall.total / all : 0 })), ({ id }) => id, createRow);
@@ -67,7 +80,7 @@ function createRow({ id }) {
       details.hidden = !stack;
       if (stack !== shown) {
         shown = stack;
-        details.replaceChildren(details.firstChild, ...stackParts(stack));
+        details.replaceChildren(details.firstChild, stackNode(stack));
       }
     },
   };
@@ -88,7 +101,7 @@ function describe({ id, what, function: name, thread, computing, total, last, ta
   if (name && WITH_PLACE[what]) parts.push(WITH_PLACE[what]);
   if (thread) parts.push(`thread ${thread} holds the GIL`);
   if (id && what === "call" && total > 0) parts.push(`${Math.round((100 * computing) / total)} % computing`);
-  if (last) parts.push(`last ${clock(last)}`);
+  if (last) parts.push(`last ${clock(last / 1e6)}`);
   if (task) parts.push(`task ${task}${coroutine ? ` (${coroutine})` : ""}`);
   return parts.join(" · ");
 }

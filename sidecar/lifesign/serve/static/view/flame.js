@@ -1,8 +1,10 @@
 // Where stalls and spins spend the event loop's time: a flame graph to click and to walk with the arrow keys, and the
 // same stacks as a list.
 
-import { count, duration, element, setText } from "./dom.js";
-import { placeOf, treeOf } from "./stacks.js";
+import { address, ApiError, read } from "../data/api.js";
+import { placeOf, treeOf } from "../data/stacks.js";
+import { element, scrolls, setAttribute, setText } from "../dom.js";
+import { count, duration } from "../words.js";
 
 const APART_MS = 2000; // between two requests
 const ROW_REM = 1.7;
@@ -18,9 +20,10 @@ export class FlameSection {
     this.graph.setAttribute("role", "tree");
     this.graph.setAttribute("aria-label", "flame graph: stacks, outermost call on top");
     this.graph.addEventListener("keydown", (event) => this.move(event));
-    this.text = element("ol", "flames");
-    this.text.tabIndex = 0; // it scrolls
-    this.asList = element("details", "", element("summary", "note", "as a list"), this.text);
+    this.text = element("ol");
+    const scroll = element("div", "flames", this.text);
+    scrolls(scroll, "stacks as a list");
+    this.asList = element("details", "", element("summary", "note", "as a list"), scroll);
     this.status = element("p", "note status");
     this.status.setAttribute("role", "status");
     const head = element("div", "head", element("h3", "", "Where the loop's time went ", this.note), this.whole);
@@ -33,15 +36,19 @@ export class FlameSection {
     this.boxes = new Map(); // by node
   }
 
-  /** Asks for the stacks while they are on the screen, when there are new ones. */
-  update({ process }, open) {
-    this.key = process.key;
-    const samples = (some) => some.reduce((sum, one) => sum + one.samples, 0);
-    const stalls = process.stalls;
-    const busy = process.busy;
-    const newest = `${samples(stalls)} ${samples(busy)} ${busy.length}`;
-    this.node.hidden = stalls.length + busy.length === 0;
-    if (!open || this.node.hidden || newest === this.seen || this.timer !== null) return;
+  forget() {
+    this.seen = null;
+    this.path = null;
+    clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  /** Asks for the stacks when there are new ones. */
+  update({ process, row, versions }) {
+    this.key = row.key;
+    this.node.hidden = process.stalls.length + process.busy.length === 0;
+    const newest = `${versions.stacks} ${process.busy.length}`;
+    if (this.node.hidden || newest === this.seen || this.timer !== null) return;
     this.seen = newest;
     this.timer = setTimeout(() => this.load(), Math.max(0, this.asked + APART_MS - Date.now()));
   }
@@ -49,13 +56,14 @@ export class FlameSection {
   async load() {
     this.timer = null;
     this.asked = Date.now();
+    const key = this.key;
     try {
-      const response = await fetch(`api/processes/${encodeURIComponent(this.key)}/stacks`);
-      if (!response.ok) return;
-      this.show(await response.json());
-    } catch {
+      const view = await read(address(key, "stacks"));
+      if (key === this.key) this.show(view);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
       this.seen = null;
-      setText(this.status, "the sidecar does not respond");
+      setText(this.status, error.message);
     }
   }
 
@@ -103,8 +111,7 @@ export class FlameSection {
   }
 
   place(drawn, at, parent, depth, from, width, position, among) {
-    const box = element("button", at.own ? "own" : at.file ? "library" : "group");
-    box.type = "button";
+    const box = element("div", at.own ? "box own" : at.file ? "box library" : "box group");
     box.tabIndex = -1;
     box.style.top = `${ROW_REM * depth}rem`;
     box.style.left = `${100 * from}%`; // the policy forbids style attributes, not this
@@ -113,9 +120,9 @@ export class FlameSection {
     const where = at.file && at.own ? ` ${at.file.split("/").pop()}:${at.line}` : "";
     box.append(element("span", "", at.first ? `${at.first} … ${at.label}` : at.label), element("span", "where", where));
     const said = `${at.place}${more}: ${figures(at, this.root)}`;
-    box.title = said;
+    setAttribute(box, "title", said);
     box.setAttribute("role", "treeitem");
-    box.setAttribute("aria-label", said);
+    setAttribute(box, "aria-label", said);
     box.setAttribute("aria-level", String(depth + 1));
     box.setAttribute("aria-posinset", String(position));
     box.setAttribute("aria-setsize", String(among));
@@ -147,6 +154,7 @@ export class FlameSection {
       Home: this.root,
     }[event.key];
     if (event.key === "Escape") this.zoom(this.root, this.current);
+    else if (event.key === "Enter" || event.key === " ") this.zoom(this.current, this.current);
     else if (next) this.focus(next, true);
     else if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();

@@ -6,7 +6,7 @@ export function placeOf({ function: name, file, line }) {
 }
 
 /**
- * The tree of a view (see `serve/flame.py`): a node has `label`, `place`, `own`, `time`, `computing`, `samples` and
+ * The tree of a view (see `serve/shown/flame.py`): a node has `label`, `place`, `own`, `time`, `computing`, `samples` and
  * `children`, those with the most time first. Calls between libraries without a branch are one node: the innermost, with
  * the name of the `first` and how many `frames` they are.
  */
