@@ -6,12 +6,11 @@ made, so that a replay is recognisable.
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Any, Union
 
 import msgspec
 
 from lifesign import semconv
-from lifesign.judge.causes.findings import Dump
 from lifesign.wire.stalls import StackTime
 
 Value = Union[str, bool, int, float, list[str]]
@@ -248,7 +247,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     active: float | None = None  # seconds of all loops since this sidecar watches
     idle: float | None = None
     usage: UsageReading | None = None
-    dump: Dump | None = None  # the newest task dump; for those who show it
+    dump: Any = None  # the newest task dump, a `judge.causes.findings.Dump`; for those who show it
 
     def stopped_at(self) -> CheckpointReading | None:
         """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""
