@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +13,22 @@ from rich.console import Console
 from lifesign.cli import doctor
 from lifesign.cli.examine import run_directory
 from lifesign.cli.examine.problem import Problem
+from lifesign.cli.supervise import rundirectory
+from support.otlp_server import Answer, HttpServer
 
 
 @pytest.fixture
 def collector() -> Iterator[int]:
-    """A port that somebody answers at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
+    """The port of a Collector."""
+    server = HttpServer()
+    yield int(server.url.rpartition(":")[2])
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other process of this machine is looked at."""
+    monkeypatch.setattr(rundirectory, "_private", list)
 
 
 def diagnosis(cli: Callable, *argv: str) -> tuple[int, dict[str, tuple[str, str]], list[str]]:
@@ -42,12 +50,12 @@ def test_each_setting_has_its_source(cli: Callable, monkeypatch: pytest.MonkeyPa
     code, values, problems = diagnosis(cli, "--config", str(config), "--ring-size", "1MiB", "--page-addr", "[::1]:80")
 
     assert (code, problems) == (0, [])
-    assert values["heartbeat_timeout"] == ("4.0", "file")
+    assert values["heartbeat_timeout"] == ("4s", "file")
     assert values["ring_size"] == ("1MiB", "--ring-size")
-    assert values["boot_timeout"] == ("9.0", "BOOT_TIMEOUT_S")
+    assert values["boot_timeout"] == ("9s", "BOOT_TIMEOUT_S")
     assert values["events"] == ("order=30s", "LIFESIGN_EVENTS")
-    assert values["page_addr"] == ("::1:80", "--page-addr")
-    assert values["poll_interval"] == ("0.25", "default")
+    assert values["page_addr"] == ("[::1]:80", "--page-addr")
+    assert values["poll_interval"] == ("0.25s", "default")
     assert values["spool_size"] == ("256MiB", "default")
     assert values["log_level"] == ("warning", "default")
     assert values["dir"] == ("-", "unset")
@@ -146,8 +154,7 @@ def test_secrets_are_not_shown(cli: Callable, monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setenv("LIFESIGN_UNTIL", "postgres://me:secret@books/orders")
 
     for argv in (["doctor"], ["doctor", "--json"]):
-        code, out, _ = cli(*argv)
-        assert code == 0
+        out = cli(*argv).out
         assert "secret" not in out
         assert "(not shown)" in out
         assert f"http://127.0.0.1:{collector}/otlp" in out
@@ -162,7 +169,8 @@ def test_the_table_ends_with_what_to_try(cli: Callable) -> None:
     assert code == 3
     assert out.split()[:3] == ["SETTING", "VALUE", "FROM"]
     assert "✗ --heartbeat-timeout='often' cannot be used: it wants a number\n  try: " in out
-    assert cli("doctor").out.endswith("✓ no problems found\n")
+    assert out.endswith("what to do next: fix the problem above, then run lifesign doctor again\n")
+    assert cli("doctor").out.endswith("no problems found; what to do next: lifesign run -- python app.py\n")
 
 
 def test_a_malformed_header_and_a_token_in_a_url_are_not_shown_either(
@@ -192,9 +200,15 @@ def test_certificates_that_will_not_do_are_said(cli: Callable, monkeypatch: pyte
 def test_a_problem_without_a_hint_is_one_line() -> None:
     out = io.StringIO()
     Console(file=out, width=100).print(
-        doctor.render([], [Problem("the disk is gone", None), Problem("it rains", "wait")])
+        doctor.render([], [Problem("the disk is gone", ""), Problem("it rains", "wait")], ["it is warm"])
     )
-    assert out.getvalue().splitlines()[-3:] == ["✗ the disk is gone", "✗ it rains", "  try: wait"]
+    assert out.getvalue().splitlines()[-5:] == [
+        "✓ it is warm",
+        "✗ the disk is gone",
+        "✗ it rains",
+        "  try: wait",
+        "what to do next: fix the 2 problems above, from the first on, then run lifesign doctor again",
+    ]
 
 
 def test_a_sitecustomize_before_the_agents_own_is_named(
@@ -222,3 +236,30 @@ def test_a_declarative_configuration_is_said_not_to_be_read(
     assert problem["hint"] == "set OTEL_EXPORTER_OTLP_ENDPOINT as well"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector}")
     assert cli("doctor")[0] == 0  # the service may have a configuration for itself
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_nearest_setting(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIFESIGN_HEARTBEET_TIMEOUT", "LIFESIGN_XYZZY", "LIFESIGN_PORT_4318_TCP_ADDR", "LIFESIGN_CONFIG"):
+        monkeypatch.setenv(name, "")
+    found = json.loads(cli("doctor", "--json").out)["problems"]
+    assert [(one["what"].partition(" ")[0], one["hint"]) for one in found] == [
+        ("LIFESIGN_HEARTBEET_TIMEOUT", "did you mean LIFESIGN_HEARTBEAT_TIMEOUT?"),
+        ("LIFESIGN_XYZZY", "unset LIFESIGN_XYZZY; lifesign doctor lists the settings"),
+    ]
+
+
+def test_the_collector_is_tried_with_each_kind_of_telemetry(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = HttpServer()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.url)
+    found = json.loads(cli("doctor", "--json").out)
+    assert [one for one in found["problems"] if "spool" not in one["what"]] == []
+    assert f"the Collector at {server.url} takes traces, metrics, logs" in found["passed"]
+    server.script("logs", Answer(404))
+    server.script("traces", Answer(503))
+    problems = json.loads(cli("doctor", "--json").out)["problems"]
+    assert [one["what"].partition(": ")[0] for one in problems if "spool" not in one["what"]] == [
+        f"{kind} do not reach {server.url}/v1/{kind}" for kind in ("traces", "logs")
+    ]
+    server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -93,6 +94,7 @@ def _live(screen: Screen, polling: Polling, interval: float, to: Console) -> Non
     asking = Background()
     due = 0.0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is to be as it was
+    logging.disable(logging.WARNING)  # the screen is ours
     shown = Live(console=to, screen=True, auto_refresh=False)
     with contextlib.suppress(KeyboardInterrupt), Keys(sys.stdin.fileno()) as keys, shown as live:
         while True:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from typing import Mapping
+from typing import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from lifesign.cli.examine.problem import Problem
+from lifesign.cli.examine.problem import Finding, Passed, Problem
 from lifesign.cli.examine.values import ENDPOINTS, shown_url
 from lifesign.errors import SettingError
 from lifesign.export.otlp import targets, tls
 
 _PORTS = {"http": 80, "https": 443}
 _CONNECT_SECONDS = 1.0
+_EXPORT_SECONDS = 3.0
+_RETRIED = "the log of the Collector; is this the port of its OTLP receiver, 4318 for HTTP and 4317 for gRPC?"
+_REFUSED = "the Collector's pipelines: each kind of telemetry needs one"
 
 
-def problems(environ: Mapping[str, str], *, profiles: bool) -> list[Problem]:
-    """What is wrong with the variables ``OTEL_EXPORTER_OTLP_*`` and with what they name.
+def findings(environ: Mapping[str, str], *, profiles: bool) -> list[Finding]:
+    """What is wrong with the variables ``OTEL_EXPORTER_OTLP_*`` and with what they name; tries to export nothing.
 
     Args:
         profiles: whether profiles are sent, too.
     """
-    found: list[Problem] = []
+    found: list[Finding] = []
     unread = targets.unread_configuration(environ)
     if unread is not None and not targets.is_configured(environ):
         found.append(Problem(unread, "set OTEL_EXPORTER_OTLP_ENDPOINT as well"))
@@ -31,7 +35,33 @@ def problems(environ: Mapping[str, str], *, profiles: bool) -> list[Problem]:
             found += _endpoint(name, environ[name])
             if _address(environ[name]) is None:
                 del rest[name]  # what else is wrong is still to be seen
-    return found + _export(rest, profiles)
+    found += _export(rest, profiles)
+    return found or list(_tried(environ))
+
+
+def _tried(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Sends of each kind of telemetry a request without a record, as the sidecar sends those with some."""
+    if not targets.is_configured(environ):
+        yield Passed("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT): lifesign run serves the page instead")
+        return
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+    from lifesign.export.otlp.channel import Channel
+    from lifesign.export.otlp.exporters import open_exporters
+    from lifesign.export.otlp.outcome import Delivered, Refused
+
+    taken: dict[str, list[str]] = {}
+    for kind, exporter in open_exporters(environ).items():
+        exporter.target = exporter.target._replace(timeout=_EXPORT_SECONDS)
+        outcome = asyncio.run(Channel(exporter).attempt(MetricsData([]) if kind == targets.METRICS else []))
+        exporter.shutdown()
+        if isinstance(outcome, Delivered):
+            taken.setdefault(exporter.target.base, []).append(kind)
+        else:
+            hint = _REFUSED if isinstance(outcome, Refused) else _RETRIED
+            yield Problem(f"{kind} do not reach {exporter.target.shown}: {outcome.why}", hint)
+    for base, kinds in taken.items():
+        yield Passed(f"the Collector at {base} takes {', '.join(kinds)}")
 
 
 def _export(environ: Mapping[str, str], profiles: bool) -> list[Problem]:

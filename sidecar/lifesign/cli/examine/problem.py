@@ -1,8 +1,8 @@
-"""What `lifesign doctor` finds wrong."""
+"""What `lifesign doctor` finds."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from lifesign.errors import LifesignError
 
@@ -17,3 +17,12 @@ class Problem(NamedTuple):
     def of(cls, error: LifesignError) -> Problem:
         """The problem that an error reports."""
         return cls(error.what, error.hint)
+
+
+class Passed(NamedTuple):
+    """What was tried, and works."""
+
+    what: str
+
+
+Finding = Union[Problem, Passed]

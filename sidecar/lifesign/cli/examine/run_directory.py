@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
-from lifesign.cli.examine.problem import Problem
+from lifesign.cli.examine.problem import Finding, Passed, Problem
+from lifesign.cli.output.terminal import bytes_long
 
+MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
+IN_MEMORY = ("tmpfs", "ramfs")
 _MOUNTS = "/proc/self/mountinfo"
 
 
-def problems(path: str | None) -> list[Problem]:
-    """What is wrong with a run directory; None, where `lifesign run` makes one of its own, is sound."""
-    if path is None:
-        return []
-    if not os.path.isdir(path):
-        return [Problem(f"the run directory {path} does not exist", f"mkdir {path}")]
-    if not os.access(path, os.W_OK | os.X_OK):
-        return [Problem(f"the run directory {path} cannot be written", "compare its owner and mode with your user")]
-    kind = filesystem(path)
-    if kind is not None and kind not in ("tmpfs", "ramfs"):
-        what = f"the run directory {path} is not on memory ({kind}): writing to it can stop the event loop"
+def findings(path: str | None, ring: int) -> list[Finding]:
+    """Whether a run directory can be written, is in memory, and has room; None: each run makes one of its own.
+
+    Args:
+        ring: bytes that each process takes there.
+    """
+    place = path or MEMORY
+    if path is None and not os.path.isdir(place):
+        return [Passed("each run makes a run directory of its own, where temporary files go")]
+    if not os.path.isdir(place):
+        return [Problem(f"the run directory {place} does not exist", f"mkdir {place}")]
+    if not os.access(place, os.W_OK | os.X_OK):
+        return [Problem(f"the run directory {place} cannot be written", "compare its owner and mode with your user")]
+    kind = filesystem(place)
+    if kind is not None and kind not in IN_MEMORY:
+        what = f"the run directory {place} is not on memory ({kind}): writing to it can stop the event loop"
         return [Problem(what, "a folder in /dev/shm; in a pod an emptyDir with medium: Memory")]
-    return []
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            os.posix_fallocate(file.fileno(), 0, ring)
+    except OSError as error:
+        what = f"the run directory has no room for a process in {place}, which takes {bytes_long(ring)}"
+        return [Problem(f"{what}: {error.strerror}", "more shared memory (docker run --shm-size), or less --ring-size")]
+    made = "each run makes a run directory of its own in" if path is None else "a process has room in the run directory"
+    return [Passed(f"{made} {place}")]
 
 
 def filesystem(path: str) -> str | None:

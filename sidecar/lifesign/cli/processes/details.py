@@ -7,6 +7,7 @@ from typing import Iterator
 from lifesign.cli.output.terminal import bytes_long, duration
 from lifesign.cli.processes.table import STYLES, processor_time
 from lifesign.judge.causes.stalls import conditions
+from lifesign.judge.states import HEALTHY
 from lifesign.watch.telemetry import CauseReading, EventReading, Snapshot, UsageReading
 from lifesign.wire import layout
 
@@ -20,7 +21,7 @@ def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str
         uses: whether to say what the process uses.
     """
     for cause in snapshot.causes:
-        yield f"cause: {cause.sentence}", _style(cause)
+        yield f"cause: {cause.sentence}", _style(cause, snapshot.state)
     if snapshot.boot != "complete":
         yield f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _WARNING
     if snapshot.unwatched_loops:
@@ -61,9 +62,9 @@ def _used(usage: UsageReading) -> str:
     return ", ".join(said)
 
 
-def _style(cause: CauseReading) -> str:
-    """What only is a condition of the process, and fails no probe, is no alarm."""
-    return _WARNING if conditions((cause.word,)) else STYLES["blocked"]
+def _style(cause: CauseReading, state: str) -> str:
+    """What makes nobody ill, and fails no probe, is no alarm."""
+    return _WARNING if state == HEALTHY or conditions((cause.word,)) else STYLES["blocked"]
 
 
 def _reached(snapshot: Snapshot) -> str:

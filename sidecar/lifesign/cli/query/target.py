@@ -70,6 +70,7 @@ class Wanted:
         Raises:
             NotWatchedError: there is none.
         """
+        from lifesign.cli.query.pid_one import noted
         from lifesign.watch.once import poll_all
 
         everybody: list[Sighting] = []
@@ -77,7 +78,7 @@ class Wanted:
             sightings = poll_all(paths, self._settings, self._environ, measured=measured)
             chosen = self.chosen(sightings)
             if chosen:
-                return chosen
+                return noted(chosen)
             everybody += sightings
             if self._which is None:
                 break  # what is left of earlier runs is not what is asked for while something runs
