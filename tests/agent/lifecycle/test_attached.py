@@ -12,7 +12,7 @@ from typing import Iterator
 import pytest
 
 from lifesign.agent import lifecycle
-from lifesign.agent.attached import Order, attach
+from lifesign.agent.attaching.attached import Order, attach
 from lifesign.wire.folder import ATTACHED
 from support.waiting import eventually
 
@@ -65,9 +65,10 @@ def test_it_watches_the_loops_that_run_and_leaves_when_its_marker_goes(
 
 
 def test_a_program_that_used_the_package_before_may_fork_as_before(tmp_path: Path) -> None:
+    threads = len(os.listdir("/proc/self/task"))
     folder = attach(order(tmp_path, seconds=0.01))["attached"]
     eventually(lambda: gone(folder), every=0.003)
-    eventually(lambda: len(os.listdir("/proc/self/task")) == 1)
+    eventually(lambda: len(os.listdir("/proc/self/task")) == threads)
     assert lifecycle.start(str(tmp_path)) is not None
     pid = os.fork()
     if not pid:

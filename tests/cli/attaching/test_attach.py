@@ -21,7 +21,7 @@ PID = str(os.getpid())
 GONE = str(2**22)  # more than the kernel numbers
 
 
-def ran_here(_: Any, script: str, __: str, ___: float) -> dict[str, Any]:
+def ran_here(_: Any, script: str, *__: Any) -> dict[str, Any]:
     exec(Path(script).read_text(), {})
     return {"answered": True}
 
@@ -62,6 +62,7 @@ def test_what_a_process_answers_is_said(
 ) -> None:
     def answers(said: dict[str, Any], answer: str | None = None) -> Ended:
         def inject(_: Any, __: str, path: str, ___: float) -> dict[str, Any]:
+            Path(path.replace("-prepare", "-ready")).write_text("{}")
             if answer is not None:
                 Path(path).write_text(answer)
             return said
@@ -69,10 +70,11 @@ def test_what_a_process_answers_is_said(
         monkeypatch.setattr(entry, "_inject", inject)
         return cli("attach", PID, "--dir", str(reachable))
 
-    busy = [["render", "shop.py", 8]]
+    busy = [[7, [["idle", "pool.py", 9]]], [os.getpid(), [["render", "shop.py", 8]]]]
+    monkeypatch.setattr(outside, "_py_spy", lambda: None)
     rows = [
-        (answers({"answered": False, "stack": busy}), "it is in a call in C from render (shop.py:8)"),
-        (answers({"answered": False, "stack": []}), "ran no Python for 5 s;"),
+        (answers({"answered": False, "stacks": busy}), "it is in a call in C from render (shop.py:8)"),
+        (answers({"answered": False, "stacks": []}), "ran no Python for 5 s;"),
         (answers({"error": "OSError: something else"}), "cannot be asked: OSError: something else"),
         (answers({"answered": True}, '{"error": "KeyError: 7"}'), "could not be started in process"),
         (answers({"answered": True}), "its answer cannot be read"),
@@ -81,6 +83,8 @@ def test_what_a_process_answers_is_said(
     monkeypatch.setattr(entry, "has_ptrace", lambda: False)
     rows.append((answers({"error": "RuntimeError: PyRuntime"}), f"process {PID}"))
     assert [text for ended, text in rows if ended.code == 0 or text not in ended.err] == []
+    shown = f"Thread {PID} (main)\n    render (shop.py:8)\nThread 7\n    idle (pool.py:9)\n"
+    assert [ended.out for ended, _ in rows if ended.out] == [shown]
     there = answers({"answered": True}, '{"watched": "/srv/elsewhere/1-00000000"}')
     assert (there.code, "is watched already, in /srv/elsewhere" in there.err + there.out) == (0, True)
 

@@ -35,4 +35,4 @@ def test_who_answers_and_who_does_not(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ran == ["script.py", os.devnull]  # nothing starts later
     answer.write_text(json.dumps({}))
     assert injector.main(process.pid, "script.py", str(answer), 0.05) == {"answered": True}
-    assert injector._stack(process.pid) == []
+    assert injector._stacks(process.pid) == []

@@ -26,7 +26,7 @@ OLDER = [version for version in PYTHONS if tuple(map(int, version.split("."))) <
 AGAIN = """
 import os, sys, time
 import lifesign
-from lifesign.agent.attached import Order, attach
+from lifesign.agent.attaching.attached import Order, attach
 folder = attach(Order(sys.argv[1], (), {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01"}, 0.01, ours=False))["attached"]
 while os.path.exists(folder):
     time.sleep(0.01)
@@ -147,12 +147,15 @@ def test_a_main_thread_that_is_in_a_call_in_c_is_named_and_left_alone(
     before = service.ask("state")
     service.tell("nap")
     eventually(lambda: _is_asleep(service.pid), seconds=30)
-    code, _, err = cli("attach", str(service.pid), "--dir", str(run), "--timeout", "0.5")
+    code, out, err = cli("attach", str(service.pid), "--dir", str(run), "--timeout", "0.5")
+    assert out.startswith(f"Thread {service.pid} (main)\n    obey (")
+    assert "run_until_complete" in out.partition("Thread ")[2].partition("Thread ")[2]  # of the second thread, too
     assert (code, err) == (
         2,
         (
             f"lifesign: the main thread of process {service.pid} ran no Python for 0.5 s: it is in a call in C "
-            f"from obey ({UNAWARE}:{_line_of('        time.sleep(3)')}); the agent was not started, and will not be\n"
+            f"from obey ({UNAWARE}:{_line_of('        time.sleep(3)')}); the agent was not started, and will not be; "
+            "above are its stacks, as they are seen from outside\n"
             "  try: --timeout 60: it starts when that call returns\n"
         ),
     )
@@ -165,7 +168,7 @@ def test_who_may_not_be_attached_to_is_an_error_that_says_why(cli: Callable, run
     try:
         code, _, err = cli("attach", str(refusing.pid), "--dir", str(run))
         assert (code, "PYTHON_DISABLE_REMOTE_DEBUG" in err) == (3, True)
-        assert cli("detach", str(refusing.pid)).code == 3
+        assert cli("detach", str(refusing.pid)).code == 1
     finally:
         _end(refusing)
     with subprocess.Popen(["sleep", "60"]) as other:

@@ -50,6 +50,8 @@ def main(args: argparse.Namespace) -> int:
     target = process.find(args.pid)
     if target.version < process.OLDEST:
         raise outside.too_old(target)
+    if target.off:
+        raise outside.turned_off(target)
     watched = process.watched_in(args.pid)
     if watched is not None:
         say(f"process {args.pid} is watched already: lifesign why --dir {shlex.quote(os.path.dirname(watched))}")

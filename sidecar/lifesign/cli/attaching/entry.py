@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import secrets
 import subprocess
+import time
 from typing import Any, Iterator, Mapping
 
 import lifesign
-from lifesign.cli.attaching import injector
+from lifesign.cli.attaching import injector, outside
 from lifesign.cli.attaching.process import RunningPython, has_ptrace, refused, sees
-from lifesign.errors import LifesignError, NotAnsweredError, UsageError
+from lifesign.errors import LifesignError, UsageError
 
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 _ANSWER_BYTES = 65536
-_MORE_SECONDS = 20.0  # for the interpreter itself
+_MORE_SECONDS = 20.0  # for the interpreter itself, and for imports on a busy machine
+_LOOK = 0.02
 _REFUSALS = ("PermissionError", "Operation not permitted", "Permission denied")
 
-# Runs in the service's main thread, in a namespace of its own. The package is found without an entry on sys.path.
-_SCRIPT = """
-def attach(package, order, answer):
-    import json, os, sys
+# They run in the service's main thread, in a namespace of their own. The package is found without an entry on sys.path.
+_PREPARE = """
+def prepare(package, ready, seconds, answer):
+    import os, sys
     before = set(sys.modules)
+    said = "{}"
     try:
         ours = "lifesign" not in sys.modules
         if ours:
-            from importlib.util import module_from_spec, spec_from_file_location
+            from _frozen_importlib import module_from_spec
+            from _frozen_importlib_external import spec_from_file_location
             init = os.path.join(package, "__init__.py")
             spec = spec_from_file_location("lifesign", init, submodule_search_locations=[package])
             sys.modules["lifesign"] = module_from_spec(spec)
             spec.loader.exec_module(sys.modules["lifesign"])
-        from lifesign.agent.attached import Order, attach
-        said = attach(Order(*order, ours))
+        from lifesign.agent.attaching.entering import prepare
+        prepare(ready, ours, seconds)
     except BaseException as error:
-        said = {"error": f"{type(error).__name__}: {error}"}
         for name in set(sys.modules) - before:
             if name.partition(".")[0] == "lifesign":
                 del sys.modules[name]
+        import json
+        said = json.dumps({"error": f"{type(error).__name__}: {error}"})
     with open(answer + ".new", "x") as file:
-        json.dump(said, file)
+        file.write(said)
     os.rename(answer + ".new", answer)
 
-attach(*ARGUMENTS)
+prepare(*ARGUMENTS)
+"""
+_ENTER = """
+def enter(order, answer):
+    from lifesign.agent.attaching.entering import enter
+    enter(order, answer)
+
+enter(*ARGUMENTS)
 """
 
 
@@ -59,7 +72,7 @@ def bring_in(
     seconds: float,
     timeout: float,
 ) -> dict[str, Any]:
-    """Starts the agent in a process; its answer, see `agent.attached.attach`.
+    """Starts the agent in a process; its answer, see `agent.attaching.attached.attach`.
 
     Args:
         seconds: until it leaves by itself; 0 for never.
@@ -75,21 +88,40 @@ def bring_in(
             f"process {process.pid} is in another mount namespace: it does not see {_PACKAGE}",
             "run this in its container, or from a volume that both see at the same path",
         )
-    with _papers(directory) as (script, answer):
-        order = (directory, private, dict(settings), seconds)
-        with open(script, "x", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o644)  # the process may be another user's than root, who runs this
-            file.write(_SCRIPT.replace("ARGUMENTS", repr((_PACKAGE, order, answer))))
-        said = _inject(process, script, answer, timeout)
-        if "error" in said:
-            raise _refusal(process.pid, said["error"])
-        if not said["answered"]:
-            raise NotAnsweredError(
-                f"the main thread of process {process.pid} ran no Python for {timeout:g} s{_at(said['stack'])}; "
-                "the agent was not started, and will not be",
-                f"--timeout {max(60.0, timeout * 4):g}: it starts when that call returns",
-            )
-        found = _read(answer)
+    order = (directory, private, dict(settings), seconds)
+    with _papers(directory) as paper:
+        ready = f"{paper}-ready.json"
+        prepare = (_PACKAGE, ready, 2 * timeout + _MORE_SECONDS)
+        _ask(process, directory, _PREPARE, prepare, f"{paper}-prepare", timeout)
+        _wait(ready)
+        _checked(process, directory, _read(ready))
+        return _ask(process, directory, _ENTER, (order,), f"{paper}-enter", timeout)
+
+
+def _ask(
+    process: RunningPython, directory: str, code: str, arguments: tuple[Any, ...], paper: str, timeout: float
+) -> dict[str, Any]:
+    """Has the main thread run some code; its answer."""
+    script, answer = f"{paper}.py", f"{paper}.json"
+    with open(script, "x", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o644)  # the process may be another user's than root, who runs this
+        file.write(code.replace("ARGUMENTS", repr((*arguments, answer))))
+    said = _inject(process, script, answer, timeout)
+    if "error" in said:
+        raise _refusal(process.pid, said["error"])
+    if not said["answered"]:
+        raise outside.not_entered(process, timeout, said["stacks"])
+    return _checked(process, directory, _read(answer))
+
+
+def _wait(ready: str) -> None:
+    """Until the agent is imported, beside the program."""
+    deadline = time.monotonic() + _MORE_SECONDS
+    while not os.path.exists(ready) and time.monotonic() < deadline:
+        time.sleep(_LOOK)
+
+
+def _checked(process: RunningPython, directory: str, found: dict[str, Any]) -> dict[str, Any]:
     if "error" in found:
         raise NotStartedError(
             f"the agent could not be started in process {process.pid}: {found['error']}",
@@ -104,13 +136,6 @@ def _refusal(pid: int, error: str) -> LifesignError:
     if not has_ptrace() and "PyRuntime" in error:
         return refused(pid)
     return UsageError(f"process {pid} cannot be asked: {error}", "lifesign attach --help")
-
-
-def _at(stack: list[list[Any]]) -> str:
-    if not stack:
-        return ""
-    function, file, line = stack[0]
-    return f": it is in a call in C from {function} ({file}:{line})"
 
 
 def _inject(process: RunningPython, script: str, answer: str, timeout: float) -> dict[str, Any]:
@@ -136,14 +161,13 @@ def _inject(process: RunningPython, script: str, answer: str, timeout: float) ->
 
 
 @contextlib.contextmanager
-def _papers(directory: str) -> Iterator[tuple[str, str]]:
-    """Where script and answer are, under names that nobody knows; removed afterwards."""
-    script = os.path.join(directory, f"attach-{secrets.token_hex(16)}.py")
-    answer = f"{script[:-3]}.json"
+def _papers(directory: str) -> Iterator[str]:
+    """What the names of scripts and answers begin with, which nobody knows; they are removed afterwards."""
+    paper = os.path.join(directory, f"attach-{secrets.token_hex(16)}")
     try:
-        yield script, answer
+        yield paper
     finally:
-        for path in (script, answer, f"{answer}.new"):
+        for path in glob.glob(f"{glob.escape(paper)}-*"):
             with contextlib.suppress(OSError):
                 os.unlink(path)
 

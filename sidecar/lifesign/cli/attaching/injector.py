@@ -1,7 +1,7 @@
 """Has the main thread of another process run a script; a program of its own, for the interpreter of that process.
 
 Only a Python of the same version can do it, so that whatever runs this knows nothing of lifesign. It prints one JSON
-object: ``error`` where it could not be asked; else whether it ``answered``, if not the ``stack`` of its main thread.
+object: ``error`` where it could not be asked; else whether it ``answered``, if not the ``stacks`` of its threads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main(pid: int, script: str, answer: str, seconds: float) -> dict[str, Any]:
     answered = False
     try:
         answered = _wait(pid, answer, seconds)
-        return {"answered": answered} if answered else {"answered": answered, "stack": _stack(pid)}
+        return {"answered": answered} if answered else {"answered": answered, "stacks": _stacks(pid)}
     finally:
         if not answered:  # nothing must start later, when nobody expects it any more
             sys.remote_exec(pid, os.devnull)  # type: ignore[attr-defined]
@@ -65,16 +65,16 @@ def _wake(pid: int) -> None:
         ptrace(_DETACH, pid, None, None)
 
 
-def _stack(pid: int) -> list[list[Any]]:
-    """Function, file and line of each frame of its main thread, innermost first; empty where it cannot be read."""
+def _stacks(pid: int) -> list[tuple[int, list[list[Any]]]]:
+    """Of each thread: function, file and line of each frame, innermost first; nothing where they cannot be read."""
     try:
         import _remote_debugging  # type: ignore[import-not-found]
 
         found = _remote_debugging.RemoteUnwinder(pid, all_threads=True).get_stack_trace()
         # From 3.15 on they are grouped by interpreter.
         threads = [thread for one in found for thread in getattr(one, "threads", [one])]
-        main = next(thread for thread in threads if thread.thread_id == pid)
-        return [[frame.funcname, frame.filename, _line(frame)] for frame in main.frame_info]
+        return [(one.thread_id, [[frame.funcname, frame.filename, _line(frame)] for frame in one.frame_info])
+                for one in threads]  # fmt: skip
     except Exception:  # noqa: BLE001 - Python's own module, which may change
         return []
 

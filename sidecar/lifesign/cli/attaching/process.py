@@ -16,20 +16,23 @@ _PYTHON = re.compile(r"/(?:lib)?python(3)\.(\d+)[a-z]*(?:\.so(?:\.[0-9.]+)?|/lib
 _LIFE = re.compile(r"(/.+/\d{1,10}-[0-9a-f]{8})/life")
 _CAP_SYS_PTRACE = 19
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
-_OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
-_OFF_FLAG = "disable-remote-debug"
+OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
+OFF_FLAG = "disable-remote-debug"
 
 
 class RunningPython(NamedTuple):
     """A Python process.
 
     `interpreter` runs a program in its version of Python, with the variables `environ` of its that matter for it.
+    `uvloop`: it has that loaded. `off`: it was started so that it takes no code from outside.
     """
 
     pid: int
     version: tuple[int, int]
     interpreter: str
     environ: dict[str, str]
+    uvloop: bool = False
+    off: bool = False
 
 
 def find(pid: int) -> RunningPython:
@@ -53,12 +56,9 @@ def find(pid: int) -> RunningPython:
     version = _version(mapped)
     if version is None:
         raise NotWatchedError(f"process {pid} ({executable}) is no CPython", "lifesign attach with another PID")
-    if version >= OLDEST and _is_off(pid):
-        raise UsageError(
-            f"process {pid} runs with {_OFF} or -X {_OFF_FLAG}, and takes no code from outside",
-            "start it without, or as lifesign run -- CMD",
-        )
-    return RunningPython(pid, version, _interpreter(pid, executable, version), _environ(pid))
+    uvloop = any("/uvloop/loop." in path for path in mapped)
+    off = version >= OLDEST and _is_off(pid)
+    return RunningPython(pid, version, _interpreter(pid, executable, version), _environ(pid), uvloop, off)
 
 
 def refused(pid: int) -> UsageError:
@@ -162,9 +162,7 @@ def _is_off(pid: int) -> bool:
     flags = {word.partition("=")[0] for word in words} | {
         word[2:].partition("=")[0] for word in words if word[:2] == "-X"
     }
-    return _OFF_FLAG in flags or any(
-        word.startswith(f"{_OFF}=") and word != f"{_OFF}=" for word in _words(pid, "environ")
-    )
+    return OFF_FLAG in flags or any(word.startswith(f"{OFF}=") and word != f"{OFF}=" for word in _words(pid, "environ"))
 
 
 def _environ(pid: int) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The agent in a process that runs already: how it gets in, and out again."""
