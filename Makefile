@@ -92,6 +92,7 @@ cluster: ## the chart and services on a real Kubernetes node, built first; ARGS=
 	prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 	alertmanager=$$($(tools)/alertmanager.sh) && export LIFESIGN_TEST_ALERTMANAGER="$$alertmanager" && \
 	images=$$(PYTHON="$(PYTHON)" $(tools)/images.sh) && export LIFESIGN_TEST_IMAGES="$$images" && \
+	$(with_pythons) && \
 		cd tests && exec ../$(bin)/python -m cluster $(ARGS) $(PYTEST_ARGS)
 
 bench: ## all benchmarks, which make docs/performance.md; ARGS='--only idle,calls', ARGS=--short

@@ -26,8 +26,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     version = (3, 15, 2)
     monkeypatch.setattr(entering, "sys", SimpleNamespace(modules=found, version_info=version))
     monkeypatch.setattr(entering, "forget_forks", lambda: None)
-    for name in ("ours", "waiting", "taken"):
-        monkeypatch.setattr(entering._State, name, getattr(entering._State, name))
+    for name, value in (("ours", False), ("waiting", 0), ("taken", False)):
+        monkeypatch.setattr(entering._State, name, value)
     yield found
     eventually(lambda: not entering._State.waiting)
 

@@ -73,8 +73,9 @@ def test_what_a_process_answers_is_said(
     busy = [[7, [["idle", "pool.py", 9]]], [os.getpid(), [["render", "shop.py", 8]]]]
     monkeypatch.setattr(outside, "_py_spy", lambda: None)
     rows = [
-        (answers({"answered": False, "stacks": busy}), "it is in a call in C from render (shop.py:8)"),
-        (answers({"answered": False, "stacks": []}), "ran no Python for 5 s;"),
+        (answers({"answered": False, "stacks": busy, "woken": True}), "it is in a call in C from render (shop.py:8)"),
+        (answers({"answered": False, "stacks": [], "woken": False}), "ran no Python for 5 s;"),
+        (answers({"answered": False, "stacks": [], "woken": False}), "it could not be woken"),
         (answers({"error": "OSError: something else"}), "cannot be asked: OSError: something else"),
         (answers({"answered": True}, '{"error": "KeyError: 7"}'), "could not be started in process"),
         (answers({"answered": True}), "its answer cannot be read"),

@@ -33,6 +33,16 @@ while os.path.exists(folder):
 assert lifesign.start(sys.argv[1])
 """
 
+# As containerd's seccomp profile does it: these calls are refused, with EPERM.
+REFUSED = """
+import os, sys
+from types import SimpleNamespace
+from lifesign.cli.attaching import injector
+injector.errno = SimpleNamespace(ENOSYS=1)
+injector._use_memory_file()
+os.execv(sys.executable, [sys.executable, "-m", "lifesign", "attach", *sys.argv[1:]])
+"""
+
 pytestmark = pytest.mark.skipif(not TAKES_CODE, reason="no Python 3.14 or newer is at hand")
 
 
@@ -161,6 +171,13 @@ def test_a_main_thread_that_is_in_a_call_in_c_is_named_and_left_alone(
     )
     assert list(run.iterdir()) == []
     assert _changes(before, service.ask("state")) == {}  # it has woken up, and nothing came
+
+
+def test_a_seccomp_profile_that_refuses_to_read_memory_does_not_keep_it_out(service: Service, run: Path) -> None:
+    command = [sys.executable, "-c", REFUSED, str(service.pid), "--dir", str(run), "--for", "0.2s", "--timeout", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"attached to process {service.pid}" in done.stderr
 
 
 def test_who_may_not_be_attached_to_is_an_error_that_says_why(cli: Callable, run: Path) -> None:

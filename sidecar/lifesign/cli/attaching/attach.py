@@ -47,15 +47,17 @@ def main(args: argparse.Namespace) -> int:
         raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
     given = arguments.given(args, os.environ)
     settings = given.settings(os.environ)
-    target = process.find(args.pid)
+    target = process.find(args.pid, to_enter=False)
     if target.version < process.OLDEST:
         raise outside.too_old(target)
     if target.off:
         raise outside.turned_off(target)
     watched = process.watched_in(args.pid)
     if watched is not None:
-        say(f"process {args.pid} is watched already: lifesign why --dir {shlex.quote(os.path.dirname(watched))}")
+        seen = os.path.dirname(process.view(args.pid, watched))
+        say(f"process {args.pid} is watched already: lifesign why --dir {shlex.quote(seen)}")
         return EXIT_OK
+    target = process.find(args.pid)
     with contextlib.ExitStack() as stack:
         directory = rundirectory.make(settings.dir, stack)
         if not process.sees(args.pid, directory):

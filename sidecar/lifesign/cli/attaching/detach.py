@@ -31,10 +31,11 @@ def main(args: argparse.Namespace) -> int:
     """
     if not args.timeout > 0:
         raise SettingError("--timeout wants a number of seconds above 0", "--timeout 15")
-    process.find(args.pid)
-    folder = process.watched_in(args.pid)
-    if folder is None:
+    process.find(args.pid, to_enter=False)
+    watched = process.watched_in(args.pid)
+    if watched is None:
         raise NotWatchedError(f"there is no agent in process {args.pid}", f"lifesign attach {args.pid}")
+    folder = process.view(args.pid, watched)
     if not os.path.exists(os.path.join(folder, ATTACHED)):
         raise UsageError(f"the agent of process {args.pid} was not attached: it started with it, and stays", "")
     leave(folder, args.pid, args.timeout)

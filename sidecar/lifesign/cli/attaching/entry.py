@@ -110,7 +110,7 @@ def _ask(
     if "error" in said:
         raise _refusal(process.pid, said["error"])
     if not said["answered"]:
-        raise outside.not_entered(process, timeout, said["stacks"])
+        raise outside.not_entered(process, timeout, said["stacks"], said["woken"])
     return _checked(process, directory, _read(answer))
 
 

@@ -43,7 +43,7 @@ def _refused(process: RunningPython, what: str, instead: str) -> UsageError:
     return UsageError(f"{what}; above are its stacks, as py-spy reads them from outside", instead)
 
 
-def not_entered(process: RunningPython, timeout: float, stacks: list[Stack]) -> NotAnsweredError:
+def not_entered(process: RunningPython, timeout: float, stacks: list[Stack], woken: bool) -> NotAnsweredError:
     """The error for a main thread that does not come back to Python; prints the stacks that are seen from outside."""
     main = next((stack for thread, stack in stacks if thread == process.pid), [])
     at = ""
@@ -55,8 +55,10 @@ def not_entered(process: RunningPython, timeout: float, stacks: list[Stack]) -> 
         print(shown)
     above = "; above are its stacks, as they are seen from outside" if shown else ""
     how = f"--timeout {max(60.0, timeout * 4):g}: it starts when that call returns"
-    if process.uvloop:
-        how += "; an idle uvloop wakes up when it has something to do, so send the service a request meanwhile"
+    if not woken:
+        how += "; it could not be woken (ptrace is refused, or a debugger has it): send the service a request meanwhile"
+    elif process.uvloop:
+        how += "; an idle uvloop wakes up when it has something to do: send the service a request meanwhile"
     return NotAnsweredError(
         f"the main thread of process {process.pid} ran no Python for {timeout:g} s{at}; "
         f"the agent was not started, and will not be{above}",

@@ -35,12 +35,15 @@ class RunningPython(NamedTuple):
     off: bool = False
 
 
-def find(pid: int) -> RunningPython:
+def find(pid: int, *, to_enter: bool = True) -> RunningPython:
     """Looks at a process.
+
+    Args:
+        to_enter: to get something into it, for which an interpreter of its version must be here.
 
     Raises:
         NotWatchedError: it is none, or no Python.
-        UsageError: we may not, or no interpreter of its version is here.
+        UsageError: we may not, or there is no such interpreter.
     """
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
@@ -58,7 +61,8 @@ def find(pid: int) -> RunningPython:
         raise NotWatchedError(f"process {pid} ({executable}) is no CPython", "lifesign attach with another PID")
     uvloop = any("/uvloop/loop." in path for path in mapped)
     off = version >= OLDEST and _is_off(pid)
-    return RunningPython(pid, version, _interpreter(pid, executable, version), _environ(pid), uvloop, off)
+    interpreter = _interpreter(pid, executable, version) if to_enter else ""
+    return RunningPython(pid, version, interpreter, _environ(pid), uvloop, off)
 
 
 def refused(pid: int) -> UsageError:
@@ -111,8 +115,13 @@ def sees(pid: int, path: str) -> bool:
         return False
 
 
+def view(pid: int, path: str) -> str:
+    """Where we see what a process sees at `path`: it may be in another mount namespace."""
+    return path if sees(pid, path) else f"/proc/{pid}/root{path}"
+
+
 def watched_in(pid: int) -> str | None:
-    """The process folder that an agent in it writes to; None where none does."""
+    """The process folder that an agent in it writes to, as that sees it; None where none does."""
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
