@@ -186,11 +186,12 @@ def test_a_service_that_works_is_alive(cli: Cli, tmp_path: Path) -> None:
 
 def test_what_is_kept_is_said(cli: Cli, capfd: pytest.CaptureFixture[str]) -> None:
     ended = cli("smoke", "--keep", "--timeout", "20", "--", sys.executable, "-c", SERVICE, "event")
-    words = ended.err.splitlines()[-1].split()
+    *_, kept, verdict = ended.err.splitlines()
+    words = kept.split()
     pid = int(words[words.index("process") + 1].rstrip(";"))
     directory = words[words.index("--dir") + 1].rstrip(";")
     try:
-        assert ended.code == 0
+        assert (ended.code, verdict.partition(":")[0]) == (0, "alive")
         shown = cli("status", "--dir", directory, "--json")
         assert [one["pid"] for one in processes(shown.out)] == [pid]
     finally:

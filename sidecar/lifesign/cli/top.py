@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from lifesign.cli.options import arguments
-from lifesign.cli.output.terminal import console, print_json
+from lifesign.cli.output.terminal import console, print_json, quiet
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, SettingError
 
@@ -94,9 +93,8 @@ def _live(screen: Screen, polling: Polling, interval: float, to: Console) -> Non
     asking = Background()
     due = 0.0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is to be as it was
-    logging.disable(logging.WARNING)  # the screen is ours
     shown = Live(console=to, screen=True, auto_refresh=False)
-    with contextlib.suppress(KeyboardInterrupt), Keys(sys.stdin.fileno()) as keys, shown as live:
+    with contextlib.suppress(KeyboardInterrupt), quiet(), Keys(sys.stdin.fileno()) as keys, shown as live:
         while True:
             if time.monotonic() >= due and not screen.paused:
                 due = time.monotonic() + interval

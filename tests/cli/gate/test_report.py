@@ -42,8 +42,11 @@ def drawn(outcome: Outcome, *, terminal: bool = False, **changes: Any) -> str:
     if outcome.process is not None and changes:
         outcome = outcome._replace(process=snapshot(**{"checkpoints": CHECKPOINTS, **changes}))
     processes = [outcome.process] if outcome.process is not None else []
-    drawing.show(processes, None)
-    drawing.show(processes, outcome)
+    drawing.show(processes)
+    drawing.show(processes)
+    if outcome.process is not None:
+        drawing.waterfall(outcome.process)
+    drawing.conclude(outcome)
     return out.getvalue()
 
 

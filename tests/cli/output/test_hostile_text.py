@@ -55,7 +55,7 @@ def test_the_drawing_of_a_boot(text: str) -> None:
     checkpoint = CheckpointReading(text, None, 1, 2, text, None)
     out = io.StringIO()
     drawing = view.Drawing(Console(file=out, force_terminal=False, width=200), [text], 1.0)
-    drawing.show([snapshot(command=text, checkpoints=(checkpoint,))], None)
+    drawing.show([snapshot(command=text, checkpoints=(checkpoint,))])
     assert is_harmless(out.getvalue())
 
 

@@ -68,7 +68,8 @@ async def test_without_a_collector_the_page_shows_what_it_sees(
     main = main()
     async with observe(supervised=True) as sidecar:
         said = await sidecar.says(
-            r"^lifesign: no Collector is set \(OTEL_EXPORTER_OTLP_ENDPOINT\); page at http://127\.0\.0\.1:(\d+)/\n$"
+            r"^lifesign: no Collector is set \(OTEL_EXPORTER_OTLP_ENDPOINT\); "
+            r"page at http://127\.0\.0\.1:(\d+)/; run directory (\S+)\n$"
         )
         await sidecar.sees(4242)
         port = int(said[1])
@@ -176,7 +177,9 @@ async def test_a_collector_for_nothing_is_said(observe: Callable, tmp_path: Path
     nothing = {f"OTEL_{kind}_EXPORTER": "none" for kind in ("TRACES", "METRICS", "LOGS")}
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "LIFESIGN_SPOOL_DIR": str(tmp_path / "spool")}
     async with observe(supervised=True, **environ, **nothing) as sidecar:
-        await sidecar.says("^lifesign: exporting nothing, as the OTEL_\\* variables say\n$")
+        await sidecar.says(
+            "^lifesign: exporting nothing, as the OTEL_\\* variables say; run directory \\S+; spool \\S+\n$"
+        )
 
 
 async def test_sigterm_may_wait_for_those_who_were_told_at_the_same_time(observe: Callable, main: MakeMain) -> None:

@@ -144,7 +144,7 @@ def test_a_loop_that_is_blocked_in_python_is_diagnosed_with_its_line(
 
     said = eventually(lambda: _why(cli, run, "blocked"), seconds=60)
     spins = _line_of("        while time.monotonic() < until:")
-    assert f"computes in obey (unaware.py:{spins}" in said or f"computes in obey (unaware.py:{spins + 1}" in said
+    assert f"is busy in obey (unaware.py:{spins}" in said or f"is busy in obey (unaware.py:{spins + 1}" in said
 
     # It cannot have its last beat before it turns; all else is gone.
     assert cli("detach", str(service.pid), "--timeout", "60").code == 0

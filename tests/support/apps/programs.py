@@ -199,6 +199,7 @@ class _Stage:
     def _printed(self) -> Counter[str]:
         """The lines, in any order, without what is different each time: numbers, places."""
         text = self._said.read_text(errors="replace").replace(str(self._home.parent), "FOLDER")
+        text = re.sub(r"; run directory \S+; spool \S+", "", text)
         text = re.sub(r">>> |In \[\d+\]: ", "\n", text)  # what comes after a prompt may be ours
         lines = (re.sub(r"0x[0-9a-f]+|\d+", "0", line.rstrip()) for line in text.splitlines())
         return Counter(line for line in lines if line and not re.search(self._program.varies, line))

@@ -9,9 +9,9 @@ import shlex
 from functools import partial
 from typing import Sequence
 
-from lifesign.cli.gate import report
+from lifesign.cli.gate import listening, report
 from lifesign.cli.gate.gate import Gate, Terms
-from lifesign.cli.gate.verdict import STALLED, Outcome
+from lifesign.cli.gate.verdict import STALLED, Outcome, with_ports
 from lifesign.cli.gate.view import Drawing
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
@@ -56,6 +56,7 @@ def pass_through(args: argparse.Namespace) -> int:
             raise UsageError(error.what, error.hint) from None
         if gate.outcome is None:
             raise LifesignError("the gate came to no verdict", "the lines above say what broke")
+        outcome = with_ports(gate.outcome, view.ports)
         if gate.kept:
             stack.pop_all()  # the run directory stays with CMD
             there = shlex.quote(directory)
@@ -64,10 +65,11 @@ def pass_through(args: argparse.Namespace) -> int:
             )
         else:
             say_what_stays(supervisor, environ, stack)
+        view.conclude(outcome)
     groups = view.answer.groups if view.answer is not None else []
     for path in args.report:
-        report.write(path, args.command, gate.outcome, groups)
-    return gate.outcome.exit_code
+        report.write(path, args.command, outcome, groups)
+    return outcome.exit_code
 
 
 class _BootView:
@@ -78,15 +80,23 @@ class _BootView:
         self._settings = settings
         self._drawing = drawing
         self.answer: Answer | None = None
+        self.ports: Sequence[int] = ()
 
     def look(self) -> Sequence[Snapshot]:
         return poll_once(self._directory, self._settings, {})
 
+    def conclude(self, outcome: Outcome) -> None:
+        self._drawing.conclude(outcome)
+
     def show(self, processes: Sequence[Snapshot], outcome: Outcome | None) -> None:
-        self._drawing.show(processes, outcome)
-        if outcome is None or outcome.verdict != STALLED or outcome.process is None:
+        self._drawing.show(processes)
+        if outcome is None or outcome.process is None:
+            return
+        self._drawing.waterfall(outcome.process)
+        if outcome.verdict != STALLED:
             return
         pid = outcome.process.pid
+        self.ports = listening.ports(pid)
         with contextlib.suppress(LifesignError, PulseError, OSError):
             with contextlib.closing(living(self._directory, pid)) as process, Progress() as progress:
                 found = ask_all([process], partial(dumps, timeout=_DUMP_SECONDS), progress).get(process.key)

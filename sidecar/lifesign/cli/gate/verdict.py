@@ -12,6 +12,9 @@ from lifesign.wire.runfile import signal_name
 _STILL = 1.0  # seconds without a beat that are worth mentioning, whatever the heartbeat timeout
 GRACE = 1.0  # seconds after the timeout in which the main process may report the stall itself
 
+_CALL = 'call lifesign.event("NAME") where the first unit of real work is done'
+_NO_EVENT = f"{_CALL}; where no line of CMD can do that, add --until tcp:PORT or --until http://HOST:PORT/PATH"
+
 ALIVE = "alive"
 FAILED = "failed"
 STALLED = "stalled"
@@ -124,7 +127,11 @@ def _hint(seen: Seen, process: Snapshot) -> str:
         return f'call lifesign.checkpoint("{name}") where that is done, or take it out of LIFESIGN_CHECKPOINTS'
     if not seen.by_event:
         return "check whether the service answers there by now, or allow more time with --timeout"
-    return (
-        'call lifesign.event("NAME") where the first unit of real work is done, or use an external check: '
-        "--until tcp:PORT, --until http://HOST:PORT/PATH"
-    )
+    return _NO_EVENT
+
+
+def with_ports(outcome: Outcome, ports: Sequence[int]) -> Outcome:
+    """The outcome with what to add, where no event came and the process listens at these ports."""
+    if outcome.hint != _NO_EVENT or not ports:
+        return outcome
+    return outcome._replace(hint=f"add --until tcp:{ports[0]}, where it listens by now, or {_CALL}")

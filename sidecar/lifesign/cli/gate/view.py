@@ -33,13 +33,16 @@ class Drawing:
         self._processes: set[str] = set()
         self._line(f"boot of {' '.join(program.shown(command))} (timeout {timeout:g} s)", "bold")
 
-    def show(self, processes: Sequence[Snapshot], outcome: Outcome | None) -> None:
-        """The checkpoints that are new, and the outcome where there is one."""
+    def show(self, processes: Sequence[Snapshot]) -> None:
+        """The checkpoints that are new."""
         for process in processes:
             for one in process.checkpoints:
                 self._draw(process, one)
-        if outcome is not None:
-            self._conclude(outcome)
+
+    def waterfall(self, process: Snapshot) -> None:
+        """When each checkpoint was under way, where there is a terminal."""
+        if self._to.is_terminal:
+            self._to.print(_waterfall(process))
 
     def _draw(self, process: Snapshot, one: CheckpointReading) -> None:
         drawn = (process.key, one.name, one.start)
@@ -53,10 +56,9 @@ class Drawing:
         line = f"  {_since(process, one.end):7.2f} s  {_number(one):>5}  {one.name:<24} {_duration(took):>9}"
         self._line(f"{line}  {one.error}" if one.error else line, "red" if one.error else "")
 
-    def _conclude(self, outcome: Outcome) -> None:
+    def conclude(self, outcome: Outcome) -> None:
+        """The verdict, which is the last to be said."""
         process = outcome.process
-        if process is not None and self._to.is_terminal:
-            self._to.print(_waterfall(process))
         at = None if process is None or process.boot == "complete" else process.stopped_at()
         where = f" at checkpoint {_number(at)} {at.name!r}".replace("  ", " ") if at is not None else ""
         self._line(f"{outcome.verdict}{where}: {outcome.why}", _STYLES[outcome.verdict])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 from lifesign.errors import LifesignError
 
@@ -70,6 +71,17 @@ def complain(error: LifesignError, before: str = "") -> None:
     """What happened and what to try, on standard error."""
     hint = f"\n  try: {printable(error.hint)}" if error.hint else ""
     say(f"{before}{printable(error.what)}{hint}")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Inside, nothing is logged, such as of records that cannot be read: this is not the place for it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import select
 import signal
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 
 from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar.deadline import Deadline
+from lifesign.cli.sidecar.introduction import introduction
 from lifesign.cli.sidecar.own_process import let_go_of_output, log_to_standard_error, raise_limit_of_files
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
@@ -205,18 +205,11 @@ class Observer:
         return alone < self._settings.boot_timeout and bool(descendants.started_under(self._run_id))
 
     def _introduce(self, servers: Mapping[str, Server]) -> None:
-        parts = []
-        if self._pipeline is not None:
-            urls = self._pipeline.status().endpoints.values()
-            to = sorted({re.sub(r"/v1/(traces|metrics|logs)$", "", url) for url in urls})
-            parts.append(f"exporting to {', '.join(to)}" if to else "exporting nothing, as the OTEL_* variables say")
-        elif "page" in servers:
-            parts.append("no Collector is set (OTEL_EXPORTER_OTLP_ENDPOINT)")
-        parts += [f"{name} at {server.url}/" for name, server in servers.items()]
+        status = None if self._pipeline is None else self._pipeline.status()
         unread = unread_configuration(self._environ)
         if unread is not None:
             say(unread)
-        say("; ".join(parts) if parts else "watching, but neither a Collector nor a page is set (see lifesign doctor)")
+        say(introduction(status, servers, self._directory.path if self._supervised else None))
 
     def _health(self) -> SidecarHealth:
         poll_age, interval = self._board.poll_age(), self._settings.poll_interval
