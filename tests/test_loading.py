@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from lifesign import loading
-from lifesign.loading import from_signal_handler, load, load_or_stand_in
+from lifesign.loading import from_signal_handler, import_now, load, load_or_stand_in
 from support.waiting import eventually
 
 PART = "not_there_yet"
@@ -166,3 +167,27 @@ def test_a_load_inside_of_a_load_ends_by_itself(arrive: Callable[[str], None]) -
     arrive("from lifesign.loading import load\nhere = load('json', 'dumps')")
     assert load(PART, "here") is json.dumps
     assert loading._importing == {}
+
+
+class Lazy(types.ModuleType):
+    """A module of a program that imports lazily: whoever reads `names` imports what is behind it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name == "names" and found:
+            found()
+        return found
+
+
+def test_where_a_program_imports_lazily_all_is_imported_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    outer, inner = Lazy("lifesign.outer"), Lazy("lifesign.outer.inner")
+    reached: list[str] = []
+    outer.names = lambda: monkeypatch.setitem(sys.modules, "lifesign.outer.inner", inner)  # type: ignore[attr-defined]
+    inner.names = lambda: reached.append("inner")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lifesign.outer", outer)
+    monkeypatch.setattr(sys, "get_lazy_imports", lambda: "normal", raising=False)
+    import_now()
+    assert reached == []
+    monkeypatch.setattr(sys, "get_lazy_imports", lambda: "all")
+    import_now()
+    assert reached == ["inner"]

@@ -43,6 +43,25 @@ def load(module: str, name: str) -> Any:
             _importing.pop(thread, None)
 
 
+def import_now() -> None:
+    """Imports what modules of ours have only named, in a program that imports lazily (PEP 810, Python 3.15).
+
+    Else the thread that uses it first imports it. That may be the watchdog's, which must never wait for an import of
+    the program's: some run their event loop in one.
+    """
+    if getattr(sys, "get_lazy_imports", str)() != "all":
+        return
+    known: set[str] = set()
+    while True:
+        new = [name for name in list(sys.modules) if name.startswith("lifesign.") and name not in known]
+        if not new:
+            return
+        known.update(new)
+        for module in [sys.modules.get(name) for name in new]:
+            for attribute in list(vars(module)) if module is not None else ():
+                getattr(module, attribute, None)
+
+
 def load_or_stand_in(module: str, name: str) -> tuple[Any, bool]:
     """What `load` returns, and True; or a stand-in for a function that cannot be loaded now, and False.
 

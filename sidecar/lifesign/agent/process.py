@@ -23,6 +23,7 @@ from lifesign.agent.system.context import ProcessContext, publish
 from lifesign.agent.system.usage import UsageWriter
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.watchdog import Watchdog
+from lifesign.loading import import_now
 from lifesign.settings import Settings
 from lifesign.wire import layout
 from lifesign.wire.folder import OwnFolder
@@ -94,6 +95,7 @@ class Agent:
                 self.pulse, self.boot, self.slots, tasks, settings, (self._at_beat, self._look_after), self._publish
             )
             undone.callback(self.watchdog.sampler.close)
+            import_now()
             folder.publish()  # with one beat of the watchdog: a pulse without any reads as frozen
             self.watchdog.thread.start()
             undone.pop_all()

@@ -169,6 +169,20 @@ async def test_it_is_one(ill: Callable[[], Any]) -> None:
     assert await rings(ill) == [2]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="nothing notes who awaits a task")
+async def test_what_asyncio_notes_of_waits_that_are_over_makes_none() -> None:
+    """From 3.14 on it notes at each task who awaits it, and `wait`, `gather` and `shield` leave such notes behind."""
+
+    async def stale() -> None:
+        first = asyncio.ensure_future(transfer("a", "a"))  # waits for itself: what is found at all
+        second, third = (asyncio.ensure_future(asyncio.Event().wait()) for _ in range(2))
+        for awaited, waiter in ((second, third), (third, second)):
+            asyncio.future_add_to_awaited_by(awaited, waiter)
+        await asyncio.wait([first, second, third])
+
+    assert await rings(stale) == [1]
+
+
 async def rings(service: Callable[[], Awaitable[Any]]) -> list[int]:
     FIRST.update(a=asyncio.Lock(), b=asyncio.Lock())
     before = asyncio.all_tasks()
