@@ -30,7 +30,7 @@ quietly install env GOBIN="$work/bin" go install "go.opentelemetry.io/collector/
 say "fetching and compiling its modules"
 cd "$work/out"
 # Strict: a module that another one pulls to a different version is an error, not a surprise.
-quietly build "$work/bin/builder" --skip-strict-versioning=false --config "$manifest" ||
+quietly build "$work/bin/builder" --skip-strict-versioning=false --gcflags="$go_compiler" --config "$manifest" ||
     die 1 "the Collector did not build (see above): is the Go module proxy reachable, and is there space in $cache?"
 binary=$work/out/_build/otelcol-lifesign
 "$binary" --version >&2 || die 1 "the Collector was built but does not run"
