@@ -64,12 +64,16 @@ async def test_no_signal_goes_to_such_a_thread() -> None:
 
 
 async def test_a_thread_that_nobody_needs_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    while idle := threads(IDLE):  # of the tests before
-        await off_loop(time.sleep, 0)
-        monkeypatch.setattr(module, "_IDLE_MAX", 0.001)
-        await asyncio.gather(*(off_loop(time.sleep, 0.001) for _ in idle))
+    await off_loop(int)
+    while not (idle := threads(IDLE)):
+        await asyncio.sleep(0.001)
+    monkeypatch.setattr(module, "_IDLE_MAX", 0.001)
+    while any(thread.is_alive() for thread in idle):
+        # Those that wait already go on for ten seconds: each gets a call of its own, as all of them are in one at once.
+        together = threading.Barrier(len(idle))
+        await asyncio.gather(*(off_loop(together.wait) for _ in idle))
         for thread in idle:
-            thread.join()
+            thread.join(0.1)
     assert await off_loop(int) == 0
 
 
