@@ -31,7 +31,8 @@ unit = $(bin)/python $(tools)/unit.py $(PYTEST_ARGS)
 measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) --reruns=1 $(PYTEST_ARGS)
 site = @NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
 # They wait as long as they compute. The tests of a file stand on the same servers, so they stay together.
-e2e = $(bin)/pytest tests/e2e tests/helm tests/benchmarks --reruns=1 --numprocesses=$(processes) --dist=loadfile $(PYTEST_ARGS)
+e2e = $(bin)/pytest tests/e2e tests/helm tests/benchmarks --reruns=1 \
+	-p xdist --numprocesses=$(processes) --dist=loadfile $(PYTEST_ARGS)
 processes = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # What the end-to-end tests run against is in the environment of the command after `--`.
