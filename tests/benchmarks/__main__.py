@@ -20,6 +20,7 @@ from types import ModuleType
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Shown
+from rich.text import Text
 
 from benchmarks import baseline, bench, pictures
 from benchmarks.glance import FIRST
@@ -33,8 +34,13 @@ BENCHMARKS = {
     "service.calls": 60,
     "sidecar.idle": 80,
     "service.startup": 60,
+    "service.load": 180,
     "service.dumps": 120,
     "service.dryrun": 60,
+    "sidecar.delivery": 120,
+    "sidecar.backlog": 150,
+    "sidecar.processes": 200,
+    "sidecar.size": 5,
     "sidecar.detection": 120,
     "sidecar.exit": 240,
     "sidecar.probe": 20,
@@ -141,7 +147,7 @@ def show(result: Result) -> None:
         for number, heading in enumerate(table.headings):
             shown.add_column(heading, justify="right" if number else "left")
         for cells in table.cells():
-            shown.add_row(*cells)
+            shown.add_row(*map(Text, cells))
         console.print(shown)
 
 

@@ -41,7 +41,7 @@ class Effort(NamedTuple):
         """Interpreters by version, each with the peers installed: two, or this one where no more are named."""
         named = os.environ.get("LIFESIGN_TEST_PYTHONS", "")
         at_hand = dict(entry.split("=", 1) for entry in named.split(":") if entry)
-        mine = {"{}.{}".format(*sys.version_info): sys.executable}
+        mine = {"{}.{}".format(*sys.version_info): str(Path(sys.executable).resolve())}  # not that of .venv
         chosen = {version: at_hand[version] for version in _WANTED if version in at_hand and not self.short} or mine
         return {version: with_peers(python) for version, python in chosen.items()}
 

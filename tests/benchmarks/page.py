@@ -6,7 +6,7 @@ import statistics
 from typing import Iterator, NamedTuple, Sequence
 
 from benchmarks.baseline import TOLERANCE
-from benchmarks.results import Report, Table, compare
+from benchmarks.results import RATIO, Report, Table, compare
 
 PYTHONS = ("3.11", "3.13")
 
@@ -50,6 +50,7 @@ class Shown(NamedTuple):
         row: of the table; `{python}` stands for each interpreter's version.
         ours, theirs: its columns; or, where `theirs_row` is given, its rows in the column `ours`.
         form: how a value is written.
+        rate: more is better.
     """
 
     what: str
@@ -62,6 +63,7 @@ class Shown(NamedTuple):
     form: str = "{:,.0f}"
     peer: str = ""
     aim: str = ""
+    rate: bool = False
 
 
 def line(shown: Shown, report: Report) -> list[str] | None:
@@ -79,7 +81,8 @@ def line(shown: Shown, report: Report) -> list[str] | None:
         ours.append(shown.form.format(statistics.median(mine)))
         if peer:
             theirs.append(shown.form.format(statistics.median(peer)))
-            ratios.append("{:,.1f}x".format(statistics.median(compare(mine, peer, "ratio") or [0.0])))
+            times = compare(peer, mine, RATIO) if shown.rate else compare(mine, peer, RATIO)
+            ratios.append(f"{statistics.median(times):,.1f}x" if times else "-")
     if not ours:
         return None
     return [shown.what, " / ".join(ours), " / ".join(theirs), shown.peer, " / ".join(ratios), shown.aim]
@@ -106,8 +109,8 @@ def _glance(report: Report, first: Sequence[Shown]) -> Iterator[str]:
     if not lines:
         return
     yield "## At a glance\n"
-    yield f"Python {' / '.join(PYTHONS)}. How many times more the peer takes is the last column but one.\n"
-    yield markdown(["", "lifesign", "peer", "which", "peer takes", "aim"], lines)
+    yield f"Python {' / '.join(PYTHONS)}. The last column but one: how many times cheaper than the peer.\n"
+    yield markdown(["", "lifesign", "peer", "which", "cheaper", "aim"], lines)
 
 
 def _table(benchmark: str, table: Table) -> str:

@@ -10,6 +10,6 @@ requirements=$here/peers-requirements.txt
 cache=$(cache_dir)
 lock "$cache" peers
 # One for each interpreter and list: branches and Python versions do not undo each other's.
-key=$({ "${PYTHON:-python3}" --version 2>&1; cat "$requirements"; } | digest)
+key=$({ "${PYTHON:-python3}" -c 'import sys; print(sys.executable, sys.version)'; cat "$requirements"; } | digest)
 "$here/../tools/venv.sh" "$cache/peers-$key" -r "$requirements"
 printf '%s\n' "$cache/peers-$key/bin/python"

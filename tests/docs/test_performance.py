@@ -12,6 +12,7 @@ from benchmarks import baseline, instructions
 from benchmarks.glance import FIRST
 from benchmarks.page import Shown, line, page
 from benchmarks.results import ADDED, CHANGE, RATIO, Compared, Report, Result, Table, compare, quantile, spread
+from benchmarks.service import load
 from support.paths import DOCS
 from support.rows import rows
 
@@ -116,3 +117,24 @@ def test_the_page_in_the_repository_is_made_of_its_figures() -> None:
     assert (DOCS / "performance.md").read_text() == made
     for picture in re.findall(r"\((performance-[^)]*\.svg)\)", made):
         assert (DOCS / picture).is_file()
+
+
+def test_what_wrk_says_is_read() -> None:
+    said = """Running 2s test @ http://127.0.0.1:8000/
+  Latency Distribution
+     50%  823.00us
+     90%    1.10ms
+     99%    1.57ms
+  41012 requests in 2.10s, 5.83MB read
+Requests/sec:  19529.52
+Transfer/sec:      2.78MB
+"""
+    assert load.parsed(said) == (41012, 19529.52, 1.57)
+    assert load.parsed(said.replace("1.57ms", "1.20s"))[2] == 1200.0
+    with pytest.raises(ValueError, match="Non-2xx"):
+        load.parsed(said + "  Non-2xx or 3xx responses: 3\n")
+
+
+def test_a_rate_is_compared_the_other_way_round() -> None:
+    shown = Shown("calls", "instructions", "instructions", "{python} event()", "lifesign", "SDK", rate=True)
+    assert line(shown, report())[4] == "0.1x / 0.1x"  # 8000 / 56000

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Prints the path of the Collector described by collector-config/builder.yaml, building it if the
-# cache has none for that manifest. Needs neither git nor a C compiler.
+# otelcol.sh [MANIFEST]: prints the path of the Collector described by collector-config/builder.yaml, or by another
+# manifest of the builder, building it if the cache has none for it. Needs neither git nor a C compiler.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/tools/lib.sh
 . "$here/lib.sh"
 
-manifest=$(cd "$here/../.." && pwd -P)/collector-config/builder.yaml
+manifest=${1:-$(cd "$here/../.." && pwd -P)/collector-config/builder.yaml}
 [ -r "$manifest" ] || die 1 "no $manifest: run this from a full checkout"
 # The builder must have the version of the modules that it puts together.
 version=$(sed -n 's/^  version: *//p' "$manifest")

@@ -28,7 +28,7 @@ SIDECARS: dict[str, list[str]] = {
     DEAD: [],
 }
 COLLECTOR, DELIVERING = "Collector, nobody sends", "sidecar, one service, Collector"
-COLUMNS = ("% of a core", "wake-ups a second", "MiB", "KB written to disk a minute")
+COLUMNS = ("% of a core", "wake-ups a second", "MiB", "MB to disk a day")
 
 
 def start_services(processes: bench.Processes, version: str, python: str) -> dict[str, int]:
@@ -83,7 +83,12 @@ def measure(effort: bench.Effort) -> list[Table]:
             length = time.monotonic() - started
             for name, pid in pids.items():
                 seconds, switches, written = (now - then for now, then in zip(used(pid), before[name]))
-                figures = (100 * seconds / length, switches / length, bench.resident_mib(pid), written * 0.06 / length)
+                figures = (
+                    100 * seconds / length,
+                    switches / length,
+                    bench.resident_mib(pid),
+                    written * 86400 / 1e6 / length,
+                )
                 for column, figure in zip(COLUMNS, figures):
                     table.add(name, column, figure)
     return [table]
