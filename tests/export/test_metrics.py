@@ -242,6 +242,14 @@ def test_the_preferred_temporality_is_kept(resource: Resource, snapshot: Callabl
     delta = AggregationTemporality.DELTA
     store = made(preferences=({Counter: delta, ObservableCounter: delta, Histogram: delta}, None))
     store.observe([snapshot(beats=600)], {"7-abc": resource})
-    store.collect()
+    first = points(store.collect().data, "lifesign.heartbeats")[()]
+    assert first.value == 600
     store.observe([snapshot(beats=610)], {"7-abc": resource})
-    assert values(store.collect().data, "lifesign.heartbeats") == {(): 10}
+    data = store.collect().data
+    second = points(data, "lifesign.heartbeats")[()]
+    assert (second.value, second.start_time_unix_nano) == (10, first.time_unix_nano)
+    kinds = {metric.name: metric.data for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+    assert kinds["lifesign.heartbeats"].aggregation_temporality is delta
+    assert kinds["lifesign.process.state"].aggregation_temporality is AggregationTemporality.CUMULATIVE
+    assert values(data, "lifesign.process.state")[named(lifesign__state="healthy")] == 1, "no difference"
+    assert values(store.collect().data, "lifesign.heartbeats") == {(): 0}

@@ -1,48 +1,25 @@
-"""Metrics of all watched processes, collected on demand: no reader thread, no exit hook."""
+"""Metrics of all watched processes, made when they are sent."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections import deque
-from dataclasses import replace
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, Exemplar, MeterProvider
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Gauge,
-    Metric,
-    MetricReader,
-    MetricsData,
-    ResourceMetrics,
-)
+from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
 
 from lifesign import semconv
-from lifesign.export import process_instruments
-from lifesign.export.exemplars import AT_ONCE_MAX, exemplar
-from lifesign.export.instruments import ExportStats, Instruments
+from lifesign.export.delays import Delays
+from lifesign.export.exemplars import exemplar
+from lifesign.export.instruments import ROWS, ExportStats, Seen
 from lifesign.export.otlp import encode
+from lifesign.export.points import Series
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 
 GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered
 
-_NO_DEADLINE = 1e12  # milliseconds, some thirty years
-
-# Counted by the main process since it began; the others since this sidecar did.
-_OF_PROCESS = (
-    semconv.HEARTBEATS,
-    semconv.EVENTS,
-    semconv.DRY_RUN_EVENTS,
-    semconv.DRY_RUN_SKIPPED,
-    semconv.EVENTLOOP_STALL_TIME,
-    *process_instruments.COUNTED,
-)
-
 
 class Metrics:
-    """Keeps the instruments of each process that was observed.
+    """Keeps what is known of each process that was observed.
 
     Args:
         preferences: temporality and aggregation by kind of instrument, as the exporter wants them.
@@ -63,10 +40,10 @@ class Metrics:
                 resource = resources.get(snapshot.key)
                 if resource is None:
                     continue
-                process = _Process(resource, snapshot, self._preferences, self._stats)
+                process = _Process(resource, snapshot, self._preferences)
                 self._processes[snapshot.key] = process
             process.gone_since = None
-            process.instruments.show(snapshot)
+            process.show(snapshot)
         seen = {snapshot.key for snapshot in snapshots}
         for key, process in list(self._processes.items()):
             if key not in seen:
@@ -80,12 +57,13 @@ class Metrics:
             process = self._processes.get(record.resource)
             found = exemplar(record) if process is not None else None
             if process is not None and found is not None:
-                process.exemplars.append(found)
+                process.delays.exemplars.append(found)
 
     def collect(self) -> Collection:
         """The newest values of all processes. May run in another thread than the rest."""
         processes = list(self._processes.items())
-        collected = [data for _, process in processes for data in process.collect()]
+        stats, now = self._stats(), time.time_ns()
+        collected = [process.collect(stats, now) for _, process in processes]
         gone = frozenset(key for key, process in processes if process.gone_since is not None)
         return Collection(MetricsData(collected), gone)
 
@@ -105,100 +83,23 @@ class Collection:
         self.gone = gone
 
 
-class _Reader(MetricReader):
-    """Hands out what is collected, as often as it is asked."""
-
-    _data: MetricsData | None = None
-
-    def take(self) -> MetricsData | None:
-        # The SDK sets a deadline by the wall clock, which may jump. A collection that was broken off must not be
-        # repeated either: what it took of the counters would count twice.
-        self.collect(timeout_millis=_NO_DEADLINE)
-        data, self._data = self._data, None
-        return data
-
-    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 0, **kwargs: Any) -> None:
-        self._data = metrics_data
-
-    def shutdown(self, timeout_millis: float = 0, **kwargs: Any) -> None:
-        """Nothing to end."""
-
-
 class _Process:
-    def __init__(
-        self, resource: Resource, snapshot: Snapshot, preferences: tuple[Any, Any], stats: Callable[[], ExportStats]
-    ) -> None:
-        temporality, aggregation = preferences
-        self._reader = _Reader(preferred_temporality=temporality, preferred_aggregation=aggregation)
-        with _no_hook_for_forks():
-            provider = MeterProvider(
-                metric_readers=[self._reader],
-                resource=encode.resource(resource),
-                exemplar_filter=AlwaysOffExemplarFilter(),
-                shutdown_on_exit=False,
-            )
-        meter = provider.get_meter(semconv.SCOPE, semconv.VERSION, semconv.SCHEMA_URL)
-        self._provider = provider  # the reader's hold on it is weak
-        self._started = time.time_ns() - int(snapshot.uptime * 1e9)
-        self.instruments = Instruments(meter, snapshot, stats)
+    def __init__(self, resource: Resource, snapshot: Snapshot, preferences: tuple[Any, Any]) -> None:
+        now = time.time_ns()
+        self._resource = encode.resource(resource)
+        self._series = Series(preferences[0], now - int(snapshot.uptime * 1e9), now)
+        self.delays = Delays(preferences)
+        self._places: set[str] = set()
+        self._snapshot = snapshot
         self.gone_since: float | None = None  # monotonic seconds
-        self.exemplars: deque[Exemplar] = deque(maxlen=AT_ONCE_MAX)  # that were not collected yet
 
-    def collect(self) -> Sequence[ResourceMetrics]:
-        data = self._reader.take()
-        if data is None:
-            return ()
-        return [
-            replace(
-                of_resource,
-                scope_metrics=[
-                    replace(of_scope, metrics=[self._completed(metric) for metric in of_scope.metrics])
-                    for of_scope in of_resource.scope_metrics
-                ],
-            )
-            for of_resource in data.resource_metrics
-        ]
+    def show(self, snapshot: Snapshot) -> None:
+        """Takes the newest snapshot."""
+        self._snapshot = snapshot
+        self.delays.add(snapshot.new_delays)
 
-    def _completed(self, metric: Metric) -> Metric:
-        metric = self._since_start(metric)
-        if metric.name != semconv.EVENTLOOP_DELAY or not self.exemplars:
-            return metric
-        data: Any = metric.data
-        taken = [self.exemplars.popleft() for _ in range(len(self.exemplars))]
-        points = [replace(point, exemplars=taken) for point in data.data_points]
-        return replace(metric, data=replace(data, data_points=points))
-
-    def _since_start(self, metric: Metric) -> Metric:
-        """The SDK counts from its first collection; the main process counted from its own start."""
-        data: Any = metric.data
-        if isinstance(data, Gauge):
-            return metric
-        cumulative = data.aggregation_temporality is AggregationTemporality.CUMULATIVE
-        ours = metric.name in _OF_PROCESS and cumulative
-        points = [
-            # A wall clock that was set back must not put a point before its start.
-            replace(
-                point,
-                start_time_unix_nano=min(self._started if ours else point.start_time_unix_nano, point.time_unix_nano),
-            )
-            for point in data.data_points
-        ]
-        return replace(metric, data=replace(data, data_points=points))
-
-
-def _no_hook(**hooks: Any) -> None:
-    """Registers nothing."""
-
-
-@contextlib.contextmanager
-def _no_hook_for_forks() -> Iterator[None]:
-    """Keeps the SDK from registering one: the interpreter holds it for good, a kilobyte for each process ever watched.
-
-    The hook would make a provider fit for use in a forked child. The sidecar does not fork.
-    """
-    register = os.register_at_fork
-    os.register_at_fork = _no_hook
-    try:
-        yield
-    finally:
-        os.register_at_fork = register
+    def collect(self, stats: ExportStats, now: int) -> ResourceMetrics:
+        metrics = self._series.metrics(ROWS, Seen(self._snapshot, stats, self._places), now)
+        metrics += self.delays.metrics()
+        scope = ScopeMetrics(encode.SCOPE, metrics, semconv.SCHEMA_URL)
+        return ResourceMetrics(self._resource, [scope], semconv.SCHEMA_URL)
