@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,19 @@ async def test_a_thread_is_used_again_and_not_by_two() -> None:
     known = {thread.ident for thread in threads(IDLE)}
     for _ in range(5):
         assert await off_loop(threading.get_ident) in known
+
+
+async def test_a_thread_is_there_for_the_next_call_when_it_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    reports, names = loop.call_soon_threadsafe, []
+
+    def reported(*arguments: Any) -> asyncio.Handle:
+        names.append(threading.current_thread().name)
+        return reports(*arguments)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", reported)
+    await off_loop(int)
+    assert names == [IDLE]
 
 
 async def test_no_signal_goes_to_such_a_thread() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import signal
 import threading
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Callable, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Call = Callable[[], None]
+Report = Callable[[], None]
+Call = Callable[[], Report]
 
 BUSY, IDLE = "lifesign-off-loop", "lifesign-idle"  # names of the threads
 _IDLE_MAX = 10.0  # seconds a thread waits for another call
@@ -39,17 +42,18 @@ async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
         else:
             future.set_result(result)  # type: ignore[arg-type]  # there is a result where there is no error
 
-    def call() -> None:
+    def report(result: T | None, error: Exception | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, result, error)
+
+    def call() -> Report:
         result: T | None = None
         error: Exception | None = None
         try:
             result = function(*args, **kwargs)
         except BaseException as caught:  # noqa: BLE001 - it is raised again where the result is awaited
             error = _fit_for_a_future(caught)
-        try:
-            loop.call_soon_threadsafe(finish, result, error)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+        return partial(report, result, error)
 
     try:
         _in_a_thread(call)
@@ -75,10 +79,12 @@ def _work(call: Call | None) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     while call is not None:
         thread.name = BUSY
-        call()
+        report = call()
         del call  # and with it what it holds on to
         thread.name = IDLE
-        _idle.append(inbox)
+        _idle.append(inbox)  # before it reports: whoever waits for that may have the next call for it
+        report()
+        del report
         call = _next(inbox)
 
 

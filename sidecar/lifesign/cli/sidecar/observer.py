@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.introduction import introduction
-from lifesign.cli.sidecar.own_process import let_go_of_output, log_to_standard_error, raise_limit_of_files
+from lifesign.cli.sidecar.own_process import (
+    let_go_of_output,
+    log_to_standard_error,
+    raise_limit_of_files,
+    share_one_arena,
+)
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.cli.supervise.signals import FORWARDED
@@ -72,6 +77,7 @@ class Observer:
     ) -> None:
         log_to_standard_error(settings.log_level)
         raise_limit_of_files()
+        share_one_arena()
         self._settings = settings
         self._supervised = supervised
         self._run_id = run_id
