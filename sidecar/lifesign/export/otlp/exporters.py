@@ -6,9 +6,12 @@ of this process by themselves.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from typing import Any, Mapping, Protocol
+import sys
+import warnings
+from typing import Any, Iterator, Mapping, Protocol
 
 from lifesign.export.otlp.outcome import Outcome
 from lifesign.export.otlp.targets import GRPC, Target, targets
@@ -57,6 +60,21 @@ def _open(target: Target) -> Exporter:
         from lifesign.export.otlp.grpc import GrpcExporter
 
         return GrpcExporter(target)
-    from lifesign.export.otlp.http import HttpExporter
+    with without("charset_normalizer", "chardet"):
+        from lifesign.export.otlp.http import HttpExporter
 
     return HttpExporter(target)
+
+
+@contextlib.contextmanager
+def without(*modules: str) -> Iterator[None]:
+    """Keeps `requests` from loading what it guesses the encoding of a text with: 2.6 MiB, and we ask for none."""
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: it cannot be imported
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns where there is none
+            yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
