@@ -23,7 +23,7 @@ BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 _NO_DEADLINE = 1e12  # milliseconds, some thirty years
 
 
-class Delays:
+class DelayHistogram:
     """Takes delays, and gives the metric.
 
     Args:

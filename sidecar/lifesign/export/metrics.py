@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
 
 from lifesign import semconv
-from lifesign.export.delays import Delays
+from lifesign.export.delays import DelayHistogram
 from lifesign.export.exemplars import exemplar
 from lifesign.export.instruments import ROWS, ExportStats, Seen
 from lifesign.export.otlp import encode
@@ -88,7 +88,7 @@ class _Process:
         now = time.time_ns()
         self._resource = encode.resource(resource)
         self._series = Series(preferences[0], now - int(snapshot.uptime * 1e9), now)
-        self.delays = Delays(preferences)
+        self.delays = DelayHistogram(preferences)
         self._places: set[str] = set()
         self._snapshot = snapshot
         self.gone_since: float | None = None  # monotonic seconds
