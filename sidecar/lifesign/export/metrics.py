@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, Scope
 from lifesign import semconv
 from lifesign.export.delays import DelayHistogram
 from lifesign.export.exemplars import exemplar
-from lifesign.export.instruments import ROWS, ExportStats, Seen
+from lifesign.export.instruments import ROWS, ExportStats, MetricSource
 from lifesign.export.otlp import encode
 from lifesign.export.points import Series
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
@@ -99,7 +99,7 @@ class _Process:
         self.delays.add(snapshot.new_delays)
 
     def collect(self, stats: ExportStats, now: int) -> ResourceMetrics:
-        metrics = self._series.metrics(ROWS, Seen(self._snapshot, stats, self._places), now)
+        metrics = self._series.metrics(ROWS, MetricSource(self._snapshot, stats, self._places), now)
         metrics += self.delays.metrics()
         scope = ScopeMetrics(encode.SCOPE, metrics, semconv.SCHEMA_URL)
         return ResourceMetrics(self._resource, [scope], semconv.SCHEMA_URL)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Iterable, Iterator, Mapping, NamedTuple, Sequence, TypeVar, Union
+from dataclasses import dataclass
+from typing import Any, Callable, Generic, Iterable, Iterator, Mapping, Sequence, TypeVar, Union
 
 from opentelemetry.sdk.metrics import ObservableCounter, ObservableGauge, ObservableUpDownCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, NumberDataPoint, Sum
@@ -17,7 +18,8 @@ COUNTER, GAUGE, UP_DOWN_COUNTER = ObservableCounter, ObservableGauge, Observable
 PLAIN: Attributes = {}
 
 
-class Row(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class MetricRow(Generic[T]):
     """One metric. `of_process`: what it counts it has counted since the process began, not since we watch."""
 
     name: str
@@ -49,7 +51,7 @@ class Series:
         self._sent_at = watched
         self._sent: dict[tuple[str, frozenset[tuple[str, Any]]], int | float] = {}  # of what is sent as differences
 
-    def metrics(self, rows: Sequence[Row[T]], of: T, now: int) -> list[Metric]:
+    def metrics(self, rows: Sequence[MetricRow[T]], of: T, now: int) -> list[Metric]:
         """All rows that have points; `now` in wall clock nanoseconds."""
         made = []
         for row in rows:
@@ -59,7 +61,7 @@ class Series:
         self._sent_at = now
         return made
 
-    def _points(self, row: Row[T], points: Points, now: int) -> Iterator[NumberDataPoint]:
+    def _points(self, row: MetricRow[T], points: Points, now: int) -> Iterator[NumberDataPoint]:
         delta = row.kind in self._delta
         start = self._sent_at if delta else self._began if row.of_process else self._watched
         start = min(start, now)  # a wall clock that was set back must not put a point before its start

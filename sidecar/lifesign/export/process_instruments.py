@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 from lifesign import semconv
-from lifesign.export.points import COUNTER, PLAIN, UP_DOWN_COUNTER, Points, Row, one
+from lifesign.export.points import COUNTER, PLAIN, UP_DOWN_COUNTER, MetricRow, Points, one
 from lifesign.watch.telemetry import UsageReading
 
 
@@ -38,18 +38,20 @@ def _container(limit: bool) -> Callable[[UsageReading], Points]:
     return points
 
 
-ROWS: tuple[Row[UsageReading], ...] = (
-    Row(semconv.PROCESS_CPU_TIME, COUNTER, "s", "Processor time", _cpu_time, of_process=True),
-    Row(semconv.PROCESS_MEMORY_USAGE, UP_DOWN_COUNTER, "By", "Physical memory in use", one(lambda used: used.memory)),
-    Row(semconv.PROCESS_THREADS, UP_DOWN_COUNTER, "{thread}", "Threads", one(lambda used: used.threads)),
-    Row(
+ROWS: tuple[MetricRow[UsageReading], ...] = (
+    MetricRow(semconv.PROCESS_CPU_TIME, COUNTER, "s", "Processor time", _cpu_time, of_process=True),
+    MetricRow(
+        semconv.PROCESS_MEMORY_USAGE, UP_DOWN_COUNTER, "By", "Physical memory in use", one(lambda used: used.memory)
+    ),
+    MetricRow(semconv.PROCESS_THREADS, UP_DOWN_COUNTER, "{thread}", "Threads", one(lambda used: used.threads)),
+    MetricRow(
         semconv.PROCESS_DESCRIPTORS,
         UP_DOWN_COUNTER,
         "{file_descriptor}",
         "Open file descriptors",
         one(lambda used: used.descriptors),
     ),
-    Row(
+    MetricRow(
         semconv.PROCESS_CONTEXT_SWITCHES,
         COUNTER,
         "{context_switch}",
@@ -57,10 +59,14 @@ ROWS: tuple[Row[UsageReading], ...] = (
         _context_switches,
         of_process=True,
     ),
-    Row(semconv.PROCESS_PAGE_FAULTS, COUNTER, "{fault}", "Page faults", _page_faults, of_process=True),
-    Row(semconv.GC_COLLECTIONS, COUNTER, "{collection}", "Collections of a generation", _garbage(0), of_process=True),
-    Row(semconv.GC_COLLECTED, COUNTER, "{object}", "Objects collected in a generation", _garbage(1), of_process=True),
-    Row(
+    MetricRow(semconv.PROCESS_PAGE_FAULTS, COUNTER, "{fault}", "Page faults", _page_faults, of_process=True),
+    MetricRow(
+        semconv.GC_COLLECTIONS, COUNTER, "{collection}", "Collections of a generation", _garbage(0), of_process=True
+    ),
+    MetricRow(
+        semconv.GC_COLLECTED, COUNTER, "{object}", "Objects collected in a generation", _garbage(1), of_process=True
+    ),
+    MetricRow(
         semconv.GC_UNCOLLECTABLE,
         COUNTER,
         "{object}",
@@ -68,6 +74,10 @@ ROWS: tuple[Row[UsageReading], ...] = (
         _garbage(2),
         of_process=True,
     ),
-    Row(semconv.CONTAINER_MEMORY_USAGE, UP_DOWN_COUNTER, "By", "Memory of the container", _container(limit=False)),
-    Row(semconv.CONTAINER_MEMORY_LIMIT, UP_DOWN_COUNTER, "By", "What its memory is limited to", _container(limit=True)),
+    MetricRow(
+        semconv.CONTAINER_MEMORY_USAGE, UP_DOWN_COUNTER, "By", "Memory of the container", _container(limit=False)
+    ),
+    MetricRow(
+        semconv.CONTAINER_MEMORY_LIMIT, UP_DOWN_COUNTER, "By", "What its memory is limited to", _container(limit=True)
+    ),
 )
