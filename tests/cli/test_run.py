@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -96,11 +97,12 @@ def test_the_demo_is_run_as_any_service(
         return 7
 
     monkeypatch.setattr(demo, "supervise", supervise)
+    monkeypatch.setattr(demo, "_free_port", lambda: 7317)
     if given is not None:
         monkeypatch.setenv("OTEL_SERVICE_NAME", given)
 
     assert cli("demo", "--boot-timeout", "3").code == 7
-    assert seen == [[sys.executable, "-m", "lifesign.demo"], "3", expected]
+    assert seen == [[sys.executable, "-m", "lifesign.demo", "--page", "http://127.0.0.1:7317/"], "3", expected]
     assert os.environ.get("OTEL_SERVICE_NAME") == given
 
 
@@ -124,3 +126,39 @@ def test_a_run_directory_that_is_still_needed_stays(
     said = capfd.readouterr().err
     assert says in said
     assert (removed == []) == bool(says) == ("--dir '/r d'" in said)
+
+
+def test_where_the_demo_shows_its_page(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(demo, "supervise", lambda command, _args, _environ: seen.append(command[3:]) or 0)
+    monkeypatch.setattr(demo, "has_screen", lambda _environ: True)
+    for argv in (["--page-addr", "127.0.0.1:80"], ["--no-browser", "--page-addr", "h:1"], ["--page-addr", "h:0"]):
+        assert cli("demo", *argv).code == 0
+    assert seen == [["--page", "http://127.0.0.1:80/", "--browser"], ["--page", "http://h:1/"], []]
+
+
+def test_a_port_that_is_taken_is_not_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        monkeypatch.setattr(demo, "_PORT", taken)
+        assert demo._free_port() not in (0, taken)
+    assert demo._free_port() == taken
+
+
+@rows(
+    ("environ", "at_terminal", "seen"),
+    [
+        ({"DISPLAY": ":0"}, True, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True, True),
+        ({"DISPLAY": ":0"}, False, False),
+        ({"DISPLAY": ":0", "CI": "true"}, True, False),
+        ({"DISPLAY": ":10", "SSH_CONNECTION": "1"}, True, False),
+        ({}, True, False),
+    ],
+)
+def test_a_browser_is_opened_only_where_somebody_sees_it(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], at_terminal: bool, seen: bool
+) -> None:
+    monkeypatch.setattr(demo.sys, "stdin", SimpleNamespace(isatty=lambda: at_terminal))
+    monkeypatch.setattr(demo.sys, "platform", "linux")
+    assert demo.has_screen(environ) == seen

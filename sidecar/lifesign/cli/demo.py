@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import socket
 import sys
 import termios
-from typing import Iterator
+from typing import Iterator, Mapping
 
 from lifesign.cli.options import arguments
 from lifesign.cli.supervise.launch import supervise
+from lifesign.errors import LifesignError
 from lifesign.settings import BY_NAME
+
+_HOST, _PORT = "127.0.0.1", 7317  # as the sidecar takes by itself
 
 
 def register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-browser", action="store_true", help="do not show the page with the buttons")
     arguments.add_settings(parser)
 
 
@@ -25,8 +30,41 @@ def main(args: argparse.Namespace) -> int:
     # The desk promises its orders, so that a silent one is seen as that.
     events = BY_NAME["events"].env
     environ[events] = environ.get(events) or "order=5s"
+    command = [sys.executable, "-m", "lifesign.demo"]
+    page = _page(args, environ)
+    if page is not None:
+        command += ["--page", f"http://{page}/"]
+        if not args.no_browser and has_screen(environ):
+            command.append("--browser")
     with _terminal_as_it_was():
-        return supervise([sys.executable, "-m", "lifesign.demo"], args, environ)
+        return supervise(command, args, environ)
+
+
+def has_screen(environ: Mapping[str, str]) -> bool:
+    """Whether somebody sits there who would see a browser: no pipeline, and no terminal on another machine."""
+    on_screen = sys.platform == "darwin" or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    remote = any(environ.get(name) for name in ("CI", "SSH_CONNECTION", "SSH_TTY"))
+    return on_screen and not remote and sys.stdin is not None and sys.stdin.isatty()
+
+
+def _page(args: argparse.Namespace, environ: dict[str, str]) -> str | None:
+    """The address of lifesign's page, which the demo has in any case; None where it is not known beforehand."""
+    with contextlib.suppress(LifesignError):  # what is wrong is said later, by whom it concerns
+        asked = arguments.given(args, environ).settings(environ).page_addr
+        if asked is None:
+            asked = _HOST, _free_port()
+            environ[BY_NAME["page_addr"].env] = f"{_HOST}:{asked[1]}"
+        return f"{asked[0]}:{asked[1]}" if asked[1] else None
+    return None
+
+
+def _free_port() -> int:
+    for port in (_PORT, 0):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((_HOST, port))
+            return int(tried.getsockname()[1])
+    return _PORT
 
 
 @contextlib.contextmanager

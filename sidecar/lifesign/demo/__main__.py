@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
 import sys
-from typing import Awaitable, Callable, NamedTuple
+from typing import TYPE_CHECKING, Awaitable, Callable, NamedTuple, Optional, Sequence
 
 import lifesign
 from lifesign.demo.controls import HELP, Controls
+from lifesign.demo.illnesses import ILLNESSES
 from lifesign.demo.service import OrderDesk
-from lifesign.demo.why import LATEST_S, STANDSTILL_S, Why
+from lifesign.demo.why import Why
+
+if TYPE_CHECKING:
+    from lifesign.demo.buttons import Buttons
+
+BUTTONS_PORT = 7319  # where it is free
+
+
+class Shown(NamedTuple):
+    """The page with the buttons: `page` is lifesign's own, `browser`: it is shown there."""
+
+    page: str
+    browser: bool
 
 
 def say(text: str) -> None:
@@ -20,20 +36,13 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-class Illness(NamedTuple):
-    """What a letter does to the desk; `shows_after` so many seconds it is seen as an illness."""
-
-    begin: Callable[[], None]
-    what: str
-    shows_after: float | None
-
-
-async def serve(descriptor: int, pace: float = 0.2) -> None:
+async def serve(descriptor: int, pace: float = 0.2, shown: Optional[Shown] = None) -> None:
     """Run an order desk until it is asked to end.
 
     Args:
         descriptor: where the commands come from.
         pace: seconds between two orders.
+        shown: the page with the buttons, where there is to be one.
 
     Raises:
         RuntimeError: it was asked to crash.
@@ -59,18 +68,6 @@ async def serve(descriptor: int, pace: float = 0.2) -> None:
         await desk.recover()
         await check()
 
-    illnesses: dict[str, Illness] = {
-        "b": Illness(desk.block, "a report is written with a call that blocks the event loop", STANDSTILL_S),
-        "g": Illness(desk.hold_gil, "a C call holds the GIL", STANDSTILL_S),
-        "d": Illness(desk.deadlock, "settlement and audit take two locks in opposite order", LATEST_S),
-        "p": Illness(desk.use_up_pool, "reports take all connections and keep them", LATEST_S),
-        "x": Illness(desk.fill_executor, "the printers are out of paper, and their threads wait", LATEST_S),
-        "c": Illness(desk.kill_consumers, "an odd order for each worker, which fails at it", LATEST_S),
-        "s": Illness(desk.silence, "no more orders come in", LATEST_S),
-        "w": Illness(desk.stall, "the catalogue is rendered on the event loop, 0.4 s each time", LATEST_S),
-        "z": Illness(desk.spin, "a task asks for news again and again, without a pause", LATEST_S),
-        "l": Illness(desk.leak, "1000 tasks wait for a confirmation that never comes", None),
-    }
     endings: dict[str, Callable[[], None]] = {
         "k": lambda: end(RuntimeError("the order book is corrupt")),
         "q": end,
@@ -79,48 +76,88 @@ async def serve(descriptor: int, pace: float = 0.2) -> None:
     why = Why()
 
     def command(letter: str) -> None:
-        if letter in illnesses:
-            illness = illnesses[letter]
+        illness = ILLNESSES.get(letter)
+        if illness is not None:
             say(f"{letter}: {illness.what}")
-            if controls.at_terminal and illness.shows_after is not None:
-                why.ask(illness.shows_after)
-            illness.begin()
-        elif letter == "y":
-            why.ask(0)
-        elif letter in endings:
+            say(f"   look at: {illness.look}")
+        if letter in endings:
             endings[letter]()
         elif letter in longer:
             task = asyncio.ensure_future(longer[letter]())
             doing.add(task)
             task.add_done_callback(doing.discard)
+        elif illness is not None:
+            if controls.at_terminal and illness.shows_after is not None:
+                why.ask(illness.shows_after)
+            getattr(desk, illness.call)()
+        elif letter == "y":
+            why.ask(0)
         elif letter:
             say(HELP)
+
+    def press(letter: str) -> None:
+        loop.call_soon_threadsafe(command, letter)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     controls = Controls(descriptor, command)
+    buttons = _buttons(shown, press) if shown is not None else None
     try:
         booting = asyncio.ensure_future(desk.boot())
         await asyncio.wait({booting, ending}, return_when=asyncio.FIRST_COMPLETED)
         if booting.done():
             await booting
             say("the order desk is open")
+            if buttons is not None and shown is not None:
+                say(f"buttons at {buttons.url}, what is seen at {shown.page}")
+                if shown.browser:
+                    open_browser(buttons.url)
         await ending
     finally:
         controls.close()
+        if buttons is not None:
+            buttons.close()
         why.close()
         booting.cancel()
         await desk.close()
         say(f"{desk.booked} orders booked")
 
 
-def main() -> None:
-    """Run with the terminal as the control."""
+def _buttons(shown: Shown, press: Callable[[str], None]) -> Optional[Buttons]:
+    from lifesign.demo.buttons import Buttons
+
+    for port in (BUTTONS_PORT, 0):
+        with contextlib.suppress(OSError):  # another demo runs
+            return Buttons(port, shown.page, press)
+    return None
+
+
+def open_browser(url: str) -> None:
+    """Shows a page to the person, by a process of its own that may take its time."""
+    environ = {name: value for name, value in os.environ.items() if name not in ("LIFESIGN_DIR", "PYTHONPATH")}
+    with contextlib.suppress(OSError):
+        subprocess.Popen(
+            [sys.executable, "-m", "webbrowser", url],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def main(argv: Sequence[str] = ()) -> None:
+    """Run with the terminal as the control; ``--page URL`` for buttons beside it, ``--browser`` to show them."""
+    parser = argparse.ArgumentParser(prog="python -m lifesign.demo")
+    parser.add_argument("--page", metavar="URL", help="lifesign's page, for a page of buttons beside it")
+    parser.add_argument("--browser", action="store_true", help="show the buttons in the browser")
+    args = parser.parse_args(argv)
+    shown = Shown(args.page, args.browser) if args.page else None
     descriptor = sys.__stdin__.fileno() if sys.__stdin__ else -1
     if descriptor >= 0 and os.isatty(descriptor):
         say(HELP)
-    asyncio.run(serve(descriptor))
+    asyncio.run(serve(descriptor, shown=shown))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -12,9 +12,11 @@ from typing import Any, Callable
 
 HELP = (
     "type a letter (through a pipe: a line each):\n"
-    "  b block the loop 5 s   g hold the GIL 5 s   d deadlock two tasks   p use up a pool   x fill an executor\n"
-    "  c kill the consumers   l leak 1000 tasks    f fail a post-condition   s silence (no more orders)\n"
-    "  w short stalls         z spin (no pause)    y why is it ill           r recover   k crash   q quit"
+    "  b block the loop 5 s    g hold the GIL 5 s        d deadlock two tasks\n"
+    "  p use up a pool         x fill an executor        c kill the consumers\n"
+    "  w short stalls          z spin (no pause)         l leak 1000 tasks\n"
+    "  s silence (no orders)   f fail a post-condition   k crash\n"
+    "  y why is it ill         r recover                 q quit"
 )
 
 

@@ -1,0 +1,98 @@
+"""What can be done to the order desk: the letter, what happens then, and what to look at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from lifesign.demo.why import LATEST_S, STANDSTILL_S
+
+
+class Illness(NamedTuple):
+    """`call` is what the desk is asked for; `shows_after` so many seconds it is seen as an illness, None for never."""
+
+    title: str
+    call: str
+    what: str
+    look: str
+    shows_after: Optional[float] = LATEST_S
+
+
+ILLNESSES = {
+    "b": Illness(
+        "Block the event loop",
+        "block",
+        "a report is written with a call that blocks the event loop",
+        "blocked after 3 s, with the line of _write_report; the tasks wait, threads go on. It passes after 5 s",
+        STANDSTILL_S,
+    ),
+    "g": Illness(
+        "Hold the GIL",
+        "hold_gil",
+        "a C call holds the GIL",
+        "frozen after 3 s: no Python runs, so these buttons stand still too. It passes after 5 s",
+        STANDSTILL_S,
+    ),
+    "d": Illness(
+        "Deadlock",
+        "deadlock",
+        "settlement and audit take two locks in opposite order",
+        "degraded, with who holds which lock and who waits for it; the loop goes on beating",
+    ),
+    "p": Illness(
+        "Use up a pool",
+        "use_up_pool",
+        "reports take all connections and keep them",
+        "silent after 5 s, as no order is booked; the cause names who keeps the connections",
+    ),
+    "x": Illness(
+        "Fill an executor",
+        "fill_executor",
+        "the printers are out of paper, and their threads wait",
+        "silent after 5 s; the threads of the executor and how many jobs wait behind them",
+    ),
+    "c": Illness(
+        "Kill the consumers",
+        "kill_consumers",
+        "an odd order for each worker, which fails at it",
+        "the exception that each worker ended with, and the queue that fills behind them",
+    ),
+    "w": Illness(
+        "Short stalls",
+        "stall",
+        "the catalogue is rendered on the event loop, 0.4 s each time",
+        "stalling, while all else is healthy: the flame graph and lifesign stalls name _render_catalogue",
+    ),
+    "z": Illness(
+        "Spin",
+        "spin",
+        "a task asks for news again and again, without a pause",
+        "busy: the loop works all of the time, in _wait_for_news",
+    ),
+    "l": Illness(
+        "Leak tasks",
+        "leak",
+        "1000 tasks wait for a confirmation that never comes",
+        "the number of tasks, and the biggest group of a dump (lifesign dump, or the button on the page)",
+        None,
+    ),
+    "s": Illness(
+        "Silence",
+        "silence",
+        "no more orders come in",
+        "silent after 5 s, and nothing else is wrong: the loop beats, and a probe that asks the loop would say ok",
+    ),
+    "f": Illness(
+        "Fail a post-condition",
+        "fail_postcondition",
+        "the broker stops answering",
+        "degraded, with the check that fails and why; readiness fails, liveness does not",
+        None,
+    ),
+    "k": Illness(
+        "Crash",
+        "",
+        "the order book is corrupt",
+        "dead, with the exception and its line; lifesign last shows it again later",
+        None,
+    ),
+}
