@@ -106,6 +106,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("termination_grace", "30", parsing.seconds, "seconds a process may take to end, once it was asked to"),
     Setting("page_addr", None, parsing.address, "HOST:PORT of the local page"),
+    Setting("linger", "0", parsing.flag, "run: after an ill end the page stays up while it is open; Ctrl-C ends it"),
     Setting("health_addr", None, parsing.address, "HOST:PORT of the health endpoints"),
     Setting("log_level", "warning", parsing.level, "log level of the sidecar on standard error"),
 )
@@ -153,6 +154,7 @@ class Settings:
     sigterm_delay: float
     termination_grace: float
     page_addr: tuple[str, int] | None
+    linger: bool
     health_addr: tuple[str, int] | None
     log_level: int
 

@@ -15,7 +15,7 @@ from .conftest import RefusedError, containers, one, variables
 
 Render = Callable[..., list[dict[str, Any]]]
 DEMO = ("demo.enabled=true", "otlp.endpoint=http://collector:4318")
-SET_BY_THE_CHART = {"dir", "spool_dir", "health_addr", "sigterm_delay"}
+SET_BY_THE_CHART = {"dir", "spool_dir", "health_addr", "sigterm_delay", "linger"}  # the last is of `lifesign run`
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,6 @@ class Api:
         self._lookups = lookups
         self._interval = interval
         self._feed = Feed(board, time.time, lookups.problems)
-        self._streams = 0
 
     def routes(self) -> list[Route]:
         """For the app of the page."""
@@ -61,7 +60,7 @@ class Api:
         ]
 
     async def index(self, request: Request) -> Response:
-        return _json({"version": semconv.VERSION, "streams": self._streams, "streams_max": STREAMS})
+        return _json({"version": semconv.VERSION, "streams": self._board.viewers, "streams_max": STREAMS})
 
     async def processes(self, request: Request) -> Response:
         return _json(self._feed.rows())
@@ -69,9 +68,9 @@ class Api:
     async def stream(self, request: Request) -> Response:
         if request.method == "HEAD":  # its body would never end
             return Response(media_type="text/event-stream")
-        if self._streams >= STREAMS:
+        if self._board.viewers >= STREAMS:
             return PlainTextResponse(f"503: {STREAMS} pages are open already\n", 503, {"retry-after": "5"})
-        self._streams += 1
+        self._board.viewers += 1
         hidden = request.query_params.get("view") == "verdict"
         events = self._feed.verdicts(self._interval) if hidden else self._feed.events(self._interval)
         return _Stream(events, self._closed)
@@ -122,7 +121,7 @@ class Api:
         return self._board.shown(request.path_params["key"])
 
     def _closed(self) -> None:
-        self._streams -= 1
+        self._board.viewers -= 1
 
 
 class _Stream(StreamingResponse):

@@ -101,6 +101,7 @@ class Board:
         self.version = 0  # grows whenever a row changes
         self.beats = 0  # grows whenever the sparklines do
         self.bars = ""  # the newest character of each sparkline, in the order of the rows' ids
+        self.viewers = 0  # pages that are open
         self.busy: list[tuple[int, int]] = []  # ids of rows, and how many tasks they have now
 
     def update(self, snapshots: Sequence[Snapshot]) -> None:
@@ -133,6 +134,10 @@ class Board:
     def poll_age(self) -> float | None:
         """Seconds since the newest `update`, None before the first."""
         return None if self._updated is None else self._clock() - self._updated
+
+    def freeze(self) -> None:
+        """There will be no more updates, and what is here is no less true for that."""
+        self._updated = None
 
     def watched(self) -> tuple[Snapshot, ...]:
         """The newest snapshots of the processes that are still watched."""

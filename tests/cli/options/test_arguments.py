@@ -25,6 +25,11 @@ def test_every_setting_is_a_flag() -> None:
         assert arguments.flags(parsed(setting.flag, value))[setting.name] == value
 
 
+def test_what_is_on_or_off_needs_no_value() -> None:
+    given = arguments.flags(parsed("--linger", "--task-origin", "0"))
+    assert (given["linger"], given["task_origin"], given["async_debug"]) == ("1", "0", None)
+
+
 def test_the_file_gives_texts_numbers_and_truths(tmp_path: Path) -> None:
     config = tmp_path / "lifesign.toml"
     lines = ["heartbeat_timeout = 4", "boot_timeout = 1.5", 'events = "order=30s"', "log_level = true"]

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from lifesign.cli.past.last import reports
 from lifesign.watch.telemetry import CauseReading
 from support.made.boards import snapshot
 
@@ -86,7 +85,3 @@ def test_what_cannot_be_shown(cli: Callable[..., Any], folder: Path) -> None:
         code, _, err = cli("last")
         assert code == 1
         assert err.endswith(f"  try: rm {file}\n")
-
-
-def test_where_they_are() -> None:
-    assert reports({"HOME": "/x", "XDG_STATE_HOME": "not absolute"}) == Path.home() / ".local/state/lifesign/reports"

@@ -26,3 +26,15 @@ def test_whoever_is_still_there_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert left.acquire(timeout=60)
     assert one.left() == 0.0
     assert not left.acquire(timeout=0.05), "once"
+
+
+def test_a_reason_to_stay_lifts_it_until_the_end_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "GRACE", 0.05)
+    left = threading.Semaphore(0)
+    one = Deadline(0.0, left.release)
+    one.lift()
+    one.begin()
+    one.lift()
+    assert not left.acquire(timeout=0.1)
+    one.begin()
+    assert left.acquire(timeout=60)

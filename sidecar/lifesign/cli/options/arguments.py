@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Iterable, Mapping, NamedTuple
+from typing import Any, Iterable, Mapping, NamedTuple
 
-from lifesign import settings
+from lifesign import parsing, settings
 from lifesign.cli.options import config_file, dry_run
 
 
@@ -43,7 +43,8 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
         default = f"; default {setting.default}" if setting.default else ""
         help_text = f"{setting.help} [{setting.env}{default}]".replace("%", "%%")
         checked = dry_run.flag if setting.name == "dry_run" else str
-        group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked)
+        alone: dict[str, Any] = {"nargs": "?", "const": "1"} if setting.parse is parsing.flag else {}
+        group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked, **alone)
 
 
 def add_which(parser: argparse.ArgumentParser) -> None:

@@ -43,7 +43,9 @@ def main(args: argparse.Namespace) -> int:
         LifesignError: it cannot be read.
     """
     extra.require()
-    folder = reports(os.environ)
+    from lifesign.serve.reports import directory
+
+    folder = directory(os.environ)
     found = [saved for saved in map(_read, sorted(folder.glob("*.json"), reverse=True)) if _is_about(saved, args.which)]
     if not found:
         of = "" if args.which is None else f" of {args.which}"
@@ -59,12 +61,6 @@ def main(args: argparse.Namespace) -> int:
             for process in saved.content["processes"]:
                 _process(process, to)
     return EXIT_OK
-
-
-def reports(environ: Mapping[str, str]) -> Path:
-    """The folder in which post-mortems are saved."""
-    state = environ.get("XDG_STATE_HOME", "")
-    return Path(state if os.path.isabs(state) else "~/.local/state").expanduser() / "lifesign" / "reports"
 
 
 def _read(file: Path) -> Saved:

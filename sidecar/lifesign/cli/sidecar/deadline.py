@@ -24,6 +24,7 @@ class Deadline:
         self._seconds = seconds
         self._leave = leave
         self._at: float | None = None
+        self._timer: threading.Timer | None = None
 
     def begin(self) -> None:
         """The exit was asked for. Safe to call twice."""
@@ -31,9 +32,15 @@ class Deadline:
             return
         self._at = time.monotonic() + self._seconds
         if self._leave is not None:
-            timer = threading.Timer(self._seconds + GRACE, self._leave)
-            timer.daemon = True
-            timer.start()
+            self._timer = threading.Timer(self._seconds + GRACE, self._leave)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def lift(self) -> None:
+        """There is a reason to stay: the exit may take any time, until it is asked for again."""
+        self._at = None
+        if self._timer is not None:
+            self._timer.cancel()
 
     def left(self) -> float:
         """Seconds that are left; all of them before `begin`."""

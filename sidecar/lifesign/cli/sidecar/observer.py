@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.introduction import introduction
+from lifesign.cli.sidecar.missing import missing
 from lifesign.cli.sidecar.own_process import (
+    leave_signals_to_cmd,
     let_go_of_output,
     log_to_standard_error,
     raise_limit_of_files,
@@ -22,7 +24,6 @@ from lifesign.cli.sidecar.own_process import (
 )
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
-from lifesign.cli.supervise.signals import FORWARDED
 from lifesign.errors import NotWatchedError
 from lifesign.export.otlp.targets import is_configured, unread_configuration
 from lifesign.judge.kernel import began_at
@@ -90,6 +91,7 @@ class Observer:
         # A unit of the sidecar's own is none of the service.
         self._systemd = Systemd(environ) if supervised and "NOTIFY_SOCKET" in environ else None
         self._stopping = asyncio.Event()
+        self._enough = asyncio.Event()  # we were asked once more
         self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher | None = None
         self._shows = False  # the page
@@ -104,12 +106,7 @@ class Observer:
         loop.add_signal_handler(signal.SIGINT, self._terminate if self._supervised else self._stop)
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         if self._supervised:
-            for number in FORWARDED - {signal.SIGINT, signal.SIGTERM}:
-                signal.signal(
-                    number, signal.SIG_IGN
-                )  # that is for CMD, whoever sent it to all processes of the service
-            # The supervisor starts us with them blocked, so that they cannot hit us before this line.
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+            leave_signals_to_cmd()
             loop.add_reader(0, self._hear_supervisor)
         lock = RunDirectoryLock(self._directory)
         try:
@@ -143,6 +140,8 @@ class Observer:
             self._introduce(servers)
             asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_who_is_missing)
             await self._watcher.run(self._stopping)
+            if "page" in servers and self._supervised and self._alone_since is None:
+                await self._after_the_end(servers["page"].url)
         finally:
             if self._pipeline is not None:
                 await self._pipeline.close(self._deadline.left())
@@ -161,6 +160,15 @@ class Observer:
         seen = Sources() if self._supervised else None
         lookups = Lookups(seen or no_source, seen.excerpt if seen else no_excerpt, self._problems)
         return await serve(self._settings, self._board, self._actions(), lookups, self._health, with_page=with_page)
+
+    async def _after_the_end(self, url: str) -> None:
+        from lifesign.cli.sidecar.aftermath import linger, save_report
+        from lifesign.serve.reports import directory
+
+        if await save_report(self._board, Sources(), directory(self._environ)) and self._settings.linger:
+            self._deadline.lift()
+            await linger(self._board, url, self._enough)
+            self._deadline.begin()
 
     async def _ready(self) -> Watcher:
         """Opens the spool, however long its disk takes, and starts the page and the health endpoints."""
@@ -239,6 +247,9 @@ class Observer:
         return self._watcher.request(key, word)
 
     def _stop(self) -> None:
+        if self._stopping.is_set():
+            self._enough.set()
+            return
         self._deadline.begin()
         self._stopping.set()
 
@@ -253,6 +264,7 @@ class Observer:
             asyncio.get_running_loop().remove_reader(0)
             # Without the supervisor nobody restarts us, but what it started may live on: so do we until then.
             self._leaving = True
+            self._enough.set()
             self._alone_since = time.monotonic()
             let_go_of_output()
 
@@ -277,20 +289,8 @@ class Observer:
 
     def _remark_who_is_missing(self) -> None:
         others = self._watcher.other_versions() if self._watcher is not None else []
-        for other in others:
-            say(other)
-        if not self._board.watched() and not others:
-            say(
-                f"no process to watch has appeared in {self._directory.path}; a program is seen when it is Python, "
-                "runs an asyncio event loop, and was not started with -I, -E or -S"
-            )
-        path = self._directory.path
-        out = descendants.locked_out(self._run_id, path) if self._run_id is not None else []
-        if out:
-            say(
-                f"process {out[0]} cannot be watched, as the user that it has become may not write to {path}: "
-                f"chown it to that user, or leave out --dir, and CMD gets a run directory for every user"
-            )
+        for remark in missing(self._directory.path, self._run_id, others, seen=bool(self._board.watched())):
+            say(remark)
 
 
 def _pipeline(settings: Settings, environ: Mapping[str, str], service: str) -> Pipeline:

@@ -7,9 +7,11 @@ import ctypes
 import logging
 import os
 import resource
+import signal
 import sys
 
 from lifesign.cli.output.terminal import printable
+from lifesign.cli.supervise.signals import FORWARDED
 
 _ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
 _DESCRIPTORS = 4096  # enough for a thousand watched processes
@@ -50,3 +52,13 @@ def raise_limit_of_files() -> None:
         wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def leave_signals_to_cmd() -> None:
+    """What is forwarded to CMD is none of ours, whoever sends it to all processes; SIGINT and SIGTERM have handlers.
+
+    The supervisor starts us with all of them blocked, so that they cannot hit us before the handlers stand.
+    """
+    for number in FORWARDED - {signal.SIGINT, signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)

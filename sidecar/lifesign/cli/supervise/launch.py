@@ -71,7 +71,8 @@ def prepare(
         return sorted({*descendants.started_under(run_id), *living})
 
     patience = settings.shutdown_timeout + _FLUSH_GRACE
-    return Prepared(inside, Beside(watch if watched else None, around, directory, patience, left_behind))
+    beside = Beside(watch if watched else None, around, directory, patience, left_behind, settings.linger)
+    return Prepared(inside, beside)
 
 
 def _service(command: Sequence[str]) -> str:

@@ -77,10 +77,13 @@ class SidecarProcess:
         """It ended when it was asked to."""
         self.pid = None
 
-    def end(self) -> None:
+    def end(self, *, lingers: bool = False) -> None:
         """Asks it to finish; `tend` kills it when it takes too long.
 
         One that failed is started for that: the last records of CMD are still to be read.
+
+        Args:
+            lingers: it may stay while somebody looks at its page, until it is asked again.
         """
         if self._due is not None:
             self._start(time.monotonic())
@@ -88,7 +91,7 @@ class SidecarProcess:
         with contextlib.suppress(OSError):
             os.write(self._stdin_writer, ASKED_TO_END)
         self._send(signal.SIGTERM)
-        self._kill_at = time.monotonic() + self._patience
+        self._kill_at = None if lingers else time.monotonic() + self._patience
 
     def leave(self) -> None:
         """Lets it go on by itself: it watches until nobody of ours lives, as it does without a supervisor."""

@@ -28,7 +28,7 @@ class Beside(NamedTuple):
     """The run directory, and the sidecar to run beside CMD, None to go without one.
 
     `patience` is how many seconds it may take to end. `left_behind` says who lives on that was started under CMD:
-    the sidecar stays with them.
+    the sidecar stays with them. It `lingers` where it keeps its page up after an ill end, until a signal ends that.
     """
 
     command: list[str] | None
@@ -36,6 +36,7 @@ class Beside(NamedTuple):
     directory: str
     patience: float
     left_behind: Callable[[], Sequence[int]] = tuple
+    lingers: bool = False
 
 
 class Supervisor:
@@ -131,9 +132,11 @@ class Supervisor:
             if self.left_behind:
                 self._sidecar.leave()
                 return
-            self._sidecar.end()
+            self._sidecar.end(lingers=self.beside.lingers)
             while self._sidecar.pid is not None:
-                self._signals.take(self._sidecar.tend())
+                taken = self._signals.take(self._sidecar.tend())
+                if taken is not None and taken.number in ENDING and self.beside.lingers:
+                    self._sidecar.end()
                 self._reap()
             self._sidecar.close()
 
@@ -178,7 +181,7 @@ class Supervisor:
     def _start_sidecar(self) -> None:
         if self.beside is None:
             return
-        command, environ, directory, patience, _ = self.beside
+        command, environ, directory, patience, *_ = self.beside
         self._run_file = RunFile(directory, self.pid)
         if command is not None:
             self._sidecar = SidecarProcess(command, environ, self._signals.mask, patience)

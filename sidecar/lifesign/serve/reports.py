@@ -1,0 +1,79 @@
+"""Post-mortems on disk: the newest few of this user, each as JSON and as an HTML file to read and to send."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from lifesign.judge import states
+from lifesign.serve.board import ShownProcess
+from lifesign.serve.detail import trimmed
+from lifesign.serve.shown.postmortem import PostMortem, SavedProcess, as_html, post_mortem
+from lifesign.serve.shown.rows import ORDER
+from lifesign.watch.sources import Source
+from lifesign.watch.telemetry import Snapshot
+
+KEPT = 20
+PROCESSES = 50  # of one run, the worst first
+
+
+def directory(environ: Mapping[str, str]) -> Path:
+    """Where they are."""
+    state = environ.get("XDG_STATE_HOME", "")
+    return Path(state if os.path.isabs(state) else "~/.local/state").expanduser() / "lifesign" / "reports"
+
+
+def ended_ill(watched: Sequence[Snapshot]) -> bool:
+    """Whether nothing lives any more, and something died a moment ago: what died before was replaced."""
+    return not any(one.alive for one in watched) and any(one.state == states.DEAD for one in watched)
+
+
+def collect(processes: Sequence[ShownProcess], source: Source) -> PostMortem:
+    """What is known of processes now."""
+    known = [(one, one.snapshot) for one in processes if one.snapshot is not None]
+    known.sort(key=lambda pair: ORDER.index(pair[1].state))
+    return post_mortem(
+        [
+            SavedProcess(
+                process=trimmed(snapshot),
+                resource=one.resource,
+                stack=one.history.newest_stack(),
+                history=one.history.entries(),
+                tasks=one.dumps.view(source),
+            )
+            for one, snapshot in known[:PROCESSES]
+        ],
+        int(time.time() * 1000),
+    )
+
+
+def save(found: PostMortem, folder: Path) -> Path:
+    """Writes both files and drops the oldest; returns the path of the page.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pid = found.processes[0].process.pid if found.processes else 0
+    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(found.saved / 1000))}-{pid}"
+    page = folder / f"{name}.html"
+    _write(page, as_html(found).encode("utf-8", "backslashreplace"))
+    _write(folder / f"{name}.json", msgspec.json.encode(found))
+    for old in sorted(folder.glob("*.json"))[:-KEPT]:
+        for file in (old, old.with_suffix(".html")):
+            with contextlib.suppress(OSError):
+                file.unlink()
+    return page
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Nobody else may read what a service was doing."""
+    part = file.with_suffix(file.suffix + ".part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as opened:
+        opened.write(content)
+    part.replace(file)
