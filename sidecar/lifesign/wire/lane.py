@@ -7,17 +7,34 @@ import struct
 import zlib
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
 from collections import deque
-from typing import Any, Mapping, NamedTuple
+from json import encoder
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from lifesign.wire import layout
 
 _WORD = layout.WORD
+_HEADER = layout.RECORD_HEADER
 _SHORTENED = (1000, 300, 100, 30, 20)  # characters of each text, for what is too long otherwise
 _IDS = frozenset(("kind", "id", "trace", "span", "dump", "same_as", "boot_span", "parent_span", "instance"))
 _NAMES = frozenset(("name", "names", "type"))
 _ENDS = frozenset(("stack", "file"))
 
-_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+def _encoder() -> Callable[[Any, int], Sequence[str]]:
+    """What `json.JSONEncoder.encode` makes anew for each text; of a cycle it says RecursionError."""
+    plain = json.JSONEncoder(check_circular=False, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    make: Any = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return lambda content, _: (plain.encode(content),)
+    made: Callable[[Any, int], Sequence[str]] = make(
+        None, plain.default, encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    return made
+
+
+_chunks = _encoder()
+_header = struct.Struct("<3Q").pack
+_checksum = struct.Struct("<Q").pack
 _TORN_BYTES = 512  # of a torn record that are kept
 # What one read may cost, whoever wrote the lane. A writer that is killed leaves one torn record, of known length.
 _TORN_MAX = 16
@@ -31,17 +48,16 @@ def encode(content: Mapping[str, Any], most: int = layout.RECORD_BYTES_MAX) -> b
     Raises:
         TypeError, ValueError, RecursionError: it holds what JSON does not have.
     """
-    payload = _encode(content)
+    # "replace": the user's strings may hold half a surrogate pair, and no decoder of JSON takes that.
+    payload = "".join(_chunks(content, 0)).encode("utf-8", "replace")
+    if len(payload) <= most:
+        return payload
     for characters in _SHORTENED:
+        shortened = _shortened(content, characters, "")
+        payload = "".join(_chunks(shortened, 0)).encode("utf-8", "replace")
         if len(payload) <= most:
             break
-        payload = _encode(_shortened(content, characters, ""))
     return payload
-
-
-def _encode(content: Any) -> bytes:
-    # "replace": the user's strings may hold half a surrogate pair, and no decoder of JSON takes that.
-    return _json.encode(content).encode("utf-8", "replace")
 
 
 def _shortened(content: Any, characters: int, key: str) -> Any:
@@ -101,56 +117,53 @@ class LaneWriter:
                 self._writing = False
 
     def _append(self, payload: bytes) -> bool:
-        needed = layout.RECORD_HEADER + layout.padded(len(payload))
-        if not payload or len(payload) > layout.RECORD_BYTES_MAX or not self._make_room(needed):
+        length = len(payload)
+        needed = _HEADER + (length + 7 & ~7)
+        if not 0 < length <= layout.RECORD_BYTES_MAX or not self._make_room(needed):
             self._refused += 1
             self._words[3] = self._refused
             return False
-        self._put(len(payload), payload, self._sequence)
+        self._put(length, payload, self._sequence)
         self._sequence += 1
         self._words[2] = self._sequence
         return True
 
     def _make_room(self, needed: int) -> bool:
+        size = self._size
         if not self._wraps:
-            return self._head + needed <= self._size
-        to_end = self._size - self._head % self._size
+            return self._head + needed <= size
+        to_end = size - self._head % size
         if needed > to_end:
             self._move_tail(self._head + to_end)
             # What is left at the end may be too short for a filler's header: then it is skipped by rule.
-            if to_end >= layout.RECORD_HEADER:
-                self._put((to_end - layout.RECORD_HEADER) | layout.FILLER, b"", 0)
+            if to_end >= _HEADER:
+                self._put((to_end - _HEADER) | layout.FILLER, b"", 0)
             else:
                 self._head += to_end
-        self._move_tail(self._head + needed)
+        if self._head + needed - self._tail > size:
+            self._move_tail(self._head + needed)
         return True
 
     def _move_tail(self, end: int) -> None:
-        while end - self._tail > self._size:
-            to_end = self._size - self._tail % self._size
-            if to_end < layout.RECORD_HEADER:
-                self._tail += to_end
+        tail, size = self._tail, self._size
+        while end - tail > size:
+            at = tail % size
+            if size - at < _HEADER:
+                tail += size - at
                 continue
-            at = (layout.LANE_HEADER + self._tail % self._size) // _WORD
-            length = self._words[at + 2] & ~layout.FILLER
-            step = layout.RECORD_HEADER + layout.padded(length)
+            length = self._words[(layout.LANE_HEADER + at) // _WORD + 2] & ~layout.FILLER
+            step = _HEADER + (length + 7 & ~7)
             # The file is shared: if somebody else scribbled here, give up the old records, not the host.
-            self._tail = self._tail + step if step <= to_end else self._head
-        self._words[1] = self._tail
+            tail = tail + step if step <= size - at else self._head
+        self._words[1] = self._tail = tail
 
     def _put(self, length: int, payload: bytes, sequence: int) -> None:
         start = layout.LANE_HEADER + self._head % self._size
-        at = start // _WORD
-        words = self._words
-        words[at] = self._head
-        words[at + 1] = sequence
-        words[at + 2] = length
-        body = start + layout.RECORD_HEADER
-        if payload:
-            self._bytes[body : body + len(payload)] = payload
-        words[at + 3] = zlib.crc32(payload, zlib.crc32(self._bytes[start : start + 24]))
-        self._head += layout.RECORD_HEADER + layout.padded(length & ~layout.FILLER)
-        words[0] = self._head
+        header = _header(self._head, sequence, length)
+        record = header + _checksum(zlib.crc32(payload, zlib.crc32(header))) + payload
+        self._bytes[start : start + len(record)] = record
+        self._head += _HEADER + layout.padded(length & ~layout.FILLER)
+        self._words[0] = self._head
 
     def release(self) -> None:
         self._words.release()
