@@ -12,12 +12,13 @@ from typing import Iterable, Iterator
 
 HIDDEN = "***"
 
+# Patterns are compiled when there is something to search: most programs never have a secret to hide.
 _READ_MAX = 20_000  # characters of a text that are searched; what lies behind them is cut off
-_URL = re.compile(r"(?<=://)[^\s/?#'\"<>]+(?=@)")  # postgres://user:password@host, to the last @ before the path
+_URL = r"(?<=://)[^\s/?#'\"<>]+(?=@)"  # postgres://user:password@host, to the last @ before the path
 _QUOTED = r"\"(?:[^\"\\]|\\.)*(?:\"|$)|'(?:[^'\\]|\\.)*(?:'|$)"
 # Behind a name: "password": "hunter2", password = 'hunter2', and password=hunter2 to where a word ends.
-_VALUE = re.compile(rf"[\"']?(?:\s*[=:]\s*[bru]?({_QUOTED})|=([^\s,;&'\")\]}}]+))")
-_SCHEME = re.compile(r"\s+([\w.~+/=-]{16,})")  # behind Bearer
+_VALUE = rf"[\"']?(?:\s*[=:]\s*[bru]?({_QUOTED})|=([^\s,;&'\")\]}}]+))"
+_SCHEME = r"\s+([\w.~+/=-]{16,})"  # behind Bearer
 _NAMES = (
     *("password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "credentials", "signature"),
     *(f"{whose}{joint}key" for whose in ("api", "access", "private", "secret") for joint in ("", "_", "-")),
@@ -25,14 +26,14 @@ _NAMES = (
 _NAMES_WITHOUT_KEY = tuple(name for name in _NAMES if "key" not in name)
 _WORDS = ("authorization", "auth", "sig")  # a name too, where no letter stands before it
 _SCHEMES = ("bearer", "basic", "digest")
-_OPTION = re.compile(rf"--?(?:[\w-]*(?:{'|'.join(_NAMES)})|{'|'.join(_WORDS)})", re.IGNORECASE)
+_OPTION = rf"(?i:--?(?:[\w-]*(?:{'|'.join(_NAMES)})|{'|'.join(_WORDS)}))"
 
 
 def redacted(text: str) -> str:
     """The text without what looks like a secret."""
     text = text[:_READ_MAX]
     if "://" in text and "@" in text:
-        text = _URL.sub(HIDDEN, text)
+        text = re.sub(_URL, HIDDEN, text)
     shown, seen = [], 0
     for start, end in sorted(_secrets(text)):
         if start >= seen:
@@ -47,7 +48,7 @@ def redacted_arguments(arguments: Iterable[str]) -> list[str]:
     hide = False
     for argument in arguments:
         shown.append(HIDDEN if hide and not argument.startswith("-") else redacted(argument))
-        hide = _OPTION.fullmatch(argument) is not None
+        hide = re.fullmatch(_OPTION, argument) is not None
     return shown
 
 
@@ -63,7 +64,7 @@ def _secrets(text: str) -> Iterator[tuple[int, int]]:
             for start in _places(lower, word):
                 if words is not names and lower[start - 1 : start].isalnum():
                     continue
-                match = pattern.match(text, start + len(word))
+                match = re.compile(pattern).match(text, start + len(word))
                 if match is not None:
                     yield match.span(match.lastindex or 0)
 

@@ -126,6 +126,7 @@ async def test_a_beat_that_fails_is_not_the_loops_trouble(
         raise RuntimeError("surprise")
 
     monkeypatch.setattr(registry, "is_due", lambda: True)
+    agent.for_a_loop = True
     monkeypatch.setattr(agent.boot, "beat", fails)
     (before,) = signs(pulse)
     await beats(pulse, before.beats + 3)  # it beats on all the same

@@ -55,7 +55,7 @@ def test_what_is_special_in_a_text_is_written_as_json_says() -> None:
 
 
 def test_without_the_encoder_in_c_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane.encoder, "c_make_encoder", None)
+    monkeypatch.setattr(lane, "c_json", None)
     content = {
         "kind": "checkpoint",
         "name": '"ü"',

@@ -22,7 +22,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import re
 import stat
@@ -233,9 +232,10 @@ def replace_file(directory: str, name: str, content: Mapping[str, Union[int, str
     Raises:
         OSError: the run directory cannot be written.
     """
+    import json  # what the agent writes has no use for it
+
     path = os.path.join(directory, name)
-    # Under a name that nobody knows: others may be allowed to put links into this directory.
-    new = f"{path}.{os.urandom(8).hex()}"
+    new = f"{path}.{os.urandom(8).hex()}"  # that nobody knows: others may be allowed to put links into this directory
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="ascii") as file:
         with contextlib.suppress(OSError):  # not all file systems and sandboxes have it

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
 from collections import deque
-from json import encoder
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from lifesign.wire import layout
+
+c_json: Any
+try:
+    import _json as c_json  # the module around it costs more to import than all of this file
+except ImportError:
+    c_json = None
 
 _WORD = layout.WORD
 _HEADER = layout.RECORD_HEADER
@@ -21,15 +25,20 @@ _ENDS = frozenset(("stack", "file"))
 
 
 def _encoder() -> Callable[[Any, int], Sequence[str]]:
-    """What `json.JSONEncoder.encode` makes anew for each text; of a cycle it says RecursionError."""
-    plain = json.JSONEncoder(check_circular=False, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    make: Any = getattr(encoder, "c_make_encoder", None)
-    if make is None:
+    """What `json.JSONEncoder.encode` makes anew for each text, in C; of a cycle it says RecursionError."""
+    if c_json is None:
+        import json
+
+        plain = json.JSONEncoder(check_circular=False, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return lambda content, _: (plain.encode(content),)
-    made: Callable[[Any, int], Sequence[str]] = make(
-        None, plain.default, encoder.encode_basestring, None, ":", ",", False, False, False
+    made: Callable[[Any, int], Sequence[str]] = c_json.make_encoder(
+        None, _is_no_json, c_json.encode_basestring, None, ":", ",", False, False, False
     )
     return made
+
+
+def _is_no_json(value: object) -> None:
+    raise TypeError(f"a record holds a {type(value).__name__}")
 
 
 _chunks = _encoder()

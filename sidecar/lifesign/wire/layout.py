@@ -109,6 +109,11 @@ RECORD_HEADER = 32
 FILLER = 1 << 63
 RECORD_BYTES_MAX = 32768  # of JSON; half of the smallest lane, so that one record never empties a ring
 
+# How long lists in records are at most; not beside the shapes of these, which the main process does not load.
+HOLDERS_MAX = 10  # of one primitive that are written
+CULPRITS_MAX = 50  # of one process; what comes after them is counted together
+STACKS_MAX = 5  # of one culprit or one spin that are kept, those with the most time
+
 LOOP_RUNNING = 1
 LOOP_ENDED = 2
 

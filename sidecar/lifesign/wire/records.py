@@ -13,8 +13,6 @@ from lifesign.wire.frames import Frame as Frame
 from lifesign.wire.frames import GroupEdge as GroupEdge
 from lifesign.wire.threads import ThreadWait
 
-HOLDERS_MAX = 10  # of one primitive that are written
-
 
 class _Attached(TypedDict, total=False):
     attached: bool  # the agent was brought in while the process ran: when it booted, nobody watched

@@ -10,9 +10,6 @@ from typing import Literal, TypedDict
 
 from lifesign.wire.frames import Frame
 
-CULPRITS_MAX = 50  # of one process; what comes after them is counted together
-STACKS_MAX = 5  # of one culprit or one spin that are kept, those with the most time
-
 # What stalled a loop: one call, many short callbacks, the garbage collector, or the machine, where nobody is blamed:
 # the CPU quota, too little processor time, page faults, a hypervisor that took the processor, a stopped process.
 StallKind = Literal["call", "callbacks", "gc", "quota", "starved", "paging", "steal", "stopped"]

@@ -13,7 +13,7 @@ from lifesign.agent.stalls.shares import Share
 from lifesign.agent.stalls.stacks import SeenStack
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.wire.lane import LaneWriter, parse
-from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX
+from lifesign.wire.layout import CULPRITS_MAX, STACKS_MAX
 from lifesign.wire.writer import PulseWriter
 
 MS = 1_000_000

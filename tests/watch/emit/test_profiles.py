@@ -11,7 +11,8 @@ from lifesign.watch.emit.stalls.profiles import Profiles
 from lifesign.watch.emit.transitions import SpanIds
 from lifesign.watch.telemetry import Log, Profile, Span
 from lifesign.wire.frames import Frame
-from lifesign.wire.stalls import CULPRITS_MAX, BusyLoop, StackTime, StallCulprit
+from lifesign.wire.layout import CULPRITS_MAX
+from lifesign.wire.stalls import BusyLoop, StackTime, StallCulprit
 
 MAIN: Frame = {"function": "main", "file": "app.py", "line": 9}
 RENDER: Frame = {"function": "render", "file": "app.py", "line": 70}

@@ -9,7 +9,7 @@ from lifesign.agent.stalls.shares import Share
 from lifesign.agent.stalls.stacktimes import StackTimes
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.wire.lane import LaneWriter
-from lifesign.wire.stalls import CULPRITS_MAX
+from lifesign.wire.layout import CULPRITS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.stalls import CulpritTotal, StallCulprit, StallTotals

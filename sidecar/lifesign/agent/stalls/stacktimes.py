@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Hashable
 
 from lifesign.agent.stalls.stacks import SeenStack
-from lifesign.wire.stalls import STACKS_MAX
+from lifesign.wire.layout import STACKS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame

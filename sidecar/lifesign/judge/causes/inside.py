@@ -9,7 +9,7 @@ from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import ago, death, holders, name_of, own_frame, waited_for, waiting
 from lifesign.judge.causes.whose import is_users_own
-from lifesign.wire.records import HOLDERS_MAX
+from lifesign.wire.layout import HOLDERS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, TaskPrimitive

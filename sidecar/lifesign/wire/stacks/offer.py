@@ -9,11 +9,11 @@ the ids that faulthandler writes::
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from typing import Mapping, NamedTuple
 
 from lifesign.wire.folder import STACKS_OFFER, OwnFolder
+from lifesign.wire.lane import encode
 from lifesign.wire.stacks.reading import is_number, json_object, read_file
 
 _THREADS_MAX = 256  # that are named
@@ -48,7 +48,7 @@ def write_offer(folder: OwnFolder, offer: StacksOffer) -> None:
     threads = [
         [ident, one.native, one.name[:_NAME_CHARACTERS]] for ident, one in list(offer.threads.items())[:_THREADS_MAX]
     ]
-    content = json.dumps({"signal": offer.signal, "thread": offer.thread, "threads": threads}).encode()
+    content = encode({"signal": offer.signal, "thread": offer.thread, "threads": threads}, _BYTES_MAX)
     descriptor = folder.create(new)
     try:
         os.write(descriptor, content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,8 @@ def read_file(name: str, directory: int, most: int) -> bytes:
 
 def json_object(raw: bytes) -> dict[str, Any]:
     """An empty one where it is none."""
+    import json  # which the process that is watched reads nothing with
+
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError):

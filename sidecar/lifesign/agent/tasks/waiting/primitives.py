@@ -15,7 +15,7 @@ from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.pools import Kind
 from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import Link, place
-from lifesign.wire.records import HOLDERS_MAX
+from lifesign.wire.layout import HOLDERS_MAX
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, PrimitiveHolder, TaskPrimitive

@@ -8,8 +8,9 @@ from typing import Iterable, Union
 from lifesign.judge.causes.findings import RECENT_NS, StallsSeen
 from lifesign.watch.telemetry import OTHER_STALLS, BusyReading, StallReading
 from lifesign.wire import layout
+from lifesign.wire.layout import CULPRITS_MAX, STACKS_MAX
 from lifesign.wire.records import Frame
-from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX, BusyLoop, CulpritTotal, StackTime, StallCulprit, StallTotals
+from lifesign.wire.stalls import BusyLoop, CulpritTotal, StackTime, StallCulprit, StallTotals
 
 StallRecord = Union[StallCulprit, StallTotals, BusyLoop]
 

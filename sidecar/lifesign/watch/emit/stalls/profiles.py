@@ -15,8 +15,8 @@ from lifesign.watch.emit.causes import place_attributes
 from lifesign.watch.emit.stalls.culprits import TEXT_MAX, StallRecord, bounded
 from lifesign.watch.emit.transitions import SpanIds
 from lifesign.watch.telemetry import Attributes, Profile
-from lifesign.wire.layout import LOOPS_MAX
-from lifesign.wire.stalls import CULPRITS_MAX, STACKS_MAX, BusyLoop, StackTime, StallCulprit
+from lifesign.wire.layout import CULPRITS_MAX, LOOPS_MAX, STACKS_MAX
+from lifesign.wire.stalls import BusyLoop, StackTime, StallCulprit
 
 _STACKS_KEPT = 4 * STACKS_MAX  # of one culprit: those that it names come and go
 
