@@ -115,8 +115,8 @@ def servers(args: argparse.Namespace, at: dict[str, str], folder: Path) -> Itera
             "LIFESIGN_COLLECTOR_HEALTH": at["collector health"],
             "LIFESIGN_COLLECTOR_METRICS_PORT": at["collector metrics"].rpartition(":")[2],
             "LIFESIGN_COLLECTOR_STORAGE": str(folder / "queue"),
-            "LIFESIGN_JAEGER": at["jaeger otlp"],
-            "LIFESIGN_JAEGER_SYNTHETIC": at["jaeger otlp"],
+            "LIFESIGN_JAEGER": args.traces_to or at["jaeger otlp"],
+            "LIFESIGN_JAEGER_SYNTHETIC": args.traces_to or at["jaeger otlp"],
             "LIFESIGN_PROMETHEUS": metrics,
             "LIFESIGN_PROMETHEUS_SYNTHETIC": metrics,
             "LIFESIGN_LOGS_FILE": str(folder / "logs.jsonl"),
@@ -140,12 +140,20 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             running.append(server)
             say(f"starting {server.name}")
             server.wait_until_up()
-        say(f"traces   http://{at['jaeger']}/api/traces?service=lifesign-demo  (Jaeger)")
-        say(f"metrics  http://{at['prometheus']}/api/v1/query?query=lifesign_heartbeat_age_seconds  (Prometheus)")
-        say(f"alerts   http://{at['alertmanager']}/api/v2/alerts  (Alertmanager)")
+        jaeger, prometheus = f"http://{at['jaeger']}", f"http://{at['prometheus']}"
+        say(f"page     http://{at['page']}/  (lifesign's own, for a browser)")
+        if args.traces_to:
+            say(f"traces   at {args.traces_to}, as you asked")
+        else:
+            say(f"traces   {jaeger}/api/traces?service=lifesign-demo  (Jaeger, JSON)")
+        say(f"metrics  {prometheus}/api/v1/query?query=lifesign_heartbeat_age_seconds  (Prometheus, JSON)")
+        say(f"alerts   http://{at['alertmanager']}/api/v2/alerts  (Alertmanager, JSON)")
         say(f"logs     {folder / 'logs.jsonl'}")
-        say(f"page     http://{at['page']}/")
         say(f"OTLP     http://{at['otlp http']}  for services of your own")
+        say("Jaeger and Prometheus answer in JSON: built from source, they have no web pages. For those:")
+        say(f"  Grafana: data sources Jaeger {jaeger} and Prometheus {prometheus}, then import")
+        say(f"    {CONFIGS / 'grafana' / 'dashboard.json'}")
+        say("  a Jaeger with its page: make stack ARGS=--traces-to=HOST:4317, where its OTLP port for gRPC is")
         say("Ctrl-C ends it all")
         # It shares our terminal: its letters are typed there, and Ctrl-C reaches it too.
         demo = subprocess.Popen(
@@ -188,6 +196,7 @@ def main() -> int:
     parser.add_argument("--jaeger", required=True, metavar="FILE", help="Jaeger")
     parser.add_argument("--prometheus", required=True, metavar="DIR", help="where `prometheus` is")
     parser.add_argument("--alertmanager", required=True, metavar="DIR", help="where `alertmanager` is")
+    parser.add_argument("--traces-to", metavar="HOST:PORT", help="OTLP/gRPC of a Jaeger of yours, to have traces there")
     parser.add_argument("--free-ports", action="store_true", help="any free ports instead of the usual ones")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -145,6 +145,19 @@ def test_who_does_not_answer_among_several_is_said_after_those_that_do(
     assert err.startswith("lifesign: process 4242 did not answer within 0.2 s\n")
 
 
+def test_a_process_that_ends_meanwhile_is_not_called_frozen(cli: Callable, main: MakeMain, run: Path) -> None:
+    service = main()
+
+    def ends(_request: int) -> list[dict[str, Any]]:
+        service.die()
+        return []
+
+    with answering(service, layout.REQUEST_DUMP, ends):
+        code, out, err = cli("dump", "--dir", str(run), "--timeout", "0.2")
+    assert (code, out) == (1, "")
+    assert err == "lifesign: process 4242 has ended, or is watched no longer\n  try: lifesign status\n"
+
+
 def test_only_who_lives_can_be_asked(cli: Callable, main: MakeMain, run: Path) -> None:
     main()
     main("4343-00000002").die()

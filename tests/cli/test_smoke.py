@@ -224,5 +224,5 @@ def test_no_verdict_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     began = time.monotonic()
     ended = cli("smoke", "--", "/bin/sleep", "60")
     assert ended.code == 1
-    assert "the gate came to no verdict" in ended.err
+    assert "smoke ended without a verdict" in ended.err
     assert time.monotonic() - began < 30  # it did not wait for CMD

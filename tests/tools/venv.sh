@@ -59,8 +59,10 @@ if ! usable; then
     "$python" -m venv --clear "$dir" >&2 || die 1 "'$python -m venv $dir' failed (see above)"
     mkdir -p "$stamps"
 fi
-say "installing $* into $dir"
-"$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --prefer-binary \
+say "installing $* into $dir, which takes a minute or so the first time"
+# A person sees what is downloaded; a log need not.
+if [ -t 2 ]; then shown=--progress-bar=on; else shown=--quiet; fi
+"$dir/bin/python" -m pip install "$shown" --disable-pip-version-check --no-input --prefer-binary \
     "$@" >&2 || die 1 "pip could not install $* (see above): is the package index reachable?"
 printf '%s\n' "$identity" >"$stamps/python"
 printf '%s\n' "$key" >"$stamp"

@@ -116,7 +116,7 @@ def test_nobody_is_watched_yet_and_it_was_paused() -> None:
     assert press(of, "j", "w") == "why"
     assert of.selected() is None
     press(of, "p")
-    of.note = "no run directory of yours is here"
+    of.note = "nothing of yours is watched: there is no run directory"
     shown = drawn(of)
     assert shown[0] == "lifesign top  0 processes  by worst  paused"
     assert any("no process is watched yet" in line for line in shown)

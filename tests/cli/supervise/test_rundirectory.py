@@ -142,7 +142,7 @@ def test_what_was_left_behind_goes_after_a_day_unless_it_is_in_use(places: Path,
 
 @pytest.mark.usefixtures("places")
 def test_none_is_an_error() -> None:
-    with pytest.raises(RunDirectoryError, match="no run directory of yours"):
+    with pytest.raises(RunDirectoryError, match="nothing of yours is watched"):
         rundirectory.find(None)
     with pytest.raises(RunDirectoryError, match="there is no run directory /no/such"):
         rundirectory.find("/no/such")
@@ -151,7 +151,7 @@ def test_none_is_an_error() -> None:
 def test_those_of_another_user_are_not_ours(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with made(None):
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
-        with pytest.raises(RunDirectoryError, match="no run directory of yours"):
+        with pytest.raises(RunDirectoryError, match="nothing of yours is watched"):
             rundirectory.find(None)
 
 

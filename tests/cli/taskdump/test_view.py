@@ -35,7 +35,7 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
 
     assert piped(answer(handlers, parents, finished=finished)) == [
         "process 7: 10 tasks in 2 groups, taken in 12 ms (request)",
-        "groups of many tasks stand on a sample of them",
+        "of large groups only a sample of the tasks was looked at",
         "",
         "#0  8 x App.handle, shop.py:2, wait for Future (6 waiting, 2 ready)",
         "    handle-0, handle-1, handle-2, handle-3, handle-4, ...",

@@ -55,7 +55,7 @@ def pass_through(args: argparse.Namespace) -> int:
         except CommandError as error:
             raise UsageError(error.what, error.hint) from None
         if gate.outcome is None:
-            raise LifesignError("the gate came to no verdict", "the lines above say what broke")
+            raise LifesignError("smoke ended without a verdict", "the lines above say what broke")
         outcome = with_ports(gate.outcome, view.ports)
         if gate.kept:
             stack.pop_all()  # the run directory stays with CMD

@@ -105,11 +105,16 @@ def answers(
             opened.callback(process.close)
         with Progress() as progress:
             found = ask_all(processes, lambda reader: question(reader, args.timeout), progress, what)
+        gone = {process.key for process in processes if process.key not in found and not process.lives()}
     given: list[tuple[int, T]] = []
     errors: list[LifesignError] = []
     for process in processes:
         answer = found.get(process.key)
-        if answer is None:
+        if process.key in gone:
+            errors.append(
+                NotWatchedError(f"process {process.pid} has ended, or is watched no longer", "lifesign status")
+            )
+        elif answer is None:
             errors.append(NotAnsweredError(f"process {process.pid} did not answer within {args.timeout:g} s", hint))
         elif isinstance(answer, LifesignError):
             errors.append(answer)

@@ -31,6 +31,12 @@ class Process(NamedTuple):
     reader: PulseReader
     folder: Folder
 
+    def lives(self) -> bool:
+        """Whether it is still watched."""
+        with contextlib.suppress(OSError):
+            return self.folder.is_alive()
+        return False
+
     def close(self) -> None:
         self.reader.close()
         self.folder.close()

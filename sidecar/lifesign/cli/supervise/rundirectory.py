@@ -65,7 +65,9 @@ def found(path: str | None) -> list[list[str]]:
         return [[path]]
     every = list(map(_inner, _private()))
     if not every:
-        raise RunDirectoryError("no run directory of yours is here", "lifesign run -- CMD, or --dir DIR")
+        raise RunDirectoryError(
+            "nothing of yours is watched: there is no run directory", "lifesign run -- CMD, or --dir DIR"
+        )
     in_use = list(filter(_is_in_use, every))
     return list(filter(None, (in_use, [entry for entry in every if entry not in in_use])))
 

@@ -47,7 +47,7 @@ def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
         "bold",
     )
     if any(group["looked"] < group["count"] for group in answer.groups):
-        yield Text("groups of many tasks stand on a sample of them", "dim")
+        yield Text("of large groups only a sample of the tasks was looked at", "dim")
     # A loop that does not turn is no more than that: the sidecar judges whether it is blocked.
     state = states.BLOCKED if answer.stalls else states.HEALTHY
     for cause in causes(Findings(state, answer.whole, tuple(answer.stalls))):
