@@ -1,4 +1,4 @@
-"""The unit tests of what runs inside of services, on each Python from 3.9 on, one after the other.
+"""The unit tests of what runs inside of services, on each other Python from 3.9 on, one after the other.
 
 usage: on_each_python.py PYTEST-OPTION...
 
@@ -58,7 +58,10 @@ def tests(version: str, python: str, options: Sequence[str]) -> bool:
 
 
 def main(options: Sequence[str]) -> int:
-    failed = [version for version, python in pythons().items() if not tests(version, python, options)]
+    own = "{}.{}".format(*sys.version_info)
+    others = {version: python for version, python in pythons().items() if version != own}
+    print(f"Python {own} runs them in the unit tests.", flush=True)
+    failed = [version for version, python in others.items() if not tests(version, python, options)]
     if failed:
         print(f"Unit tests fail on Python {', '.join(failed)}.")
     return int(bool(failed))

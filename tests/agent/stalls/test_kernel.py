@@ -46,7 +46,7 @@ def test_for_how_long_a_quota_was_used_up(row: tuple[str, str, dict[str, str], i
 def test_without_the_kernels_files_nothing_is_known() -> None:
     assert Quota("/nowhere/cgroup").throttled_ns() == 0
     assert kernel.thread_time(-1) is None
-    assert kernel.disk_waits(-1) == (False, 0)
+    assert kernel.state(-1) == ("", 0)
 
 
 def test_this_thread_is_there() -> None:
@@ -55,7 +55,7 @@ def test_this_thread_is_there() -> None:
     assert used is not None
     assert used.cpu_ns > 0
     assert used.queued_ns >= 0
-    assert kernel.disk_waits(own)[1] >= 0
+    assert kernel.state(own)[0] == "R"
     assert own in kernel.threads()
     assert kernel.stolen_ns() >= 0
     assert kernel.switches() >= 0

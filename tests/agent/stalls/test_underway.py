@@ -13,7 +13,7 @@ from lifesign.agent.stalls.stacks import NOTHING
 from lifesign.agent.stalls.underway import Underway
 
 MS = 1_000_000
-NO_DISK = (False, 0)
+SLEEPS = ("S", 0)
 
 # The reading before the stall, as its time and what was queued by then; the samples, each with its time, what was used
 # of the processor and what was queued; the same at the end. And what each sample says: used and queued.
@@ -44,16 +44,40 @@ def test_what_a_thread_used_and_waited_for(row: Any) -> None:
     underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
     earlier = None if before is None else (before[0] * MS, before[1] * MS)
     for at, used, waited in samples:
-        underway.add(at * MS, NOTHING, ThreadTime(used * MS, waited * MS), earlier, NO_DISK)
+        underway.add(at * MS, NOTHING, ThreadTime(used * MS, waited * MS), earlier, SLEEPS)
     found = underway.finish(ended * MS, cpu * MS, ThreadTime(cpu * MS, queued * MS))
     assert [(one.computing_ns // MS, (one.queued_ns or 0) // MS) for one in found] == wanted
     assert (found[0].began_ns, found[-1].at_ns) == (0, ended * MS)
 
 
+# Samples every ten milliseconds: what was used of the processor and queued by then, and what the thread did; and what
+# they are evidence of: samples that count, and those in which it computed.
+EVIDENCE: list[tuple[str, list[tuple[int, int, str]], tuple[int, int]]] = [
+    ("it computes", [(9, 0, "R"), (19, 0, "R"), (29, 0, "R")], (3, 3)),
+    ("it waits", [(0, 0, "S"), (0, 0, "S"), (0, 0, "S")], (3, 0)),
+    ("it computes, with a fifth of a processor", [(3, 7, "R"), (4, 16, "R"), (7, 23, "R")], (0, 0)),
+    ("it computes, with half of one", [(5, 5, "R"), (10, 10, "R"), (12, 18, "R")], (2, 2)),
+    ("it computed, and has got no processor since", [(9, 0, "R"), (9, 0, "R"), (9, 0, "R")], (1, 1)),
+    ("that is counted later, once it runs", [(9, 0, "R"), (9, 0, "R"), (10, 19, "R")], (1, 1)),
+    ("it waits, and comes late to where it waits on", [(0, 9, "S"), (0, 9, "S"), (0, 9, "S")], (2, 0)),
+]
+
+
+@pytest.mark.parametrize("row", EVIDENCE, ids=lambda row: row[0])
+def test_what_is_no_evidence_for_want_of_a_processor(row: Any) -> None:
+    _, samples, wanted = row
+    loop: Any = asyncio
+    underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
+    for number, (used, queued, state) in enumerate(samples, 1):
+        underway.add(number * 10 * MS, NOTHING, ThreadTime(used * MS, queued * MS), (0, 0), (state, 0))
+    found = underway.evidence(None)
+    assert (found.samples, found.computing) == wanted
+
+
 def test_memory_on_a_disk_and_the_pauses_between_samples() -> None:
     loop: Any = asyncio
     underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
-    for number, disk in enumerate([(True, 7), (True, 7), (True, 9), (False, 12)], 1):
+    for number, disk in enumerate([("D", 7), ("D", 7), ("D", 9), ("S", 12)], 1):
         underway.add(number * 10 * MS, NOTHING, None, None, disk)
     assert [one.paging for one in underway.finish(50 * MS, 0, None)] == [False, False, True, False]
     assert [one.queued_ns for one in underway.samples] == [None] * 4

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
 
 from lifesign.agent import lifecycle
 from lifesign.agent.tasks import stall
+from support.rows import rows
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
+MS = 1_000_000
 TIMEOUT = 60.0  # which passes on the tests' clock
 PATIENT = {**FAST, "LIFESIGN_HEARTBEAT_TIMEOUT": str(TIMEOUT), "LIFESIGN_BOOT_TIMEOUT": "36000"}
 
@@ -63,7 +66,7 @@ def test_a_loop_that_computes_is_told_from_one_that_waits(
     has_its_turn: bool, started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
     if not has_its_turn:  # as on a machine whose processors are all taken
-        monkeypatch.setattr(stall, "_cpu_ns", lambda _thread: 7)
+        monkeypatch.setattr(stall, "_time_ns", lambda _thread: (7, 0))
     pulse = started(**PATIENT)
 
     async def main() -> None:
@@ -132,3 +135,26 @@ def test_after_a_freeze_the_loop_is_not_taken_for_blocked(started: Callable[...,
 
     asyncio.run(main())
     assert pulse.ring("task_dump") == []
+
+
+@rows(
+    ("used", "queued", "ready", "busy"),
+    [
+        (0, 0, False, False),  # it waits
+        (6, 0, False, True),
+        (4, 0, False, False),  # it works now and then
+        (4, 20, False, True),  # it computes, and had a processor for a seventh of the time that it was ready
+        (0, 0, True, True),  # it computes, and got no processor at all
+        (0, 40, False, False),  # it waits, and came late to where it waits on
+    ],
+)
+def test_whether_a_thread_computes(
+    used: int, queued: int, ready: bool, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In fifty milliseconds."""
+    clock, times = iter((0, 50)), iter(((7, 9), (7 + used, 9 + queued)))
+    monkeypatch.setattr(stall, "time", SimpleNamespace(monotonic_ns=lambda: next(clock) * MS))
+    monkeypatch.setattr(stall, "sleep", lambda _: None)
+    monkeypatch.setattr(stall, "_wants_cpu", lambda _thread: ready)
+    monkeypatch.setattr(stall, "_time_ns", lambda _thread: tuple(one * MS for one in next(times)))
+    assert stall._is_busy(1) is busy

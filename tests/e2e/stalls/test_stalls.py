@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lifesign.judge.causes.stalls import culprit_text
 from support import victims
 from support.built import PYTHONS
 from support.illnesses.stalls import culprits, records
@@ -75,3 +76,21 @@ def test_a_loop_that_spins_is_named_with_what_it_does(version: str, kind: str, f
     assert spin["place"]["function"] == function
     assert spin["samples"] >= 30
     assert spin["in_place"] >= 0.9 * spin["samples"]
+
+
+@pytest.mark.parametrize("version", SHAPES)
+def test_an_import_is_named_by_who_imports_what(version: str, tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3" / "site-packages"
+    for name in ("reports", "charts"):
+        (packages / name).mkdir(parents=True)
+        parts = [f"part{number}" for number in range(10)]
+        (packages / name / "__init__.py").write_text("".join(f"import {name}.{part}\n" for part in parts))
+        for part in parts:
+            (packages / name / f"{part}.py").write_text("import os, time\nos.path.realpath('.')\ntime.sleep(0.06)\n")
+    (packages / "plugins.py").write_text("def load(name):\n    return __import__(name)\n")
+    run = tmp_path / "run"
+    run.mkdir()
+    with victims.start([PYTHONS[version], str(HERE / "importing.py"), str(packages)], run, DEFAULT) as process:
+        assert process.communicate(timeout=60) == (b"", b"")
+    said = {culprit_text(one) for one in culprits(run) if one["what"] not in MACHINE}  # type: ignore[arg-type]
+    assert said == {"load_report (importing.py:17) imports reports", "load (plugins.py:2) imports charts"}

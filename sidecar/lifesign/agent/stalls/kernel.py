@@ -39,13 +39,13 @@ def thread_time(native_thread: int) -> ThreadTime | None:
         return None
 
 
-def disk_waits(native_thread: int) -> tuple[bool, int]:
-    """Whether a thread waits for a disk now, and how many page faults it has waited for one at so far."""
+def state(native_thread: int) -> tuple[str, int]:
+    """The letter of what a thread does now, and at how many page faults it has waited for a disk so far."""
     try:
         fields = read_kernel_file(f"/proc/self/task/{native_thread}/stat").rpartition(b") ")[2].split()
-        return fields[0] == b"D", int(fields[9])
+        return fields[0].decode("ascii", "replace"), int(fields[9])
     except (OSError, ValueError, IndexError):
-        return False, 0
+        return "", 0
 
 
 def switches() -> int:

@@ -191,8 +191,9 @@ class Sampler:
         for underway, stack in seen:
             native = underway.before.native_thread
             used_now, before = kernel.thread_time(native), self._machine.queued_before(native)
-            underway.add(now, stack, used_now, before, kernel.disk_waits(native))
-            if not underway.samples[-1].computes and _is_parked(underway.before, stack):
+            underway.add(now, stack, used_now, before, kernel.state(native))
+            newest = underway.samples[-1]
+            if not (newest.computes or newest.starved) and _is_parked(underway.before, stack):
                 underway.begin_anew(now)
         self._finish_all()
         if seen:

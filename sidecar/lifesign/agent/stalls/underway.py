@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from lifesign.agent.slots import Beating
 from lifesign.agent.stalls.kernel import ThreadTime
@@ -18,7 +18,8 @@ class Sample(NamedTuple):
     """What a loop's thread did, as far as is known since `began_ns`.
 
     In nanoseconds, what it used of the processor meanwhile, and for how long it was ready to and got none, None where
-    that is unknown. `paging` says that it waited for a disk that memory had been moved to.
+    that is unknown. `paging` says that it waited for a disk that memory had been moved to, `ready` that it was ready
+    to run and had not run, which the kernel has not counted yet.
     """
 
     began_ns: int
@@ -27,14 +28,20 @@ class Sample(NamedTuple):
     computing_ns: int
     queued_ns: int | None
     paging: bool
+    ready: bool = False
+
+    @property
+    def starved(self) -> bool:
+        """It got no processor, so that nobody knows what it would have done."""
+        return self.ready or (self.queued_ns or 0) * 2 > self.at_ns - self.began_ns
 
     @property
     def computes(self) -> bool:
-        return self.computing_ns * _COMPUTES > self.at_ns - self.began_ns
+        return self.computing_ns * _COMPUTES > self.at_ns - self.began_ns - (self.queued_ns or 0)
 
 
 class StallEvidence(NamedTuple):
-    """Of so many samples so many were in one place, and in so many the thread computed."""
+    """Of so many samples in which the thread had its turn so many were in one place, and in so many it computed."""
 
     samples: int
     in_place: int
@@ -60,14 +67,14 @@ class Underway:
         self._faults: int | None = None
 
     def add(
-        self, now: int, seen: SeenStack, used: ThreadTime | None, before: tuple[int, int] | None, disk: tuple[bool, int]
+        self, now: int, seen: SeenStack, used: ThreadTime | None, before: tuple[int, int] | None, state: tuple[str, int]
     ) -> None:
         """One more sample.
 
         Args:
             used: by the thread; None where that is unknown.
             before: what the thread had waited for a processor a little earlier, and when that was.
-            disk: whether the thread waits for one now, and its page faults so far.
+            state: of the thread; see `kernel.state`.
         """
         began = self.samples[-1].at_ns if self.samples else self.since_ns
         length = max(0, now - began)
@@ -79,10 +86,11 @@ class Underway:
             # after the sample is the next one's.
             self._cpu_ns += computing
             self._queued_ns = used.queued_ns
-        waits, faults = disk
-        paging = waits and self._faults is not None and faults > self._faults
+        letter, faults = state
+        paging = letter == "D" and self._faults is not None and faults > self._faults
         self._faults = faults
-        self.samples.append(Sample(began, now, seen, computing, queued, paging))
+        ready = letter == "R" and used is not None and not computing
+        self.samples.append(Sample(began, now, seen, computing, queued, paging, ready))
 
     def _queued(self, now: int, length: int, queued_ns: int, before: tuple[int, int] | None) -> int:
         if self._queued_ns is not None:
@@ -123,7 +131,7 @@ class Underway:
                 computing_ns=last.computing_ns + more,
                 queued_ns=None if last.queued_ns is None else last.queued_ns + queued,
             )
-            self._spread()
+            self.samples = _spread(self.samples)
         return self.samples
 
     def _first(self, ended: int, queued_at_end: int) -> Sample:
@@ -138,21 +146,23 @@ class Underway:
             queued = 0
         return first._replace(queued_ns=None if first.queued_ns is None else queued)
 
-    def _spread(self) -> None:
-        """The kernel counts how long a thread was ready once it runs again: that belongs to the samples before, too."""
-        more = 0
-        for index in reversed(range(len(self.samples))):
-            one = self.samples[index]
-            if one.queued_ns is not None:
-                more += one.queued_ns
-                queued = max(0, min(more, one.at_ns - one.began_ns - one.computing_ns))
-                self.samples[index] = one._replace(queued_ns=queued)
-                more -= queued
-
     def evidence(self, place: int | None) -> StallEvidence:
         """What the samples say so far."""
+        samples = [one for one in _spread(self.samples) if not one.starved]
         return StallEvidence(
-            len(self.samples),
-            sum(one.seen.place_key == place for one in self.samples),
-            sum(one.computes for one in self.samples),
+            len(samples), sum(one.seen.place_key == place for one in samples), sum(one.computes for one in samples)
         )
+
+
+def _spread(samples: Sequence[Sample]) -> list[Sample]:
+    """The kernel counts how long a thread was ready once it runs again: that belongs to the samples before, too."""
+    spread = list(samples)
+    more = 0
+    for index in reversed(range(len(spread))):
+        one = spread[index]
+        if one.queued_ns is not None:
+            more += one.queued_ns
+            queued = max(0, min(more, one.at_ns - one.began_ns - one.computing_ns))
+            spread[index] = one._replace(queued_ns=queued)
+            more -= queued
+    return spread

@@ -59,14 +59,16 @@ def stall(
 
 
 def _is_busy(native_thread: int) -> bool | None:
-    before, wanted = _cpu_ns(native_thread), _wants_cpu(native_thread)
+    before, wanted = _time_ns(native_thread), _wants_cpu(native_thread)
     started = time.monotonic_ns()
     sleep(_LOOK_SECONDS)
-    after = _cpu_ns(native_thread)
+    after = _time_ns(native_thread)
     if before is None or after is None:
         return None
     # On a busy machine a thread that computes may not get its turn meanwhile: it does not wait for anything else.
-    return after - before > (time.monotonic_ns() - started) / 10 or (wanted and _wants_cpu(native_thread))
+    used, queued = after[0] - before[0], after[1] - before[1]
+    had = max(0, time.monotonic_ns() - started - queued)
+    return used > had / 10 or (wanted and _wants_cpu(native_thread))
 
 
 def _wants_cpu(native_thread: int) -> bool:
@@ -78,12 +80,14 @@ def _wants_cpu(native_thread: int) -> bool:
         return False
 
 
-def _cpu_ns(native_thread: int) -> int | None:
+def _time_ns(native_thread: int) -> tuple[int, int] | None:
+    """For how long it has used a processor, and for how long it was ready to and got none."""
     # Not pthread_getcpuclockid: handed a thread that has just ended it takes the process down.
     try:
         with open(f"/proc/self/task/{native_thread}/schedstat", "rb") as file:
-            return int(file.read().split()[0])
-    except (OSError, ValueError, IndexError):
+            used, queued = file.read().split()[:2]
+            return int(used), int(queued)
+    except (OSError, ValueError):
         return None
 
 
