@@ -8,7 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DUMPS = ("lifesign.task_dump", "lifesign.task_group", "lifesign.thread_group")  # evidence, no alarms
+# Evidence, no alarms. The stacks of a frozen process are in its record, unless they came later.
+DUMPS = ("lifesign.task_dump", "lifesign.task_group", "lifesign.thread_group", "lifesign.last_words")
 STALLS = "lifesign.eventloop.stall"  # nobody is ill of them, and on a busy machine everybody has some
 
 
@@ -57,7 +58,7 @@ class Chart:
 
     @property
     def events(self) -> list[str]:
-        """The names of the log records, without task dumps and short stalls."""
+        """The names of the log records, without evidence and short stalls."""
         return [entry.event for entry in self.entries if entry.event not in (*DUMPS, STALLS)]
 
     def entry(self, event: str) -> Entry:
