@@ -26,7 +26,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     version = (3, 15, 2)
     monkeypatch.setattr(entering, "sys", SimpleNamespace(modules=found, version_info=version))
     monkeypatch.setattr(entering, "forget_forks", lambda: None)
-    for name, value in (("ours", False), ("waiting", 0), ("taken", False)):
+    monkeypatch.setattr(entering, "at_fork", lambda **_: None)
+    for name, value in (("ours", False), ("waiting", 0), ("taken", False), ("threads", [])):
         monkeypatch.setattr(entering._State, name, value)
     yield found
     eventually(lambda: not entering._State.waiting)
@@ -77,18 +78,17 @@ def test_it_is_started_and_says_where(modules: dict[str, Any], tmp_path: Path) -
 def test_what_fails_is_an_answer(modules: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entering.enter((str(tmp_path / "gone"), (), FAST, 0.0), str(tmp_path / "answer"))
     assert "Error" in json.loads((tmp_path / "answer").read_text())["error"]
-    assert not entering._State.taken
     monkeypatch.setattr(entering, "_ATTACHED", "lifesign.none")
     assert "ModuleNotFoundError" in prepared(tmp_path / "ready")["error"]
     assert list(modules) == ["shop"]
-    prepare_in_vain = str(tmp_path / "no" / "folder")
-    entering._import_and_wait(prepare_in_vain, 1.0)  # the command has gone
+    entering.prepare(str(tmp_path / "no" / "folder"), True, 1.0)  # the command has gone
+    eventually(lambda: not any(thread.is_there() for thread in entering._State.threads))
 
 
 def test_where_no_thread_can_start_it_is_imported_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> int:
+    def refuse(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(entering, "start_new_thread", refuse)
+    monkeypatch.setattr(entering.Ticker, "start", refuse)
     assert prepared(tmp_path / "ready") == {}
     assert sys.modules["lifesign"]

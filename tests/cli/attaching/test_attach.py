@@ -77,6 +77,7 @@ def test_what_a_process_answers_is_said(
         (answers({"answered": False, "stacks": [], "woken": False}), "ran no Python for 5 s;"),
         (answers({"answered": False, "stacks": [], "woken": False}), "it could not be woken"),
         (answers({"error": "OSError: something else"}), "cannot be asked: OSError: something else"),
+        (answers({"error": "RuntimeError: Can't find the main thread"}), "starts or ends at this moment"),
         (answers({"answered": True}, '{"error": "KeyError: 7"}'), "could not be started in process"),
         (answers({"answered": True}), "its answer cannot be read"),
         (answers({"error": "PermissionError: no"}), f"process {PID}"),
@@ -151,3 +152,16 @@ def test_the_stacks_of_an_older_python_are_shown_where_py_spy_is(
         assert capsys.readouterr().out == shown
     py_spy.write_text("no program")
     assert "could not read its stacks" in outside.too_old(found).what
+
+
+def test_one_at_a_time(cli: Cli, reachable: Path) -> None:
+    with process.alone(os.getpid(), 1.0):
+        refused = cli("attach", PID, "--dir", str(reachable), "--timeout", "0.1")
+    assert (refused.code, "another lifesign attach" in refused.err) == (2, True)
+
+
+def test_who_ends_meanwhile_has_ended(cli: Cli, reachable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "_inject", lambda *_: {"error": "RuntimeError: no PyRuntime"})
+    monkeypatch.setattr(entry, "is_there", lambda _: False)
+    ended = cli("attach", PID, "--dir", str(reachable))
+    assert (ended.code, f"process {PID} has ended meanwhile" in ended.err) == (1, True)

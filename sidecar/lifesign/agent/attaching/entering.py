@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import start_new_thread
 from contextlib import suppress
 
-from lifesign.loading import forget_forks, load
+from lifesign.agent.native import Ticker, sleep
+from lifesign.loading import at_fork, forget_forks, load
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, which need not be there yet
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _ATTACHED = "lifesign.agent.attaching.attached"
 _ONE_AT_A_TIME = ((3, 15, 0), (3, 15, 1))  # Pythons that can deadlock when several threads import at the same time
-_LOOK = 0.02
+_LOOK = 0.002
+_PATIENCE = 0.05
 
 
 class _State:
@@ -29,11 +30,13 @@ class _State:
         ours: it was imported to be attached, and goes with the agent.
         waiting: how many have imported the agent and not started it yet.
         taken: one of them has begun to start it.
+        threads: which import, or wait.
     """
 
     ours = False
     waiting = 0
     taken = False
+    threads: list[Ticker] = []  # noqa: RUF012 - there is one state
 
 
 def prepare(ready: str, ours: bool, seconds: float) -> None:
@@ -42,12 +45,23 @@ def prepare(ready: str, ours: bool, seconds: float) -> None:
     Where it is not started after all it is forgotten as soon as that file is gone, or after so many seconds.
     """
     _State.ours = _State.ours or ours
-    if sys.version_info[:3] in _ONE_AT_A_TIME:
-        if _imported(ready):
-            start_new_thread(_wait, (ready, seconds))
+    together = sys.version_info[:3] not in _ONE_AT_A_TIME
+    if not together and not _imported(ready):
         return
+
+    def beside() -> None:
+        try:
+            if not together or _imported(ready):
+                _wait(ready, seconds)
+        finally:
+            thread.stop()
+
+    thread = Ticker(0.0, beside)
+    # A program that forks meanwhile is not to be warned because of us; nobody else counts this thread.
+    at_fork(before=thread.before_fork, after_in_child=thread.after_warning)
+    _State.threads.append(thread)
     try:
-        start_new_thread(_import_and_wait, (ready, seconds))
+        thread.start()
     except RuntimeError:  # there may be no more threads: the agent will say so
         _imported(ready)
 
@@ -55,11 +69,15 @@ def prepare(ready: str, ours: bool, seconds: float) -> None:
 def enter(order: Sequence[Any], answer: str) -> None:
     """Starts the agent, in the main thread, and answers."""
     _State.taken = True
+    patience = _PATIENCE
+    while patience > 0 and any(thread.is_there() for thread in _State.threads):
+        patience -= sleep(_LOOK)  # two threads of ours at a time would be one too many for whoever counts them
     try:
         said = load(_ATTACHED, "attach")(load(_ATTACHED, "Order")(*order, _State.ours))
     except BaseException as error:  # noqa: BLE001 - the program is not to see it
         said = _error(error)
-        _State.taken = False
+        if _State.ours:
+            _forget()
     say(answer, said)
 
 
@@ -70,11 +88,6 @@ def say(path: str, said: dict[str, Any]) -> None:
     with open(f"{path}.new", "x", encoding="ascii") as file:
         json.dump(said, file)
     os.rename(f"{path}.new", path)
-
-
-def _import_and_wait(ready: str, seconds: float) -> None:
-    if _imported(ready):
-        _wait(ready, seconds)
 
 
 def _imported(ready: str) -> bool:
@@ -90,9 +103,8 @@ def _imported(ready: str) -> bool:
 
 
 def _wait(ready: str, seconds: float) -> None:
-    sleep = load("lifesign.agent.native", "sleep")
     _State.waiting += 1
-    while os.path.exists(ready) and seconds > 0:
+    while not _State.taken and seconds > 0 and os.path.exists(ready):
         seconds -= sleep(_LOOK)
     _State.waiting -= 1
     if not _State.taken and not _State.waiting:

@@ -52,22 +52,22 @@ def main(args: argparse.Namespace) -> int:
         raise outside.too_old(target)
     if target.off:
         raise outside.turned_off(target)
-    watched = process.watched_in(args.pid)
-    if watched is not None:
-        seen = os.path.dirname(process.view(args.pid, watched))
-        say(f"process {args.pid} is watched already: lifesign why --dir {shlex.quote(seen)}")
+    if _is_watched(args.pid):
         return EXIT_OK
     target = process.find(args.pid)
     with contextlib.ExitStack() as stack:
-        directory = rundirectory.make(settings.dir, stack)
-        if not process.sees(args.pid, directory):
-            raise UsageError(
-                f"process {args.pid} is in another mount namespace: it does not see {directory}",
-                "run this in its container, or --dir with a folder that both see at the same path",
-            )
-        private = () if settings.dir is not None else rundirectory.made_for(directory)
-        variables = _variables(given, os.environ)
-        found = entry.bring_in(target, directory, private, variables, duration or 0.0, args.timeout)
+        with process.alone(args.pid, args.timeout):
+            if _is_watched(args.pid):  # by whoever was there first
+                return EXIT_OK
+            directory = rundirectory.make(settings.dir, stack)
+            if not process.sees(args.pid, directory):
+                raise UsageError(
+                    f"process {args.pid} is in another mount namespace: it does not see {directory}",
+                    "run this in its container, or --dir with a folder that both see at the same path",
+                )
+            private = () if settings.dir is not None else rundirectory.made_for(directory)
+            variables = _variables(given, os.environ)
+            found = entry.bring_in(target, directory, private, variables, duration or 0.0, args.timeout)
         if "attached" in found and duration is None:
             stack.pop_all()
         if "watched" in found:
@@ -84,6 +84,15 @@ def main(args: argparse.Namespace) -> int:
         leave(found["attached"], args.pid, args.timeout)
     say(f"detached from process {args.pid}")
     return EXIT_OK
+
+
+def _is_watched(pid: int) -> bool:
+    """Whether there is an agent in it; says where."""
+    watched = process.watched_in(pid)
+    if watched is not None:
+        seen = os.path.dirname(process.view(pid, watched))
+        say(f"process {pid} is watched already: lifesign why --dir {shlex.quote(seen)}")
+    return watched is not None
 
 
 def _duration(text: str | None) -> float | None:

@@ -13,8 +13,8 @@ from typing import Any, Iterator, Mapping
 
 import lifesign
 from lifesign.cli.attaching import injector, outside
-from lifesign.cli.attaching.process import RunningPython, has_ptrace, refused, sees
-from lifesign.errors import LifesignError, UsageError
+from lifesign.cli.attaching.process import RunningPython, has_ptrace, is_there, refused, sees
+from lifesign.errors import LifesignError, NotWatchedError, UsageError
 
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 _ANSWER_BYTES = 65536
@@ -93,7 +93,7 @@ def bring_in(
         ready = f"{paper}-ready.json"
         prepare = (_PACKAGE, ready, 2 * timeout + _MORE_SECONDS)
         _ask(process, directory, _PREPARE, prepare, f"{paper}-prepare", timeout)
-        _wait(ready)
+        _wait(process.pid, ready)
         _checked(process, directory, _read(ready))
         return _ask(process, directory, _ENTER, (order,), f"{paper}-enter", timeout)
 
@@ -107,6 +107,8 @@ def _ask(
         os.fchmod(file.fileno(), 0o644)  # the process may be another user's than root, who runs this
         file.write(code.replace("ARGUMENTS", repr((*arguments, answer))))
     said = _inject(process, script, answer, timeout)
+    if not os.path.exists(answer):
+        _check_is_there(process.pid)
     if "error" in said:
         raise _refusal(process.pid, said["error"])
     if not said["answered"]:
@@ -114,11 +116,17 @@ def _ask(
     return _checked(process, directory, _read(answer))
 
 
-def _wait(ready: str) -> None:
+def _wait(pid: int, ready: str) -> None:
     """Until the agent is imported, beside the program."""
     deadline = time.monotonic() + _MORE_SECONDS
     while not os.path.exists(ready) and time.monotonic() < deadline:
+        _check_is_there(pid)
         time.sleep(_LOOK)
+
+
+def _check_is_there(pid: int) -> None:
+    if not is_there(pid):
+        raise NotWatchedError(f"process {pid} has ended meanwhile", "lifesign attach with another PID")
 
 
 def _checked(process: RunningPython, directory: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +143,8 @@ def _refusal(pid: int, error: str) -> LifesignError:
         return refused(pid)
     if not has_ptrace() and "PyRuntime" in error:
         return refused(pid)
+    if "main thread" in error:
+        return UsageError(f"process {pid} starts or ends at this moment, and cannot be asked: {error}", "try again")
     return UsageError(f"process {pid} cannot be asked: {error}", "lifesign attach --help")
 
 

@@ -35,7 +35,7 @@ def main(pid: int, script: str, answer: str, seconds: float) -> dict[str, Any]:
             return {"answered": answered}
         return {"answered": answered, "stacks": _stacks(pid), "woken": _wake(pid)}
     finally:
-        if not answered:  # nothing must start later, when nobody expects it any more
+        if not answered and _is_there(pid):  # nothing must start later, when nobody expects it any more
             sys.remote_exec(pid, os.devnull)  # type: ignore[attr-defined]
 
 
@@ -82,12 +82,20 @@ def _wait(pid: int, answer: str, seconds: float) -> bool:
     nudge = time.monotonic() + _NUDGE_SECONDS
     while not os.path.exists(answer):
         now = time.monotonic()
-        if now >= deadline:
+        if now >= deadline or not _is_there(pid):
             return False
         if now >= nudge:
             nudge = now + _NUDGE_SECONDS
             _wake(pid)
         time.sleep(_LOOK_SECONDS)
+    return True
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.readlink(f"/proc/{pid}/exe")
+    except FileNotFoundError:  # also of a zombie
+        return False
     return True
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import sys
-from typing import Iterable, NamedTuple
+import time
+from typing import Iterable, Iterator, NamedTuple
 
-from lifesign.errors import NotWatchedError, UsageError
+from lifesign.errors import NotAnsweredError, NotWatchedError, UsageError
 
 OLDEST = (3, 14)  # the first that can be asked to run something
 
 _PYTHON = re.compile(r"/(?:lib)?python(3)\.(\d+)[a-z]*(?:\.so(?:\.[0-9.]+)?|/lib-dynload/\S+|)(?: \(deleted\))?$")
 _LIFE = re.compile(r"(/.+/\d{1,10}-[0-9a-f]{8})/life")
 _CAP_SYS_PTRACE = 19
+_LOOK = 0.05
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
 OFF_FLAG = "disable-remote-debug"
@@ -63,6 +66,38 @@ def find(pid: int, *, to_enter: bool = True) -> RunningPython:
     off = version >= OLDEST and _is_off(pid)
     interpreter = _interpreter(pid, executable, version) if to_enter else ""
     return RunningPython(pid, version, interpreter, _environ(pid), uvloop, off)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process has not ended."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")
+    except FileNotFoundError:  # also of a zombie
+        return False
+    except OSError:
+        return True  # we may not look
+    return True
+
+
+@contextlib.contextmanager
+def alone(pid: int, timeout: float) -> Iterator[None]:
+    """Keeps others of us out of a process meanwhile: one script at a time can be handed to it.
+
+    Raises:
+        NotAnsweredError: another does not come to an end.
+    """
+    deadline = time.monotonic() + timeout
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as name:
+        while True:
+            try:
+                name.bind(f"\0lifesign-attach-{pid}")  # the kernel frees it, however we end
+                break
+            except OSError:
+                if time.monotonic() >= deadline:
+                    what = f"another lifesign attach of process {pid} has not come to an end within {timeout:g} s"
+                    raise NotAnsweredError(what, "wait for it, or end it") from None
+                time.sleep(_LOOK)
+        yield
 
 
 def refused(pid: int) -> UsageError:
