@@ -165,3 +165,14 @@ def test_who_ends_meanwhile_has_ended(cli: Cli, reachable: Path, monkeypatch: py
     monkeypatch.setattr(entry, "is_there", lambda _: False)
     ended = cli("attach", PID, "--dir", str(reachable))
     assert (ended.code, f"process {PID} has ended meanwhile" in ended.err) == (1, True)
+
+
+def test_a_run_directory_that_cannot_be_written_is_said(
+    cli: Cli, reachable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", full)
+    ended = cli("attach", PID, "--dir", str(reachable))
+    assert (ended.code, f"{reachable} cannot be written: No space left" in ended.err) == (3, True), ended

@@ -14,7 +14,7 @@ from typing import Any, Iterator, Mapping
 import lifesign
 from lifesign.cli.attaching import injector, outside
 from lifesign.cli.attaching.process import RunningPython, has_ptrace, is_there, refused, sees
-from lifesign.errors import LifesignError, NotWatchedError, UsageError
+from lifesign.errors import LifesignError, NotWatchedError, RunDirectoryError, UsageError
 
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 _ANSWER_BYTES = 65536
@@ -103,9 +103,12 @@ def _ask(
 ) -> dict[str, Any]:
     """Has the main thread run some code; its answer."""
     script, answer = f"{paper}.py", f"{paper}.json"
-    with open(script, "x", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o644)  # the process may be another user's than root, who runs this
-        file.write(code.replace("ARGUMENTS", repr((*arguments, answer))))
+    try:
+        with open(script, "x", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o644)  # the process may be another user's than root, who runs this
+            file.write(code.replace("ARGUMENTS", repr((*arguments, answer))))
+    except OSError as error:
+        raise RunDirectoryError(f"{directory} cannot be written: {error.strerror}", "--dir with another one") from None
     said = _inject(process, script, answer, timeout)
     if not os.path.exists(answer):
         _check_is_there(process.pid)
