@@ -173,6 +173,30 @@ def test_a_main_thread_that_is_in_a_call_in_c_is_named_and_left_alone(
     assert _changes(before, service.ask("state")) == {}  # it has woken up, and nothing came
 
 
+def test_several_at_once_take_turns(service: Service, run: Path, cli: Callable) -> None:
+    command = [sys.executable, "-m", "lifesign", "attach", str(service.pid), "--dir", str(run), "--timeout", "60"]
+    attaching = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = sorted(one.communicate(timeout=120)[1].split(": ")[1] for one in attaching)
+    assert [one.returncode for one in attaching] == [0, 0, 0]
+    watched = f"process {service.pid} is watched already"
+    assert said == [f"attached to process {service.pid}", watched, watched]
+    assert cli("detach", str(service.pid), "--timeout", "60").code == 0
+    assert list(run.iterdir()) == []
+
+
+def test_a_process_that_ends_meanwhile_has_ended(service: Service, run: Path) -> None:
+    service.tell("nap")
+    eventually(lambda: _is_asleep(service.pid), seconds=30)
+    command = [sys.executable, "-m", "lifesign", "attach", str(service.pid), "--dir", str(run), "--timeout", "60"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as attaching:
+        eventually(lambda: list(run.iterdir()), seconds=30)
+        service.process.kill()
+        assert attaching.stderr is not None
+        assert f"process {service.pid} has ended meanwhile" in attaching.stderr.read()
+        assert attaching.wait(30) == 1
+    assert list(run.iterdir()) == []
+
+
 def test_a_seccomp_profile_that_refuses_to_read_memory_does_not_keep_it_out(service: Service, run: Path) -> None:
     command = [sys.executable, "-c", REFUSED, str(service.pid), "--dir", str(run), "--for", "0.2s", "--timeout", "60"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

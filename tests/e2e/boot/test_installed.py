@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipapp
 from pathlib import Path
 from typing import Mapping
 
@@ -100,6 +101,28 @@ def test_another_sitecustomize_that_stands_first_does_not_keep_it_out(tmp_path: 
     assert run(Path(sys.executable), f"{SERVICE}; import sitecustomize; print(sitecustomize.own)", environ) == (
         f"{lifesign.__version__}\nTrue"
     )
+    assert len(victims.folders(directory)) == 1
+
+
+def test_in_a_folder_on_pythonpath_it_needs_its_entry_there(tools: dict[str, str], wheel: Path, tmp_path: Path) -> None:
+    python = environment_of(sys.executable, tmp_path / "venv")
+    pip(tools, python, "install", "--no-deps", "--target", str(tmp_path / "folder"), str(wheel))
+    entries = [str(tmp_path / "folder"), str(tmp_path / "folder" / "lifesign" / "agent" / "inject")]
+    for number, path in enumerate((entries[:1], entries[::-1])):
+        directory = tmp_path / f"run{number}"
+        directory.mkdir()
+        run(python, SERVICE, {"LIFESIGN_DIR": str(directory), "PYTHONPATH": os.pathsep.join(path)})
+        assert len(victims.folders(directory)) == number
+
+
+def test_a_zipapp_is_watched_by_what_is_on_pythonpath(tmp_path: Path) -> None:
+    source, directory = tmp_path / "source", tmp_path / "run"
+    source.mkdir()
+    directory.mkdir()
+    (source / "__main__.py").write_text("import asyncio; asyncio.run(asyncio.sleep(0.1))")
+    zipapp.create_archive(source, tmp_path / "shop.pyz")
+    environ = {**os.environ, "LIFESIGN_DIR": str(directory), "PYTHONPATH": str(victims.INJECT)}
+    subprocess.run([sys.executable, str(tmp_path / "shop.pyz")], env=environ, check=True, timeout=60)
     assert len(victims.folders(directory)) == 1
 
 
