@@ -113,8 +113,9 @@ def run(module: ModuleType, effort: bench.Effort) -> Result:
 
 
 def commit() -> str:
-    asked = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return asked.stdout.strip() or "?"
+    """The newest that has changed what is measured."""
+    command = ["git", "log", "-1", "--abbrev=10", "--format=%h", "--", "sidecar"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip() or "?"
 
 
 def machine(effort: bench.Effort) -> dict[str, str]:

@@ -37,9 +37,8 @@ the baseline of the same interpreters ends with status 1. Times are never judged
 
 NOT_MEASURED = """## Not measured
 
-Fluent Bit and Vector, which some run in the place of a sidecar: no registry that we may use has them (PyPI, npm,
-Debian 12 and 13, the Go proxy; Vector's crates are not published). Other machines than the one above, ARM in
-particular.
+Fluent Bit and Vector, which some run in the place of a sidecar: PyPI, npm, crates.io, the Go proxy and Debian 12 do not
+have them (packages of these names are something else). Other machines than the one above, ARM in particular.
 """
 
 

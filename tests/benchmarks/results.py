@@ -108,7 +108,8 @@ def spread(values: Sequence[float], digits: int = 2, unit: str = "", *, sign: bo
         return "-"
     form = f"{'+' if sign else ''},.{digits}f"
     middle = f"{statistics.median(values):{form}}{unit}"
-    return middle if len(values) == 1 else f"{middle} [{min(values):{form}}..{max(values):{form}}]"
+    low, high = f"{min(values):{form}}", f"{max(values):{form}}"
+    return middle if low == high else f"{middle} [{low}..{high}]"
 
 
 def quantile(values: Sequence[float], share: float) -> float:

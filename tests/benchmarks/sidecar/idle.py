@@ -2,7 +2,7 @@
 
 All of them run side by side, so the same neighbours disturb them. The SDK exports every 5 s, as the sidecar does;
 the Collector has `collector-config/local.yaml` and nobody who sends. Wake-ups are switches between threads that the
-kernel has counted, voluntary and not.
+kernel has counted, those that a thread makes because it waits.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def used(pid: int) -> tuple[float, int, int]:
     """Processor seconds, wake-ups and written bytes so far."""
     switches = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
-        switches += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())))
+        switches += sum(
+            map(int, re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.MULTILINE))
+        )
     written = re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
     return bench.processor_seconds(pid), switches, int(written[1]) if written else 0
 
