@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from lifesign.serve.shown.history import HistoryEntry
+from lifesign.serve.shown.postmortem import SavedProcess, post_mortem
+from lifesign.serve.shown.tasks import TaskDumpView, TaskGroupView
 from lifesign.watch.telemetry import CauseReading
 from support.made.boards import snapshot
 
@@ -26,25 +29,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def save(folder: Path, name: str, service: str = "orders") -> Path:
     seen = snapshot("4242-0badcafe", "dead", service=service, causes=(CAUSE,), why="uncaught ValueError: no price")
-    process = {name: value for name, value in msgspec.to_builtins(seen).items() if name != "new_delays"}
-    entry = {"at": 1_793_102_400_000, "severity": 21, "event": "lifesign.process.died", "title": "Died \x1b: no price"}
-    group = {"index": 0, "count": 3, "function": "work", "place": "shop.py:9", "waits_for": "a Lock", "names": []}
-    content = {
-        "schema": 1,
-        "saved": 1_793_102_400_000,
-        "version": "0.1.0",
-        "processes": [
-            {
-                "process": process,
-                "resource": {},
-                "stack": 'File "shop.py", line 7, in book',
-                "history": [{**entry, "times": 2}, entry],
-                "tasks": {"id": "1", "at": 0, "reason": "request", "tasks": 3, "groups": [group]},
-            }
-        ],
-    }
+    entry = HistoryEntry(1, 1_793_102_400_000, 21, "lifesign.process.died", "Died \x1b: no price", "", "", times=2)
+    group = TaskGroupView(0, 3, "work", "shop.py:9", "/srv/shop.py", 9, [], "a Lock", [])
+    dump = TaskDumpView("1", 0, "request", 0.1, 3, 1, [group], [], [], [], [], [], same=False)
+    stack = 'File "shop.py", line 7, in book'
+    process = SavedProcess(seen, {}, stack, [entry, msgspec.structs.replace(entry, times=1)], dump)
     file = folder / f"{name}.json"
-    file.write_text(json.dumps(content))
+    file.write_bytes(msgspec.json.encode(post_mortem([process], 1_793_102_400_000)))
     return file
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import console, duration, print_json, printable
@@ -17,16 +16,21 @@ from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lifesign.serve.shown.history import HistoryEntry
+    from lifesign.serve.shown.postmortem import PostMortem, SavedProcess
+    from lifesign.serve.shown.tasks import TaskDumpView
+
 _HISTORY_SHOWN = 20
 _GROUPS_SHOWN = 5
+_NAMED = 5  # processes
 _REPORT_BYTES = 64 << 20
 
 
 class Saved(NamedTuple):
-    """A post-mortem on disk: one of some processes, the worst first."""
+    """A post-mortem and its file."""
 
     file: Path
-    content: Mapping[str, Any]
+    content: PostMortem
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +47,8 @@ def main(args: argparse.Namespace) -> int:
         LifesignError: it cannot be read.
     """
     extra.require()
+    import msgspec
+
     from lifesign.serve.reports import directory
 
     folder = directory(os.environ)
@@ -51,76 +57,87 @@ def main(args: argparse.Namespace) -> int:
         of = "" if args.which is None else f" of {args.which}"
         raise NotWatchedError(f"no run{of} that ended ill is saved in {folder}", "lifesign run -- CMD saves one")
     if args.json:
-        one = found[0]
-        print_json({**one.content, "file": str(one.file)})
+        newest = found[0]
+        print_json({**msgspec.to_builtins(newest.content), "file": str(newest.file)})
         return EXIT_OK
     to = console()
     for saved in found if args.list else found[:1]:
         _headline(saved, to)
         if not args.list:
-            for process in saved.content["processes"]:
+            for process in saved.content.processes:
                 _process(process, to)
     return EXIT_OK
 
 
 def _read(file: Path) -> Saved:
+    import msgspec
+
+    from lifesign.serve.shown.postmortem import SCHEMA, PostMortem
+
     try:
         with open(file, "rb") as opened:
-            content = json.loads(opened.read(_REPORT_BYTES))
-        if not isinstance(content, dict) or content.get("schema") != 1:
-            raise ValueError("it was saved by another version of lifesign")
-    except (OSError, ValueError) as error:
+            content = msgspec.json.decode(opened.read(_REPORT_BYTES), type=PostMortem)
+        if content.schema != SCHEMA:
+            raise ValueError("another version of lifesign has saved it")
+    except (OSError, ValueError) as error:  # msgspec's are of the second kind
         raise LifesignError(f"{file} cannot be read: {error}", f"rm {file}") from None
     return Saved(file, content)
 
 
 def _is_about(saved: Saved, which: str | None) -> bool:
-    names = [one["process"] for one in saved.content["processes"]]
-    return which is None or any(which in (str(one["pid"]), one["service"], one["command"]) for one in names)
+    seen = [one.process for one in saved.content.processes]
+    return which is None or any(which in (str(one.pid), one.service, one.command) for one in seen)
 
 
 def _headline(saved: Saved, to: Console) -> None:
     from rich.text import Text
 
-    at = saved.content["saved"] / 1e3
-    ago = duration(max(0.0, datetime.now().timestamp() - at))
-    seen = [one["process"] for one in saved.content["processes"]]
-    states = ", ".join(f"{one['command']} {one['pid']} {one['state']}" for one in seen[:_GROUPS_SHOWN])
-    when = datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
-    to.print(Text.assemble((f"{when} ({ago} ago)  ", "bold"), printable(states)))
+    at = datetime.fromtimestamp(saved.content.saved / 1e3)
+    ago = duration(max(0.0, (datetime.now() - at).total_seconds()))
+    seen = [one.process for one in saved.content.processes[:_NAMED]]
+    states = ", ".join(f"{one.command} {one.pid} {one.state}" for one in seen)
+    to.print(Text.assemble((f"{at:%Y-%m-%d %H:%M:%S} ({ago} ago)  ", "bold"), printable(states)))
     page = saved.file.with_suffix(".html")
     to.print(Text(f"  {printable(str(page if page.exists() else saved.file))}", "dim"), soft_wrap=True)
 
 
-def _process(saved: Mapping[str, Any], to: Console) -> None:
-    import msgspec
+def _process(saved: SavedProcess, to: Console) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
     from lifesign.cli.processes.details import details
     from lifesign.cli.processes.explained import lines
-    from lifesign.watch.telemetry import Snapshot
 
-    snapshot = msgspec.convert(saved["process"], Snapshot)
     to.print()
-    for line in lines(snapshot):
+    for line in lines(saved.process):
         to.print(line)
-    for text, style in details(snapshot):
-        if not text.startswith("cause: "):
+    for text, style in details(saved.process):
+        if not text.startswith("cause: "):  # they are above
             to.print(Padding(Text(printable(text), style), (0, 0, 0, 2), expand=False))
-    if saved.get("stack"):
+    if saved.stack:
         to.print(Text("\n  last stack", "bold"))
-        for line in saved["stack"].splitlines():
-            to.print(Text(f"    {printable(line)}"), soft_wrap=True)
-    tasks = saved.get("tasks")
-    if tasks:
-        to.print(Text(f"\n  its {tasks['tasks']} tasks, at the newest dump", "bold"))
-        for group in tasks["groups"][:_GROUPS_SHOWN]:
-            waits = f", waiting for {group['waits_for']}" if group["waits_for"] else ""
-            to.print(Text(printable(f"    {group['count']} x {group['function']}, {group['place']}{waits}")))
-    if saved.get("history"):
+        for row in saved.stack.splitlines():
+            to.print(Text(f"    {printable(row)}"), soft_wrap=True)
+    if saved.tasks is not None:
+        _tasks(saved.tasks, to)
+    if saved.history:
         to.print(Text("\n  what happened, the newest last", "bold"))
-        for entry in reversed(saved["history"][:_HISTORY_SHOWN]):
-            at = datetime.fromtimestamp(entry["at"] / 1e3).strftime("%H:%M:%S")
-            times = f" ({entry['times']} times)" if entry.get("times", 1) > 1 else ""
-            to.print(Text.assemble((f"    {at}  ", "dim"), printable(f"{entry['title']}{times}")))
+        for entry in reversed(saved.history[:_HISTORY_SHOWN]):
+            _entry(entry, to)
+
+
+def _tasks(tasks: TaskDumpView, to: Console) -> None:
+    from rich.text import Text
+
+    to.print(Text(f"\n  its {tasks.tasks} tasks, at the newest dump", "bold"))
+    for group in tasks.groups[:_GROUPS_SHOWN]:
+        waits = f", waiting for {group.waits_for}" if group.waits_for else ""
+        to.print(Text(printable(f"    {group.count} x {group.function}, {group.place}{waits}")))
+
+
+def _entry(entry: HistoryEntry, to: Console) -> None:
+    from rich.text import Text
+
+    at = datetime.fromtimestamp(entry.at / 1e3)
+    times = f" ({entry.times} times)" if entry.times > 1 else ""
+    to.print(Text.assemble((f"    {at:%H:%M:%S}  ", "dim"), printable(f"{entry.title}{times}")))
