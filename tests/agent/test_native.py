@@ -101,6 +101,7 @@ def test_its_stack_is_the_systems_and_those_of_other_threads_as_the_program_want
 
 
 def test_the_filter_matches_one_warning_of_a_process_with_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_started", set())  # no thread of another test's
     ticker = Ticker(1.0, lambda: None)
     ticker._there = ticker._exists = True
     warning = "This process (pid=1) is multi-threaded, use of fork() may lead to deadlocks in the child."
@@ -112,6 +113,12 @@ def test_the_filter_matches_one_warning_of_a_process_with_two_threads(monkeypatc
         assert message.match(warning)
         assert ticker.filter not in warnings.filters
     monkeypatch.setattr(os, "listdir", lambda _: ["1", "2", "3"])
+    assert not message.match(warning)
+    other = Ticker(1.0, lambda: None)
+    other._native_id = 3
+    native._started.add(other)  # as beside the thread that takes an attached agent out
+    assert message.match(warning)
+    other._native_id = 4  # it has ended, or is the parent's
     assert not message.match(warning)
 
 

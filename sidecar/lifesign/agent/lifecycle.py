@@ -15,7 +15,7 @@ from lifesign.agent import hook
 from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.identity import reseed
 from lifesign.agent.loops import LoopBeats
-from lifesign.agent.native import RLock
+from lifesign.agent.native import RLock, Ticker
 from lifesign.agent.process import Agent
 from lifesign.loading import at_fork, from_signal_handler
 from lifesign.settings import Settings
@@ -36,6 +36,7 @@ class _Owner:
 _owner = _Owner()
 _registered = False
 _finalizers: list[Any] = []
+_leaving: Ticker | None = None
 
 
 def running() -> Agent | None:
@@ -220,11 +221,18 @@ def _at_exit(ending: Callable[[], BaseException | None]) -> None:
             complain("no tombstone could be written", error)
 
 
+def guard_forks(thread: Ticker | None) -> None:
+    """The program is not to be warned because of this thread either, which takes the agent out; None when it has."""
+    global _leaving
+    _leaving = thread
+
+
 def _before_fork() -> None:
     with harmless:
         agent = _owner.agent or _owner.stopped
-        if agent is not None:
-            agent.watchdog.thread.before_fork()
+        thread = _leaving or (agent.watchdog.thread if agent is not None else None)
+        if thread is not None:
+            thread.before_fork()
 
 
 def _after_fork_in_child() -> None:
@@ -234,6 +242,8 @@ def _after_fork_in_child() -> None:
     _beats = LoopBeats(running)
     with harmless:
         reseed()
+        if _leaving is not None:
+            _leaving.after_warning()
         if agent is not None:
             agent.watchdog.thread.after_warning()
             agent.abandon()

@@ -61,6 +61,9 @@ class Kept(Protocol):
     def close(self) -> None: ...
 
 
+_started: set[Ticker] = set()  # whose threads have not ended
+
+
 class Ticker:
     """A thread that calls `tick` every `interval` seconds, which may be changed.
 
@@ -98,12 +101,14 @@ class Ticker:
         with self._lock:
             if self._there:
                 return
-            self._there, self._exists = True, False
+            self._there, self._exists, self._native_id = True, False, 0
+        _started.add(self)
         try:
             _start_with_stack(self._run)
             self._exists = True
         except BaseException:
             self._there = False
+            _started.discard(self)
             raise
 
     def stop(self) -> None:
@@ -131,13 +136,18 @@ class Ticker:
                 return
 
     def is_only_other(self) -> bool:
-        """Whether the process has two threads, one of them this; False where the kernel does not say."""
+        """Whether the process has one thread beside this and others of ours; False where the kernel does not say."""
         try:
             threads = os.listdir("/proc/self/task")
         except OSError:  # Python asks `threading` then, which does not know of ours
             return False
-        ours = (self._there and self._exists) or str(self._native_id) in threads
-        return ours and len(threads) == 2
+        ours = sum(one._is_among(threads) for one in {self, *_started})
+        return self._is_among(threads) and len(threads) == 1 + ours
+
+    def _is_among(self, threads: list[str]) -> bool:
+        if self._native_id:  # a thread of the parent's is not among those of a forked child
+            return str(self._native_id) in threads
+        return self._there and self._exists
 
     def _run(self) -> None:
         self._native_id = get_native_id()
@@ -155,6 +165,7 @@ class Ticker:
                     ticked, kept = True, self._keep()
         if kept is not None:
             kept.close()
+        _started.discard(self)
 
     def _goes_on(self) -> bool:
         with self._lock:

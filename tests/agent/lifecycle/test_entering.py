@@ -27,7 +27,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setattr(entering, "sys", SimpleNamespace(modules=found, version_info=version))
     monkeypatch.setattr(entering, "forget_forks", lambda: None)
     monkeypatch.setattr(entering, "at_fork", lambda **_: None)
-    for name, value in (("ours", False), ("waiting", 0), ("taken", False), ("threads", [])):
+    for name, value in (("ours", False), ("waiting", 0), ("taken", False)):
         monkeypatch.setattr(entering._State, name, value)
     yield found
     eventually(lambda: not entering._State.waiting)
@@ -82,7 +82,6 @@ def test_what_fails_is_an_answer(modules: dict[str, Any], tmp_path: Path, monkey
     assert "ModuleNotFoundError" in prepared(tmp_path / "ready")["error"]
     assert list(modules) == ["shop"]
     entering.prepare(str(tmp_path / "no" / "folder"), True, 1.0)  # the command has gone
-    eventually(lambda: not any(thread.is_there() for thread in entering._State.threads))
 
 
 def test_where_no_thread_can_start_it_is_imported_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Iterator, Mapping, NamedTuple
 
 from lifesign.agent import lifecycle
 from lifesign.agent.complaints import unawaited
-from lifesign.agent.native import get_ident, sleep, start_thread
+from lifesign.agent.native import Ticker, get_ident, sleep
 from lifesign.agent.process import Agent
 from lifesign.agent.tasks import odd
 from lifesign.loading import forget_forks
@@ -95,9 +95,18 @@ class _Leaving:
         over = self._until is not None and time.monotonic() >= self._until
         if not self._left and self._marker and (over or not os.path.exists(self._marker)):
             self._left = True
-            start_thread(self._leave, ())
+            self._thread = Ticker(0.0, self._leave)
+            lifecycle.guard_forks(self._thread)
+            self._thread.start()
 
     def _leave(self) -> None:
+        try:
+            self._take_out()
+        finally:
+            lifecycle.guard_forks(None)
+            self._thread.stop()
+
+    def _take_out(self) -> None:
         agent = lifecycle.leave()
         if agent is None:
             return
@@ -106,10 +115,10 @@ class _Leaving:
             sleep(_LOOK)
         agent.close()
         unawaited.forget()
+        _remove(agent.folder, self._order.private)
         if self._order.ours:  # else the program goes on using it
             forget_forks()
             _forget_package()
-        _remove(agent.folder, self._order.private)
 
 
 def _forget_package() -> None:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _ATTACHED = "lifesign.agent.attaching.attached"
 _ONE_AT_A_TIME = ((3, 15, 0), (3, 15, 1))  # Pythons that can deadlock when several threads import at the same time
-_LOOK = 0.002
-_PATIENCE = 0.05
+_LOOK = 0.02
 
 
 class _State:
@@ -30,13 +29,11 @@ class _State:
         ours: it was imported to be attached, and goes with the agent.
         waiting: how many have imported the agent and not started it yet.
         taken: one of them has begun to start it.
-        threads: which import, or wait.
     """
 
     ours = False
     waiting = 0
     taken = False
-    threads: list[Ticker] = []  # noqa: RUF012 - there is one state
 
 
 def prepare(ready: str, ours: bool, seconds: float) -> None:
@@ -57,9 +54,8 @@ def prepare(ready: str, ours: bool, seconds: float) -> None:
             thread.stop()
 
     thread = Ticker(0.0, beside)
-    # A program that forks meanwhile is not to be warned because of us; nobody else counts this thread.
+    # A program that forks meanwhile is not to be warned because of us.
     at_fork(before=thread.before_fork, after_in_child=thread.after_warning)
-    _State.threads.append(thread)
     try:
         thread.start()
     except RuntimeError:  # there may be no more threads: the agent will say so
@@ -69,9 +65,6 @@ def prepare(ready: str, ours: bool, seconds: float) -> None:
 def enter(order: Sequence[Any], answer: str) -> None:
     """Starts the agent, in the main thread, and answers."""
     _State.taken = True
-    patience = _PATIENCE
-    while patience > 0 and any(thread.is_there() for thread in _State.threads):
-        patience -= sleep(_LOOK)  # two threads of ours at a time would be one too many for whoever counts them
     try:
         said = load(_ATTACHED, "attach")(load(_ATTACHED, "Order")(*order, _State.ours))
     except BaseException as error:  # noqa: BLE001 - the program is not to see it
