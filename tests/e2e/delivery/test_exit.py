@@ -104,6 +104,7 @@ def test_a_collector_that_answers_late_still_gets_what_it_has_time_for(tmp_path:
         server.script("traces", *[Answer(delay=0.2)] * 100)
         sidecar = scene.sidecar()
         scene.main(SOME, rate=SOME).wait(PATIENCE)
+        scene.until(lambda: server.pending("traces") < 100)  # it has begun
         sidecar.send_signal(signal.SIGTERM)
         assert sidecar.wait(PATIENCE) == 0
         account = scene.account()
