@@ -28,10 +28,10 @@ def rows(*records: Any) -> Any:
     return culprits.rows()
 
 
-def shown(seen: Any) -> list[str]:
-    console = Console(width=200, force_terminal=False, record=True, markup=False)
+def shown(seen: Any, width: int = 200) -> list[str]:
+    console = Console(width=width, force_terminal=False, record=True, markup=False)
     with console.capture() as captured:
-        for part in parts(seen, lambda file, line: f"line {line} of it", NOON):
+        for part in parts(seen, lambda file, line: f"line {line} of it", NOON, width):
             console.print(part, crop=False)
     return [line.rstrip() for line in captured.get().splitlines()]
 
@@ -62,6 +62,13 @@ def test_a_table_with_the_worst_first_and_the_stack_of_the_users_code() -> None:
         "      line 8 of it",
         "    ... 1 frame of libraries: dumps (__init__.py:231)",
     ]
+
+
+def test_in_a_narrow_terminal_the_place_and_the_numbers_are_left() -> None:
+    lines = shown(snapshot(stalls=rows(culprit(stacks=[], task="order-7"))), 60)
+    assert lines[1].split() == ["WHERE", "COUNT", "TOTAL", "WORST"]
+    assert lines[3].split() == ["render", "app.py:8", "14", "5.20s", "1.20s"]
+    assert max(map(len, lines)) <= 60
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from lifesign.errors import EXIT_OK, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from lifesign.watch.sources import Source
     from lifesign.watch.telemetry import BusyReading, Snapshot, StallReading
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 _STACKS_MAX = 3  # that are shown of one process: those that took most
 _TEXT_MAX = 60  # characters of a name
-_HEADINGS = ("WHERE", "WHAT", "COUNT", "TOTAL", "WORST", "LAST", "CPU", "TASK")
-_NUMBERS = _HEADINGS[2:7]
+# The columns of the table, and from how wide a terminal on there is room for each.
+_HEADINGS = {"WHERE": 0, "WHAT": 75, "COUNT": 0, "TOTAL": 0, "WORST": 0, "LAST": 75, "CPU": 100, "TASK": 120}
+_TEXTS = ("WHERE", "WHAT", "TASK")
+_WHERE_MIN = 20  # columns
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
         # Seen only by who runs this, and read with their rights.
         source = Sources()
         for snapshot in snapshots:
-            for part in parts(snapshot, source, time.time_ns()):
+            for part in parts(snapshot, source, time.time_ns(), to.width):
                 to.print(part, crop=False)
     return EXIT_OK
 
@@ -105,11 +108,12 @@ def write_speedscope(snapshots: Sequence[Snapshot], path: str) -> None:
     console().print(f"{printable(path)}: {graphs}; open it at https://www.speedscope.app", crop=False)
 
 
-def parts(snapshot: Snapshot, source: Source, now: int) -> Iterator[RenderableType]:
+def parts(snapshot: Snapshot, source: Source, now: int, width: int) -> Iterator[RenderableType]:
     """A headline, the loops that never pause, a table, and the stacks of what took most of the time.
 
     Args:
         now: wall clock nanoseconds.
+        width: of the terminal, in columns.
     """
     from rich.text import Text
 
@@ -122,7 +126,7 @@ def parts(snapshot: Snapshot, source: Source, now: int) -> Iterator[RenderableTy
     if not snapshot.stalls:
         yield Text(f"  no stall in {duration(snapshot.uptime)}", "dim")
         return
-    yield _table(snapshot.stalls, now)
+    yield _table(snapshot.stalls, now, width)
     for stall in snapshot.stalls[:_STACKS_MAX]:
         lines = list(_stack(stall.stacks, source))
         if lines:
@@ -135,28 +139,41 @@ def _busy_line(busy: BusyReading) -> str:
     return f"busy: {busy.utilization:.0%} of a core, {busy.in_place} of {busy.samples} samples{where}"
 
 
-def _table(stalls: Sequence[StallReading], now: int) -> Table:
+def _table(stalls: Sequence[StallReading], now: int, width: int) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=True, show_edge=False)
-    for heading in _HEADINGS:
-        numeric = heading in _NUMBERS
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
-    for stall in stalls:
-        others = not stall.id
-        table.add_row(
-            Text(_where(stall)),
-            Text(_what(stall)),
-            str(stall.count),
-            _length(stall.total),
-            "" if others else _length(stall.worst),
-            f"{duration(max(0, now - stall.last) / 1e9)} ago",
-            f"{stall.computing / stall.total:.0%}" if stall.total and not others else "",
-            Text(_task(stall)),
+    headings = [heading for heading, least in _HEADINGS.items() if width >= least]
+    for heading in headings:
+        is_text = heading in _TEXTS
+        table.add_column(
+            heading,
+            justify="left" if is_text else "right",
+            no_wrap=not is_text,
+            overflow="fold",
+            min_width=_WHERE_MIN if heading == "WHERE" else None,
         )
+    for stall in stalls:
+        cells = _cells(stall, now)
+        table.add_row(*(cells[heading] for heading in headings))
     return table
+
+
+def _cells(stall: StallReading, now: int) -> dict[str, Text | str]:
+    from rich.text import Text
+
+    others = not stall.id
+    return {
+        "WHERE": Text(_where(stall)),
+        "WHAT": Text(_what(stall)),
+        "COUNT": str(stall.count),
+        "TOTAL": _length(stall.total),
+        "WORST": "" if others else _length(stall.worst),
+        "LAST": f"{duration(max(0, now - stall.last) / 1e9)} ago",
+        "CPU": f"{stall.computing / stall.total:.0%}" if stall.total and not others else "",
+        "TASK": Text(_task(stall)),
+    }
 
 
 def _length(seconds: float) -> str:

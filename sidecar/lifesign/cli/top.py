@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from lifesign.cli.options import arguments
+from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json, quiet
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, SettingError
@@ -64,7 +65,9 @@ def main(args: argparse.Namespace) -> int:
         screen = Screen(args.sort)
         if args.json or not (sys.stdout.isatty() and sys.stdin.isatty()):
             polling.rows()
-            time.sleep(args.interval)
+            with Progress() as progress:
+                progress.announce("what only two polls show is measured")
+                time.sleep(args.interval)
             screen.update(polling.rows())
             _print(screen.shown(), as_json=args.json)
         else:
@@ -93,6 +96,7 @@ def _live(screen: Screen, polling: Polling, interval: float, to: Console) -> Non
     asking = Background()
     due = 0.0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is to be as it was
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a shell would write into the screen
     shown = Live(console=to, screen=True, auto_refresh=False)
     with contextlib.suppress(KeyboardInterrupt), quiet(), Keys(sys.stdin.fileno()) as keys, shown as live:
         while True:

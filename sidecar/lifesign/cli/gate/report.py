@@ -11,7 +11,7 @@ from lifesign import semconv
 from lifesign.cli.gate.verdict import ALIVE, STALLED, Outcome
 from lifesign.cli.output import program
 from lifesign.cli.output.permissions import closed_to_others
-from lifesign.cli.output.terminal import printable
+from lifesign.cli.output.terminal import JSON_SCHEMA, printable
 from lifesign.errors import LifesignError, UsageError
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
 from lifesign.wire.records import TaskGroup
@@ -52,6 +52,7 @@ def _json(command: Sequence[str], outcome: Outcome, groups: Sequence[TaskGroup])
     process = outcome.process
     at = process.stopped_at() if process is not None and process.boot != "complete" else None
     content: dict[str, Any] = {
+        "schema": JSON_SCHEMA,
         "verdict": outcome.verdict,
         "exit_code": outcome.exit_code,
         "why": outcome.why,
