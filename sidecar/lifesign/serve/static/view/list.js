@@ -90,7 +90,8 @@ export class List {
 }
 
 function compare(one, other) {
-  return need(one) - need(other) || one.service.localeCompare(other.service) || other.since - one.since || one.id - other.id;
+  if (one.service !== other.service && need(one) === need(other)) return one.service < other.service ? -1 : 1;
+  return need(one) - need(other) || other.since - one.since || one.id - other.id;
 }
 
 /** Those that need somebody first; a healthy one that is not ready before those that are. */
@@ -128,6 +129,7 @@ function createRow({ row: { key, pid, command, service } }) {
   const node = element("a", "", state, who, element("span", "why", why, extra), spark, tasks, since);
   node.href = `#/process/${encodeURIComponent(key)}`;
   let drawn = null;
+  let began = null;
   return {
     node: element("li", "", node),
     update({ row, now, open }) {
@@ -140,7 +142,8 @@ function createRow({ row: { key, pid, command, service } }) {
       setText(extra, [...row.failing.map((name) => `check ${name} fails`), ...row.conditions].join(" · "));
       setText(tasks, row.state === "dead" || row.state === "stopped" ? "" : `${count(row.tasks)} tasks`);
       setText(since, age((now - row.since) / 1000));
-      setAttribute(since, "title", `${row.state} since ${new Date(row.since).toLocaleString()}`);
+      if (row.since !== began) setAttribute(since, "title", `${row.state} since ${new Date(row.since).toLocaleString()}`);
+      began = row.since;
       if (row.spark !== drawn) {
         drawn = row.spark;
         path.setAttribute("d", outline(drawn));

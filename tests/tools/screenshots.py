@@ -1,0 +1,126 @@
+"""Takes the pictures of the local page: the demo with a deadlock, and a few services of which some are ill.
+
+``LIFESIGN_TEST_CHROMIUM=chromium python tests/tools/screenshots.py``, in a virtual environment with lifesign and its
+sidecar. The programs are real ones, and so is what the page shows of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.browser import Browser, Page  # noqa: E402 - of the tests, which are no package
+
+PATIENCE_S = 60.0
+SERVICE = """
+import asyncio, sys, time
+import lifesign
+
+async def consume(queue, beat):
+    while True:
+        await asyncio.sleep(beat)
+        lifesign.event("order")
+
+async def main(kind):
+    lifesign.checkpoint("config loaded")
+    await asyncio.sleep(0.2)
+    lifesign.checkpoint("broker connected")
+    ok = kind != "unready"
+
+    @lifesign.postcondition("database connected", every=1.0)
+    async def connected():
+        return ok, "connection refused"
+
+    tasks = [asyncio.create_task(consume(None, 0.1 + n / 50), name=f"worker-{n}") for n in range(12)]
+    await asyncio.sleep(12)
+    if kind == "dead":
+        raise ValueError("no price for order 4711")
+    if kind == "blocked":
+        time.sleep(600)
+    await asyncio.sleep(600)
+
+asyncio.run(main(sys.argv[1]))
+"""
+FLEET = """
+import os, subprocess, sys
+kinds = {"checkout": "blocked", "ledger": "dead", "mailer": "unready"}
+children = [
+    subprocess.Popen([sys.executable, sys.argv[1], kinds.get(name, "") if number == 0 else ""],
+                     env={**os.environ, "OTEL_SERVICE_NAME": name})
+    for name, many in (("checkout", 6), ("ledger", 4), ("mailer", 4)) for number in range(many)
+]
+for child in children:
+    child.wait()
+"""
+
+
+@contextlib.asynccontextmanager
+async def running(*command: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A program of `lifesign`, and the address of its page."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("lifesign"), *command,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=environ,
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        said = b""
+        while not (found := re.search(rb"page at (http://[^ /]+)", said)):
+            line = await process.stderr.readline()
+            if not line:
+                raise SystemExit(f"{command[0]} has no page: {said.decode()}")
+            said += line
+        drain = asyncio.ensure_future(process.stderr.read())
+        yield process, found[1].decode()
+        process.terminate()
+        await process.wait()
+        await drain
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+async def shot(page: Page, name: str) -> None:
+    await asyncio.sleep(2)
+    await page.screenshot(ROOT / "docs" / f"{name}.png", whole=False)
+
+
+async def main() -> None:
+    async with Browser() as browser:
+        async with running("demo", "--no-browser", "--page-addr", "127.0.0.1:0") as (demo, url):
+            assert demo.stdin is not None
+            page = await browser.open(1180, 900)
+            await page.goto(url)
+            await page.until("document.getElementById('verdict').textContent === 'healthy'")
+            demo.stdin.write(b"w\n")
+            await asyncio.sleep(12)
+            await page.run("location.hash = `${document.querySelector('.parts a').hash.replace('overview', 'stalls')}`")
+            await shot(page, "stalls")
+            await page.run("location.hash = '#/'")
+            demo.stdin.write(b"r\nd\n")
+            await page.until("document.querySelector('.causes .sentence')?.textContent.includes('deadlock')")
+            await shot(page, "page")
+        with tempfile.TemporaryDirectory() as folder:
+            service, fleet = Path(folder, "service.py"), Path(folder, "fleet.py")
+            service.write_text(SERVICE)
+            fleet.write_text(FLEET)
+            command = ("run", "--page-addr", "127.0.0.1:0", "--", sys.executable, str(fleet), str(service))
+            async with running(*command) as (_, url):
+                page = await browser.open(1180, 900)
+                await page.goto(url)
+                await page.until("document.querySelectorAll('.needs .row').length >= 3")
+                await asyncio.sleep(20)  # for sparklines to look at
+                await shot(page, "list")
+
+
+if __name__ == "__main__":
+    asyncio.run(asyncio.wait_for(main(), 4 * PATIENCE_S))
