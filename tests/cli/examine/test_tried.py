@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import sys
-from collections.abc import Callable
 from pathlib import Path
+from subprocess import TimeoutExpired
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lifesign.cli.examine import injection, run_directory, spool
 from lifesign.cli.options.arguments import Given
-from lifesign.cli.supervise import rundirectory
-
-
-@pytest.fixture(autouse=True)
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other process of this machine is looked at."""
-    monkeypatch.setattr(rundirectory, "_private", list)
+from lifesign.errors import RunDirectoryError
+from support.rows import rows
 
 
 def test_the_spool_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,24 +61,50 @@ def test_the_python_of_a_command_line(tmp_path: Path, first: str, command: list[
     assert found == (None if python is None else [str(tmp_path / python[0]), *python[1:]])
 
 
-def test_what_the_agent_does_not_get_into(cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = tmp_path / "python3"
-    python.write_text("#!/bin/sh\necho 2.7\necho 'no module named asyncio' >&2\n")
-    python.chmod(0o755)
-    for command, says in (
-        ([str(python), "app.py"], f"the agent does not get into {python} (Python 2.7): no module named asyncio"),
-        ([str(python), "-I", "app.py"], f"{python} starts Python with -I"),
-        (["sh", "-c", "x"], "sh is no Python and no script of one"),
-        (["no-such-program"], "no-such-program is not found"),
-    ):
-        problems = json.loads(cli("doctor", "--json", "--", *command).out)["problems"]
-        assert [one["what"][: len(says)] for one in problems] == [says]
-    python.write_text("no program")
-    monkeypatch.setattr(injection, "interpreter", lambda *_: [str(python)])
-    (problem,) = injection.findings([str(python)], Given({}, {}), {"PATH": "/bin"})
-    assert "cannot be run" in problem.what
+class Python:
+    """What is run instead of an interpreter: it is watched or not, and prints."""
+
+    def __init__(self, *, watched: bool, said: bytes = b"", error: Exception | None = None) -> None:
+        self._watched, self._said, self._error = watched, said, error
+        self.ran: list[str] = []
+
+    def __call__(self, command: list[str], env: dict[str, str], **_: Any) -> Any:
+        self.ran = command
+        if self._error is not None:
+            raise self._error
+        if self._watched:
+            (Path(env["LIFESIGN_DIR"]) / "1-0badcafe").mkdir()
+        return SimpleNamespace(stdout=b"3.11.7\n", stderr=self._said)
 
 
-def test_the_agent_gets_into_this_python(cli: Callable) -> None:
-    passed = json.loads(cli("doctor", "--json", "--", sys.executable, "app.py").out)["passed"]
-    assert f"the agent gets into {sys.executable} (Python {platform.python_version()})" in passed
+@rows(
+    ("python", "command", "says"),
+    [
+        (Python(watched=True), ["python3", "-X", "app.py"], "the agent gets into {python} (Python 3.11.7)"),
+        (Python(watched=False, said=b"a\nb\n"), ["python3"], "the agent does not get into {python} (Python 3.11.7): b"),
+        (Python(watched=False), ["python3"], "the agent does not get into {python} (Python 3.11.7)"),
+        (Python(watched=False, error=TimeoutExpired("python3", 20)), ["python3"], "{python} cannot be run: "),
+        (Python(watched=True), ["python3", "-I", "app.py"], "python3 starts Python with -I"),
+        (Python(watched=True), ["sh", "-c", "x"], "sh is no Python and no script of one"),
+        (Python(watched=True), ["no-such-program"], "no-such-program is not found"),
+    ],
+)
+def test_whether_the_agent_gets_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: Python, command: list[str], says: str
+) -> None:
+    for name in ("python3", "sh"):
+        (tmp_path / name).touch(0o755)
+    monkeypatch.setattr(injection.subprocess, "run", python)
+    (found,) = injection.findings(command, Given({}, {}), {"PATH": str(tmp_path)})
+    assert found.what.startswith(says.format(python=tmp_path / "python3"))
+    assert python.ran[:1] == ([str(tmp_path / "python3")] if "{python}" in says else [])
+
+
+def test_without_a_run_directory_it_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> str:
+        raise RunDirectoryError("no private run directory can be made", "--dir DIR")
+
+    (tmp_path / "python3").touch(0o755)
+    monkeypatch.setattr(injection.rundirectory, "make", fails)
+    (found,) = injection.findings(["python3"], Given({}, {}), {"PATH": str(tmp_path)})
+    assert found.what == "no private run directory can be made"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from lifesign.demo.controls import HELP
+from support.built import PYTHONS
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:
@@ -21,6 +25,12 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     os.close(writer)
 
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_doctor_sees_that_the_agent_gets_into_every_python(version: str, cli: Callable) -> None:
+    passed = json.loads(cli("doctor", "--json", "--", PYTHONS[version], "app.py").out)["passed"]
+    assert any(what.startswith(f"the agent gets into {PYTHONS[version]} (Python {version}") for what in passed), passed
 
 
 def test_neither_grpc_nor_profiles_are_imported_unless_asked_for() -> None:
