@@ -110,3 +110,28 @@ async def test_no_delay_is_shown_twice(main: Callable[..., Any], sidecar: Callab
         other.pulse.ring.append(DRY_RUN)
         await until(lambda: len(watching.reported) == 2)
         assert (shown(watching, CALM).beats, shown(watching, CALM).new_delays) == (beats, ()) == (2, ())
+
+
+async def test_who_beats_on_is_left_alone_and_who_does_not_is_polled(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service = main()
+    watching = sidecar()
+    await watching.poll()
+    (process,) = watching.folders.processes()
+    now, later = time.monotonic_ns(), time.monotonic_ns() + 2_000_000_000
+    assert not process.is_due(now)
+    assert process.is_due(later), "no beat for more than half of the timeout"
+    service.beat(age=-1.5)  # a second and a half from now
+    assert not process.is_due(later)
+    service.beat(age=-1.5, failing=1)
+    assert process.is_due(later + 1_600_000_000), "something else has changed"
+
+
+async def test_how_long_ago_it_looked_is_known(main: Callable[..., Any], sidecar: Callable[..., Any]) -> None:
+    service = main()
+    assert sidecar().watcher.looked_ago() is None
+    service.pulse.ring.append(DRY_RUN)
+    async with resting(sidecar) as watching:
+        now = time.monotonic()
+        await until(lambda: time.monotonic() - watching.watcher.looked_ago() > now)  # since then, without a poll

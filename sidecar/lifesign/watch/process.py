@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from typing import Mapping, NamedTuple
 
 import msgspec
 
 from lifesign.judge import states
-from lifesign.judge.pace import quiet_until
+from lifesign.judge.pace import Quiet, beaten_until, quiet
 from lifesign.judge.reading import Reading
 from lifesign.judge.rundir import RunDirectory
 from lifesign.judge.states import Verdict
@@ -71,7 +70,8 @@ class WatchedProcess:
         self._triggers = Triggers()
         self._delays = Delays()
         self._utilization = Utilization()
-        self._quiet_until = 0
+        self._quiet: Quiet | None = None
+        self._reading: Reading | None = None
         self._newest: Poll | None = None
         self.ended = False
         self.alive = True  # at the newest poll
@@ -119,7 +119,17 @@ class WatchedProcess:
         Raises:
             PulseError, OSError: as `poll` does.
         """
-        return now >= self._quiet_until or self._sensor.comes_or_goes() or self._emitter.has_unread()
+        if self._newest is None or self._sensor.comes_or_goes() or self._emitter.has_unread():
+            return True
+        if self.ended:
+            return not self.drained
+        if self._quiet is None or self._reading is None or now >= self._quiet.until:
+            return True
+        if now < self._quiet.beaten_until:
+            return False
+        until = beaten_until(self._reading, self._sensor.pulse.beats(), now)
+        self._quiet = self._quiet._replace(beaten_until=until)
+        return now >= until
 
     def newest(self) -> Poll | None:
         """The newest poll, as if it had been made again and nothing had come; None before the first."""
@@ -170,10 +180,8 @@ class WatchedProcess:
         if ask:
             self._ask_for_dumps(verdict, reading)
         self.ended = final is not None
-        self._quiet_until = 0
-        if self.drained and not telemetry:
-            every = self.identity["heartbeat_interval"]
-            self._quiet_until = sys.maxsize if self.ended else quiet_until(reading, verdict.state, every)
+        every, still = self.identity["heartbeat_interval"], self.drained and not telemetry
+        self._reading, self._quiet = reading, quiet(reading, verdict.state, every) if still else None
         seen = snapshot(
             self.key, self.identity, self.resource, self._shown(verdict, reading), reading, self._emitter.boot,
             self._emitter.ring, dict(self._emitter.dropped), self._delays.new(vitals),

@@ -21,8 +21,8 @@ from lifesign.wire.folder import PulseError
 _logger = logging.getLogger("lifesign.watch")
 _KEEP_SECONDS = 60.0  # an ended process stays visible for so long, then its folder is removed
 _SAVE_SECONDS = 0.5  # that a poll waits for the disk; it does not wait for a slower one
-_AWAY_SECONDS = 1.5  # without a note that we run
-REST = 1.0  # seconds between two polls of a process in which nothing happens
+_NOTE_SECONDS, _AWAY_SECONDS = 1.25, 1.5  # between two notes that we run; without one
+REST = 5.0  # seconds between two polls of a process in which nothing happens
 
 Emit = Callable[[Sequence[Resource], Sequence[Telemetry]], None]
 Publish = Callable[[Sequence[Snapshot]], None]
@@ -70,7 +70,8 @@ class Watcher:
         self._run_began = run_began
         self._earlier: set[str] | None = None  # processes of an earlier run; None before the first poll
         self._introduced: set[str] = set()
-        self._rest = min(rest, settings.heartbeat_timeout / 3)
+        self._rest = rest
+        self._looked: float | None = None  # whether a poll is due, monotonic seconds
         self._round_at = 0.0  # when every process is polled again, monotonic seconds
         self._stopped = threading.Event()
         self._watching_since = time.monotonic_ns()
@@ -88,7 +89,7 @@ class Watcher:
         try:
             await self.poll()
             while not stopped.done():
-                await self._take(await self._beside(self._poll_when_due, quiet=self._rest))
+                await self._take(await self._beside(self._poll_when_due, every=_NOTE_SECONDS))
         finally:
             stopped.cancel()
         self.leave()
@@ -192,6 +193,10 @@ class Watcher:
         """Whether none of the watched processes lives."""
         return all(process.ended for process in self._folders.processes())
 
+    def looked_ago(self) -> float | None:
+        """Seconds since it has looked whether there is something to poll for; None before the first poll."""
+        return None if self._looked is None else time.monotonic() - self._looked
+
     def close(self) -> None:
         self._folders.close()
 
@@ -206,25 +211,23 @@ class Watcher:
         self._awake = now
         return now
 
-    async def _beside(self, function: Callable[..., T], *arguments: object, quiet: float = 0.0) -> T:
+    async def _beside(self, function: Callable[..., T], *arguments: object, every: float = 0.0) -> T:
         """Calls what touches the run directory: its disk is not to hold up our loop.
 
         Args:
-            quiet: for how long it notes itself that we run. After that we do: a long poll does not mean that we were
-                stopped.
+            every: seconds after which we note that we run: a long poll does not mean that we were stopped.
         """
         call = asyncio.ensure_future(off_loop(function, *arguments))
-        await asyncio.wait([call], timeout=quiet + self._settings.poll_interval)
         while not call.done():
+            await asyncio.wait([call], timeout=max(every, self._settings.poll_interval))
             self._note_awake()
-            await asyncio.wait([call], timeout=self._settings.poll_interval)
         return call.result()
 
     def _poll_when_due(self) -> list[tuple[WatchedProcess, Poll]]:
         # Whatever there is to read, half of our time is for the rest of the sidecar.
         self._stopped.wait(max(self._settings.poll_interval, self._worked))
         while not (self._stopped.is_set() or self._is_due()):
-            self._note_awake()
+            self._looked = self._note_awake()
             self._stopped.wait(self._settings.poll_interval)
         return self._poll(whole=False)
 
@@ -264,6 +267,7 @@ class Watcher:
             else:
                 self._folders.polled(process)
         self._worked = time.thread_time() - began
+        self._looked = time.monotonic()
         return polled
 
     def _is_earlier(self, process: WatchedProcess) -> bool:

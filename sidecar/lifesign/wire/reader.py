@@ -157,6 +157,20 @@ class PulseReader:
             delays=tuple(delays for _, delays in loops),
         )
 
+    def beats(self) -> Vitals:
+        """The vital signs of the watchdog and of the first loops, without events and delays: a small part."""
+        raw = self._read(layout.WATCHDOG_OFFSET, (1 + layout.LOOPS) * layout.SLOT_SIZE)
+        watchdog = _slot(raw, 0)
+        found = (_slot(raw, (1 + slot) * layout.SLOT_SIZE) for slot in range(layout.LOOPS))
+        return Vitals(
+            watchdog=WatchdogSigns(*watchdog[: len(WatchdogSigns._fields)]) if watchdog else None,
+            loops=tuple(
+                LoopSigns(*words[:10])._replace(slot=slot) if words else None for slot, words in enumerate(found)
+            ),
+            events=(),
+            delays=(),
+        )
+
     def numbers(self) -> OwnNumbers:
         """What the process uses, as it says."""
         raw = self._read(layout.USAGE_OFFSET, 3 * layout.SLOT_SIZE)

@@ -192,9 +192,8 @@ class Observer:
 
     def _rest(self) -> float:
         """Seconds between two polls of a process in which nothing happens."""
-        if self._shows:
-            return 0.0  # a bar for each poll
-        return REST if self._systemd is None else min(REST, self._systemd.pause)
+        pause = REST if self._systemd is None else self._systemd.pause
+        return 0.0 if self._shows else min(REST, self._settings.metric_interval, pause)  # the page: a bar for each poll
 
     def _emit(self, resources: Sequence[Resource], telemetry: Sequence[Telemetry]) -> None:
         self._board.add(resources, telemetry)
@@ -226,8 +225,9 @@ class Observer:
         say(introduction(status, servers, self._directory.path if self._supervised else None))
 
     def _health(self) -> SidecarHealth:
-        poll_age, interval = self._board.poll_age(), self._settings.poll_interval
-        others = tuple(self._watcher.other_versions()) if self._watcher is not None else ()
+        watcher, interval = self._watcher, self._settings.poll_interval
+        poll_age = None if watcher is None else watcher.looked_ago()
+        others = () if watcher is None else tuple(watcher.other_versions())
         if self._pipeline is None:
             return SidecarHealth(poll_age, interval, others=others)
         status = self._pipeline.status()
