@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Mapping
+from typing import TYPE_CHECKING, Mapping
 
-from lifesign.export.pipeline import Status
-from lifesign.serve.server import Server
+if TYPE_CHECKING:
+    from lifesign.export.pipeline import Status
+    from lifesign.serve.server import Server
 
 
 def introduction(status: Status | None, servers: Mapping[str, Server], directory: str | None) -> str:
