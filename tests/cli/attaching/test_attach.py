@@ -154,6 +154,21 @@ def test_the_stacks_of_an_older_python_are_shown_where_py_spy_is(
     assert "could not read its stacks" in outside.too_old(found).what
 
 
+def test_where_the_imports_take_long_it_is_started_all_the_same(
+    cli: Cli, reachable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "_IMPORT_SECONDS", 0.05)
+
+    def inject(_: Any, script: str, path: str, ___: float) -> dict[str, Any]:
+        if script.endswith("-prepare.py"):  # its thread does not get the GIL
+            Path(path).write_text("{}")
+            return {"answered": True}
+        return ran_here(None, script)
+
+    monkeypatch.setattr(entry, "_inject", inject)
+    assert cli("attach", PID, "--dir", str(reachable), "--for", "0.05s").code == 0
+
+
 def test_one_at_a_time(cli: Cli, reachable: Path) -> None:
     with process.alone(os.getpid(), 1.0):
         refused = cli("attach", PID, "--dir", str(reachable), "--timeout", "0.1")

@@ -18,7 +18,8 @@ from lifesign.errors import LifesignError, NotWatchedError, RunDirectoryError, U
 
 _PACKAGE = os.path.dirname(os.path.abspath(lifesign.__file__))
 _ANSWER_BYTES = 65536
-_MORE_SECONDS = 20.0  # for the interpreter itself, and for imports on a busy machine
+_MORE_SECONDS = 20.0  # for the interpreter itself
+_IMPORT_SECONDS = 3.0  # thirty times what it takes
 _LOOK = 0.02
 _REFUSALS = ("PermissionError", "Operation not permitted", "Permission denied")
 
@@ -93,8 +94,8 @@ def bring_in(
         ready = f"{paper}-ready.json"
         prepare = (_PACKAGE, ready, 2 * timeout + _MORE_SECONDS)
         _ask(process, directory, _PREPARE, prepare, f"{paper}-prepare", timeout)
-        _wait(process.pid, ready)
-        _checked(process, directory, _read(ready))
+        if _is_imported(process.pid, ready):
+            _checked(process, directory, _read(ready))
         return _ask(process, directory, _ENTER, (order,), f"{paper}-enter", timeout)
 
 
@@ -119,12 +120,18 @@ def _ask(
     return _checked(process, directory, _read(answer))
 
 
-def _wait(pid: int, ready: str) -> None:
-    """Until the agent is imported, beside the program."""
-    deadline = time.monotonic() + _MORE_SECONDS
-    while not os.path.exists(ready) and time.monotonic() < deadline:
+def _is_imported(pid: int, ready: str) -> bool:
+    """Waits until the agent is imported beside the program; False where that takes long.
+
+    Its main thread may hold the GIL meanwhile, as in a regular expression: it imports what is missing itself then.
+    """
+    deadline = time.monotonic() + _IMPORT_SECONDS
+    while not os.path.exists(ready):
         _check_is_there(pid)
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(_LOOK)
+    return True
 
 
 def _check_is_there(pid: int) -> None:
