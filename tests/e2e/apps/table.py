@@ -102,7 +102,9 @@ WORKERS = {
     "faststream": Program("faststream run jobs:faststream", "started successfully"),
     "aio-pika": Program("python consumers.py amqp", "consuming", needs="rabbitmq"),
     "aiokafka": Program("python consumers.py kafka", "consuming", needs="kafka"),
-    "jupyter kernel": Program("jupyter kernel", "Kernel is running", watched=2, ends=(SIGTERM,), varies="kernel-"),
+    "jupyter kernel": Program(
+        "jupyter kernel", "Kernel is running", watched=2, ends=(SIGTERM,), varies="kernel-", blocks=True
+    ),
     "huey": Program("huey_consumer jobs.huey", "Huey consumer started", watched=0),
 }
 
