@@ -84,8 +84,8 @@ class Browser:
         self._transport.close()
         shutil.rmtree(self._profile, ignore_errors=True)
 
-    async def open(self, width: int = 1200, height: int = 900, *, dark: bool = False) -> Page:
-        """A new, empty page of this size; one narrower than 600 is a phone's."""
+    async def open(self, width: int = 1200, height: int = 900, *, dark: bool = False, forced: bool = False) -> Page:
+        """A new, empty page of this size; one narrower than 600 is a phone's. `forced`: in the system's colours."""
         target = await self.send("Target.createTarget", url="about:blank")
         session = (await self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True))["sessionId"]
         page = self._pages[session] = Page(self, session, target["targetId"])
@@ -100,7 +100,8 @@ class Browser:
             mobile=width < 600,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await page.send("Emulation.setEmulatedMedia", features=[scheme])
+        colours = {"name": "forced-colors", "value": "active" if forced else "none"}
+        await page.send("Emulation.setEmulatedMedia", features=[scheme, colours])
         return page
 
     async def send(self, method: str, session: str | None = None, **params: Any) -> Any:

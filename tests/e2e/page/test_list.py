@@ -96,3 +96,17 @@ async def test_all_tabs_share_one_stream_and_a_hidden_one_has_none_of_it(browser
     for tab in tabs:
         await tab.close()
     await asyncio.sleep(0.1)
+
+
+async def test_in_forced_colours_states_are_words_and_pictures_keep_theirs(browser: Browser, sidecar: Sidecar) -> None:
+    sidecar.board.update(fleet())
+    page = await browser.open(forced=True)
+    await page.goto(sidecar.server.url)
+    await page.until("document.querySelectorAll('.row').length === 6")
+    assert await page.run("matchMedia('(forced-colors: active)').matches")
+    colours = "[...document.querySelectorAll('.spark path')].map((path) => getComputedStyle(path).fill)"
+    assert len(set(await page.run(colours))) > 1
+    words = await page.run("[...document.querySelectorAll('.row .state')].map((node) => node.textContent).join()")
+    assert words == "blocked,dead,healthy,healthy,healthy,stopped"
+    await shot(page, "forced")
+    await page.close()
