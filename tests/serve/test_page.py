@@ -11,16 +11,12 @@ import pytest
 from lifesign import semconv
 from lifesign.errors import NotAnsweredError, NotWatchedError
 from lifesign.serve import api as api_module
-from lifesign.serve.api import ROOT as ROOT_PATH
-from lifesign.serve.api import Api
 from lifesign.serve.behind import Actions, Lookups
 from lifesign.serve.board import Board
-from lifesign.serve.feed import BeatEvent
 from lifesign.serve.page import page_app
-from lifesign.serve.shown.rows import RowView, VerdictView
 from lifesign.watch.telemetry import CauseReading, Resource
 from support.made.boards import log, snapshot
-from support.made.client import NOTHING, Answer, Stage, ask, exchange, listen, parse
+from support.made.client import Answer, Stage, ask, exchange, listen, parse
 from support.made.dumps import dumped, group
 from support.paths import ROOT
 from support.rows import rows
@@ -300,16 +296,3 @@ async def test_a_body_is_refused_before_it_is_sent(port: int, headers: dict[str,
     answer = await press(port, **headers)
     assert answer.status == 413
     assert asked == []
-
-
-# --- what is documented ------------------------------------------------------------------------------
-
-
-async def test_every_address_and_every_field_of_a_row_and_the_verdict_is_documented() -> None:
-    text = (ROOT / "docs" / "api.md").read_text()
-    routes = Api(Board(), NOTHING, Lookups()).routes()
-    addresses = {route.path.replace("{key}", "KEY") for route in routes if "{action" not in route.path}
-    assert [address for address in addresses if f"`GET {address}`" not in text] == []
-    assert [action for action in Actions._fields if f"`POST {ROOT_PATH}/processes/KEY/{action}`" not in text] == []
-    fields = {*RowView.__struct_fields__, *VerdictView.__struct_fields__, *BeatEvent.__struct_fields__} - {"at", "id"}
-    assert [field for field in sorted(fields) if f"`{field}`" not in text] == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from lifesign.judge import states
 from lifesign.serve.shown.history import History
 from lifesign.serve.shown.rows import RowView, VerdictView, row_of, verdict
 from lifesign.serve.shown.tasks import Dumps
-from lifesign.serve.shown.timeline import Timeline
+from lifesign.serve.shown.timeline import SavedTimeline, Timeline
 from lifesign.watch.telemetry import Attributes, Resource, Snapshot, Telemetry
 
 STRIP = 120  # bars of the heartbeat strip, one a poll
@@ -44,7 +44,8 @@ class StripBar(msgspec.Struct, frozen=True, array_like=True):
 class ShownProcess:
     """What is remembered of one process."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, key: str, number: int) -> None:
+        self.key = key
         self.number = number
         self.snapshot: Snapshot | None = None
         self.row: RowView | None = None
@@ -101,6 +102,7 @@ class Board:
         self.version = 0  # grows whenever a row changes
         self.beats = 0  # grows whenever the sparklines do
         self.bars = ""  # the newest character of each sparkline, in the order of the rows' ids
+        self._recalled: dict[str, SavedTimeline] = {}
         self.viewers = 0  # pages that are open
         self.busy: list[tuple[int, int]] = []  # ids of rows, and how many tasks they have now
 
@@ -139,6 +141,14 @@ class Board:
         """There will be no more updates, and what is here is no less true for that."""
         self._updated = None
 
+    def timelines(self) -> dict[str, SavedTimeline]:
+        """Of every process that has one, by its key."""
+        return {process.key: process.timeline.saved() for process in self.all_shown()}
+
+    def recall(self, timelines: Mapping[str, SavedTimeline]) -> None:
+        """What an earlier sidecar has seen of the processes that are yet to come."""
+        self._recalled = dict(timelines)
+
     def watched(self) -> tuple[Snapshot, ...]:
         """The newest snapshots of the processes that are still watched."""
         return tuple(p.snapshot for p in self._processes.values() if p.snapshot is not None and p.gone_since is None)
@@ -173,7 +183,9 @@ class Board:
         process = self._processes.get(key)
         if process is None:
             self._numbers += 1
-            process = self._processes[key] = ShownProcess(self._numbers)
+            process = self._processes[key] = ShownProcess(key, self._numbers)
+            if key in self._recalled:
+                process.timeline.recall(self._recalled.pop(key))
         return process
 
     def _show(self, process: ShownProcess, snapshot: Snapshot, wall: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lifesign.serve.shown.timeline import STEP_S, STEPS, Timeline
+from lifesign.serve.shown.timeline import STEP_S, STEPS, SavedTimeline, Timeline
 
 STEP = STEP_S * 1000
 
@@ -46,3 +46,26 @@ def test_a_clock_that_jumps_breaks_nothing() -> None:
     timeline.add(10**9 * STEP, 0.002, "healthy")
     assert (timeline.view().start, timeline.view().delays) == (10**9 * STEP, [2])
     assert Timeline().view().states == ""
+
+
+def test_the_next_sidecar_goes_on_with_it_and_a_forged_one_is_left_out() -> None:
+    earlier, later = Timeline(), Timeline()
+    earlier.add(5 * STEP, 4.0, "blocked")
+    later.recall(earlier.saved())
+    later.add(7 * STEP, 0.002, "healthy")
+    view = later.view()
+    assert (view.start, view.delays) == (5 * STEP, [4000, -1, 2])
+    forged = (
+        SavedTimeline(5, [1, 2], "h"),
+        SavedTimeline(-5, [1], "h"),
+        SavedTimeline(1 << 50, [1], "h"),
+        SavedTimeline(5, [1], "<"),
+    )
+    for one in forged:
+        timeline = Timeline()
+        timeline.recall(one)
+        assert timeline.view().states == ""
+    endless = Timeline()
+    endless.recall(SavedTimeline(0, [10**12] * 2 * STEPS, "h" * 2 * STEPS))
+    assert endless.view().start == STEPS * STEP
+    assert set(endless.view().delays) == {10**9}

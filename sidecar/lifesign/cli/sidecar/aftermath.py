@@ -5,15 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Mapping, NamedTuple
 
 from lifesign.cli.output.terminal import say
+from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.off_loop import off_loop
 from lifesign.serve.board import Board
-from lifesign.serve.reports import collect, ended_ill, save
+from lifesign.serve.reports import collect, directory, ended_ill, save
 from lifesign.watch.sources import Source
 
 ALONE_S = 60.0  # that the page waits for somebody to open it, or to open it again
 _POLL_S = 0.25
+
+
+class Linger(NamedTuple):
+    """The page stays up at `url` until `enough` is set; `deadline` is that of the sidecar's exit."""
+
+    url: str
+    enough: asyncio.Event
+    deadline: Deadline
+
+
+async def after_the_end(board: Board, source: Source, environ: Mapping[str, str], lingers: Linger | None) -> None:
+    """Saves what is known of an ill end, and keeps the page up where it lingers."""
+    if await save_report(board, source, directory(environ)) and lingers is not None:
+        lingers.deadline.lift()
+        await linger(board, lingers.url, lingers.enough)
+        lingers.deadline.begin()
 
 
 async def save_report(board: Board, source: Source, folder: Path) -> bool:

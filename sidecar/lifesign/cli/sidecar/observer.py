@@ -12,6 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 from lifesign.cli.output.terminal import say
+from lifesign.cli.sidecar import timelines
+from lifesign.cli.sidecar.aftermath import Linger, after_the_end
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.introduction import introduction
 from lifesign.cli.sidecar.missing import missing
@@ -134,15 +136,19 @@ class Observer:
 
     async def _watch(self) -> None:
         servers = await self._serve()
+        self._shows = "page" in servers
+        remembering = timelines.remember(self._board, self._directory.path) if self._shows else None
         try:
-            self._shows = "page" in servers
             self._watcher = await self._ready()
             self._introduce(servers)
             asyncio.get_running_loop().call_later(_NOBODY_SECONDS, self._remark_who_is_missing)
             await self._watcher.run(self._stopping)
-            if "page" in servers and self._supervised and self._alone_since is None:
-                await self._after_the_end(servers["page"].url)
+            if self._shows and self._supervised and self._alone_since is None:
+                lingers = Linger(servers["page"].url, self._enough, self._deadline) if self._settings.linger else None
+                await after_the_end(self._board, Sources(), self._environ, lingers)
         finally:
+            if remembering is not None:
+                remembering.cancel()
             if self._pipeline is not None:
                 await self._pipeline.close(self._deadline.left())
             for server in servers.values():
@@ -160,15 +166,6 @@ class Observer:
         seen = Sources() if self._supervised else None
         lookups = Lookups(seen or no_source, seen.excerpt if seen else no_excerpt, self._problems)
         return await serve(self._settings, self._board, self._actions(), lookups, self._health, with_page=with_page)
-
-    async def _after_the_end(self, url: str) -> None:
-        from lifesign.cli.sidecar.aftermath import linger, save_report
-        from lifesign.serve.reports import directory
-
-        if await save_report(self._board, Sources(), directory(self._environ)) and self._settings.linger:
-            self._deadline.lift()
-            await linger(self._board, url, self._enough)
-            self._deadline.begin()
 
     async def _ready(self) -> Watcher:
         """Opens the spool, however long its disk takes, and starts the page and the health endpoints."""

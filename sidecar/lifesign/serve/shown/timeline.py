@@ -30,6 +30,14 @@ class TimelineView(msgspec.Struct, frozen=True):
     letters: dict[str, str]
 
 
+class SavedTimeline(msgspec.Struct, frozen=True):
+    """A timeline from one sidecar to the next; `first` is the number of the oldest step since the epoch."""
+
+    first: int
+    delays: list[int]
+    states: str
+
+
 class Timeline:
     """A ring of steps that is as long as what was seen, up to `STEPS`."""
 
@@ -60,6 +68,19 @@ class Timeline:
             del self._delays[:over]
             del self._states[:over]
             self._first += over
+
+    def saved(self) -> SavedTimeline:
+        """All of it."""
+        return SavedTimeline(self._first, self._delays.tolist(), self._states.decode())
+
+    def recall(self, saved: SavedTimeline) -> None:
+        """Goes on where an earlier sidecar stopped; only before the first poll. What is no timeline is left out."""
+        states, delays = saved.states[-STEPS:], saved.delays[-STEPS:]
+        if len(states) != len(delays) or not 0 <= saved.first < 1 << 40 or set(states) - _RANK.keys():
+            return
+        self._first = saved.first + len(saved.states) - len(states)
+        self._delays = array("l", (min(max(-1, delay), 10**9) for delay in delays))
+        self._states = bytearray(states.encode())
 
     def view(self, after: int = 0) -> TimelineView:
         """The steps that end after `after`, wall clock milliseconds."""
