@@ -182,6 +182,7 @@ class Agent:
 
     def _at_beat(self) -> None:
         """Reads what the sidecar asks for, and locks the life token again where the program closed all descriptors."""
+        self.complaints.write(self.pulse.ring)
         self.pulse.take_requests(self._folder.requests())
         booting = self.boot.phase == layout.BOOT_STARTING
         self.for_a_loop = booting or self.settings.dry_run or self.check_requests.is_new() or registry.is_due()

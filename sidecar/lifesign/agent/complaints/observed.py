@@ -28,8 +28,12 @@ class Complaints:
         self.resume()
 
     def beat(self, ring: LaneWriter) -> None:
-        """Called at each beat of the watchdog: writes what is new."""
+        """Called about once a second: looks for tasks that died, and writes what is new."""
         self._deaths.look()
+        self.write(ring)
+
+    def write(self, ring: LaneWriter) -> None:
+        """Called at each beat of the watchdog: a process that is killed soon has said what it complained of."""
         self._counted.write(ring)
 
     def end(self, ring: LaneWriter) -> None:
