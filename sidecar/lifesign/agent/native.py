@@ -11,7 +11,6 @@ import os
 import re
 import select
 import sys
-from importlib.util import module_from_spec
 from types import SimpleNamespace
 from typing import Any, Callable, Protocol
 
@@ -27,6 +26,8 @@ def _unpatched(patched: Any, *functions: str) -> Any:
     if spec is None or spec.loader is None:
         return patched
     patches = dict(vars(patched))
+    from importlib.util import module_from_spec  # which most programs need not load
+
     fresh = module_from_spec(spec)
     spec.loader.exec_module(fresh)
     if fresh is not patched:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import PathFinder
-from importlib.util import spec_from_file_location
+
+# Not from `importlib.util`, which imports for some milliseconds: these are there before any module is.
+from _frozen_importlib_external import PathFinder, spec_from_file_location
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every Python start
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ def _run_next_sitecustomize():  # type: () -> None
         del sys.modules["sitecustomize"]
         imp.load_module("sitecustomize", *found)
         return
-    from importlib.machinery import PathFinder
-    from importlib.util import module_from_spec
+    from _frozen_importlib import module_from_spec  # as `importlib.util` has it, which costs every start its import
+    from _frozen_importlib_external import PathFinder
 
     spec = PathFinder.find_spec("sitecustomize", rest)
     if spec is not None and spec.loader is not None:
