@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import time
 from typing import Mapping, NamedTuple, Sequence
 
@@ -15,7 +16,8 @@ from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.folder import PulseError
 
 MEASURED_SECONDS = 1.0  # ten beats
-_OPEN_MAX = 50  # processes, each with some open files
+_OPEN_MAX = 200  # processes ...
+_FILES_EACH, _FILES_APART = 3, 100  # ... each with some open files; and those that are for others
 
 
 class Sighting(NamedTuple):
@@ -28,7 +30,7 @@ class Sighting(NamedTuple):
 class Onlooker:
     """Polls every process of some run directories, as often as one likes; no sidecar is disturbed.
 
-    What needs two polls, such as how much of the time loops work, is known of the first 50 living processes.
+    What needs two polls, such as how much of the time loops work, is known of the first living processes, 200 at most.
 
     Raises:
         RunDirectoryError: a directory cannot be used.
@@ -38,6 +40,9 @@ class Onlooker:
         self._settings = settings
         self._environ = environ
         self._open: dict[tuple[str, str], WatchedProcess] = {}
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        most = _OPEN_MAX if limit == resource.RLIM_INFINITY else (limit - _FILES_APART) // _FILES_EACH
+        self._most = min(_OPEN_MAX, max(0, most))
         with contextlib.ExitStack() as opened:
             self._directories = [opened.enter_context(contextlib.closing(RunDirectory(path))) for path in paths]
             self._opened = opened.pop_all()
@@ -68,7 +73,7 @@ class Onlooker:
                 process = WatchedProcess(directory, key, Cursor(), self._settings, self._environ, DeadLetters(None))
             opened.callback(process.close)
             poll = process.poll(watching_since=0, ask=False)
-            if poll.snapshot.alive and len(self._open) < _OPEN_MAX:
+            if poll.snapshot.alive and len(self._open) < self._most:
                 self._open[directory.path, key] = process
                 opened.pop_all()
             return poll

@@ -1,0 +1,37 @@
+"""Who only wants to look keeps as many processes open as it may have files."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lifesign.settings import Settings
+from lifesign.watch import once
+from lifesign.watch.once import Onlooker
+from support.mainprocess import Main
+from support.rows import rows
+
+
+@rows(
+    ("limit", "most"),
+    [(256, 52), (1024, 200), (50, 0), (resource.RLIM_INFINITY, 200)],
+)
+def test_how_many_are_kept_open(run: Path, monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
+    monkeypatch.setattr(once.resource, "getrlimit", lambda _: (limit, limit))
+    with contextlib.closing(Onlooker([str(run)], Settings(environ={}), {})) as onlooker:
+        assert onlooker._most == most
+
+
+def test_those_beyond_are_seen_all_the_same(
+    main: Callable[..., Main], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "_OPEN_MAX", 1)
+    for number in range(3):
+        main(f"{4242 + number}-00000001")
+    with contextlib.closing(Onlooker([str(run)], Settings(environ={}), {})) as onlooker:
+        for _ in range(2):
+            assert [one.poll.snapshot.pid for one in onlooker.poll()] == [4242, 4243, 4244]
