@@ -56,7 +56,7 @@ def test_everything_works(version: str, tmp_path: Path) -> None:
     names = {record["name"] for record in records["checkpoint"]}
     assert {"config loaded", "broker connected", "first event received", "post-conditions"} <= names
     assert records["boot_ended"][0]["outcome"] == "failed"
-    assert len(records["postconditions"]) == 2  # at the end of the boot, and when asked
+    assert len(records["postconditions"]) >= 2  # at the end of the boot, and when asked; again if a loop ends meanwhile
     assert len(records["dry_run"]) == 3
     (summary,) = records["task_dump"]
     biggest = records["task_group"][0]

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import lifesign
 
@@ -35,6 +36,7 @@ async def main():
     async with lifesign.checkpoint("broker connected"):
         await asyncio.sleep(0.1)
     tasks = [asyncio.ensure_future(consume()) for _ in range(120)]
+    (pulse,) = Path(os.environ["LIFESIGN_DIR"]).glob(f"{os.getpid()}-*/pulse")
     signal.signal(signal.SIGUSR1, lambda *_: lifesign.event("signal"))
     for _ in range(50):
         lifesign.event("order")
@@ -46,7 +48,10 @@ async def main():
     report = await lifesign.check_postconditions()
     assert not report.passed
     lifesign.dump_tasks()
-    await asyncio.sleep(0.5)
+    for _ in range(300):  # it is taken by another thread
+        await asyncio.sleep(0.1)
+        if b'"kind":"task_dump"' in pulse.read_bytes():
+            break
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
