@@ -174,6 +174,33 @@ def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -
     assert process.look(230, 8) == Outside("R", 0, 0, None, 0, 0, 0)
 
 
+def test_each_loop_is_looked_at_since_its_own_last_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = files(b"")
+    ran = {7: 0, 8: 0}
+
+    def poll(now: int, slot: int, **beats: int) -> tuple[int, int | None]:
+        for task, nanoseconds in ran.items():
+            there[f"/proc/7/task/{task}/stat"] = b"%d (x) R 1" % task
+            there[f"/proc/7/task/{task}/schedstat"] = b"%d 0 3" % nanoseconds
+        last = {int(name[1:]): at for name, at in beats.items()}
+        seen = process.look(now, {0: 7, 1: 8}.get(slot, 0), slot, last)
+        assert seen is not None
+        return seen.over, seen.ran
+
+    monkeypatch.setattr(kernel, "read_kernel_file", lambda path: there[path])
+    monkeypatch.setattr(kernel, "_throttled", lambda _: None)
+    monkeypatch.setattr(kernel, "holder", lambda _: 7)
+    monkeypatch.setattr(os, "listdir", lambda _: ["7", "8"])
+    process = Kernel(0)
+    assert poll(100, 0, _0=10, _1=90) == (0, 0)
+    ran = {7: 50, 8: 5}
+    assert poll(200, 0, _0=10, _1=150) == (100, 50)
+    ran = {7: 60, 8: 7}
+    assert poll(300, 1, _0=210, _1=150) == (100, 2), "the other one has beaten, this one is late since it did"
+    ran = {7: 61, 8: 7}
+    assert poll(400, 0, _0=210, _1=390) == (100, 1), "and what the first one did before it beat is over"
+
+
 @pytest.mark.parametrize(
     ("pressure", "answer"),
     [

@@ -12,13 +12,15 @@ import os
 import struct
 import sys
 import time
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Mapping, NamedTuple
 
 from lifesign.control_groups import read_kernel_file
 
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 _DEPTH_MAX = 16
 _THREADS_MAX = 64
+NO_LOOP = -1  # a slot
 _CONTENDED = 60.0  # per cent of the last ten seconds, as the kernel measures pressure
 
 
@@ -65,15 +67,21 @@ class Kernel:
 
     def __init__(self, life: int) -> None:
         self._life = life
-        self._first: _Sample | None = None
+        self._firsts: dict[int, _Sample] = {}  # by slot of a loop, the first sample after its last beat
         self._newest: _Sample | None = None
         self._waiting: dict[int, int] = {}  # by thread, since when it is seen to wait for a processor all the time
 
-    def look(self, now: int, thread: int = 0) -> Outside | None:
-        """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first of them.
+    def look(
+        self, now: int, thread: int = 0, slot: int = NO_LOOP, beats: Mapping[int, int] = MappingProxyType({})
+    ) -> Outside | None:
+        """One poll of a process that is late, monotonic nanoseconds; `cpu` counts from the first after its last beat.
+
+        What went on before that beat does not say why the next one is late.
 
         Args:
             thread: native id of the thread that is late, 0 for the main one.
+            slot: of the loop that is late.
+            beats: when each loop beat last, by slot.
         """
         try:
             pid = holder(self._life)
@@ -85,14 +93,17 @@ class Kernel:
             sample = _Sample(now, cpu, _throttled(pid), _threads(pid, thread))
         except (OSError, ValueError, IndexError, struct.error):
             return None
-        first = self._first = self._first or sample
+        for which in (slot, *beats):
+            if which not in self._firsts or beats.get(which, 0) > self._firsts[which].now:
+                self._firsts[which] = sample
+        first = self._firsts[slot]
         self._note_waits(sample)
         throttled = None
         if sample.throttled is not None and first.throttled is not None:
             throttled = sample.throttled > first.throttled
         over = now - first.now
         before, after = first.threads, sample.threads
-        waits = {task: self._waited(task, before[task], sample) for task in before.keys() & after.keys()}
+        waits = {task: self._waited(task, first, sample) for task in before.keys() & after.keys()}
         late = thread if thread in waits else pid
         ran = after[late].ran - before[late].ran if late in waits else None
         # A process that is stopped is so as a whole; one that runs may have a thread that cannot.
@@ -101,9 +112,9 @@ class Kernel:
         return Outside(state, max(0, cpu - first.cpu), over, throttled, ran, waited, max(waits.values(), default=0))
 
     def forget(self) -> None:
-        """It is no longer late, or late anew."""
-        self._first = self._newest = None
-        self._waiting = {}
+        """It is no longer late."""
+        self._newest = None
+        self._firsts, self._waiting = {}, {}
 
     def _note_waits(self, sample: _Sample) -> None:
         before, self._newest = self._newest or sample, sample
@@ -113,9 +124,10 @@ class Kernel:
             if seen.state == "R" and before.threads.get(task) == seen
         }
 
-    def _waited(self, task: int, first: _Thread, sample: _Sample) -> int:
+    def _waited(self, task: int, first: _Sample, sample: _Sample) -> int:
         """How long a thread has waited for a processor: the kernel counts a wait only once it is over."""
-        return max(0, sample.threads[task].waited - first.waited) + sample.now - self._waiting.get(task, sample.now)
+        goes_on_since = max(first.now, self._waiting.get(task, sample.now))
+        return max(0, sample.threads[task].waited - first.threads[task].waited) + sample.now - goes_on_since
 
 
 def holder(life: int) -> int:

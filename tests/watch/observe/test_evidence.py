@@ -120,8 +120,9 @@ async def test_a_beat_that_comes_in_late_shows_that_something_runs(
     assert watching.snapshots[0].why.startswith("starved: no beat for ")
     assert await watching.poll() == []  # too early to tell
     kernel = watching.folders.get(service.key)._evidence._kernel
-    assert kernel._first is not None
-    kernel._first = kernel._first._replace(now=kernel._first.now - 2_000_000_000)  # it is late for two seconds
+    (slot,) = kernel._firsts
+    first = kernel._firsts[slot]
+    kernel._firsts[slot] = first._replace(now=first.now - 2_000_000_000)  # it is late for two seconds
     reported = await watching.poll()
     assert [one.event for one in reported if isinstance(one, Log)] == ["lifesign.process.frozen"]
 

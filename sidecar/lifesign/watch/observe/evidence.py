@@ -10,7 +10,7 @@ from lifesign.judge.causes.threads import gil_held
 from lifesign.judge.gil.ask import Asking
 from lifesign.judge.gil.holder import GilHolder, holders
 from lifesign.judge.gil.stacks import Stacks
-from lifesign.judge.kernel import Kernel, contended
+from lifesign.judge.kernel import NO_LOOP, Kernel, contended
 from lifesign.judge.reading import Circumstances, Reading
 from lifesign.watch.emit.causes import cause_attributes, stack_attributes
 from lifesign.watch.emit.transitions import NO_DETAILS, Details
@@ -46,7 +46,6 @@ class Evidence:
         self._source = source
         self._beats = -1
         self._polled = 0
-        self._late: tuple[int, ...] = ()  # the loop that is late, and its last beat
         self._crash: LastWords | None = None
         self._read = False  # of a process that has ended: once is enough
         self._stacks: Stacks | None = None
@@ -78,11 +77,9 @@ class Evidence:
             self._know(None)
             if ask and age > reading.timeout * _LATE:
                 self._asking.look()
-        beat = () if late is None else (late.slot, late.generation, late.beats)
-        if beat != self._late:
-            self._late = beat
-            self._kernel.forget()  # what went on before its last beat does not say why the next one is late
-        outside = self._kernel.look(reading.now, late.thread if late is not None else 0)
+        beaten = {signs.slot: signs.mono_ns for signs in reading.running()}
+        thread, slot = (0, NO_LOOP) if late is None else (late.thread, late.slot)
+        outside = self._kernel.look(reading.now, thread, slot, beaten)
         return Circumstances(outside, self._stacks is not None, moved, outside is None and contended())
 
     def crash(self, reading: Reading) -> str | None:
