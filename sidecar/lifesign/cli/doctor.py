@@ -12,7 +12,7 @@ from lifesign.cli.examine import collector, injection, names, run_directory, spo
 from lifesign.cli.examine.problem import Finding, Passed, Problem
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
-from lifesign.cli.output.terminal import console, print_json, printable, quiet
+from lifesign.cli.output.terminal import console, print_json, printable
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, EXIT_USAGE, LifesignError
 from lifesign.export.otlp.targets import is_configured
@@ -80,7 +80,7 @@ def _processes(given: arguments.Given) -> Iterator[Finding]:
     from lifesign.cli.query.pid_one import HINT, SENTENCE, WORD
     from lifesign.cli.query.target import Wanted
 
-    with contextlib.suppress(LifesignError), quiet():  # none is watched
+    with contextlib.suppress(LifesignError):  # none is watched
         for one in Wanted(None, given.settings(os.environ), os.environ).seen():
             if any(cause.word == WORD for cause in one.poll.snapshot.causes):
                 yield Problem(f"{one.poll.snapshot.service}: {SENTENCE}", HINT.removeprefix("try: "))

@@ -12,7 +12,7 @@ from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json
 from lifesign.cli.supervise import extra
-from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
+from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError, RunDirectoryError
 
 if TYPE_CHECKING:
     from lifesign.cli.query.request import Answer
@@ -87,8 +87,9 @@ def _no_stacks(path: str, heartbeat_timeout: float) -> dict[str, str]:
     from lifesign.judge.glance import glance
     from lifesign.judge.rundir import RunDirectory
 
-    with contextlib.closing(RunDirectory(path)) as run:
+    with contextlib.suppress(RunDirectoryError), contextlib.closing(RunDirectory(path)) as run:
         return {one.key: one.no_stacks for one in glance(run, heartbeat_timeout)}
+    return {}
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import resource
 import time
-from typing import Mapping, NamedTuple, Sequence
+from typing import Iterator, Mapping, NamedTuple, Sequence
 
+from lifesign.errors import RunDirectoryError
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
@@ -44,7 +45,7 @@ class Onlooker:
         most = _OPEN_MAX if limit == resource.RLIM_INFINITY else (limit - _FILES_APART) // _FILES_EACH
         self._most = min(_OPEN_MAX, max(0, most))
         with contextlib.ExitStack() as opened:
-            self._directories = [opened.enter_context(contextlib.closing(RunDirectory(path))) for path in paths]
+            self._directories = [opened.enter_context(contextlib.closing(one)) for one in _opened(paths)]
             self._opened = opened.pop_all()
 
     def poll(self) -> list[Sighting]:
@@ -77,6 +78,16 @@ class Onlooker:
                 self._open[directory.path, key] = process
                 opened.pop_all()
             return poll
+
+
+def _opened(paths: Sequence[str]) -> Iterator[RunDirectory]:
+    """Each of them; where there are several, one that is gone by now belonged to a run that has just ended."""
+    for path in paths:
+        try:
+            yield RunDirectory(path)
+        except RunDirectoryError:
+            if len(paths) == 1:
+                raise
 
 
 def poll_all(

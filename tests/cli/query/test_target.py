@@ -104,3 +104,24 @@ def test_run_directories_in_use_come_first(tmp_path: Path, monkeypatch: pytest.M
     assert rundirectory.found(a) == [[a]]
     with pytest.raises(RunDirectoryError, match="there is no run directory"):
         rundirectory.found(os.path.join(a, "none"))
+
+
+def test_what_cannot_be_read_is_counted_and_not_logged(
+    places: list[list[str]], main: Callable[..., Main], caplog: pytest.LogCaptureFixture
+) -> None:
+    main().pulse.ring.append({"kind": "no such kind"})
+    (one,) = Wanted(None, Settings(environ={}), {}).seen()
+    assert (one.poll.snapshot.dropped["invalid"], caplog.records) == (1, [])
+
+
+def test_a_run_that_ends_meanwhile_hides_no_other(places: list[list[str]], main: Callable[..., Main]) -> None:
+    main()
+    places[0].append("/no/such/run")
+    assert (seen(None), alive(None)) == ([4242], [4242])
+    places[0].remove(places[0][0])
+    for look in (seen, alive):
+        with pytest.raises(RunDirectoryError, match="/no/such/run does not exist"):
+            look(None)
+    places[0] = ["/no/such/run", "/no/such/other"]
+    with pytest.raises(NotWatchedError):
+        seen(None)

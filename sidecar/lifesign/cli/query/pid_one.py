@@ -9,6 +9,7 @@ from typing import Iterable
 import msgspec
 
 from lifesign.control_groups import read_kernel_file
+from lifesign.errors import RunDirectoryError
 from lifesign.judge.kernel import holder
 from lifesign.judge.rundir import RunDirectory
 from lifesign.watch.once import Sighting
@@ -40,7 +41,7 @@ def _is_deaf(one: Sighting) -> bool:
     if one.poll.snapshot.pid != 1 or not one.poll.snapshot.alive:
         return False
     with (
-        contextlib.suppress(OSError, PulseError, ValueError, StopIteration),
+        contextlib.suppress(OSError, PulseError, ValueError, StopIteration, RunDirectoryError),
         contextlib.closing(RunDirectory(one.path)) as run,
         contextlib.closing(run.open(one.poll.snapshot.key)) as folder,
     ):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 from functools import partial
-from typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
+from lifesign.cli.output.terminal import quiet
 from lifesign.cli.supervise import rundirectory
-from lifesign.errors import NotWatchedError
+from lifesign.errors import NotWatchedError, RunDirectoryError
 from lifesign.judge.kernel import stat_fields
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
@@ -81,7 +82,8 @@ class Wanted:
 
         everybody: list[Sighting] = []
         for paths in self.places:
-            sightings = poll_all(paths, self._settings, self._environ, measured=measured)
+            with quiet():  # what cannot be read is counted, and shown with the process
+                sightings = poll_all(paths, self._settings, self._environ, measured=measured)
             chosen = self.chosen(sightings)
             if chosen:
                 return noted(chosen)
@@ -99,7 +101,10 @@ class Wanted:
         Raises:
             NotWatchedError: there is none.
         """
-        found = [process for path in self.places[0] for process in _living_in(path)]
+        found: list[Process] = []
+        for path in self.places[0]:
+            with _gone_meanwhile(self.places[0]):
+                found += _living_in(path)
         keys = self._keys(found)
         for process in found:
             if process.key not in keys:
@@ -154,6 +159,16 @@ def living(directory: str, pid: int) -> Process:
     raise NotWatchedError(f"no living process {pid} is watched in {directory}", "lifesign status")
 
 
+@contextlib.contextmanager
+def _gone_meanwhile(paths: Sequence[str]) -> Iterator[None]:
+    """Of several run directories one may be gone by now, with the run that it was of."""
+    try:
+        yield
+    except RunDirectoryError:
+        if len(paths) == 1:
+            raise
+
+
 def _living_in(directory: str) -> list[Process]:
     with contextlib.closing(RunDirectory(directory)) as run:
         opened = map(partial(_living, run), run.names())
@@ -192,5 +207,6 @@ def _above(pid: int) -> set[int]:
 
 
 def _other_versions(path: str) -> list[str]:
-    with contextlib.closing(RunDirectory(path)) as run:
+    with contextlib.suppress(RunDirectoryError), contextlib.closing(RunDirectory(path)) as run:
         return [text for text in map(run.other_version, run.names()) if text]
+    return []
