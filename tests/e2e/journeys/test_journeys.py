@@ -6,7 +6,7 @@ import pytest
 
 from tools.journey import travel
 
-MOST = {"checkpoint": 23, "blocked": 30, "dryrun": 31}
+MOST = {"checkpoint": 23, "blocked": 35, "dryrun": 31}
 
 
 @pytest.mark.parametrize("name", MOST)
