@@ -49,7 +49,7 @@ say "building Kubernetes $version into $built: once, a quarter of an hour on 2 f
 workdir "$cache" kubernetes
 go_ready "$cache"
 # The build leaves no gigabytes behind, whose Go it is: nothing else here needs any of it.
-export GOMODCACHE="$work/mod" GOCACHE="$work/build" GOFLAGS="-buildvcs=false -modcacherw"
+export GOMODCACHE="$work/mod" GOCACHE="$work/build" GOFLAGS="$GOFLAGS -modcacherw"
 mkdir "$work/new"
 cd "$work/out"
 
@@ -100,7 +100,7 @@ quietly modules fetch || die 1 "the modules could not be fetched (see above): is
 say "compiling"
 at=k8s.io/component-base/version
 # shellcheck disable=SC2046,SC2086 # they are several
-quietly build nice -n 19 go build -trimpath -o "$work/new/" \
+quietly build nice -n 19 go build -o "$work/new/" \
     -ldflags "-s -w -X $at.gitVersion=$version -X $at.gitMajor=1 -X $at.gitMinor=$minor" \
     ./pause $(printf 'k8s.io/kubernetes/cmd/%s ' $programs) ||
     die 1 "Kubernetes did not build (see above): is there space in $cache?"
