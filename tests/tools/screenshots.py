@@ -50,14 +50,19 @@ async def main(kind):
 
 asyncio.run(main(sys.argv[1]))
 """
+DEMOS = (
+    (b"d\n", "page", "document.querySelector('.causes .sentence')?.textContent.includes('deadlock')"),
+    (b"w\n", "stalls", "document.querySelector('.condition') !== null"),
+)
 FLEET = """
-import os, subprocess, sys
+import os, signal, subprocess, sys
 kinds = {"checkout": "blocked", "ledger": "dead", "mailer": "unready"}
 children = [
     subprocess.Popen([sys.executable, sys.argv[1], kinds.get(name, "") if number == 0 else ""],
                      env={**os.environ, "OTEL_SERVICE_NAME": name})
     for name, many in (("checkout", 6), ("ledger", 4), ("mailer", 4)) for number in range(many)
 ]
+signal.signal(signal.SIGTERM, lambda *_: [child.kill() for child in children])
 for child in children:
     child.wait()
 """
@@ -81,12 +86,19 @@ async def running(*command: str) -> AsyncIterator[tuple[asyncio.subprocess.Proce
             said += line
         drain = asyncio.ensure_future(process.stderr.read())
         yield process, found[1].decode()
+    finally:  # a supervisor that is killed would leave CMD behind
         process.terminate()
         await process.wait()
-        await drain
-    finally:
-        if process.returncode is None:
-            process.kill()
+    await drain
+
+
+async def seen(page: Page, script: str) -> None:
+    """Waits for it longer than a test would."""
+    until = asyncio.get_running_loop().time() + PATIENCE_S
+    while not await page.run(f"Boolean({script})"):
+        if asyncio.get_running_loop().time() > until:
+            raise SystemExit(f"never seen: {script}\n{await page.text()}")
+        await asyncio.sleep(0.1)
 
 
 async def shot(page: Page, name: str) -> None:
@@ -96,19 +108,20 @@ async def shot(page: Page, name: str) -> None:
 
 async def main() -> None:
     async with Browser() as browser:
-        async with running("demo", "--no-browser", "--page-addr", "127.0.0.1:0") as (demo, url):
-            assert demo.stdin is not None
-            page = await browser.open(1180, 900)
-            await page.goto(url)
-            await page.until("document.getElementById('verdict').textContent === 'healthy'")
-            demo.stdin.write(b"w\n")
-            await asyncio.sleep(12)
-            await page.run("location.hash = `${document.querySelector('.parts a').hash.replace('overview', 'stalls')}`")
-            await shot(page, "stalls")
-            await page.run("location.hash = '#/'")
-            demo.stdin.write(b"r\nd\n")
-            await page.until("document.querySelector('.causes .sentence')?.textContent.includes('deadlock')")
-            await shot(page, "page")
+        for letter, name, ready in DEMOS:
+            async with running("demo", "--no-browser", "--page-addr", "127.0.0.1:0") as (demo, url):
+                assert demo.stdin is not None
+                page = await browser.open(1180, 900)
+                await page.goto(url)
+                await seen(page, "document.getElementById('verdict').textContent === 'healthy'")
+                demo.stdin.write(letter)
+                await seen(page, ready)
+                if name == "stalls":
+                    await asyncio.sleep(12)
+                    await page.run(
+                        "location.hash = document.querySelector('.parts a').hash.replace('overview', 'stalls')"
+                    )
+                await shot(page, name)
         with tempfile.TemporaryDirectory() as folder:
             service, fleet = Path(folder, "service.py"), Path(folder, "fleet.py")
             service.write_text(SERVICE)
@@ -117,7 +130,7 @@ async def main() -> None:
             async with running(*command) as (_, url):
                 page = await browser.open(1180, 900)
                 await page.goto(url)
-                await page.until("document.querySelectorAll('.needs .row').length >= 3")
+                await seen(page, "document.querySelectorAll('.needs .row').length >= 3")
                 await asyncio.sleep(20)  # for sparklines to look at
                 await shot(page, "list")
 

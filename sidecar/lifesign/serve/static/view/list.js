@@ -139,7 +139,7 @@ function createRow({ row: { key, pid, command, service } }) {
       setClass(state, `state ${row.state}`);
       setText(state, row.state);
       setText(why, row.cause || (row.state === "healthy" ? "" : row.why));
-      setText(extra, [...row.failing.map((name) => `check ${name} fails`), ...row.conditions].join(" · "));
+      setText(extra, [...(row.state === "degraded" ? [] : row.failing.map((name) => `check ${name} fails`)), ...row.conditions].join(" · "));
       setText(tasks, row.state === "dead" || row.state === "stopped" ? "" : `${count(row.tasks)} tasks`);
       setText(since, age((now - row.since) / 1000));
       if (row.since !== began) setAttribute(since, "title", `${row.state} since ${new Date(row.since).toLocaleString()}`);
