@@ -80,7 +80,7 @@ def measure(effort: bench.Effort) -> list[Table]:
         with bench.Processes() as processes:
             sink = processes.enter_context(Sink(processes.folder()))
             servers = {side: server(processes, python, side, sink) for side in SIDES}
-            for turn in range(1 + effort.take(10, 1)):
+            for turn in range(1 + effort.take(6, 1)):
                 for side in [*SIDES[turn % len(SIDES) :], *SIDES[: turn % len(SIDES)]]:
                     address, component = servers[side]
                     used = bench.processor_seconds(component.pid)
