@@ -35,6 +35,11 @@ What cannot be had is named and left out. A run that counts over {100 * TOLERANC
 the baseline of the same interpreters ends with status 1. Times are never judged.
 """
 
+BUSY = (
+    " Others kept the machine busy: instructions, processor times and ratios of them still mean something, times on "
+    "the wall and what follows from them (pauses, round trips, requests a second) little."
+)
+
 NOT_MEASURED = """## Not measured
 
 Fluent Bit and Vector, which some run in the place of a sidecar: PyPI, npm, crates.io, the Go proxy and Debian 12 do not
@@ -96,9 +101,10 @@ def page(report: Report, first: Sequence[Shown]) -> str:
         for table in result.tables:
             parts.append(_table(name, table))
         before, after = result.load
+        cores = int(report.machine["processor"].split()[0])
         parts.append(
             f"`--only {name}`: {result.when}, at {result.commit}, in {result.seconds:,.0f} s; load {before:.1f} before "
-            f"and {after:.1f} after.\n"
+            f"and {after:.1f} after.{BUSY if max(result.load) > 2 * cores else ''}\n"
         )
     return "\n".join([*parts, NOT_MEASURED])
 

@@ -57,7 +57,7 @@ def report() -> Report:
     table.add("3.13 event()", "lifesign", 9000.0)
     table.add("3.13 event()", "SDK", 63000.0)
     result = Result("Instructions of a call", "Counted.", "2026-11-29 12:20", "abc", (0.5, 1.0), 61.0, [table])
-    return Report({"memory": "24 GiB"}, {"instructions": result})
+    return Report({"processor": "2 cores, fast"}, {"instructions": result})
 
 
 def test_a_call_differs_from_the_baseline_by_more_than_the_tolerance_or_not_at_all() -> None:
@@ -86,7 +86,10 @@ def test_the_page_shows_each_figure_beside_its_peer() -> None:
     made = page(report(), [shown])
     assert "| `event()` | 8,000 / 9,000 | 56,000 / 63,000 | add() | 7.0x / 7.0x | 10x |" in made
     assert "| 3.11 event() | 8,000 | 56,000 | 7.0x |" in made
-    assert "`--only instructions`: 2026-11-29 12:20, at abc, in 61 s; load 0.5 before and 1.0 after." in made
+    assert "`--only instructions`: 2026-11-29 12:20, at abc, in 61 s; load 0.5 before and 1.0 after.\n" in made
+    noisy = report()
+    noisy.results["instructions"].load = (0.5, 4.1)
+    assert "4.1 after. Others kept the machine busy" in page(noisy, [])
 
 
 def test_what_grows_is_drawn_by_its_medians() -> None:
@@ -100,10 +103,10 @@ def test_what_grows_is_drawn_by_its_medians() -> None:
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     report().write(tmp_path / "performance.json")
     assert Report.read(tmp_path / "performance.json") == Report(
-        {"memory": "24 GiB"},
+        {"processor": "2 cores, fast"},
         {"instructions": Result(**{**vars(report().results["instructions"]), "tables": [_as_lists()]})},
     )
-    assert json.loads((tmp_path / "performance.json").read_text())["machine"] == {"memory": "24 GiB"}
+    assert json.loads((tmp_path / "performance.json").read_text())["machine"] == {"processor": "2 cores, fast"}
 
 
 def _as_lists() -> Table:
