@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Mapping, NamedTuple, Sequence, TypeVar
 
@@ -21,6 +22,7 @@ VICTIMS = HERE / "victims"
 INJECT = SIDECAR / "lifesign" / "agent" / "inject"
 
 DEAD_ENDPOINT = "http://127.0.0.1:9"  # nobody listens there
+_SCHEDULED = 2  # in the kernel's number of the clock of another process
 _WANTED = ("3.11", "3.13")
 T = TypeVar("T")
 
@@ -129,12 +131,9 @@ def say(process: subprocess.Popen[str], words: str) -> None:
 
 
 def processor_seconds(pid: int, *without: int) -> float:
-    """What the threads of a process, but for some, have used of the processor; exact to the nanosecond."""
-    used = 0
-    for at in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it has just ended
-            used += int((at / "schedstat").read_text().split()[0]) if int(at.name) not in without else 0
-    return used / 1e9
+    """What a process has used of the processor, with threads that have ended; without these. Exact to the nanosecond."""
+    used = time.clock_gettime_ns(~pid << 3 | _SCHEDULED)
+    return (used - sum(int(Path(f"/proc/{pid}/task/{one}/schedstat").read_text().split()[0]) for one in without)) / 1e9
 
 
 def resident_mib(pid: int) -> float:
