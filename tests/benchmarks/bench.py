@@ -131,7 +131,7 @@ def say(process: subprocess.Popen[str], words: str) -> None:
 
 
 def processor_seconds(pid: int, *without: int) -> float:
-    """What a process has used of the processor, with threads that have ended; without these. Exact to the nanosecond."""
+    """What a process has used of the processor, also in threads that have ended, but for `without`."""
     used = time.clock_gettime_ns(~pid << 3 | _SCHEDULED)
     return (used - sum(int(Path(f"/proc/{pid}/task/{one}/schedstat").read_text().split()[0]) for one in without)) / 1e9
 

@@ -50,7 +50,10 @@ def start_sidecars(processes: bench.Processes) -> dict[str, int]:
     alone.start()
     processes.callback(alone.stop)
     pids = {COLLECTOR: alone.pid}
-    endpoints = {DEAD: {"OTEL_EXPORTER_OTLP_ENDPOINT": bench.DEAD_ENDPOINT}, DELIVERING: collector.environment("http")}
+    endpoints = {
+        DEAD: {"OTEL_EXPORTER_OTLP_ENDPOINT": bench.DEAD_ENDPOINT},
+        DELIVERING: collector.environment("http/protobuf"),
+    }
     for name, flags in {**SIDECARS, DELIVERING: []}.items():
         run = processes.folder()
         if "one service" in name:
@@ -91,6 +94,7 @@ def measure(effort: bench.Effort) -> list[Table]:
                     bench.resident_mib(pid),
                     written * 86400 / 1e6 / length,
                 )
+                assert figures[2], f"{name} has ended"
                 for column, figure in zip(COLUMNS, figures):
                     table.add(name, column, figure)
     return [table]
