@@ -41,6 +41,7 @@ FIRST = (
     Shown("dump of 100,000 tasks: longest pause", "dumps", "{python} longest", "100,000", "lifesign",
           "get_stack in the loop", form="{:,.1f} ms", peer="`get_stack` in the loop"),
     Shown("... round trips lost", "dumps", "{python} lost", "100,000", "lifesign", form="{:.0f} %", aim="10 %"),
+    Shown("... their noise without a dump", "dumps", "{python} noise", "100,000", "lifesign", form="{:.0f} %"),
     Shown("... takes", "dumps", "{python} took", "100,000", "lifesign", form="{:.1f} s", aim="5 s"),
     Shown("uvicorn: requests a second of its processor time", "load", "requests", "{python}", "lifesign", "bare",
           peer="bare", aim="within the noise", rate=True),
