@@ -67,7 +67,8 @@ def test_a_busy_one_is_no_cause(package: str, apps: Path, ports: dict[str, int],
     with victims.start(command, tmp_path, PROMISE) as process:
         try:
             eventually(lambda: victims.folders(tmp_path))
-            time.sleep(0.5)  # it comes to full swing
+            time.sleep(1.0)  # it is in full swing
+            eventually(lambda: why(tmp_path)["state"] == "healthy", 30.0)  # what it does at its start is over
             for seen in explained.looks(tmp_path, 2):
                 assert (seen["state"], seen["causes"]) == ("healthy", [])
         finally:

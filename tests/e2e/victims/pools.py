@@ -7,12 +7,14 @@ whenever it gets anywhere.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from typing import Any, Callable
 
 import lifesign
 
 SIZE = 2
+LOADED = {"sqlalchemy": ["sqlalchemy.ext.asyncio", "sqlalchemy.dialects.postgresql.asyncpg", "asyncpg"]}
 
 
 class Desk:
@@ -155,4 +157,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    package = sys.argv[1].partition("_")[0]
+    for module in LOADED.get(package, [package]):  # not in the loop, which that would block
+        importlib.import_module(module)
     asyncio.run(main())
