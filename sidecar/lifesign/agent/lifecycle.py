@@ -15,7 +15,7 @@ from lifesign.agent import hook
 from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.identity import reseed
 from lifesign.agent.loops import LoopBeats
-from lifesign.agent.native import RLock, Ticker
+from lifesign.agent.native import RLock, Ticker, get_ident
 from lifesign.agent.process import Agent
 from lifesign.loading import at_fork, from_signal_handler
 from lifesign.settings import Settings
@@ -205,7 +205,24 @@ def _register() -> None:
         # A forked multiprocessing child leaves by os._exit: atexit never runs there, finalizers do.
         from multiprocessing.util import Finalize
 
-        _finalizers.append(Finalize(None, _at_exit, (uncaught_in_child,), exitpriority=0))
+        _finalizers.append(Finalize(None, _at_exit_of_child, exitpriority=0))
+
+
+def _at_exit_of_child() -> None:
+    """In a child of multiprocessing, which waits for its threads after this, and runs nothing of ours then.
+
+    A loop in one of them may serve for hours: it has not ended, and what ends it is what the kernel says.
+    """
+    goes_on = False
+    with harmless:
+        goes_on = uncaught_in_child() is None and bool(_beats.beating()) and _has_threads_to_wait_for()
+    if not goes_on:
+        _at_exit(uncaught_in_child)
+
+
+def _has_threads_to_wait_for() -> bool:
+    threads = getattr(sys.modules.get("threading"), "_active", {})
+    return any(not thread.daemon for ident, thread in list(threads.items()) if ident != get_ident())
 
 
 def _at_exit(ending: Callable[[], BaseException | None]) -> None:
