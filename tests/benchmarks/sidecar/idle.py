@@ -17,7 +17,8 @@ from benchmarks.results import Table
 from support.backends.collector import Collector
 
 TITLE = "Processes with nothing to do"
-WARM_UP = 5.0  # seconds until start-up is over, the end of the boot included
+WARM_UP = 5.0  # seconds until start-up is over, the end of the boot included; on a busy machine it takes longer
+CALM, CALM_SECONDS, PATIENCE = 0.04, 3, 60  # of a core: what starts takes more
 INTERVALS = ("1", "0.1", "0.01")
 SERVICE = str(bench.VICTIMS / "idle.py")
 DEAD = "sidecar, one service, dead Collector"
@@ -62,6 +63,18 @@ def start_sidecars(processes: bench.Processes) -> dict[str, int]:
     return pids
 
 
+def wait_until_calm(pids: list[int]) -> None:
+    """Until none has used much of the processor for a few seconds."""
+    calm = 0
+    for _ in range(PATIENCE):
+        before = [bench.processor_seconds(pid) for pid in pids]
+        time.sleep(1.0)
+        most = max(bench.processor_seconds(pid) - then for pid, then in zip(pids, before))
+        calm = calm + 1 if most < CALM else 0
+        if calm == CALM_SECONDS:
+            return
+
+
 def used(pid: int) -> tuple[float, int, int]:
     """Processor seconds, wake-ups and written bytes so far."""
     switches = 0
@@ -83,6 +96,8 @@ def measure(effort: bench.Effort) -> list[Table]:
                 pids.update(start_services(processes, version, python))
             pids.update(start_sidecars(processes))
             time.sleep(effort.take(WARM_UP, 2.0))
+            if not effort.short:
+                wait_until_calm(list(pids.values()))
             started, before = time.monotonic(), {name: used(pid) for name, pid in pids.items()}
             time.sleep(effort.take(20.0, 2.0))
             length = time.monotonic() - started
