@@ -9,8 +9,9 @@ from typing import Mapping, NamedTuple
 from benchmarks.results import Report
 
 FILE = Path(__file__).with_name("baseline.json")
-# Runs of the same code on one machine differ by up to 0.5 % (addresses decide what collides, and when garbage is
-# collected), an insertion that moves code about by 1 %. What costs more than this was written by somebody.
+# Runs of the same code on one machine differ by 0.1 to 0.5 %, a beat by up to 1 % (addresses decide what collides and
+# when garbage is collected, the machine how many beats are late). What costs more than three times that was written
+# by somebody.
 TOLERANCE = 0.03
 Counts = Mapping[str, float]
 
