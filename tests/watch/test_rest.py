@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -135,3 +136,16 @@ async def test_how_long_ago_it_looked_is_known(main: Callable[..., Any], sidecar
     async with resting(sidecar) as watching:
         now = time.monotonic()
         await until(lambda: time.monotonic() - watching.watcher.looked_ago() > now)  # since then, without a poll
+
+
+async def test_who_comes_in_the_same_moment_as_another_is_seen(
+    main: Callable[..., Any], sidecar: Callable[..., Any], run: Path
+) -> None:
+    main().pulse.ring.append(DRY_RUN)
+    async with resting(sidecar) as watching:
+        third = main("4444-00000003")
+        at = run.stat().st_mtime_ns
+        await until(lambda: shown(watching, third.key) is not None)
+        other = main(OTHER)
+        os.utime(run, ns=(at, at))  # as if it had been in the same step of the clock
+        await until(lambda: shown(watching, other.key) is not None)

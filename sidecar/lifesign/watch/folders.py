@@ -7,6 +7,7 @@ import errno
 import logging
 import math
 import resource
+import time
 from typing import Mapping, Sequence
 
 from lifesign.judge.rundir import PROCESSES_MAX, RunDirectory
@@ -20,6 +21,7 @@ from lifesign.wire.stopping import Announcements
 
 _logger = logging.getLogger("lifesign.watch")
 _EMPTY_SECONDS = 60.0  # a folder may wait for its pulse
+_STEP_NS = 50_000_000  # longer than a step in which file systems count time
 _AGAIN_SECONDS = 5.0  # until a folder that could not be opened is retried
 _DESCRIPTORS = 4  # of one watched process
 _DESCRIPTORS_SPARE = 128  # for everything else in the sidecar
@@ -74,7 +76,9 @@ class Folders:
         """
         before = self._changed
         with contextlib.suppress(OSError):  # then the known ones are all there are
-            self._changed = self._directory.changed()
+            changed = self._directory.changed()
+            # File systems count in steps: what comes in the same one after the listing below would not show.
+            self._changed = changed if time.time_ns() - changed > _STEP_NS else 0
             self._find(self._directory.listed(_NAMES_MAX), now)
         return self._changed != before
 
