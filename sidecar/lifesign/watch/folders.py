@@ -80,7 +80,7 @@ class Folders:
             # File systems count in steps: what comes in the same one after the listing below would not show.
             self._changed = changed if time.time_ns() - changed > _STEP_NS else 0
             self._find(self._directory.listed(_NAMES_MAX), now)
-        return self._changed != before
+        return self._changed != before or not self._changed
 
     def is_due(self, now: float) -> bool:
         """Whether something may have come into the directory, or a pulse into a folder; monotonic seconds."""

@@ -48,7 +48,9 @@ class Sensor:
             self._clock = Clock(started)
             self._clock.ours(self.pulse.vitals(), time.monotonic_ns())
             self.identity["started_mono_ns"] = self._clock.started
-            self._locked = False  # at the newest reading
+            self._locked = self._left = (
+                False  # its life token, and whether there was a tombstone, at the newest reading
+            )
             self._ended = Ending()  # what stays known once the end is judged
             self._opened = opened.pop_all()
 
@@ -80,7 +82,8 @@ class Sensor:
         vitals = self._clock.ours(vitals, now)
         # Its agent's last act is the tombstone: while the agent beats there is no need to look for one.
         late = vitals.watchdog is None or now - vitals.watchdog.mono_ns > _LATE_NS
-        tombstone = decode_tombstone(self.pulse.tombstone()) if late or not locked else None
+        tombstone = decode_tombstone(self.pulse.tombstone()) if late or self._left or not locked else None
+        self._left = tombstone is not None
         alive, ending = False, self._ended
         if judged:
             self._exit.close()
