@@ -101,6 +101,9 @@ async def test_a_tombstone_of_a_living_process_is_believed_a_moment_later(
     assert ends(await watching.poll()) == [
         ("stopped", "its agent has ended: exit handlers run, or lifesign.stop() was called")
     ]
+    service.beat()  # the last one of a watchdog that was late itself
+    assert await watching.poll() == []
+    assert states(watching) == {service.key: "stopped"}
     assert not watching.watcher.all_ended()
     service.die()
     await watching.poll()
