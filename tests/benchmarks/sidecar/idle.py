@@ -17,7 +17,7 @@ from benchmarks.results import Table
 from support.backends.collector import Collector
 
 TITLE = "Processes with nothing to do"
-WARM_UP = 5.0  # seconds until start-up is over, the end of the boot included; on a busy machine it takes longer
+WARM_UP = 15.0  # seconds until start-up is over, the end of the boot included; on a busy machine it takes longer
 CALM, CALM_SECONDS, PATIENCE = 0.04, 3, 60  # of a core: what starts takes more
 INTERVALS = ("1", "0.1", "0.01")
 SERVICE = str(bench.VICTIMS / "idle.py")
@@ -89,7 +89,7 @@ def used(pid: int) -> tuple[float, int, int]:
 def measure(effort: bench.Effort) -> list[Table]:
     table = Table("idle", "at rest", COLUMNS, 2)
     pythons = effort.pythons()
-    for _ in range(effort.take(3, 1)):
+    for _ in range(effort.take(2, 1)):
         with bench.Processes() as processes:
             pids: dict[str, int] = {}
             for version, python in pythons.items():
