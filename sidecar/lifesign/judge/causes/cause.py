@@ -122,7 +122,18 @@ def _each_once(found: list[Cause]) -> list[Cause]:
 def deadlocks(findings: Findings) -> list[Cause]:
     """Those that are certain, whatever the state of the process."""
     dump = findings.dump
-    return [] if dump is None else [_deadlock(ring, dump) for ring in dump.summary["rings"] if ring]
+    return [] if dump is None else [_deadlock(_rotated(ring), dump) for ring in dump.summary["rings"] if ring]
+
+
+def _rotated(ring: list[RingStep]) -> list[RingStep]:
+    """From the step nearest to the top of its file on: each dump of a deadlock makes one and the same sentence."""
+    first = min(range(len(ring)), key=lambda index: _position(ring[index]))
+    return [*ring[first:], *ring[:first]]
+
+
+def _position(step: RingStep) -> tuple[str, int, str]:
+    place = step["at"]
+    return (*((place["file"], place["line"]) if place else ("", 0)), step["task"])
 
 
 def _deadlock(ring: list[RingStep], dump: Dump) -> Cause:
