@@ -70,6 +70,17 @@ async def test_the_end_of_a_process_is_seen(main: Callable[..., Any], sidecar: C
         await until(lambda: shown(watching, OTHER).state == "dead")
 
 
+async def test_an_end_is_a_reason_to_look_at_the_others_too(
+    main: Callable[..., Any], sidecar: Callable[..., Any]
+) -> None:
+    service, other = main(), main(OTHER)
+    service.pulse.ring.append(DRY_RUN)
+    async with resting(sidecar) as watching:
+        service.beat(tasks=17)
+        other.die()
+        await until(lambda: shown(watching, CALM).tasks == 17)
+
+
 async def test_who_comes_is_seen_even_if_its_pulse_comes_later(
     main: Callable[..., Any], sidecar: Callable[..., Any], run: Path
 ) -> None:

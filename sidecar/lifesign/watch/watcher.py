@@ -252,10 +252,12 @@ class Watcher:
         polled: list[tuple[WatchedProcess, Poll]] = []
         for process in self._folders.processes():
             try:
-                newest = process.newest()
+                before = newest = process.newest()
                 if newest is None or whole or process.is_due(time.monotonic_ns()):
                     self._note_announced_stop()  # before each: it must not end between this and its poll
                     newest = process.poll(self._watching_since, read=read, leaving=self._leaving)
+                if before is not None and before.snapshot.alive and not newest.snapshot.alive:
+                    self._round_at = now  # what killed it is no cause of a later end
                 polled.append((process, newest))
             except PulseError as error:
                 _logger.warning("lifesign: %s can no longer be watched: %s", process.key, error)
