@@ -165,10 +165,11 @@ def test_a_blocked_loop_has_the_samples_as_evidence(started: Callable[..., Any])
     pulse = started(**FAST, LIFESIGN_HEARTBEAT_TIMEOUT="0.15")
 
     def blocks() -> None:
-        eventually(lambda: pulse.ring("stall"))
+        seen = len(pulse.ring("stall"))
+        eventually(lambda: len(pulse.ring("stall")) > seen)
 
-    run(blocks)
-    one = pulse.ring("stall")[0]
+    run(blocks, until=lambda: bool(pulse.ring("stall")[-1]["in_place"]))  # a thread without a processor is in no place
+    one = pulse.ring("stall")[-1]
     assert 1 <= one["in_place"] <= one["samples"]
     assert 0 <= one["computing"] <= one["samples"]
 

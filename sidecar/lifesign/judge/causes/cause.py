@@ -131,9 +131,9 @@ def _rotated(ring: list[RingStep]) -> list[RingStep]:
     return [*ring[first:], *ring[:first]]
 
 
-def _position(step: RingStep) -> tuple[str, int, str]:
+def _position(step: RingStep) -> tuple[bool, str, int, str]:
     place = step["at"]
-    return (*((place["file"], place["line"]) if place else ("", 0)), step["task"])
+    return (True, "", 0, step["task"]) if place is None else (False, place["file"], place["line"], step["task"])
 
 
 def _deadlock(ring: list[RingStep], dump: Dump) -> Cause:
