@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,23 @@ def test_what_cannot_be_shown(cli: Callable[..., Any], folder: Path) -> None:
         code, _, err = cli("last")
         assert code == 1
         assert err.endswith(f"  try: rm {file}\n")
+
+
+def test_what_cannot_be_read_hides_no_other(cli: Callable[..., Any], folder: Path) -> None:
+    file = save(folder, "20261129T110203-4242")
+    (folder / "20270101T000000-1.json").mkdir()
+    os.mkfifo(folder / "20270101T000000-2.json")
+    (folder / "20270101T000000-3.json").write_text('{"schema": 2}')
+    (folder / "20270101T000000-4.json").write_text('{"x":' + "[" * 100_000 + "]" * 100_000 + "}")
+    code, out, err = cli("last", "--json")
+    assert (code, json.loads(out)["file"]) == (0, str(file))
+    assert [f"-{number}.json cannot be read: " in err for number in range(1, 5)] == [True] * 4
+
+
+def test_a_time_that_is_none_is_shown_as_some(cli: Callable[..., Any], folder: Path) -> None:
+    file = save(folder, "20261129T110203-4242")
+    content = json.loads(file.read_text())
+    for at in (10**18, -(10**18)):
+        content["saved"] = content["processes"][0]["history"][0]["at"] = at
+        file.write_text(json.dumps(content))
+        assert cli("last").code == 0

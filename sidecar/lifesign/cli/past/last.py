@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Iterator, NamedTuple
 
 from lifesign.cli.options import arguments
-from lifesign.cli.output.terminal import console, duration, print_json, printable
+from lifesign.cli.output.terminal import complain, console, duration, print_json, printable
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
 
@@ -24,6 +26,7 @@ _HISTORY_SHOWN = 20
 _GROUPS_SHOWN = 5
 _NAMED = 5  # processes
 _REPORT_BYTES = 64 << 20
+_LAST_MS = 253_402_214_400_000  # of the year 9999, a day before its end
 
 
 class Saved(NamedTuple):
@@ -44,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
 
     Raises:
         NotWatchedError: none is saved, or none of such a process.
-        LifesignError: it cannot be read.
+        LifesignError: none can be read.
     """
     extra.require()
     import msgspec
@@ -52,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     from lifesign.serve.reports import directory
 
     folder = directory(os.environ)
-    found = [saved for saved in map(_read, sorted(folder.glob("*.json"), reverse=True)) if _is_about(saved, args.which)]
+    found = list(islice(_newest_first(folder, args.which), None if args.list else 1))
     if not found:
         of = "" if args.which is None else f" of {args.which}"
         raise NotWatchedError(f"no run{of} that ended ill is saved in {folder}", "lifesign run -- CMD saves one")
@@ -61,12 +64,28 @@ def main(args: argparse.Namespace) -> int:
         print_json({**msgspec.to_builtins(newest.content), "file": str(newest.file)})
         return EXIT_OK
     to = console()
-    for saved in found if args.list else found[:1]:
+    for saved in found:
         _headline(saved, to)
         if not args.list:
             for process in saved.content.processes:
                 _process(process, to)
     return EXIT_OK
+
+
+def _newest_first(folder: Path, which: str | None) -> Iterator[Saved]:
+    """Those of a process; one that cannot be read, as of another version, hides no other."""
+    files, unread = sorted(folder.glob("*.json"), reverse=True), []
+    for file in files:
+        try:
+            saved = _read(file)
+        except LifesignError as error:
+            unread.append(error)
+            if len(unread) < len(files):
+                complain(error)
+                continue
+            raise
+        if _is_about(saved, which):
+            yield saved
 
 
 def _read(file: Path) -> Saved:
@@ -75,11 +94,13 @@ def _read(file: Path) -> Saved:
     from lifesign.serve.shown.postmortem import SCHEMA, PostMortem
 
     try:
-        with open(file, "rb") as opened:
+        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise ValueError("it is no file")
             content = msgspec.json.decode(opened.read(_REPORT_BYTES), type=PostMortem)
         if content.schema != SCHEMA:
             raise ValueError("another version of lifesign has saved it")
-    except (OSError, ValueError) as error:  # msgspec's are of the second kind
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's are of the second kind
         raise LifesignError(f"{file} cannot be read: {error}", f"rm {file}") from None
     return Saved(file, content)
 
@@ -92,7 +113,7 @@ def _is_about(saved: Saved, which: str | None) -> bool:
 def _headline(saved: Saved, to: Console) -> None:
     from rich.text import Text
 
-    at = datetime.fromtimestamp(saved.content.saved / 1e3)
+    at = _time(saved.content.saved)
     ago = duration(max(0.0, (datetime.now() - at).total_seconds()))
     seen = [one.process for one in saved.content.processes[:_NAMED]]
     states = ", ".join(f"{one.command} {one.pid} {one.state}" for one in seen)
@@ -138,6 +159,11 @@ def _tasks(tasks: TaskDumpView, to: Console) -> None:
 def _entry(entry: HistoryEntry, to: Console) -> None:
     from rich.text import Text
 
-    at = datetime.fromtimestamp(entry.at / 1e3)
+    at = _time(entry.at)
     times = f" ({entry.times} times)" if entry.times > 1 else ""
     to.print(Text.assemble((f"    {at:%H:%M:%S}  ", "dim"), printable(f"{entry.title}{times}")))
+
+
+def _time(at: int) -> datetime:
+    """Of wall clock milliseconds, which may be any number."""
+    return datetime.fromtimestamp(min(max(0, at), _LAST_MS) / 1e3)
