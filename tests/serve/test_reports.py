@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from lifesign.serve.board import Board
 from lifesign.serve.reports import KEPT, collect, directory, ended_ill, save
@@ -63,6 +64,19 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     kept = sorted(file.name for file in tmp_path.iterdir())
     assert len(kept) == 2 * KEPT
     assert kept[0] == "20200101T000004-1.html"
+
+
+def test_what_cannot_be_written_leaves_no_half(tmp_path: Path) -> None:
+    found = collect(board().all_shown(), no_source)
+    name = save(found, tmp_path).stem
+    for kind, left in (("html", [f"{name}.html", f"{name}.json"]), ("json", [f"{name}.json"])):
+        for file in tmp_path.iterdir():
+            file.unlink()
+        (tmp_path / f"{name}.{kind}").mkdir()
+        with pytest.raises(OSError, match="s a directory"):
+            save(found, tmp_path)
+        assert sorted(file.name for file in tmp_path.iterdir()) == left
+        (tmp_path / f"{name}.{kind}").rmdir()
 
 
 def test_the_page_says_everything_and_runs_nothing() -> None:

@@ -62,8 +62,8 @@ def save(found: PostMortem, folder: Path) -> Path:
     pid = found.processes[0].process.pid if found.processes else 0
     name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(found.saved / 1000))}-{pid}"
     page = folder / f"{name}.html"
+    _write(folder / f"{name}.json", msgspec.json.encode(found))  # first: it is what the old ones are found by
     _write(page, as_html(found).encode("utf-8", "backslashreplace"))
-    _write(folder / f"{name}.json", msgspec.json.encode(found))
     for old in sorted(folder.glob("*.json"))[:-KEPT]:
         for file in (old, old.with_suffix(".html")):
             with contextlib.suppress(OSError):
@@ -74,6 +74,10 @@ def save(found: PostMortem, folder: Path) -> Path:
 def _write(file: Path, content: bytes) -> None:
     """Nobody else may read what a service was doing."""
     part = file.with_suffix(file.suffix + ".part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as opened:
-        opened.write(content)
-    part.replace(file)
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as opened:
+            opened.write(content)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)  # a full disk has no room for a half
+        raise
