@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -102,7 +102,7 @@ class Board:
         self.version = 0  # grows whenever a row changes
         self.beats = 0  # grows whenever the sparklines do
         self.bars = ""  # the newest character of each sparkline, in the order of the rows' ids
-        self._recalled: dict[str, SavedTimeline] = {}
+        self._recalled: Callable[[str], SavedTimeline | None] | None = None
         self.viewers = 0  # pages that are open
         self.busy: list[tuple[int, int]] = []  # ids of rows, and how many tasks they have now
 
@@ -145,9 +145,9 @@ class Board:
         """Of every process that has one, by its key."""
         return {process.key: process.timeline.saved() for process in self.all_shown()}
 
-    def recall(self, timelines: Mapping[str, SavedTimeline]) -> None:
-        """What an earlier sidecar has seen of the processes that are yet to come."""
-        self._recalled = dict(timelines)
+    def recall(self, timeline: Callable[[str], SavedTimeline | None]) -> None:
+        """Asked what an earlier sidecar has seen of a process, as soon as that is there."""
+        self._recalled = timeline
 
     def watched(self) -> tuple[Snapshot, ...]:
         """The newest snapshots of the processes that are still watched."""
@@ -184,8 +184,9 @@ class Board:
         if process is None:
             self._numbers += 1
             process = self._processes[key] = ShownProcess(key, self._numbers)
-            if key in self._recalled:
-                process.timeline.recall(self._recalled.pop(key))
+            saved = self._recalled(key) if self._recalled is not None else None
+            if saved is not None:
+                process.timeline.recall(saved)
         return process
 
     def _show(self, process: ShownProcess, snapshot: Snapshot, wall: int) -> None:
