@@ -58,6 +58,9 @@ def test_a_button_is_heard_from_this_page_alone(port: int, pressed: list[str]) -
     assert asked(port, "POST", "/d", Host=f"evil.example:{port}", **ours)[0] == 403
     assert asked(port, "GET", "/", Host=f"evil.example:{port}")[0] == 404
     assert pressed == ["d", "r"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/")
+    assert "frame-ancestors 'none'" in connection.getresponse().headers["Content-Security-Policy"]
 
 
 def test_every_illness_is_something_that_the_desk_can_do() -> None:

@@ -15,7 +15,10 @@ from lifesign.demo.illnesses import ILLNESSES
 HEADER = "X-Lifesign-Demo"  # no other site can send it without being asked whether it may, which is not answered
 _POLL = 0.2  # seconds until it hears that it is closed
 _PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "buttons.html")
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+_POLICY = (  # in a frame of another site somebody could be made to click
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class Buttons:
