@@ -28,6 +28,12 @@ def test_what_a_terminal_would_act_on_is_escaped(text: str, shown: str) -> None:
     assert terminal.printable(text) == shown
 
 
+def test_what_is_said_cannot_steer_the_terminal_either(capfd: pytest.CaptureFixture[str]) -> None:
+    terminal.say("watched in /tmp/\x1b[2J\u202e\ud800\n  try: ü")
+
+    assert capfd.readouterr().err == "lifesign: watched in /tmp/\\x1b[2J\\u202e\\ud800\n  try: ü\n"
+
+
 def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_json({"name": "\x1b\x7f\x9b\u202eü"})
 

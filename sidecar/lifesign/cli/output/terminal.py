@@ -62,9 +62,12 @@ def _scaled(count: int) -> tuple[float, str]:
 
 
 def say(text: str) -> None:
-    """One line on standard error, in one write; a closed standard error is no error."""
+    """One line on standard error, in one write; a closed standard error is no error.
+
+    What it names, such as a path, may be somebody else's choice: of what a terminal acts on only line breaks are left.
+    """
     with contextlib.suppress(OSError):
-        os.write(2, f"lifesign: {text}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, f"lifesign: {chr(10).join(map(printable, text.split(chr(10))))}\n".encode())
 
 
 def complain(error: LifesignError, before: str = "") -> None:
