@@ -18,6 +18,7 @@ from support.waiting import eventually
 
 Cli = Callable[..., Ended]
 PID = str(os.getpid())
+FIFO = "a FIFO"
 GONE = str(2**22)  # more than the kernel numbers
 
 
@@ -63,7 +64,9 @@ def test_what_a_process_answers_is_said(
     def answers(said: dict[str, Any], answer: str | None = None) -> Ended:
         def inject(_: Any, __: str, path: str, ___: float) -> dict[str, Any]:
             Path(path.replace("-prepare", "-ready")).write_text("{}")
-            if answer is not None:
+            if answer == FIFO:
+                os.mkfifo(path)
+            elif answer is not None:
                 Path(path).write_text(answer)
             return said
 
@@ -80,6 +83,10 @@ def test_what_a_process_answers_is_said(
         (answers({"error": "RuntimeError: Can't find the main thread"}), "starts or ends at this moment"),
         (answers({"answered": True}, '{"error": "KeyError: 7"}'), "could not be started in process"),
         (answers({"answered": True}), "its answer cannot be read"),
+        (answers({"answered": True}, "[]"), "its answer cannot be read"),
+        (answers({"answered": True}, '{"attached": 7}'), "its answer cannot be read"),
+        (answers({"answered": True}, "[" * 60_000), "its answer cannot be read"),
+        (answers({"answered": True}, FIFO), "its answer cannot be read"),
         (answers({"error": "PermissionError: no"}), f"process {PID}"),
     ]
     monkeypatch.setattr(entry, "has_ptrace", lambda: False)

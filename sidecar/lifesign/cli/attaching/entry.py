@@ -193,9 +193,12 @@ def _papers(directory: str) -> Iterator[str]:
 
 
 def _read(answer: str) -> dict[str, Any]:
+    """What the process answers, which another user may have written."""
     try:
-        with open(answer, "rb") as file:
-            found: dict[str, Any] = json.loads(file.read(_ANSWER_BYTES))
+        with open(os.open(answer, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = json.loads(file.read(_ANSWER_BYTES) or b"")
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise ValueError("it is none")
         return found
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         return {"error": f"its answer cannot be read: {error}"}

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import socket
+import stat
 import sys
 import time
 from typing import Iterable, Iterator, NamedTuple
@@ -26,7 +27,8 @@ OFF_FLAG = "disable-remote-debug"
 class RunningPython(NamedTuple):
     """A Python process.
 
-    `interpreter` runs a program in its version of Python, with the variables `environ` of its that matter for it.
+    `interpreter` runs a program in its version of Python, with the variables `environ` of its that matter for it: both
+    are run as us, so that neither may be another user's choice.
     `uvloop`: it has that loaded. `off`: it was started so that it takes no code from outside.
     """
 
@@ -64,8 +66,10 @@ def find(pid: int, *, to_enter: bool = True) -> RunningPython:
         raise NotWatchedError(f"process {pid} ({executable}) is no CPython", "lifesign attach with another PID")
     uvloop = any("/uvloop/loop." in path for path in mapped)
     off = version >= OLDEST and _is_off(pid)
-    interpreter = _interpreter(pid, executable, version) if to_enter else ""
-    return RunningPython(pid, version, interpreter, _environ(pid), uvloop, off)
+    ours = _users(pid) <= {0, os.geteuid()}
+    trusted = ours or _nobody_else_writes(executable)
+    interpreter = _interpreter(pid, executable, version, trusted=trusted) if to_enter else ""
+    return RunningPython(pid, version, interpreter, _environ(pid) if ours else {}, uvloop, off)
 
 
 def is_there(pid: int) -> bool:
@@ -189,12 +193,44 @@ def _version(mapped: Iterable[str]) -> tuple[int, int] | None:
     return None
 
 
-def _interpreter(pid: int, executable: str, version: tuple[int, int]) -> str:
-    if os.path.basename(executable).startswith("python") and sees(pid, executable):
+def _users(pid: int) -> set[int]:
+    """As whom a process runs, real, effective and so on; its folder in /proc is root's where it is not dumpable."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file,
+    ):
+        for line in file:
+            if line.startswith("Uid:"):
+                return set(map(int, line.split()[1:]))
+    return {-1}
+
+
+def _nobody_else_writes(path: str) -> bool:
+    """Whether nobody but root and us can put another file there."""
+    try:
+        while True:
+            found = os.lstat(path)
+            writable = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+            if writable or stat.S_ISLNK(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+                return False
+            if path == "/":
+                return True
+            path = os.path.dirname(path)
+    except OSError:
+        return False
+
+
+def _interpreter(pid: int, executable: str, version: tuple[int, int], *, trusted: bool) -> str:
+    if trusted and os.path.basename(executable).startswith("python") and sees(pid, executable):
         return executable
     if sys.version_info[:2] == version:
         return sys.executable  # Python inside another program, say uwsgi
     its, ours = (".".join(map(str, one)) for one in (version, sys.version_info[:2]))
+    if not trusted:
+        raise UsageError(
+            f"process {pid} runs as another user, who may write to its Python ({executable}): it is not run as you",
+            f"run this as that user, or by python{its} -m lifesign",
+        )
     raise UsageError(
         f"process {pid} ({executable}) is in another mount namespace, or no plain Python {its}, and this is {ours}",
         f"run this in its container, by python{its} -m lifesign",
