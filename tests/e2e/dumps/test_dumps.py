@@ -79,6 +79,7 @@ def test_nothing_secret_leaves_the_process(collector: Collector, tmp_path: Path)
         "LIFESIGN_HEARTBEAT_INTERVAL": "0.05",
         "LIFESIGN_HEARTBEAT_TIMEOUT": "0.6",
         "LIFESIGN_POLL_INTERVAL": "0.1",
+        "LIFESIGN_METRIC_INTERVAL": "0.2",
         "LIFESIGN_TASK_ORIGIN": "1",
         "LIFESIGN_SPOOL_DIR": str(tmp_path / "spool"),
         "PYTHONPATH": "",
@@ -101,8 +102,13 @@ def test_nothing_secret_leaves_the_process(collector: Collector, tmp_path: Path)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
+    eventually(collector.points, seconds=30)  # the sidecar is there
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"blocked\n"
     summary, _ = dumped(run)
     reported = "".join(f"{one['function']} {one['outcome']} {one['message']}\n" for one in summary["finished"])
     assert "raises_it raised LookupError no such account" in reported

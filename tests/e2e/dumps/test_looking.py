@@ -7,10 +7,12 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.commands import processes
+from support.waiting import eventually
 from support.watched import Service, watched
 
 NOBODY = "999999999"  # no process has a number like that
@@ -24,10 +26,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def test_a_healthy_service_is_seen_as_such(cli: Callable, service: Service) -> None:
-    code, out, _ = cli("status", "--dir", service.directory, "--json")
+    def look() -> dict[str, Any]:
+        code, out, _ = cli("status", "--dir", service.directory, "--json")
+        assert code == 0
+        (seen,) = processes(out)
+        return seen
 
-    (seen,) = processes(out)
-    assert code == 0
+    eventually(lambda: look()["state"] != "starting")
+    seen = look()
     assert (seen["pid"], seen["state"], seen["tasks"], seen["command"]) == (service.pid, "healthy", 5, "service.py")
     assert [(event["name"], event["count"]) for event in seen["events"]] == [("order", 2)]
 

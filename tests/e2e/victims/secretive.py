@@ -44,8 +44,10 @@ async def main():
     tasks += [asyncio.ensure_future(raises_it(account)) for _ in range(3)]
     returned = asyncio.ensure_future(asyncio.sleep(0, result=account))
     await asyncio.sleep(0.1)
-    blocks_with_it(account)
     print("ready", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    blocks_with_it(account)
+    print("blocked", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     assert returned.done()
     os.kill(os.getpid(), signal.SIGABRT)
