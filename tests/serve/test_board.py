@@ -9,8 +9,10 @@ import pytest
 from lifesign.serve import board as board_module
 from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, SPARK_S, STRIP, Board, ShownProcess, StripBar
 from lifesign.serve.shown.rows import VerdictView
+from lifesign.watch.sources import no_source
 from lifesign.watch.telemetry import CauseReading, PostconditionReading, Resource
 from support.made.boards import log, snapshot
+from support.made.dumps import dumped, group
 from support.rows import rows
 
 
@@ -240,3 +242,20 @@ def test_all_histories_together_are_bounded_and_the_biggest_pays(monkeypatch: py
     kept = {key: len(shown(board, key).history.entries()) for key in ("0-a", "1-a", "2-a")}
     # About 2,100 bytes each: the first 20 fit, 40 do not, nor do 30: both of the big ones give up half.
     assert kept == {"0-a": 1, "1-a": 10, "2-a": 10}
+
+
+def test_the_dumps_of_who_is_gone_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    board = Board(clock)
+    ended = [snapshot(f"{number}-a", "dead", dump=dumped(group(0, 1, "work"), id=f"d{number}")) for number in range(4)]
+    board.update(ended)
+    board.update(ended[:3])
+    size = shown(board, "3-a").dumps.packed
+    assert [one.dumps.packed > 0 for one in board.all_shown()] == [False, False, False, True]
+    monkeypatch.setattr(board_module, "DUMPS_BYTES", 2 * size + size // 2)
+    for left in (2, 1, 0):
+        clock.now += 1
+        board.update(ended[:left])
+    views = [one.dumps.view(no_source) for one in board.all_shown()]
+    assert [view.id if view is not None else "" for view in views] == ["d0", "d1", "", ""]
+    assert [one.snapshot.dump for one in board.all_shown() if one.snapshot is not None] == [None] * 4

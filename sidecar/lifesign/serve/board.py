@@ -24,6 +24,7 @@ SPARK_S = 2.0  # ... each of so many seconds
 KEEP_GONE_S = 86400.0  # how long a process is shown that is no longer watched
 KEEP_GONE = 50
 BYTES = 4 << 20  # of all histories
+DUMPS_BYTES = 4 << 20  # of all task dumps of who is gone, packed
 _GONE = 200  # keys of rows that were taken away, for clients that know them
 
 _BEATING = (states.HEALTHY, states.SILENT, states.DEGRADED, states.BLOCKED, states.FROZEN)
@@ -74,6 +75,12 @@ class ShownProcess:
             self.since = now
         self.dumps.take(snapshot.dump)
         self.snapshot = snapshot
+
+    def leave(self) -> None:
+        """It is no longer watched: what takes much memory is packed."""
+        self.dumps.pack()
+        if self.snapshot is not None:
+            self.snapshot = msgspec.structs.replace(self.snapshot, dump=None)
 
     def beat(self) -> str:
         """Ends a character of the sparkline."""
@@ -205,9 +212,19 @@ class Board:
             return
         if process.gone_since is None:
             process.gone_since = now
+            process.leave()
+            self._drop_old_dumps()
             self._show(process, process.snapshot, wall)
         if now - process.gone_since > KEEP_GONE_S:
             self._remove(key)
+
+    def _drop_old_dumps(self) -> None:
+        gone = [process for process in self._processes.values() if process.gone_since is not None]
+        total = 0
+        for process in sorted(gone, key=lambda process: process.gone_since or 0.0, reverse=True):
+            total += process.dumps.packed
+            if total > DUMPS_BYTES:
+                process.dumps.drop()
 
     def _keep_the_newest(self) -> None:
         gone = [key for key, process in self._processes.items() if process.gone_since is not None]

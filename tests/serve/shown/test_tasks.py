@@ -90,3 +90,18 @@ def test_a_hostile_dump_stays_within_bounds() -> None:
     assert len(view.groups[1].stack) == 60
     assert (view.groups[2].function, view.groups[2].place) == ("", "")
     assert len(msgspec.json.encode(view)) < 1 << 20
+
+
+def test_who_is_gone_shows_the_same_dump_in_less_memory() -> None:
+    dumps = Dumps()
+    dumps.take(made(group(0, 3, "work"), group(1, 1, "audit"), id="d1"))
+    newest = made(group(0, 5, "work", (1, 2)), id="d2", rings=[[{"task": "a", "primitive": None, "at": None}]])
+    dumps.take(newest)
+    before, version = dumps.view(no_source), dumps.version
+    dumps.pack()
+    dumps.take(newest)  # it was looked at again, and gone again
+    dumps.pack()
+    assert (dumps.dump, dumps.view(no_source), dumps.version) == (None, before, version)
+    assert 0 < dumps.packed < 1000
+    dumps.drop()
+    assert (dumps.view(no_source), dumps.packed) == (None, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -106,20 +107,44 @@ class Dumps:
         self.dump: Dump | None = None
         self.version = 0
         self._before: dict[Shape, int] | None = None
+        self._id = ""  # of the newest
+        self._packed = b""
 
     def take(self, dump: Dump | None) -> None:
         """Take the newest dump. One whose groups were overwritten before anybody read them does not hide others."""
-        if dump is None or (self.dump is not None and dump.summary["id"] == self.dump.summary["id"]):
+        if dump is None or dump.summary["id"] == self._id:
             return
         if self.dump is not None and not dump.groups and dump.summary["groups"]:
             return
         self._before = None if self.dump is None else {_shape(group): group["count"] for group in self.dump.groups}
-        self.dump = dump
+        self.dump, self._id = dump, dump.summary["id"]
+        self._packed = b""
         self.version += 1
 
     def view(self, source: Source) -> TaskDumpView | None:
         """None before the first dump."""
-        return None if self.dump is None else dump_view(self.dump, self._before, source)
+        dump, before, packed = self.dump, self._before, self._packed  # in this order: another thread packs them
+        if dump is None and packed:
+            whole, shapes = msgspec.msgpack.decode(zlib.decompress(packed))
+            dump = Dump(whole[0], *map(tuple, whole[1:]))
+            before = None if shapes is None else {(*shape,): count for shape, count in shapes}
+        return None if dump is None else dump_view(dump, before, source)
+
+    def pack(self) -> None:
+        """Keeps what there is in a small part of the memory: its process is gone, and few will look."""
+        if self.dump is not None:
+            shapes = None if self._before is None else list(self._before.items())
+            self._packed = zlib.compress(msgspec.msgpack.encode((self.dump, shapes)), 1)
+            self.dump = self._before = None
+
+    @property
+    def packed(self) -> int:
+        """Bytes of what was packed."""
+        return len(self._packed)
+
+    def drop(self) -> None:
+        """Gives up what was packed."""
+        self._packed = b""
 
 
 def dump_view(dump: Dump, before: dict[Shape, int] | None, source: Source) -> TaskDumpView:
