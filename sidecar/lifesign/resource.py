@@ -23,7 +23,7 @@ def own_attributes(identity: Identity) -> dict[str, str]:
     """
     own = parse(identity["otel_resource_attributes"])
     if identity["otel_service_name"]:
-        own[semconv.SERVICE_NAME] = identity["otel_service_name"]
+        own[semconv.SERVICE_NAME] = encodable(identity["otel_service_name"])
     given = own.get(semconv.SERVICE_INSTANCE_ID)
     if not given:
         own[semconv.SERVICE_INSTANCE_ID] = identity["instance"]
@@ -35,11 +35,16 @@ def own_attributes(identity: Identity) -> dict[str, str]:
 def parse(raw: str) -> dict[str, str]:
     """``key=value,key=value`` with percent-encoding, as in the specification; malformed pairs are left out."""
     found: dict[str, str] = {}
-    for part in raw.split(",")[:_ENTRIES_MAX]:
+    for part in encodable(raw).split(",")[:_ENTRIES_MAX]:
         key, equals, value = part.partition("=")
         if equals and key.strip():
             found[_decoded(key)] = _decoded(value)
     return found
+
+
+def encodable(text: str) -> str:
+    """What an environment or a command line says, with ? for each byte that is no UTF-8: that could not be sent."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _decoded(text: str) -> str:

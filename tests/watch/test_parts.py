@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lifesign.judge.reading import Reading
@@ -49,6 +51,17 @@ def test_the_sidecars_environment_fills_what_is_missing() -> None:
     assert (made["process.pid"], made["process.runtime.version"]) == (4242, "3.13.0")
     assert "bad" not in made
     assert "" not in made
+
+
+def test_what_is_no_utf8_in_an_environment_keeps_nothing_from_being_sent() -> None:
+    half = os.fsdecode(b"d\xe9p")
+    for own, sidecars in (
+        ({"otel_service_name": half, "otel_resource_attributes": f"{half}={half}"}, {}),
+        ({}, {"OTEL_SERVICE_NAME": half, "OTEL_RESOURCE_ATTRIBUTES": f"{half}={half}"}),
+    ):
+        made = resource("k", identity(**own), sidecars)  # type: ignore[arg-type]
+        assert (made.attributes["service.name"], made.attributes["d?p"]) == ("d?p", "d?p")
+        assert msgspec.json.encode(made)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from lifesign.export.queue.spool import Spool
 from lifesign.export.queue.spool_lock import SpoolLock, refusal
 from lifesign.judge.states import ENDED, IDLE
 from lifesign.off_loop import off_loop
+from lifesign.resource import encodable
 from lifesign.settings import Settings
 from lifesign.watch.telemetry import Log, Profile, Resource, Snapshot, Span, Telemetry
 
@@ -132,8 +133,8 @@ class Pipeline:
         run = os.path.abspath(self._settings.dir or "")
         return places.Owner(
             destination=places.destination(part for parts in sent for part in parts),
-            service=service_name(self._environ) or self._service or run,
-            run=run,
+            service=encodable(service_name(self._environ) or self._service or run),
+            run=encodable(run),
             shown=tuple(sorted({target.base for target in targets})),
         )
 

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Mapping
 
 from lifesign import semconv
-from lifesign.resource import own_attributes, parse
+from lifesign.resource import encodable, own_attributes, parse
 from lifesign.watch.telemetry import Attributes, Resource
 from lifesign.wire.records import Identity
 
@@ -25,7 +25,7 @@ def resource(key: str, identity: Identity, environ: Mapping[str, str]) -> Resour
     attributes: Attributes = {**added, **own}
     attributes[semconv.SERVICE_NAME] = (
         own.get(semconv.SERVICE_NAME)
-        or environ.get("OTEL_SERVICE_NAME")
+        or encodable(environ.get("OTEL_SERVICE_NAME", ""))
         or added.get(semconv.SERVICE_NAME)
         or identity["command"]
         or "unknown_service"
