@@ -170,7 +170,12 @@ def test_the_table_ends_with_what_to_try(cli: Callable) -> None:
     assert out.split()[:3] == ["SETTING", "VALUE", "FROM"]
     assert "✗ --heartbeat-timeout='often' cannot be used: it wants a number\n  try: " in out
     assert out.endswith("what to do next: fix the problem above, then run lifesign doctor again\n")
-    assert cli("doctor").out.endswith("no problems found; what to do next: lifesign run -- python app.py\n")
+    next_line = "no problems found; what to do next: lifesign run -- "
+    assert cli("doctor").out.endswith(f"{next_line}python app.py\n")
+    for command, example in ((["/srv/shop", "--token=x"], "shop ..."), (["shop"], "shop")):
+        out_file = io.StringIO()
+        Console(file=out_file, width=100).print(doctor.render([], [], [], command))
+        assert out_file.getvalue().endswith(f"{next_line}{example}\n")
 
 
 def test_a_malformed_header_and_a_token_in_a_url_are_not_shown_either(

@@ -38,6 +38,7 @@ def test_through_a_pipe_it_shows_the_processes_once(cli: Callable[..., Any], mai
     main("4343-00000002").die()
     code, out, err = cli("top", "--interval", "0.01", "--sort", "pid", "--dir", str(run))
     assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) < 200, "a pipe has no width to fill"
     assert [line.split()[:3] for line in out.splitlines()[2:]] == [
         ["4242", "desk.py", "healthy"],
         ["4343", "desk.py", "dead"],

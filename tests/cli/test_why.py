@@ -10,7 +10,7 @@ from lifesign.cli.why import to_json
 from lifesign.watch.telemetry import CauseReading, EventReading
 from support.commands import processes
 from support.made.boards import snapshot
-from support.made.dumps import answer, group
+from support.made.dumps import answer, frame, group
 
 DEADLOCK = CauseReading(
     "deadlock",
@@ -50,6 +50,41 @@ def test_a_healthy_process_that_promises_nothing_is_told_what_it_could_promise()
     assert "LIFESIGN_EVENTS" in shown(healthy)[1]
     event = EventReading("order", 3, 0, 0.1, 2.0)
     assert len(shown(snapshot(state="healthy", why="the event loop beats", events=(event,)))) == 1
+
+
+def test_of_one_that_is_healthy_and_promises_nothing_what_has_waited_for_long_is_said() -> None:
+    waits = [
+        ("Semaphore", "Desk.pool", "0 free", "acquire", 4, 9.0),
+        ("StreamReader", "", "server at port 5432", "read", 1, 7.0),
+        ("StreamReader", "", "server at port 6379", "read", 1, 0.3),  # it has asked just now
+        ("Event", "ends", "not set", "wait", 1, 99.0),  # as a service waits for its end
+    ]
+    groups = [
+        group(at, count, f"task{at}", waited_most=age, waited_least=age) for at, (*_, count, age) in enumerate(waits)
+    ]
+    primitives = tuple(
+        {
+            "index": at, "type": type_, "name": name, "state": state, "how": how, "place": frame("work", 9),
+            "waiting": [{"group": at, "count": count}], "holders": [], "held": None,
+        }
+        for at, (type_, name, state, how, count, _) in enumerate(waits)
+    )  # fmt: skip
+    asked = answer(*groups)
+    assert asked.whole is not None
+    asked = asked._replace(whole=asked.whole._replace(primitives=primitives))
+    healthy = snapshot(state="healthy", why="the event loop beats", events=())
+    waits_long = "1 x task1 waits (shop.py:11, for 7 s) for it, without a timeout"
+    assert [line.plain for line in lines(healthy, asked)][2:] == [
+        "  if it does not do what it should, this may be why:",
+        "    the Semaphore Desk.pool is used up (0 free): 4 x task0 wait (shop.py:10, for 9 s)",
+        f"    probably the server at port 5432 sends nothing: {waits_long}",
+    ]
+
+
+def test_the_cause_is_not_said_twice() -> None:
+    seen = snapshot(state="degraded", why=DEADLOCK.sentence, causes=(DEADLOCK,))
+    assert shown(seen)[0].endswith("  degraded")
+    assert [DEADLOCK.sentence in line for line in shown(seen)] == [False, True, False]
 
 
 def test_what_a_hostile_pulse_says_is_escaped() -> None:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Sequence
 
 from lifesign.cli.examine import collector, injection, names, run_directory, spool, values, way_in
 from lifesign.cli.examine.problem import Finding, Passed, Problem
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
         )
     else:
         extra.require()
-        console().print(render(effective, problems, passed))
+        console().print(render(effective, problems, passed, args.command or ()))
     return EXIT_USAGE if problems else EXIT_OK
 
 
@@ -86,7 +86,9 @@ def _processes(given: arguments.Given) -> Iterator[Finding]:
                 yield Problem(f"{one.poll.snapshot.service}: {SENTENCE}", HINT.removeprefix("try: "))
 
 
-def render(effective: list[values.Value], problems: list[Problem], passed: list[str]) -> Group:
+def render(
+    effective: list[values.Value], problems: list[Problem], passed: list[str], command: Sequence[str] = ()
+) -> Group:
     """The settings as a table, then what works, then the problems, each with a hint, and what to do."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
@@ -105,14 +107,16 @@ def render(effective: list[values.Value], problems: list[Problem], passed: list[
         lines.append(Text.assemble(("✗ ", "bold red"), printable(problem.what)))
         if problem.hint:
             lines.append(Text(f"  try: {printable(problem.hint)}", "dim"))
-    lines.append(_what_to_do(len(problems)))
+    lines.append(_what_to_do(len(problems), command))
     return Group(*lines)
 
 
-def _what_to_do(problems: int) -> Text:
+def _what_to_do(problems: int, command: Sequence[str]) -> Text:
     from rich.text import Text
 
     if not problems:
-        return Text("no problems found; what to do next: lifesign run -- python app.py", "green")
+        # The arguments may hold passwords, and this is copied into reports.
+        example = " ".join([os.path.basename(command[0]), *["..."][: len(command) - 1]]) if command else "python app.py"
+        return Text(f"no problems found; what to do next: lifesign run -- {printable(example)}", "green")
     first = "the problem above" if problems == 1 else f"the {problems} problems above, from the first on"
     return Text(f"what to do next: fix {first}, then run lifesign doctor again", "bold")

@@ -36,7 +36,7 @@ ILLNESSES = {
         "Deadlock",
         "deadlock",
         "settlement and audit take two locks in opposite order",
-        "degraded, with who holds which lock and who waits for it; the loop goes on beating",
+        "degraded, and silent after 5 s, with who holds which lock and who waits for it; the loop goes on beating",
     ),
     "p": Illness(
         "Use up a pool",

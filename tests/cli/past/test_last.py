@@ -69,7 +69,9 @@ def test_as_json_as_a_list_and_by_name(cli: Callable[..., Any], folder: Path) ->
 
 
 def test_what_cannot_be_shown(cli: Callable[..., Any], folder: Path) -> None:
-    assert cli("last").err.startswith(f"lifesign: no run that ended ill is saved in {folder}\n  try: lifesign run")
+    assert cli("last").err.startswith(
+        f"lifesign: no run that ended ill is saved in {folder}\n  try: lifesign run -- CMD, which saves one when "
+    )
     file = save(folder, "20261129T110203-4242")
     assert cli("last", "shop").code == 1
     for content in ("{", "[]", '{"schema": 2}'):

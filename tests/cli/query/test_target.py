@@ -54,18 +54,25 @@ def test_the_number_of_a_process_above_finds_those_below(
 
 
 def test_the_nearest_name_and_the_numbers_that_there_are_are_said(
-    places: list[list[str]], main: Callable[..., Main]
+    places: list[list[str]], main: Callable[..., Main], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    main()
+    service = main()
     for which, hint in (("desk", "desk.py"), ("xyzzy", "one of desk.py"), ("999999999", "one of 4242")):
         with pytest.raises(NotWatchedError) as error:
             seen(which)
         assert error.value.hint == hint
     for number in range(9):
         main(f"{5000 + number}-00000002")
+    numbers = "one of 4242, 5000, 5001, 5002, 5003, 5004, 5005, 5006 and 2 more"
     with pytest.raises(NotWatchedError) as error:
         alive("999999999")
-    assert error.value.hint == "one of 4242, 5000, 5001, 5002, 5003, 5004, 5005, 5006 and 2 more"
+    assert error.value.hint == numbers
+    service.die()
+    monkeypatch.setattr(target, "_names", lambda one: {f"{'gone' if one.pid < 5000 else 'shop'}-{one.pid}"})
+    with pytest.raises(NotWatchedError) as error:
+        seen("xyzzy")
+    names = ", ".join(f"shop-{5000 + number}" for number in range(8))
+    assert error.value.hint == f"one of {names} and 2 more", "those that live come first"
 
 
 def test_what_is_left_of_earlier_runs_is_looked_at_where_it_is_named_or_all_there_is(

@@ -83,11 +83,17 @@ def test_of_many_those_that_took_most_are_reported_and_the_others_come_first_the
 
 def test_a_stall_that_was_reported_as_a_blocked_loop_is_not_reported_again() -> None:
     seen = Reported()
+    seen.after(now=NOON - 9 * S)
     assert seen.after(culprit(count=1, total=3.5, worst=3.5)) == []
     assert seen.after(totals(culprit(count=2, total=7.1)), now=NOON + MINUTE) == []
     (log,) = seen.after(totals(culprit(count=3, total=7.4)), now=NOON + 3 * MINUTE)
     assert log.attributes["lifesign.stall.count"] == 3
     assert len(Reported().after(culprit(count=1, total=3.4))) == 1
+
+
+def test_a_long_stall_that_was_over_before_anybody_looked_is_reported_as_it_was_never_seen_to_be_blocked() -> None:
+    (log,) = Reported().after(culprit(count=1, total=6.1, worst=6.1))
+    assert log.body == "stalled the loop once, for 6.1 s: render (app.py:8) computes"
 
 
 def test_the_rest_is_reported_at_the_end() -> None:

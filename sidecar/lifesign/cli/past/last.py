@@ -58,7 +58,10 @@ def main(args: argparse.Namespace) -> int:
     found = list(islice(_newest_first(folder, args.which), None if args.list else 1))
     if not found:
         of = "" if args.which is None else f" of {args.which}"
-        raise NotWatchedError(f"no run{of} that ended ill is saved in {folder}", "lifesign run -- CMD saves one")
+        hint = (
+            "lifesign run -- CMD, which saves one when the last of its processes dies; lifesign why for those that live"
+        )
+        raise NotWatchedError(f"no run{of} that ended ill is saved in {folder}", hint)
     if args.json:
         newest = found[0]
         print_json({**msgspec.to_builtins(newest.content), "file": str(newest.file)})

@@ -10,6 +10,7 @@ from lifesign.cli.output.terminal import printable
 from lifesign.cli.processes.table import STYLES
 from lifesign.cli.query.request import Answer
 from lifesign.cli.taskdump.words import counted, head, waited
+from lifesign.judge.causes.cause import suspects
 from lifesign.watch.telemetry import Snapshot
 
 GROUPS_MAX = 5  # that are shown where no cause is
@@ -22,11 +23,12 @@ def lines(snapshot: Snapshot, answer: Answer | None = None, no_stacks: str = "")
     Where there is no cause to show it says what was looked at: the biggest groups of the dump; or why there are
     `no_stacks` of a frozen process.
     """
+    said_below = any(cause.sentence == snapshot.why for cause in snapshot.causes)
     yield Text.assemble(
         (f"{printable(snapshot.command)} {snapshot.pid}  ", "bold"),
         (printable(snapshot.state), STYLES.get(snapshot.state, "") if snapshot.state in ILL else "green"),
         (printable("".join(f", {condition}" for condition in snapshot.conditions)), "yellow"),
-        f": {printable(snapshot.why)}",
+        "" if said_below else f": {printable(snapshot.why)}",
     )
     for cause in snapshot.causes:
         yield Text(f"  {printable(cause.sentence)}", "bold")
@@ -38,6 +40,10 @@ def lines(snapshot: Snapshot, answer: Answer | None = None, no_stacks: str = "")
 def _without_cause(snapshot: Snapshot, answer: Answer | None, no_stacks: str) -> Iterator[str]:
     if snapshot.state == "healthy" and not any(event.deadline for event in snapshot.events):
         yield "  nothing is known to be wrong; but no event is promised (LIFESIGN_EVENTS), whose absence would show"
+        found = suspects(answer.whole) if answer is not None and answer.whole is not None else []
+        if found:
+            yield "  if it does not do what it should, this may be why:"
+            yield from (f"    {printable(cause.sentence)}" for cause in found[:GROUPS_MAX])
     if snapshot.state not in ILL:
         return
     if no_stacks:

@@ -162,7 +162,7 @@ class Screen:
         at = shown.index(marked) if marked is not None else 0
         first = max(0, min(at - self._page // 2, len(shown) - self._page))
         page = shown[first : first + self._page]
-        body = table(page, options.max_width, live=True, selected=at - first)
+        body = table(page, options.max_width, live=True, fills=True, selected=at - first)
         if not page:
             nothing = (
                 f"nothing matches {self.filter!r}" if self._rows else "no process is watched yet: lifesign run -- CMD"

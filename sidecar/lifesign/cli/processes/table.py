@@ -77,14 +77,17 @@ _COLUMNS = (
 )
 
 
-def table(rows: Sequence[Row], width: int, *, live: bool = False, selected: int | None = None) -> Table:
+def table(
+    rows: Sequence[Row], width: int, *, live: bool = False, fills: bool = False, selected: int | None = None
+) -> Table:
     """The processes in the order they are given.
 
     Args:
         live: with what needs two polls, and each process in one line.
+        fills: as wide as a terminal is; a pipe has no width to fill.
         selected: the number of the row that is marked.
     """
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=live, padding=(0, 1, 0, 0))
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=fills, padding=(0, 1, 0, 0))
     columns = [column for column in _COLUMNS if width >= column.from_width and (live or not column.live)]
     for column in columns:
         last = column.heading == "WHY"
@@ -96,7 +99,7 @@ def table(rows: Sequence[Row], width: int, *, live: bool = False, selected: int 
             overflow="ellipsis" if live or service else "fold",
             max_width=service,
             min_width=_WHY_MIN if last else None,
-            ratio=1 if live and last else None,
+            ratio=1 if fills and last else None,
         )
     if live:  # nothing below the table says more
         columns[-1] = columns[-1]._replace(text=lambda row: reason(row.snapshot))

@@ -134,13 +134,13 @@ class Wanted:
         if not others:
             return "lifesign run -- CMD"
         if self._which is not None and not self._which.isdecimal():
-            names = sorted({name for one in others if not isinstance(one, Process) for name in _names(one)})
+            seen = [one for one in others if not isinstance(one, Process)]
+            names = sorted({name for one in seen for name in _names(one)})
+            alive = {name for one in seen if one.alive for name in _names(one)}
             close = difflib.get_close_matches(self._which, names, n=1)
             if names:
-                return close[0] if close else f"one of {', '.join(names[:_NAMED_MAX])}"
-        pids = [str(one.pid) for one in others]
-        more = f" and {len(pids) - _NAMED_MAX} more" if len(pids) > _NAMED_MAX else ""
-        return f"one of {', '.join(pids[:_NAMED_MAX])}{more}"
+                return close[0] if close else _one_of(sorted(names, key=lambda name: name not in alive))
+        return _one_of([str(one.pid) for one in others])
 
 
 def living(directory: str, pid: int) -> Process:
@@ -184,6 +184,11 @@ def _living(run: RunDirectory, key: str) -> Process | None:
             opened.pop_all()
             return process
     return None
+
+
+def _one_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return f"one of {', '.join(names[:_NAMED_MAX])}{more}"
 
 
 def _names(snapshot: Snapshot) -> set[str]:

@@ -88,6 +88,8 @@ from lifesign.judge.causes.stalls import SHORT_STALLS, busy_loops, doing, short_
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
 
+WAITED_MIN = 5.0  # seconds that a wait must be old to be suspect
+_USUAL = ("long-sleep", "event-not-set")
 STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
 NO_REASONS = ("task-died", "task-destroyed", "never-awaited", SHORT_STALLS)  # that anybody waits
 _THREAD_DOES = ("is busy", "is busy and waiting", "is waiting")
@@ -106,6 +108,15 @@ def causes(findings: Findings) -> list[Cause]:
     if any(cause.word not in NO_REASONS for cause in others):
         made = others  # where a boot waits is no news beside a reason for that
     return _each_once(made)
+
+
+def suspects(dump: Dump) -> list[Cause]:
+    """What would explain a silence of a process that is healthy: it has waited for a while.
+
+    Services sleep on purpose, and many a one waits for the event that ends it: neither is suspect.
+    """
+    found = causes(Findings(states.SILENT, _without_fresh_waits(dump, WAITED_MIN)))
+    return [cause for cause in found if cause.word not in _USUAL]
 
 
 def _each_once(found: list[Cause]) -> list[Cause]:

@@ -30,6 +30,7 @@ class StallReports:
         self._reported: dict[int, tuple[int, int]] = {}  # count and nanoseconds, by id
         self._busy: dict[int, int] = {}  # since when those are busy that were reported, by loop
         self._period = 0  # wall clock nanoseconds
+        self._first: int | None = None  # when it was first looked; what was over by then was never seen to be blocked
         self._made = {"stall": 0, "busy": 0}
 
     def recall(self) -> None:
@@ -45,6 +46,7 @@ class StallReports:
             timeout: nanoseconds without a beat after which a loop is blocked, which has a record of its own.
             ended: whether the process has ended, so that nothing is worth waiting for.
         """
+        self._first = now if self._first is None else self._first
         anew = not self._period <= now < self._period + PERIOD_NS
         if anew:
             self._period = now
@@ -53,7 +55,8 @@ class StallReports:
         grown.sort(key=lambda pair: -pair[0])
         made = []
         for growth, record in grown:
-            if growth >= timeout + _POLLS_NS and record["count"] == self._reported.get(record["id"], (0, 0))[0] + 1:
+            once = record["count"] == self._reported.get(record["id"], (0, 0))[0] + 1
+            if once and growth >= timeout + _POLLS_NS and record["last"] >= self._first:
                 self._reported[record["id"]] = (record["count"], record["total"])
                 continue
             new = record["id"] not in self._reported
