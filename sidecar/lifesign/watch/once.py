@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import resource
 import time
 from typing import Iterator, Mapping, NamedTuple, Sequence
@@ -18,7 +19,8 @@ from lifesign.wire.folder import PulseError
 
 MEASURED_SECONDS = 1.0  # ten beats
 _OPEN_MAX = 200  # processes ...
-_FILES_EACH, _FILES_APART = 3, 100  # ... each with some open files; and those that are for others
+_FILES_EACH, _FILES_APART = 4, 100  # ... each with some open files, or more; and those that are for others
+_SHORTAGE = frozenset((errno.EMFILE, errno.ENFILE))
 
 
 class Sighting(NamedTuple):
@@ -68,6 +70,17 @@ class Onlooker:
         self._opened.close()
 
     def _poll(self, directory: RunDirectory, key: str) -> Poll:
+        while True:
+            try:
+                return self._polled(directory, key)
+            except OSError as error:
+                if error.errno not in _SHORTAGE or not self._open:
+                    raise
+            self._most = len(self._open) // 2  # who has many loops has more files
+            for kept in list(self._open)[self._most :]:
+                self._open.pop(kept).close()
+
+    def _polled(self, directory: RunDirectory, key: str) -> Poll:
         with contextlib.ExitStack() as opened:
             process = self._open.pop((directory.path, key), None)
             if process is None:
