@@ -45,6 +45,8 @@ def test_a_clock_that_jumps_breaks_nothing() -> None:
     assert timeline.view().delays == [9], "set back: the newest step goes on"
     timeline.add(10**9 * STEP, 0.002, "healthy")
     assert (timeline.view().start, timeline.view().delays) == (10**9 * STEP, [2])
+    timeline.add(101 * STEP, 0.003, "healthy")
+    assert (timeline.view().start, timeline.view().delays) == (101 * STEP, [3]), "set right after hours: begun anew"
     assert Timeline().view().states == ""
 
 

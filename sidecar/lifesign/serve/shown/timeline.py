@@ -47,12 +47,15 @@ class Timeline:
         self._states = bytearray()
 
     def add(self, now: int, delay: float | None, state: str) -> None:
-        """One poll; `now` in wall clock milliseconds. A clock that was set back goes on in the newest step."""
+        """One poll; `now` in wall clock milliseconds.
+
+        A clock that was set back goes on in the newest step, unless that would be the last one for long.
+        """
         step = now // (STEP_S * 1000)
         if not self._states:
             self._first = step
         missing = step - self._first - len(self._states) + 1
-        if missing > STEPS:
+        if missing > STEPS or missing < -STEPS // 10:
             self._first, missing = step, 1
             self._delays, self._states = array("l"), bytearray()
         for _ in range(missing):
