@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from random import Random
 
@@ -22,6 +23,8 @@ from lifesign.serve import health
 from lifesign.serve.behind import no_excerpt
 from lifesign.serve.board import Board
 from lifesign.serve.detail import detail
+from lifesign.serve.reports import collect
+from lifesign.serve.shown.postmortem import PostMortem, as_html
 from lifesign.settings import Settings
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
@@ -77,6 +80,8 @@ class Victims:
                 process.acknowledge()
                 tell(process.resource, poll, show=rng.random() < 0.1)
                 hostile.scribble(folder / "pulse", rng)
+                process.is_due(time.monotonic_ns() + rng.choice((0, 1_000_000_000)))
+                process.newest()
         except PulseError:
             return True
         finally:
@@ -110,6 +115,13 @@ def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
         [board.rows()[0], detail(shown, no_excerpt), shown.dumps.view(no_source), shown.history.entries()]
     )
     assert len(page) < PAGE_BYTES_MAX, len(page)
+    saved = collect(board.all_shown(), no_source)
+    written = as_html(saved)
+    assert as_html(msgspec.json.decode(msgspec.json.encode(saved), type=PostMortem)) == written
+    assert "<script" not in written
+    assert all(character in "\n\t" or character.isprintable() for character in written)
+    board.update([])
+    assert collect(board.all_shown(), no_source).processes[0].tasks == saved.processes[0].tasks
     health.app_startupz([poll.snapshot])
     out = io.StringIO()
     Console(file=out, markup=False, highlight=False, emoji=False, width=200).print(status.render([poll.snapshot], 200))
