@@ -216,3 +216,12 @@ def _malformed(setting: Setting, source: str, raw: str, error: MalformedError) -
         f"{where}={shown} cannot be used: it {error}",
         f"{setting.help}; the default is {setting.default or 'none'}",
     )
+
+
+def state_directory(environ: Mapping[str, str]) -> str:
+    """Where this user's programs keep what they want to find again."""
+    state, home = environ.get("XDG_STATE_HOME", ""), os.path.expanduser("~")
+    if os.path.isabs(state):  # the XDG specification has relative paths ignored
+        return state
+    # A user without a home, as in a container, may hardly write there: the error names the folder.
+    return os.path.join(home if os.path.isabs(home) else "/", ".local", "state")

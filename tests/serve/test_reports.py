@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lifesign.export.queue.places import default_directory
 from lifesign.serve.board import Board
 from lifesign.serve.reports import KEPT, collect, directory, ended_ill, save
 from lifesign.serve.shown.postmortem import as_html
@@ -117,3 +119,9 @@ def test_the_page_says_everything_and_runs_nothing() -> None:
 def test_where_they_are() -> None:
     assert directory({"XDG_STATE_HOME": "/state"}) == Path("/state/lifesign/reports")
     assert directory({"XDG_STATE_HOME": "not absolute"}) == Path.home() / ".local/state/lifesign/reports"
+
+
+def test_who_has_no_home_has_them_where_nobody_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without an entry, and without HOME
+    assert directory({}) == Path("/.local/state/lifesign/reports")
+    assert default_directory({}) == Path("/.local/state/lifesign/spool")

@@ -15,6 +15,7 @@ from lifesign.serve.board import ShownProcess
 from lifesign.serve.detail import trimmed
 from lifesign.serve.shown.postmortem import PostMortem, SavedProcess, as_html, post_mortem
 from lifesign.serve.shown.rows import ORDER
+from lifesign.settings import state_directory
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Snapshot
 
@@ -24,8 +25,7 @@ PROCESSES = 50  # of one run, the worst first
 
 def directory(environ: Mapping[str, str]) -> Path:
     """Where they are."""
-    state = environ.get("XDG_STATE_HOME", "")
-    return Path(state if os.path.isabs(state) else "~/.local/state").expanduser() / "lifesign" / "reports"
+    return Path(state_directory(environ)) / "lifesign" / "reports"
 
 
 def ended_ill(watched: Sequence[Snapshot]) -> bool:

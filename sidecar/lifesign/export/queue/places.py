@@ -21,6 +21,7 @@ import msgspec
 
 from lifesign.errors import SpoolError, SpoolHeldError
 from lifesign.export.queue.spool_lock import LOCK_NAME, SpoolLock
+from lifesign.settings import state_directory
 
 OWNER_NAME = "owner.json"
 AGE_MAX = 7 * 86400.0  # seconds since the spool was last used
@@ -49,10 +50,7 @@ def destination(parts: Iterable[str]) -> str:
 
 def default_directory(environ: Mapping[str, str]) -> Path:
     """The folder of the default spools; they are named 0, 1 and so on."""
-    state = environ.get("XDG_STATE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    home = Path(state) if state.startswith("/") else Path(os.path.expanduser("~")) / ".local" / "state"
-    return home / "lifesign" / "spool"
+    return Path(state_directory(environ)) / "lifesign" / "spool"
 
 
 def take(directory: Path, owner: Owner) -> SpoolLock:
