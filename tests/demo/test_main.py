@@ -111,6 +111,7 @@ async def test_f_fails_a_post_condition_and_r_recovers(terminal: Terminal) -> No
     terminal.type("f")
     await terminal.reads("Post-conditions failed: broker connected: the broker closed the session")
     terminal.type("r")
+    await terminal.reads("r: what was broken is mended")
     await terminal.reads("all passed (2 checks)")
 
 

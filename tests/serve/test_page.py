@@ -57,6 +57,7 @@ def port(stage: Stage, board: Board) -> int:
     [
         ("/", "text/html", b'<script type="module" src="app.js">'),
         ("/app.js", "text/javascript", b"hashchange"),
+        ("/", "text/html", b'aria-label="processes" hidden>'),  # before it is heard of any, it does not say "none"
         ("/base.css", "text/css", b"prefers-color-scheme: dark"),
         ("/dom.js", "text/javascript", b"textContent"),
         ("/data/hub.js", "text/javascript", b"connect"),

@@ -66,6 +66,7 @@ async def serve(descriptor: int, pace: float = 0.2, shown: Optional[Shown] = Non
 
     async def recover() -> None:
         await desk.recover()
+        say("r: what was broken is mended; its checks now")
         await check()
 
     endings: dict[str, Callable[[], None]] = {
