@@ -63,6 +63,9 @@ def test_the_version(cli: Callable) -> None:
         (["status", "1", "2"], "unknown argument 2", "lifesign status --help"),
         (["attach", "me"], "invalid int value: 'me'", "lifesign attach --help"),
         (["dump", "--timeout", "0"], "--timeout wants a number of seconds above 0", "--timeout 5"),
+        (["top", "--interval", "inf"], "--interval takes at most 1000000 seconds", "--interval 1"),
+        (["status", "--watch", "1e300"], "--watch takes at most 1000000 seconds", "--watch 2"),
+        (["status", "--watch", "nan"], "--watch wants a number of seconds above 0", "--watch 2"),
         (["inject"], "required: DIR", "lifesign inject --help"),
     ],
 )

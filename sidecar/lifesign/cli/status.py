@@ -15,7 +15,7 @@ from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import JSON_SCHEMA, console, print_json, printable
 from lifesign.cli.supervise import extra
-from lifesign.errors import EXIT_OK, LifesignError, SettingError
+from lifesign.errors import EXIT_OK, LifesignError
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -51,8 +51,8 @@ def main(args: argparse.Namespace) -> int:
         SettingError: the time between two polls is none.
     """
     extra.require()
-    if args.watch is not None and not args.watch > 0:
-        raise SettingError("--watch wants a number of seconds above 0", "--watch 2")
+    if args.watch is not None:
+        arguments.check_seconds("--watch", args.watch, "2")
     if args.watch is None:
         _print(_seen(args), as_json=args.json)
         return EXIT_OK
@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
         try:
             snapshots = _seen(args)
         except LifesignError as error:
-            snapshots, said = [], error.what
+            snapshots, said = [], printable(error.what)
         else:
             said = ""
         if args.json:

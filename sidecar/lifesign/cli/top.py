@@ -16,7 +16,7 @@ from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
 from lifesign.cli.output.terminal import console, print_json, quiet
 from lifesign.cli.supervise import extra
-from lifesign.errors import EXIT_OK, LifesignError, SettingError
+from lifesign.errors import EXIT_OK, LifesignError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,8 +58,7 @@ def main(args: argparse.Namespace) -> int:
     from lifesign.cli.processes.polling import Polling
     from lifesign.cli.processes.screen import Screen
 
-    if not args.interval > 0:
-        raise SettingError("--interval wants a number of seconds above 0", "--interval 1")
+    arguments.check_seconds("--interval", args.interval, "1")
     settings = arguments.given(args, os.environ).settings(os.environ)
     with contextlib.closing(Polling(args.which, settings, os.environ)) as polling:
         screen = Screen(args.sort)

@@ -43,8 +43,7 @@ def main(args: argparse.Namespace) -> int:
         RunDirectoryError: the run directory cannot be used.
     """
     duration = _duration(args.seconds)
-    if not args.timeout > 0:
-        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
+    arguments.check_seconds("--timeout", args.timeout, "5")
     given = arguments.given(args, os.environ)
     settings = given.settings(os.environ)
     target = process.find(args.pid, to_enter=False)

@@ -7,9 +7,10 @@ import os
 
 from lifesign.cli.attaching import process
 from lifesign.cli.attaching.leaving import leave
+from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import say
 from lifesign.cli.supervise import rundirectory
-from lifesign.errors import EXIT_OK, NotWatchedError, SettingError, UsageError
+from lifesign.errors import EXIT_OK, NotWatchedError, UsageError
 from lifesign.wire.folder import ATTACHED
 
 
@@ -29,8 +30,7 @@ def main(args: argparse.Namespace) -> int:
         NotAnsweredError: it has not left in time.
         RunDirectoryError: we may not ask it.
     """
-    if not args.timeout > 0:
-        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 15")
+    arguments.check_seconds("--timeout", args.timeout, "15")
     process.find(args.pid, to_enter=False)
     watched = process.watched_in(args.pid)
     if watched is None:

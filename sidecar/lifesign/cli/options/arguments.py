@@ -7,6 +7,9 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from lifesign import parsing, settings
 from lifesign.cli.options import config_file, dry_run
+from lifesign.errors import SettingError
+
+_SECONDS_MAX = 1_000_000  # eleven days; of many more no system call can wait for the end
 
 
 class Given(NamedTuple):
@@ -72,6 +75,14 @@ def add_question(parser: argparse.ArgumentParser, timeout: float, more: str = ""
         help=f"seconds to wait for the answer{more}; default {timeout:g}",
     )
     add_settings(parser, ["dir"])
+
+
+def check_seconds(flag: str, value: float, example: str) -> None:
+    """Raises SettingError where nobody could wait for so long."""
+    if not value > 0:
+        raise SettingError(f"{flag} wants a number of seconds above 0", f"{flag} {example}")
+    if value > _SECONDS_MAX:
+        raise SettingError(f"{flag} takes at most {_SECONDS_MAX} seconds", f"{flag} {example}")
 
 
 def given(args: argparse.Namespace, environ: Mapping[str, str]) -> Given:

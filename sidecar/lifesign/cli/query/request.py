@@ -19,7 +19,6 @@ from lifesign.errors import (
     NotAnsweredError,
     NotWatchedError,
     RunDirectoryError,
-    SettingError,
 )
 from lifesign.judge.causes.findings import Dump
 from lifesign.judge.causes.newest_dump import NewestDump
@@ -96,8 +95,7 @@ def answers(
         SettingError: the time to wait is none.
         LifesignError: none of them answers; see the code.
     """
-    if not args.timeout > 0:
-        raise SettingError("--timeout wants a number of seconds above 0", "--timeout 5")
+    arguments.check_seconds("--timeout", args.timeout, "5")
     target = Wanted(args.which, arguments.given(args, os.environ).settings(os.environ), os.environ)
     with contextlib.ExitStack() as opened:
         processes = target.living()
