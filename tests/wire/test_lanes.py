@@ -134,10 +134,10 @@ def test_a_signal_handler_that_records_while_we_record_loses_nothing(writer: Pul
 
     put = writer.ring._put
 
-    def interrupted(length: int, payload: bytes, sequence: int) -> None:
+    def interrupted(length: int, payload: bytes, step: int, sequence: int) -> None:
         writer.ring._put = put  # type: ignore[method-assign]
         writer.ring.append({"n": 1})
-        put(length, payload, sequence)
+        put(length, payload, step, sequence)
 
     writer.ring._put = interrupted  # type: ignore[method-assign]
     writer.ring.append({"n": 0})

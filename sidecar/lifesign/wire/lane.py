@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
 from collections import deque
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from zlib import crc32
 
 from lifesign.wire import layout
 
@@ -66,8 +66,7 @@ def encode(content: Mapping[str, Any], most: int = layout.RECORD_BYTES_MAX) -> b
     if len(payload) <= most:
         return payload
     for characters in _SHORTENED:
-        shortened = _shortened(content, characters, "")
-        payload = "".join(_chunks(shortened, 0)).encode("utf-8", "replace")
+        payload = "".join(_chunks(_shortened(content, characters, ""), 0)).encode("utf-8", "replace")
         if len(payload) <= most:
             break
     return payload
@@ -125,6 +124,7 @@ class LaneWriter:
         self._lock = lock
         self._wraps = wraps
         self._head = self._tail = self._sequence = self._refused = 0
+        self._room = 0  # bytes at the head that are free in one piece, as far as `_make_room` has looked
         self._writing = False
         self._interrupting: deque[bytes] = deque()
 
@@ -160,30 +160,32 @@ class LaneWriter:
 
     def _append(self, payload: bytes) -> bool:
         length = len(payload)
-        needed = _HEADER + (length + 7 & ~7)
-        if not 0 < length <= layout.RECORD_BYTES_MAX or not self._make_room(needed):
+        step = _HEADER + (length + 7 & ~7)
+        if not 0 < length <= layout.RECORD_BYTES_MAX or (step > self._room and not self._make_room(step)):
             self._refused += 1
             self._words[3] = self._refused
             return False
-        self._put(length, payload, self._sequence)
-        self._sequence += 1
-        self._words[2] = self._sequence
+        self._put(length, payload, step, self._sequence)
+        self._sequence = self._words[2] = self._sequence + 1
         return True
 
     def _make_room(self, needed: int) -> bool:
         size = self._size
         if not self._wraps:
-            return self._head + needed <= size
+            self._room = size - self._head
+            return needed <= self._room
         to_end = size - self._head % size
         if needed > to_end:
             self._move_tail(self._head + to_end)
             # What is left at the end may be too short for a filler's header: then it is skipped by rule.
             if to_end >= _HEADER:
-                self._put((to_end - _HEADER) | layout.FILLER, b"", 0)
+                self._put((to_end - _HEADER) | layout.FILLER, b"", to_end, 0)
             else:
                 self._head += to_end
+            to_end = size
         if self._head + needed - self._tail > size:
             self._move_tail(self._head + needed)
+        self._room = min(to_end, size - (self._head - self._tail))
         return True
 
     def _move_tail(self, end: int) -> None:
@@ -199,13 +201,14 @@ class LaneWriter:
             tail = tail + step if step <= size - at else self._head
         self._words[1] = self._tail = tail
 
-    def _put(self, length: int, payload: bytes, sequence: int) -> None:
-        start = layout.LANE_HEADER + self._head % self._size
-        header = _header(self._head, sequence, length)
-        record = header + _checksum(zlib.crc32(payload, zlib.crc32(header))) + payload
+    def _put(self, length: int, payload: bytes, step: int, sequence: int) -> None:
+        head = self._head
+        header = _header(head, sequence, length)
+        record = header + _checksum(crc32(payload, crc32(header))) + payload
+        start = layout.LANE_HEADER + head % self._size
         self._bytes[start : start + len(record)] = record
-        self._head += _HEADER + layout.padded(length & ~layout.FILLER)
-        self._words[0] = self._head
+        self._room -= step
+        self._head = self._words[0] = head + step
 
     def release(self) -> None:
         self._words.release()
@@ -265,7 +268,7 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
             or step > min(to_end, len(raw) - offset)
             or (not filler and length > layout.RECORD_BYTES_MAX)
             or number > _SEQUENCE_MAX
-            or zlib.crc32(payload, zlib.crc32(raw[offset : offset + 24])) != checksum
+            or crc32(payload, crc32(raw[offset : offset + 24])) != checksum
         ):
             # Without a valid header nobody knows where the next one starts: search word by word.
             skip = len(raw) if len(torn) == _TORN_MAX else _next_header(raw, offset + _WORD, position + _WORD)
