@@ -18,6 +18,7 @@ except ImportError:
 
 _WORD = layout.WORD
 _HEADER = layout.RECORD_HEADER
+_SPARE = 4096  # bytes of old records that make room at once, for some that follow
 _SHORTENED = (1000, 300, 100, 30, 20)  # characters of each text, for what is too long otherwise
 _IDS = frozenset(("kind", "id", "trace", "span", "dump", "same_as", "boot_span", "parent_span", "instance"))
 _NAMES = frozenset(("name", "names", "type"))
@@ -184,7 +185,7 @@ class LaneWriter:
                 self._head += to_end
             to_end = size
         if self._head + needed - self._tail > size:
-            self._move_tail(self._head + needed)
+            self._move_tail(self._head + needed + _SPARE)
         self._room = min(to_end, size - (self._head - self._tail))
         return True
 
