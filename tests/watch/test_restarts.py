@@ -17,6 +17,7 @@ from lifesign.watch import watcher as watcher_module
 from lifesign.watch.emitter import Emitter
 from lifesign.watch.telemetry import Log, Span
 from lifesign.wire import layout
+from lifesign.wire.reader import PulseReader
 from support.made.dumps import answer, frame, group
 from support.made.reported import DRY_RUN
 
@@ -30,6 +31,16 @@ def dropped(reported: list[Any]) -> list[tuple[str, int]]:
         for signal in reported
         if isinstance(signal, Log) and signal.event == "lifesign.records.dropped"
     ]
+
+
+def overwritten(folder: Path) -> int:
+    """How many records are no longer in the ring."""
+    directory = os.open(folder, os.O_RDONLY)
+    reader = PulseReader(directory)
+    oldest = reader.ring().records[0].sequence
+    reader.close()
+    os.close(directory)
+    return oldest
 
 
 async def test_what_would_not_outlive_a_kill_is_told_again(
@@ -71,16 +82,18 @@ async def test_a_loss_that_is_told_again_has_the_same_id_and_the_newer_count(
         service.pulse.ring.append(DRY_RUN)
     watching.safe = False
     ((uid, count),) = dropped(await watching.poll())
+    assert count == overwritten(service.folder) > 300
     for _ in range(300):
         service.pulse.ring.append(DRY_RUN)
     watching = sidecar()  # the one before was killed
-    assert dropped(await watching.poll()) == [(uid, count + 300)]
-    assert watching.snapshots[0].dropped["ring"] == count + 300
+    newer = overwritten(service.folder)
+    assert dropped(await watching.poll()) == [(uid, newer)]
+    assert watching.snapshots[0].dropped["ring"] == newer
     for _ in range(1000):
         service.pulse.ring.append(DRY_RUN)
     ((later, more),) = dropped(await watching.poll())
     assert later != uid
-    assert watching.snapshots[0].dropped["ring"] == count + 300 + more
+    assert watching.snapshots[0].dropped["ring"] == newer + more
 
 
 async def test_what_the_writer_refused_is_told_once_over_restarts(
