@@ -29,7 +29,9 @@ def run_pytest(folder: Path, source: str, *options: str) -> PytestRun:
     file, report = folder / "test_shop.py", folder / "report.xml"
     file.write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\njunit_logging = all\nasyncio_default_fixture_loop_scope = function\n")
-    line = [sys.executable, "-m", "pytest", f"--junitxml={report}", "-rA", *options]
+    # Where it can have several processes, what runs failures again keeps a thread of its own.
+    plain = ("-p", "no:rerunfailures")
+    line = [sys.executable, "-m", "pytest", f"--junitxml={report}", "-rA", *plain, *options]
     done = subprocess.run(
         line, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_SECONDS, check=False
     )
