@@ -82,6 +82,8 @@ async def test_keys_move_and_zoom(sidecar: Sidecar, page: Page) -> None:
     assert await page.run(FOCUSED) == "render app.py:8", "new samples leave the zoom and the focus"
     await press(page, "Escape")
     assert await page.run("document.querySelectorAll('.flame .box').length") == 6
+    await page.run("new Promise((done) => setTimeout(done, 100))")  # where an address changes, that is heard of later
+    assert await page.run("location.hash") == "#/process/12/stalls", "Escape does not leave the process too"
     assert await page.run(FOCUSED) == "render app.py:8"
 
 

@@ -67,8 +67,8 @@ addEventListener("hashchange", () => {
 
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select, textarea, [role=tree]");
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape" && event.target.closest?.("[role=tree]") === null) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
     if (typing) event.target.blur();
     else if (route().key !== null) location.hash = "#/";
   } else if (!typing && rows.press(event.key)) {
