@@ -136,8 +136,12 @@ def checkpoint(name: str) -> CheckpointBlock:
         A context manager, to time a block instead of a mark: ``with lifesign.checkpoint(name): ...``, or ``async
         with``. An exception that leaves the block makes the checkpoint an error and is passed on.
     """
-    with harmless:
+    try:
         return CheckpointBlock(lifecycle.running(), str(name))
+    except Exception as error:
+        if from_signal_handler(error):
+            raise
+        complain("a checkpoint could not be written", error)
     return CheckpointBlock(None, "")
 
 

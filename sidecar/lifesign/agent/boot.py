@@ -67,7 +67,7 @@ class Boot:
         self.trace = identity["trace"]
         self.phase = layout.BOOT_STARTING
         self.ended_ns = 0
-        self.checkpoints = Checkpoints(pulse.boot, pulse.lock, identity["started"], settings.checkpoints)
+        self.checkpoints = Checkpoints(pulse.boot, identity["started"], settings.checkpoints)
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_STARTED)
         self.checkpoints.mark_built_in(semconv.CHECKPOINT_TIMEOUT)
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Iterable
 
 from lifesign import semconv
 from lifesign.agent.identity import new_span_id
-from lifesign.agent.synthetic.context import is_synthetic
+from lifesign.agent.synthetic.context import tagged
 from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
-    from _thread import RLock
-
     from lifesign.wire.records import BootExpects, Checkpoint, Failure
 
 _NAME_CHARACTERS = 200
@@ -24,15 +22,13 @@ class Checkpoints:
 
     Args:
         lane: where they are written.
-        lock: the one that its writers hold.
         started: wall clock time of the process's start, where the span of the first mark begins.
         expected: names that the boot must reach, in order.
     """
 
-    def __init__(self, lane: LaneWriter, lock: RLock, started: int, expected: Iterable[str]) -> None:
+    def __init__(self, lane: LaneWriter, started: int, expected: Iterable[str]) -> None:
         self._lane = lane
         self._last_mark = started
-        self._lock = lock
         self._expected = tuple(expected)[:_EXPECTED_MAX]
         self._missing = dict.fromkeys(self._expected)
         self._open: dict[str, str] = {}  # timed blocks in progress: id and name
@@ -55,37 +51,32 @@ class Checkpoints:
 
     def mark(self, name: str, *, error: Failure | None = None, id: str = "") -> None:  # noqa: A002
         """A checkpoint that is reached now; its span runs from the mark before."""
-        with self._lock:
-            now = time.time_ns()
-            self._write(name, self._last_mark, now, error=error, id=id)
-            self._missing.pop(name, None)
-            self._last_mark = now
+        now = time.time_ns()
+        start, self._last_mark = self._last_mark, now
+        self._write(name, start, now, error=error, id=id)
+        self._missing.pop(name, None)
 
     def mark_built_in(self, name: str, error: Failure | None = None) -> None:
         """One of `semconv.CHECKPOINTS`."""
-        with self._lock:
-            now = time.time_ns()
-            number = semconv.CHECKPOINTS.index(name) + 1, len(semconv.CHECKPOINTS)
-            self._write(name, self._last_mark, now, error=error, number=number)
-            self._last_mark = now
+        now = time.time_ns()
+        start, self._last_mark = self._last_mark, now
+        number = semconv.CHECKPOINTS.index(name) + 1, len(semconv.CHECKPOINTS)
+        self._write(name, start, now, error=error, number=number)
 
     def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
         """The start of a timed block; it replaces the mark with its id."""
-        with self._lock:
-            self._open[id] = name
-            if name in self._expected:  # the mark before this was only the call
-                self._missing[name] = None
-            self._write(name, start, None, id=id)
+        self._open[id] = name
+        if name in self._expected:  # the mark before this was only the call
+            self._missing[name] = None
+        self._write(name, start, None, id=id)
 
     def close_block(self, name: str, start: int, id: str, error: Failure | None) -> None:  # noqa: A002
         """The end of a timed block."""
-        with self._lock:
-            now = time.time_ns()
-            self._open.pop(id, None)
-            if error is None:
-                self._missing.pop(name, None)
-            self._write(name, start, now, error=error, id=id)
-            self._last_mark = now
+        self._last_mark = now = time.time_ns()
+        self._open.pop(id, None)
+        if error is None:
+            self._missing.pop(name, None)
+        self._write(name, start, now, error=error, id=id)
 
     def _write(
         self,
@@ -107,9 +98,9 @@ class Checkpoints:
             "number": number[0] if number else None,
             "total": number[1] if number else None,
             # A wall clock that was set back must not make a span end before it starts.
-            "start": start if end is None else min(start, end),
+            "start": start if end is None or start < end else end,
             "end": end,
             "error": error,
-            "synthetic": is_synthetic(),
+            "synthetic": tagged(),
         }
         self._lane.append(record)

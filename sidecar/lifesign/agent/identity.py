@@ -34,7 +34,7 @@ def new_trace_id() -> str:
 
 
 def new_span_id() -> str:
-    return f"{_ids.getrandbits(64) or 1:016x}"
+    return (_ids.getrandbits(64) or 1).to_bytes(8, "big").hex()
 
 
 def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
