@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.wire import lane, records
-from lifesign.wire.reader import PulseReader
-from lifesign.wire.writer import PulseWriter
+from lifesign.wire import lane
 
 CHARACTERS = 'abc "\\/\n\x00ü漢🐍\u2028\ud83d'
 
@@ -56,29 +54,6 @@ def test_what_is_special_in_a_text_is_written_as_json_says() -> None:
     assert json.loads(lane.encode(content))["a"] == content["a"]
 
 
-@pytest.mark.parametrize("shape", [records.Checkpoint, records.DryRunEvent], ids=lambda shape: shape.__name__)
-def test_a_kind_with_a_template_is_written_as_json_says(shape: Any, writer: PulseWriter, reader: PulseReader) -> None:
-    random = Random(7)
-    values = {
-        "kind": {records.Checkpoint: "checkpoint", records.DryRunEvent: "dry_run"}[shape],
-        "trace": "0af7651916cd43dd8448eb211c80319c",
-        "id": "00f067aa0ba902b7",
-    }
-    by_type = {
-        "str": lambda: text(random),
-        "int": lambda: random.getrandbits(63),
-        "bool": lambda: random.random() < 0.5,
-        "int | None": lambda: random.choice((None, random.getrandbits(63))),
-        "Failure | None": lambda: random.choice((None, {"type": text(random), "message": text(random), "stack": ""})),
-    }
-    for _ in range(30):
-        record = {
-            field: values.get(field) or by_type[hint.__forward_arg__]() for field, hint in shape.__annotations__.items()
-        }
-        assert writer.ring.append(record)
-        assert reader.ring().records[-1].payload == as_json_says(record)
-
-
 def test_without_the_encoder_in_c_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "c_json", None)
     content = {
@@ -89,6 +64,7 @@ def test_without_the_encoder_in_c_it_is_the_same(monkeypatch: pytest.MonkeyPatch
         "synthetic": False,
     }
     assert "".join(lane._encoder()(content, 0)).encode() == as_json_says(content)
+    assert lane._quoting()('"ü"\x00') == lane.quoted('"ü"\x00') == '"\\"ü\\"\\u0000"'
 
 
 def test_a_ring_of_objects_is_refused_and_the_next_record_is_not() -> None:

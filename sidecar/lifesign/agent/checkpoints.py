@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Iterable
 from lifesign import semconv
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.synthetic.context import tagged
-from lifesign.wire.lane import LaneWriter
+from lifesign.wire.lane import LaneWriter, encode_failure, quoted
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import BootExpects, Checkpoint, Failure
+    from lifesign.wire.records import BootExpects, Failure
 
 _NAME_CHARACTERS = 200
 _EXPECTED_MAX = 100  # names, so that the list fits into one record
@@ -53,22 +53,21 @@ class Checkpoints:
         """A checkpoint that is reached now; its span runs from the mark before."""
         now = time.time_ns()
         start, self._last_mark = self._last_mark, now
-        self._write(name, start, now, error=error, id=id)
+        self._write(name, start, now, error, id)
         self._missing.pop(name, None)
 
     def mark_built_in(self, name: str, error: Failure | None = None) -> None:
         """One of `semconv.CHECKPOINTS`."""
         now = time.time_ns()
         start, self._last_mark = self._last_mark, now
-        number = semconv.CHECKPOINTS.index(name) + 1, len(semconv.CHECKPOINTS)
-        self._write(name, start, now, error=error, number=number)
+        self._write(name, start, now, error, "", semconv.CHECKPOINTS)
 
     def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
         """The start of a timed block; it replaces the mark with its id."""
         self._open[id] = name
         if name in self._expected:  # the mark before this was only the call
             self._missing[name] = None
-        self._write(name, start, None, id=id)
+        self._write(name, start, None, None, id)
 
     def close_block(self, name: str, start: int, id: str, error: Failure | None) -> None:  # noqa: A002
         """The end of a timed block."""
@@ -76,31 +75,30 @@ class Checkpoints:
         self._open.pop(id, None)
         if error is None:
             self._missing.pop(name, None)
-        self._write(name, start, now, error=error, id=id)
+        self._write(name, start, now, error, id)
 
     def _write(
         self,
         name: str,
         start: int,
         end: int | None,
-        *,
-        error: Failure | None = None,
-        id: str = "",  # noqa: A002
-        number: tuple[int, int] | None = None,
+        error: Failure | None,
+        id: str,  # noqa: A002
+        among: tuple[str, ...] = (),
     ) -> None:
-        """Writes one checkpoint; a later record with the same id replaces an earlier one."""
-        if number is None and name in self._expected:
-            number = self._expected.index(name) + 1, len(self._expected)
-        record: Checkpoint = {
-            "kind": "checkpoint",
-            "id": id or new_span_id(),
-            "name": name[:_NAME_CHARACTERS],
-            "number": number[0] if number else None,
-            "total": number[1] if number else None,
-            # A wall clock that was set back must not make a span end before it starts.
-            "start": start if end is None or start < end else end,
-            "end": end,
-            "error": error,
-            "synthetic": tagged(),
-        }
-        self._lane.append(record)
+        """Writes one `wire.records.Checkpoint`; a later record with the same id replaces an earlier one."""
+        number = total = None
+        among = among or self._expected
+        if name in among:
+            number, total = among.index(name) + 1, len(among)
+        if end is not None and end < start:
+            start = end  # a wall clock that was set back must not make a span end before it starts
+        # A template: a dict that is encoded would be two thirds more of the instructions.
+        record = (
+            f'{{"kind":"checkpoint","id":"{id or new_span_id()}","name":{quoted(name[:_NAME_CHARACTERS])},'
+            f'"number":{"null" if number is None else number},"total":{"null" if total is None else total},'
+            f'"start":{start},"end":{"null" if end is None else end},'
+            f'"error":{"null" if error is None else encode_failure(error)},'
+            f'"synthetic":{"true" if tagged() else "false"}}}'
+        )
+        self._lane.write(record.encode("utf-8", "replace"))

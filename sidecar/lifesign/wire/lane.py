@@ -19,6 +19,7 @@ except ImportError:
 _WORD = layout.WORD
 _HEADER = layout.RECORD_HEADER
 _SPARE = 4096  # bytes of old records that make room at once, for some that follow
+_FAILURE_BYTES = 24576  # of an exception, which leaves room for the rest of a record
 _SHORTENED = (1000, 300, 100, 30, 20)  # characters of each text, for what is too long otherwise
 _IDS = frozenset(("kind", "id", "trace", "span", "dump", "same_as", "boot_span", "parent_span", "instance"))
 _NAMES = frozenset(("name", "names", "type"))
@@ -38,15 +39,22 @@ def _encoder() -> Callable[[Any, int], Sequence[str]]:
     return made
 
 
+def _quoting() -> Callable[[str], str]:
+    """What makes JSON of a text."""
+    if c_json is None:
+        from json import encoder
+
+        return encoder.encode_basestring
+    quoting: Callable[[str], str] = c_json.encode_basestring
+    return quoting
+
+
 def _is_no_json(value: object) -> None:
     raise TypeError(f"a record holds a {type(value).__name__}")
 
 
 _chunks = _encoder()
-if c_json is None:
-    from json.encoder import encode_basestring as _quoted
-else:
-    _quoted = c_json.encode_basestring
+quoted = _quoting()
 _header = struct.Struct("<3Q").pack
 _checksum = struct.Struct("<Q").pack
 _TORN_BYTES = 512  # of a torn record that are kept
@@ -73,30 +81,9 @@ def encode(content: Mapping[str, Any], most: int = layout.RECORD_BYTES_MAX) -> b
     return payload
 
 
-def _checkpoint(record: Mapping[str, Any]) -> str:
-    number, total, end, error = record["number"], record["total"], record["end"], record["error"]
-    return (
-        f'{{"kind":"checkpoint","id":"{record["id"]}","name":{_quoted(record["name"])},'
-        f'"number":{"null" if number is None else number},"total":{"null" if total is None else total},'
-        f'"start":{record["start"]},"end":{"null" if end is None else end},'
-        f'"error":{"null" if error is None else "".join(_chunks(error, 0))},'
-        f'"synthetic":{"true" if record["synthetic"] else "false"}}}'
-    )
-
-
-def _dry_run(record: Mapping[str, Any]) -> str:
-    error = record["error"]
-    return (
-        f'{{"kind":"dry_run","trace":"{record["trace"]}","id":"{record["id"]}","type":{_quoted(record["type"])},'
-        f'"index":{record["index"]},"start":{record["start"]},"end":{record["end"]},'
-        f'"error":{"null" if error is None else "".join(_chunks(error, 0))},'
-        f'"adjusted_count":{record["adjusted_count"]}}}'
-    )
-
-
-# The kinds that a program's own calls write, as `encode` would for a third of the instructions. Their ids and numbers
-# are the agent's own, so what they hold is known.
-_TEMPLATES: Mapping[object, Callable[[Mapping[str, Any]], str]] = {"checkpoint": _checkpoint, "dry_run": _dry_run}
+def encode_failure(error: Mapping[str, Any]) -> str:
+    """An exception as JSON, for a template: short enough to fit whatever else is in the record."""
+    return encode(error, _FAILURE_BYTES).decode()
 
 
 def _shortened(content: Any, characters: int, key: str) -> Any:
@@ -140,12 +127,13 @@ class LaneWriter:
         One that is too long has its texts shortened.
         """
         try:
-            template = _TEMPLATES.get(record.get("kind"))
-            payload = encode(record) if template is None else template(record).encode("utf-8", "replace")
-            if len(payload) > layout.RECORD_BYTES_MAX:
-                payload = encode(record)
+            payload = encode(record)
         except (TypeError, ValueError, RecursionError):
             payload = b""
+        return self.write(payload)
+
+    def write(self, payload: bytes) -> bool:
+        """Writes one record that is JSON already, in UTF-8; what comes often is made from a template."""
         with self._lock:
             if self._writing:  # a signal handler interrupted us in this very thread: after the one under way
                 self._interrupting.append(payload)

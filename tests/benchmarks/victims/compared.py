@@ -15,18 +15,19 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 import lifesign
 from lifesign.agent import lifecycle
+from lifesign.agent.dryrun.reporter import written
 from lifesign.wire.reader import PulseReader
 
 MARKS_MAX = 20  # at a time: the boot lane never wraps, and takes some two hundred
-RECORD = {
+TRACE, SPAN, NOW = "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7", 1_700_000_000_000_000_000
+RECORD_ATTRIBUTES = {
     "kind": "dry_run",
-    "trace": "0af7651916cd43dd8448eb211c80319c",
-    "id": "00f067aa0ba902b7",
+    "trace": TRACE,
+    "id": SPAN,
     "type": "order",
     "index": 7,
-    "start": 1_700_000_000_000_000_000,
-    "end": 1_700_000_000_000_000_000,
-    "error": None,
+    "start": NOW,
+    "end": NOW,
     "adjusted_count": 1,
 }
 
@@ -59,7 +60,6 @@ tracer, logger, meter = tracing.get_tracer("app"), logging.get_logger("app"), me
 counter = meter.create_counter("events")
 histogram = meter.create_histogram("delay", unit="s")
 attributes = {"name": "order"}
-RECORD_ATTRIBUTES = {name: value for name, value in RECORD.items() if value is not None}
 
 
 def span() -> None:
@@ -86,7 +86,7 @@ def compared() -> dict[str, Call]:
         "counter": Call(lambda: counter.add(1, attributes)),
         "mark": Call(lambda: lifesign.checkpoint("ready"), MARKS_MAX),
         "span": Call(span),
-        "ring": Call(lambda: ring.append(RECORD)),
+        "ring": Call(lambda: ring.write(written(TRACE, SPAN, "order", 7, NOW, NOW, None, 1))),
         "log": Call(log),
     }
 
