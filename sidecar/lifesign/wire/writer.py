@@ -139,52 +139,56 @@ class EventTable:
         self._bytes = content[layout.EVENTS_OFFSET : layout.EVENTS_OFFSET + layout.EVENTS * layout.EVENT_SIZE]
         self._words = self._bytes.cast("Q")
         self._lock = lock
-        self._places: dict[str, int] = {}  # by the name as it is given
-        self._written: dict[bytes, int] = {}  # by the name as it is written: long ones may be the same then
+        self._places: dict[str, memoryview] = {}  # the words behind the name, by the name as it is given
+        self._written: dict[bytes, memoryview] = {}  # by the name as it is written: long ones may be the same then
         self.dry_run = False  # whether synthetic events stand in for real ones
         self.total = 0  # of all names and all that count as work, so that the first event is seen without a search
 
     def count(self, name: str, synthetic: bool = False) -> None:
         """One more; exact under threads and in signal handlers."""
-        place = self._places.get(name)
-        if place is None:
-            place = self._claim(name)
-        words = self._words
+        try:
+            words = self._places[name]
+        except KeyError:
+            words = self._claim(name)
         with self._lock:
-            words[place + synthetic] += 1
             if not synthetic:
-                words[place + 2] = time.monotonic_ns()
-                words[place + 3] = time.time_ns()
-            elif self.dry_run:
-                words[place + 5] = time.monotonic_ns()
+                words[0] += 1
+                words[2] = time.monotonic_ns()
+                words[3] = time.time_ns()
             else:
-                return  # it must not hide that real work stays away
+                words[1] += 1
+                if not self.dry_run:
+                    return  # it must not hide that real work stays away
+                words[5] = time.monotonic_ns()
             self.total += 1
 
     def real(self) -> int:
         """How many real events were counted, of all names."""
         with self._lock:
-            return sum(self._words[place] for place in self._written.values())
+            return sum(words[0] for words in self._written.values())
 
     def promise(self, name: str, deadline_ns: int) -> None:
         """Says that `name` is to come at least every `deadline_ns` nanoseconds."""
-        self._words[self._claim(name) + 4] = min(deadline_ns, _DEADLINE_MAX_NS)
+        self._claim(name)[4] = min(deadline_ns, _DEADLINE_MAX_NS)
 
-    def _claim(self, name: str) -> int:
+    def _claim(self, name: str) -> memoryview:
         raw = str(name).encode("utf-8", "replace")[: layout.EVENT_NAME_BYTES] or _UNNAMED
         with self._lock:
             if len(self._written) >= layout.EVENTS - 1 and raw not in self._written:
                 name, raw = layout.EVENT_OVERFLOW, layout.EVENT_OVERFLOW.encode()
-            place = self._written.get(raw)
-            if place is None:
+            words = self._written.get(raw)
+            if words is None:
                 start = len(self._written) * layout.EVENT_SIZE
                 self._bytes[start + _WORD : start + _WORD + len(raw)] = raw
                 self._words[start // _WORD] = len(raw)
-                place = self._written[raw] = (start + _WORD + layout.EVENT_NAME_BYTES) // _WORD
+                first = (start + _WORD + layout.EVENT_NAME_BYTES) // _WORD
+                words = self._written[raw] = self._words[first : start // _WORD + layout.EVENT_SIZE // _WORD]
             if len(self._places) < layout.EVENTS:  # endless new names must not grow our memory either
-                self._places[name] = place
-            return place
+                self._places[name] = words
+            return words
 
     def release(self) -> None:
+        for words in self._written.values():
+            words.release()
         self._words.release()
         self._bytes.release()
