@@ -21,7 +21,7 @@ from support.waiting import eventually
 
 
 def test_a_fork_leaves_it_and_the_filters_as_they_were(started: Callable[..., Any]) -> None:
-    eventually(lambda: len(os.listdir("/proc/self/task")) == 1)  # the watchdogs of earlier tests have ended
+    eventually(lambda: len(os.listdir("/proc/self/task")) == 1, 15.0)  # what earlier tests have left, idle threads too
     started()
     agent = lifecycle.peek()
     assert agent is not None

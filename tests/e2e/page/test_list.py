@@ -68,6 +68,8 @@ async def test_keys_move_and_open_and_an_address_can_be_sent(browser: Browser, s
     await other.goto(f"{sidecar.server.url}/#/process/14/history")
     await other.until("document.querySelector('.title .who')?.textContent.startsWith('pid 14')")
     assert await other.run("document.querySelector('.parts [aria-current]').textContent") == "History"
+    await other.run("location.hash = '#/process/%'")
+    await other.until("document.querySelector('.detail').hidden")
     await other.close()
 
 

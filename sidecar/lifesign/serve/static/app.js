@@ -17,9 +17,15 @@ let drawing = false;
 let known = false;
 
 /** ``#/process/4242/tasks``: the key or the pid of a process, and what of it. */
+const NOWHERE = { key: null, part: null };
+
 function route() {
-  const [, word, key, part] = location.hash.split("/").map(decodeURIComponent);
-  return word === "process" && key ? { key, part: part || "overview" } : { key: null, part: null };
+  try {
+    const [, word, key, part] = location.hash.split("/").map(decodeURIComponent);
+    return word === "process" && key ? { key, part: part || "overview" } : NOWHERE;
+  } catch {
+    return NOWHERE; // a % that is no escape
+  }
 }
 
 function opened() {
