@@ -25,6 +25,7 @@ from typing import Iterable, Sequence
 GROUPS = (
     (
         "tests/export",
+        "tests/serve",
         "tests/judge/gil/test_holder.py",
         "tests/watch/observe/test_lastwords.py",
         "tests/watch/test_fuzz.py",
@@ -36,7 +37,6 @@ GROUPS = (
         "tests/collector_config",
         "tests/demo",
         "tests/docs",
-        "tests/serve",
         "tests/test_docs.py",
         "tests/test_house.py",
     ),
