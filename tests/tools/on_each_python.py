@@ -28,7 +28,7 @@ ROOMS = (
 )
 NOTHING_SELECTED = 5  # pytest's exit code
 # What these compare the agent with is the sidecar's, which needs 3.10.
-WITH_SIDECAR = ("tests/agent/test_runtime_pack.py", "tests/wire/test_both_sides.py")
+WITH_SIDECAR = ("tests/agent/test_runtime_pack.py", "tests/agent/test_templates.py", "tests/wire/test_both_sides.py")
 
 
 def pythons() -> dict[str, str]:
