@@ -136,7 +136,7 @@ def test_a_reader_sees_all_of_it_or_nothing_while_it_changes(start: Callable[...
         if found is not None:
             assert (found.resource, found.attributes) == (first.resource, first.attributes)
             seen.add(found.published)
-        return len(seen) > 25
+        return len(seen) > 8
 
     eventually(look, seconds=60.0)
     assert process.poll() is None
