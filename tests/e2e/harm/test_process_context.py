@@ -31,7 +31,7 @@ async def main():
     lifesign.start(directory())
     print("ready", flush=True)
     while True:
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.3)  # it is published with the second beat
         lifesign.stop()
         await asyncio.sleep(0.03)
         lifesign.start(directory())
