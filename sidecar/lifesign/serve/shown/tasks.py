@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 import msgspec
+import msgspec.structs
 
 from lifesign.judge.causes.findings import Dump
 from lifesign.judge.causes.phrases import own_frame
@@ -173,17 +174,8 @@ def dump_view(dump: Dump, before: dict[Shape, int] | None, source: Source) -> Ta
 
 
 def _group(group: TaskGroup, before: dict[Shape, int] | None, source: Source) -> TaskGroupView:
-    own = own_frame(group["stack"])
-    return TaskGroupView(
-        index=group["index"],
-        count=group["count"],
-        function=_cut(own["function"]) if own is not None else "",
-        place=_place(own["file"], own["line"]) if own is not None else "",
-        file=own["file"] if own is not None else "",
-        line=own["line"] if own is not None else 0,
-        names=[_cut(name) for name in group["names"][:NAMES]],
-        waits_for=_cut(group["waits_for"]),
-        stack=_frames(group["stack"], source),
+    return msgspec.structs.replace(
+        _alike(group, group["waits_for"], source),
         states=group["states"],
         awaits=[(edge["group"], edge["count"]) for edge in group["awaits"][:EDGES]],
         waited=group["waited_most"],
@@ -198,7 +190,13 @@ def _group(group: TaskGroup, before: dict[Shape, int] | None, source: Source) ->
 
 
 def _threads(group: ThreadGroup, source: Source) -> TaskGroupView:
-    own, wait = own_frame(group["stack"]), group["wait"]
+    wait = group["wait"]
+    return _alike(group, f"{wait['type']} {wait['name']}".strip() if wait is not None else "", source)
+
+
+def _alike(group: TaskGroup | ThreadGroup, waits_for: str, source: Source) -> TaskGroupView:
+    """What is known of those that stand at the same lines, be they tasks or threads."""
+    own = own_frame(group["stack"])
     return TaskGroupView(
         index=group["index"],
         count=group["count"],
@@ -207,7 +205,7 @@ def _threads(group: ThreadGroup, source: Source) -> TaskGroupView:
         file=own["file"] if own is not None else "",
         line=own["line"] if own is not None else 0,
         names=[_cut(name) for name in group["names"][:NAMES]],
-        waits_for=_cut(f"{wait['type']} {wait['name']}".strip()) if wait is not None else "",
+        waits_for=_cut(waits_for),
         stack=_frames(group["stack"], source),
     )
 
