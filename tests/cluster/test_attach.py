@@ -52,7 +52,7 @@ Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def kubectl(cluster: Client) -> Iterator[Kubectl]:
+def kubectl(cluster: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """In a namespace of its own, in which a service runs that is in a deadlock."""
     namespace = f"attach-{next(_number)}"
 
@@ -61,7 +61,9 @@ def kubectl(cluster: Client) -> Iterator[Kubectl]:
         return subprocess.run(line, input=given, capture_output=True, text=True, timeout=180, check=False)
 
     run("create", "namespace", namespace)
-    made = run("apply", "-f", "-", given=json.dumps(_pod()))
+    top = tmp_path_factory.mktemp("top")
+    top.chmod(0o755)  # root runs no Python from below a folder that others may write to, as they may to an emptyDir
+    made = run("apply", "-f", "-", given=json.dumps(_pod(top)))
     assert made.returncode == 0, made.stderr
     eventually(lambda: run("exec", "shop", "-c", "shop", "--", "true").returncode == 0, seconds=180, every=0.5)
     yield run
@@ -69,7 +71,7 @@ def kubectl(cluster: Client) -> Iterator[Kubectl]:
     cluster.delete(f"/api/v1/namespaces/{namespace}")
 
 
-def _pod() -> dict[str, object]:
+def _pod(empty: Path) -> dict[str, object]:
     home = Path(PYTHON).parent.parent.parent
     top = Path(*home.parts[:2])  # that of the image may be closed to others
     mounts = [
@@ -85,7 +87,7 @@ def _pod() -> dict[str, object]:
         "volumeMounts": mounts,
     }
     volumes = [
-        {"name": "top", "emptyDir": {}},
+        {"name": "top", "hostPath": {"path": str(empty)}},
         {"name": "python", "hostPath": {"path": str(home)}},
         {"name": "lifesign", "hostPath": {"path": str(ROOT / "sidecar")}},
     ]

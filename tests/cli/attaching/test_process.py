@@ -79,6 +79,11 @@ def test_what_another_user_chose_is_not_run(
         assert process._interpreter(1, theirs, sys.version_info[:2], trusted=runs) == sys.executable
         with pytest.raises(UsageError, match="it is not run as you"):
             process._interpreter(1, theirs, (3, 99), trusted=runs)
+        monkeypatch.setattr(process, "sees", lambda *_: False)
+        with pytest.raises(
+            UsageError, match="in another mount namespace"
+        ):  # so nothing is known of who may write to it
+            process._interpreter(1, theirs, (3, 99), trusted=runs)
 
 
 def test_who_a_process_is_and_who_may_put_another_file_in_the_place_of_one(tmp_path: Path) -> None:

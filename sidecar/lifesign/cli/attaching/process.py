@@ -221,12 +221,13 @@ def _nobody_else_writes(path: str) -> bool:
 
 
 def _interpreter(pid: int, executable: str, version: tuple[int, int], *, trusted: bool) -> str:
-    if trusted and os.path.basename(executable).startswith("python") and sees(pid, executable):
+    seen = os.path.basename(executable).startswith("python") and sees(pid, executable)
+    if seen and trusted:
         return executable
     if sys.version_info[:2] == version:
         return sys.executable  # Python inside another program, say uwsgi
     its, ours = (".".join(map(str, one)) for one in (version, sys.version_info[:2]))
-    if not trusted:
+    if seen:
         raise UsageError(
             f"process {pid} runs as another user, who may write to its Python ({executable}): it is not run as you",
             f"run this as that user, or by python{its} -m lifesign",
