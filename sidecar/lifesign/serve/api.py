@@ -63,7 +63,7 @@ class Api:
         return _json({"version": semconv.VERSION, "streams": self._board.viewers, "streams_max": STREAMS})
 
     async def processes(self, request: Request) -> Response:
-        return _json(self._feed.rows())
+        return _json(self._feed.processes())
 
     async def stream(self, request: Request) -> Response:
         if request.method == "HEAD":  # its body would never end

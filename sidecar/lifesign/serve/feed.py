@@ -36,6 +36,15 @@ class RowsEvent(msgspec.Struct, frozen=True):
     verdict: VerdictView
 
 
+class ProcessesView(msgspec.Struct, frozen=True):
+    """Every row, and one verdict on all of them; `at` is wall clock milliseconds."""
+
+    version: int
+    at: int
+    rows: list[RowView]
+    verdict: VerdictView
+
+
 class BeatEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """`age` is the time since the newest poll in seconds, `tasks` are pairs of a row's id and its number of tasks.
 
@@ -84,6 +93,11 @@ class Feed:
             gone=gone,
             verdict=self._board.verdict(),
         )
+
+    def processes(self) -> ProcessesView:
+        """Everything, for who asks once."""
+        rows, _, _ = self._board.rows()
+        return ProcessesView(self._board.version, self._now(), rows, self._board.verdict())
 
     async def events(self, interval: float = INTERVAL_S) -> AsyncIterator[bytes]:
         """Server-sent events for a client that somebody looks at."""

@@ -84,6 +84,19 @@ def test_the_same_record_again_is_one_entry_with_the_newest_time() -> None:
     assert seen == [("broker: no session", 9, 1), ("another", 0, 1), ("broker: no session", 2, 3)]
 
 
+def test_dumps_in_a_row_are_one_entry_unless_a_cause_shows() -> None:
+    history = History()
+    for number in range(3):
+        history.add(dump_log(f"d{number}", 5 + number, time=NOON + number * SECOND))
+    history.add(log("1 x stuck", event=semconv.LOG_TASK_DUMP, severity=13, attributes={semconv.CAUSE: "deadlock"}))
+    history.add(log("2 x stuck", event=semconv.LOG_TASK_DUMP, severity=13, attributes={semconv.CAUSE: "deadlock"}))
+    history.add(dump_log("d9", 9, time=NOON + 9 * SECOND))
+    history.add(log("another"))
+    history.add(dump_log("d10", 10, time=NOON + 10 * SECOND))
+    seen = [(entry.text, entry.times) for entry in history.entries()]
+    assert seen == [("10 tasks", 1), ("another", 1), ("9 tasks", 1), ("2 x stuck", 2), ("7 tasks", 3)]
+
+
 def test_the_oldest_go_and_long_texts_are_cut() -> None:
     history = History()
     for number in range(ENTRIES + 10):

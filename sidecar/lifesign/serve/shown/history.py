@@ -66,6 +66,7 @@ class History:
         self._entries: deque[HistoryEntry] = deque()
         self._places: dict[int, str] = {}  # in the user's code, by the id of an entry that is to get a length
         self._number = 0
+        self._said: tuple[object, ...] = ()  # what makes the next record the same happening as the newest entry
         self.size = 0  # bytes, about
         self.version = 0
 
@@ -102,9 +103,11 @@ class History:
             stack=_cut(stack, STACK_CHARACTERS),
         )
         before = self._entries[-1] if self._entries else None
-        if before is not None and _is_same(entry, before):
-            # A check that fails every few seconds takes one line, not the whole list.
-            self._replace(len(self._entries) - 1, msgspec.structs.replace(before, at=entry.at, times=before.times + 1))
+        said_before, self._said = self._said, _said(log, entry)
+        if before is not None and before.seconds is None and self._said == said_before:
+            # A check that fails every few seconds takes one line, not the whole list; and so do dumps.
+            again = msgspec.structs.replace(before, at=entry.at, text=entry.text, times=before.times + 1)
+            self._replace(len(self._entries) - 1, again)
             return
         self._places[entry.id] = place
         self._keep(entry)
@@ -121,6 +124,7 @@ class History:
                 return
         text = _cut(span.error or "", TEXT_CHARACTERS)
         title = _title(event, "", seconds)
+        self._said = ()
         self._keep(HistoryEntry(self._next(), at, SEVERITY_ERROR, event, title, text, "", seconds))
 
     def _next(self) -> int:
@@ -152,8 +156,11 @@ def _title(event: str, place: str, seconds: float | None = None) -> str:
     return _cut(f"{title}{length}{' in ' + place if place else ''}", TEXT_CHARACTERS)
 
 
-def _is_same(one: HistoryEntry, other: HistoryEntry) -> bool:
-    return other.seconds is None and (one.event, one.text, one.stack) == (other.event, other.text, other.stack)
+def _said(log: Log, entry: HistoryEntry) -> tuple[object, ...]:
+    """The same for two records that say the same. Dumps do, however many tasks there are, unless a cause shows."""
+    if log.event == semconv.LOG_TASK_DUMP:
+        return log.event, log.severity, _text(log.attributes, semconv.CAUSE)
+    return entry.event, entry.text, entry.stack
 
 
 def _size(entry: HistoryEntry) -> int:
