@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.agent import lifecycle
-from lifesign.agent.stalls import spins
+from lifesign.agent.stalls import kernel, spins
 from support.waiting import eventually
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.01", "LIFESIGN_STALL_THRESHOLD": "0.04"}
@@ -207,3 +207,23 @@ def test_a_loop_that_spins_is_written_with_what_it_does_and_that_it_is_over(
     assert 0.1 <= first["utilization"] <= 1
     assert (last["samples"], last["place"], last["stacks"]) == (0, None, [])
     assert (last["loop"], last["since"]) == (first["loop"], first["since"])
+
+
+def test_a_sample_that_the_collector_runs_in_does_not_blind_it(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = started(**FAST)
+    used, state, collected = time.thread_time_ns, kernel.state, [0]
+
+    def collects(native_thread: int) -> tuple[str, int]:
+        collected[0] = 100_000_000_000
+        return state(native_thread)
+
+    monkeypatch.setattr(kernel, "state", collects)
+    monkeypatch.setattr(time, "thread_time_ns", lambda: used() + collected[0])
+
+    def found() -> set[str]:
+        return {one["place"]["function"] for one in pulse.ring("stall_culprit") if one["place"]}
+
+    run(waits, computes, until=lambda: bool(collected[0]) and {"waits", "computes"} <= found())
+    assert {"waits", "computes"} <= found()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.native import RLock, get_ident, sleep
+from lifesign.agent.price import Price
 from lifesign.agent.slots import NEVER_NS, Beating, LateBeat, LoopSlots
 from lifesign.agent.stalls import kernel
 from lifesign.agent.stalls.culprits import CulpritCounts
@@ -21,7 +22,7 @@ from lifesign.agent.stalls.machine import Machine, named_threads
 from lifesign.agent.stalls.shares import EndedStall, Interval, shares
 from lifesign.agent.stalls.spins import Spins
 from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, walk
-from lifesign.agent.stalls.underway import PRICE, Underway
+from lifesign.agent.stalls.underway import Underway
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.stall import is_parked
@@ -37,6 +38,7 @@ _OVERDUE_NS = 5_000_000
 _ABOUT = 1.1  # of a pause: rather a little longer than once more
 _OWN_SWITCHES = 2  # of a thread that pauses and wakes up in time
 _LOOPS_AT_ONCE = 16
+_PRICE = 200  # a rest is so many times what is measured of a sample, which is half of its cost
 _THREADS_MAX = 64  # that are walked when one of them may hold the GIL
 _INTERVALS_KEPT = 64
 
@@ -67,6 +69,7 @@ class Sampler:
         self._garbage = Garbage()
         self._spins = Spins(ring, slots, settings.heartbeat_timeout)
         self._rested_ns = 0  # before which no sample is taken: they are to cost a hundredth of the time
+        self._price = Price(_PRICE)
         self._lock = RLock()
         self.resume()
 
@@ -197,8 +200,7 @@ class Sampler:
                 underway.begin_anew(now)
         self._finish_all()
         if seen:
-            cost = time.thread_time_ns() - cost
-            self._rested_ns = now + PRICE * cost
+            self._rested_ns = now + self._price.rest(time.thread_time_ns() - cost)
         return min([soonest, *(underway.pause(now) for underway, _ in seen)])
 
     def _wanted(self, now: int, late: list[tuple[int, Beating]]) -> tuple[list[Underway], int]:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from lifesign.agent.price import Price
 from lifesign.agent.slots import NEVER_NS, Beating, LoopSlots
 from lifesign.agent.stalls import kernel
 from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, walk
@@ -22,7 +23,7 @@ _BEGINS = 0.9  # utilization
 _ENDS = 0.7
 _LIKELY = 0.05  # from which on it is looked at how long the thread waits for a processor
 _PAUSE_NS = (15_000_000, 65_000_000)  # from and to: not in step with anything
-_PRICE = 100  # the pauses are at least so many times what a sample costs
+_PRICE = 100  # a pause is at least so many times what a sample costs
 _QUIET_NS = 30_000_000_000  # between the samples of one spin and of the next in the same place
 _AGAIN_NS = 60_000_000_000  # until a spin that goes on is sampled again; twice as long each time ...
 _AGAIN_MAX_NS = 600_000_000_000  # ... up to this
@@ -95,6 +96,7 @@ class Spins:
         self._spins: dict[int, _Spin] = {}
         self._quiet_ns: dict[int, int] = {}  # by slot, before when no other spin is sampled
         self._checked_ns = 0
+        self._price = Price(_PRICE)
         self._seed = 1
 
     def stalled(self, slot: int, length_ns: int) -> None:
@@ -175,8 +177,8 @@ class Spins:
             passed = now - spin.last_ns if spin.last_ns else 0
             spin.stacks.add(seen, 1, passed, max(0, min(passed, cpu - spin.last_cpu_ns)))
         spin.last_ns, spin.last_cpu_ns = now, cpu
-        cost = time.thread_time_ns() - cost
-        spin.next_ns = now + max(self._irregular(*_PAUSE_NS), _PRICE * cost)
+        rest = self._price.rest(time.thread_time_ns() - cost)
+        spin.next_ns = now + max(self._irregular(*_PAUSE_NS), rest)
         if len(spin.seen) == SAMPLES or spin.attempts == _ATTEMPTS:
             self._ring.append(spin.record(slot))
             spin.written = True

@@ -10,7 +10,6 @@ from lifesign.agent.stalls.stacks import SeenStack, Walk
 
 _PAUSE_NS = 10_000_000
 _GROWTH = 20  # the pause is this part of the stall's age: a stall of a week takes some 300 samples
-PRICE = 200  # a pause is so many times what is measured of the samples before it, which is half of their cost
 _COMPUTES = 4  # a thread computes that has used this part of the time
 
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.identity import new_span_id
+from lifesign.agent.price import Price
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 GROUPS_MAX = 50
 SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked for
-SEARCH_SHARE = 1 / 500  # of a core
+SEARCH_PRICE = 500  # a pause between two is at least so many times what a search costs
 SEARCH_TASKS_MAX = 20_000
 THREADS_MAX, SOME_THREADS = 20, 5  # groups of threads that are written
 _WAITS_FOR = {"_wait": "tasks (asyncio.wait)"}  # by the name of the innermost coroutine
@@ -77,6 +78,7 @@ class Tasks:
         self._last_id = ""
         self._ages = Ages()
         self._search_seconds = search_seconds
+        self._price = Price(SEARCH_PRICE)
         self._next_search = time.monotonic() + self._pause()
         self.stuck: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks, when last searched for
         self._still = False  # nothing had moved for a while, when it was last looked at
@@ -93,12 +95,12 @@ class Tasks:
         """
         if time.monotonic() < self._next_search or self.count().unfinished > SEARCH_TASKS_MAX:
             return ""
-        used = time.thread_time()
+        used = time.thread_time_ns()
         survey = Survey(self._population, Pace(beat, sum(self.count())), self._ages)
         tasks = (id(node.task) for nodes in survey.rings for node in nodes)
         before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
-        used = time.thread_time() - used
-        self._next_search = time.monotonic() + max(self._pause(), used / SEARCH_SHARE)
+        rest = self._price.rest(time.thread_time_ns() - used)
+        self._next_search = time.monotonic() + max(self._pause(), rest / 1e9)
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
         survey.let_go()
         return "deadlock" if self.stuck != before else "no progress" if self._still != was_still else ""

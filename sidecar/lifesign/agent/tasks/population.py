@@ -11,6 +11,7 @@ from _random import Random  # the module around it costs more to import
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.harmless import complain
+from lifesign.agent.price import Price
 from lifesign.agent.tasks import odd, own
 
 _LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended; of more, so many are drawn:
@@ -19,6 +20,7 @@ _BIT = 100  # references that are let go of at once
 _draw = Random().random
 _FEW = 500  # that are looked at each time
 _SHARE_SECONDS, _DRAW_SECONDS = 1.0, 10.0  # between two looks at all, and between two draws
+_PRICE = 100  # a pause between two counts is at least so many times what one costs
 _KNOWN_BY_LOOP = sys.version_info >= (3, 14)  # from there on most tasks are in no registry
 
 
@@ -42,19 +44,21 @@ class Population:
     def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
         self.loops = loops
         self._next_count = 0.0
+        self._price = Price(_PRICE)
         self._count = TaskCount(0, 0)
         self._next_share = 0.0
         self._share = 0.0
 
     def count(self) -> TaskCount:
         """How many there are but our own; asked at every beat, so counted no oftener than it is cheap."""
-        started = time.monotonic()
-        if started >= self._next_count:
+        if time.monotonic() >= self._next_count:
+            used = time.thread_time_ns()
             with contextlib.suppress(BaseException):  # below it are methods of the user's tasks
                 self._count = self._counted()
             # One per cent of a core at most, and where each count lists all of very many tasks seldom at that.
             seldom = _DRAW_SECONDS if _KNOWN_BY_LOOP and self._count.unfinished > _LOOKED_AT else 0.0
-            self._next_count = started + max(seldom, 100 * (time.monotonic() - started))
+            rest = self._price.rest(time.thread_time_ns() - used)
+            self._next_count = time.monotonic() + max(seldom, rest / 1e9)
         return self._count
 
     def walk(self) -> Iterator[Any]:

@@ -113,7 +113,7 @@ async def test_for_how_long_a_task_has_been_in_its_wait() -> None:
 
 async def test_a_deadlock_is_searched_for_without_being_asked_and_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dump_module, "SEARCH_SECONDS", 0.0)
-    monkeypatch.setattr(dump_module, "SEARCH_SHARE", 1e9)
+    monkeypatch.setattr(dump_module, "SEARCH_PRICE", 0)
     LOCKS.update(a=asyncio.Lock(), b=asyncio.Lock())
     loop = asyncio.get_running_loop()
     tasks = Tasks(lambda: [loop])

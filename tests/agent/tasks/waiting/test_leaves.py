@@ -186,7 +186,7 @@ async def searched(tasks: Tasks) -> str:
 
 async def test_a_service_in_which_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dump_module, "SEARCH_SECONDS", 0.0)
-    monkeypatch.setattr(dump_module, "SEARCH_SHARE", 1e9)
+    monkeypatch.setattr(dump_module, "SEARCH_PRICE", 0)
     monkeypatch.setattr(survey_module, "STILL_SECONDS", 0.0)
     loop, desk = asyncio.get_running_loop(), Desk()
     tasks = Tasks(lambda: [loop])
