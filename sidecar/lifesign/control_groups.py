@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from typing import NamedTuple
 
-ROOT = "/sys/fs/cgroup"
+MOUNTS = "/proc/self/mountinfo"
 _READ_BYTES = 4096
+_MOUNTS_BYTES = 1 << 20
+_LEVELS_MAX = 32  # of nested groups that are looked at, those next to the process
 _LIMITS = ("memory.max", "memory.limit_in_bytes")
 _UNLIMITED = 1 << 60  # bytes; the first version has no word for it
 
@@ -15,11 +19,11 @@ class MemoryGroups:
 
     Args:
         groups: the file that says in which it is.
-        root: where they are mounted.
+        mounts: see `folders`.
     """
 
-    def __init__(self, groups: str = "/proc/self/cgroup", root: str = ROOT) -> None:
-        found = folders(groups, "memory", ("memory",), root)
+    def __init__(self, groups: str = "/proc/self/cgroup", mounts: str = MOUNTS) -> None:
+        found = folders(groups, "memory", mounts)
         self._folders = [folder for folder in found if any(os.path.exists(f"{folder}/{name}") for name in _LIMITS)]
 
     def memory(self) -> tuple[int, int, int] | None:
@@ -51,31 +55,75 @@ class MemoryGroups:
         return None
 
 
-def folders(groups: str, controller: str, mounts: tuple[str, ...], root: str = ROOT) -> list[str]:
+class _Mount(NamedTuple):
+    """Which groups are mounted where: those of the hierarchy with these controllers, from the group `root` on."""
+
+    controllers: frozenset[str]  # none in the second version
+    root: str  # without a slash at the end
+    point: str
+
+
+def folders(groups: str, controller: str, mounts: str = MOUNTS) -> list[str]:
     """Where the files of a controller may be, from the outermost group to a process's own.
 
-    A group's limits hold for all below it; inside of a container the mounted root may be the group itself, whatever the
-    path says.
+    A group's limits hold for all below it. It is seen where it lies below one that is mounted here. In a container that
+    may be the container's own, and a process in another container is not below that, whether paths begin at the
+    machine's root or, in a namespace, at ours, from which ".." leads to the others.
 
     Args:
-        mounts: under which names the first version mounts the controller.
+        groups: the file that says in which groups the process is.
+        mounts: the file that says what is mounted where.
     """
     try:
-        lines = read_kernel_file(groups).decode("utf-8", "replace").splitlines()
+        lines = read_kernel_file(groups).decode("utf-8", "surrogateescape").splitlines()
+        mounted = _mounted(mounts)
     except OSError:
         return []
     found: dict[str, None] = {}
     for line in lines:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers and controller not in controllers.split(","):
+        named = controllers.split(",") if controllers else []
+        if named and controller not in named:
             continue
-        # The second version has no controllers here.
-        for mount in ("", "unified") if not controllers else (controllers, *mounts):
-            parts = [part for part in path.split("/") if part not in ("", "..")]
-            for depth in range(len(parts) + 1):
-                found[os.path.join(root, mount, *parts[:depth])] = None
-    return [folder for folder in found if os.path.isdir(folder)]
+        for mount in mounted:
+            fits = controller in mount.controllers if named else not mount.controllers
+            inside = _below(path, mount.root) if fits else None
+            if inside is not None and os.path.isdir("/".join((mount.point, *inside))):
+                levels = range(len(inside) + 1)[-_LEVELS_MAX:]
+                found.update(dict.fromkeys("/".join((mount.point, *inside[:level])) for level in levels))
+                break
+    return list(found)
+
+
+def _below(path: str, root: str) -> list[str] | None:
+    """The names from `root` down to `path`; None where it lies elsewhere."""
+    if not path or not f"{path}/".startswith(f"{root}/"):
+        return None
+    names = [name for name in path[len(root) :].split("/") if name]
+    return None if ".." in names else names
+
+
+@functools.lru_cache(maxsize=4)
+def _mounted(mounts: str) -> list[_Mount]:
+    """What is mounted of control groups, first what shows most of them. Raises OSError."""
+    with open(mounts, "rb") as file:
+        content = file.read(_MOUNTS_BYTES)
+    found: list[_Mount] = []
+    for line in content.split(b"\n"):
+        place, _, kind = line.partition(b" - ")
+        where, what = place.split(b" "), kind.split(b" ")
+        if len(where) >= 5 and len(what) >= 3 and what[0] in (b"cgroup", b"cgroup2"):
+            options = what[2].decode("ascii", "replace").split(",") if what[0] == b"cgroup" else []
+            found.append(_Mount(frozenset(options), _path(where[3]), _path(where[4])))
+    return sorted(found, key=lambda mount: len(mount.root))
+
+
+def _path(escaped: bytes) -> str:
+    """A path of a table of mounts, where a space and the like stand in octal."""
+    first, *others = escaped.split(b"\\")
+    plain = first + b"".join(bytes((int(other[:3], 8) & 0xFF,)) + other[3:] for other in others)
+    return os.fsdecode(plain).rstrip("/")
 
 
 def read_kernel_file(path: str, most: int = _READ_BYTES) -> bytes:

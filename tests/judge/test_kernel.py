@@ -14,6 +14,8 @@ import pytest
 
 from lifesign.judge import kernel
 from lifesign.judge.kernel import Kernel, Outside
+from support.faults.mounts import V2 as TWO
+from support.faults.mounts import Mounts, write
 from support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -91,41 +93,34 @@ def test_where_the_process_cannot_be_seen_nothing_is_said(
 STAT = b"7 (a) R 1) S 1 7 7 0 -1 4194560 1 0 0 0 %d 50 0 0 20 0 1 0 1 1 1 1"
 
 
-def files(cgroup: bytes, **throttled: int) -> dict[str, bytes]:
-    stats = {
-        f"/sys/fs/cgroup/{name.replace('__', '/')}cpu.stat": b"nr_periods 9\nnr_throttled %d\n" % count
-        for name, count in throttled.items()
-    }
-    return {"/proc/7/stat": STAT % 100, "/proc/7/cgroup": cgroup, **stats}
+STATS = "nr_periods 9\nnr_throttled %d\n"
+ONE: Mounts = {"cpu": ("/", "cpu,cpuacct"), "unified": ("/", "")}
 
 
 @pytest.mark.parametrize(
-    ("there", "throttled"),
+    ("groups", "mounts", "there", "throttled"),
     [
-        (files(b"0::/pod/main\n", pod__=3, pod__main__=4), 7),
-        (files(b"3:cpu,cpuacct:/pod\n1:memory:/other\n0::/\n", cpu__=99, **{"cpu,cpuacct__pod__": 5}), 5),
-        (files(b"3:cpu:/pod\n", cpu__pod__=5), 5),
-        (files(b"0::/../other\n", pod__=3), None),
-        (files(b"0::/\n"), None),
-        (files(b"nonsense\n\xff"), None),
-        (files(b"nonsense\n"), None),
+        ("0::/pod/main\n", TWO, {"pod": 3, "pod/main": 4}, 7),
+        ("3:cpu,cpuacct:/pod\n1:memory:/other\n0::/\n", ONE, {"unified": 99, "cpu/pod": 5}, 104),
+        ("0::/../other\n", TWO, {"": 3, "other": 3}, None),
+        ("0::/\n", TWO, {}, None),
+        ("nonsense\n", TWO, {"": 3}, None),
     ],
-    ids=["v2 and above it", "v1", "v1 alone", "another namespace", "the root", "not text", "nonsense"],
+    ids=["v2 and above it", "v1 beside v2", "another namespace", "the root", "nonsense"],
 )
 def test_quotas_are_read_from_the_group_and_those_above_it(
-    there: dict[str, bytes], throttled: int | None, monkeypatch: pytest.MonkeyPatch
+    groups: str, mounts: Mounts, there: dict[str, int], throttled: int | None, tmp_path: Path
 ) -> None:
-    def read(path: str) -> bytes:
-        if path not in there:
-            raise FileNotFoundError(path)
-        return there[path]
+    stats = {f"{folder}/cpu.stat".lstrip("/"): STATS % count for folder, count in there.items()}
+    assert kernel._throttled(*write(tmp_path, groups, stats, mounts)) == throttled
 
-    monkeypatch.setattr(kernel, "read_kernel_file", read)
-    assert kernel._throttled(7) == throttled
+
+def test_without_the_kernels_files_no_quota_is_known() -> None:
+    assert kernel._throttled("/nowhere/cgroup") is None
 
 
 def test_what_has_grown_since_the_first_late_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = files(b"0::/pod\n", pod__=3)
+    there = {"/proc/7/stat": STAT % 100, "/pod/cpu.stat": b"nr_throttled 3"}
 
     def read(path: str) -> bytes:
         if path not in there:
@@ -136,10 +131,11 @@ def test_what_has_grown_since_the_first_late_poll(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(kernel, "holder", lambda _: 7)
     monkeypatch.setattr(os, "listdir", lambda _: ["7", "9"])
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
-    there["/sys/fs/cgroup/cpu.stat"] = b""
+    monkeypatch.setattr(kernel, "folders", lambda *_: ["", "/pod"])
+    there["/cpu.stat"] = b""
     process = Kernel(0)
     assert process.look(10) == Outside("S", 0, 0, False)
-    there.update(files(b"0::/pod\n", pod__=4))
+    there["/pod/cpu.stat"] = b"nr_throttled 4"
     there["/proc/7/stat"] = STAT % 125
     assert process.look(30) == Outside("S", 250_000_000, 20, True)
     there["/proc/7/stat"] = b"7 (gone"
@@ -147,7 +143,7 @@ def test_what_has_grown_since_the_first_late_poll(monkeypatch: pytest.MonkeyPatc
 
 
 def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = files(b"")
+    there = {"/proc/7/stat": STAT % 100}
 
     def threads(main: bytes, late: bytes, other: bytes) -> None:
         for task, counts in ((7, main), (8, late), (9, other)):
@@ -175,7 +171,7 @@ def test_how_long_threads_have_run_and_waited(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_each_loop_is_looked_at_since_its_own_last_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = files(b"")
+    there = {"/proc/7/stat": STAT % 100}
     ran = {7: 0, 8: 0}
 
     def poll(now: int, slot: int, **beats: int) -> tuple[int, int | None]:

@@ -15,10 +15,9 @@ import time
 from types import MappingProxyType
 from typing import Mapping, NamedTuple
 
-from lifesign.control_groups import read_kernel_file
+from lifesign.control_groups import MOUNTS, folders, read_kernel_file
 
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
-_DEPTH_MAX = 16
 _THREADS_MAX = 64
 NO_LOOP = -1  # a slot
 _CONTENDED = 60.0  # per cent of the last ten seconds, as the kernel measures pressure
@@ -90,7 +89,7 @@ class Kernel:
             fields = stat_fields(pid)
             ticks = int(fields[11]) + int(fields[12])
             cpu = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-            sample = _Sample(now, cpu, _throttled(pid), _threads(pid, thread))
+            sample = _Sample(now, cpu, _throttled(f"/proc/{pid}/cgroup"), _threads(pid, thread))
         except (OSError, ValueError, IndexError, struct.error):
             return None
         for which in (slot, *beats):
@@ -184,26 +183,13 @@ def began_at(pid: int) -> int:
         return 0
 
 
-def _throttled(pid: int) -> int | None:
-    """How often the quota of its control group, or of one above, ran out; None where that cannot be seen."""
-    try:
-        groups = read_kernel_file(f"/proc/{pid}/cgroup").decode().splitlines()
-    except (OSError, ValueError):
-        return None
-    counts = [count for group in groups for count in _counts(*group.split(":", 2)[1:])]
-    return sum(counts) if counts else None
-
-
-def _counts(controllers: str = "", path: str = "..") -> list[int]:
-    if ".." in path.split("/") or (controllers and "cpu" not in controllers.split(",")):
-        return []  # the group of another namespace, or of another controller
-    root = f"/sys/fs/cgroup/{controllers}".rstrip("/")
-    parts = [part for part in path.split("/") if part][:_DEPTH_MAX]
+def _throttled(groups: str, mounts: str = MOUNTS) -> int | None:
+    """How often the quota of a control group, or of one above, ran out; None where that cannot be seen."""
     counts: list[int] = []
-    for depth in range(len(parts) + 1):
+    for folder in folders(groups, "cpu", mounts):
         try:
-            words = read_kernel_file("/".join((root, *parts[:depth], "cpu.stat"))).split()
+            words = read_kernel_file(f"{folder}/cpu.stat").split()
             counts.append(int(words[words.index(b"nr_throttled") + 1]))
         except (OSError, ValueError, IndexError):
             continue  # the root group has none
-    return counts
+    return sum(counts) if counts else None

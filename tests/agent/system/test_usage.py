@@ -16,6 +16,7 @@ from lifesign.control_groups import MemoryGroups
 from lifesign.wire.process.usage import OwnNumbers
 from lifesign.wire.reader import PulseReader
 from lifesign.wire.writer import PulseWriter
+from support.faults.mounts import write
 
 
 @pytest.fixture
@@ -36,10 +37,8 @@ def written(folder: Path) -> OwnNumbers:
 
 
 def limited(folder: Path, used: int) -> Callable[[], MemoryGroups]:
-    (folder / "cgroup").write_text("0::/")
-    (folder / "memory.max").write_text("1000\n")
-    (folder / "memory.current").write_text(f"{used}\n")
-    return lambda: MemoryGroups(str(folder / "cgroup"), str(folder))
+    files = write(folder, "0::/", {"memory.max": "1000\n", "memory.current": f"{used}\n"})
+    return lambda: MemoryGroups(*files)
 
 
 def test_nothing_is_said_before_the_first_beat(pulse: PulseWriter, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, NamedTuple
 
-from lifesign.control_groups import ROOT, folders, read_kernel_file
+from lifesign.control_groups import MOUNTS, folders, read_kernel_file
 
 try:
     import resource
@@ -79,12 +79,11 @@ class Quota:
 
     Args:
         groups: says in which groups this process is.
-        root: where they are mounted.
+        mounts: see `control_groups.folders`.
     """
 
-    def __init__(self, groups: str = "/proc/self/cgroup", root: str = ROOT) -> None:
-        found = folders(groups, "cpu", ("cpu", "cpu,cpuacct"), root)
-        files = [f"{folder}/cpu.stat" for folder in reversed(found)]
+    def __init__(self, groups: str = "/proc/self/cgroup", mounts: str = MOUNTS) -> None:
+        files = [f"{folder}/cpu.stat" for folder in reversed(folders(groups, "cpu", mounts))]
         self._files = [file for file in files if _counts(file)[0]][:_FILES_MAX]
 
     def throttled_ns(self) -> int:

@@ -56,9 +56,6 @@ class ProcessUsage:
 
     def _look_at_groups(self, file: str) -> None:
         where = read_kernel_file(file)
-        if b"/.." in where:  # another container's: what is mounted here is our own
-            self._groups = self._oom_kills = None
-            return
         if self._groups is None or where != self._where:  # it was put elsewhere
             self._where, self._groups = where, MemoryGroups(file)
         self._oom_kills = self._groups.oom_kills()
