@@ -12,7 +12,7 @@ import pytest
 from lifesign.agent import lifecycle
 from lifesign.cli.attaching import entry, outside, process
 from lifesign.cli.attaching.leaving import leave
-from lifesign.errors import NotAnsweredError, RunDirectoryError
+from lifesign.errors import NotAnsweredError, NotWatchedError, RunDirectoryError
 from support.commands import Ended
 from support.waiting import eventually
 
@@ -180,6 +180,11 @@ def test_one_at_a_time(cli: Cli, reachable: Path) -> None:
     with process.alone(os.getpid(), 1.0):
         refused = cli("attach", PID, "--dir", str(reachable), "--timeout", "0.1")
     assert (refused.code, "another lifesign attach" in refused.err) == (2, True)
+
+
+def test_a_process_that_ended_before_its_turn_is_no_traceback() -> None:
+    with pytest.raises(NotWatchedError, match="has ended meanwhile"), process.alone(0x7FFFFFFF, 0.0):
+        pass
 
 
 def test_who_ends_meanwhile_has_ended(cli: Cli, reachable: Path, monkeypatch: pytest.MonkeyPatch) -> None:

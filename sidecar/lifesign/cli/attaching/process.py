@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
-import socket
 import stat
 import sys
 import time
@@ -87,21 +87,33 @@ def is_there(pid: int) -> bool:
 def alone(pid: int, timeout: float) -> Iterator[None]:
     """Keeps others of us out of a process meanwhile: one script at a time can be handed to it.
 
+    Its memory is what is locked: nobody opens that but who may attach, too, and the kernel frees it, however we end.
+
     Raises:
         NotAnsweredError: another does not come to an end.
+        NotWatchedError: the process has ended.
+        UsageError: we may not.
     """
+    try:
+        memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        raise refused(pid) from None
+    except OSError:
+        raise NotWatchedError(f"process {pid} has ended meanwhile", "lifesign attach with the PID it has now") from None
     deadline = time.monotonic() + timeout
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as name:
+    try:
         while True:
             try:
-                name.bind(f"\0lifesign-attach-{pid}")  # the kernel frees it, however we end
+                fcntl.flock(memory, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() >= deadline:
                     what = f"another lifesign attach of process {pid} has not come to an end within {timeout:g} s"
                     raise NotAnsweredError(what, "wait for it, or end it") from None
                 time.sleep(_LOOK)
         yield
+    finally:
+        os.close(memory)
 
 
 def refused(pid: int) -> UsageError:
