@@ -60,6 +60,10 @@ class Seen:
 
     def __init__(self) -> None:
         self.reports: dict[str, tuple[str, str, list[tuple[str, str]]]] = {}
+        self.selected: list[str] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.selected = [item.name for item in session.items]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.failed:
@@ -67,18 +71,18 @@ class Seen:
             self.reports[name] = (report.outcome, report.longreprtext, report.sections)
 
 
-def run(folder: Path, source: str, *options: str) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
+def run(folder: Path, source: str, *options: str) -> Seen:
     (folder / "test_shop.py").write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\n")
     seen = Seen()
     without = [option for name in NOT_WANTED for option in ("-p", f"no:{name}")]
     pytest.main([str(folder), "-qq", "--assert=plain", "--import-mode=importlib", *without, *options], plugins=[seen])
     sys.modules.pop("test_shop", None)  # the next one has the same name
-    return seen.reports
+    return seen
 
 
 def test_what_is_reported(tmp_path: Path) -> None:
-    reports = run(tmp_path, SOURCE)
+    reports = run(tmp_path, SOURCE).reports
     assert {name: outcome for name, (outcome, _, _) in reports.items()} == {
         "test_blocks": "failed",
         "test_blocks_and_fails": "failed",
@@ -97,8 +101,16 @@ def test_what_is_reported(tmp_path: Path) -> None:
 
 def test_all_are_marked_by_an_option_and_none_by_nothing(tmp_path: Path) -> None:
     source = SOURCE.replace("@pytest.mark.lifesign(max_block_ms=10)\n", "").replace("@pytest.mark.lifesign\n", "")
-    reports = run(tmp_path, source, "--lifesign", "--lifesign-max-block-ms=10", "-k", "test_blocks or test_trio")
+    reports = run(
+        tmp_path, source, "--lifesign", "--lifesign-max-block-ms=10", "-k", "test_blocks or test_trio"
+    ).reports
     assert reports["test_blocks"][0] == "failed"
     assert reports["test_trio[anyio_backend0]"][0] == "passed"
-    reports = run(tmp_path, source, "-k", "test_blocks")
+    reports = run(tmp_path, source, "-k", "test_blocks").reports
     assert reports["test_blocks"][0] == "passed"
+
+
+def test_the_boot_is_first_whatever_is_selected_among_the_tests(tmp_path: Path) -> None:
+    source = "def test_orders(): pass\ndef test_refunds(): pass"
+    selected = run(tmp_path, source, "--lifesign-boot=python -m shop", "--collect-only", "-k", "refunds").selected
+    assert selected == ["lifesign-boot", "test_refunds"]

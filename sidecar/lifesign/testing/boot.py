@@ -51,6 +51,23 @@ class BootTest(pytest.Item):
         return self.path, None, f"boot of {shlex.join(self._command)}"
 
 
+class BootFirst:
+    """Puts the boot before the tests of a run.
+
+    Args:
+        given: the option's value.
+    """
+
+    def __init__(self, given: str) -> None:
+        self._given = given
+
+    # After -k and -m, which select among the tests of the suite: the boot was asked for by its own option. Before --lf,
+    # --ff and --nf, which know it as any other test.
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        items.insert(0, boot_test(session, self._given))
+
+
 def boot_test(session: pytest.Session, given: str) -> pytest.Item:
     """The test for the option's value.
 

@@ -33,16 +33,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lifesign-boot",
         metavar="CMD",
-        help="boot the service as the first test: a command, or options of `lifesign smoke`, -- and a command",
+        help="boot the service as the first test, whatever -k and -m select: a command, or options of "
+        "`lifesign smoke`, -- and a command",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER_HELP)
+    boot = config.getoption("--lifesign-boot")
+    if boot:
+        from lifesign.testing.boot import BootFirst
+
+        config.pluginmanager.register(BootFirst(boot))
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marked = []
     if config.getoption("--lifesign"):
         marked = [item for item in items if item.get_closest_marker(MARKER) is None]
@@ -56,11 +62,6 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         for item in wanted:
             plugin.limits_of(item)  # a mark that cannot be understood is an error before anything runs
         config.pluginmanager.register(plugin, WATCHED)
-    boot = config.getoption("--lifesign-boot")
-    if boot:
-        from lifesign.testing.boot import boot_test
-
-        items.insert(0, boot_test(session, boot))
 
 
 @pytest.fixture
