@@ -6,6 +6,7 @@ import ast
 import functools
 import os
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,28 @@ def test_every_lifesign_name_in_the_readme_is_one_that_we_emit() -> None:
     assert named - emitted == set()
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    rows = {line.split("`")[1]: line for line in README.splitlines() if line.startswith("| `")}
-    for setting in settings.TABLE:
-        assert setting.env in rows
-        row = rows[setting.env]
-        assert setting.alias is None or f"`{setting.alias}`" in row, row
-        if setting.default:
-            assert row.split("|")[2].strip() == setting.default, row
+TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+
+
+@pytest.mark.parametrize("page", TABLES["PAGES"])
+def test_the_tables_of_a_page_are_those_of_the_code(page: str) -> None:
+    assert TABLES["renewed"](page) == (ROOT / "docs" / page).read_text(), "run python docs/tables.py"
+
+
+def test_the_words_of_the_page_of_causes_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "causes.md").read_text()
+    page = {
+        word for line in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE) for word in re.findall(r"`([a-z-]+)`", line)
+    }
+    code = {
+        node.value
+        for folder in ("judge", "cli/query")
+        for file in (ROOT / "sidecar" / "lifesign" / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert page <= code
+    assert {word for word in code if re.fullmatch(r"[a-z]+(-[a-z]+)+", word)} <= page
 
 
 def test_every_variable_in_the_readme_is_a_setting() -> None:

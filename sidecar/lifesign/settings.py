@@ -26,6 +26,8 @@ class Setting(NamedTuple):
     help: str
     alias: str | None = None  # the name that users of the older runtime pack know
     secret: bool = False  # it may hold a password: no message shows the value
+    more: str = ""  # what `--help` and the reference say besides
+    unset: str = ""  # what holds where there is no default
 
     @property
     def env(self) -> str:
@@ -37,11 +39,21 @@ class Setting(NamedTuple):
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("dir", None, parsing.text, "the run directory, shared by main process and sidecar; best in memory"),
+    Setting(
+        "dir",
+        None,
+        parsing.text,
+        "the run directory, shared by main process and sidecar; best in memory",
+        unset="`run`: a private folder in memory",
+    ),
     Setting("heartbeat_interval", "0.1", parsing.seconds, "seconds between two heartbeats of the event loop"),
     Setting("heartbeat_timeout", "3", parsing.seconds, "seconds after which a heartbeat is stale"),
     Setting(
-        "stall_threshold", "0.2", parsing.threshold, "seconds from which on a stall of an event loop counts; 0: none"
+        "stall_threshold",
+        "0.2",
+        parsing.threshold,
+        "seconds from which on a stall of an event loop counts and its culprit is named; 0: none",
+        more="from 0.01 on; at least twice LIFESIGN_HEARTBEAT_INTERVAL is cheapest",
     ),
     Setting("boot_timeout", "8", parsing.seconds, "seconds a boot may take until its first event", "BOOT_TIMEOUT_S"),
     Setting("events", "", parsing.events, "promised events with their deadlines: order=30s,tick=5s"),
@@ -51,9 +63,13 @@ TABLE: tuple[Setting, ...] = (
         parsing.until,
         "the proof of life a boot waits for: event, or a check such as tcp:8000",
         secret=True,
+        more="`smoke` always needs one",
     ),
     Setting(
-        "checkpoints", "", parsing.names, "checkpoints that a boot must reach, in order: config loaded,rules loaded"
+        "checkpoints",
+        "",
+        parsing.names,
+        "checkpoints of the service that a boot must reach, in order: config loaded,rules loaded",
     ),
     Setting(
         "checks", "", parsing.checks, "ready-made post-conditions: tcp:5432,web=http://localhost/health", secret=True
@@ -63,17 +79,24 @@ TABLE: tuple[Setting, ...] = (
         "task_origin",
         "0",
         parsing.flag,
-        "record where each task is created and how it ends; some microseconds per task",
+        "1: record where each task is created and how it ends; some microseconds per task",
     ),
-    Setting("async_debug", "0", parsing.flag, "periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"),
+    Setting(
+        "async_debug", "0", parsing.flag, "1: periodic task dumps, asyncio's debug mode and its log", "ASYNC_DEBUG"
+    ),
     Setting("dump_interval", "10", parsing.seconds, "seconds between two periodic task dumps"),
     Setting(
         "last_words",
         "on",
         parsing.last_words,
-        "faulthandler: on (a crash, and a frozen process), signals (a crash), off",
+        "stacks by faulthandler: on (at a crash, and of a frozen process), signals (at a crash), off",
     ),
-    Setting("process_context", "1", parsing.flag, "publish the service's Resource to profilers on this machine"),
+    Setting(
+        "process_context",
+        "1",
+        parsing.flag,
+        "publish the service's Resource to profilers on this machine; 0: do not",
+    ),
     Setting(
         "dry_run",
         "0",
@@ -81,33 +104,83 @@ TABLE: tuple[Setting, ...] = (
         "1: synthetic events through the service's own handler; the flag also takes PATTERN:RATE",
         "DRY_RUN",
     ),
-    Setting("dry_run_pattern", "sequential", parsing.pattern, "sequential, random or burst", "DRY_RUN_PATTERN"),
+    Setting(
+        "dry_run_pattern",
+        "sequential",
+        parsing.pattern,
+        "sequential (the factories in turn), random, or burst (3 to 10 at once)",
+        "DRY_RUN_PATTERN",
+    ),
     Setting("dry_run_rate", "1.0", parsing.rate, "synthetic events a second", "DRY_RUN_RATE"),
-    Setting("dry_run_seed", "42", parsing.whole, "the same seed makes the same events", "DRY_RUN_SEED"),
+    Setting(
+        "dry_run_seed",
+        "42",
+        parsing.whole,
+        "the same seed makes the same events",
+        "DRY_RUN_SEED",
+        more="the second worker of a run directory takes one more, and so on",
+    ),
     Setting("dry_run_account", "DRY-RUN", parsing.text, "the account in the sample events", "DRY_RUN_ACCOUNT"),
     Setting(
         "poll_interval",
         "0.25",
         parsing.seconds,
         "seconds after which the sidecar asks a pulse again whether it has something new",
+        more="a process in which nothing happens is polled for each push of metrics",
     ),
     Setting("metric_interval", "5", parsing.seconds, "seconds between two metric exports"),
-    Setting("spool_dir", None, parsing.text, "where records wait for the Collector; on disk"),
     Setting(
-        "spool_size", "256MiB", parsing.size, "maximum size of the spool; the oldest records are dropped first, counted"
+        "spool_dir",
+        None,
+        parsing.text,
+        "where records wait for the Collector; on disk",
+        unset="`$XDG_STATE_HOME/lifesign/spool/N`",
     ),
-    Setting("profiles", "0", parsing.flag, "send the stacks of stalls as OTLP profiles, a signal in development"),
+    Setting(
+        "spool_size",
+        "256MiB",
+        parsing.size,
+        "maximum size of the spool; the oldest records are dropped first, counted",
+        more="half of it is for spans and half for log records; with profiles a third for each",
+    ),
+    Setting("profiles", "0", parsing.flag, "1: send the stacks of stalls as OTLP profiles, a signal in development"),
     Setting("shutdown_timeout", "5", parsing.seconds, "seconds that the sidecar may spend on flushing when it exits"),
     Setting(
         "sigterm_delay",
         "1.25",
         parsing.seconds,
         "maximum seconds after SIGTERM to wait for the watched processes to end",
+        more="for a sidecar that gets SIGTERM when they do; a kubelet may kill it after two",
     ),
-    Setting("termination_grace", "30", parsing.seconds, "seconds a process may take to end, once it was asked to"),
-    Setting("page_addr", None, parsing.address, "HOST:PORT of the local page"),
-    Setting("linger", "0", parsing.flag, "run: after an ill end the page stays up while it is open; Ctrl-C ends it"),
-    Setting("health_addr", None, parsing.address, "HOST:PORT of the health endpoints"),
+    Setting(
+        "termination_grace",
+        "30",
+        parsing.seconds,
+        "seconds a process may take to end, once it was asked to",
+        more="until then its clean-up is no illness",
+    ),
+    Setting(
+        "page_addr",
+        None,
+        parsing.address,
+        "HOST:PORT of the local page",
+        unset="`run` without a Collector: 127.0.0.1:7317",
+    ),
+    Setting(
+        "linger",
+        "0",
+        parsing.flag,
+        "1: after an ill end of `run` the page stays up while it is open; Ctrl-C ends it",
+        more="and a minute for who opens it",
+    ),
+    Setting(
+        "health_addr",
+        None,
+        parsing.address,
+        "HOST:PORT of the health endpoints",
+        more="/livez and /readyz (the sidecar), /app/livez, /app/readyz and /app/startupz (the service)",
+        unset="off",
+    ),
     Setting("log_level", "warning", parsing.level, "log level of the sidecar on standard error"),
 )
 

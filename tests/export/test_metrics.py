@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
-from lifesign.export.instruments import ExportStats
+from lifesign.export.readings import ExportStats
 from lifesign.watch.telemetry import CauseReading, DryRunReading, EventReading, PostconditionReading, Resource, Snapshot
 from support.made.points import made, named, points, values
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from lifesign.export.instruments import stall_times
 from lifesign.export.metrics import Metrics
+from lifesign.export.readings import stall_times
 from lifesign.watch.telemetry import Resource, Snapshot, StallReading
 from support.made.points import points
 
@@ -41,7 +41,7 @@ def test_names_are_bounded_and_a_function_keeps_its_own() -> None:
 
 
 def collected(resource: Resource, snapshot: Snapshot, name: str) -> dict[Any, Any]:
-    from lifesign.export.instruments import ExportStats
+    from lifesign.export.readings import ExportStats
 
     store = Metrics((None, None), ExportStats)
     store.observe([snapshot], {"7-abc": resource})

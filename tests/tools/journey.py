@@ -232,7 +232,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "judge/causes/newest_dump.py",
             "serve/shown/history.py",
             "export/metrics.py",
-            "export/instruments.py",
+            "export/readings.py",
             "off_loop.py",  # runs a call in a thread, as asyncio.to_thread does, and hands back what it returns
         ],
     ),

@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics.export import Metric, MetricReader, MetricsData
 from lifesign import semconv
 from lifesign.export.exemplars import AT_ONCE_MAX
 
+INSTRUMENT = (semconv.EVENTLOOP_DELAY, "s", "How late the event loop ran a timer")
 # Seconds, from a loop that is hardly late to one that a watcher calls blocked.
 BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -41,9 +42,7 @@ class DelayHistogram:
                 shutdown_on_exit=False,
             )
         self._histogram = self._provider.get_meter(semconv.SCOPE).create_histogram(
-            semconv.EVENTLOOP_DELAY,
-            "s",
-            "How late the event loop ran a timer",
+            *INSTRUMENT,
             explicit_bucket_boundaries_advisory=BOUNDARIES,
         )
 

@@ -10,9 +10,10 @@ from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, Scope
 from lifesign import semconv
 from lifesign.export.delays import DelayHistogram
 from lifesign.export.exemplars import exemplar
-from lifesign.export.instruments import ROWS, ExportStats, MetricSource
+from lifesign.export.instruments import ROWS
 from lifesign.export.otlp import encode
 from lifesign.export.points import Series
+from lifesign.export.readings import ExportStats, MetricSource
 from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
 
 GONE_AGE_MAX = 300.0  # seconds for which the last values of a process that is gone are still offered

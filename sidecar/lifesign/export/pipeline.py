@@ -14,7 +14,6 @@ import msgspec
 from lifesign.errors import SpoolError
 from lifesign.export.complaint import Complaint
 from lifesign.export.delivery import Delivery
-from lifesign.export.instruments import ExportStats
 from lifesign.export.metric_push import MetricPush
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp.channel import Channel
@@ -23,6 +22,7 @@ from lifesign.export.otlp.targets import LOGS, METRICS, PROFILES, TRACES, Target
 from lifesign.export.queue import places
 from lifesign.export.queue.spool import Spool
 from lifesign.export.queue.spool_lock import SpoolLock, refusal
+from lifesign.export.readings import ExportStats
 from lifesign.judge.states import ENDED, IDLE
 from lifesign.off_loop import off_loop
 from lifesign.resource import encodable

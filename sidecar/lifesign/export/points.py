@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Generic, Iterable, Iterator, Mapping, Sequence, TypeVar, Union
 
 from opentelemetry.sdk.metrics import ObservableCounter, ObservableGauge, ObservableUpDownCounter
@@ -20,7 +20,10 @@ PLAIN: Attributes = {}
 
 @dataclass(frozen=True)
 class MetricRow(Generic[T]):
-    """One metric. `of_process`: what it counts it has counted since the process began, not since we watch."""
+    """One metric. `of_process`: what it counts it has counted since the process began, not since we watch.
+
+    `attributes` (with what they may be) and `more` are not sent: the reference is made of them.
+    """
 
     name: str
     kind: type
@@ -28,6 +31,8 @@ class MetricRow(Generic[T]):
     description: str
     points: Callable[[T], Points]  # without those that are None: they are not known
     of_process: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    more: str = ""
 
 
 def one(read: Callable[[T], int | float | None]) -> Callable[[T], Points]:

@@ -38,8 +38,17 @@ def _container(limit: bool) -> Callable[[UsageReading], Points]:
     return points
 
 
+_OF_GENERATION = {semconv.GC_GENERATION: ""}
 ROWS: tuple[MetricRow[UsageReading], ...] = (
-    MetricRow(semconv.PROCESS_CPU_TIME, COUNTER, "s", "Processor time", _cpu_time, of_process=True),
+    MetricRow(
+        semconv.PROCESS_CPU_TIME,
+        COUNTER,
+        "s",
+        "Processor time",
+        _cpu_time,
+        of_process=True,
+        attributes={semconv.CPU_MODE: "`user`, `system`"},
+    ),
     MetricRow(
         semconv.PROCESS_MEMORY_USAGE, UP_DOWN_COUNTER, "By", "Physical memory in use", one(lambda used: used.memory)
     ),
@@ -50,6 +59,7 @@ ROWS: tuple[MetricRow[UsageReading], ...] = (
         "{file_descriptor}",
         "Open file descriptors",
         one(lambda used: used.descriptors),
+        more="before Linux 6.2 at most 10,000",
     ),
     MetricRow(
         semconv.PROCESS_CONTEXT_SWITCHES,
@@ -58,13 +68,34 @@ ROWS: tuple[MetricRow[UsageReading], ...] = (
         "Context switches",
         _context_switches,
         of_process=True,
-    ),
-    MetricRow(semconv.PROCESS_PAGE_FAULTS, COUNTER, "{fault}", "Page faults", _page_faults, of_process=True),
-    MetricRow(
-        semconv.GC_COLLECTIONS, COUNTER, "{collection}", "Collections of a generation", _garbage(0), of_process=True
+        attributes={semconv.CONTEXT_SWITCH_TYPE: "`voluntary`, `involuntary`"},
     ),
     MetricRow(
-        semconv.GC_COLLECTED, COUNTER, "{object}", "Objects collected in a generation", _garbage(1), of_process=True
+        semconv.PROCESS_PAGE_FAULTS,
+        COUNTER,
+        "{fault}",
+        "Page faults",
+        _page_faults,
+        of_process=True,
+        attributes={semconv.PAGE_FAULT_TYPE: "`minor`, `major` (had to wait for a disk)"},
+    ),
+    MetricRow(
+        semconv.GC_COLLECTIONS,
+        COUNTER,
+        "{collection}",
+        "Collections of a generation",
+        _garbage(0),
+        of_process=True,
+        attributes=_OF_GENERATION,
+    ),
+    MetricRow(
+        semconv.GC_COLLECTED,
+        COUNTER,
+        "{object}",
+        "Objects collected in a generation",
+        _garbage(1),
+        of_process=True,
+        attributes=_OF_GENERATION,
     ),
     MetricRow(
         semconv.GC_UNCOLLECTABLE,
@@ -73,11 +104,22 @@ ROWS: tuple[MetricRow[UsageReading], ...] = (
         "Objects that could not be collected",
         _garbage(2),
         of_process=True,
+        attributes=_OF_GENERATION,
     ),
     MetricRow(
-        semconv.CONTAINER_MEMORY_USAGE, UP_DOWN_COUNTER, "By", "Memory of the container", _container(limit=False)
+        semconv.CONTAINER_MEMORY_USAGE,
+        UP_DOWN_COUNTER,
+        "By",
+        "Memory of the container",
+        _container(limit=False),
+        more="of the control group that limits the process most; not exported where none does",
     ),
     MetricRow(
-        semconv.CONTAINER_MEMORY_LIMIT, UP_DOWN_COUNTER, "By", "What its memory is limited to", _container(limit=True)
+        semconv.CONTAINER_MEMORY_LIMIT,
+        UP_DOWN_COUNTER,
+        "By",
+        "What its memory is limited to",
+        _container(limit=True),
+        more="of the same group",
     ),
 )

@@ -19,8 +19,8 @@ from types import FrameType
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
-from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
+from lifesign.export.readings import ExportStats
 from lifesign.watch.telemetry import EventReading, PostconditionReading, Resource, Snapshot
 
 # What stands in the template for what changes; none of it occurs by chance.

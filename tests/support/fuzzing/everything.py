@@ -14,10 +14,10 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from rich.console import Console
 
 from lifesign.cli import status
-from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
 from lifesign.export.otlp import encode
 from lifesign.export.queue.segments import decode_line, encode_line
+from lifesign.export.readings import ExportStats
 from lifesign.judge.rundir import RunDirectory
 from lifesign.serve import health
 from lifesign.serve.behind import no_excerpt

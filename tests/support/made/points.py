@@ -6,8 +6,8 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from lifesign.export.instruments import ExportStats
 from lifesign.export.metrics import Metrics
+from lifesign.export.readings import ExportStats
 
 
 def made(stats: ExportStats | None = None, preferences: tuple[Any, Any] = (None, None)) -> Metrics:

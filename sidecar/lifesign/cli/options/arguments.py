@@ -43,8 +43,9 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = setting
         "--config", metavar="FILE", help=f"settings in TOML, one `name = value` per line [{config_file.VARIABLE}]"
     )
     for setting in (settings.BY_NAME[name] for name in names):
-        default = f"; default {setting.default}" if setting.default else ""
-        help_text = f"{setting.help} [{setting.env}{default}]".replace("%", "%%")
+        default = f"; default {setting.default or setting.unset}" if setting.default or setting.unset else ""
+        said = "; ".join(filter(None, (setting.help, setting.more)))
+        help_text = f"{said} [{setting.env}{default}]".replace("%", "%%")
         checked = dry_run.flag if setting.name == "dry_run" else str
         alone: dict[str, Any] = {"nargs": "?", "const": "1"} if setting.parse is parsing.flag else {}
         group.add_argument(setting.flag, metavar="VALUE", dest=setting.name, help=help_text, type=checked, **alone)

@@ -62,7 +62,7 @@ COMMANDS = {
             ("lifesign status shop --watch", "a service, again every 2 s"),
             ("lifesign status 4711 --json", "for a program"),
         ),
-        _SHOWN_BY,
+        f"And what each uses: memory, CPU time, threads, descriptors, garbage collections. {_SHOWN_BY}",
     ),
     "top": Command(
         "show the watched processes live, the worst first: sort, filter, ask why, dump",
@@ -83,6 +83,7 @@ COMMANDS = {
             ("lifesign stalls", ""),
             ("lifesign stalls shop --speedscope stalls.json", "as a flame graph on https://www.speedscope.app"),
         ),
+        "By your own function: how often, for how long, computing or waiting.",
     ),
     "dump": Command(
         "show all asyncio tasks of the watched processes, grouped by where they wait",
@@ -128,17 +129,18 @@ COMMANDS = {
         (
             ("lifesign probe --live", "0 while every event loop beats, or else 1"),
             ("lifesign probe --ready --verbose", "and why"),
+            ("lifesign probe --stopping", "in a preStop hook: what ends now was asked to"),
         ),
     ),
     "inject": Command(
         "copy the agent to a folder that another container puts on its PYTHONPATH",
         (
-            ("lifesign inject /lifesign", "in an init container; prints PYTHONPATH=..."),
-            ("PYTHONPATH=/lifesign python app.py", "in the main container, with LIFESIGN_DIR"),
+            ("lifesign inject /lifesign", "in an init container; prints PYTHONPATH=/lifesign/lifesign/agent/inject"),
+            ("export $(lifesign inject /opt/lifesign)", "in a shell; the service needs LIFESIGN_DIR besides"),
         ),
     ),
     "demo": Command(
-        "run the sample service, with failures to trigger",
+        "run the sample service, with letters and a page of buttons that make it ill",
         (("lifesign demo", "type b, and see what is said"), ("lifesign demo --no-browser", "without the page")),
     ),
     "doctor": Command(
@@ -147,7 +149,8 @@ COMMANDS = {
             ("lifesign doctor", "of this shell"),
             ("lifesign doctor -- .venv/bin/python app.py", "and whether the agent gets into that Python"),
         ),
-        "Exit codes: 0 no problem found, 3 otherwise.",
+        "It tries the Collector, the run directory, the spool and the injection into the Python of CMD, and ends with "
+        "what to do. Exit codes: 0 no problem found, 3 otherwise.",
     ),
     "completion": Command(
         "print what completes the command line in a shell",
@@ -156,6 +159,7 @@ COMMANDS = {
             ("lifesign completion zsh > ~/.zfunc/_lifesign", "with fpath+=~/.zfunc before compinit in .zshrc"),
             ("lifesign completion fish > ~/.config/fish/completions/lifesign.fish", ""),
         ),
+        "It needs pip install 'lifesign[completion]'.",
         room="shell",
     ),
 }

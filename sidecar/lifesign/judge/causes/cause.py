@@ -2,60 +2,7 @@
 
 Each row of `_ROWS` knows one cause, the certain ones first. What was seen is stated as a fact ("holds", "waits"); what
 only follows from it is called probable. A row that does not find its cause returns nothing: a wrong cause is worse
-than none.
-
-======================  ==========================================================  ==========
-word                    what was seen                                               certain
-======================  ==========================================================  ==========
-``deadlock``            a ring of tasks that wait for each other, or for what they  yes
-                        hold, with every holder known and no timeout around them
-``nested-acquire``      a ring of one task: it waits for what it holds itself       yes
-``self-wait``           a thread waits for what only itself, or the event loop      yes
-                        that it runs, can bring
-``thread-lock``         the loop's thread waits for a lock of threads; who holds    yes
-                        it is certain for an RLock, and probable for a Lock
-``blocking-call``       the loop's thread is inside one call and does not return    yes
-``busy``                a loop turns without a pause, and samples show where        yes
-``gil-held``            C code of a thread holds the GIL, as the thread's stack     yes
-                        shows; probable where it may be one of several threads
-``uncaught-exception``  an exception that nobody caught ended the process           yes
-``oom-killed``          the OOM killer ended the process; only probable where       yes
-                        its control group cannot be seen, and was full
-``shutdown-hangs``      the end was asked for some time ago; which task swallowed   yes
-                        its cancellation, or is left
-``pool-exhausted``      all of a pool or semaphore is in use, and tasks wait        yes
-``executor-full``       all threads of an executor are busy, and jobs wait          yes
-``lock-held``           tasks wait for a lock whose holder waits for something      yes
-``consumer-died``       a queue is full, nobody takes, a task ended by an error     probably
-``queue-full``          tasks wait for room in a queue that nobody takes from       yes
-``queue-join``          tasks wait in join() of a queue whose items are not done    yes
-``lost-future``         tasks wait for a future that nothing else refers to         yes
-``barrier``             fewer tasks have come to a barrier than it waits for        yes
-``cancel-swallowed``    tasks wait for one that was cancelled and goes on            probably
-``child-process``       tasks wait for a child process                              yes
-``dns``                 tasks wait for an answer of DNS                             yes
-``peer-silent``         tasks wait for a server that sends or takes nothing         probably
-``queue-empty``         tasks wait for items of a queue that nobody puts in         probably
-``event-not-set``       tasks wait for an event or a condition                      probably
-``future-pending``      tasks wait for a future that nobody has resolved            probably
-``job-waits``           tasks wait for a job in an executor that does not end       probably
-``long-sleep``          tasks sleep, and will for a while                           probably
-``boot-waits``          the boot timed out, and where it waits                      yes
-``no-progress``         nothing that waits has moved for a minute, and some wait    probably
-                        for what only the process itself can release
-``task-leak``           tasks of one function become more and more                  probably
-``finished-retained``   the same of finished tasks, which something refers to       probably
-``short-stalls``        one function, or the garbage collector, has stalled the     yes
-                        loop at least three times in the last five minutes
-``cpu-quota``           the same by the machine, for three seconds in all, where    yes
-``starved``             no code is to blame: the CPU quota, too little CPU time,
-``paging``              memory on disk, a hypervisor, a process that was stopped
-``cpu-steal``
-``sigstop``
-``task-died``           a task ended by an exception that nobody has asked for      yes
-``task-destroyed``      a task was collected while it waited                        yes
-``never-awaited``       a coroutine was made, and dropped without being awaited     yes
-======================  ==========================================================  ==========
+than none. docs/causes.md has a line for each word, and an example.
 
 Deadlocks, also a thread's with itself, tasks that died, stalls and busy loops are shown in any state. All others are
 causes only of an illness: a busy service waits for locks, pools and queues all the time.
