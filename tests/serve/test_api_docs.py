@@ -12,7 +12,7 @@ import pytest
 
 from lifesign.serve.api import ROOT as ROOT_PATH
 from lifesign.serve.api import Api
-from lifesign.serve.behind import Actions, Lookups
+from lifesign.serve.behind import Actions, Button, Lookups
 from lifesign.serve.board import Board
 from lifesign.serve.detail import DetailView
 from lifesign.serve.feed import BeatEvent, ProcessesView, RowsEvent, VerdictEvent
@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[type, ...]] = {
     "Stacks of stalls": (FlameView,),
     "What happened": (HistoryEntry,),
     "The last hours": (TimelineView,),
+    "The sample service": (Button,),
 }
 DOCUMENTED = {one for some in SECTIONS.values() for one in some}
 
@@ -61,6 +62,7 @@ def test_every_field_of_every_answer_is_documented(title: str) -> None:
 def test_every_address_is_documented() -> None:
     text = (ROOT / "docs" / "api.md").read_text()
     routes = Api(Board(), NOTHING, Lookups()).routes()
-    addresses = {route.path.replace("{key}", "KEY") for route in routes if "{action" not in route.path}
+    addresses = {route.path.replace("{key}", "KEY") for route in routes if "GET" in (route.methods or ())}
     assert [address for address in addresses if f"`GET {address}`" not in text] == []
+    assert f"`POST {ROOT_PATH}/demo/LETTER`" in text
     assert [action for action in Actions._fields if f"`POST {ROOT_PATH}/processes/KEY/{action}`" not in text] == []

@@ -62,7 +62,7 @@ def port(stage: Stage, board: Board) -> int:
         ("/dom.js", "text/javascript", b"textContent"),
         ("/data/hub.js", "text/javascript", b"connect"),
         ("/data/stream.js", "text/javascript", b"EventSource"),
-        ("/view/tasks.js", "text/javascript", b"class TasksSection"),
+        ("/view/tasks/tasks.js", "text/javascript", b"class TasksSection"),
     ],
 )
 async def test_the_page_and_its_parts_are_served(port: int, path: str, kind: str, part: bytes) -> None:

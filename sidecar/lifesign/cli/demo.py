@@ -19,7 +19,7 @@ _HOST, _PORT = "127.0.0.1", 7317  # as the sidecar takes by itself
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-browser", action="store_true", help="do not show the page with the buttons")
+    parser.add_argument("--no-browser", action="store_true", help="do not show the page in the browser")
     arguments.add_settings(parser)
 
 

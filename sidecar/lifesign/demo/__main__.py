@@ -9,22 +9,18 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Awaitable, Callable, NamedTuple, Optional, Sequence
+from typing import Awaitable, Callable, NamedTuple, Optional, Sequence
 
 import lifesign
 from lifesign.demo.controls import HELP, Controls
 from lifesign.demo.illnesses import ILLNESSES
+from lifesign.demo.pipe import Pipe
 from lifesign.demo.service import OrderDesk
 from lifesign.demo.why import Why
 
-if TYPE_CHECKING:
-    from lifesign.demo.buttons import Buttons
-
-BUTTONS_PORT = 7319  # where it is free
-
 
 class Shown(NamedTuple):
-    """The page with the buttons: `page` is lifesign's own, `browser`: it is shown there."""
+    """The address of lifesign's page, which has the buttons; `browser`: it is shown there."""
 
     page: str
     browser: bool
@@ -42,7 +38,7 @@ async def serve(descriptor: int, pace: float = 0.2, shown: Optional[Shown] = Non
     Args:
         descriptor: where the commands come from.
         pace: seconds between two orders.
-        shown: the page with the buttons, where there is to be one.
+        shown: the page, where there is one.
 
     Raises:
         RuntimeError: it was asked to crash.
@@ -96,40 +92,38 @@ async def serve(descriptor: int, pace: float = 0.2, shown: Optional[Shown] = Non
         elif letter:
             say(HELP)
 
-    def press(letter: str) -> None:
-        loop.call_soon_threadsafe(command, letter)
-
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     controls = Controls(descriptor, command)
-    buttons = _buttons(shown, press) if shown is not None else None
+    pipe = _pipe()
+    buttons = Controls(pipe.descriptor, command) if pipe is not None else None
     try:
         booting = asyncio.ensure_future(desk.boot())
         await asyncio.wait({booting, ending}, return_when=asyncio.FIRST_COMPLETED)
         if booting.done():
             await booting
             say("the order desk is open")
-            if buttons is not None and shown is not None:
-                say(f"buttons at {buttons.url}, what is seen at {shown.page}")
+            if shown is not None:
+                say(f"its illnesses have buttons at {shown.page}")
                 if shown.browser:
-                    open_browser(buttons.url)
+                    open_browser(shown.page)
         await ending
     finally:
         controls.close()
-        if buttons is not None:
+        if buttons is not None and pipe is not None:
             buttons.close()
+            pipe.close()
         why.close()
         booting.cancel()
         await desk.close()
         say(f"{desk.booked} orders booked")
 
 
-def _buttons(shown: Shown, press: Callable[[str], None]) -> Optional[Buttons]:
-    from lifesign.demo.buttons import Buttons
-
-    for port in (BUTTONS_PORT, 0):
-        with contextlib.suppress(OSError):  # another demo runs
-            return Buttons(port, shown.page, press)
+def _pipe() -> Optional[Pipe]:
+    directory = os.environ.get("LIFESIGN_DIR")
+    if directory:
+        with contextlib.suppress(OSError):  # it is not there, or not to be written to
+            return Pipe(directory)
     return None
 
 
@@ -148,10 +142,10 @@ def open_browser(url: str) -> None:
 
 
 def main(argv: Sequence[str] = ()) -> None:
-    """Run with the terminal as the control; ``--page URL`` for buttons beside it, ``--browser`` to show them."""
+    """Run with the terminal as the control; ``--page URL`` has the buttons, ``--browser`` shows it."""
     parser = argparse.ArgumentParser(prog="python -m lifesign.demo")
-    parser.add_argument("--page", metavar="URL", help="lifesign's page, for a page of buttons beside it")
-    parser.add_argument("--browser", action="store_true", help="show the buttons in the browser")
+    parser.add_argument("--page", metavar="URL", help="lifesign's page, which has the buttons")
+    parser.add_argument("--browser", action="store_true", help="show it in the browser")
     args = parser.parse_args(argv)
     shown = Shown(args.page, args.browser) if args.page else None
     descriptor = sys.__stdin__.fileno() if sys.__stdin__ else -1

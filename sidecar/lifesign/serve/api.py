@@ -51,6 +51,8 @@ class Api:
             Route(ROOT, self.index, methods=["GET"]),
             Route(f"{ROOT}/processes", self.processes, methods=["GET"]),
             Route(f"{ROOT}/stream", self.stream, methods=["GET"]),
+            Route(f"{ROOT}/demo", self.demo, methods=["GET"]),
+            Route(f"{ROOT}/demo/{{letter:str}}", self.press, methods=["POST"]),
             Route(of_one, self.process, methods=["GET"]),
             Route(f"{of_one}/tasks", self.tasks, methods=["GET"]),
             Route(f"{of_one}/stacks", self.stacks, methods=["GET"]),
@@ -74,6 +76,19 @@ class Api:
         hidden = request.query_params.get("view") == "verdict"
         events = self._feed.verdicts(self._interval) if hidden else self._feed.events(self._interval)
         return _Stream(events, self._closed)
+
+    async def demo(self, request: Request) -> Response:
+        return _json(await off_loop(self._lookups.demo.buttons))
+
+    async def press(self, request: Request) -> Response:
+        letter, demo = request.path_params["letter"], self._lookups.demo
+        if letter not in [button.letter for button in await off_loop(demo.buttons)]:
+            return PlainTextResponse("404: there is no such button\n", 404)
+        try:
+            await off_loop(demo.press, letter)
+        except LifesignError as error:
+            return _refused(error, 409)
+        return Response(status_code=204)
 
     async def process(self, request: Request) -> Response:
         found = self._found(request)

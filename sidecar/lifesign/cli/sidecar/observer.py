@@ -15,6 +15,7 @@ from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar import timelines
 from lifesign.cli.sidecar.aftermath import Linger, after_the_end
 from lifesign.cli.sidecar.deadline import Deadline
+from lifesign.cli.sidecar.demo import demo
 from lifesign.cli.sidecar.introduction import introduction
 from lifesign.cli.sidecar.missing import missing
 from lifesign.cli.sidecar.own_process import (
@@ -31,7 +32,7 @@ from lifesign.export.otlp.targets import is_configured, unread_configuration
 from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
-from lifesign.serve.behind import Actions, Lookups, no_excerpt
+from lifesign.serve.behind import Actions, Demo, Lookups, no_excerpt
 from lifesign.serve.board import Board
 from lifesign.serve.health import SidecarHealth, app_livez, app_startupz
 from lifesign.serve.systemd import Systemd
@@ -164,7 +165,8 @@ class Observer:
 
         # Beside CMD on one machine, as one user, the stacks' files are there to be read.
         seen = Sources() if self._supervised else None
-        lookups = Lookups(seen or no_source, seen.excerpt if seen else no_excerpt, self._problems)
+        buttons = demo(self._directory.path) if self._supervised else Demo()
+        lookups = Lookups(seen or no_source, seen.excerpt if seen else no_excerpt, self._problems, buttons)
         return await serve(self._settings, self._board, self._actions(), lookups, self._health, with_page=with_page)
 
     async def _ready(self) -> Watcher:

@@ -3,6 +3,7 @@
 import { listen } from "./data/feed.js";
 import { Store } from "./data/store.js";
 import { element, fixed, list, setText } from "./dom.js";
+import { Demo } from "./view/demo.js";
 import { Detail } from "./view/detail.js";
 import { List } from "./view/list.js";
 import { Verdict } from "./view/verdict.js";
@@ -13,6 +14,7 @@ const store = new Store();
 const verdict = new Verdict(find("verdict"), find("connection"), find("lost"), find("announce"), find("icon"));
 const rows = new List(find("list"));
 const detail = new Detail(find("detail"));
+const demo = new Demo(find("demo"));
 let drawing = false;
 let known = false;
 
@@ -45,6 +47,7 @@ function draw() {
   find("empty").hidden = store.rows.size > 0 || store.received === 0 || key !== null;
   rows.update(store, row?.key ?? null);
   detail.show(row, part, store, known);
+  demo.show(row);
   find("missing").hidden = key === null || row !== null || store.rows.size === 0;
   setText(find("missing"), find("missing").hidden ? "" : `There is no process ${key} here.`);
   list(find("sidecar"), store.sidecar, (text) => text, (text) => fixed(element("li", "", text)));
@@ -56,7 +59,10 @@ function redraw() {
 }
 
 listen((event) => {
+  // The sidecar, or all that it watches, may be another one.
+  const fresh = event.type === "rows" && (event.whole || store.rows.size === 0);
   const heard = store.apply(event);
+  if (fresh) demo.load();
   known = verdict.show(store, heard);
   if (document.visibilityState === "visible") redraw();
 });

@@ -21,11 +21,16 @@ export async function read(path) {
   return data;
 }
 
-/** Asks a process for a dump, or for a run of its checks; returns what to say of it. Throws as `read`. */
-export async function ask(key, action) {
+/** Asks a process for a dump, or for a run of its checks. Throws as `read`. */
+export const ask = (key, action) => post(address(key, action));
+
+/** Presses a button of the sample service. Throws as `read`. */
+export const press = (letter) => post(`api/v1/demo/${encodeURIComponent(letter)}`);
+
+async function post(path) {
   let response;
   try {
-    response = await fetch(address(key, action), { method: "POST", headers: { "X-Lifesign": "1" } });
+    response = await fetch(path, { method: "POST", headers: { "X-Lifesign": "1" } });
   } catch {
     throw new ApiError("the sidecar does not answer");
   }

@@ -20,7 +20,8 @@ export class CauseSection {
   update({ row, process, causes, stack }, now) {
     const calm = row.tone === "good" && causes.length === 0;
     setClass(this.node, `cause ${calm ? "calm" : row.tone}`);
-    setText(this.why, process.why);
+    // What a cause says already is not said again.
+    setText(this.why, causes.some(({ sentence }) => sentence === process.why) ? "" : process.why);
     const lasted = age((now - row.since) / 1000);
     setText(this.since, ENDED.includes(row.state) ? `ended at ${clock(row.since)}, ${lasted} ago` : `${row.state} for ${lasted}, since ${clock(row.since)}`);
     this.causes.hidden = causes.length === 0;

@@ -6,7 +6,7 @@ import { button, element, link, list, setAttribute, setClass, setText } from "..
 import { HistorySection } from "./history.js";
 import { Overview } from "./overview.js";
 import { StallsSection } from "./stalls.js";
-import { TasksSection } from "./tasks.js";
+import { TasksSection } from "./tasks/tasks.js";
 import { visible } from "../words.js";
 
 const EVERY_MS = 1000;

@@ -4,7 +4,7 @@ import { address, ApiError, read } from "../data/api.js";
 import { button, element, list, setAttribute, setClass, setText } from "../dom.js";
 import { clock, count, duration } from "../words.js";
 import { stackNode } from "./stack.js";
-import { Timeline } from "./timeline.js";
+import { Timeline } from "./charts/timeline.js";
 
 const LEVELS = { errors: 17, warnings: 13, everything: 0 };
 const PAGE = 60;

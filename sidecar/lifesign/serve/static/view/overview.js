@@ -5,7 +5,7 @@ import { button, element, list, section, setClass, setText, svg } from "../dom.j
 import { age, bytes, count, duration, plural } from "../words.js";
 import { Boot } from "./boot.js";
 import { CauseSection } from "./cause.js";
-import { Strip } from "./strip.js";
+import { Strip } from "./charts/strip.js";
 
 const ENDED = ["dead", "stopped"];
 const NOTED_MS = 5000;

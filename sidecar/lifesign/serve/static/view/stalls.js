@@ -2,7 +2,7 @@
 
 import { element, list, setText, svg } from "../dom.js";
 import { clock, count, duration } from "../words.js";
-import { FlameSection } from "./flame.js";
+import { FlameSection } from "./charts/flame.js";
 import { stackNode } from "./stack.js";
 
 // What is said where no function is to blame.

@@ -1,11 +1,11 @@
 // The newest task dump, to read: groups by the user's function and line, what they wait for and who holds it, deadlocks
 // in red, and what is different from the dump before. A newer one waits until somebody asks for it.
 
-import { address, ApiError, ask, read } from "../data/api.js";
-import { button, element, list, setText } from "../dom.js";
-import { age, clock, count, duration, plural } from "../words.js";
+import { address, ApiError, ask, read } from "../../data/api.js";
+import { button, element, list, setText } from "../../dom.js";
+import { age, clock, count, duration, plural } from "../../words.js";
 import { asMarkdown, save } from "./export.js";
-import { frames } from "./stack.js";
+import { frames } from "../stack.js";
 
 const RESPONSE_MS = 10000;
 const PAGE = 50; // groups at a time

@@ -1,9 +1,9 @@
 // The last hours: a lane of states, one of delays on a logarithmic scale, an axis, and marks for what happened.
 // Drawn by hand: five hundred columns and a few marks need no charting library, and each part has a name to read out.
 
-import { address, ApiError, read } from "../data/api.js";
-import { button, element, list, setAttribute, setText, svg } from "../dom.js";
-import { clock, duration } from "../words.js";
+import { address, ApiError, read } from "../../data/api.js";
+import { button, element, list, setAttribute, setText, svg } from "../../dom.js";
+import { clock, duration } from "../../words.js";
 
 const EVERY_MS = 10000;
 const WIDTH = 720;

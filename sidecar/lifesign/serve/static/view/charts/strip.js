@@ -1,7 +1,7 @@
 // The heartbeat strip: one bar a poll, as high as the worst event loop delay since the previous one.
 
-import { element, setAttribute, setClass, setText, svg } from "../dom.js";
-import { duration } from "../words.js";
+import { element, setAttribute, setClass, setText, svg } from "../../dom.js";
+import { duration } from "../../words.js";
 
 const BARS = 120;
 const HEIGHT = 40;

@@ -1,10 +1,10 @@
 // Where stalls and spins spend the event loop's time: a flame graph to click and to walk with the arrow keys, and the
 // same stacks as a list.
 
-import { address, ApiError, read } from "../data/api.js";
-import { placeOf, treeOf } from "../data/stacks.js";
-import { element, scrolls, setAttribute, setText } from "../dom.js";
-import { count, duration } from "../words.js";
+import { address, ApiError, read } from "../../data/api.js";
+import { placeOf, treeOf } from "../../data/stacks.js";
+import { element, scrolls, setAttribute, setText } from "../../dom.js";
+import { count, duration } from "../../words.js";
 
 const APART_MS = 2000; // between two requests
 const ROW_REM = 1.7;
