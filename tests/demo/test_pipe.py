@@ -75,7 +75,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 async def test_a_button_does_what_the_letter_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("LIFESIGN_DIR", str(tmp_path))
+    monkeypatch.setattr(demo, "_pipe", lambda: Pipe(str(tmp_path)))
     opened: list[str] = []
     monkeypatch.setattr(demo, "open_browser", opened.append)
     ours, theirs = os.pipe()

@@ -140,8 +140,11 @@ COMMANDS = {
         ),
     ),
     "demo": Command(
-        "run the sample service, with letters and a page of buttons that make it ill",
-        (("lifesign demo", "type b, and see what is said"), ("lifesign demo --no-browser", "without the page")),
+        "run the sample service, with letters and buttons on the page that make it ill",
+        (
+            ("lifesign demo", "press a button on the page, or type b"),
+            ("lifesign demo --no-browser", "opens no browser"),
+        ),
     ),
     "doctor": Command(
         "show the effective settings and what is wrong with them",
