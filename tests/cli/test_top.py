@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import pty
+import signal
 import termios
 import threading
 from collections.abc import Callable
@@ -127,3 +128,33 @@ def test_in_a_terminal_it_is_drawn_and_left_with_q(main: MakeMain, run: Path, mo
         assert Keys(its).pressed(1.0) == ["ctrl-c"]  # the terminal is gone
     assert "lifesign top" in out.getvalue()
     assert out.getvalue().endswith("\x1b[?25h\x1b[?1049l")  # the cursor and what was on the screen before are back
+
+
+def test_suspended_it_gives_the_terminal_back_and_takes_it_again(
+    main: MakeMain, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main()
+    ours, its = pty.openpty()
+    made, out, suspended = polling(run), io.StringIO(), []
+    handlers: dict[int, Any] = {}
+    with open(its, "w") as terminal, contextlib.closing(made):
+        before = termios.tcgetattr(its)
+
+        def suspend(number: int) -> None:
+            assert handlers[number] is signal.SIG_DFL
+            suspended.append((termios.tcgetattr(its) == before, out.getvalue().endswith("\x1b[?1049l")))
+            os.write(ours, b"q")
+
+        def update(*_: Any, **__: Any) -> None:
+            if not suspended:
+                handlers[signal.SIGTSTP](signal.SIGTSTP, None)
+
+        monkeypatch.setattr(top.sys, "stdin", terminal)
+        monkeypatch.setattr(top.signal, "signal", handlers.__setitem__)
+        monkeypatch.setattr(top.signal, "raise_signal", suspend)
+        monkeypatch.setattr("rich.live.Live.update", update)
+        top._live(Screen(), made, 0.01, Console(file=out, force_terminal=True, width=80, height=24))
+        assert termios.tcgetattr(its) == before
+    os.close(ours)
+    assert suspended == [(True, True)]
+    assert out.getvalue().count("\x1b[?1049h") == 2

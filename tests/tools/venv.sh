@@ -60,9 +60,32 @@ if ! usable; then
     mkdir -p "$stamps"
 fi
 say "installing $* into $dir, which takes a minute or so the first time"
-# A person sees what is downloaded; a log need not.
-if [ -t 2 ]; then shown=--progress-bar=on; else shown=--quiet; fi
-"$dir/bin/python" -m pip install "$shown" --disable-pip-version-check --no-input --prefer-binary \
-    "$@" >&2 || die 1 "pip could not install $* (see above): is the package index reachable?"
+log=$stamps/pip.log
+rm -f "$log.failed"
+
+install() {
+    "$dir/bin/python" -m pip install --progress-bar=off --disable-pip-version-check --no-input --prefer-binary "$@"
+}
+
+# A person sees in one line what it is at; a log need not.
+show_newest_line() {
+    columns=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2)
+    while IFS= read -r line; do
+        printf '\r\033[K%.*s' "$((${columns:-80} - 1))" "venv: ${line#"${line%%[! ]*}"}" >&2
+    done
+    printf '\r\033[K' >&2
+}
+
+if [ -t 2 ]; then
+    { install "$@" 2>&1 || echo "failed" >"$log.failed"; } | tee "$log" | show_newest_line
+else
+    install "$@" >"$log" 2>&1 || echo "failed" >"$log.failed"
+fi
+if [ -e "$log.failed" ]; then
+    rm "$log.failed"
+    cat "$log" >&2
+    die 1 "pip could not install $* (see above): is the package index reachable?"
+fi
+rm -f "$log"
 printf '%s\n' "$identity" >"$stamps/python"
 printf '%s\n' "$key" >"$stamp"

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
@@ -20,7 +20,9 @@ from lifesign.errors import EXIT_OK, LifesignError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
 
+    from lifesign.cli.processes.keys import Keys
     from lifesign.cli.processes.polling import Polling
     from lifesign.cli.processes.screen import Screen
     from lifesign.cli.processes.table import Row
@@ -93,27 +95,47 @@ def _live(screen: Screen, polling: Polling, interval: float, to: Console) -> Non
     from lifesign.cli.processes.keys import Keys
 
     asking = Background()
-    due = 0.0
+    stops: list[int] = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is to be as it was
-    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a shell would write into the screen
-    shown = Live(console=to, screen=True, auto_refresh=False)
-    with contextlib.suppress(KeyboardInterrupt), quiet(), Keys(sys.stdin.fileno()) as keys, shown as live:
+    with contextlib.suppress(KeyboardInterrupt), quiet():
         while True:
-            if time.monotonic() >= due and not screen.paused:
-                due = time.monotonic() + interval
-                _poll(screen, polling)
-            if asking.text is not None:
-                screen.show(*asking.text)
-                asking.text = None
-            live.update(screen, refresh=True)
-            for key in keys.pressed(min(_KEYS_SECONDS, interval)):
-                wanted = screen.press(key)
-                if wanted == "quit":
-                    return
-                row = screen.selected()
-                if wanted and row is not None:
-                    screen.show(f"{wanted}: process {row.snapshot.pid} is asked ...", [])
-                    asking.begin(partial(_about, wanted, row, polling))
+            signal.signal(signal.SIGTSTP, lambda number, _: stops.append(number))
+            with Keys(sys.stdin.fileno()) as keys, Live(console=to, screen=True, auto_refresh=False) as live:
+                _show(screen, polling, interval, asking, live, keys, stops)
+            if not stops:
+                return
+            stops.clear()
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTSTP)  # the shell has the terminal as it was, until we are to go on
+
+
+def _show(
+    screen: Screen,
+    polling: Polling,
+    interval: float,
+    asking: Background,
+    live: Live,
+    keys: Keys,
+    stops: Sequence[int],
+) -> None:
+    """Until it is left, or to be suspended."""
+    due = 0.0
+    while not stops:
+        if time.monotonic() >= due and not screen.paused:
+            due = time.monotonic() + interval
+            _poll(screen, polling)
+        if asking.text is not None:
+            screen.show(*asking.text)
+            asking.text = None
+        live.update(screen, refresh=True)
+        for key in keys.pressed(min(_KEYS_SECONDS, interval)):
+            wanted = screen.press(key)
+            if wanted == "quit":
+                return
+            row = screen.selected()
+            if wanted and row is not None:
+                screen.show(f"{wanted}: process {row.snapshot.pid} is asked ...", [])
+                asking.begin(partial(_about, wanted, row, polling))
 
 
 def _poll(screen: Screen, polling: Polling) -> None:

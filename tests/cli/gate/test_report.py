@@ -72,6 +72,35 @@ def test_missing_checkpoints_are_named_once() -> None:
     assert "missing" not in drawn(STALLED, boot="timed_out", boot_missing=("a", "b"))  # the diagnostic has them
 
 
+def test_what_is_waited_for_is_said_each_time_the_wait_has_doubled() -> None:
+    out, now = io.StringIO(), 0.0
+    to = Console(file=out, width=200, markup=False, highlight=False)
+    drawing = Drawing(to, ["shop.py"], 8, "tcp:8000", lambda: now)
+    waiting = checkpoint("waiting for first event", 0.1, 0.1, 4)
+    booting = checkpoint("rules", 0.1, 0.1)
+    stages = (
+        [],
+        [snapshot(checkpoints=(waiting,))],
+        [snapshot(checkpoints=(waiting,))],
+        [snapshot(state="blocked", checkpoints=(waiting,))],
+        [snapshot(checkpoints=(booting, checkpoint("broker", 0.2, None)))],
+        [snapshot(checkpoints=(booting,))],
+    )
+    for processes in stages:
+        for _ in range(3):
+            now += 0.5
+            drawing.show(processes)
+    said = [line.strip() for line in out.getvalue().splitlines() if "..." in line]
+    assert said == [
+        "...  waiting for an event loop in CMD, for 1.0s",
+        "...  waiting for tcp:8000, for 1.0s",
+        "...  waiting for tcp:8000, for 2.0s",
+        "...  process 7 is blocked, for 4.0s",
+        "...  at checkpoint 'broker', for 1.0s",
+        "...  nothing new after checkpoint 'rules', for 2.0s",
+    ]
+
+
 def test_a_terminal_sees_the_whole_as_bars() -> None:
     shown = drawn(ALIVE, terminal=True)
     started, loaded = (line for line in shown.splitlines() if "█" in line)

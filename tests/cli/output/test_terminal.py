@@ -70,3 +70,17 @@ def test_where_nobody_reads_the_output_it_is_over_but_not_for_what_is_said(monke
     with pytest.raises(BrokenPipeError):
         terminal.console().print("a table")
     terminal.console(stderr=True).print("a remark")
+
+
+def test_a_pipe_is_given_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None)
+    for row in (("a", "long reason"), ("b", "short")):
+        table.add_row(*row)
+    to = terminal.console()
+    to.print(table)
+    to.print()
+
+    assert [line for line in capsys.readouterr().out.split("\n") if line != line.rstrip()] == []
+    assert to.encoding == "utf-8"

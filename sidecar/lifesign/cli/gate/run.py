@@ -47,7 +47,8 @@ def pass_through(args: argparse.Namespace) -> int:
         directory = rundirectory.make(settings.dir, stack)
         prepared = prepare(args.command, given, environ, directory, settings, watched=is_configured(environ))
         supervisor = Supervisor(args.command, *prepared, ends_process=args.ends_process)
-        view = _BootView(directory, settings, Drawing(console(stderr=True), args.command, settings.boot_timeout))
+        drawing = Drawing(console(stderr=True), args.command, settings.boot_timeout, _proof(settings))
+        view = _BootView(directory, settings, drawing)
         terms = Terms(settings.until == UNTIL_EVENT, settings.boot_timeout, args.keep)
         gate = Gate(supervisor, terms, view.look, view.show)
         try:
@@ -70,6 +71,11 @@ def pass_through(args: argparse.Namespace) -> int:
     for path in args.report:
         report.write(path, args.command, outcome, groups)
     return outcome.exit_code
+
+
+def _proof(settings: Settings) -> str:
+    until = settings.until
+    return "a lifesign.event() of CMD" if until is None or isinstance(until, str) else until.label
 
 
 class _BootView:

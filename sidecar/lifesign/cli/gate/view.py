@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Sequence
+from typing import Callable, Sequence
 
 from rich.bar import Bar
 from rich.console import Console
@@ -12,12 +12,15 @@ from rich.text import Text
 
 from lifesign.cli.gate.verdict import ALIVE, FAILED, INTERRUPTED, STALLED, Outcome
 from lifesign.cli.output import program
-from lifesign.cli.output.terminal import printable
+from lifesign.cli.output.terminal import duration, printable
+from lifesign.judge import states
+from lifesign.semconv import CHECKPOINT_WAITING
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
 
 _STYLES = {ALIVE: "bold green", FAILED: "bold red", STALLED: "bold yellow", INTERRUPTED: "bold"}
 _NAME_WIDTH = 40  # columns
 _BAR_WIDTH = 32
+_REMARK_S = 1.0  # after which it is said what is waited for, and again each time that has doubled
 
 
 class Drawing:
@@ -25,19 +28,37 @@ class Drawing:
 
     Args:
         command: what boots, for the first line.
+        proof: what it is to prove its life by.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, to: Console, command: Sequence[str], timeout: float) -> None:
+    def __init__(
+        self,
+        to: Console,
+        command: Sequence[str],
+        timeout: float,
+        proof: str = "an event",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._to = to
+        self._proof = proof
+        self._clock = clock
+        self._news = clock()
+        self._remark_after = _REMARK_S
         self._drawn: set[tuple[str, str, int]] = set()
         self._processes: set[str] = set()
         self._line(f"boot of {' '.join(program.shown(command))} (timeout {timeout:g} s)", "bold")
 
     def show(self, processes: Sequence[Snapshot]) -> None:
-        """The checkpoints that are new."""
+        """The checkpoints that are new; without any for a while, what is waited for."""
         for process in processes:
             for one in process.checkpoints:
                 self._draw(process, one)
+        # In lines of their own: CMD writes to the same terminal.
+        waited = self._clock() - self._news
+        if waited >= self._remark_after:
+            self._remark_after *= 2
+            self._line(f"{'':>9}    ...  {_awaited(processes, self._proof)}, for {duration(waited)}", "dim")
 
     def waterfall(self, process: Snapshot) -> None:
         """When each checkpoint was under way, where there is a terminal."""
@@ -49,6 +70,7 @@ class Drawing:
         if one.end is None or drawn in self._drawn:
             return
         self._drawn.add(drawn)
+        self._news, self._remark_after = self._clock(), _REMARK_S
         if process.key not in self._processes:
             self._processes.add(process.key)
             self._line(f"process {process.pid} ({process.command})", "dim")
@@ -69,6 +91,19 @@ class Drawing:
 
     def _line(self, text: str, style: str = "") -> None:
         self._to.print(Text(printable(text), style), soft_wrap=True)
+
+
+def _awaited(processes: Sequence[Snapshot], proof: str) -> str:
+    living = [one for one in processes if one.alive]
+    if not living:
+        return "waiting for an event loop in CMD"
+    process = living[0]
+    if process.state in (states.BLOCKED, states.FROZEN):
+        return f"process {process.pid} is {process.state}"
+    at = process.stopped_at()
+    if at is None or at.name == CHECKPOINT_WAITING:
+        return f"waiting for {proof}"
+    return f"at checkpoint {at.name!r}" if at.end is None else f"nothing new after checkpoint {at.name!r}"
 
 
 def _waterfall(process: Snapshot) -> Table:

@@ -6,8 +6,9 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
-from typing import TYPE_CHECKING, Any, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, TextIO
 
 from lifesign.errors import LifesignError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 JSON_SCHEMA = 1  # of what all commands print: higher where a program that reads it would have to change
 _PIPE_WIDTH = 1000  # columns; a pipe has no edge to fold a line at
+_TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 
 
 def printable(text: str) -> str:
@@ -94,7 +96,7 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     with contextlib.suppress(AttributeError):  # a replaced stream may not know how
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    width = None if stream.isatty() else _PIPE_WIDTH
+    is_pipe = not stream.isatty()
 
     class Reliable(Console):
         """rich would end this process by its own exit code."""
@@ -104,7 +106,23 @@ def console(*, stderr: bool = False) -> Console:
             if not stderr:  # what nobody reads on standard error costs nothing
                 raise BrokenPipeError
 
-    return Reliable(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+    to: Any = _WithoutTrailingBlanks(stream) if is_pipe else None
+    width = _PIPE_WIDTH if is_pipe else None
+    return Reliable(file=to, stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+
+
+class _WithoutTrailingBlanks:
+    """A stream that is given whole lines: a table has columns as wide as their widest cell, the last one too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(_TRAILING_BLANKS.sub("", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
