@@ -55,21 +55,26 @@ def ask_all(
     """Asks all of them at the same time: the answers by the key of the process.
 
     Those that do not answer, such as a frozen one, are not in the result. Where the question could not even be asked,
-    the error says why.
+    or the process ended before it answered, the error says that.
 
     Args:
         question: asks through a reader, and looks for the answer once at each step, as long as that is worth it.
         what: is waited for.
     """
     answers: dict[str, T | LifesignError] = {}
-    asked = {process.key: (process.pid, question(process.reader)) for process in processes}
+    asked = [(process, question(process.reader)) for process in processes]
     while asked:
-        for key, (pid, looks) in list(asked.items()):
-            answer = _next(pid, looks)
+        waiting = []
+        for process, looks in asked:
+            lived = process.lives()  # its last words may be the answer, so before the look for that
+            answer = _next(process.pid, looks)
+            if answer is None and not lived:
+                answer = NotWatchedError(f"process {process.pid} has ended, or is watched no longer", "lifesign status")
             if answer is not None:
-                answers[key] = answer
-            if answer is not None or inspect.getgeneratorstate(looks) == inspect.GEN_CLOSED:
-                del asked[key]
+                answers[process.key] = answer
+            elif inspect.getgeneratorstate(looks) != inspect.GEN_CLOSED:
+                waiting.append((process, looks))
+        asked = waiting
         if asked:
             progress.waits_for(f"{what} of {len(asked)} process{'es' * (len(asked) > 1)}")
             time.sleep(_POLL)
@@ -103,16 +108,11 @@ def answers(
             opened.callback(process.close)
         with Progress() as progress:
             found = ask_all(processes, lambda reader: question(reader, args.timeout), progress, what)
-        gone = {process.key for process in processes if process.key not in found and not process.lives()}
     given: list[tuple[int, T]] = []
     errors: list[LifesignError] = []
     for process in processes:
         answer = found.get(process.key)
-        if process.key in gone:
-            errors.append(
-                NotWatchedError(f"process {process.pid} has ended, or is watched no longer", "lifesign status")
-            )
-        elif answer is None:
+        if answer is None:
             errors.append(NotAnsweredError(f"process {process.pid} did not answer within {args.timeout:g} s", hint))
         elif isinstance(answer, LifesignError):
             errors.append(answer)
