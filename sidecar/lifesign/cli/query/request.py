@@ -66,7 +66,7 @@ def ask_all(
     while asked:
         waiting = []
         for process, looks in asked:
-            lived = process.lives()  # its last words may be the answer, so before the look for that
+            lived = process.lives()  # before: what it wrote last may be the answer
             answer = _next(process.pid, looks)
             if answer is None and not lived:
                 answer = NotWatchedError(f"process {process.pid} has ended, or is watched no longer", "lifesign status")
