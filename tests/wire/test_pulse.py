@@ -6,6 +6,7 @@ import os
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -52,7 +53,12 @@ def test_vital_signs_that_were_never_written_are_none(reader: PulseReader) -> No
     assert reader.vitals().watchdog is None
 
 
-def test_event_counts_are_exact_under_threads(writer: PulseWriter, reader: PulseReader) -> None:
+@pytest.mark.parametrize("has_gil", [True, False])
+def test_event_counts_are_exact_under_threads(
+    writer: PulseWriter, reader: PulseReader, monkeypatch: pytest.MonkeyPatch, has_gil: bool
+) -> None:
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_gil, raising=False)
+    before = time.monotonic_ns(), time.time_ns()
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -65,7 +71,10 @@ def test_event_counts_are_exact_under_threads(writer: PulseWriter, reader: Pulse
             thread.join()
     finally:
         sys.setswitchinterval(switch)
-    assert [(event.name, event.real) for event in reader.vitals().events] == [("order", 20000)]
+    (event,) = reader.vitals().events
+    assert (event.name, event.real, event.synthetic, event.deadline_ns) == ("order", 20000, 0, 0)
+    assert before[0] <= event.mono_ns <= time.monotonic_ns()
+    assert before[1] <= event.wall_ns <= time.time_ns()
     assert writer.events.total == 20000
 
 
@@ -206,14 +215,14 @@ def test_synthetic_events_stand_in_for_real_ones_in_a_dry_run_alone(writer: Puls
     writer.events.dry_run = True
     writer.events.count("order", True)
     (event,) = reader.vitals().events
-    assert (event.real, event.synthetic, event.mono_ns, writer.events.total) == (0, 2, 0, 1)
+    assert (event.real, event.synthetic, event.mono_ns, writer.events.total) == (0, 2, 0, 2)
     assert event.stand_in_ns > 0
     assert writer.events.real() == 0
     writer.events.count("order")
     writer.events.count("tick")
     order = reader.vitals().events[0]
     assert order.mono_ns >= event.stand_in_ns == order.stand_in_ns
-    assert (writer.events.real(), writer.events.total) == (2, 3)
+    assert (writer.events.real(), writer.events.total) == (2, 4)
 
 
 def test_an_event_of_no_name_that_fits_is_passed_over(

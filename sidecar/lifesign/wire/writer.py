@@ -7,10 +7,13 @@ aligned store each, where `struct.pack_into` would write zeros first for a reade
 
 from __future__ import annotations
 
+import sys
 import time
 import zlib
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
-from typing import Any, Mapping
+from itertools import count, repeat
+from operator import setitem
+from typing import Any, Callable, Iterator, Mapping, Tuple
 
 from lifesign.wire import layout
 from lifesign.wire.lane import LaneWriter, encode
@@ -19,6 +22,9 @@ from lifesign.wire.mapping import MappedFile
 
 _WORD = layout.WORD
 _DEADLINE_MAX_NS = (1 << 62) - 1  # what a reader believes
+_Place = Tuple[memoryview, Callable[[], object]]  # the words behind a name, and what counts one more real event
+_NEVER = -1  # what no clock shows
+_store: Callable[..., None] = setitem  # it is overloaded
 _UNNAMED = b"event"  # an event without a name, which would read as a free place
 
 
@@ -139,56 +145,90 @@ class EventTable:
         self._bytes = content[layout.EVENTS_OFFSET : layout.EVENTS_OFFSET + layout.EVENTS * layout.EVENT_SIZE]
         self._words = self._bytes.cast("Q")
         self._lock = lock
-        self._places: dict[str, memoryview] = {}  # the words behind the name, by the name as it is given
-        self._written: dict[bytes, memoryview] = {}  # by the name as it is written: long ones may be the same then
+        self._one_more: dict[str, Callable[[], object]] = {}  # by the name as it is given
+        self._places: dict[bytes, _Place] = {}  # by the name as it is written: long ones may be the same then
         self.dry_run = False  # whether synthetic events stand in for real ones
-        self.total = 0  # of all names and all that count as work, so that the first event is seen without a search
+
+    @property
+    def total(self) -> int:
+        """How many events were counted that are work, of all names."""
+        with self._lock:
+            counts = [(words[0], words[1]) for words, _ in self._places.values()]
+        return sum(real + synthetic * self.dry_run for real, synthetic in counts)
 
     def count(self, name: str, synthetic: bool = False) -> None:
         """One more; exact under threads and in signal handlers."""
+        if synthetic:
+            self._count_synthetic(self._claim(name)[0])
+            return
         try:
-            words = self._places[name]
+            one_more = self._one_more[name]
         except KeyError:
-            words = self._claim(name)
+            one_more = self._claim(name)[1]
+        one_more()
+
+    def _count_synthetic(self, words: memoryview) -> None:
         with self._lock:
-            if not synthetic:
-                words[0] += 1
-                words[2] = time.monotonic_ns()
-                words[3] = time.time_ns()
-            else:
-                words[1] += 1
-                if not self.dry_run:
-                    return  # it must not hide that real work stays away
+            words[1] += 1
+            if self.dry_run:  # in any other process it must not hide that real work stays away
                 words[5] = time.monotonic_ns()
-            self.total += 1
 
     def real(self) -> int:
         """How many real events were counted, of all names."""
         with self._lock:
-            return sum(words[0] for words in self._written.values())
+            return sum(words[0] for words, _ in self._places.values())
 
     def promise(self, name: str, deadline_ns: int) -> None:
         """Says that `name` is to come at least every `deadline_ns` nanoseconds."""
-        self._claim(name)[4] = min(deadline_ns, _DEADLINE_MAX_NS)
+        self._claim(name)[0][4] = min(deadline_ns, _DEADLINE_MAX_NS)
 
-    def _claim(self, name: str) -> memoryview:
+    def _claim(self, name: str) -> _Place:
         raw = str(name).encode("utf-8", "replace")[: layout.EVENT_NAME_BYTES] or _UNNAMED
         with self._lock:
-            if len(self._written) >= layout.EVENTS - 1 and raw not in self._written:
+            if len(self._places) >= layout.EVENTS - 1 and raw not in self._places:
                 name, raw = layout.EVENT_OVERFLOW, layout.EVENT_OVERFLOW.encode()
-            words = self._written.get(raw)
-            if words is None:
-                start = len(self._written) * layout.EVENT_SIZE
+            place = self._places.get(raw)
+            if place is None:
+                start = len(self._places) * layout.EVENT_SIZE
                 self._bytes[start + _WORD : start + _WORD + len(raw)] = raw
                 self._words[start // _WORD] = len(raw)
                 first = (start + _WORD + layout.EVENT_NAME_BYTES) // _WORD
-                words = self._written[raw] = self._words[first : start // _WORD + layout.EVENT_SIZE // _WORD]
-            if len(self._places) < layout.EVENTS:  # endless new names must not grow our memory either
-                self._places[name] = words
-            return words
+                words = self._words[first : start // _WORD + layout.EVENT_SIZE // _WORD]
+                place = self._places[raw] = words, _counter(words, self._lock)
+            if len(self._one_more) < layout.EVENTS:  # endless new names must not grow our memory either
+                self._one_more[name] = place[1]
+            return place
 
     def release(self) -> None:
-        for words in self._written.values():
+        for words, _ in self._places.values():
             words.release()
         self._words.release()
         self._bytes.release()
+
+
+def _counter(words: memoryview, lock: RLock) -> Callable[[], object]:
+    """What adds one to the first word and stores both times, at half the price of three lines between a lock's two.
+
+    It is one call in C: under a GIL neither a thread nor a signal handler comes in between.
+    """
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        to = repeat(words)
+        counted = map(_store, to, repeat(0), count(1))
+        on_both_clocks = (
+            map(_store, to, repeat(2), _read(time.monotonic_ns)),
+            map(_store, to, repeat(3), _read(time.time_ns)),
+        )
+        return zip(counted, *on_both_clocks).__next__
+
+    def one_more() -> None:
+        with lock:
+            words[0] += 1
+            words[2] = time.monotonic_ns()
+            words[3] = time.time_ns()
+
+    return one_more
+
+
+def _read(clock: Callable[[], int]) -> Iterator[int]:
+    """What it shows each time one asks."""
+    return iter(clock, _NEVER)
