@@ -11,14 +11,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Sequence
 
 from lifesign.cli.options import arguments
-from lifesign.cli.output.terminal import JSON_SCHEMA, console, print_json, printable
+from lifesign.cli.output.terminal import JSON_SCHEMA, console, print_json, printable, say
 from lifesign.cli.supervise import extra
-from lifesign.errors import EXIT_OK, SettingError
+from lifesign.errors import EXIT_OK, NotWatchedError, SettingError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from lifesign.cli.past.happenings import Happening
+    from lifesign.cli.query.target import Wanted
+    from lifesign.cli.sidecar.histories import ProcessHistory
+    from lifesign.watch.once import Sighting
 
 _SHOWN = 50
 _FOLLOWED_S = 0.5
@@ -36,7 +39,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prints what the processes have kept of what happened, and with ``--follow`` what is new.
+    """Prints what happened, as a sidecar knows it or the processes have kept it, and with ``--follow`` what is new.
 
     Raises:
         NotWatchedError: there is no such process.
@@ -51,34 +54,59 @@ def main(args: argparse.Namespace) -> int:
     if args.lines < 1:
         raise SettingError("--lines wants a number from 1 on", "--lines 50")
     settings = arguments.given(args, os.environ).settings(os.environ)
-    wanted, happenings = Wanted(args.which, settings, os.environ), Happenings()
-    newest = happenings.new(wanted.seen())[-args.lines :]
+    wanted = Wanted(args.which, settings, os.environ)
+    seen, remembered = _known(wanted, args.which)
+    newest = Happenings().new(seen, remembered or ())[-args.lines :]
     to = console()
     if args.json and not args.follow:
-        print_json({"events": [to_json(one) for one in newest]})
+        print_json({"sidecar": remembered is not None, "events": [to_json(one) for one in newest]})
     else:
         _print(newest, to, as_json=args.json)
     if args.follow:
+        happenings = Happenings()
         with contextlib.closing(Onlooker(wanted.places[0], settings, os.environ)) as onlooker:
+            happenings.new(wanted.chosen(onlooker.poll()))  # they are printed already
             while True:
-                _print(happenings.new(wanted.chosen(onlooker.poll())), to, as_json=args.json)
                 time.sleep(_FOLLOWED_S)
+                _print(happenings.new(wanted.chosen(onlooker.poll())), to, as_json=args.json)
     return EXIT_OK
+
+
+def _known(wanted: Wanted, which: str | None) -> tuple[list[Sighting], list[ProcessHistory] | None]:
+    """What is seen of the processes, and what their sidecars tell: None where none does."""
+    from lifesign.cli.past.remembered import remembered
+
+    missing: NotWatchedError | None = None
+    seen: list[Sighting] = []
+    try:
+        seen = wanted.seen()
+    except NotWatchedError as error:  # a sidecar remembers those that are gone
+        missing = error
+    places = sorted({one.path for one in seen}) or wanted.places[0]
+    answers = {path: remembered(path) for path in places}
+    keys = {one.poll.snapshot.key for one in seen}
+    heard = [
+        one
+        for answer in answers.values()
+        for one in answer or ()
+        if which is None or one.key in keys or which in (str(one.pid), one.service, one.command)
+    ]
+    if missing is not None and not heard:
+        raise missing
+    alone = [path for path, answer in answers.items() if answer is None]
+    if alone:
+        where = alone[0] if len(alone) == 1 else f"{len(alone)} run directories"
+        say(f"no sidecar answers in {where}: this is what the processes have kept themselves")
+    return seen, heard if len(alone) < len(answers) else None
 
 
 def to_json(one: Happening) -> dict[str, Any]:
     """One thing that happened; its time in wall clock nanoseconds."""
-    return {
-        "at": one.at,
-        "pid": one.pid,
-        "service": one.service,
-        "event": one.event,
-        "severity": one.severity,
-        "text": one.text,
-    }
+    return {name: value for name, value in one._asdict().items() if name != "key"}
 
 
 def _print(happened: Sequence[Happening], to: Console, *, as_json: bool) -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
     for one in happened:
@@ -86,8 +114,14 @@ def _print(happened: Sequence[Happening], to: Console, *, as_json: bool) -> None
             print(json.dumps({"schema": JSON_SCHEMA, **to_json(one)}), flush=True)
             continue
         when = datetime.fromtimestamp(one.at / 1e9).strftime("%H:%M:%S")  # as a clock on the wall shows it
-        style = _STYLES.get(one.severity, "")
+        title = f"{one.title} ({one.times} times)" if one.times > 1 else one.title
         line = Text.assemble(
-            (f"{when}  ", "dim"), (f"{printable(one.service)} {one.pid}  ", "bold"), (printable(one.text), style)
+            (f"{when}  ", "dim"),
+            (f"{printable(one.service)} {one.pid}  ", "bold"),
+            (printable(title), _STYLES.get(one.severity, "")),
         )
+        if one.text and not to.is_terminal:  # a line each, for grep
+            line.append(f": {printable(one.text)}")
         to.print(line, soft_wrap=not to.is_terminal)
+        if one.text and to.is_terminal:
+            to.print(Padding(Text(printable(one.text), "dim"), (0, 0, 0, 10), expand=False))

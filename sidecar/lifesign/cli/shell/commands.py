@@ -93,7 +93,8 @@ COMMANDS = {
     "events": Command(
         "show what has happened to the watched processes, the newest last",
         (("lifesign events", ""), ("lifesign events shop --follow", "and what happens next, until Ctrl-C")),
-        "What a process has kept of it: checkpoints, checks, stalls, task dumps, complaints, and the state it is in.",
+        "Checkpoints, checks, stalls, task dumps, complaints, illnesses and ends: as the sidecar knows them, which "
+        "remembers a process for a day after its end, or, where none answers, what the processes have kept themselves.",
         room="past",
     ),
     "last": Command(

@@ -16,6 +16,7 @@ from lifesign.cli.sidecar import timelines
 from lifesign.cli.sidecar.aftermath import Linger, after_the_end
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.demo import demo
+from lifesign.cli.sidecar.histories import Histories
 from lifesign.cli.sidecar.introduction import introduction
 from lifesign.cli.sidecar.missing import missing
 from lifesign.cli.sidecar.own_process import (
@@ -114,7 +115,8 @@ class Observer:
         lock = RunDirectoryLock(self._directory)
         try:
             if await self._wait_for(lock):
-                await self._watch()
+                async with Histories(self._board, self._directory):
+                    await self._watch()
         finally:
             lock.end()  # last of all: whoever takes over finds the spool free
             self._directory.close()
