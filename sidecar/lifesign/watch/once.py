@@ -11,6 +11,7 @@ from typing import Iterator, Mapping, NamedTuple, Sequence
 from lifesign.errors import RunDirectoryError
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
+from lifesign.watch.boots import Boots, file_of
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.process import Poll, WatchedProcess
@@ -42,6 +43,7 @@ class Onlooker:
     def __init__(self, paths: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._environ = environ
+        self._boots = Boots(file_of(settings, environ))
         self._open: dict[tuple[str, str], WatchedProcess] = {}
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         most = _OPEN_MAX if limit == resource.RLIM_INFINITY else (limit - _FILES_APART) // _FILES_EACH
@@ -62,7 +64,8 @@ class Onlooker:
                     found.append(Sighting(directory.path, self._poll(directory, key)))
         for gone in self._open.keys() - there:
             self._open.pop(gone).close()
-        return found
+        compared = self._boots.compared([one.poll.snapshot for one in found])
+        return [one._replace(poll=one.poll._replace(snapshot=snapshot)) for one, snapshot in zip(found, compared)]
 
     def close(self) -> None:
         for process in self._open.values():

@@ -115,7 +115,11 @@ class DryRunReading(msgspec.Struct, frozen=True):
 
 
 class CheckpointReading(msgspec.Struct, frozen=True):
-    """One checkpoint as the page and `lifesign status` show it; times in wall clock nanoseconds."""
+    """One checkpoint as the page and `lifesign status` show it; times in wall clock nanoseconds.
+
+    `took` is its length in seconds or, of one that is only passed, the time since the one before; None while it is
+    open. `usual` is what that was in the boots before, None where they are too few; `late`: it is far longer now.
+    """
 
     name: str
     number: int | None
@@ -123,6 +127,9 @@ class CheckpointReading(msgspec.Struct, frozen=True):
     end: int | None
     error: str | None
     total: int | None = None
+    took: float | None = None
+    usual: float | None = None
+    late: bool = False
 
 
 class CauseReading(msgspec.Struct, frozen=True):
@@ -234,6 +241,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     boot_diagnostic: str = ""
     boot_missing: tuple[str, ...] = ()  # names of expected checkpoints
     boot_trace: str = ""
+    boot_usual: float | None = None  # what the boots before took; None where they are too few
     failing: int = 0
     new_delays: tuple[float, ...] = ()
     synthetic_postconditions: tuple[PostconditionReading, ...] = ()  # those that ran as synthetic work

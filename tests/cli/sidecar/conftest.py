@@ -28,6 +28,7 @@ def observe(
     @contextlib.asynccontextmanager
     async def start(*, supervised: bool = False, run_id: str | None = None, **environ: str) -> AsyncIterator[Running]:
         loop = asyncio.get_running_loop()
+        environ.setdefault("XDG_STATE_HOME", str(run.parent))
         handlers = {number: signal.getsignal(number) for number in FORWARDED}
         with fresh_logging():
             settings = Settings(environ={**FAST, **environ})

@@ -209,3 +209,16 @@ def test_of_too_many_checkpoints_the_first_are_kept(monkeypatch: pytest.MonkeyPa
     made = spans(boot.telemetry(None, STARTED + 5 * S))
     assert sorted(made) == ["boot", "checkpoint first"]
     assert made["checkpoint first"].end == STARTED + 3 * S  # the newest that is known of it
+
+
+def test_a_checkpoint_took_its_own_time_or_that_since_the_one_before() -> None:
+    boot = view(
+        checkpoint("started", 0.5, 0.5),
+        checkpoint("database", 1, 4),
+        checkpoint("cache", 2, 3),  # meanwhile
+        checkpoint("ready", 4.5, 4.5),
+        checkpoint("broker", 5, None),
+        over("complete", 5),
+    )
+    took = [(one.name, one.took) for one in boot.checkpoints()]
+    assert took == [("started", 0.5), ("database", 3.0), ("cache", 1.0), ("ready", 0.5), ("broker", None)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Iterator
 
 from lifesign.cli.output.terminal import bytes_long, duration
 from lifesign.cli.processes.table import STYLES, processor_time
 from lifesign.judge.causes.stalls import conditions
 from lifesign.judge.states import HEALTHY
-from lifesign.watch.telemetry import CauseReading, EventReading, Snapshot, UsageReading
+from lifesign.watch.telemetry import CauseReading, CheckpointReading, EventReading, Snapshot, UsageReading
 from lifesign.wire import layout
 
 _WARNING = "yellow"
+_NEWS_S = 3600.0  # how long a slow boot is worth a line
+_LATE_MAX = 5
 
 
 def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str]]:
@@ -24,6 +27,8 @@ def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str
         yield f"cause: {cause.sentence}", _style(cause, snapshot.state)
     if snapshot.boot != "complete":
         yield f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _WARNING
+    for line in late_checkpoints(snapshot):
+        yield line, _WARNING
     if snapshot.unwatched_loops:
         yield f"{snapshot.unwatched_loops} event loops are not watched: more run than {layout.LOOPS_MAX}", _WARNING
     for event in snapshot.events:
@@ -37,6 +42,18 @@ def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str
             yield f"{count} records dropped ({reason})", _WARNING
     if uses and snapshot.usage is not None:
         yield f"uses {_used(snapshot.usage)}", "dim"
+
+
+def late_checkpoints(snapshot: Snapshot) -> list[str]:
+    """What took far longer in a boot of late than in those before."""
+    late = [one for one in snapshot.checkpoints if one.late and snapshot.uptime < _NEWS_S]
+    return [f"checkpoint {one.name} {_length(one)}, usually {duration(one.usual or 0.0)}" for one in late[:_LATE_MAX]]
+
+
+def _length(one: CheckpointReading) -> str:
+    if one.took is None or one.end is None:
+        return f"is open for {duration((time.time_ns() - one.start) / 1e9)}"
+    return f"took {duration(one.took)}" if one.end > one.start else f"came {duration(one.took)} after the one before"
 
 
 def _event(event: EventReading) -> str:

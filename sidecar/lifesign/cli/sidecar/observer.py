@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar import timelines
 from lifesign.cli.sidecar.aftermath import Linger, after_the_end
+from lifesign.cli.sidecar.boots import RememberedBoots
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.demo import demo
+from lifesign.cli.sidecar.exporting import exporting
 from lifesign.cli.sidecar.histories import Histories
 from lifesign.cli.sidecar.introduction import introduction
 from lifesign.cli.sidecar.missing import missing
@@ -29,7 +31,7 @@ from lifesign.cli.sidecar.own_process import (
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.errors import NotWatchedError
-from lifesign.export.otlp.targets import is_configured, unread_configuration
+from lifesign.export.otlp.targets import unread_configuration
 from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
@@ -38,6 +40,7 @@ from lifesign.serve.board import Board
 from lifesign.serve.health import SidecarHealth, app_livez, app_startupz
 from lifesign.serve.systemd import Systemd
 from lifesign.settings import Settings
+from lifesign.watch.boots import Boots, file_of
 from lifesign.watch.cursors import CursorStore
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.folders import Folders
@@ -48,7 +51,6 @@ from lifesign.watch.watcher import REST, Watcher, always
 from lifesign.wire import layout
 
 if TYPE_CHECKING:
-    from lifesign.export.pipeline import Pipeline
     from lifesign.serve.server import Server
 
 _OUTLIVED_SECONDS = 0.5  # for who will be killed: whether we see that or not, it takes time to deliver what we know
@@ -90,7 +92,7 @@ class Observer:
         self._asked_to_end = False  # by the supervisor
         self._directory = RunDirectory(directory)
         self._board = Board()
-        self._pipeline = _pipeline(settings, environ, service) if is_configured(environ) else None
+        self._pipeline = exporting(settings, environ, service)
         self._environ = environ
         # A unit of the sidecar's own is none of the service.
         self._systemd = Systemd(environ) if supervised and "NOTIFY_SOCKET" in environ else None
@@ -98,6 +100,9 @@ class Observer:
         self._enough = asyncio.Event()  # we were asked once more
         self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher | None = None
+        self._boots = RememberedBoots(Boots(file_of(settings, environ)))
+        # Beside CMD on one machine, as one user, the stacks' files are there to be read.
+        self._sources = Sources() if supervised else None
         self._shows = False  # the page
         self._deadline = deadline
 
@@ -148,8 +153,9 @@ class Observer:
             await self._watcher.run(self._stopping)
             if self._shows and self._supervised and self._alone_since is None:
                 lingers = Linger(servers["page"].url, self._enough, self._deadline) if self._settings.linger else None
-                await after_the_end(self._board, Sources(), self._environ, lingers)
+                await after_the_end(self._board, self._sources or no_source, self._environ, lingers)
         finally:
+            self._boots.close()
             if remembering is not None:
                 remembering.cancel()
             if self._pipeline is not None:
@@ -165,8 +171,7 @@ class Observer:
             return {}
         from lifesign.cli.sidecar.servers import serve  # 6 MiB
 
-        # Beside CMD on one machine, as one user, the stacks' files are there to be read.
-        seen = Sources() if self._supervised else None
+        seen = self._sources
         buttons = demo(self._directory.path) if self._supervised else Demo()
         lookups = Lookups(seen or no_source, seen.excerpt if seen else no_excerpt, self._problems, buttons)
         return await serve(self._settings, self._board, self._actions(), lookups, self._health, with_page=with_page)
@@ -183,8 +188,7 @@ class Observer:
         has_room = always if pipeline is None else pipeline.has_room
         file = state and os.path.join(state, "cursors.json")
         cursors = await off_loop(CursorStore, file, dead_letters, **durable)
-        # Beside CMD on one machine, as one user, the stacks' files are there to be read.
-        source = Sources() if self._supervised else no_source
+        source = self._sources or no_source
         began = began_at(os.getppid()) if self._supervised else 0  # the supervisor, and with it this run
         folders = Folders(self._directory, self._settings, self._environ, cursors, dead_letters, source)
         return Watcher(
@@ -202,6 +206,7 @@ class Observer:
             self._pipeline.emit(resources, telemetry)
 
     def _publish(self, snapshots: Sequence[Snapshot]) -> None:
+        snapshots = self._boots.compared(snapshots)
         self._board.update(snapshots)
         if self._pipeline is not None:
             self._pipeline.publish(snapshots)
@@ -292,9 +297,3 @@ class Observer:
         others = self._watcher.other_versions() if self._watcher is not None else []
         for remark in missing(self._directory.path, self._run_id, others, seen=bool(self._board.watched())):
             say(remark)
-
-
-def _pipeline(settings: Settings, environ: Mapping[str, str], service: str) -> Pipeline:
-    from lifesign.export.pipeline import Pipeline  # 8 MiB, which only those pay who export
-
-    return Pipeline(settings, environ, service)

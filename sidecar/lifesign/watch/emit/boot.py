@@ -75,17 +75,15 @@ class BootView:
     def checkpoints(self) -> tuple[CheckpointReading, ...]:
         """All checkpoints so far, by their start."""
         ordered = sorted(self._checkpoints.values(), key=lambda one: (one["start"], one["end"] or one["start"]))
-        return tuple(
-            CheckpointReading(
-                one["name"],
-                one["number"],
-                one["start"],
-                one["end"],
-                one["error"]["message"] if one["error"] else None,
-                one["total"],
-            )
-            for one in ordered
-        )
+        passed = self._identity["started"]  # what was passed before each
+        made = []
+        for one in ordered:
+            start, end = one["start"], one["end"]
+            took = None if end is None else max(0, end - (start if end > start else passed)) / 1e9
+            passed = max(passed, end or start)
+            error = one["error"]["message"] if one["error"] else None
+            made.append(CheckpointReading(one["name"], one["number"], start, end, error, one["total"], took))
+        return tuple(made)
 
     def add(self, record: BootRecord, *, emitted: bool = False) -> None:
         """Takes one record of the boot lane, in order; `emitted`: its span was made before a restart of the sidecar."""

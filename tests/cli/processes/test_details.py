@@ -1,0 +1,31 @@
+"""What is said of one process below its row."""
+
+from __future__ import annotations
+
+import pytest
+
+from lifesign.cli.processes import details as details_module
+from lifesign.cli.processes.details import details
+from lifesign.watch.telemetry import CheckpointReading, Snapshot
+from support.made.boards import NOON, SECOND, snapshot
+
+
+def lines(one: Snapshot) -> list[str]:
+    return [text for text, _ in details(one)]
+
+
+def test_late_checkpoints_are_news_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(details_module.time, "time_ns", lambda: NOON + 9 * SECOND)
+    checkpoints = (
+        CheckpointReading("database", None, NOON, NOON + 4 * SECOND, None, took=4.0, usual=0.3, late=True),
+        CheckpointReading("cache", None, NOON + 8 * SECOND, NOON + 8 * SECOND, None, took=4.0, usual=0.2, late=True),
+        CheckpointReading("broker", None, NOON + 4 * SECOND, None, None, usual=0.1, late=True),
+        CheckpointReading("config", None, NOON, NOON, None, took=0.1, usual=0.1),
+    )
+    booting = snapshot(checkpoints=checkpoints)
+    assert lines(booting) == [
+        "checkpoint database took 4.0s, usually 0.3s",
+        "checkpoint cache came 4.0s after the one before, usually 0.2s",
+        "checkpoint broker is open for 5.0s, usually 0.1s",
+    ]
+    assert lines(snapshot(checkpoints=checkpoints, uptime=3601.0)) == []
