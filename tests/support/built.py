@@ -1,11 +1,14 @@
-"""What `tests/tools` built or found for the tests: a variable for each, which `make test` sets."""
+"""What `tests/tools` built or found for the tests: in a variable that `make test` sets, or when it is asked."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
+
+from support.paths import TOOLS
 
 
 def built(name: str) -> str:
@@ -17,6 +20,15 @@ def built(name: str) -> str:
     if not value:
         pytest.skip(f"this machine has no {name}: tests/tools/{name}.sh says why")
     return value
+
+
+def found(name: str) -> str:
+    """What `tests/tools/<name>.sh` prints, which looks for it only now; where it cannot be had the test is skipped."""
+    asked = subprocess.run([TOOLS / f"{name}.sh"], capture_output=True, text=True, timeout=300, check=False)
+    if asked.returncode == 3:
+        pytest.skip(asked.stderr.strip())
+    assert asked.returncode == 0, asked.stderr
+    return asked.stdout.strip()
 
 
 def entries(text: str) -> dict[str, str]:

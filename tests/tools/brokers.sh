@@ -16,13 +16,7 @@ find_programs() {
 
 if ! find_programs; then
     cannot="no RabbitMQ, Java and Maven here and none can be had"
-    command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
-    [ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install rabbitmq-server default-jre-headless maven"
-    {
-        apt-get update -qq &&
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-                rabbitmq-server default-jre-headless maven
-    } >&2 || die 3 "$cannot: apt-get failed (see above)"
+    debian "$cannot" rabbitmq-server default-jre-headless maven
     find_programs || die 3 "$cannot: Debian's packages are laid out in another way"
 fi
 

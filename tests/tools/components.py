@@ -42,6 +42,7 @@ class Component:
         self.took = 0.0
         self.code: int | None = None
         self._usual = usual
+        self._ended = False
         self._printed = self._said = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -57,11 +58,14 @@ class Component:
             text=True,
             start_new_session=True,
         )
+        if self._ended:  # by another thread, which has seen no process yet
+            self.end()
         self._printed, self._said = self._process.communicate()
         self.took = time.monotonic() - self.began
         self.code = self._process.returncode
 
     def end(self) -> None:
+        self._ended = True
         if self._process is not None and self.code is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)

@@ -8,11 +8,6 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 
 name=$1
 if ! command -v "$name" >/dev/null 2>&1; then
-    cannot="no $name here and none can be had"
-    command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
-    [ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install $name"
-    {
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$name"
-    } >&2 || die 3 "$cannot: apt-get failed (see above)"
+    debian "no $name here and none can be had" "$name"
 fi
 command -v "$name"

@@ -13,15 +13,12 @@ needs="podman runc conmon catatonit debootstrap"
 
 [ "$(uname -s)" = Linux ] || die 3 "$cannot: this is not Linux"
 [ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root, which debootstrap wants"
-command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
 cache=$(cache_dir)
 lock "$cache" images
 for tool in $needs; do
     command -v "$tool" >/dev/null 2>&1 && continue
-    say "installing Debian's $needs"
     # shellcheck disable=SC2086 # they are several
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $needs; } >&2 ||
-        die 3 "$cannot: apt-get failed (see above)"
+    debian "$cannot" $needs
     break
 done
 suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")

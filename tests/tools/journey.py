@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
-import http.server
 import json
 import os
 import signal
@@ -24,11 +23,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.otlp_server import HttpServer
+from support.waiting import eventually
 
 PATIENCE = 30.0
 TIMEOUT = 0.5  # of a heartbeat
@@ -47,58 +49,13 @@ SETTINGS = {
 }
 
 
-class Collector:
-    """Takes everything and remembers the names of spans and events."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
-        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-        names = self.names
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = __import__("gzip").decompress(body)
-                if self.path.endswith("traces"):
-                    spans = ExportTraceServiceRequest.FromString(body).resource_spans
-                    names.update(span.name for one in spans for scope in one.scope_spans for span in scope.spans)
-                elif self.path.endswith("logs"):
-                    logs = ExportLogsServiceRequest.FromString(body).resource_logs
-                    names.update(
-                        log.event_name for one in logs for scope in one.scope_logs for log in scope.log_records
-                    )
-                self.send_response(200)
-                self.send_header("content-type", "application/x-protobuf")
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
-
-
 class Scene:
     """A service and its sidecar under the recorder, in a folder, with a Collector."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
         self.journey = json.dumps(TRAVELS[name])
-        self.collector = Collector()
+        self.collector = HttpServer()
         (folder / "run").mkdir()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.health: int = listener.getsockname()[1]
@@ -107,7 +64,7 @@ class Scene:
         self.watch = self._start(
             "sidecar", "watch", "--dir", str(folder / "run"), "--health-addr", f"127.0.0.1:{self.health}"
         )
-        eventually(self.answers)
+        eventually(self.answers, PATIENCE)
         self.main = self._start("service")
 
     def _start(self, role: str, *arguments: str) -> subprocess.Popen[str]:
@@ -142,8 +99,12 @@ class Scene:
 
     def arrives(self, name: str) -> None:
         """Waits for it, and for what its acknowledgement sets going."""
-        eventually(lambda: name in self.collector.names)
+        eventually(lambda: name in self._exported(), PATIENCE)
         time.sleep(0.5)
+
+    def _exported(self) -> set[str]:
+        """The names of spans and events that have arrived."""
+        return {span.name for span in self.collector.spans()} | {log.event_name for log in self.collector.logs()}
 
     def answers(self, path: str = "/livez") -> int:
         """The status that the health server gives; 0 while nobody listens."""
@@ -170,7 +131,7 @@ class Scene:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
-        self.collector.close()
+        self.collector.stop()
 
 
 def checkpoint(scene: Scene) -> None:
@@ -190,11 +151,11 @@ def blocked(scene: Scene) -> None:
     """A loop that does not come back, until its record has arrived and /app/livez has failed."""
     scene.tell("event order")
     scene.arrives("boot")
-    eventually(lambda: scene.answers("/app/livez") == 200)
+    eventually(lambda: scene.answers("/app/livez") == 200, PATIENCE)
     scene.phase(ACT)
     scene.tell(f"block {scene.folder / 'enough'}", "blocked")
     scene.arrives("lifesign.eventloop.blocked")
-    eventually(lambda: scene.answers("/app/livez") == 503)
+    eventually(lambda: scene.answers("/app/livez") == 503, PATIENCE)
     scene.phase(STARTING)
     (scene.folder / "enough").touch()
     scene.hears("done")
@@ -238,13 +199,6 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "dryrun": (["trade"], ["Snapshot", "serve/"]),
 }
-
-
-def eventually(holds: Callable[[], Any]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < until, "it did not come within its time"
-        time.sleep(0.02)
 
 
 def travel(name: str) -> dict[str, dict[str, list[str]]]:

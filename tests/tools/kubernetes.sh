@@ -31,13 +31,8 @@ fi
 
 lacks=$(missing)
 if [ -n "$lacks" ]; then
-    cannot="no $lacks here, which a node needs"
-    command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
-    say "installing Debian's $packages"
-    # Their daemons are not to be started: the tests start their own.
     # shellcheck disable=SC2086 # they are several
-    { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } >&2 ||
-        die 3 "$cannot: apt-get failed (see above)"
+    debian "no $lacks here, which a node needs" $packages
 fi
 
 if [ "${there:-}" ]; then

@@ -78,6 +78,22 @@ quietly() {
     return 1
 }
 
+# debian CANNOT PACKAGE...: installs Debian's packages if we are root. Where that cannot be, it ends with exit code 3 and
+# says CANNOT, which is what is missing, and why. One caller at a time: apt-get fails where another one is at work.
+debian() {
+    _cannot=$1
+    shift
+    command -v apt-get >/dev/null 2>&1 || die 3 "$_cannot: this is not a Debian (no apt-get)"
+    [ "$(id -u)" -eq 0 ] || die 3 "$_cannot: not root; apt-get install $*"
+    say "installing Debian's $*"
+    # Daemons in them are not to be started: the tests start their own.
+    {
+        flock /var/lib/apt apt-get update -qq &&
+            RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive flock /var/lib/apt \
+                apt-get install -y -qq --no-install-recommends "$@"
+    } >&2 || die 3 "$_cannot: apt-get failed (see above)"
+}
+
 # go_ready CACHE: puts a Go on PATH that needs neither git nor a C compiler, and keeps whoever calls
 # from having a say in what is built. Wants workdir.
 go_ready() {

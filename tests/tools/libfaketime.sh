@@ -15,9 +15,5 @@ find_library() {
 
 find_library && exit 0
 cannot="no libfaketime here and none can be had"
-command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
-[ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install libfaketime"
-{
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaketime
-} >&2 || die 3 "$cannot: apt-get failed (see above)"
+debian "$cannot" libfaketime
 find_library || die 3 "$cannot: Debian's package is laid out in another way"

@@ -17,10 +17,5 @@ find_stores() {
 
 find_stores && exit 0
 cannot="no NATS, Redis and Postgres servers here and none can be had"
-command -v apt-get >/dev/null 2>&1 || die 3 "$cannot: this is not a Debian (no apt-get)"
-[ "$(id -u)" -eq 0 ] || die 3 "$cannot: not root; apt-get install nats-server redis-server postgresql"
-{
-    apt-get update -qq &&
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nats-server redis-server postgresql
-} >&2 || die 3 "$cannot: apt-get failed (see above)"
+debian "$cannot" nats-server redis-server postgresql
 find_stores || die 3 "$cannot: Debian's packages are laid out in another way"

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from support.paths import TOOLS
+from support.built import found
 from support.waiting import eventually
 
 STILL = 3600.0  # seconds that a call takes on a disk that stands still
-_FINDER = TOOLS / "libfuse.sh"
 _PROGRAM = Path(__file__).parent / "passthrough.py"
 
 
@@ -45,18 +44,13 @@ class SlowDisk:
 @contextlib.contextmanager
 def slow_disk(mount: Path, behind: Path) -> Iterator[SlowDisk]:
     """Mounts a disk at `mount` that keeps its files in `behind`; skips the test where none can be mounted."""
-    found = subprocess.run([_FINDER], capture_output=True, text=True, timeout=300, check=False)
-    if found.returncode == 3:
-        pytest.skip(found.stderr.strip())
-    assert found.returncode == 0, found.stderr
+    library = found("libfuse")
     disk = SlowDisk(mount, behind)
     mount.mkdir(exist_ok=True)
     disk.behind.mkdir(parents=True)
     disk.takes(0)
     command = [sys.executable, str(_PROGRAM), str(disk.behind), str(mount), str(disk.pace)]
-    process = subprocess.Popen(
-        command, env={**os.environ, "FUSE_LIBRARY_PATH": found.stdout.strip()}, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, env={**os.environ, "FUSE_LIBRARY_PATH": library}, stderr=subprocess.PIPE)
     try:
         eventually(lambda: os.path.ismount(mount) or process.poll() is not None, 60)
         if process.poll() is not None:

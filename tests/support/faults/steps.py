@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+from support.built import found
 
-from support.paths import TOOLS
-
-_FINDER = TOOLS / "strace.sh"
 _BY_NAME = ("openat", "mkdir", "rename", "unlink", "unlinkat", "rmdir")  # the rest go by descriptor
 _BY_DESCRIPTOR = ("write", "pwrite64", "ftruncate")
 READING = ("read", "pread64", "lseek", "getdents64", "newfstatat", "fcntl")
@@ -45,10 +41,7 @@ class Tracer:
     @classmethod
     def found(cls) -> Tracer:
         """Skips the test where nothing can be traced."""
-        found = subprocess.run([_FINDER], capture_output=True, text=True, timeout=300, check=False)
-        if found.returncode == 3:
-            pytest.skip(found.stderr.strip())
-        return cls(found.stdout.strip())
+        return cls(found("strace"))
 
     def records(self, log: Path) -> list[str]:
         """The command under which all steps of a process are written to `log`."""

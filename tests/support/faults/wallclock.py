@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from support.paths import TOOLS, VICTIMS
+from support.built import found
+from support.paths import VICTIMS
 
 _FAKETIME = VICTIMS / "faketime"
-_FINDER = TOOLS / "libfaketime.sh"
 
 
 class WallClock:
@@ -37,7 +34,4 @@ class WallClock:
     @classmethod
     def made(cls, file: Path) -> WallClock:
         """One that keeps its offset in `file`; skips the test where libfaketime cannot be had."""
-        found = subprocess.run([_FINDER], capture_output=True, text=True, timeout=300, check=False)
-        if found.returncode == 3:
-            pytest.skip(found.stderr.strip())
-        return cls(found.stdout.strip(), file)
+        return cls(found("libfaketime"), file)
