@@ -44,6 +44,10 @@ WORDS = {
     r"one in so many": "sampled",
 }
 SPOKEN = re.compile(rf"\b(?:{'|'.join(WORDS)})\b")  # a third of the time that ignoring case takes
+# A wait that ends after less than ten seconds but is none that is to end so, and a time that has to be as short.
+IMPATIENT = re.compile(
+    r"(?:wait_for\(.*,|\.(?:join|wait|acquire|result)\((?:timeout=)?) ?[1-9](?:\.\d+)?\)|\(\) - \w+ <=? \d(?:\.\d+)?\b"
+)
 TEXTS = (".py", ".js", ".html", ".css", ".md", ".yaml", ".yml", ".tpl", ".json", ".toml", ".txt", ".sh")
 
 
@@ -175,6 +179,18 @@ def test_no_word_of_ours_that_nobody_could_look_up() -> None:
         f"{file.relative_to(ROOT)}:{content.count(os.linesep, 0, match.start()) + 1}: {match[0]}"
         for file, content in texts().items()
         for match in SPOKEN.finditer(content.lower())
+    ]
+    assert found == []
+
+
+def test_no_test_is_impatient() -> None:
+    """What is to come has ten seconds or more, and nothing is asserted to take less."""
+    apart = {"victims", "suites", "benchmarks", "soak", "fuzz", "causes", "cluster"}
+    found = [
+        f"{file.relative_to(ROOT)}:{text(file).count(os.linesep, 0, match.start()) + 1}: {match[0]}"
+        for file in sources("tests")
+        if file.suffix == ".py" and apart.isdisjoint(file.parts)
+        for match in IMPATIENT.finditer(text(file))
     ]
     assert found == []
 

@@ -18,7 +18,7 @@ import lifesign
 from lifesign.agent import lifecycle
 from lifesign.cli.gate.verdict import Seen, judge
 from support.made.seen import snapshot
-from support.waiting import eventually
+from support.waiting import until
 
 FAST = {"LIFESIGN_HEARTBEAT_INTERVAL": "0.003"}
 
@@ -29,10 +29,6 @@ def checkpoints(pulse: Any) -> list[tuple[str, int]]:
 
 def outcome(pulse: Any) -> str:
     return next((one["outcome"] for one in pulse.boot() if one["kind"] == "boot_ended"), "")
-
-
-async def until(holds: Callable[[], object]) -> None:
-    await asyncio.to_thread(eventually, holds)
 
 
 def verdict(process: dict[str, Any], **changes: Any) -> tuple[str, int]:

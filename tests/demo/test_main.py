@@ -14,6 +14,7 @@ import pytest
 from lifesign.demo import __main__ as demo
 from lifesign.demo.controls import HELP
 from lifesign.demo.service import OrderDesk
+from support.waiting import in_time
 
 ILLNESSES = {
     "b": "block",
@@ -47,7 +48,7 @@ class Terminal:
                 await asyncio.sleep(0.002)
                 self._text += self._said.readouterr().err
 
-        await asyncio.wait_for(wait(), 5)
+        await in_time(wait())
 
 
 @pytest.fixture
@@ -65,14 +66,14 @@ async def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
 async def test_q_ends_it_cleanly(terminal: Terminal) -> None:
     await terminal.reads("the order desk is open")
     terminal.type("q")
-    assert await asyncio.wait_for(terminal.serving, 5) is None
+    assert await in_time(terminal.serving) is None
     await terminal.reads("orders booked")
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_q_ends_even_a_boot(terminal: Terminal) -> None:
     terminal.type("q")
-    assert await asyncio.wait_for(terminal.serving, 5) is None
+    assert await in_time(terminal.serving) is None
     assert "the order desk is open" not in terminal._text
 
 
@@ -81,13 +82,13 @@ async def test_a_terminating_signal_ends_it_cleanly(terminal: Terminal, number: 
     await terminal.reads("the order desk is open")
     os.kill(os.getpid(), number)
     os.kill(os.getpid(), number)
-    assert await asyncio.wait_for(terminal.serving, 5) is None
+    assert await in_time(terminal.serving) is None
 
 
 async def test_k_crashes_it(terminal: Terminal) -> None:
     terminal.type("k")
     with pytest.raises(RuntimeError, match="the order book is corrupt"):
-        await asyncio.wait_for(terminal.serving, 5)
+        await in_time(terminal.serving)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def triggered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_each_letter_triggers_its_failure(triggered: list[str], terminal: Terminal) -> None:
     await terminal.reads("the order desk is open")
     terminal.type("\n".join([*ILLNESSES, "q"]))
-    await asyncio.wait_for(terminal.serving, 5)
+    await in_time(terminal.serving)
     assert triggered == list(ILLNESSES.values())
 
 

@@ -13,6 +13,7 @@ from lifesign.serve import feed as feed_module
 from lifesign.serve.board import SPARK_S, Board
 from lifesign.serve.feed import Feed
 from support.made.boards import snapshot
+from support.waiting import in_time
 
 STEP = 0.001
 
@@ -27,7 +28,7 @@ class Clock:
 async def following(events: AsyncIterator[bytes]) -> list[tuple[str, Any]]:
     """The next that is sent."""
     found = []
-    for event in (await asyncio.wait_for(events.__anext__(), 5)).decode().strip().split("\n\n"):
+    for event in (await in_time(events.__anext__())).decode().strip().split("\n\n"):
         name, data = event.split("\n")
         found.append((name.removeprefix("event: "), msgspec.json.decode(data.removeprefix("data: "))))
     return found

@@ -18,6 +18,7 @@ from lifesign.serve.health import SidecarHealth
 from lifesign.serve.page import page_app
 from support.made.boards import snapshot
 from support.made.client import NOTHING, ask, exchange, hang_up, listen, serving
+from support.waiting import in_time
 
 WAITING = 40
 FLOOD = 200
@@ -104,7 +105,7 @@ async def test_the_address_with_the_most_connections_gives_way() -> None:
         for _ in range(2):
             assert (await ask(port, "/app/livez")).status == 200  # it is behind the flood
         writer.write(b"GET /app/livez HTTP/1.1\r\nhost: a\r\n\r\n")
-        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200")
+        assert (await in_time(reader.readline())).startswith(b"HTTP/1.1 200")
         await hang_up(writer)
 
 

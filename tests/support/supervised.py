@@ -20,6 +20,7 @@ from support.waiting import eventually
 
 COUNTER = [sys.executable, str(VICTIMS / "counter.py")]
 PATIENCE = 20.0
+GRACE = 5.0  # for what ends when all below it has ended
 MARK = "STARTED_BY_TEST"  # a variable that all below a process inherit, whoever adopts them
 
 
@@ -106,7 +107,7 @@ def put_down(process: subprocess.Popen[bytes], mark: str) -> None:
     directories: set[str] = set()
     kill_marked(mark, directories, spared=process.pid)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(5.0)
+        process.wait(GRACE)
     process.kill()
     process.wait()
     while kill_marked(mark, directories):

@@ -13,16 +13,10 @@ from typing import Any, Callable
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.stopping import announce
 from support.made.reported import DRY_RUN, names
+from support.waiting import until
 
 HOURS = {"timeout": "36000", "rest": 10_000.0}  # for which nobody would be polled again
 CALM, OTHER = "4242-00000001", "4343-00000002"
-
-
-async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"it did not hold within {seconds:g} s"
-        await asyncio.sleep(0.003)
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ import pytest
 from lifesign.agent import lifecycle
 from lifesign.agent.complaints import counted
 from lifesign.wire import layout
+from support.waiting import PATIENCE
 
 
 async def test_long_ones_fill_no_minute(started: Callable[..., Any]) -> None:
@@ -40,7 +41,7 @@ def test_an_exception_that_waits_as_it_is_read_hangs_no_other_thread() -> None:
             other = threading.Thread(target=noted.note, args=("another", made))
             waited.append(True)
             other.start()
-            other.join(1)
+            other.join(PATIENCE)
             waited.append(other.is_alive())
         return {"count": 1}
 

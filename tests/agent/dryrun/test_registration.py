@@ -9,19 +9,12 @@ import pytest
 
 import lifesign
 from lifesign.agent.dryrun import registration
+from support.waiting import until
 
 
 @pytest.fixture
 def dry(started: Callable[..., Any]) -> Any:
     return started(DRY_RUN="1", DRY_RUN_RATE="500", DRY_RUN_PATTERN="burst", LIFESIGN_HEARTBEAT_INTERVAL="0.003")
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not hold in time")
 
 
 def test_it_starts_by_itself_at_a_beat_and_ends_with_the_loop(dry: Any) -> None:

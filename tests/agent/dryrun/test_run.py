@@ -10,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 import lifesign
+from support.waiting import until
 
 FAST = 100_000.0  # events a second: none of these tests waits for the schedule
 
@@ -17,14 +18,6 @@ FAST = 100_000.0  # events a second: none of these tests waits for the schedule
 @pytest.fixture(autouse=True)
 def dry_run_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRY_RUN", "1")
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not hold in time")
 
 
 async def test_events_go_through_the_handler_one_after_the_other(started: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lifesign.agent import harmless
 from lifesign.agent.checks.registry import registry
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 
 @pytest.mark.parametrize("name", ["lifesign", None])
@@ -33,7 +33,7 @@ def test_a_handler_that_another_thread_has_is_not_waited_for(name: str | None, m
     try:
         complaining = threading.Thread(target=harmless.complain, args=("something failed",), daemon=True)
         complaining.start()
-        complaining.join(5)
+        complaining.join(PATIENCE)
         assert not complaining.is_alive()
     finally:
         logger.removeHandler(handler)

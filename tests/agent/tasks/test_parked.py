@@ -15,7 +15,7 @@ import pytest
 from lifesign.agent.tasks import stall
 from lifesign.agent.tasks.stall import is_parked
 from lifesign.agent.tasks.walk import thread_stack
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 WORKER = """
 async def work(waiting, prepare):
@@ -42,7 +42,7 @@ class Helper:
         self._task = namespace["work"](self._waiting, enter)
         self._thread = threading.Thread(target=lambda: self.loop.run_until_complete(self._task))
         self._thread.start()
-        self._entered.wait(5)
+        self._entered.wait(PATIENCE)
         eventually(lambda: self._stack()[-1]["function"] == "work")
 
     def _stack(self) -> list[Any]:

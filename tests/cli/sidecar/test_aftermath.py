@@ -12,6 +12,7 @@ from lifesign.cli.sidecar.aftermath import linger, save_report
 from lifesign.serve.board import Board
 from lifesign.watch.sources import no_source
 from support.made.boards import snapshot
+from support.waiting import in_time
 
 
 async def test_only_an_ill_end_is_saved_and_it_is_said_where(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +45,7 @@ async def test_the_page_stays_while_it_is_open_and_is_no_older_for_that(monkeypa
     assert board.poll_age() is None
     assert board.verdict().word == "dead"
     board.viewers = 0
-    await asyncio.wait_for(staying, 5)
+    await in_time(staying)
 
 
 async def test_it_ends_at_once_where_that_is_asked_for() -> None:
@@ -52,4 +53,4 @@ async def test_it_ends_at_once_where_that_is_asked_for() -> None:
     board.viewers = 1
     asked = asyncio.Event()
     asked.set()
-    await asyncio.wait_for(linger(board, "http://x", asked), 5)
+    await in_time(linger(board, "http://x", asked))

@@ -29,12 +29,16 @@ def test_whoever_is_still_there_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_reason_to_stay_lifts_it_until_the_end_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline, "GRACE", 0.05)
+    monkeypatch.setattr(deadline, "GRACE", 60.0)
     left = threading.Semaphore(0)
     one = Deadline(0.0, left.release)
     one.lift()
     one.begin()
+    timer = one._timer
+    assert timer is not None
     one.lift()
-    assert not left.acquire(timeout=0.1)
+    timer.join()  # it has ended, long before its time
+    assert not left.acquire(blocking=False)
+    monkeypatch.setattr(deadline, "GRACE", 0.0)
     one.begin()
     assert left.acquire(timeout=60)

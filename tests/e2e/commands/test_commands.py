@@ -14,6 +14,7 @@ import pytest
 
 from lifesign.demo.controls import HELP
 from support.built import PYTHONS
+from support.waiting import PATIENCE
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:
@@ -71,6 +72,6 @@ def test_the_demo_without_a_terminal_the_help_waits_to_be_asked_for_and_sigterm_
         service.stdin.flush()
         asked = "".join(said.readline() for _ in HELP.splitlines())
         service.send_signal(signal.SIGTERM)
-        assert service.wait(5) == 0
+        assert service.wait(PATIENCE) == 0
         assert asked == f"demo: {HELP}\n"
         assert said.read() == "demo: 0 orders booked\n"

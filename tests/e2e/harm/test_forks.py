@@ -47,7 +47,7 @@ def start():
 
 def stop():
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
+    thread.join(30)
     joined.append(not thread.is_alive())
 
 joined = []

@@ -8,6 +8,8 @@ import struct
 import threading
 from typing import Callable, Iterable
 
+from support.waiting import PATIENCE
+
 _PREFACE = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
@@ -69,7 +71,7 @@ class FrameServer:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         for thread in self._threads:
-            thread.join(2)
+            thread.join(PATIENCE)
 
     def _accept(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lifesign.serve.behind import Actions
 from lifesign.serve.server import Server
+from support.waiting import in_time
 
 NOTHING = Actions(lambda key: 1, lambda key: 1)  # for a page that is asked for nothing
 
@@ -62,7 +63,7 @@ async def exchange(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
-        return await asyncio.wait_for(reader.read(), 5)
+        return await in_time(reader.read())
     finally:
         await hang_up(writer)
 
@@ -95,7 +96,7 @@ class Events:
         """The next event, and what it is called; chunk lengths between the lines are skipped."""
         name = ""
         while True:
-            line = await asyncio.wait_for(self._reader.readline(), 5)
+            line = await in_time(self._reader.readline())
             if not line:
                 raise EOFError
             if line.startswith(b"event: "):
@@ -111,7 +112,7 @@ class Events:
                 return content
 
     async def line(self) -> bytes:
-        return await asyncio.wait_for(self._reader.readline(), 5)
+        return await in_time(self._reader.readline())
 
     async def close(self) -> None:
         await hang_up(self._writer)
@@ -120,5 +121,5 @@ class Events:
 async def listen(port: int, path: str = "/api/v1/stream") -> Events:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
     writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n".encode())
-    first = await asyncio.wait_for(reader.readline(), 5)
+    first = await in_time(reader.readline())
     return Events(reader, writer, int(first.split()[1]))

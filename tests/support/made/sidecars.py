@@ -8,12 +8,12 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from lifesign.cli.sidecar.observer import Observer
 from support.mainprocess import STARTED, Main
+from support.waiting import until
 
 MakeMain = Callable[..., Main]
 
@@ -79,15 +79,6 @@ class Running:
 def booted(main: Main) -> Main:
     main.pulse.boot.append({"kind": "boot_ended", "outcome": "complete", "diagnostic": "", "end": STARTED + 1})
     return main
-
-
-async def until(holds: Callable[[], Any]) -> Any:
-    async def wait() -> Any:
-        while not (found := holds()):
-            await asyncio.sleep(0.002)
-        return found
-
-    return await asyncio.wait_for(wait(), 10)
 
 
 @contextlib.contextmanager
