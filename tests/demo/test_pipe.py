@@ -17,6 +17,7 @@ from lifesign.demo.illnesses import ILLNESSES
 from lifesign.demo.pipe import Pipe, is_there, press
 from lifesign.demo.service import OrderDesk
 from lifesign.errors import LifesignError
+from support.waiting import in_time
 
 
 def test_each_illness_has_a_button_and_what_to_look_at_where_a_desk_is(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ async def test_a_button_does_what_the_letter_does(
         await asyncio.sleep(0.002)
         said += capsys.readouterr().err
     os.write(theirs, b"q\n")
-    await asyncio.wait_for(serving, 5)
+    await in_time(serving)
     os.close(ours)
     os.close(theirs)
     assert opened == ["http://127.0.0.1:7317/"]
