@@ -26,7 +26,14 @@ MORE = {  # the page that has all of a command
     "stalls": "why.md",
     "why": "causes.md",
 }
-_PART = "<!-- {name}: made by docs/tables.py -->\n\n{made}\n\n<!-- end of {name} -->"
+COSTS = (
+    "idle service",
+    "start of an asyncio",
+    "uvicorn: requests",
+    "sidecar of one idle",
+    "`event()`, proc",
+    "dump of 100,000",
+)
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -73,8 +80,17 @@ def of_exit_codes() -> str:
     return table(("code", ""), ((f"`{code}`", meaning) for code, meaning in rows))
 
 
+def of_costs() -> str:
+    """Lines of what the benchmarks have measured."""
+    measured = (HERE / "performance.md").read_text("utf-8").splitlines()
+    lines = [line for start in COSTS for line in measured if line.startswith(f"| {start}")]
+    cells = (tuple(cell.strip() for cell in line.strip("| ").split(" | ")) for line in lines)
+    return table(("", "lifesign", "beside it", ""), (row[:4] for row in cells))
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "reference.md": {"settings": of_settings, "metrics": of_metrics},
+    "production.md": {"costs": of_costs},
     "commands.md": {"commands": of_commands, "exit codes": of_exit_codes},
 }
 
@@ -83,12 +99,12 @@ def renewed(page: str) -> str:
     """The page with its tables as they are now."""
     text = (HERE / page).read_text("utf-8")
     for name, made in PAGES[page].items():
-        begin, end = _PART.format(name=name, made="\0").split("\0")
+        begin, end = f"<!-- {name}: made by docs/tables.py -->", f"<!-- end of {name} -->"
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
         if not found or not ended:
             raise SystemExit(f"docs/{page} has no place for the table of {name}")
-        text = before + begin + made() + end + after
+        text = f"{before}{begin}\n\n{made()}\n\n{end}{after}"
     return text
 
 

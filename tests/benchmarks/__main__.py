@@ -11,6 +11,7 @@ import importlib
 import os
 import platform
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -86,6 +87,8 @@ def main() -> int:
         report.results = {one: report.results[one] for one in names if one in report.results}
         report.write(record)
     (output / "performance.md").write_text(page(report, FIRST))
+    if output == DOCS:  # which quotes some lines of it
+        runpy.run_path(str(DOCS / "tables.py"), run_name="__main__")
     for name, result in report.results.items():
         for table in result.tables:
             if table.drawn:
