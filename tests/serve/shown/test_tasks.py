@@ -50,8 +50,33 @@ def test_deadlocks_holders_threads_and_finished_tasks_are_named() -> None:
         [(0, 3)],
         [("audit", "shop.py:164")],
     )
+    assert (primitive.index, primitive.stuck, primitive.held_by) == (7, True, [])
     assert (view.threads[0].function, view.threads[0].waits_for) == ("run", "queue.Queue jobs")
     assert view.finished == ["2 x job raised ValueError: no"]
+
+
+def test_who_holds_and_who_is_stuck_is_found_by_name_or_by_place() -> None:
+    held = {
+        "kind": "task_primitive", "dump": "d", "index": 0, "type": "Lock", "name": "", "state": "locked",
+        "how": "acquire", "place": None, "waiting": [{"group": 1, "count": 1}], "held": 1,
+    }  # fmt: skip
+    groups = [group(0, 9, "many", names=["a", "b"]), group(1, 1, "one", names=["c"]), group(2, 1, "two", names=["c"])]
+    by: list[tuple[str | None, int | None, list[int]]] = [
+        ("b", None, [0]),
+        ("one of nine whose name is not there", 10, [0]),
+        ("c", None, []),  # two have this name
+        ("c", 12, [2]),
+        ("nobody", 99, []),
+        (None, 10, []),  # a generator
+    ]
+    for task, line, expected in by:
+        at = None if line is None else frame("f", line)
+        lock = {**held, "holders": [{"task": task, "place": frame("f", 1), "at": at}]}
+        ring = [[{"task": task or "", "primitive": None, "at": at}]]
+        dump = made(*groups, rings=ring)._replace(primitives=(lock,))  # type: ignore[arg-type]
+        view = dump_view(dump, None, no_source)
+        assert view.primitives[0].held_by == expected, task
+        assert task is None or [one.index for one in view.groups if one.stuck] == expected, task
 
 
 def test_what_is_new_grown_or_gone_since_the_dump_before() -> None:

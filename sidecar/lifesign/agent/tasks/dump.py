@@ -21,7 +21,7 @@ from lifesign.agent.tasks.threads.records import Threads, stuck_threads
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
-from lifesign.agent.tasks.waiting.waits import waits_for_executor
+from lifesign.agent.tasks.waiting.waits import unshielded, waits_for_executor
 from lifesign.agent.tasks.walk import await_stack, links, running_stack
 from lifesign.wire.lane import LaneWriter
 
@@ -255,10 +255,12 @@ def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
         return primitives.described(thing, how, len(group.waits))
     if waiter is None:
         return "its turn"
-    if odd.is_task(waiter):
-        return f"task {odd.name(waiter)}"
-    if odd.type_name(waiter) == "_GatheringFuture":
-        return "gather"
+    behind = unshielded(waiter)
+    shield = "" if behind is waiter else "a shield around "
+    if odd.is_task(behind):
+        return f"{shield}task {odd.name(behind)}"
+    if odd.type_name(behind) == "_GatheringFuture":
+        return f"{shield}gather"
     if waits_for_executor(waiter):
         return "a job in an executor"
     stack = links(group.sample)

@@ -20,7 +20,7 @@ from lifesign.agent.tasks.waiting.edges import Edges, awaited, group_tasks
 from lifesign.agent.tasks.waiting.leaves import keeps_the_loop, leaf, time_left
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
-from lifesign.agent.tasks.waiting.waits import look, look_alone
+from lifesign.agent.tasks.waiting.waits import look, look_alone, unshielded
 from lifesign.agent.tasks.walk import Link, chain, links, walked
 
 _PLAIN = asyncio.Future  # what most tasks wait for: it stands for no other task
@@ -166,7 +166,7 @@ class Survey:
             if primitive.kind.holders is not None:
                 self._graph.add(Node(task, waiter, wait[1], (), seen.clock))
                 return
-        found = awaited(waiter, seen.collective, self._pace.step)
+        found = awaited(unshielded(waiter), [unshielded(one) for one in seen.collective], self._pace.step)
         if found.tasks:
             self._edges.add(group, found.tasks)
             if found.only or seen.clock:

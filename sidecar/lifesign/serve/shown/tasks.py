@@ -11,6 +11,7 @@ import msgspec.structs
 
 from lifesign.judge.causes.findings import Dump
 from lifesign.judge.causes.phrases import own_frame
+from lifesign.serve.shown.awaits import Members
 from lifesign.watch.sources import Source
 from lifesign.wire.frames import Frame, is_library
 from lifesign.wire.records import TaskGroup, TaskPrimitive
@@ -21,7 +22,7 @@ PRIMITIVES = 100
 THREADS = 50
 FRAMES = 60
 NAMES = 10
-EDGES = 20
+EDGES = 100
 TEXT_CHARACTERS = 2_000
 
 Shape = tuple[str, str, str, int]  # what is the same group in two dumps
@@ -41,7 +42,7 @@ class TaskGroupView(msgspec.Struct, frozen=True, omit_defaults=True):
     """The tasks, or threads, that stand at the same lines; the stack has the outermost frame first.
 
     `before` is how many they were in the dump before, -1 where there was none to compare with. `awaits` are pairs of
-    the index of a group and how many of it are awaited. Ages and waits are seconds.
+    the index of a group and how many of it are awaited. Ages and waits are seconds. `stuck`: some are in a deadlock.
     """
 
     index: int
@@ -63,16 +64,23 @@ class TaskGroupView(msgspec.Struct, frozen=True, omit_defaults=True):
     looked: int = 0
     before: int = -1
     trace: str = ""
+    stuck: bool = False
 
 
 class PrimitiveView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What tasks wait for, such as a lock, and who holds it: task (or empty), and place."""
+    """What tasks wait for, such as a lock, and who holds it: task (or empty), and place; and the groups of these tasks.
 
+    `stuck`: it is part of a deadlock.
+    """
+
+    index: int
     type: str
     name: str
     state: str
     waiting: list[tuple[int, int]]  # index of a group, and how many of it
     holders: list[tuple[str, str]]
+    held_by: list[int] = []
+    stuck: bool = False
 
 
 class GoneGroupView(msgspec.Struct, frozen=True):
@@ -150,7 +158,7 @@ class Dumps:
 
 def dump_view(dump: Dump, before: dict[Shape, int] | None, source: Source) -> TaskDumpView:
     """Everything of a dump, bounded."""
-    summary, groups = dump.summary, dump.groups[:GROUPS]
+    summary, groups, members = dump.summary, dump.groups[:GROUPS], Members(dump)
     shapes = {_shape(group) for group in dump.groups}
     gone = [(shape, count) for shape, count in (before or {}).items() if shape not in shapes]
     return TaskDumpView(
@@ -160,9 +168,9 @@ def dump_view(dump: Dump, before: dict[Shape, int] | None, source: Source) -> Ta
         took=max(0, summary["end"] - summary["start"]) / 1e9,
         tasks=summary["tasks"],
         groups_total=summary["groups"],
-        groups=[_group(group, before, source) for group in groups],
+        groups=[_group(group, before, source, members) for group in groups],
         threads=[_threads(group, source) for group in dump.threads[:THREADS]],
-        primitives=[_primitive(one) for one in dump.primitives[:PRIMITIVES]],
+        primitives=[_primitive(one, members) for one in dump.primitives[:PRIMITIVES]],
         rings=[[(step["task"], _named(dump, step["primitive"])) for step in ring] for ring in summary["rings"]],
         finished=[
             f"{kind['count']} x {kind['function']} {kind['outcome']}{': ' + kind['message'] if kind['message'] else ''}"
@@ -173,7 +181,7 @@ def dump_view(dump: Dump, before: dict[Shape, int] | None, source: Source) -> Ta
     )
 
 
-def _group(group: TaskGroup, before: dict[Shape, int] | None, source: Source) -> TaskGroupView:
+def _group(group: TaskGroup, before: dict[Shape, int] | None, source: Source, members: Members) -> TaskGroupView:
     return msgspec.structs.replace(
         _alike(group, group["waits_for"], source),
         states=group["states"],
@@ -186,6 +194,7 @@ def _group(group: TaskGroup, before: dict[Shape, int] | None, source: Source) ->
         looked=group["looked"] if group["looked"] < group["count"] else 0,
         before=-1 if before is None else before.get(_shape(group), 0),
         trace=group["trace"] or "",
+        stuck=group["index"] in members.stuck,
     )
 
 
@@ -210,8 +219,9 @@ def _alike(group: TaskGroup | ThreadGroup, waits_for: str, source: Source) -> Ta
     )
 
 
-def _primitive(one: TaskPrimitive) -> PrimitiveView:
+def _primitive(one: TaskPrimitive, members: Members) -> PrimitiveView:
     return PrimitiveView(
+        index=one["index"],
         type=one["type"],
         name=_cut(one["name"]),
         state=_cut(one["state"]),
@@ -220,6 +230,8 @@ def _primitive(one: TaskPrimitive) -> PrimitiveView:
             (_cut(holder["task"] or ""), _place(holder["place"]["file"], holder["place"]["line"]))
             for holder in one["holders"][:EDGES]
         ],
+        held_by=members.holding(one)[:EDGES],
+        stuck=one["index"] in members.stuck_at,
     )
 
 

@@ -170,6 +170,47 @@ async def test_who_waits_for_whom_in_wait_and_in_a_group() -> None:
         assert dump.group(parent.__name__)["awaits"] == [{"group": child, "count": 1}]
 
 
+async def test_who_waits_behind_a_shield() -> None:
+    async def slowest() -> None:
+        await asyncio.sleep(60)
+
+    async def shields() -> None:
+        await asyncio.shield(asyncio.create_task(slowest(), name="slowest"))
+
+    async def twice() -> None:
+        await asyncio.shield(asyncio.shield(asyncio.gather(slowest(), slowest())))
+
+    async def in_time() -> None:
+        await asyncio.wait_for(asyncio.shield(slowest()), 60)
+
+    parents = (shields, twice, in_time)
+    async with running(*(parent() for parent in parents)):
+        dump = await dumped()
+    child = dump.group("slowest")["index"]
+    awaits = [dump.group(parent.__name__)["awaits"] for parent in parents]
+    assert awaits == [[{"group": child, "count": number}] for number in (1, 2, 1)]
+    assert dump.group("shields")["waits_for"] == "a shield around task slowest"
+    assert dump.group("twice")["waits_for"] == "a shield around gather"
+
+
+async def test_a_shield_hides_no_deadlock() -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def awaits(other: int) -> None:
+        await asyncio.sleep(0)
+        await asyncio.shield(tasks[other])
+
+    async def holds() -> None:
+        tasks.extend(asyncio.create_task(awaits(1 - number), name=f"t{number}") for number in range(2))
+        await asyncio.sleep(60)
+
+    async with running(holds()):
+        dump = await dumped()
+    assert [sorted(cycle) for cycle in dump.summary["cycles"]] == [["t0", "t1"]]
+    for task in tasks:
+        task.cancel()
+
+
 async def test_the_task_that_the_loop_runs_for() -> None:
     async def main() -> Records:
         async with running(for_ever()):

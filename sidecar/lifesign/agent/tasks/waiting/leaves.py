@@ -15,7 +15,7 @@ from typing import Any, Iterator, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.waiting.blocks import ends_by_itself, exits, objects
 from lifesign.agent.tasks.waiting.pools import Kind
-from lifesign.agent.tasks.waiting.waits import first_callbacks, timers, waits_for_executor
+from lifesign.agent.tasks.waiting.waits import first_callbacks, timers, unshielded, waits_for_executor
 from lifesign.agent.tasks.walk import Link
 
 _LOOKUPS = ("getaddrinfo", "getnameinfo")  # coroutines of a loop, which run in an executor
@@ -42,7 +42,7 @@ def leaf(task: Any, links: list[Link]) -> Leaf | None:
     if not links:
         return None
     if not links[-1].in_library:
-        if type(odd.waiter(task)) is not asyncio.Future or waits_for_executor(odd.waiter(task)):
+        if type(odd.waiter(task)) is not asyncio.Future or _stands_for_more(odd.waiter(task)):
             return None
         what = _LOST if _is_lost(task, links) else _FUTURE  # before anything here refers to the future
         return Leaf(odd.waiter(task), "await", what)
@@ -50,6 +50,10 @@ def leaf(task: Any, links: list[Link]) -> Leaf | None:
     if how != "sleep" and how not in _LOOKUPS:
         return None
     return Leaf(odd.waiter(task), how, _SLEEP if how == "sleep" else _LOOKUP)
+
+
+def _stands_for_more(waiter: Any) -> bool:
+    return waits_for_executor(waiter) or unshielded(waiter) is not waiter
 
 
 def _is_lost(task: Any, links: list[Link]) -> bool:

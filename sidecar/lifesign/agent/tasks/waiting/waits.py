@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+from asyncio import Future
 from types import CellType, FrameType, MethodType
 from typing import Any, Iterator, NamedTuple, Sequence
 
@@ -14,6 +15,7 @@ from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.walk import DRIVEN, Link
 
 GREENLET_FRAMES_MAX = 60  # that are walked
+_SHIELDS_MAX = 10  # around one another
 CALLBACKS_MAX = 20  # of one future that are looked at: what asyncio itself adds comes first
 
 
@@ -136,3 +138,23 @@ def first_callbacks(future: Any) -> Iterator[Any]:
 def waits_for_executor(waiter: Any) -> bool:
     """Whether a future stands for a job in an executor: it passes its cancellation on to that job."""
     return any("_chain_future" in str(read(one, "__qualname__")) for one in first_callbacks(waiter))
+
+
+def unshielded(waiter: Any) -> Any:
+    """What stands behind ``asyncio.shield``, where a task waits for that; else the same."""
+    for _ in range(_SHIELDS_MAX):
+        inner = _shielded(waiter) if type(waiter) is Future else None
+        if inner is None:
+            break
+        waiter = inner
+    return waiter
+
+
+def _shielded(outer: Any) -> Any:
+    for one in first_callbacks(outer):
+        if read(one, "__qualname__") != "shield.<locals>._outer_done_callback":
+            continue
+        names = read(read(one, "__code__"), "co_freevars") or ()
+        cells = read(one, "__closure__") or ()
+        return next((read(cell, "cell_contents") for name, cell in zip(names, cells) if name == "inner"), None)
+    return None

@@ -1,15 +1,16 @@
-// The newest task dump, to read: groups by the user's function and line, what they wait for and who holds it, deadlocks
-// in red, and what is different from the dump before. A newer one waits until somebody asks for it.
+// The newest task dump, to read: groups by the user's function and line, or as a tree of who awaits whom; what they wait
+// for and who holds it, deadlocks in red, and what is different from the dump before. A newer one waits until somebody asks for it.
 
 import { address, ApiError, ask, read } from "../../data/api.js";
-import { button, element, list, setText } from "../../dom.js";
-import { age, clock, count, duration, plural } from "../../words.js";
+import { button, element, list, setAttribute, setText } from "../../dom.js";
+import { clock, count, duration, plural } from "../../words.js";
 import { asMarkdown, save } from "./export.js";
-import { frames } from "../stack.js";
+import { createGroup } from "./group.js";
+import { AwaitTree } from "./tree.js";
 
 const RESPONSE_MS = 10000;
 const PAGE = 50; // groups at a time
-const NAMES = 10;
+const VIEWS = ["groups", "await tree"];
 
 export class TasksSection {
   constructor() {
@@ -25,7 +26,14 @@ export class TasksSection {
     this.filter.placeholder = "search: function, name, file, lock";
     this.filter.setAttribute("aria-label", "search the task dump");
     this.filter.addEventListener("input", () => this.draw());
-    this.tools = element("div", "tools", this.filter,
+    this.as = VIEWS[0];
+    this.views = element("ul", "chips", ...VIEWS.map((name) => element("li", "", button(name, () => {
+      this.as = name;
+      this.draw();
+    }, "small"))));
+    this.views.setAttribute("aria-label", "how to show the tasks");
+    this.tree = new AwaitTree();
+    this.tools = element("div", "tools", this.views, this.filter,
       button("copy as Markdown", () => this.copy(), "small"),
       button("Markdown", () => this.save("md"), "small"), button("JSON", () => this.save("json"), "small"));
     this.rings = element("ul", "rings");
@@ -40,7 +48,7 @@ export class TasksSection {
     this.threadsTitle = element("h3", "", "Threads");
     this.finished = element("ul", "note");
     const head = element("div", "head", element("h3", "", "Task dump ", this.note), this.request);
-    this.node = element("section", "dump", head, this.status, this.newer, this.tools, this.rings, this.held, this.groups, this.more, this.gone, this.threadsTitle, this.threads, this.finished);
+    this.node = element("section", "dump", head, this.status, this.newer, this.tools, this.rings, this.held, this.tree.node, this.groups, this.more, this.gone, this.threadsTitle, this.threads, this.finished);
     this.forget();
   }
 
@@ -113,6 +121,13 @@ export class TasksSection {
     const dump = this.dump;
     setText(this.note, dump ? describe(dump) : "none yet");
     this.tools.hidden = !dump;
+    const asTree = Boolean(dump) && this.as !== VIEWS[0];
+    for (const chip of this.views.querySelectorAll("button")) setAttribute(chip, "aria-pressed", String(chip.textContent === this.as));
+    // The tree has who waits for what, and who holds it.
+    this.held.hidden = this.groups.hidden = asTree;
+    this.tree.node.hidden = !asTree;
+    if (asTree) this.tree.show(dump);
+    this.filter.hidden = asTree;
     const wanted = this.filter.value.trim().toLowerCase();
     const of = (some) => (dump ? some.filter((group) => !wanted || JSON.stringify(group).toLowerCase().includes(wanted)) : []);
     const groups = of(dump?.groups ?? []);
@@ -120,7 +135,7 @@ export class TasksSection {
     list(this.rings, dump?.rings ?? [], (ring) => JSON.stringify(ring), createRing);
     list(this.held, dump?.primitives.filter(({ waiting }) => waiting.length) ?? [], (one) => JSON.stringify(one), createPrimitive);
     list(this.groups, groups.slice(0, this.most), ({ index }) => `${dump.id} ${index}`, (group) => createGroup(group, known, group.index === 0));
-    this.more.hidden = groups.length <= this.most;
+    this.more.hidden = asTree || groups.length <= this.most;
     setText(this.more, `show ${count(Math.min(PAGE, groups.length - this.most))} more of ${count(groups.length)} groups`);
     const gone = dump?.gone ?? [];
     this.gone.hidden = gone.length === 0;
@@ -159,45 +174,3 @@ function createPrimitive({ type, name, state, waiting, holders }) {
   const text = `${type} ${name}`.trim();
   return { node: element("li", "", element("span", "label", text), ` ${state}, ${plural(number, "task")} wait${number === 1 ? "s" : ""}`, held ? `, held by ${held}` : ""), update() {} };
 }
-
-function createGroup(group, known, open) {
-  const { names, function: name, waits_for: waits, stack, thread } = group;
-  const doing = group.states?.running ? "running" : waits && !waits.startsWith("nothing") ? `waits for ${waits}` : thread ? "" : "ready to run";
-  const title = element("summary", "", element("span", "number", `${count(group.count)} ×`), " ", element("span", "label", name || (thread ? "no Python frame" : "no coroutine")),
-    group.place ? element("span", "note", ` ${group.place} `) : " ", element("span", "doing", doing));
-  const change = difference(group);
-  if (change) title.append(" ", element("span", `change ${change.kind}`, change.text));
-  const details = element("details", "", title);
-  details.open = open;
-  // What is folded costs nothing.
-  const fill = () => details.childElementCount > 1 || details.append(...inside(group, known));
-  if (open) fill();
-  details.addEventListener("toggle", () => details.open && fill());
-  return { node: element("li", "", details), update() {} };
-}
-
-function inside(group, known) {
-  const { names, count: tasks, waited, oldest, looked, time_left: left, awaits = [], origin = [] } = group;
-  const parts = names.length ? [`${names.slice(0, NAMES).join(", ")}${tasks > names.length ? ` and ${count(tasks - names.length)} more` : ""}`] : [];
-  if (waited >= 1) parts.push(`for ${age(waited)}`);
-  if (left != null) parts.push(`${duration(left)} left`);
-  if (oldest != null) parts.push(`up to ${age(oldest)} old`);
-  if (looked) parts.push(`the lines are those of ${count(looked)} that were looked at`);
-  const nodes = [element("p", "note", parts.join(" · "))];
-  const edges = awaits.map(([index, number]) => `${count(number)} × ${known.get(index)?.function ?? `group ${index}`}`);
-  if (edges.length) nodes.push(element("p", "note", `awaits ${edges.join(", ")}`));
-  const by = [...known.values()].filter(({ awaits: some = [] }) => some.some(([index]) => index === group.index && !group.thread));
-  if (by.length) nodes.push(element("p", "note", `awaited by ${by.map(({ count: number, function: name }) => `${count(number)} × ${name}`).join(", ")}`));
-  nodes.push(group.stack.length ? frames(group.stack) : element("p", "note", "no stack"));
-  if (origin.length) nodes.push(element("p", "note", "created at"), frames(origin));
-  return nodes;
-}
-
-function difference({ before = -1, count: number, waited }) {
-  if (before < 0) return null;
-  if (before === 0) return { kind: "new", text: "new" };
-  if (number > before) return { kind: "grown", text: `+${count(number - before)}` };
-  if (number < before) return { kind: "less", text: `−${count(before - number)}` };
-  return waited >= 5 ? { kind: "stuck", text: "stuck" } : null;
-}
-
