@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from support.documented import Block, blocks
+from support.documented.blocks import Block, blocks
 from support.paths import ROOT, TESTS
 
-RUN = "e2e/commands/test_documented_commands.py"
-PYTHON = "e2e/commands/test_documented_code.py"
+RUN = "e2e/documented/test_commands.py"
+PYTHON = "e2e/documented/test_python.py"
 NODE = "cluster"  # on a real node of Kubernetes
 # Of each page: how its blocks begin, and where they are run.
 HELD: dict[str, dict[str, str]] = {
@@ -41,7 +41,7 @@ HELD: dict[str, dict[str, str]] = {
     },
     "docs/smoke.md": {"$ lifesign smoke": RUN, "- run: pip install": RUN},
     "docs/systemd.md": {"[Unit]": RUN},
-    "docs/testing.md": {"": RUN},
+    "docs/testing.md": {"": "e2e/documented/test_testing.py"},
     "docs/ways-to-run.md": {"": "docs/test_ways_to_run.py"},
     "docs/why.md": {"$ lifesign why": RUN, "$ lifesign stalls": RUN},
 }

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from support.documented import block, blocks
+from support.documented.blocks import block, blocks
 from support.paths import CHART
 
 from .conftest import manifests, pods
