@@ -57,3 +57,10 @@ def test_threads_are_a_part_of_it_and_what_belongs_to_no_dump_is_bounded(monkeyp
         newest.add(record)
     dump = newest.end(summary("first"))
     assert (dump.threads, dump.groups) == ((thread,), ())
+
+
+def test_of_a_burst_of_dumps_the_first_is_kept_and_what_was_fewest_between_the_others_is_not_forgotten() -> None:
+    newest = NewestDump()
+    for seconds, fewest in ((0, None), (1, 20), (1.5, 30), (2, None), (4, 50), (5, 10), (7, 15)):
+        newest.end({**summary("d"), "end": int(seconds * 1e9), "fewest": fewest})
+    assert [(one.at / 1e9, one.fewest) for one in newest.populations] == [(0, None), (2, 20), (4, 50), (7, 10)]

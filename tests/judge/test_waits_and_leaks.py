@@ -259,13 +259,13 @@ def test_ten_queues_of_one_line_are_one_sentence() -> None:
     assert one.evidence == ("and 9 more like this",)
 
 
-def seen_at(seconds: int, unfinished: int, finished: int) -> TasksSeen:
-    return TasksSeen(seconds * 1_000_000_000, {"Hub.push": unfinished}, {"Hub.push": finished})
+def seen_at(seconds: int, unfinished: int, finished: int, fewest: int | None = None) -> TasksSeen:
+    return TasksSeen(seconds * 1_000_000_000, {"Hub.push": unfinished}, {"Hub.push": finished}, fewest)
 
 
-def leak(*earlier: TasksSeen, unfinished: int, finished: int) -> list[Cause]:
+def leak(*earlier: TasksSeen, unfinished: int, finished: int, fewest: int | None = None) -> list[Cause]:
     kinds = [{"function": "Hub.push", "outcome": "returned dict", "message": "", "count": finished}]
-    record: Any = {"rings": [], "finished": kinds, "still": None, "end": 100_000_000_000}
+    record: Any = {"rings": [], "finished": kinds, "still": None, "end": 100_000_000_000, "fewest": fewest}
     groups: Any = (group(0, unfinished, at("Hub.push", 5)),)
     return causes(Findings("healthy", Dump(record, groups), earlier=earlier))
 
@@ -290,3 +290,10 @@ def test_tasks_that_become_more_and_more() -> None:
     assert leak(seen_at(10, 5000, 0), seen_at(40, 2000, 0), unfinished=4000, finished=0) == []
     assert leak(seen_at(10, 1000, 0), seen_at(40, 5000, 0), unfinished=4000, finished=0) == []  # they became fewer
     assert leak(seen_at(10, 100, 0), seen_at(40, 200, 0), unfinished=400, finished=0) == []
+
+
+def test_tasks_that_were_fewer_in_between_or_come_all_at_once_are_no_leak() -> None:
+    assert leak(seen_at(10, 1000, 0), seen_at(40, 2000, 0, 1000), unfinished=4000, finished=0, fewest=2000)
+    assert leak(seen_at(10, 1000, 0), seen_at(40, 2000, 0, 1000), unfinished=4000, finished=0, fewest=1999) == []
+    assert leak(seen_at(10, 1000, 0), seen_at(40, 2000, 0, 999), unfinished=4000, finished=0, fewest=2000) == []
+    assert leak(seen_at(91, 1000, 0), seen_at(95, 2000, 0), unfinished=4000, finished=0) == []  # a batch is given out

@@ -134,7 +134,11 @@ class _ThreadRings(TypedDict, total=False):
     threads: int  # how many there are, without lifesign's own
 
 
-class TaskDump(_ThreadRings):
+class _Fewest(TypedDict, total=False):
+    fewest: int | None  # tasks, finished ones too, that were counted since the dump before; None if none was counted
+
+
+class TaskDump(_ThreadRings, _Fewest):
     """The summary of a task dump; its groups are records of their own, biggest first, and come before it.
 
     A dump that shows the same groups as an earlier one names it in `same_as` and has no groups of its own:

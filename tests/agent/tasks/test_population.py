@@ -109,3 +109,13 @@ async def test_of_very_many_tasks_a_walk_says_how_many_have_ended(monkeypatch: p
     counted.saw(0, len(found))
     counted._next_count = 0.0
     assert counted.count().finished >= 10
+
+
+async def test_the_fewest_that_were_counted_are_known_until_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = fresh()
+    assert counted.take_fewest() is None
+    for unfinished in (9, 4, 7):
+        monkeypatch.setattr(Population, "_counted", lambda _, now=unfinished: TaskCount(now, 1))
+        counted._next_count = 0.0
+        counted.count()
+    assert (counted.take_fewest(), counted.take_fewest()) == (5, None)

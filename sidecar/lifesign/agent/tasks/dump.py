@@ -127,7 +127,7 @@ class Tasks:
             beat: called between slices of the walk.
             whole: write the groups even if the newest dump had the same ones.
         """
-        started = time.time_ns()
+        started, fewest = time.time_ns(), self._population.take_fewest()
         pace = Pace(beat, sum(self.count()))
         survey = Survey(self._population, pace, self._ages)
         groups = ranked(survey.groups)
@@ -161,6 +161,7 @@ class Tasks:
             "start": started,
             "end": time.time_ns(),
             "tasks": survey.total,
+            "fewest": fewest,
             "groups": len(groups),
             "omitted": max(0, len(groups) - GROUPS_MAX),
             "same_as": self._last_id if same else None,

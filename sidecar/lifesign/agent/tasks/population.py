@@ -46,6 +46,7 @@ class Population:
         self._next_count = 0.0
         self._price = Price(_PRICE)
         self._count = TaskCount(0, 0)
+        self._fewest: int | None = None
         self._next_share = 0.0
         self._share = 0.0
 
@@ -55,11 +56,17 @@ class Population:
             used = time.thread_time_ns()
             with contextlib.suppress(BaseException):  # below it are methods of the user's tasks
                 self._count = self._counted()
+                self._fewest = sum(self._count) if self._fewest is None else min(self._fewest, sum(self._count))
             # One per cent of a core at most, and where each count lists all of very many tasks seldom at that.
             seldom = _DRAW_SECONDS if _KNOWN_BY_LOOP and self._count.unfinished > _LOOKED_AT else 0.0
             rest = self._price.rest(time.thread_time_ns() - used)
             self._next_count = time.monotonic() + max(seldom, rest / 1e9)
         return self._count
+
+    def take_fewest(self) -> int | None:
+        """The least count, finished ones too, since this was asked last; None if there was none since."""
+        fewest, self._fewest = self._fewest, None
+        return fewest
 
     def walk(self) -> Iterator[Any]:
         """The same as `each`, for a walk that takes its time: who walks says at the end what there was, by `saw`."""

@@ -30,11 +30,15 @@ class Dump(NamedTuple):
 
 
 class TasksSeen(NamedTuple):
-    """How many tasks there were of each function when a dump was taken, wall clock nanoseconds."""
+    """How many tasks there were of each function when a dump was taken, wall clock nanoseconds.
+
+    `fewest` is how many there were of all functions together in between, since the one before; None if not counted.
+    """
 
     at: int
     unfinished: dict[str, int]
     finished: dict[str, int]
+    fewest: int | None = None
 
     def of(self, function: str) -> int:
         return self.unfinished.get(function, 0) + self.finished.get(function, 0)

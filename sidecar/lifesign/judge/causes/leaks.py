@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TASKS_MIN = 1000
 DUMPS_MIN = 3  # that must show the growth, without a decrease
 GROWTH_MIN = 2.0
+SPAN_MIN_NS = 10_000_000_000  # of these dumps: a batch of work is given out and done in less
 
 
 def population(dump: Dump) -> TasksSeen:
@@ -24,7 +25,7 @@ def population(dump: Dump) -> TasksSeen:
             _add(unfinished, group["stack"][0]["function"], group["count"])
     for kind in dump.summary["finished"]:
         _add(finished, kind["function"], kind["count"])
-    return TasksSeen(dump.summary["end"], unfinished, finished)
+    return TasksSeen(dump.summary["end"], unfinished, finished, dump.summary.get("fewest"))
 
 
 def left_behind(group: TaskGroup) -> Cause:
@@ -41,7 +42,7 @@ def _add(counts: dict[str, int], function: str, count: int) -> None:
 
 
 def leaks(findings: Findings) -> list[Cause]:
-    """A function of which every dump has shown more tasks than the one before."""
+    """A function of which every dump has shown more tasks than the one before, with never fewer in between."""
     if findings.dump is None:
         return []
     now = population(findings.dump)
@@ -51,12 +52,15 @@ def leaks(findings: Findings) -> list[Cause]:
 
 
 def _grows(function: str, before: list[TasksSeen], now: TasksSeen) -> bool:
-    counts = [one.of(function) for one in (*before, now)]
-    first = next((at for at, count in enumerate(counts) if count), len(counts))
-    counts = counts[first:]
-    return (
-        len(counts) >= DUMPS_MIN and counts == sorted(counts) and counts[-1] >= max(TASKS_MIN, GROWTH_MIN * counts[0])
-    )
+    seen = [*before, now]
+    while seen and not seen[0].of(function):
+        del seen[0]
+    if len(seen) < DUMPS_MIN or now.at - seen[0].at < SPAN_MIN_NS:
+        return False
+    for one, then in zip(seen, seen[1:]):
+        if then.of(function) < one.of(function) or (then.fewest is not None and then.fewest < one.of(function)):
+            return False
+    return now.of(function) >= max(TASKS_MIN, GROWTH_MIN * seen[0].of(function))
 
 
 def _leak(function: str, before: list[TasksSeen], now: TasksSeen, dump: Dump) -> Cause:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _PARTS = ("task_group", "task_primitive", "thread_group", "executor")
 _POPULATIONS = 10
-_BETWEEN_NS = 1_000_000_000
+_BETWEEN_NS = 2_000_000_000
 _RECORDS_MAX = 500  # of a dump whose summary has not come
 
 
@@ -26,6 +26,7 @@ class NewestDump:
     def __init__(self) -> None:
         self.dump: Dump | None = None  # the newest one that is whole
         self._populations: deque[TasksSeen] = deque(maxlen=_POPULATIONS)
+        self._fewest: int | None = None  # tasks between the dumps since then
         self._shown: Dump | None = None  # the newest one that came with its groups
         self._parts: list[Part] = []
 
@@ -45,11 +46,17 @@ class NewestDump:
         else:
             self.dump = whole
             return self.dump
-        seen = population(self.dump)
-        # Those of a burst of dumps would leave no room for older ones.
-        if not self._populations or seen.at - self._populations[-1].at >= _BETWEEN_NS:
-            self._populations.append(seen)
+        self._note(population(self.dump))
         return self.dump
+
+    def _note(self, seen: TasksSeen) -> None:
+        """Those of a burst of dumps would leave no room for older ones: the first of them stands for the burst."""
+        fewest = min((one for one in (seen.fewest, self._fewest) if one is not None), default=None)
+        if self._populations and seen.at - self._populations[-1].at < _BETWEEN_NS:
+            self._fewest = fewest
+            return
+        self._populations.append(seen._replace(fewest=fewest))
+        self._fewest = None
 
     @property
     def populations(self) -> tuple[TasksSeen, ...]:
