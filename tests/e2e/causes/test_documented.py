@@ -53,7 +53,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, A
                         found[example.word] = why(directory)["causes"]
                         return plain(example.sentence) in {plain(cause["sentence"]) for cause in found[example.word]}
 
-                    eventually(seen, 40.0, 0.5)
+                    eventually(seen, 90.0, 0.5)
     return found
 
 
