@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lifesign.judge.degraded import Unmet
-from lifesign.judge.diagnosis import diagnose
+from lifesign.judge.diagnosis import diagnose, loops_late_at_death
 from lifesign.judge.reading import Ending
 from support.made.readings import (
     BOOTING,
@@ -286,3 +286,11 @@ def test_a_freeze_is_not_told_before_it_can_be_told_from_want_of_cpu(
     state: str, over: float, found: str | None, verdict: str
 ) -> None:
     assert diagnose(reading(**both_stale(state, over=over), reported=found)).state == verdict
+
+
+def test_a_loop_that_did_not_turn_when_its_process_was_killed() -> None:
+    stuck, turning = loop(60.0), loop(40.0)
+    killed = reading(loops=(stuck, turning), watchdog=watchdog(39.0))
+    assert loops_late_at_death(killed) == [stuck]
+    assert loops_late_at_death(reading(loops=(stuck,), watchdog=watchdog(39.0), tombstone=CLEAN)) == []
+    assert loops_late_at_death(reading(loops=(stuck,), watchdog=None)) == []

@@ -52,6 +52,18 @@ def test_who_is_only_likely_to_hold_a_lock_is_said_to_be() -> None:
     assert "which thread clerk probably holds; that one is in keep (service.py:5)" in cause.sentence
 
 
+def test_a_lock_that_the_thread_holds_itself() -> None:
+    own = held("MainThread", "tick", 14, certain=False)
+    (cause,) = found("blocked", chain=[wait("MainThread", "threading.Lock", "LOCK", **own)])
+    assert cause.sentence.endswith("LOCK, which it probably holds itself: a threading.Lock is not reentrant")
+    assert cause.evidence == (
+        "it is in tick (service.py:14), in Handler.acquire (threading.py:900), called from main (service.py:30)",
+    )
+    namesake = held("MainThread", "keep", 5, certain=False)
+    (other,) = found("blocked", chain=[wait("MainThread", "threading.Lock", "LOCK", **namesake)])
+    assert "which thread MainThread probably holds; that one is in keep" in other.sentence
+
+
 def test_a_lock_whose_holder_is_not_known() -> None:
     (cause,) = found("blocked", chain=[wait("MainThread", "threading.Lock", "LOCK")])
     assert (cause.word, cause.sentence.rpartition("; ")[2]) == ("thread-lock", "who holds it cannot be seen")

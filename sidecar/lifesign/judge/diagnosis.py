@@ -92,6 +92,14 @@ def late_loops(reading: Reading) -> list[LoopSigns]:
     return _see(reading).late
 
 
+def loops_late_at_death(reading: Reading) -> list[LoopSigns]:
+    """The loops of a killed process that had not turned for a heartbeat timeout, by its own clock, at its last beat."""
+    if reading.watchdog is None or reading.tombstone is not None:
+        return []
+    last = reading.watchdog.mono_ns
+    return [signs for signs in reading.running() if last - signs.mono_ns > reading.timeout]
+
+
 def _see(reading: Reading) -> _Seen:
     watchdog_age = _age(reading, reading.watchdog.mono_ns if reading.watchdog else reading.started)
     running = reading.running()

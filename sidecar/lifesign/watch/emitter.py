@@ -11,7 +11,7 @@ from lifesign.judge.causes.cause import causes, deadlocks
 from lifesign.judge.causes.findings import Asked, Cause, Dump, Findings
 from lifesign.judge.causes.stages import HANGS_NS
 from lifesign.judge.degraded import Unmet
-from lifesign.judge.diagnosis import late_loops
+from lifesign.judge.diagnosis import late_loops, loops_late_at_death
 from lifesign.judge.ending import out_of_memory
 from lifesign.judge.overdue import Overdue, overdue
 from lifesign.judge.reading import Reading
@@ -157,7 +157,8 @@ class Emitter:
 
     def causes(self, verdict: Verdict, reading: Reading) -> list[Cause]:
         """Why the process is in this state, as far as it can be shown."""
-        stalls = self._stalls(_late_loops(verdict, reading))
+        halted = loops_late_at_death(reading) if verdict.state == states.DEAD else _late_loops(verdict, reading)
+        stalls = self._stalls(halted)
         return self._found(verdict.state, reading, self._dump(verdict, reading), stalls)
 
     def busy(self, reading: Reading) -> tuple[BusyLoop, ...]:

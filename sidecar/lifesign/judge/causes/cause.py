@@ -14,36 +14,30 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from lifesign.judge import states
-from lifesign.judge.causes import inside, outside, threads
+from lifesign.judge.causes import endings, inside, outside, packages, threads
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.leaks import leaks
-from lifesign.judge.causes.losses import died, lost
+from lifesign.judge.causes.losses import died, lost, refused
 from lifesign.judge.causes.phrases import (
     BEHIND_MAX,
     at,
-    call_text,
     name_of,
     own_frame,
-    place_text,
     primitive_of,
     task_name,
     waiters,
 )
 from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots, swallowed
-from lifesign.judge.causes.stalls import SHORT_STALLS, busy_loops, doing, short_stalls
+from lifesign.judge.causes.stalls import SHORT_STALLS, busy_loops, short_stalls
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame, RingStep, Stall, TaskPrimitive
+    from lifesign.wire.records import RingStep, TaskPrimitive
 
 WAITED_MIN = 5.0  # seconds that a wait must be old to be suspect
-_USUAL = ("long-sleep", "event-not-set")
+_USUAL = ("long-sleep", "event-not-set", "package-call")
 STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
-NO_REASONS = ("task-died", "task-destroyed", "never-awaited", SHORT_STALLS)  # that anybody waits
-_THREAD_DOES = ("is busy", "is busy and waiting", "is waiting")
-_SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
+NO_REASONS = ("task-died", "task-destroyed", "never-awaited", "callback-died", SHORT_STALLS)  # that anybody waits
 _NUMBERS = re.compile(r", for [\d to]{1,40} s")
-_TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
-_ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 
 
 def causes(findings: Findings) -> list[Cause]:
@@ -54,6 +48,8 @@ def causes(findings: Findings) -> list[Cause]:
     others = [cause for cause in made if cause.word != BOOT]
     if any(cause.word not in NO_REASONS for cause in others):
         made = others  # where a boot waits is no news beside a reason for that
+    if all(cause.word in (*NO_REASONS, BOOT) for cause in made):
+        made = [*packages.calls(findings), *made]
     return _each_once(made)
 
 
@@ -124,46 +120,6 @@ def _in_ring(primitive: TaskPrimitive, ring: list[RingStep]) -> int:
     return sum(1 for step in ring if step["primitive"] == primitive["index"])
 
 
-def _blocking_calls(findings: Findings) -> list[Cause]:
-    if findings.state != states.BLOCKED:
-        return []
-    others = [stall for stall in findings.stalls if not stall.get("ring") and not threads.waits_for_lock(stall)]
-    return [_blocking_call(stall) for stall in others if stall["stack"]]
-
-
-def _blocking_call(stall: Stall) -> Cause:
-    samples = stall.get("samples", 0)
-    busy, _, waiting = _THREAD_DOES
-    does = {True: busy, False: waiting, None: "is"}[stall["busy"]]
-    if samples >= _SAMPLES_MIN and not stall["busy"]:
-        does = doing(stall.get("computing", 0), samples, _THREAD_DOES)
-    own = own_frame(stall["stack"])
-    sampled = f"; {stall.get('in_place', 0)} of {samples} samples in {own['function'] if own is not None else 'it'}"
-    seen = sampled if samples >= _SAMPLES_MIN else ""
-    sentence = f"the loop's thread {does} in {call_text(stall['stack'])}{threads.in_short(stall)}{seen}"
-    return Cause("blocking-call", sentence, own)
-
-
-def _uncaught(findings: Findings) -> list[Cause]:
-    error = findings.error
-    if error is None or findings.state != states.DEAD:
-        return []
-    frames: list[Frame] = [
-        {"function": found["function"], "file": found["file"], "line": int(found["line"])}
-        for found in _TRACEBACK.finditer(error["stack"])
-    ]
-    place = own_frame(frames)
-    where = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
-    origins = _ORIGIN.findall(error["stack"])
-    came = f"; it came up as {error['type']}: {error['message']}" if origins else ""
-    what = origins[-1] if origins else f"{error['type']}: {error['message']}"
-    return [Cause("uncaught-exception", f"{what}{where}{came}", place)]
-
-
-def _oom_killed(findings: Findings) -> list[Cause]:
-    return [] if findings.oom is None or findings.state != states.DEAD else [Cause("oom-killed", findings.oom)]
-
-
 def _no_progress(findings: Findings) -> list[Cause]:
     """What would explain a silence, in a process that promised nothing and in which nothing moves any more."""
     if findings.dump is None or findings.state not in (states.HEALTHY, states.STARTING):
@@ -211,10 +167,11 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     deadlocks,
     threads.rings,
     threads.thread_locks,
-    _blocking_calls,
+    threads.blocking_calls,
     threads.held_gil,
-    _uncaught,
-    _oom_killed,
+    endings.uncaught,
+    endings.oom_killed,
+    endings.blocked,
     shutdowns,
     inside.exhausted,
     threads.executors,
@@ -227,6 +184,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     swallowed,
     busy_loops,
     outside.children,
+    outside.closing_servers,
     outside.lookups,
     outside.peers,
     inside.empty_queues,
@@ -239,5 +197,6 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     leaks,
     died,
     lost,
+    refused,
     short_stalls,
 )

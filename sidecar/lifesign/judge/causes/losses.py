@@ -1,29 +1,41 @@
-"""Tasks that died, and tasks and coroutines that were lost: rows of the table of causes."""
+"""Tasks and callbacks that died, and tasks and coroutines that were lost: rows of the table of causes."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lifesign.judge import states
-from lifesign.judge.causes.findings import Cause, Findings
+from lifesign.judge.causes.findings import RECENT_NS, Cause, Findings
 from lifesign.judge.causes.phrases import ago, at, death
+
+if TYPE_CHECKING:
+    from lifesign.wire.complaints import AsyncioComplaint
 
 _ILL = (states.SILENT, states.DEGRADED)
 _LOSSES_MAX = 3  # that are shown
-_LOSSES = (("Task was destroyed", "task-destroyed"), ("coroutine ", "never-awaited"))
+_LOSSES = (
+    ("Task was destroyed", "task-destroyed"),
+    ("coroutine ", "never-awaited"),
+    ("Exception in callback", "callback-died"),
+    ("Fatal error: protocol.", "callback-died"),
+    ("Fatal error on ", "callback-died"),
+    ("Unhandled exception in client_connected_cb", "callback-died"),
+)
+_ACCEPT = "socket.accept() out of system resource"
 
 
 def died(findings: Findings) -> list[Cause]:
     """Tasks that died are worth a sentence in every state: what they were there for is not done any more."""
     made = []
     for one in findings.deaths[:_LOSSES_MAX]:
-        times = f", {one['count']} times so far" if one["count"] > 1 else ""
         unasked = "; its exception has not been retrieved yet" if one["referenced"] else ""
-        sentence = f"{death(one)}, {ago(findings.wall - one['at'])}{times}{unasked}"
+        sentence = f"{death(one)}, {ago(findings.wall - one['at'])}{_times(one['count'])}{unasked}"
         made.append(Cause("task-died", sentence, one["place"]))
     return made
 
 
 def lost(findings: Findings) -> list[Cause]:
-    """Tasks and coroutines that will not do their work, for nobody kept or awaited them."""
+    """What will not do its work: tasks and coroutines that nobody kept or awaited, callbacks that raised."""
     if findings.state not in _ILL:
         return []
     made: list[Cause] = []
@@ -31,6 +43,28 @@ def lost(findings: Findings) -> list[Cause]:
         word = next((word for said, word in _LOSSES if one["text"].startswith(said)), None)
         if word is not None and len(made) < _LOSSES_MAX:
             who = "" if one["function"] in one["text"] else f" ({one['task'] or 'a task'}: {one['function']})"
-            sentence = f"{one['text'].rstrip('!')}{who}{at(one['place'])}, {ago(findings.wall - one['at'])}"
+            sentence = f"{one['text'].rstrip('!.')}{who}{_error(one)}{at(one['place'])}, {_when(one, findings)}"
             made.append(Cause(word, sentence, one["place"]))
     return made
+
+
+def refused(findings: Findings) -> list[Cause]:
+    """Connections that asyncio could not accept, whatever the state: their clients wait."""
+    return [
+        Cause("accept-fails", f"connections are not accepted{_error(one)}, {_when(one, findings)}")
+        for one in findings.complaints
+        if one["text"].startswith(_ACCEPT) and findings.wall - one["at"] < RECENT_NS and findings.state != states.DEAD
+    ][:1]
+
+
+def _error(one: AsyncioComplaint) -> str:
+    error = one["error"]
+    return "" if error is None else f": {error['type']}: {error['message']}"
+
+
+def _when(one: AsyncioComplaint, findings: Findings) -> str:
+    return f"{ago(findings.wall - one['at'])}{_times(one['count'])}"
+
+
+def _times(count: int) -> str:
+    return f", {count} times so far" if count > 1 else ""

@@ -24,6 +24,7 @@ _MAY_BE_MEANT = ("Event", "Condition", "Future", "sleep")  # for ever, by the ta
 LOST = "nothing else"
 _NEED_TIMEOUT = ("child-process", "dns", "peer-silent")
 _SENDS = ("drain", "sock_sendall", "sock_sendto")
+_HAS_ENDED = ", has ended"  # of a child whose end asyncio knows
 _NOBODY = {"Event": "sets", "Condition": "notifies"}
 
 
@@ -49,10 +50,23 @@ def children(findings: Findings) -> list[Cause]:
     made = []
     for dump, one in _of(findings, "subprocess", *_PEERS):
         child = one["state"].removeprefix("a pipe of ")
-        if ", pid " in one["state"] or child.startswith("pid "):
-            who = waiting(as_the_user_waits(one, dump), dump)
+        who = waiting(as_the_user_waits(one, dump), dump)
+        if child.endswith(_HAS_ENDED):
+            # It waits for the pipes too, which whoever inherited them holds open.
+            sentence = f"{who} for the end of the output of a child process: {child}; another process has it open"
+            made.append(_cause("child-process", sentence, one, dump))
+        elif ", pid " in one["state"] or child.startswith("pid "):
             made.append(_cause("child-process", f"{who} for a child process: {child}", one, dump))
     return made
+
+
+def closing_servers(findings: Findings) -> list[Cause]:
+    """From 3.12 on a server that closes waits for its connections, however long these last."""
+    return [
+        _cause("connections-open", f"{waiting(one, dump)} for a server to close: {one['state']}", one, dump)
+        for dump, one in _of(findings, "Server")
+        if one["state"]
+    ]
 
 
 def lookups(findings: Findings) -> list[Cause]:
@@ -67,7 +81,13 @@ def peers(findings: Findings) -> list[Cause]:
     """A server says nothing. Of a client nobody expects that it speaks, unless asked."""
     made = []
     for dump, one in _alike(_of(findings, *_PEERS)):
-        if one["state"].startswith(("server", "a Unix socket")):
+        if "connect" in one["how"] and not one["state"]:
+            sentence = f"probably nobody answers who is to be connected to: {waiting(one, dump)} for it"
+            made.append(_cause("peer-silent", sentence, one, dump))
+        elif one["state"] == "a client" and one["how"] in _SENDS:
+            sentence = f"probably a client takes nothing: {waiting(one, dump)} for it"
+            made.append(_cause("peer-silent", sentence, one, dump))
+        elif one["state"].startswith(("server", "a Unix socket")):
             silent = "takes" if one["how"] in _SENDS else "sends"
             who = f"the {one['state']}" if one["state"].startswith("server") else one["state"]
             sentence = f"probably {who} {silent} nothing: {waiting(one, dump)} for it"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 from lifesign.judge import states
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
 from lifesign.judge.causes.phrases import call_text, group_waits, own_frame, place_text
+from lifesign.judge.causes.stalls import doing
 from lifesign.judge.gil.holder import thread_text
 from lifesign.wire.frames import is_library
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _LOCKS = ("threading.Lock", "threading.RLock")
 JOB_SECONDS = 5.0  # after which a job may be one that does not end
+_DOES = ("is busy", "is busy and waiting", "is waiting")  # a thread
+_SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
 _PLACES_MAX = 3  # where the threads of an executor stand that are named
 _JOB = "a job in an executor"  # what a task group waits for
 
@@ -56,6 +59,8 @@ def thread_locks(findings: Findings) -> list[Cause]:
         if waits_for_lock(stall):
             evidence = tuple(f"{_who(step)} {_waits(step)}{_kept_by(step)}" for step in chain[1:])
             sentence = f"the loop's thread {_waits(chain[0])}{_kept_by(chain[0]) or '; who holds it cannot be seen'}"
+            if _is_itself(chain[0]):
+                evidence = (f"it is in {call_text(stall['stack'])}",)
             found.append(Cause("thread-lock", sentence, chain[0]["at"], evidence))
     return found
 
@@ -70,6 +75,27 @@ def in_short(stall: Stall) -> str:
     """What else a blocked loop's thread waits for, as a part of a sentence: a queue, a future, the end of a thread."""
     chain = stall.get("chain", [])
     return f", for {wait_text(chain[0])}" if chain else ""
+
+
+def blocking_calls(findings: Findings) -> list[Cause]:
+    """A call in which the loop's thread is, and does not return."""
+    if findings.state != states.BLOCKED:
+        return []
+    others = [stall for stall in findings.stalls if not stall.get("ring") and not waits_for_lock(stall)]
+    return [_blocking_call(stall) for stall in others if stall["stack"]]
+
+
+def _blocking_call(stall: Stall) -> Cause:
+    samples = stall.get("samples", 0)
+    busy, _, waiting = _DOES
+    does = {True: busy, False: waiting, None: "is"}[stall["busy"]]
+    if samples >= _SAMPLES_MIN and not stall["busy"]:
+        does = doing(stall.get("computing", 0), samples, _DOES)
+    own = own_frame(stall["stack"])
+    sampled = f"; {stall.get('in_place', 0)} of {samples} samples in {own['function'] if own is not None else 'it'}"
+    seen = sampled if samples >= _SAMPLES_MIN else ""
+    sentence = f"the loop's thread {does} in {call_text(stall['stack'])}{in_short(stall)}{seen}"
+    return Cause("blocking-call", sentence, own)
 
 
 def held_gil(findings: Findings) -> list[Cause]:
@@ -174,6 +200,11 @@ def wait_text(step: ThreadWait) -> str:
     return f"{_thing(step)}{_kept_by(step)}"
 
 
+def _is_itself(step: ThreadWait) -> bool:
+    """Whether the thread that holds it is the one that waits: names alone may be those of two threads."""
+    return step["holder"] == step["thread"] and step["place"] is not None and step["place"] == step["at"]
+
+
 def _who(step: ThreadWait) -> str:
     return f"the event loop's thread {step['thread']}" if step["loop"] else f"thread {step['thread']}"
 
@@ -202,6 +233,8 @@ def _kept_by(step: ThreadWait) -> str:
     place = step["place"]
     if step["task"]:
         return f", which task {step['task']} holds while it awaits, in the event loop of thread {step['holder']}"
+    if _is_itself(step):
+        return ", which it probably holds itself: a threading.Lock is not reentrant"
     now = f"{place['function']} ({place_text(place)})" if place is not None else "code without a Python frame"
     if step["verb"] == "is":
         return f", which is in {now}"

@@ -84,6 +84,33 @@ def test_of_other_libraries(thing: Any, said: str) -> None:
     assert state(thing) == said
 
 
+@rows(
+    ("cls", "label"),
+    [
+        (f"{module}.{name}", name)
+        for module in ("anyio", "anyio._core._synchronization")
+        for name in ("Lock", "Event", "Condition", "Semaphore", "CapacityLimiter")
+    ],
+)
+def test_anyios_are_known_by_the_module_that_they_are_in_too(cls: str, label: str) -> None:
+    found = kinds.kind(made(cls))
+    assert found is not None
+    assert (found.label, found.package) == (label, "anyio")
+
+
+@rows(
+    ("attributes", "said"),
+    [
+        ({"_sockets": None, "_active_count": 1}, "1 connection of it is open"),
+        ({"_sockets": None, "_clients": {1, 2}}, "2 connections of it are open"),
+        ({"_sockets": None, "_active_count": 0}, ""),
+        ({"_sockets": [object()], "_active_count": 1}, ""),  # it serves
+    ],
+)
+def test_a_server_that_is_closed(attributes: Any, said: str) -> None:
+    assert state(made("asyncio.base_events.Server", **attributes)) == said
+
+
 async def test_a_queue_that_is_neither_empty_nor_full() -> None:
     bounded: asyncio.Queue[int] = asyncio.Queue(5)
     endless: asyncio.Queue[int] = asyncio.Queue()

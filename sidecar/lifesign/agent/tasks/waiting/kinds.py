@@ -85,6 +85,17 @@ def _group(thing: Any) -> str:
     return _of(_size(thing, "_tasks"), None, "unfinished")
 
 
+def _server(thing: Any) -> str:
+    """Of one that was closed; one that is not may serve for ever."""
+    if read(thing, "_sockets") is not None:
+        return ""
+    count = _number(thing, "_active_count")  # up to 3.12
+    count = _size(thing, "_clients") if count is None else count
+    return (
+        "" if not count else f"{count} connection{'s' if count > 1 else ''} of it {'are' if count > 1 else 'is'} open"
+    )
+
+
 def _nothing(_: Any) -> str:
     return ""
 
@@ -110,13 +121,21 @@ _KINDS = {
     "asyncio.subprocess.Process": Kind(
         "subprocess", child, _in("wait", "communicate", "_read_stream", "_feed_stdin"), outer=True
     ),
+    "asyncio.base_events.Server": Kind("Server", _server, _in("wait_closed")),
     "socket.socket": Kind("socket", peer_of_socket, package="asyncio"),
-    # anyio and httpcore say of their classes that they come from the package itself.
-    "anyio.Lock": _LOCK,
-    "anyio.Event": _EVENT._replace(outer=True),
-    "anyio.Condition": _CONDITION,
-    "anyio.Semaphore": _SEMAPHORE,
-    "anyio.CapacityLimiter": _LIMITER._replace(outer=True),
+    # anyio and httpcore say of their classes that they come from the package itself, some of anyio's once it was asked
+    # for them by name.
+    **{
+        f"{module}.{name}": found
+        for module in ("anyio", "anyio._core._synchronization")
+        for name, found in {
+            "Lock": _LOCK,
+            "Event": _EVENT._replace(outer=True),
+            "Condition": _CONDITION,
+            "Semaphore": _SEMAPHORE,
+            "CapacityLimiter": _LIMITER._replace(outer=True),
+        }.items()
+    },
     "anyio._backends._asyncio.TaskGroup": _GROUP,
     "anyio.streams.memory.MemoryObjectReceiveStream": _STREAM,
     "anyio.streams.memory.MemoryObjectSendStream": _STREAM,

@@ -1,0 +1,51 @@
+"""What was lost or raised where no task waits for it, each beside one that is no cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Cause, Dump, Findings
+from support.rows import rows
+
+SHOP = "/srv/shop/service.py"
+NOW = 1_000_000_000_000
+TOO_MANY = {"type": "OSError", "message": "[Errno 24] Too many open files", "stack": ""}
+NO_PRICE = {"type": "ValueError", "message": "no price", "stack": ""}
+AT = {"function": "Ticker.tick", "file": SHOP, "line": 9}
+
+
+def complaint(text: str, error: Any = None, place: Any = None, count: int = 1, ago: float = 12.0) -> Any:
+    return {
+        "text": text, "task": "", "function": "", "place": place, "error": error, "count": count,
+        "at": NOW - round(ago * 1e9),
+    }  # fmt: skip
+
+
+def found(state: str, *complaints: Any) -> list[Cause]:
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": NOW}
+    return causes(Findings(state, Dump(summary), complaints=complaints, wall=NOW))
+
+
+CALLBACKS = [
+    "Exception in callback Ticker.tick",
+    "Fatal error: protocol.data_received() call failed.",
+    "Unhandled exception in client_connected_cb",
+]
+
+
+@rows("text", CALLBACKS)
+def test_what_a_callback_raised_is_a_cause_of_an_illness(text: str) -> None:
+    ill = complaint(text, NO_PRICE, AT, count=3)
+    sentence = f"{text.rstrip('.')}: ValueError: no price at service.py:9, 12 s ago, 3 times so far"
+    assert found("silent", ill) == [Cause("callback-died", sentence, AT)]
+    assert found("healthy", ill) == []
+
+
+def test_connections_that_cannot_be_accepted_are_said_in_any_state() -> None:
+    refused = complaint("socket.accept() out of system resource", TOO_MANY, count=40)
+    sentence = "connections are not accepted: OSError: [Errno 24] Too many open files, 12 s ago, 40 times so far"
+    assert found("healthy", refused) == [Cause("accept-fails", sentence)]
+    assert found("silent", refused) == [Cause("accept-fails", sentence)]
+    assert found("healthy", complaint("socket.accept() out of system resource", TOO_MANY, ago=301.0)) == []
+    assert found("dead", refused) == []
