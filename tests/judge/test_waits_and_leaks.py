@@ -11,6 +11,7 @@ from support.rows import rows
 SHOP = "/srv/shop/service.py"
 ASYNCIO = "/usr/lib/python3.11/asyncio/streams.py"
 PACKAGE = "/srv/.venv/lib/python3.11/site-packages/redis/client.py"
+SERVER = PACKAGE.replace("redis", "uvicorn")
 
 
 def at(function: str, line: int, file: str = SHOP) -> dict[str, Any]:
@@ -128,11 +129,7 @@ def test_waits_that_any_service_has_are_no_cause() -> None:
     assert found("silent", [group(0, 1, *inside[1:]), other], stop) == {}  # a task of the package's own
     client = primitive("StreamReader", "", "a client", "readline", (0, 1))
     assert found("silent", [group(0, 1, *ASKS), other], client) == {}
-    lifespan = [
-        at("app", 9),
-        at("LifespanOn.receive", 5, PACKAGE.replace("redis", "uvicorn")),
-        at("Queue.get", 5, ASYNCIO),
-    ]
+    lifespan = [at("app", 9), at("LifespanOn.receive", 5, SERVER), at("Queue.get", 5, ASYNCIO)]
     queue = primitive("Queue", "", "empty", "get", (0, 1))
     assert found("silent", [group(0, 1, *lifespan), other], queue) == {}
     assert found("silent", [group(0, 1, *lifespan[2:]), other], queue) == {}

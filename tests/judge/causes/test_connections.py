@@ -15,6 +15,8 @@ ASKS: Any = {
               {"function": "wait", "file": "/usr/lib/python3.12/asyncio/streams.py", "line": 5}],
 }  # fmt: skip
 WHO = "1 x ask waits (service.py:9, for 51 s)"
+CLOSES = f"{WHO} for a server to close: 2 connections of it are open"
+OUTPUT = f"{WHO} for the end of the output of a child process: pid 7, has ended; another process has it open"
 CASES = [
     ("StreamWriter", "a client", "drain", f"probably a client takes nothing: {WHO} for it, without a timeout"),
     ("StreamReader", "a client", "readline", None),  # of a client nobody expects that it speaks
@@ -25,14 +27,13 @@ CASES = [
         f"probably nobody answers who is to be connected to: {WHO} for it, without a timeout",
     ),
     ("socket", "", "sock_recv", None),
-    ("Server", "2 connections of it are open", "wait_closed", f"{WHO} for a server to close: 2 connections of it are open"),
+    ("Server", "2 connections of it are open", "wait_closed", CLOSES),
     ("Server", "", "wait_closed", None),  # it is not closed: it serves
     (
         "subprocess",
         "pid 7, has ended",
         "wait",
-        f"{WHO} for the end of the output of a child process: pid 7, has ended; another process has it open, "
-        "without a timeout",
+        f"{OUTPUT}, without a timeout",
     ),
 ]  # fmt: skip
 

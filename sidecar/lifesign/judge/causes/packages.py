@@ -17,8 +17,10 @@ _CALLS_MAX = 3
 _PACKAGE = re.compile(r".*/(?:site-packages|dist-packages)/([^/]+?)(?:\.py)?(?:/|$)")
 # They wait for what the user's own code has to bring, or for clients, of whom nobody expects that they speak.
 _NOT_MEANT = frozenset(
-    ("anyio", "async_timeout", "uvloop", "sniffio", "uvicorn", "hypercorn", "daphne", "granian", "gunicorn")
-    + ("starlette", "fastapi", "quart", "sanic", "channels")
+    (
+        *("anyio", "async_timeout", "uvloop", "sniffio", "uvicorn", "hypercorn", "daphne", "granian", "gunicorn"),
+        *("starlette", "fastapi", "quart", "sanic", "channels"),
+    )
 )
 _SERVES = re.compile(r"(?:_?async_)?(?:_?serve|_?run|_?start|_?main)(?:_|$)")  # a server is meant to be in there
 
