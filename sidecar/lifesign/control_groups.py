@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import NamedTuple
+
+from lifesign.named import NamedTuple
 
 MOUNTS = "/proc/self/mountinfo"
 _READ_BYTES = 4096

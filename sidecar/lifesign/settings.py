@@ -1,17 +1,17 @@
 """Every setting, once: flag > environment > file > default.
 
-Both processes read this table. The sidecar and the commands read it strictly: a malformed value
-is a `SettingError` that names the variable. The main process reads it leniently: a malformed
-value is a logged warning and the default, because a typo must not take a service down.
+Both processes read this table. The sidecar and the commands read it strictly: a malformed value is a `SettingError`
+that names the variable. The main process warns in the log and takes the default: a typo must not take a service down.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Collection, Literal, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Literal, Mapping
 
 from lifesign import parsing
 from lifesign.errors import MalformedError, SettingError
+from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.checkspec import Spec

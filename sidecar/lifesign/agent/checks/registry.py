@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, TypeVar
 
 from lifesign.agent.checks import results
 from lifesign.agent.checks.results import Report
@@ -17,6 +17,7 @@ from lifesign.agent.checks.runner import Check, Postcondition, run_one
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import own as own_tasks
+from lifesign.named import NamedTuple
 from lifesign.wire import layout
 from lifesign.wire.lane import LaneWriter
 from lifesign.wire.writer import PulseWriter

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Mapping, NamedTuple
+from typing import Mapping
 
+from lifesign.named import NamedTuple
 from lifesign.wire.folder import STACKS_OFFER, OwnFolder
 from lifesign.wire.lane import encode
 from lifesign.wire.stacks.reading import is_number, json_object, read_file

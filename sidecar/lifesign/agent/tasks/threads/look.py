@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames
@@ -14,6 +14,7 @@ from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
 from lifesign.agent.tasks.walk import place, thread_stack
+from lifesign.named import NamedTuple
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 from lifesign.agent.tasks.odd import read
+from lifesign.named import NamedTuple
 
 
 class Kind(NamedTuple):
