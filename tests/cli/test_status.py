@@ -16,7 +16,8 @@ from rich.console import Console
 
 from lifesign.cli import status
 from lifesign.cli.output.terminal import bytes_long, bytes_short, console, duration
-from lifesign.cli.status import render, to_json
+from lifesign.cli.processes.details import to_json
+from lifesign.cli.status import render
 from lifesign.watch.telemetry import (
     CheckpointReading,
     EventReading,
@@ -102,7 +103,7 @@ def test_what_is_ill_gets_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_has_every_field_but_the_delays_and_the_dump() -> None:
-    (seen,) = to_json([ILL])
+    seen = to_json(ILL)
 
     assert set(seen) == set(Snapshot.__struct_fields__) - {"new_delays", "dump"}
     assert seen["events"][0] == {

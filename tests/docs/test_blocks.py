@@ -30,6 +30,7 @@ HELD: dict[str, dict[str, str]] = {
     "docs/dry-run.md": {"lifesign run --dry-run": RUN, "@lifesign.dry_run_handler": PYTHON},
     "docs/first-hour.md": {"": "cluster/installs/test_first_hour.py"},
     "docs/in-code.md": {"import lifesign": PYTHON},
+    "docs/json.md": {'{"schema"': "cli/test_json_docs.py", "lifesign why --json": RUN},
     "docs/kubernetes.md": {
         "# Chart.yaml": "helm/test_page.py",
         "{{ include": "helm/test_page.py",
@@ -53,7 +54,6 @@ CANNOT: dict[tuple[str, str], str] = {
         "docker build",
     ): "needs a registry; the image of tests/tools/images.sh is built of the same file",
     ("docs/performance.md", "make bench"): "half an hour; tests/benchmarks/test_benchmarks.py runs each for a moment",
-    ("docs/reference.md", '{"schema"'): "an answer without a question",
     ("docs/seeing.md", "make stack"): "stays up; tests/e2e/stack/test_stack.py starts and ends it",
 }
 

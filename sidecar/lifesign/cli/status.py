@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
         else:
             said = ""
         if args.json:
-            print(json.dumps({"schema": JSON_SCHEMA, "processes": to_json(snapshots)}), flush=True)
+            print(json.dumps({"schema": JSON_SCHEMA, "processes": _plain(snapshots)}), flush=True)
         else:
             now = time.strftime("%H:%M:%S")
             print(_CLEAR if sys.stdout.isatty() else "", end="")
@@ -100,21 +100,16 @@ def _ask(target: Wanted, keys: set[str]) -> None:
 
 def _print(snapshots: Sequence[Snapshot], *, as_json: bool) -> None:
     if as_json:
-        print_json({"processes": to_json(snapshots)})
+        print_json({"processes": _plain(snapshots)})
     else:
         to = console()
         to.print(render(snapshots, to.width))
 
 
-def to_json(snapshots: Sequence[Snapshot]) -> Any:
-    """The snapshots as plain lists and dicts; see `watch.telemetry.Snapshot`."""
-    import msgspec
+def _plain(snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
+    from lifesign.cli.processes.details import to_json
 
-    plain = (msgspec.structs.replace(snapshot, dump=None) for snapshot in snapshots)  # `lifesign dump` has it
-    return [
-        {name: value for name, value in msgspec.to_builtins(one).items() if name not in ("new_delays", "dump")}
-        for one in plain
-    ]
+    return [to_json(snapshot) for snapshot in snapshots]
 
 
 def render(snapshots: Sequence[Snapshot], width: int) -> Group:

@@ -77,13 +77,11 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _print(rows: list[Row], *, as_json: bool) -> None:
-    import msgspec
-
+    from lifesign.cli.processes.details import to_json
     from lifesign.cli.processes.table import table
 
     if as_json:
-        more = [{"cpu": row.cpu, "delay": row.delay, "new_delays": ()} for row in rows]
-        print_json({"processes": [{**msgspec.to_builtins(row.snapshot), **more[at]} for at, row in enumerate(rows)]})
+        print_json({"processes": [{**to_json(row.snapshot), "cpu": row.cpu, "delay": row.delay} for row in rows]})
     else:
         to = console()
         to.print(table(rows, to.width, live=True))

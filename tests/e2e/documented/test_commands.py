@@ -131,6 +131,15 @@ def test_the_api_is_asked_as_the_page_does(scene: Scene) -> None:
         assert json.loads(asked)["request"] >= 1
 
 
+@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here")
+def test_jq_reads_what_is_printed(scene: Scene) -> None:
+    with scene.goes_on("lifesign run -- python -m shop"):
+        eventually(lambda: [one["state"] for one in scene.seen()] == ["healthy"], PATIENCE, 0.3)
+        for command in block("docs/json.md", "lifesign why --json").commands():
+            ended = scene.ends(f"set -o pipefail; {command}")
+            assert (ended.returncode, bool(ended.stdout)) == (0, " why " not in command), ended.stderr
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_systemd_takes_the_unit(scene: Scene) -> None:
     unit = block("docs/systemd.md", "[Unit]").content

@@ -1,9 +1,11 @@
-"""What there is to say of one process below its row."""
+"""All that is known of one process: below its row, for a person, and for a program."""
 
 from __future__ import annotations
 
 import time
-from typing import Iterator
+from typing import Any, Iterator
+
+import msgspec
 
 from lifesign.cli.output.terminal import bytes_long, duration
 from lifesign.cli.processes.table import STYLES, processor_time
@@ -13,6 +15,16 @@ from lifesign.watch.telemetry import CauseReading, CheckpointReading, EventReadi
 from lifesign.wire import layout
 
 _WARNING = "yellow"
+_ELSEWHERE = ("new_delays", "dump")  # between two polls of somebody else's; what `lifesign dump` prints
+
+
+def to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as plain lists and dicts; docs/json.md has its fields."""
+    without = msgspec.structs.replace(snapshot, dump=None, new_delays=())
+    plain: dict[str, Any] = msgspec.to_builtins(without)
+    return {name: value for name, value in plain.items() if name not in _ELSEWHERE}
+
+
 _NEWS_S = 3600.0  # how long a slow boot is worth a line
 _LATE_MAX = 5
 
