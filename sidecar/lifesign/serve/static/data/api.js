@@ -10,7 +10,7 @@ export const address = (key, part = "") => `api/v1/processes/${encodeURIComponen
 export async function read(path) {
   let response;
   try {
-    response = await fetch(path, { signal: AbortSignal.timeout(10000) });
+    response = await fetch(path, { signal: AbortSignal.timeout?.(10000) });
   } catch {
     throw new ApiError("the sidecar does not answer");
   }

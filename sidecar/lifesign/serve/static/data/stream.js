@@ -44,7 +44,7 @@ export class Stream {
 /** A refused stream has no words: what the sidecar says of itself has them. */
 async function reason() {
   try {
-    const response = await fetch(new URL("../api/v1", import.meta.url), { signal: AbortSignal.timeout(RETRY_MS) });
+    const response = await fetch(new URL("../api/v1", import.meta.url), { signal: AbortSignal.timeout?.(RETRY_MS) });
     const { data: { streams, streams_max: most } } = await response.json();
     if (streams >= most) return `${most} browsers have this page open already: close one of them`;
   } catch {
