@@ -6,13 +6,11 @@ of this process by themselves.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import sys
-import warnings
-from typing import Any, Iterator, Mapping, Protocol
+from typing import Any, Mapping, Protocol
 
+from lifesign.export.otlp.imports import later, without
 from lifesign.export.otlp.outcome import Outcome
 from lifesign.export.otlp.targets import GRPC, Target, targets
 
@@ -57,24 +55,13 @@ def _open(target: Target) -> Exporter:
     if target.protocol == GRPC:
         # Its library writes to standard error by itself, on which we say what fails.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        later("grpc.aio")  # 0.5 MiB
         from lifesign.export.otlp.grpc import GrpcExporter
 
         return GrpcExporter(target)
+    later("idna")  # 0.2 MiB, for a host with letters beyond ASCII
+    # `requests` guesses the encoding of a text with one of them, 2.6 MiB, and we ask for no text.
     with without("charset_normalizer", "chardet"):
         from lifesign.export.otlp.http import HttpExporter
 
     return HttpExporter(target)
-
-
-@contextlib.contextmanager
-def without(*modules: str) -> Iterator[None]:
-    """Keeps `requests` from loading what it guesses the encoding of a text with: 2.6 MiB, and we ask for none."""
-    absent = [name for name in modules if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: it cannot be imported
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns where there is none
-            yield
-    finally:
-        for name in absent:
-            del sys.modules[name]
