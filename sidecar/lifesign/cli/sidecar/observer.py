@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 
 from lifesign.cli.output.terminal import say
 from lifesign.cli.sidecar import timelines
-from lifesign.cli.sidecar.aftermath import Linger, after_the_end
 from lifesign.cli.sidecar.boots import RememberedBoots
 from lifesign.cli.sidecar.deadline import Deadline
 from lifesign.cli.sidecar.demo import demo
@@ -145,6 +144,8 @@ class Observer:
     async def _watch(self) -> None:
         servers = await self._serve()
         self._shows = "page" in servers
+        if self._shows:
+            from lifesign.cli.sidecar.aftermath import Linger, after_the_end  # 0.7 MiB, for a page
         remembering = timelines.remember(self._board, self._directory.path) if self._shows else None
         try:
             self._watcher = await self._ready()
