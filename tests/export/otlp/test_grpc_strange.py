@@ -34,7 +34,7 @@ def good(stream: int) -> Iterable[bytes]:
 
 @pytest.fixture
 def items(resource: Resource, span: Callable[..., Span]) -> list[Any]:
-    return [encode.span(span(), encode.resource(resource))]
+    return encode.Traces().add(span(), resource)
 
 
 async def attempts(
