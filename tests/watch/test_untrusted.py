@@ -25,6 +25,7 @@ from support.made.reported import DRY_RUN, events, names
         (b'{"kind":"checkpoint"}', "missing required field"),
         (json.dumps({**DRY_RUN, "end": 10**400}).encode(), "beyond its bounds"),
         (json.dumps({**DRY_RUN, "start": -1}).encode(), "beyond its bounds"),
+        (json.dumps(DRY_RUN, separators=(",", ":")).encode()[:-1] + b',"kind":"stall"}', "invalid enum value"),
         (b"[" * 3000, "array"),
         (b'"\xff\xfe"', "object"),
     ],

@@ -5,7 +5,7 @@ Lost records are counted, unreadable ones set aside.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Iterator, TypeVar, Union, cast
+from typing import Any, Callable, Generic, Iterable, Iterator, TypeVar, Union, cast
 
 import msgspec
 
@@ -39,6 +39,7 @@ R = TypeVar("R")
 
 
 _COUNT_MAX = 1 << 61  # of records; the writer of the lane may claim any number
+_COUNTED_MAX = 1 << 63
 _SECONDS_MAX = 1e9  # 31 years; as nanoseconds it still fits 63 bits
 
 
@@ -71,6 +72,8 @@ _by_kind: dict[str, msgspec.json.Decoder[Any]] = {
     "checkpoint": msgspec.json.Decoder(records.Checkpoint),
     "boot_ended": msgspec.json.Decoder(records.BootEnded),
 }
+_BEGINNING = b'{"kind":"'
+_by_beginning = {_BEGINNING + kind.encode(): decoder for kind, decoder in _by_kind.items()}
 _identity = msgspec.json.Decoder(records.Identity)
 _tombstone = msgspec.json.Decoder(records.Tombstone)
 
@@ -81,10 +84,13 @@ def decode_record(payload: bytes) -> Record:
     Raises:
         InvalidRecordError: it is not JSON, of an unknown kind, or not of its kind's shape.
     """
-    kind = _decode(_kind, payload).kind
-    if kind not in _by_kind:
-        raise InvalidRecordError(f"a record of unknown kind {kind[:40]!r}")
-    return _decode(_by_kind[kind], payload)  # type: ignore[no-any-return]
+    decoder = _by_beginning.get(payload[: payload.find(b'"', len(_BEGINNING))])
+    if decoder is None:  # the agent writes the kind first; if another one follows, the decoder does not take it
+        kind = _decode(_kind, payload).kind
+        if kind not in _by_kind:
+            raise InvalidRecordError(f"a record of unknown kind {kind[:40]!r}")
+        decoder = _by_kind[kind]
+    return _decode(decoder, payload)  # type: ignore[no-any-return]
 
 
 def decode_identity(payload: bytes) -> records.Identity:
@@ -105,22 +111,27 @@ def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
         decoded = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRecordError(str(error)) from None
-    _check_numbers(decoded)
+    if isinstance(decoded, dict):
+        _check_numbers(decoded.values())
     return decoded
 
 
-def _check_numbers(value: object) -> None:
+def _check_numbers(values: Iterable[object]) -> None:
     """JSON has numbers of any size; what is counted here fits 63 bits and is not negative, seconds fit a lifetime."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            _check_numbers(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_numbers(inner)
-    elif (isinstance(value, int) and not 0 <= value < 1 << 63) or (
-        isinstance(value, float) and not abs(value) < _SECONDS_MAX
-    ):
-        raise InvalidRecordError("a number beyond its bounds")
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            fits = 0 <= value < _COUNTED_MAX  # type: ignore[operator]  # it is an int
+        elif kind is float:
+            fits = abs(value) < _SECONDS_MAX  # type: ignore[arg-type]  # it is a float
+        else:
+            if kind is dict:
+                _check_numbers(value.values())  # type: ignore[attr-defined]  # it is a dict
+            elif kind is list:
+                _check_numbers(value)  # type: ignore[arg-type]  # it is a list
+            continue
+        if not fits:
+            raise InvalidRecordError("a number beyond its bounds")
 
 
 class Lane(Generic[R]):
