@@ -16,7 +16,7 @@ from lifesign.watch.telemetry import Resource, Telemetry
 
 BATCH = 512  # records
 
-_REQUESTS = {TRACES: encode.Traces, LOGS: encode.Logs, PROFILES: encode.Profiles}
+_REQUESTS = {TRACES: encode.Traces, LOGS: encode.Logs, PROFILES: encode.ProfileList}
 
 _logger = logging.getLogger("lifesign")
 

@@ -139,7 +139,7 @@ class Logs(_Request):
         return self.request
 
 
-class Profiles:
+class ProfileList:
     """Profiles, of which the exporter makes a request: what its tables share is known once all are there."""
 
     def __init__(self) -> None:

@@ -83,7 +83,7 @@ class _Reading:
         self._client = ReadingStub(self._client, self.answer)
 
 
-class _Sending:
+class _GrpcSending:
     """Sends a request as it is. By themselves these exporters make one, of objects of the SDK."""
 
     def _translate_data(self, data: Any) -> Any:
@@ -93,11 +93,11 @@ class _Sending:
         return 1  # for metrics of its own, which are off
 
 
-class _SpanExporter(_Sending, OTLPSpanExporter):
+class _GrpcSpanExporter(_GrpcSending, OTLPSpanExporter):
     pass
 
 
-class _LogExporter(_Sending, OTLPLogExporter):
+class _GrpcLogExporter(_GrpcSending, OTLPLogExporter):
     pass
 
 
@@ -114,7 +114,7 @@ def _credentials(files: tls.Files) -> Any:
     return grpc.ssl_channel_credentials(authority, key, certificate)
 
 
-_EXPORTERS: dict[str, type] = {"traces": _SpanExporter, "logs": _LogExporter, "metrics": OTLPMetricExporter}
+_EXPORTERS: dict[str, type] = {"traces": _GrpcSpanExporter, "logs": _GrpcLogExporter, "metrics": OTLPMetricExporter}
 
 
 def _of_kind(kind: str) -> type:

@@ -31,7 +31,7 @@ from lifesign.export.otlp.outcome import ANSWER_MAX, NOT_SENT, Delivered, Outcom
 from lifesign.export.otlp.targets import METRICS, PROFILES, Target
 
 
-class _Sending:
+class _HttpSending:
     """Sends a request as it is. By themselves these exporters make one, of objects of the SDK."""
 
     _client: Any
@@ -40,17 +40,17 @@ class _Sending:
         self._client.export(request.SerializeToString())
 
 
-class _SpanExporter(_Sending, OTLPSpanExporter):  # type: ignore[misc]  # another `export`
+class _HttpSpanExporter(_HttpSending, OTLPSpanExporter):  # type: ignore[misc]  # another `export`
     pass
 
 
-class _LogExporter(_Sending, OTLPLogExporter):  # type: ignore[misc]  # another `export`
+class _HttpLogExporter(_HttpSending, OTLPLogExporter):  # type: ignore[misc]  # another `export`
     pass
 
 
 _EXPORTERS: dict[str, Callable[..., Any]] = {
-    "traces": _SpanExporter,
-    "logs": _LogExporter,
+    "traces": _HttpSpanExporter,
+    "logs": _HttpLogExporter,
     "metrics": OTLPMetricExporter,
 }
 
