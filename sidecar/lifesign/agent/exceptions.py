@@ -29,6 +29,11 @@ def failure(error: BaseException) -> Failure:
     return {"type": _type(error), "message": _message(error, MESSAGE_CHARACTERS), "stack": _stack(error)}
 
 
+def in_short(error: BaseException) -> tuple[str, str]:
+    """The type of an exception and its message, as they are said in one line."""
+    return _type(error), _message(error, _SHORT)
+
+
 def _stack(error: BaseException) -> str:
     parts: list[str] = []
     seen: set[int] = set()

@@ -21,6 +21,15 @@ class Frame(TypedDict):
     line: int
 
 
+class CaughtError(TypedDict):
+    """An exception that a task keeps: that its own code has caught, or that of a task that it waits for with others."""
+
+    type: str
+    message: str
+    place: Frame | None  # where it was raised, in the user's own code
+    collected: bool  # it is that of another task
+
+
 class GroupEdge(TypedDict):
     """`count` of something belong to the group with index `group`, or wait for it."""
 

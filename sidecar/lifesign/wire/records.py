@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from lifesign.wire.frames import CaughtError
 from lifesign.wire.frames import Frame as Frame
 from lifesign.wire.frames import GroupEdge as GroupEdge
 from lifesign.wire.threads import ThreadWait
@@ -162,11 +163,12 @@ class TaskDump(_ThreadRings, _Fewest):
     still: float | None  # for how many seconds nothing that waits has moved; None below a minute
 
 
-class _Cancelled(TypedDict, total=False):
-    cancelled: Literal["", "swallowed", "cleanup"]  # how a sample of it took its cancellation; empty if there was none
+class _Caught(TypedDict, total=False):  # by a sample of it
+    cancelled: Literal["", "swallowed", "cleanup"]  # how it took its cancellation; empty if there was none
+    errors: list[CaughtError]  # that it keeps
 
 
-class TaskGroup(_Cancelled):
+class TaskGroup(_Caught):
     """All the tasks with one await stack, outermost frame first."""
 
     kind: Literal["task_group"]

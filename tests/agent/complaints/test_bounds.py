@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lifesign.agent.complaints import deaths
+from lifesign.agent.tasks import walk
 
 
 def raises(depth: int) -> None:
@@ -21,9 +21,9 @@ def outer() -> None:
 def test_of_a_very_long_traceback_the_outermost_frames_are_looked_at(
     monkeypatch: pytest.MonkeyPatch, most: int, function: str
 ) -> None:
-    monkeypatch.setattr(deaths, "_FRAMES_MAX", most)
+    monkeypatch.setattr(walk, "_TRACEBACK_MAX", most)
     with pytest.raises(ValueError, match="no price") as raised:
         outer()
-    place = deaths.own_place(raised.value)
+    place = walk.raised_at(raised.value)
     assert place is not None
     assert place["function"] == function

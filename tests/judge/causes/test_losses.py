@@ -49,3 +49,38 @@ def test_connections_that_cannot_be_accepted_are_said_in_any_state() -> None:
     assert found("silent", refused) == [Cause("accept-fails", sentence)]
     assert found("healthy", complaint("socket.accept() out of system resource", TOO_MANY, ago=301.0)) == []
     assert found("dead", refused) == []
+
+
+def waits(file: str, **error: Any) -> Any:
+    kept = {
+        "type": "ValueError",
+        "message": "no price",
+        "place": {**AT, "function": "work"},
+        "collected": False,
+        **error,
+    }
+    return {
+        "index": 0, "count": 1, "awaits": [], "states": {"waiting": 1}, "errors": [kept], "waits_for": "Event",
+        "waited_most": 19.0, "waited_least": 19.0, "time_left": None, "keeps_the_loop": True,
+        "stack": [{"function": "main", "file": file, "line": 15}],
+    }  # fmt: skip
+
+
+WAITS = "1 x main waits (service.py:15, for 19 s)"
+HIDDEN = [
+    ({}, f"after ValueError: no price, raised in work (service.py:9), {WAITS}"),
+    ({"message": "", "place": None}, f"after ValueError, {WAITS}"),
+    (
+        {"collected": True},
+        f"ValueError: no price, raised in work (service.py:9), is kept while {WAITS} for the others",
+    ),
+]
+
+
+@rows("error, sentence", HIDDEN)
+def test_an_error_that_nobody_has_reported(error: Any, sentence: str) -> None:
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": NOW}
+    (cause,) = causes(Findings("silent", Dump(summary, (waits(SHOP, **error),))))
+    assert (cause.word, cause.sentence) == ("hidden-error", sentence)
+    assert causes(Findings("healthy", Dump(summary, (waits(SHOP, **error),)))) == []
+    assert causes(Findings("silent", Dump(summary, (waits("/usr/lib/python3.12/asyncio/locks.py", **error),)))) == []

@@ -15,9 +15,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.complaints.counted import Counted
-from lifesign.agent.complaints.deaths import died, is_death, kind_of, own_place
+from lifesign.agent.complaints.deaths import died, is_death, kind_of
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import complain
+from lifesign.agent.tasks.walk import raised_at
 from lifesign.loading import from_signal_handler
 from lifesign.redact import redacted
 
@@ -64,7 +65,7 @@ class Filter(logging.Filter):
         error = record.exc_info[1] if type(record.exc_info) is tuple else None
         head = _head(record, message)
         function = _of(_CORO, message)
-        place = (own_place(error) if error is not None else None) or _place(message)
+        place = (raised_at(error) if error is not None else None) or _place(message)
         where = (place["file"], place["line"]) if place is not None else None
         if head == _NEVER_RETRIEVED and error is not None and is_death(error):
             died(self._counted, _of(_NAME, message), function, error, referenced=False)

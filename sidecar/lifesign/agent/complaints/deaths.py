@@ -22,12 +22,10 @@ from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.edges import in_turn, together
 from lifesign.agent.tasks.waiting.waits import look_alone
-from lifesign.agent.tasks.walk import links, place
-from lifesign.wire.frames import is_library
+from lifesign.agent.tasks.walk import links, raised_at
 
 if TYPE_CHECKING:
     from lifesign.wire.complaints import TaskDied
-    from lifesign.wire.records import Frame
 
 GRACE_SECONDS = 5.0  # in which somebody may still ask for the exception
 LOOKED_AT = 1000  # tasks at one beat
@@ -36,7 +34,6 @@ _SHARE = 1 / 500  # of a core, where tasks must be listed
 _KNOWN_MAX = 1000  # tasks that are remembered while they run, from 3.14 on; and dead ones
 _WAITING_MAX = 1000
 _REPORTED_MAX = 1000
-_FRAMES_MAX = 1000
 # They end the program, or an iteration: no task dies of them.
 _NO_DEATHS = (KeyboardInterrupt, SystemExit, GeneratorExit, StopAsyncIteration, asyncio.CancelledError)
 
@@ -144,7 +141,7 @@ def died(
             _reported.popitem(last=False)
     elif _reported.pop(id(error), None) == kind:
         return
-    where = own_place(error)
+    where = raised_at(error)
     ended = time.time_ns() if at is None else at
 
     def made() -> TaskDied:
@@ -166,21 +163,6 @@ def died(
 def is_death(error: Any) -> bool:
     """Whether a task that ends by this died of it."""
     return issubclass(type(error), BaseException) and not issubclass(type(error), _NO_DEATHS)
-
-
-def own_place(error: BaseException) -> Frame | None:
-    """The innermost frame of the user's own code that it passed; the innermost of all where there is none."""
-    own = innermost = None
-    traceback = error.__traceback__
-    for _ in range(_FRAMES_MAX):
-        if traceback is None:
-            break
-        innermost = traceback
-        if not is_library(traceback.tb_frame.f_code.co_filename):
-            own = traceback
-        traceback = traceback.tb_next
-    found = own or innermost
-    return None if found is None else place(found.tb_frame.f_code, found.tb_lineno)
 
 
 def kind_of(error: BaseException | None) -> str:

@@ -41,7 +41,7 @@ RING_MAX = 20  # steps of a ring that are written
 
 class Shape(NamedTuple):
     """The content by which two dumps are the same: groups, by code and lines, each with its
-    index and count, the primitives with their holders, and groups that were cancelled.
+    index and count, the primitives with their holders, and what groups have caught.
 
     `codes` keeps the ids in it from being reused.
     """
@@ -197,14 +197,14 @@ def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:
         for codes, family in survey.families.items()
         for lines, group in family.groups.items()
     }
-    cancelled = {
-        (lines, group.cancelled)
+    caught = {
+        (lines, group.cancelled, *(error["type"] for error in group.errors))
         for family in survey.families.values()
         for lines, group in family.groups.items()
-        if group.cancelled
+        if group.cancelled or group.errors
     }
     codes = [family.codes for family in survey.families.values()]
-    return Shape(groups, frozenset(map(shape_of, primitives)) | cancelled, codes)
+    return Shape(groups, frozenset(map(shape_of, primitives)) | caught, codes)
 
 
 def _step(node: Node, numbers: dict[int, int]) -> RingStep:
@@ -238,6 +238,7 @@ def _group(
         "time_left": group.time_left,
         "keeps_the_loop": group.keeps_the_loop,
         "cancelled": group.cancelled,
+        "errors": group.errors,
         "oldest": group.oldest,
         "newest": group.newest,
         "origin": creation.origin_stack(group.sample),

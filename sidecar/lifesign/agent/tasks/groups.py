@@ -8,13 +8,16 @@ are assumed to wait at the same lines: such a group says how many were read.
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Sequence
 
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.appspan import app_span
 from lifesign.agent.tasks.waiting.blocks import exits, objects
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.walk import Link, links_of
+
+if TYPE_CHECKING:
+    from lifesign.wire.frames import CaughtError
 
 NAMES_MAX = 5
 SPANS_MAX = 20  # tasks of a group whose span is read before the group counts as having none
@@ -49,6 +52,7 @@ class WaitGroup:
         self.time_left: float | None = None  # seconds until a clock ends the wait of the sample
         self.keeps_the_loop = False
         self.cancelled: Literal["", "swallowed", "cleanup"] = ""
+        self.errors: list[CaughtError] = []  # that the sample keeps
 
     def waits_since(self, seconds: float | None) -> None:
         """Notes for how long one of its tasks has been in its wait, where that is known."""

@@ -13,10 +13,10 @@ from lifesign.agent.tasks.groups import LOOKS_MAX, STACKS_EACH, STACKS_MAX, Code
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.ages import FEW, Ages
-from lifesign.agent.tasks.waiting.cancels import cancelled
+from lifesign.agent.tasks.waiting.caught import cancelled, errors
 from lifesign.agent.tasks.waiting.certainty import end_of_a_timer
 from lifesign.agent.tasks.waiting.deadlock import Graph, Node
-from lifesign.agent.tasks.waiting.edges import Edges, awaited, group_tasks
+from lifesign.agent.tasks.waiting.edges import Edges, awaited, group_tasks, together
 from lifesign.agent.tasks.waiting.leaves import keeps_the_loop, leaf, time_left
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
@@ -62,6 +62,8 @@ class Survey:
             stack = links(task)
             group.time_left, group.keeps_the_loop = time_left(stack), keeps_the_loop(task)
             group.cancelled = cancelled(task, stack)
+            collective = look_alone(stack).collective
+            group.errors = errors(stack, together(odd.waiter(task), collective), collective)
             end = leaf(task, stack) if not group.waits else None
             if end is not None:
                 group.waits[end.how, id(end.thing)] = 1

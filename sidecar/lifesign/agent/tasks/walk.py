@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DEPTH_MAX = 100  # of a stack that is walked
 FRAMES_MAX = 40  # of a stack that is written: its outer and inner ends
 _OPAQUE_MAX = 1000
+_TRACEBACK_MAX = 1000
 
 # A coroutine, a generator and an async generator name their code, their frame and what they wait
 # for differently.
@@ -193,6 +194,21 @@ def both_ends(stack: list[Frame]) -> list[Frame]:
 def own_place(stack: list[Frame]) -> Frame | None:
     """The innermost frame of the user's own code, if there is one."""
     return next((one for one in reversed(stack) if one["file"] and not is_library(one["file"])), None)
+
+
+def raised_at(error: BaseException) -> Frame | None:
+    """The innermost place of the user's own code that an exception passed; the innermost of all where there is none."""
+    own = innermost = None
+    traceback = error.__traceback__
+    for _ in range(_TRACEBACK_MAX):
+        if traceback is None:
+            break
+        innermost = traceback
+        if not is_library(traceback.tb_frame.f_code.co_filename):
+            own = traceback
+        traceback = traceback.tb_next
+    found = own or innermost
+    return None if found is None else place(found.tb_frame.f_code, found.tb_lineno)
 
 
 def place_called(stack: list[Frame]) -> Frame | None:

@@ -17,7 +17,7 @@ from lifesign.judge import states
 from lifesign.judge.causes import endings, inside, outside, packages, threads
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.leaks import leaks
-from lifesign.judge.causes.losses import died, lost, refused
+from lifesign.judge.causes.losses import died, hidden, lost, refused
 from lifesign.judge.causes.phrases import (
     BEHIND_MAX,
     at,
@@ -58,7 +58,8 @@ def suspects(dump: Dump) -> list[Cause]:
 
     Services sleep on purpose, and many a one waits for the event that ends it: neither is suspect.
     """
-    found = causes(Findings(states.SILENT, _without_fresh_waits(dump, WAITED_MIN)))
+    waits = tuple(group for group in dump.groups if (group["waited_most"] or 0.0) >= WAITED_MIN)
+    found = causes(Findings(states.SILENT, _without_fresh_waits(dump, WAITED_MIN)._replace(groups=waits)))
     return [cause for cause in found if cause.word not in _USUAL]
 
 
@@ -181,6 +182,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     outside.barriers,
     inside.queues_as_pools,
     inside.joined_queues,
+    hidden,
     swallowed,
     busy_loops,
     outside.children,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import RECENT_NS, Cause, Findings
-from lifesign.judge.causes.phrases import ago, at, death
+from lifesign.judge.causes.phrases import ago, at, death, group_waits, own_frame, place_text
+from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.complaints import AsyncioComplaint
@@ -32,6 +33,24 @@ def died(findings: Findings) -> list[Cause]:
         sentence = f"{death(one)}, {ago(findings.wall - one['at'])}{_times(one['count'])}{unasked}"
         made.append(Cause("task-died", sentence, one["place"]))
     return made
+
+
+def hidden(findings: Findings) -> list[Cause]:
+    """Errors that nobody has reported yet: whoever has caught one, or collects those of others, waits."""
+    dump = findings.dump
+    if dump is None or findings.state != states.SILENT:
+        return []
+    made = []
+    for group in dump.groups:
+        frame = own_frame(group["stack"])
+        for error in group.get("errors", ()) if frame is not None and not is_library(frame["file"]) else ():
+            place = error["place"]
+            raised = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
+            said = f"{error['type']}{': ' if error['message'] else ''}{error['message']}{raised}"
+            waits = group_waits(group, group["count"])
+            collected = f"{said}, is kept while {waits} for the others"
+            made.append(Cause("hidden-error", collected if error["collected"] else f"after {said}, {waits}", place))
+    return made[:_LOSSES_MAX]
 
 
 def lost(findings: Findings) -> list[Cause]:

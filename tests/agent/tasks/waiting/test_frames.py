@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lifesign.agent.tasks.waiting import blocks, cancels, edges, leaves, outside, waits
+from lifesign.agent.tasks.waiting import blocks, caught, edges, leaves, outside, waits
 from lifesign.agent.tasks.walk import Link, chain
 from support.rows import rows
 
@@ -177,7 +177,7 @@ def test_a_cancel_that_was_not_heard_is_cleaned_up_after_or_is_swallowed() -> No
     coroutine.send(None)
     coroutine.throw(asyncio.CancelledError())
     stack = list(chain(coroutine))
-    assert cancels.cancelled(task, stack) == "cleanup"
-    assert cancels.cancelled(SimpleNamespace(cancelling=lambda: 1, _must_cancel=True), stack) == ""
-    assert cancels.cancelled(task, []) in ("swallowed", "")  # up to 3.10 a task does not know that it was cancelled
+    assert caught.cancelled(task, stack) == "cleanup"
+    assert caught.cancelled(SimpleNamespace(cancelling=lambda: 1, _must_cancel=True), stack) == ""
+    assert caught.cancelled(task, []) in ("swallowed", "")  # up to 3.10 a task does not know that it was cancelled
     coroutine.close()
