@@ -110,5 +110,11 @@ async def test_in_forced_colours_states_are_words_and_pictures_keep_theirs(brows
     assert len(set(await page.run(colours))) > 1
     words = await page.run("[...document.querySelectorAll('.row .state')].map((node) => node.textContent).join()")
     assert words == "blocked,dead,healthy,healthy,healthy,stopped"
+    await page.run("document.querySelector('.list .chips button').click()")
+    chips = (
+        "[...document.querySelectorAll('.list .chips button')].map((chip) => getComputedStyle(chip).backgroundColor)"
+    )
+    pressed, *others = await page.run(chips)
+    assert pressed not in others, "shadows are not drawn there"
     await shot(page, "forced")
     await page.close()
