@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
-from lifesign.agent.checks.results import Report
-from lifesign.agent.checks.runner import TIMEOUT_SECONDS, Check, Postcondition
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import complain, harmless
 from lifesign.agent.identity import new_span_id
@@ -17,6 +16,10 @@ from lifesign.agent.process import Agent
 from lifesign.agent.synthetic.context import tagged
 from lifesign.errors import PostconditionError
 from lifesign.loading import from_signal_handler
+
+if TYPE_CHECKING:
+    from lifesign.agent.checks.results import Report
+    from lifesign.agent.checks.runner import Check
 
 
 def start(directory: str | None = None) -> bool:
@@ -168,6 +171,8 @@ async def check_postconditions(*more: Check) -> Report:
     Returns:
         A `Report`: whether all critical ones hold, a diagnostic in one line, and a `Result` for each.
     """
+    from lifesign.agent.checks.runner import TIMEOUT_SECONDS, Postcondition
+
     extra = [Postcondition.of("", check, TIMEOUT_SECONDS, None, critical=True) for check in more]
     agent = lifecycle.running()
     return await registry.run([*registry.registered(), *extra], agent.pulse.ring if agent is not None else None)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import time
 from typing import TYPE_CHECKING, Literal
 
 from lifesign import semconv
 from lifesign.agent.checkpoints import Checkpoints
 from lifesign.agent.checks.registry import registry
-from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.harmless import harmless
 from lifesign.agent.synthetic.context import synthetic
 from lifesign.agent.tasks import own as own_tasks
@@ -35,8 +33,8 @@ _OUTCOMES: dict[int, Literal["complete", "failed", "timed_out"]] = {
 }
 
 
-class Stage(enum.IntEnum):
-    """How far a boot is."""
+class Stage:
+    """How far a boot is: plain numbers, as an enumeration takes 0.1 ms to define."""
 
     STARTED = 0  # no event loop yet
     BOOTING = 1
@@ -86,10 +84,10 @@ class Boot:
 
     def beat(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called at each beat of the loop: advances the boot as far as possible, later runs the periodic checks."""
-        if self._stage is Stage.ENDED:
+        if self._stage == Stage.ENDED:
             self._check_periodically(loop)
             return
-        if self._stage is Stage.CHECKING:
+        if self._stage == Stage.CHECKING:
             return
         if self._promised:
             self._reach(Stage.WAITING, semconv.CHECKPOINT_WAITING)
@@ -126,7 +124,7 @@ class Boot:
         if self._stage < Stage.CHECKING and (self._turned or self._proof.found()) and self._is_over():
             self._conclude("")
 
-    def _reach(self, stage: Stage, checkpoint: str) -> None:
+    def _reach(self, stage: int, checkpoint: str) -> None:
         with self._lock:
             if self._stage < stage:
                 self._stage = stage
@@ -145,7 +143,7 @@ class Boot:
                 report = await registry.run(registry.registered(), self._pulse.ring, again=False)
                 self._conclude("" if report.passed else report.diagnostic)
         finally:
-            if self._stage is Stage.CHECKING:  # the loop ended meanwhile: another one runs them, if it comes to that
+            if self._stage == Stage.CHECKING:  # the loop ended meanwhile: another one runs them, if it comes to that
                 self._stage = self._before_checks
 
     async def _await_checks(self) -> None:
@@ -169,12 +167,12 @@ class Boot:
 
     def overdue(self) -> bool:
         """Whether the boot takes longer than its timeout."""
-        return self._stage is not Stage.ENDED and time.monotonic_ns() > self._deadline_ns
+        return self._stage != Stage.ENDED and time.monotonic_ns() > self._deadline_ns
 
     def time_out(self) -> None:
         """Ends a boot that took too long."""
         self.end()
-        if self._stage is Stage.ENDED:
+        if self._stage == Stage.ENDED:
             return
         diagnostic = f"timed out after {self._timeout:g} s {self._waited()}"
         error: Failure = {"type": "TimeoutError", "message": diagnostic, "stack": ""}
@@ -183,19 +181,19 @@ class Boot:
 
     def _waited(self) -> str:
         """What the boot was waiting for when it timed out."""
-        if self._stage is Stage.CHECKING:
+        if self._stage == Stage.CHECKING:
             return "waiting for the post-conditions"
         names = self.checkpoints.missing
         missing = f"; missing checkpoints: {', '.join(names)}" if names else ""
         if self.checkpoints.open is not None:
             return f"in checkpoint {self.checkpoints.open!r}{missing}"
-        if self._stage is Stage.WAITING and not self._proof.found():
+        if self._stage == Stage.WAITING and not self._proof.found():
             return f"waiting for {self._proof.wanted()}{missing}"
         return f"waiting for {'the expected checkpoints' if names else 'the event loop to beat'}{missing}"
 
     def _end(self, phase: int, diagnostic: str) -> None:
         with self._lock:
-            if self._stage is Stage.ENDED:
+            if self._stage == Stage.ENDED:
                 return
             record: BootEnded = {
                 "kind": "boot_ended",
@@ -245,6 +243,7 @@ class _Proof:
     async def _try(self, spec: Spec) -> None:
         with harmless:
             from lifesign.agent.checks.ready_made import made
+            from lifesign.agent.checks.runner import Postcondition
 
             report = await registry.run([Postcondition(spec.label, made(spec))], None)
             self._why = report.results[0].reason

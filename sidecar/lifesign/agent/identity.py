@@ -15,7 +15,9 @@ from lifesign.settings import Settings
 if TYPE_CHECKING:
     from lifesign.wire.records import Identity
 
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$")
+_TRACEPARENT = (
+    r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$"  # compiled where there is one
+)
 _BLOCK_TEXT = 1000  # characters of a free text, so that all of them fit into one block
 _UP_COARSE_NS = 1_000_000_000
 _FORKED = 0x40  # the kernel's PF_FORKNOEXEC: forked, and no program started in it since
@@ -40,7 +42,8 @@ def new_span_id() -> str:
 def identity(settings: Settings, environ: Mapping[str, str]) -> Identity:
     """The identity block of this process; the boot's trace joins ``TRACEPARENT`` if it is set."""
     age_ns = _age_ns()
-    parent = _TRACEPARENT.match(environ.get("TRACEPARENT", ""))
+    given = environ.get("TRACEPARENT")
+    parent = re.match(_TRACEPARENT, given) if given else None
     return {
         "pid": os.getpid(),
         "command": os.path.basename(_command())[:_BLOCK_TEXT],

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, Protocol
 
 _WARNED: bool = sys.version_info >= (3, 12)
-_WARNING = re.compile(r"This process \(pid=\d+\) is multi-threaded, use of ")
+_WARNING = "This process (pid=", ") is multi-threaded, use of "
 
 
 def _unpatched(patched: Any, *functions: str) -> Any:
@@ -200,7 +200,8 @@ class _OfOneThread:
 
     def match(self, text: str) -> bool:
         try:
-            if _WARNING.match(text) is None or not self._ticker.is_only_other():
+            begin, middle = _WARNING
+            if not text.startswith(begin) or middle not in text or not self._ticker.is_only_other():
                 return False
             self._ticker.after_warning()  # whoever matches is the last one to be asked
         except Exception:  # noqa: BLE001 - we are in the middle of the program's warning

@@ -40,7 +40,7 @@ DRY_RUN_LOCK = "dry-run.lock"
 
 _UNFINISHED = "pulse.new"
 _FILES = (PULSE, _UNFINISHED, LIFE, LAST_WORDS, REQUESTS, STACKS, STACKS_OFFER, ATTACHED, *layout.LOOPS_FILES)
-_KEY = re.compile(r"[0-9]{1,10}-[0-9a-f]{8}")
+_KEY = r"[0-9]{1,10}-[0-9a-f]{8}"  # compiled by who looks for them, not by the processes
 _ENTRIES_MAX = 100_000  # of a run directory that are looked at
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _UNTRUSTED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: opening a FIFO must not hang
@@ -209,7 +209,7 @@ def keys(directory: int, most: int) -> list[str]:
         OSError: the directory cannot be read for now.
     """
     with os.scandir(directory) as entries:
-        found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if _KEY.fullmatch(entry.name)]
+        found = [entry.name for entry in islice(entries, _ENTRIES_MAX) if re.fullmatch(_KEY, entry.name)]
     return sorted(found)[:most]
 
 

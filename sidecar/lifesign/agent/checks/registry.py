@@ -11,9 +11,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Callable, Iterable, TypeVar
 
-from lifesign.agent.checks import results
-from lifesign.agent.checks.results import Report
-from lifesign.agent.checks.runner import Check, Postcondition, run_one
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import own as own_tasks
@@ -23,9 +20,11 @@ from lifesign.wire.lane import LaneWriter
 from lifesign.wire.writer import PulseWriter
 
 if TYPE_CHECKING:
+    from lifesign.agent.checks.results import Report
+    from lifesign.agent.checks.runner import Check, Postcondition
     from lifesign.wire.records import PostconditionResult
 
-CheckT = TypeVar("CheckT", bound=Check)
+CheckT = TypeVar("CheckT", bound="Check")
 
 PAUSE_SECONDS = 1.0  # between two runs of a check, unless the service's own code asks for it
 
@@ -100,6 +99,8 @@ class Registry:
             request: the count of the sidecar's request that the report answers; 0 for none.
             again: also those that ran less than `pause` seconds ago; else what they said then counts.
         """
+        from lifesign.agent.checks import results  # most processes have none
+
         start = time.time_ns()
         checks = tuple(checks)
         names = {check.name for check in checks}
@@ -122,6 +123,8 @@ class Registry:
         last = self._last.get(check.name)
         if not again and last is not None and last.check is check and time.monotonic() - last.at < self.pause:
             return {**last.row, "id": new_span_id()}
+        from lifesign.agent.checks.runner import run_one
+
         row = await run_one(check)
         if row is not None and self._checks.get(check.name) is check:
             self._last[check.name] = _Run(check, row, time.monotonic())
@@ -177,6 +180,8 @@ def postcondition(
     Returns:
         A decorator, which gives the check back as it is.
     """
+
+    from lifesign.agent.checks.runner import Postcondition
 
     if callable(name):  # used without brackets: @lifesign.postcondition
         registry.register(Postcondition.of("", name, timeout, every, critical))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _queue
+import sys
 from types import FrameType
 from typing import Any, Iterator
 
@@ -16,8 +16,7 @@ _MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging
 _EXECUTOR = "concurrent.futures.thread"
 _BEGINNINGS = frozenset(("run", "_bootstrap", "_bootstrap_inner"))  # of a thread
 LOCK, _RLOCK = LockType, RLock  # not those that gevent or eventlet have put in their place
-_LABELS = {LOCK: "threading.Lock", _RLOCK: "threading.RLock", _queue.SimpleQueue: "queue.SimpleQueue"}
-_METHODS = {"acquire": (LOCK, _RLOCK), "__enter__": (LOCK, _RLOCK), "get": (_queue.SimpleQueue,)}
+_LOCKS = {LOCK: "threading.Lock", _RLOCK: "threading.RLock"}
 _WAITS = frozenset(("wait", "join", "_wait_for_tstate_lock"))
 _MADE_OF_LOCKS = {
     "Condition": "threading.Condition",
@@ -74,12 +73,20 @@ def _in_lock(frame: FrameType) -> Standstill | None:
     if frame.f_globals.get("__name__") == _EXECUTOR:  # it waits for its next job
         return None
     call = calls.call(frame)
-    if call is None or call.method not in _METHODS:
+    if call is None or call.method not in ("acquire", "__enter__", "get"):
         return None
     thing = calls.resolve(frame, call.names)
-    if type(thing) not in _METHODS[call.method] or not _is_taken(thing):
+    label = _label_of_c(thing, call.method)
+    if label is None or not _is_taken(thing):
         return None
-    return Standstill(thing, _LABELS[type(thing)], calls.named(frame, call.names), call.method, clock=not call.bare)
+    return Standstill(thing, label, calls.named(frame, call.names), call.method, clock=not call.bare)
+
+
+def _label_of_c(thing: Any, method: str) -> str | None:
+    if method != "get":
+        return _LOCKS.get(type(thing))
+    # Where nobody has loaded the module there is none.
+    return "queue.SimpleQueue" if type(thing) is getattr(sys.modules.get("_queue"), "SimpleQueue", None) else None
 
 
 def _is_taken(thing: Any) -> bool:

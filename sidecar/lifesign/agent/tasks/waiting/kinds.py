@@ -148,8 +148,8 @@ _KINDS = {
     "_thread.RLock": Kind("threading.RLock", _nothing),
     **POOLS,
 }
-_ALL = {name: found._replace(package=found.package or name.partition(".")[0]) for name, found in _KINDS.items()}
-PACKAGES = frozenset(found.package for found in _ALL.values())
+_PACKAGES = {name: found.package or name.partition(".")[0] for name, found in _KINDS.items()}
+PACKAGES = frozenset(_PACKAGES.values())
 _known: dict[int, tuple[weakref.ref[type], Kind | None]] = {}  # by the id of a class, none of which is kept alive
 
 
@@ -161,7 +161,7 @@ def kind(thing: Any) -> Kind | None:
         if known is not None and known[0]() is cls:
             return known[1]
         names = (f"{base.__module__}.{base.__qualname__}" for base in type.mro(cls) if base is not object)
-        found = next((_ALL[name] for name in names if name in _ALL), None)
+        found = next((_KINDS[name]._replace(package=_PACKAGES[name]) for name in names if name in _KINDS), None)
         if len(_known) >= _TYPES_MAX:
             _known.clear()
         _known[id(cls)] = weakref.ref(cls), found
