@@ -46,9 +46,9 @@ class Scripted:
         self.delivered: set[str] = set()
         self.refused = 0
 
-    def export(self, request: Any) -> Outcome:
+    def export(self, items: Any) -> Outcome:
         answer = self._script.pop(0) if self._script else Delivered()
-        names = {span.name for span in request.resource_spans[0].scope_spans[0].spans}
+        names = {item.name for item in items}
         if answer == ENDED:
             self._end()
             return Retry("ended")

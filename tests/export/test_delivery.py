@@ -171,14 +171,14 @@ async def test_one_that_nobody_thought_of_does_not_stop_those_behind_it(
     span: Callable[..., Span],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = encode.Traces.add
+    real = encode.span
 
-    def sometimes(request: encode.Traces, of: Span, resource: Resource) -> object:
+    def sometimes(of: Span, resource: object) -> object:
         if of.name == "span 2":
             raise TypeError("a bug of ours")
-        return real(request, of, resource)
+        return real(of, resource)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(encode.Traces, "add", sometimes)
+    monkeypatch.setattr(encode, "span", sometimes)
     async with pumping(tmp_path, collector.url) as pump:
         await append(pump.spool, [resource], [span(n) for n in (1, 2, 3)])
         await pump.emptied()
@@ -194,15 +194,15 @@ async def test_a_want_of_memory_gives_no_record_up(
     span: Callable[..., Span],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = encode.Traces.add
+    real = encode.span
     failures = iter([MemoryError()])
 
-    def at_first_not(request: encode.Traces, of: Span, resource: Resource) -> object:
+    def at_first_not(of: Span, resource: object) -> object:
         for one in failures:
             raise one
-        return real(request, of, resource)
+        return real(of, resource)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(encode.Traces, "add", at_first_not)
+    monkeypatch.setattr(encode, "span", at_first_not)
     async with pumping(tmp_path, collector.url) as pump:
         await append(pump.spool, [resource], [span(1), span(2)])
         await pump.emptied()

@@ -6,17 +6,16 @@ import asyncio
 import logging
 from typing import Any, Mapping, Sequence
 
+from opentelemetry.sdk.resources import Resource as SdkResource
+
 from lifesign.export.complaint import Complaint
 from lifesign.export.otlp import encode
 from lifesign.export.otlp.channel import Backoff, Channel
 from lifesign.export.otlp.outcome import Delivered, Refused
-from lifesign.export.otlp.targets import LOGS, PROFILES, TRACES
 from lifesign.export.queue.spool import Batch, Spool
-from lifesign.watch.telemetry import Resource, Telemetry
+from lifesign.watch.telemetry import Log, Span, Telemetry
 
 BATCH = 512  # records
-
-_REQUESTS = {TRACES: encode.Traces, LOGS: encode.Logs, PROFILES: encode.ProfileList}
 
 _logger = logging.getLogger("lifesign")
 
@@ -68,40 +67,32 @@ class Delivery:
 
     async def _deliver(self, batch: Batch) -> bool:
         """Delivers the whole batch; False when it gave up because the sidecar ends."""
-        request, records = self._request(), []
+        resources = {key: encode.resource(resource) for key, resource in batch.resources.items()}
+        items: list[tuple[Telemetry, Any]] = []
         for record in batch.records:
             try:
-                request.add(record, batch.resources[record.resource])
+                items.append((record, _encoded(record, resources)))
             except MemoryError:
                 raise  # that is no fault of the record
             except Exception as error:  # noqa: BLE001 - one record must not stop those behind it
                 await self._reject([record], 1, f"it cannot be encoded: {error}")
-            else:
-                records.append(record)
-        return not records or await self._send(batch.resources, records, request.request)
+        return not items or await self._send(items)
 
-    def _request(self) -> Any:
-        return _REQUESTS[self._channel.exporter.target.kind]()
-
-    async def _send(self, resources: Mapping[str, Resource], records: Sequence[Telemetry], request: Any) -> bool:
-        """Sends `request`, which has these records."""
+    async def _send(self, items: Sequence[tuple[Telemetry, Any]]) -> bool:
         channel = self._channel
         target = channel.exporter.target
         while True:
-            outcome = await channel.attempt(request)
+            outcome = await channel.attempt([item for _, item in items])
             if isinstance(outcome, Delivered):
                 return True
             if isinstance(outcome, Refused):
-                if outcome.divisible and len(records) > 1:
-                    middle = len(records) // 2
-                    for part in (records[:middle], records[middle:]):
-                        if not await self._send_part(resources, part):
-                            return False
-                    return True
+                if outcome.divisible and len(items) > 1:
+                    middle = len(items) // 2
+                    return await self._send(items[:middle]) and await self._send(items[middle:])
                 why = f"{target.kind} refused by {target.shown}: {outcome.why}"
                 # No more than was sent, whatever the answer says.
-                count = len(records) if outcome.count is None else min(outcome.count, len(records))
-                await self._reject(records, count, why)
+                count = len(items) if outcome.count is None else min(outcome.count, len(items))
+                await self._reject([record for record, _ in items], count, why)
                 return True
             channel.complaint.say(
                 "%s do not reach %s: %s; %d bytes wait in the spool, trying again",
@@ -114,12 +105,6 @@ class Delivery:
                 return False
             await self._pause(channel.backoff.next(outcome.after))
 
-    async def _send_part(self, resources: Mapping[str, Resource], records: Sequence[Telemetry]) -> bool:
-        request = self._request()
-        for record in records:
-            request.add(record, resources[record.resource])
-        return await self._send(resources, records, request.request)
-
     async def _reject(self, records: Sequence[Telemetry], count: int, why: str) -> None:
         self._undeliverable.say("%d of %d records cannot be delivered: %s", count, len(records), why)
         await self._spool.set_aside(records, count, why)
@@ -129,3 +114,10 @@ class Delivery:
             await asyncio.wait_for(self._closing.wait(), seconds)
         except asyncio.TimeoutError:
             return
+
+
+def _encoded(record: Telemetry, resources: Mapping[str, SdkResource]) -> Any:
+    resource = resources[record.resource]
+    if isinstance(record, Span):
+        return encode.span(record, resource)
+    return encode.log(record, resource) if isinstance(record, Log) else (record, resource)

@@ -12,6 +12,8 @@ import os
 import subprocess
 import sys
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
 from benchmarks import bench
 from benchmarks.results import Table
 from lifesign.export.otlp import encode
@@ -80,23 +82,15 @@ def lengths() -> dict[str, float]:
         eventually(lambda: sum(b'"dry_run ' in line for line in lines()) >= RECORDS, seconds=60.0)
         spooled = [line for line in lines() if b'"dry_run ' in line]
         decoded = [decode_line(line) for line in lines()]
-    resource = next(one for one in decoded if isinstance(one, Resource))
-    spans = [one for one in decoded if isinstance(one, Span)]
-    requests = [encoded(spans[at : at + BATCH], resource) for at in range(0, len(spans), BATCH)]
+    resource = encode.resource(next(one for one in decoded if isinstance(one, Resource)))
+    spans = [encode.span(one, resource) for one in decoded if isinstance(one, Span)]
+    requests = [encode_spans(spans[at : at + BATCH]).SerializeToString() for at in range(0, len(spans), BATCH)]
     return {
         "in the pulse": pulse / RECORDS,
         "in the spool": sum(map(len, spooled)) / len(spooled) + 1,
         "OTLP": sum(map(len, requests)) / len(spans),
         "OTLP, gzip": sum(len(gzip.compress(one)) for one in requests) / len(spans),
     }
-
-
-def encoded(spans: list[Span], resource: Resource) -> bytes:
-    request = encode.Traces()
-    for span in spans:
-        request.add(span, resource)
-    content: bytes = request.request.SerializeToString()
-    return content
 
 
 def measure(effort: bench.Effort) -> list[Table]:

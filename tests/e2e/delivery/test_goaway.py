@@ -18,9 +18,9 @@ from lifesign.export.otlp.channel import Channel
 from lifesign.export.otlp.exporters import open_exporters
 from lifesign.watch.telemetry import Resource, Span
 environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": sys.argv[1], "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-span = encode.Traces().add(Span("r", f"{1:032x}", f"{1:016x}", "span", 1, 2), Resource("r", {}))
+span = encode.span(Span("r", f"{1:032x}", f"{1:016x}", "span", 1, 2), encode.resource(Resource("r", {})))
 channel = Channel(open_exporters(environ)["traces"])
-print(*(type(asyncio.run(channel.attempt(span))).__name__ for _ in range(3)))
+print(*(type(asyncio.run(channel.attempt([span]))).__name__ for _ in range(3)))
 """
 
 

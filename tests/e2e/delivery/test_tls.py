@@ -49,7 +49,7 @@ class Sender:
             self._monkeypatch.setenv(name, str(value))
         self.exporter = self.exporter or open_exporters(os.environ)["traces"]
         span = Span("7-abc", "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7", "secured", 1_000, 2_000)
-        outcome: Outcome = self.exporter.export(encode.Traces().add(span, Resource("7-abc", {})))
+        outcome: Outcome = self.exporter.export([encode.span(span, encode.resource(Resource("7-abc", {})))])
         return outcome
 
 

@@ -40,7 +40,7 @@ def environ(server: GrpcServer) -> dict[str, str]:
 def once(environ: dict[str, str], resource: Resource, span: Span) -> Outcome:
     exporters = open_exporters({**environ, "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"})
     try:
-        return exporters["traces"].export(encode.Traces().add(span, resource))
+        return exporters["traces"].export([encode.span(span, encode.resource(resource))])
     finally:
         exporters["traces"].shutdown()
 
@@ -57,15 +57,16 @@ def test_all_three_kinds_arrive(
     server: GrpcServer, environ: dict[str, str], resource: Resource, span: Callable[..., Span], log: Callable[..., Log]
 ) -> None:
     exporters = open_exporters(environ)
-    assert exporters["traces"].export(encode.Traces().add(span(), resource)) == Delivered()
-    assert exporters["logs"].export(encode.Logs().add(log(), resource)) == Delivered()
+    of = encode.resource(resource)
+    assert exporters["traces"].export([encode.span(span(), of)]) == Delivered()
+    assert exporters["logs"].export([encode.log(log(), of)]) == Delivered()
     assert exporters["metrics"].export(MetricsData([])) == Delivered()
     assert [s.name for s in server.spans()] == ["span 1"]
     assert [r.event_name for r in server.logs()] == ["lifesign.silence"]
     assert len(server.of("metrics")) == 1
     for exporter in exporters.values():
         exporter.shutdown()
-    assert exporters["traces"].export(encode.Traces().add(span(), resource)) != Delivered(), "after its end"
+    assert exporters["traces"].export([encode.span(span(), of)]) != Delivered(), "after its end"
 
 
 @rows(
@@ -118,10 +119,10 @@ def test_nobody_listens(resource: Resource, span: Callable[..., Span]) -> None:
     assert time.monotonic() - began < 30, "the exporter must not try again by itself, for all of its time"
 
 
-def test_what_cannot_be_encoded_was_not_sent(server: GrpcServer, environ: dict[str, str]) -> None:
-    exporters = open_exporters({**environ, "OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"})
-    outcome = exporters["metrics"].export(object())
-    exporters["metrics"].shutdown()
+def test_what_cannot_be_encoded_was_not_sent(
+    server: GrpcServer, environ: dict[str, str], resource: Resource, span: Callable[..., Span]
+) -> None:
+    outcome = once(environ, resource, span(start=1 << 70))
     assert isinstance(outcome, Refused)
     assert outcome.divisible
     assert server.requests == []

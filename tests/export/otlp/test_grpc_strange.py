@@ -34,7 +34,7 @@ def good(stream: int) -> Iterable[bytes]:
 
 @pytest.fixture
 def items(resource: Resource, span: Callable[..., Span]) -> list[Any]:
-    return encode.Traces().add(span(), resource)
+    return [encode.span(span(), encode.resource(resource))]
 
 
 async def attempts(

@@ -24,7 +24,7 @@ from support.rows import rows
 @pytest.fixture
 def send(collector: HttpServer, resource: Resource, span: Callable[..., Span]) -> Iterator[Callable[[], Outcome]]:
     exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
-    yield lambda: exporters["traces"].export(encode.Traces().add(span(), resource))
+    yield lambda: exporters["traces"].export([encode.span(span(), encode.resource(resource))])
     for exporter in exporters.values():
         exporter.shutdown()
 
@@ -36,10 +36,10 @@ def test_an_empty_answer_is_delivered(send: Callable[[], Outcome], collector: Ht
 
 def test_logs_and_metrics_too(collector: HttpServer, resource: Resource, log: Callable[..., Log]) -> None:
     exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
-    record = encode.Logs().add(log(), resource)
-    assert exporters["logs"].export(record) == Delivered()
+    record = encode.log(log(), encode.resource(resource))
+    assert exporters["logs"].export([record]) == Delivered()
     collector.script("logs", Answer(body=partial("logs", 1, "too old").SerializeToString()))
-    assert exporters["logs"].export(record) == Refused("too old", 1)
+    assert exporters["logs"].export([record]) == Refused("too old", 1)
     from opentelemetry.sdk.metrics.export import MetricsData
 
     collector.script("metrics", Answer(body=partial("metrics", 5, "").SerializeToString()))
@@ -58,7 +58,7 @@ class Heavy:
 @pytest.mark.parametrize("kind", ["traces", "logs", "metrics", "profiles"])
 def test_a_want_of_memory_is_no_fault_of_what_is_sent(kind: str, collector: HttpServer) -> None:
     exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}, profiles=True)
-    heavy = {"metrics": Heavy(), "profiles": [(Heavy(), Heavy())]}.get(kind, Heavy())
+    heavy = {"metrics": Heavy(), "profiles": [(Heavy(), Heavy())]}.get(kind, [Heavy()])
     assert exporters[kind].export(heavy) == Retry("encoding failed: MemoryError")
     for exporter in exporters.values():
         exporter.shutdown()
@@ -157,7 +157,7 @@ def test_a_refused_connection_is_said_in_a_few_words(resource: Resource, span: C
     endpoint = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1/v1/traces"}
     exporter = open_exporters({**endpoint, "OTEL_EXPORTER_OTLP_TIMEOUT": "60"})["traces"]
     began = time.monotonic()
-    assert exporter.export(encode.Traces().add(span(), resource)) == Retry("Connection refused")
+    assert exporter.export([encode.span(span(), encode.resource(resource))]) == Retry("Connection refused")
     assert time.monotonic() - began < 30, "the exporter must not try again by itself, for all of its time"
     exporter.shutdown()
 
@@ -168,7 +168,7 @@ def test_a_timeout(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.03")
     collector.script("traces", Answer(hang=True))
     exporter = exporter_to(collector.url + "/v1/traces")
-    assert exporter.export(encode.Traces().add(span(), resource)) == Retry("no answer in time")
+    assert exporter.export([encode.span(span(), encode.resource(resource))]) == Retry("no answer in time")
     exporter.shutdown()
 
 
@@ -183,7 +183,7 @@ def test_headers_are_sent_and_never_told(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-token=good")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
     exporter = exporter_to(collector.url + "/v1/traces")
-    items = encode.Traces().add(span(), resource)
+    items = [encode.span(span(), encode.resource(resource))]
     assert exporter.export(items) == Delivered()
     assert collector.headers[0]["x-token"] == "good"
     exporter.shutdown()
@@ -195,10 +195,12 @@ def test_headers_are_sent_and_never_told(
     exporter.shutdown()
 
 
-def test_what_cannot_be_encoded_was_not_sent(collector: HttpServer) -> None:
-    exporter = open_exporters({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": collector.url + "/v1/metrics"})["metrics"]
-    assert exporter.target == Target("metrics", "http/protobuf", collector.url + "/v1/metrics")
-    assert exporter.export(object()) == NOT_SENT
+def test_what_cannot_be_encoded_was_not_sent(
+    collector: HttpServer, resource: Resource, span: Callable[..., Span]
+) -> None:
+    exporter = exporter_to(collector.url + "/v1/traces")
+    assert exporter.target == Target("traces", "http/protobuf", collector.url + "/v1/traces")
+    assert exporter.export([encode.span(span(start=1 << 70), encode.resource(resource))]) == NOT_SENT
     assert collector.requests == []
     exporter.shutdown()
 

@@ -29,7 +29,7 @@ OTLP = {"Content-Type": "application/x-protobuf"}
 
 @pytest.fixture
 def items(resource: Resource, span: Callable[..., Span]) -> list[Any]:
-    return encode.Traces().add(span(), resource)
+    return [encode.span(span(), encode.resource(resource))]
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def send(resource: Resource, span: Callable[..., Span]) -> Callable[..., Outcome
     def send(url: str, protocol: str = "http/protobuf") -> Outcome:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
         exporter = open_exporters(environ)["traces"]
-        outcome = exporter.export(encode.Traces().add(span(), resource))
+        outcome = exporter.export([encode.span(span(), encode.resource(resource))])
         exporter.shutdown()
         return outcome
 

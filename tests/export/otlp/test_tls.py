@@ -117,7 +117,7 @@ def test_nothing_is_sent_while_a_file_is_wrong(
     """And once it is right, what fails is said: there is no TLS here."""
     url = collector.url.replace("http:", "https:")
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
-    items = encode.Traces().add(span(), resource)
+    items = [encode.span(span(), encode.resource(resource))]
 
     def sent(authority: str) -> Outcome:
         monkeypatch.setenv(AUTHORITY, authority)

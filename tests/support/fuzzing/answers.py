@@ -208,7 +208,8 @@ class Collectors:
     def __init__(self) -> None:
         self._server = HttpServer()
         self._exporters = open_exporters({"OTEL_EXPORTER_OTLP_ENDPOINT": self._server.url})
-        self._items = encode.Traces().add(Span("x", f"{1:032x}", f"{1:016x}", "span", 1, 2), Resource("x", {}))
+        of = encode.resource(Resource("x", {}))
+        self._items = [encode.span(Span("x", f"{1:032x}", f"{1:016x}", "span", 1, 2), of)]
         exporter = self._exporters["traces"]
         exporter.target = exporter.target._replace(timeout=TIMEOUT)
         self._channel = Channel(exporter)

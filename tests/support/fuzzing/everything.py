@@ -8,7 +8,9 @@ from pathlib import Path
 from random import Random
 
 import msgspec
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from rich.console import Console
 
 from lifesign.cli import status
@@ -89,15 +91,15 @@ class Victims:
 
 def tell(resource: Resource, poll: Poll, *, show: bool = True) -> None:
     """Everything that comes after a poll; what takes long only with `show`. Raises where it does not hold."""
-    of = decode_line(encode_line(resource))
-    assert isinstance(of, Resource)
+    of = encode.resource(decode_line(encode_line(resource)))
     for signal in poll.telemetry:
         spooled = decode_line(encode_line(signal))
         assert spooled == signal
         try:
-            request = encode.Traces().add(signal, of) if isinstance(signal, Span) else encode.Logs().add(signal, of)
+            item = encode.span(signal, of) if isinstance(signal, Span) else encode.log(signal, of)
         except ValueError:  # an id that is none: the delivery sets such a signal aside
             continue
+        request = encode_spans([item]) if isinstance(signal, Span) else encode_logs([item])
         request.SerializeToString()
     if not show:
         return

@@ -21,7 +21,7 @@ class Exporter(Protocol):
     target: Target
 
     def export(self, items: Any) -> Outcome:
-        """Sends once what `encode` has made, or `MetricsData`. Blocks until there is an answer or a timeout."""
+        """Sends spans, log records, profiles or `MetricsData`, once. Blocks until there is an answer or a timeout."""
 
     def preferences(self) -> tuple[Any, Any]:
         """Temporality and aggregation by kind of instrument, for a metric reader."""

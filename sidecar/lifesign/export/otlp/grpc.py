@@ -83,24 +83,6 @@ class _Reading:
         self._client = ReadingStub(self._client, self.answer)
 
 
-class _GrpcSending:
-    """Sends a request as it is. By themselves these exporters make one, of objects of the SDK."""
-
-    def _translate_data(self, data: Any) -> Any:
-        return data
-
-    def _count_data(self, data: Any) -> int:
-        return 1  # for metrics of its own, which are off
-
-
-class _GrpcSpanExporter(_GrpcSending, OTLPSpanExporter):
-    pass
-
-
-class _GrpcLogExporter(_GrpcSending, OTLPLogExporter):
-    pass
-
-
 def _reading(exporter: type, answer: CallOutcome, files: tls.Files) -> Any:
     return type(f"Reading{exporter.__name__}", (_Reading, exporter), {"answer": answer, "files": files})
 
@@ -114,7 +96,7 @@ def _credentials(files: tls.Files) -> Any:
     return grpc.ssl_channel_credentials(authority, key, certificate)
 
 
-_EXPORTERS: dict[str, type] = {"traces": _GrpcSpanExporter, "logs": _GrpcLogExporter, "metrics": OTLPMetricExporter}
+_EXPORTERS: dict[str, type] = {"traces": OTLPSpanExporter, "logs": OTLPLogExporter, "metrics": OTLPMetricExporter}
 
 
 def _of_kind(kind: str) -> type:

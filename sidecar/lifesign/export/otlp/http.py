@@ -16,7 +16,9 @@ from http.client import BadStatusLine, RemoteDisconnected
 from typing import Any, Callable
 
 import requests
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -28,31 +30,14 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from lifesign.export.otlp import http_answer, proxy, tls
 from lifesign.export.otlp.http_answer import HttpAnswer
 from lifesign.export.otlp.outcome import ANSWER_MAX, NOT_SENT, Delivered, Outcome, Retry, one_line, unexpected
-from lifesign.export.otlp.targets import METRICS, PROFILES, Target
-
-
-class _HttpSending:
-    """Sends a request as it is. By themselves these exporters make one, of objects of the SDK."""
-
-    _client: Any
-
-    def export(self, request: Any) -> None:
-        self._client.export(request.SerializeToString())
-
-
-class _HttpSpanExporter(_HttpSending, OTLPSpanExporter):  # type: ignore[misc]  # another `export`
-    pass
-
-
-class _HttpLogExporter(_HttpSending, OTLPLogExporter):  # type: ignore[misc]  # another `export`
-    pass
-
+from lifesign.export.otlp.targets import PROFILES, Target
 
 _EXPORTERS: dict[str, Callable[..., Any]] = {
-    "traces": _HttpSpanExporter,
-    "logs": _HttpLogExporter,
+    "traces": OTLPSpanExporter,
+    "logs": OTLPLogExporter,
     "metrics": OTLPMetricExporter,
 }
+_ENCODERS: dict[str, Callable[[Any], Any]] = {"traces": encode_spans, "logs": encode_logs, "metrics": encode_metrics}
 
 
 class HttpExporter:
@@ -77,8 +62,6 @@ class HttpExporter:
         session.outcome = None
         try:
             exporter.export(items)
-        except MemoryError as error:
-            return session.outcome or unexpected("encoding", error)
         except Exception as error:  # noqa: BLE001 - the exporters catch what the encoding raises
             return session.outcome or unexpected("sending", error)
         outcome: Outcome = session.outcome or self._unsent(items)
@@ -115,11 +98,7 @@ def _of_kind(kind: str) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
         from lifesign.export.otlp.profiles import encode_profiles
 
         return HttpProfileExporter, encode_profiles
-    return _EXPORTERS[kind], encode_metrics if kind == METRICS else _as_it_is
-
-
-def _as_it_is(request: Any) -> Any:
-    return request
+    return _EXPORTERS[kind], _ENCODERS[kind]
 
 
 class NotDeliveredError(Exception):
