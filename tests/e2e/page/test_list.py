@@ -116,5 +116,7 @@ async def test_in_forced_colours_states_are_words_and_pictures_keep_theirs(brows
     )
     pressed, *others = await page.run(chips)
     assert pressed not in others, "shadows are not drawn there"
+    highlight = "getComputedStyle(document.querySelector('.list .chips button')).color"
+    assert await page.run(highlight) != "rgb(185, 58, 8)", "nor are colours of ours"
     await shot(page, "forced")
     await page.close()

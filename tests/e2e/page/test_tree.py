@@ -27,7 +27,7 @@ SHOWN = [
     "1 x fetch fetch-0 shop.py:14 waits for a shield around task refresh",
     "1 x refresh refresh shop.py:15 waits for sleep",
 ]
-LINES = "[...document.querySelectorAll('.awaits summary:not(.note), .awaits .leaf')].map((node) => node.textContent)"
+LINES = "[...document.querySelectorAll('.awaits summary, .awaits .leaf')].map((node) => node.textContent)"
 
 
 def lock(index: int, name: str, by: str, line: int, *waiting: int) -> dict[str, Any]:

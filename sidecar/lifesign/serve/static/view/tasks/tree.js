@@ -53,7 +53,7 @@ function branch(node, known, level) {
   const fill = () => {
     if (details.childElementCount > 1) return;
     if (children.length) details.append(limb(children, known, level + 1));
-    if (node.group) details.append(stack(node.group, known));
+    else if (node.group) details.append(element("div", "inside", ...inside(node.group, known)));
   };
   details.open = node.stuck ? level < RING : level < OPEN && children.length > 0 && children.length <= FEW;
   if (details.open) fill();
@@ -79,12 +79,6 @@ function limb(children, known, level) {
   draw();
   box.append(more);
   return box;
-}
-
-function stack(group, known) {
-  const details = element("details", "stacked", element("summary", "note", "stack"));
-  details.addEventListener("toggle", () => details.childElementCount > 1 || details.append(...inside(group, known)));
-  return details;
 }
 
 function line({ group, primitive, index, often, again, stuck }) {
