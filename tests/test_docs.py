@@ -112,6 +112,12 @@ def test_every_state_is_in_the_readme() -> None:
     assert [state for state in STATES if f"| `{state}` |" not in README] == []
 
 
+def test_every_alert_has_a_line_and_a_runbook() -> None:
+    alerts = re.findall(r"- alert: (\w+)", (ROOT / "collector-config" / "alerts.yaml").read_text())
+    lines = re.findall(r"^\| \[`(\w+)`\]\((\S+)\)", (ROOT / "docs" / "alerts.md").read_text(), re.MULTILINE)
+    assert sorted(lines) == sorted((name, f"../collector-config/runbooks/{name}.md") for name in alerts)
+
+
 def test_the_package_has_what_it_says_and_nothing_else() -> None:
     assert set(lifesign.__all__) == {*lifesign._HOME, "__version__"}
     assert set(lifesign.__all__) <= set(dir(lifesign))
