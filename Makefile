@@ -41,7 +41,7 @@ components = PYTHON="$(PYTHON)" $(bin)/python $(tools)/components.py
 with_pythons = pythons=$$($(tools)/pythons.sh | sed 's/ /=/' | paste -s -d : -) && \
 	export LIFESIGN_TEST_PYTHONS="$$pythons"
 
-.PHONY: help demo stack test unit pythons e2e cluster bench faults fuzz soak causes docs check clean
+.PHONY: help demo stack test unit pythons e2e cluster bench comparison faults fuzz soak causes docs check clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value]'
@@ -102,6 +102,10 @@ bench: ## all benchmarks, which make docs/performance.md; ARGS='--only idle,call
 	@$(with_pythons) && otelcol=$$($(tools)/otelcol.sh) && export LIFESIGN_TEST_OTELCOL="$$otelcol" && \
 		prometheus=$$($(tools)/prometheus.sh) && export LIFESIGN_TEST_PROMETHEUS="$$prometheus" && \
 		cd tests && exec ../$(bin)/python -m benchmarks $(ARGS)
+
+comparison: ## what lifesign and others say of the same illnesses, which makes the tables of docs/comparison.md
+	$(dev)
+	@$(with_pythons) && cd tests && exec ../$(bin)/python -m benchmarks.comparison $(ARGS)
 
 fuzz: ## hostile inputs by the million, an hour at most; FUZZ_ARGS='--of calls --seconds 60'
 	$(dev)

@@ -14,6 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 
 ROOT = Path(__file__).parent.parent
+STYLE = ROOT / "docs" / "site.css"
 FOLDERS = (".", "docs", "collector-config", "collector-config/runbooks")
 _LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#\s]+)")
 
@@ -27,7 +28,7 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
     linked = {
         (page.parent / found["path"]).resolve() for page in pages for found in _LINK.finditer(page.read_text("utf-8"))
     }
-    for path in [*pages, *sorted(file for file in linked.difference(pages) if file.is_file())]:
+    for path in [STYLE, *pages, *sorted(file for file in linked.difference(pages) if file.is_file())]:
         files.append(
             File(
                 path.relative_to(ROOT).as_posix(),

@@ -64,8 +64,9 @@ def waterfall(trace: dict[str, Any]) -> str:
         y, x, width = 16 + index * ROW, LABELS + bar.start * scale, max(2.0, bar.length * scale)
         drawn.append(text(10 + bar.depth * 18, y + 16, bar.name))
         drawn.append(box(x, y + 3, width, ROW - 6, BAD if bar.error else FINE, bar.error or bar.name))
-        said = f"{bar.length / 1000:.1f} ms" + (f"  {bar.error}" if bar.error else "")
-        if width > len(said) * 8:
+        took = f"{bar.length / 1e6:.2f} s" if bar.length >= 1e6 else f"{bar.length / 1000:.1f} ms"
+        said = took + (f"  {bar.error}" if bar.error else "")
+        if width > len(said) * 8 + 8:
             drawn.append(text(x + 8, y + 16, said, "#ffffff"))
         else:
             left = x + width + len(said) * 8 > WIDTH  # no room to the right of it

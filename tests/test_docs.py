@@ -118,6 +118,13 @@ def test_every_alert_has_a_line_and_a_runbook() -> None:
     assert sorted(lines) == sorted((name, f"../collector-config/runbooks/{name}.md") for name in alerts)
 
 
+def test_every_variable_of_the_collectors_files_is_in_their_readme() -> None:
+    files = "\n".join(file.read_text() for file in (ROOT / "collector-config").glob("*.yaml"))
+    page = (ROOT / "collector-config" / "README.md").read_text()
+    read = set(re.findall(r"\$\{env:(LIFESIGN_\w+)", files))
+    assert read == set(re.findall(r"`(LIFESIGN_[A-Z0-9_]+)`", page))
+
+
 def test_the_package_has_what_it_says_and_nothing_else() -> None:
     assert set(lifesign.__all__) == {*lifesign._HOME, "__version__"}
     assert set(lifesign.__all__) <= set(dir(lifesign))
