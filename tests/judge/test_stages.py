@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lifesign.judge.causes.cause import causes
-from lifesign.judge.causes.findings import Asked, Dump, Findings
+from lifesign.judge.causes.findings import Asked, Dump, Exiting, Findings
+from lifesign.wire import layout
 from support.rows import rows
 
 S = 1_000_000_000
@@ -22,10 +23,23 @@ def group(index: int, function: str, line: int, *, name: str = "Task-2", **chang
     }  # fmt: skip
 
 
-def found(state: str, *groups: Any, asked: Asked | None = None, boot: str = "", **summary: Any) -> dict[str, Any]:
+def thread(name: str, function: str, line: int, **changes: Any) -> dict[str, Any]:
+    stack = [{"function": function, "file": "/srv/app.py", "line": line}, LIBRARY]
+    return {"names": [name], "loop": False, "daemon": False, "stack": stack, **changes}
+
+
+def found(
+    state: str,
+    *groups: Any,
+    asked: Asked | None = None,
+    exiting: Exiting | None = None,
+    boot: str = "",
+    threads: Any = (),
+    **summary: Any,
+) -> dict[str, Any]:
     whole: Any = {"rings": [], "thread_rings": [], "finished": [], "still": None, "tasks": len(groups), "end": 90 * S}
-    dump = Dump({**whole, **summary}, groups, summary.pop("primitives", ()), summary.pop("threads", ()))
-    made = causes(Findings(state, dump, wall=100 * S, boot=boot, asked=asked))
+    dump = Dump({**whole, **summary}, groups, summary.pop("primitives", ()), threads)
+    made = causes(Findings(state, dump, wall=100 * S, boot=boot, asked=asked, exiting=exiting))
     return {cause.word: (cause.sentence, cause.place and cause.place["line"]) for cause in made}
 
 
@@ -127,8 +141,9 @@ def test_one_that_has_recovered_or_did_not_time_out(state: str, boot: str) -> No
 
 def test_an_end_that_a_thread_keeps() -> None:
     threads: Any = (
-        {"stack": [LIBRARY], "names": ["waits"]},
-        {"stack": [{"function": "flush", "file": "/srv/app.py", "line": 7}, LIBRARY], "names": ["flusher"]},
+        {"stack": [LIBRARY], "names": ["waits"], "loop": False},
+        thread("logs", "write", 3, daemon=True),
+        {"stack": [{"function": "flush", "file": "/srv/app.py", "line": 7}], "names": ["flusher"], "loop": False},
     )
     said = "SIGTERM 12 s ago: no task is left; flusher is in flush (app.py:7)"
     assert found("healthy", asked=LONG_AGO, threads=threads)["shutdown-hangs"] == (said, 7)
@@ -136,3 +151,65 @@ def test_an_end_that_a_thread_keeps() -> None:
 
 def test_a_boot_without_a_task_of_the_users_waits_nowhere() -> None:
     assert "boot-waits" not in found("silent", boot="timed_out")
+
+
+CLOSING = Exiting(layout.ENDING_LOOP, 80 * S, 20 * S)
+OVER = Exiting(layout.ENDING_PROGRAM, 80 * S, 20 * S)
+LOOPS = thread("MainThread", "<module>", 40, loop=True)
+DAEMON = thread("logs", "write", 3, daemon=True)
+WORKER = thread("worker", "work", 12)
+
+
+@rows(
+    ("exiting", "groups", "threads", "said", "line"),
+    [
+        (
+            CLOSING,
+            [group(0, "poll", 9, name="p", cancelled="swallowed")],
+            [LOOPS, DAEMON, WORKER],
+            "asyncio.run() has cancelled all tasks 20 s ago: p swallowed CancelledError and goes on at poll (app.py:9)",
+            9,
+        ),
+        (
+            CLOSING._replace(at=0, ago=0),
+            [],
+            [LOOPS, DAEMON, WORKER],
+            "asyncio.run() has cancelled all tasks: no task is left; worker is in work (app.py:12)",
+            12,
+        ),
+        (
+            OVER,
+            [],
+            [DAEMON, WORKER],
+            "the program has ended 20 s ago, and Python waits for the thread worker, which is in work (app.py:12)",
+            12,
+        ),
+        (
+            OVER,
+            [],
+            [DAEMON, thread("MainThread", "save", 7)],
+            "the program has ended 20 s ago, and Python waits for an exit handler, which is in save (app.py:7)",
+            7,
+        ),
+    ],
+)
+def test_a_program_that_has_come_to_its_end(exiting: Exiting, groups: Any, threads: Any, said: str, line: int) -> None:
+    for state in ("idle", "healthy"):
+        assert found(state, *groups, threads=threads, exiting=exiting) == {"exit-waits": (said, line)}
+
+
+@pytest.mark.parametrize(
+    ("state", "exiting", "asked", "threads"),
+    [
+        ("idle", None, None, [WORKER]),  # its loop has ended, and it goes on
+        ("idle", OVER._replace(at=95 * S), None, [WORKER]),  # the dump is of before
+        ("dead", OVER, None, [WORKER]),
+        ("idle", OVER, None, [DAEMON]),  # Python does not wait for that one
+        ("idle", OVER, None, []),
+        ("idle", OVER, Asked("SIGTERM", 97 * S, 3 * S), [WORKER]),  # somebody asked for it, and it takes its time
+    ],
+)
+def test_one_of_which_nothing_can_be_said(
+    state: str, exiting: Exiting | None, asked: Asked | None, threads: Any
+) -> None:
+    assert found(state, threads=threads, exiting=exiting, asked=asked) == {}

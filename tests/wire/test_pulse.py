@@ -23,14 +23,14 @@ def _open(folder: Path) -> PulseReader:
 
 
 def test_vital_signs_come_through(writer: PulseWriter, reader: PulseReader) -> None:
-    writer.watchdog.write(5, 1000, 2000, 3, layout.BOOT_COMPLETE, 1500, 1, 2, 4)
+    writer.watchdog.write(5, 1000, 2000, 3, layout.BOOT_COMPLETE, 1500, 1, 2, 4, 0, 2, 700)
     writer.loops[1].write(layout.LOOP_RUNNING, 4, 9, 1001, 2001, 17, 4242, 900, 77, 33)
     writer.write_delay(1, 8, 17)
     vitals = reader.vitals()
     assert vitals.watchdog is not None
     assert vitals.watchdog._asdict() == {
         "beats": 5, "wall_ns": 1000, "mono_ns": 2000, "tasks": 3, "boot_phase": 1, "boot_ended_ns": 1500, "dumps": 1,
-        "failing": 2, "finished": 4, "unwatched": 0,
+        "failing": 2, "finished": 4, "unwatched": 0, "ending": 2, "ending_for_ns": 700,
     }  # fmt: skip
     assert [signs is not None for signs in vitals.loops] == [False, True] + [False] * 6
     assert vitals.loops[1] == (1, 4, 9, 1001, 2001, 17, 4242, 900, 77, 33, 1)

@@ -19,6 +19,7 @@ from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.population import TaskCount
 from lifesign.agent.tasks.stall import stall
+from lifesign.agent.tasks.threads.ending import ProgramEnd
 from lifesign.agent.tasks.walk import place_called, place_key
 from lifesign.settings import Settings
 from lifesign.wire import layout
@@ -66,6 +67,7 @@ class Watchdog:
         self._quiet = False
         self._looked_after = False  # at the beat before
         self._count = TaskCount(0, 0)
+        self._ending = ProgramEnd(slots, self._timeout)
         self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was handled
         self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
         self._next_period = time.monotonic() + settings.dump_interval
@@ -130,6 +132,8 @@ class Watchdog:
             registry.failing(),
             self._count.finished,
             self._slots.unwatched,
+            self._ending.phase,
+            self._ending.for_ns,
         )
 
     def _look_for_stalls(self, *, afresh: bool = False) -> None:
@@ -176,6 +180,9 @@ class Watchdog:
         found = self._tasks.search(self._beat)
         if found:
             self.dump(found)
+        ends = self._ending.look()
+        if ends:
+            self.dump(ends)
 
     def _look_for_requests(self) -> None:
         for word, reason in enumerate(layout.REQUEST_REASONS):

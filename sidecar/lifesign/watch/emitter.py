@@ -8,8 +8,8 @@ from typing import Sequence
 from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes, deadlocks
-from lifesign.judge.causes.findings import Asked, Cause, Dump, Findings
-from lifesign.judge.causes.stages import HANGS_NS
+from lifesign.judge.causes.findings import Asked, Cause, Dump, Exiting, Findings
+from lifesign.judge.causes.stages import EXITS, HANGS_NS
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import late_loops, loops_late_at_death
 from lifesign.judge.ending import out_of_memory
@@ -19,7 +19,7 @@ from lifesign.judge.states import Verdict
 from lifesign.watch.cursors import Cursor
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.emit.boot import BootView
-from lifesign.watch.emit.causes import cause_attributes, cause_words, stall_attributes
+from lifesign.watch.emit.causes import asked, cause_attributes, cause_words, exiting, stall_attributes
 from lifesign.watch.emit.episodes import EVIDENCE_NS, BlockedLoops, Silences
 from lifesign.watch.emit.ring import KINDS as RING_KINDS
 from lifesign.watch.emit.ring import RingView
@@ -174,7 +174,8 @@ class Emitter:
         if dump.summary["reason"] == "shutdown":  # it is only asked for then
             return causes(Findings(states.HEALTHY, dump, asked=Asked("", 0, HANGS_NS)))
         if self._ill is None:
-            return causes(Findings(states.HEALTHY, dump))
+            phase = EXITS.get(dump.summary["reason"])
+            return causes(Findings(states.HEALTHY, dump, exiting=None if phase is None else Exiting(phase, 0, 0)))
         verdict, reading = self._ill
         return self._found(verdict.state, reading, dump, self._stalls(_late_loops(verdict, reading)))
 
@@ -237,9 +238,9 @@ class Emitter:
         return causes(
             Findings(
                 state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
-                self.boot.outcome, _asked(reading), min((one.since for one in overdue(reading)), default=0),
+                self.boot.outcome, asked(reading), min((one.since for one in overdue(reading)), default=0),
                 self.ring.culprits.seen(reading.wall), self.busy(reading), self._evidence.holders,
-                out_of_memory(reading) if state == states.DEAD else None,
+                out_of_memory(reading) if state == states.DEAD else None, exiting(reading),
             )
         )  # fmt: skip
 
@@ -287,12 +288,3 @@ class Emitter:
 
 def _late_loops(verdict: Verdict, reading: Reading) -> list[LoopSigns]:
     return late_loops(reading) if verdict.state == states.BLOCKED else []
-
-
-def _asked(reading: Reading) -> Asked | None:
-    """Who asked for the end of the process, and how long it has been there since, or was until it ended."""
-    ending = reading.ending
-    if ending.asked is None or ending.asked_at is None:
-        return None
-    since = max(0, reading.now - ending.asked_at)
-    return Asked(ending.asked, reading.wall - since, since if ending.asked_ago is None else ending.asked_ago)

@@ -122,6 +122,10 @@ BOOT_COMPLETE = 1
 BOOT_FAILED = 2
 BOOT_TIMED_OUT = 3
 
+NOT_ENDING = 0
+ENDING_LOOP = 1  # `asyncio.run` waits for what it has cancelled
+ENDING_PROGRAM = 2  # the main thread is over, and Python waits for other threads and for exit handlers
+
 
 def file_size(ring_size: int) -> int:
     """Bytes of a whole pulse whose ring holds `ring_size` bytes of records."""

@@ -47,7 +47,7 @@ class WatchdogSigns(NamedTuple):
 
     `boot_phase` is one of `layout.BOOT_STARTING` and so on; `failing` counts the critical post-conditions
     that did not hold when they ran last; `finished` counts tasks that have ended and that somebody still refers to;
-    `unwatched` counts event loops that run and have no slot.
+    `unwatched` counts event loops that run and have no slot; `ending` is one of `layout.NOT_ENDING` and so on.
     """
 
     beats: int
@@ -60,6 +60,8 @@ class WatchdogSigns(NamedTuple):
     failing: int = 0
     finished: int = 0
     unwatched: int = 0
+    ending: int = 0
+    ending_for_ns: int = 0
 
 
 class EventCount(NamedTuple):
@@ -236,9 +238,8 @@ class PulseReader:
         raw = self._read(offset, layout.BLOCK_SIZE)
         length, checksum = struct.unpack_from("<2Q", raw)
         payload = raw[2 * _WORD : 2 * _WORD + length]
-        if not 0 < length <= layout.BLOCK_SIZE - 2 * _WORD or zlib.crc32(payload) != checksum:
-            return None
-        return payload
+        holds = 0 < length <= layout.BLOCK_SIZE - 2 * _WORD and zlib.crc32(payload) == checksum
+        return payload if holds else None
 
     def _lane(self, offset: int, size: int, position: int, sequence: int) -> LaneRead:
         head, tail, _, refused = struct.unpack("<4Q", self._read(offset, 32))

@@ -28,7 +28,11 @@ class ThreadWait(TypedDict):
     place: Frame | None  # where the holder is now
 
 
-class ThreadGroup(TypedDict):
+class _Daemon(TypedDict, total=False):
+    daemon: bool  # whether Python does not wait for any of them at its end
+
+
+class ThreadGroup(_Daemon):
     """The threads that stand at the same lines, outermost frame first; those that run event loops come first."""
 
     kind: Literal["thread_group"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,39 @@ def test_one_that_was_killed_in_its_shutdown_has_the_cause_in_its_record(run: Pa
     assert "killed by SIGKILL" in died.body
     assert "worker swallowed CancelledError and goes on at poll (stages.py:" in died.body
     assert died.attributes["code.line.number"] == line_of("swallows")
+
+
+EXITS = [
+    (
+        "leaves",
+        "swallows",
+        "asyncio.run() has cancelled all tasks",
+        "worker swallowed CancelledError and goes on at poll",
+    ),
+    ("keeps-a-thread", "takes", "the program has ended", "Python waits for the thread taker, which is in take"),
+]
+
+
+@pytest.mark.parametrize(("name", "comment", "began", "said"), EXITS)
+def test_a_program_that_nobody_asked_and_that_does_not_end(
+    name: str, comment: str, began: str, said: str, run: Path
+) -> None:
+    with started(name, NEWEST, run, LIFESIGN_HEARTBEAT_TIMEOUT="1s") as process:
+        process.line_with("ready")
+        cause = named(run, "exit-waits")
+        assert cause["sentence"].startswith(began)
+        assert said in cause["sentence"]
+        assert (cause["file"], cause["line"]) == (str(PROGRAM), line_of(comment))
+        process.process.kill()
+
+
+def test_a_program_that_goes_on_after_its_loop_waits_for_nothing(run: Path) -> None:
+    with started("goes-on", NEWEST, run, LIFESIGN_HEARTBEAT_TIMEOUT="1s") as process:
+        process.line_with("ready")
+        eventually(lambda: why(run)["state"] == "idle", 30.0)
+        time.sleep(3.0)
+        assert why(run)["causes"] == []
+        process.process.kill()
 
 
 BOOTS = [("connects", "boot-waits", "connects"), ("loads", "blocking-call", "loads")]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -74,6 +76,23 @@ async def is_slow() -> None:
         await asyncio.sleep(0.05)
 
 
+async def leaves() -> None:
+    task = asyncio.create_task(poll(), name="worker")
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    print("ready", flush=True)
+
+
+def take() -> None:
+    queue.Queue[None]().get()  # takes
+
+
+async def goes_on() -> None:
+    print("ready", flush=True)
+
+
+if sys.argv[1] == "keeps-a-thread":
+    threading.Thread(target=take, name="taker").start()
 asyncio.run(
     {
         "swallows": lambda: serves(poll, cancels=True),
@@ -83,5 +102,10 @@ asyncio.run(
         "connects": connects,
         "loads": loads,
         "is-slow": is_slow,
+        "leaves": leaves,
+        "keeps-a-thread": goes_on,
+        "goes-on": goes_on,
     }[sys.argv[1]]()
 )
+while sys.argv[1] == "goes-on":
+    time.sleep(0.01)

@@ -27,7 +27,7 @@ from lifesign.judge.causes.phrases import (
     task_name,
     waiters,
 )
-from lifesign.judge.causes.stages import BOOT, shutdowns, slow_boots, swallowed
+from lifesign.judge.causes.stages import BOOT, exits, shutdowns, slow_boots, swallowed
 from lifesign.judge.causes.stalls import SHORT_STALLS, busy_loops, short_stalls
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     endings.oom_killed,
     endings.blocked,
     shutdowns,
+    exits,
     inside.exhausted,
     threads.executors,
     inside.held,

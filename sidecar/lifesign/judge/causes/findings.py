@@ -55,6 +55,15 @@ class Asked(NamedTuple):
     ago: int
 
 
+class Exiting(NamedTuple):
+    """The program has come to its end by itself: what Python waits for (`layout.ENDING_LOOP` and so on), since when
+    (wall clock) and for how long, both in nanoseconds."""
+
+    phase: int
+    at: int
+    ago: int
+
+
 class StallsSeen(NamedTuple):
     """What has stalled event loops since the process began, and how often and how long it did so not long ago.
 
@@ -71,7 +80,7 @@ class Findings(NamedTuple):
     that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
     many tasks the dumps before have shown, how the boot went, whether the process was asked to end, since when an
     event is overdue (wall clock; 0 where none is), what has stalled its loops, what its loops do that are busy, who
-    may hold the GIL of a process that is frozen, and what says that the OOM killer ended it.
+    may hold the GIL of a process that is frozen, what says that the OOM killer ended it, and how the program ends.
     """
 
     state: str
@@ -89,6 +98,7 @@ class Findings(NamedTuple):
     busy: tuple[BusyLoop, ...] = ()
     holders: tuple[GilHolder, ...] = ()
     oom: str | None = None
+    exiting: Exiting | None = None
 
 
 class Cause(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
+from lifesign.wire import layout
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 HANGS_NS = 5_000_000_000  # an end that was asked for so long ago and has not come
 BOOT = "boot-waits"
+EXIT = "exit-waits"
+EXITS = {"closing": layout.ENDING_LOOP, "exit": layout.ENDING_PROGRAM}  # reasons for a task dump
 _NUMBER = re.compile(r"Task-(\d{1,12})$")
 _STEPS_MAX = 20
 _CANCELLED = (("swallowed", "swallowed CancelledError and goes on"), ("cleanup", "was cancelled and cleans up"))
 _UNKNOWN = 1 << 62
+_MAIN = "MainThread"
 
 
 def slow_boots(findings: Findings) -> list[Cause]:
@@ -43,6 +47,26 @@ def shutdowns(findings: Findings) -> list[Cause]:
         when = "its shutdown had not ended"
     said, place = _left(dump)
     return [Cause("shutdown-hangs", f"{when}: {said}", place)]
+
+
+def exits(findings: Findings) -> list[Cause]:
+    """What a program waits for that has come to its end, where nobody is known to have asked for that."""
+    dump, exiting = findings.dump, findings.exiting
+    if dump is None or exiting is None or findings.asked is not None or findings.state in states.ENDED:
+        return []
+    if dump.summary["end"] < exiting.at:
+        return []
+    ago = f" {exiting.ago // 1_000_000_000} s ago" if exiting.ago else ""
+    if exiting.phase == layout.ENDING_LOOP:
+        said, place = _left(dump)
+        return [Cause(EXIT, f"asyncio.run() has cancelled all tasks{ago}: {said}", place)]
+    left = _thread_left(dump)
+    if left is None:
+        return []  # code of others
+    name, frame = left
+    who = "an exit handler" if name == _MAIN else f"the thread {name}"
+    where = f"{frame['function']} ({place_text(frame)})"
+    return [Cause(EXIT, f"the program has ended{ago}, and Python waits for {who}, which is in {where}", frame)]
 
 
 def swallowed(findings: Findings) -> list[Cause]:
@@ -76,11 +100,20 @@ def _left(dump: Dump) -> tuple[str, Frame | None]:
     if groups and tasks:
         count = "one task is left" if tasks == 1 else f"{tasks} tasks are left"
         return f"{count}, {_who(groups[0])} waits at {_where(groups[0])}", _own(groups[0])
+    left = _thread_left(dump)
+    if left is not None:
+        name, frame = left
+        return f"no task is left; {name} is in {frame['function']} ({place_text(frame)})", frame
+    return "no task is left: a thread or an exit handler keeps it", None
+
+
+def _thread_left(dump: Dump) -> tuple[str, Frame] | None:
+    """A thread that Python waits for, and the user's code in which it is."""
     for thread in dump.threads:
         frame = own_frame(thread["stack"])
-        if frame is not None and not is_library(frame["file"]):
-            return f"no task is left; {thread['names'][0]} is in {frame['function']} ({place_text(frame)})", frame
-    return "no task is left: a thread or an exit handler keeps it", None
+        if frame is not None and not is_library(frame["file"]) and not (thread["loop"] or thread.get("daemon")):
+            return thread["names"][0], frame
+    return None
 
 
 def _booting(dump: Dump) -> TaskGroup | None:

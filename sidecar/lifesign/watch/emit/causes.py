@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Iterable, Sequence
 
 from lifesign import semconv
-from lifesign.judge.causes.findings import Cause
+from lifesign.judge.causes.findings import Asked, Cause, Exiting
 from lifesign.judge.causes.phrases import own_frame
 from lifesign.judge.causes.stalls import MAKE_NOBODY_ILL
+from lifesign.judge.reading import Reading
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Attributes, CauseReading
 from lifesign.wire.records import Frame, Stall
@@ -89,3 +90,20 @@ def cause_reading(cause: Cause) -> CauseReading:
         line=place["line"] if place is not None else 0,
         evidence=cause.evidence,
     )
+
+
+def asked(reading: Reading) -> Asked | None:
+    """Who asked for the end of the process, and how long it has been there since, or was until it ended."""
+    ending = reading.ending
+    if ending.asked is None or ending.asked_at is None:
+        return None
+    since = max(0, reading.now - ending.asked_at)
+    return Asked(ending.asked, reading.wall - since, since if ending.asked_ago is None else ending.asked_ago)
+
+
+def exiting(reading: Reading) -> Exiting | None:
+    """What Python waits for at the end of the program, where it has done so for longer than a heartbeat may take."""
+    signs = reading.watchdog
+    if signs is None or not signs.ending or signs.ending_for_ns < reading.timeout:
+        return None
+    return Exiting(signs.ending, reading.wall - signs.ending_for_ns, signs.ending_for_ns)

@@ -78,10 +78,15 @@ class ThreadLook:
             "count": len(group.threads),
             "names": [self.name(thread) for thread in group.threads[:NAMES_MAX]],
             "loop": sample in self._loops,
+            "daemon": all(self._is_daemon(thread) for thread in group.threads),
             "stack": thread_stack(self.frames[sample]),
             "wait": self._step(sample) if sample in self._waits else None,
             "at": time.time_ns(),
         }
+
+    def _is_daemon(self, thread: int) -> bool:
+        known = self.objects.get(thread)
+        return known is None or bool(read(known, "_daemonic"))
 
     def chain(self, thread: int) -> list[ThreadWait]:
         """What a thread waits for, what its holder waits for in turn, and so on."""

@@ -1,0 +1,77 @@
+"""Whether the program has come to its end and Python waits: for tasks that `asyncio.run` has cancelled, or for threads.
+
+Nothing is patched to know that. Of the first the loop's thread has a frame that ends what is left of a loop, and in the
+second the interpreter says that its main thread is over. A program whose loop has ended and that goes on shows neither.
+"""
+
+from __future__ import annotations
+
+import asyncio.runners
+import threading
+import time
+from typing import Any
+
+from lifesign.agent.slots import LoopSlots
+from lifesign.agent.tasks.frames import current_frames
+from lifesign.wire import layout
+
+REASONS = {layout.ENDING_LOOP: "closing", layout.ENDING_PROGRAM: "exit"}  # for a task dump
+_FRAMES_MAX = 200
+# Up to Python 3.10 the one, since then the other, which also waits for generators and for the default executor.
+_ENDS = [getattr(asyncio.runners, "_cancel_all_tasks", None), getattr(asyncio.runners, "Runner", None)]
+_CODES = [getattr(getattr(one, "close", one), "__code__", None) for one in _ENDS if one is not None]
+
+
+class ProgramEnd:
+    """Looks now and then.
+
+    Args:
+        timeout: seconds after which it is worth a word.
+    """
+
+    def __init__(self, slots: LoopSlots, timeout: float) -> None:
+        self._slots = slots
+        self._timeout_ns = int(timeout * 1e9)
+        self._since_ns = 0
+        self._told = False
+        self._runs: dict[int, tuple[Any, bool]] = {}  # by slot, the run that was looked at and whether it ends its loop
+        self.phase = layout.NOT_ENDING
+
+    @property
+    def for_ns(self) -> int:
+        """For how long it has waited so far."""
+        return time.monotonic_ns() - self._since_ns if self.phase else 0
+
+    def look(self) -> str:
+        """The reason for a task dump where it has waited for long enough; each time it comes to that, once."""
+        phase = self._look()
+        if phase != self.phase:
+            self.phase, self._since_ns, self._told = phase, time.monotonic_ns(), False
+        if not phase or self._told or self.for_ns < self._timeout_ns:
+            return ""
+        self._told = True
+        return REASONS[phase]
+
+    def _look(self) -> int:
+        before, self._runs = self._runs, {}
+        for slot, beating in enumerate(list(self._slots.beating)):
+            if beating is None:
+                continue
+            run, ends = before.get(slot, (None, False))
+            if run != beating.look_after:  # each time that a loop runs it is another one
+                ends = _ends_its_loop(beating.thread)
+            self._runs[slot] = beating.look_after, ends
+        if not self._runs:
+            return layout.NOT_ENDING if threading.main_thread().is_alive() else layout.ENDING_PROGRAM
+        return layout.ENDING_LOOP if any(ends for _, ends in self._runs.values()) else layout.NOT_ENDING
+
+
+def _ends_its_loop(thread: int) -> bool:
+    frame = current_frames().get(thread)
+    for _ in range(_FRAMES_MAX):
+        if frame is None:
+            return False
+        if frame.f_code in _CODES:
+            return True
+        frame = frame.f_back
+    return False
