@@ -176,7 +176,7 @@ JOURNEYS = {"checkpoint": checkpoint, "blocked": blocked, "dryrun": dryrun}
 # By journey: texts that name what travels, and what has them in it too but leads elsewhere. The page and metrics are no
 # part of the way to a span; the task dump that a blocked loop brings is a journey of its own.
 TRAVELS: dict[str, tuple[list[str], list[str]]] = {
-    "checkpoint": (["rules loaded"], ["Snapshot", "Unmet", "serve/"]),
+    "checkpoint": (["rules loaded"], ["Snapshot", "Unmet", "serve/", "export/metrics.py", "export/exemplars.py"]),
     "blocked": (
         ["eventloop.blocked", "service.<locals>.obey", "has not turned"],
         [
@@ -194,6 +194,10 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "serve/shown/history.py",
             "export/metrics.py",
             "export/readings.py",
+            "export/exemplars.py",
+            "watch/boots.py",  # the boot that went before
+            "cli/sidecar/boots.py",
+            "named.py",  # makes a class when it is first asked for
             "off_loop.py",  # runs a call in a thread, as asyncio.to_thread does, and hands back what it returns
         ],
     ),
