@@ -158,6 +158,9 @@ OVER = Exiting(layout.ENDING_PROGRAM, 80 * S, 20 * S)
 LOOPS = thread("MainThread", "<module>", 40, loop=True)
 DAEMON = thread("logs", "write", 3, daemon=True)
 WORKER = thread("worker", "work", 12)
+ERROR = {"type": "ValueError", "message": "no price", "place": WORKER["stack"][0], "collected": False}
+IS_IN_WORK = "is in work (app.py:12)"
+AFTER = ", after ValueError: no price, raised in work (app.py:12)"
 
 
 @rows(
@@ -173,8 +176,15 @@ WORKER = thread("worker", "work", 12)
         (
             CLOSING._replace(at=0, ago=0),
             [],
-            [LOOPS, DAEMON, WORKER],
-            "asyncio.run() has cancelled all tasks: no task is left; worker is in work (app.py:12)",
+            [{**LOOPS, "error": ERROR}, DAEMON, {**WORKER, "error": {**ERROR, "type": "KeyError"}}],
+            f"asyncio.run() has cancelled all tasks{AFTER}: no task is left; worker is in work (app.py:12)",
+            12,
+        ),
+        (
+            OVER,
+            [],
+            [{**LOOPS, "loop": False, "stack": [], "error": ERROR}, WORKER],
+            f"the program has ended 20 s ago{AFTER}, and Python waits for the thread worker, which {IS_IN_WORK}",
             12,
         ),
         (

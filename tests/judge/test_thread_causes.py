@@ -130,7 +130,10 @@ def executor(**figures: Any) -> dict[str, Any]:
     return {**made, "busy": 3, "most": 3, "queued": 5, **figures}
 
 
-LOADING = {"index": 0, "wait": None, "stack": [at("_worker", 90, LIBRARY), at("load", 20), at("read", 3, LIBRARY)]}
+LOADING = {
+    "index": 0, "loop": False, "names": ["rows_0"], "wait": None,
+    "stack": [at("_worker", 90, LIBRARY), at("load", 20), at("read", 3, LIBRARY)],
+}  # fmt: skip
 HANDLING = {
     "index": 0, "count": 8, "waits_for": "a job in an executor", "stack": [at("handle", 30)],
     "waited_most": None, "waited_least": None, "time_left": None, "keeps_the_loop": False,

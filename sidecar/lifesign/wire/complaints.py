@@ -24,7 +24,11 @@ class AsyncioComplaint(TypedDict):
     at: int
 
 
-class TaskDied(TypedDict):
+class _Died(TypedDict, total=False):
+    thread: bool  # it was a thread, and `task` is its name
+
+
+class TaskDied(_Died):
     """A task ended by an exception that nobody has asked for; `count` is how many of its function did so at `place`.
 
     `referenced` says that somebody still refers to it, and may yet ask.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from lifesign.wire.frames import Frame, GroupEdge
+from lifesign.wire.frames import CaughtError, Frame, GroupEdge
 
 
 class ThreadWait(TypedDict):
@@ -28,11 +28,12 @@ class ThreadWait(TypedDict):
     place: Frame | None  # where the holder is now
 
 
-class _Daemon(TypedDict, total=False):
+class _Newer(TypedDict, total=False):
     daemon: bool  # whether Python does not wait for any of them at its end
+    error: CaughtError | None  # that a sample of them handles; of the main thread also what the program ended by
 
 
-class ThreadGroup(_Daemon):
+class ThreadGroup(_Newer):
     """The threads that stand at the same lines, outermost frame first; those that run event loops come first."""
 
     kind: Literal["thread_group"]

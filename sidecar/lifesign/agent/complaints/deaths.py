@@ -131,9 +131,20 @@ class Deaths:
 
 
 def died(
-    counted: Counted, task: str, function: str, error: BaseException, *, referenced: bool, at: int | None = None
+    counted: Counted,
+    task: str,
+    function: str,
+    error: BaseException,
+    *,
+    referenced: bool,
+    at: int | None = None,
+    thread: bool = False,
 ) -> None:
-    """Notes that a task died; once, also where somebody referred to it at first and nobody does later."""
+    """Notes that a task died; once, also where somebody referred to it at first and nobody does later.
+
+    Args:
+        thread: it was a thread, of that name.
+    """
     kind = kind_of(error)
     if referenced:
         _reported[id(error)] = kind
@@ -154,10 +165,11 @@ def died(
             "error": failure(error),
             "count": 1,
             "at": ended,
+            "thread": thread,
         }
 
     line = (where["file"], where["line"]) if where is not None else None
-    counted.note(("died", function, kind, line), made)
+    counted.note(("died", function, kind, line, thread), made)
 
 
 def is_death(error: Any) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Callable
 
-from lifesign.agent.complaints import unawaited
+from lifesign.agent.complaints import threads, unawaited
 from lifesign.agent.complaints.asyncio_log import Filter
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.deaths import Deaths
@@ -46,9 +46,11 @@ class Complaints:
         self._filter.closed = False
         logging.getLogger("asyncio").addFilter(self._filter)
         unawaited.observe(self._counted)
+        threads.observe(self._counted)
 
     def close(self) -> None:
         """Notes nothing any more; also in a forked child, in which another thread may have held the lock."""
         self._filter.closed = True
         logging.getLogger("asyncio").removeFilter(self._filter)
         unawaited.rest()
+        threads.rest()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import RECENT_NS, Cause, Findings
-from lifesign.judge.causes.phrases import ago, at, death, group_waits, own_frame, place_text
+from lifesign.judge.causes.phrases import ago, at, death, error_text, group_waits, own_frame
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def hidden(findings: Findings) -> list[Cause]:
     for group in dump.groups:
         frame = own_frame(group["stack"])
         for error in group.get("errors", ()) if frame is not None and not is_library(frame["file"]) else ():
-            place = error["place"]
-            raised = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
-            said = f"{error['type']}{': ' if error['message'] else ''}{error['message']}{raised}"
+            said, place = error_text(error), error["place"]
             waits = group_waits(group, group["count"])
             collected = f"{said}, is kept while {waits} for the others"
             made.append(Cause("hidden-error", collected if error["collected"] else f"after {said}, {waits}", place))

@@ -12,6 +12,7 @@ from lifesign.wire.frames import importing, is_library
 if TYPE_CHECKING:
     from lifesign.judge.causes.findings import Dump, Findings
     from lifesign.wire.complaints import TaskDied
+    from lifesign.wire.frames import CaughtError
     from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
 
 MOVES_SECONDS = 5.0  # after an event was overdue
@@ -180,10 +181,19 @@ def death(one: TaskDied) -> str:
     """A task that died: ``consumer (Desk.consume) ended with ValueError: no price, at service.py:95``."""
     named = one["task"] and not one["task"].startswith("Task-")
     who = f"{one['task']} ({one['function']})" if named else one["function"] or "a task"
+    if one.get("thread"):
+        who = f"thread {one['task']}{' (' if one['function'] else ''}{one['function']}{')' if one['function'] else ''}"
     error = one["error"]
     message = f": {error['message']}" if error["message"] else ""
     where = f", at {place_text(one['place'])}" if one["place"] is not None else ""
     return f"{who} ended with {error['type']}{message}{where}"
+
+
+def error_text(error: CaughtError) -> str:
+    """An exception that is kept: ``ValueError: no price, raised in Desk.work (service.py:9)``."""
+    place = error["place"]
+    raised = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
+    return f"{error['type']}{': ' if error['message'] else ''}{error['message']}{raised}"
 
 
 def ago(nanoseconds: int) -> str:

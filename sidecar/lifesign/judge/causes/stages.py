@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
-from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
+from lifesign.judge.causes.phrases import error_text, group_waits, own_frame, place_text
 from lifesign.wire import layout
 from lifesign.wire.frames import is_library
 
@@ -59,14 +59,21 @@ def exits(findings: Findings) -> list[Cause]:
     ago = f" {exiting.ago // 1_000_000_000} s ago" if exiting.ago else ""
     if exiting.phase == layout.ENDING_LOOP:
         said, place = _left(dump)
-        return [Cause(EXIT, f"asyncio.run() has cancelled all tasks{ago}: {said}", place)]
+        return [Cause(EXIT, f"asyncio.run() has cancelled all tasks{ago}{_failed(dump)}: {said}", place)]
     left = _thread_left(dump)
     if left is None:
         return []  # code of others
     name, frame = left
     who = "an exit handler" if name == _MAIN else f"the thread {name}"
     where = f"{frame['function']} ({place_text(frame)})"
-    return [Cause(EXIT, f"the program has ended{ago}, and Python waits for {who}, which is in {where}", frame)]
+    sentence = f"the program has ended{ago}{_failed(dump)}, and Python waits for {who}, which is in {where}"
+    return [Cause(EXIT, sentence, frame)]
+
+
+def _failed(dump: Dump) -> str:
+    """The error that the program has ended by, which Python prints when it is over."""
+    errors = [thread.get("error") for thread in dump.threads if _MAIN in thread["names"]]
+    return "".join(f", after {error_text(error)}" for error in errors if error is not None)
 
 
 def swallowed(findings: Findings) -> list[Cause]:

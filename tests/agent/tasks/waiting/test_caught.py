@@ -121,22 +121,31 @@ async def test_what_a_task_has_got_over_was_handed_or_is_its_cancellation_is_non
     assert await kept(function) == []
 
 
-class Link:
-    in_library = True
-    code = compile("", "/srv/.venv/lib/python3.12/site-packages/tenacity/asyncio.py", "exec")
+BACKS_OFF = """
+import asyncio
 
-    def __init__(self, *keeps: Any) -> None:
-        self.awaitable = list(keeps)
+async def retry(function):
+    try:
+        function()
+    except (ValueError, TimeoutError) as error:
+        await asyncio.Event().wait()
+"""
 
 
-async def test_the_last_error_of_a_retry_that_a_package_makes() -> None:
-    class RetryCallState:
-        outcome: Any = asyncio.get_running_loop().create_future()
+def times_out() -> None:
+    raise TimeoutError
 
-    RetryCallState.outcome.set_exception(ConnectionError("refused"))
-    (found,) = errors([Link(RetryCallState())], (), ())  # type: ignore[list-item]
-    assert (found["type"], found["message"]) == ("ConnectionError", "refused")
-    RetryCallState.outcome.exception()
+
+@rows("function, found", [(fails, ["ValueError"]), (times_out, [])])
+async def test_a_package_that_tries_again_has_caught_the_error_but_for_the_time_outs_that_it_polls_by(
+    function: Any, found: list[str]
+) -> None:
+    package: dict[str, Any] = {}
+    exec(compile(BACKS_OFF, "/srv/.venv/lib/python3.12/site-packages/backoff/_async.py", "exec"), package)
+    task = asyncio.ensure_future(package["retry"](function))
+    await asyncio.sleep(0)
+    assert [one["type"] for one in errors(links(task), (), ())] == found
+    task.cancel()
 
 
 async def test_of_many_errors_some_are_kept() -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.native import get_ident, sleep
-from lifesign.agent.tasks.frames import current_frames
+from lifesign.agent.tasks.frames import current_frames, handled_by
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
+from lifesign.agent.tasks.waiting.caught import as_record, is_error
 from lifesign.agent.tasks.walk import place, thread_stack
 from lifesign.named import NamedTuple
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.frames import Frame
+    from lifesign.wire.frames import CaughtError, Frame
     from lifesign.wire.threads import ThreadGroup, ThreadWait
 
 THREADS_MAX = 500  # that are looked at
@@ -81,6 +83,7 @@ class ThreadLook:
             "daemon": all(self._is_daemon(thread) for thread in group.threads),
             "stack": thread_stack(self.frames[sample]),
             "wait": self._step(sample) if sample in self._waits else None,
+            "error": _error_of(sample, self.frames[sample]),
             "at": time.time_ns(),
         }
 
@@ -173,6 +176,17 @@ class ThreadLook:
             return None
         own = next((one for one in outwards(frame) if not is_library(one.f_code.co_filename)), frame)
         return place(own.f_code, own.f_lineno)
+
+
+def _error_of(thread: int, frame: FrameType) -> CaughtError | None:
+    """What a thread handles, or the main thread has ended by while it waits for others."""
+    error = handled_by(thread)
+    ended = any(
+        one.f_code.co_name == "_shutdown" and one.f_globals.get("__name__") == "threading" for one in outwards(frame)
+    )
+    if error is None and ended and thread == threading.main_thread().ident:
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    return as_record(error) if error is not None and is_error(error) else None
 
 
 def _frames() -> dict[int, FrameType]:

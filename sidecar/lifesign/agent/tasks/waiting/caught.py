@@ -19,7 +19,6 @@ _COLLECTED_MAX = 1000  # that are looked at
 _COUNTED = sys.version_info >= (3, 11)  # only then a task knows how often it was asked to
 _NO_ERRORS = (KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration, StopAsyncIteration, asyncio.CancelledError)
 _MEANT = (TimeoutError, asyncio.TimeoutError)  # a package that polls has one now and then
-_RETRIES = "RetryCallState"  # tenacity's
 _WAITS = ("/asyncio/", "/anyio/", "/async_timeout/")
 _GROUPS = ("_errors", "_exceptions")  # where a task group of asyncio's or anyio's keeps those of its tasks
 
@@ -48,28 +47,26 @@ def errors(stack: list[Link], together: Iterable[Any], collective: Iterable[Any]
         collective: what the function refers to that waits for them.
     """
     found: dict[tuple[str, object], CaughtError] = {}
-    for how, several in (("handled", _handled(stack)), ("collected", _collected(together, collective))):
+    for collected, several in ((False, _handled(stack)), (True, _collected(together, collective))):
         for error in several:
-            place = raised_at(error)
-            kind, message = in_short(error)
-            where = None if place is None else (place["file"], place["line"])
+            one = as_record(error, collected=collected)
+            place = one["place"]
             if len(found) < ERRORS_MAX:
-                found.setdefault(
-                    (kind, where),
-                    {"type": kind, "message": message, "place": place, "collected": how == "collected"},
-                )
+                found.setdefault((one["type"], None if place is None else (place["file"], place["line"])), one)
     return list(found.values())
+
+
+def as_record(error: BaseException, *, collected: bool = False) -> CaughtError:
+    """An exception as it is written."""
+    kind, message = in_short(error)
+    return {"type": kind, "message": message, "place": raised_at(error), "collected": collected}
 
 
 def _handled(stack: list[Link]) -> Iterator[BaseException]:
     """What each function has caught, outermost first: in it the traceback begins. Packages that try again do so too."""
     for link in stack:
         for one in () if _is_of_asyncio(link) else gc.get_referents(link.awaitable):
-            if odd.type_name(one) == _RETRIES:
-                one = odd.read(odd.read(one, "outcome"), "_exception")
-                if _is_error(one):
-                    yield one
-            elif _is_error(one) and not (link.in_library and issubclass(type(one), _MEANT)):
+            if is_error(one) and not (link.in_library and issubclass(type(one), _MEANT)):
                 traceback = one.__traceback__
                 if traceback is not None and traceback.tb_frame.f_code is link.code:
                     yield one
@@ -84,12 +81,13 @@ def _collected(together: Iterable[Any], collective: Iterable[Any]) -> Iterator[B
         if seen >= _COLLECTED_MAX:
             break
         error = odd.read(future, "_exception") if odd.is_done(future) else None
-        if error is not None and _is_error(error):
+        if error is not None and is_error(error):
             yield error
     for one in collective:
         several = odd.read(one, *_GROUPS) if odd.type_name(one) == "TaskGroup" else None
-        yield from filter(_is_error, list(several)[:ERRORS_MAX] if type(several) is list else ())
+        yield from filter(is_error, list(several)[:ERRORS_MAX] if type(several) is list else ())
 
 
-def _is_error(one: Any) -> bool:
+def is_error(one: Any) -> bool:
+    """Whether it is an exception that says that something went wrong."""
     return issubclass(type(one), BaseException) and not issubclass(type(one), _NO_ERRORS)
