@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import pickle
+import sys
 import threading
 import warnings
 from importlib.abc import Loader
@@ -178,3 +179,17 @@ def test_a_thread_closes_what_it_keeps_when_it_ends() -> None:
     ticker.stop()
     assert closed.wait(10)
     assert made != [threading.get_ident()]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_ends_threads_is_loaded_where_it_can_be(missing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def dlopen(name: str, flags: int) -> None:
+        asked.append(name)
+        raise OSError
+
+    monkeypatch.setattr(native, "_ENDED_AT_EXIT", True)
+    monkeypatch.setitem(sys.modules, "_ctypes", None if missing else SimpleNamespace(dlopen=dlopen))  # type: ignore[arg-type]
+    native.load_what_ends_threads()
+    assert asked == [] if missing else ["libgcc_s.so.1"]

@@ -165,6 +165,12 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a child that exits as a shell says SIGTERM": (
         {"ending": Ending(exit_code=143, child=True)}, "stopped", "ended by SIGTERM",
     ),
+    "a child whose handler exits with the number of its signal": (
+        {"ending": Ending(exit_code=15, child=True)}, "stopped", "exit code 15, the number of SIGTERM: probably ended",
+    ),
+    "the same code of a program that is nobody's child": (
+        {"ending": Ending(exit_code=15)}, "dead", "exit code 15, which nobody asked for",
+    ),
     "p.kill(), or out of memory": ({"ending": Ending(signal="SIGKILL", child=True)}, "dead", "killed by SIGKILL"),
     "gunicorn's time-out of a worker": (
         {"reported": "blocked", "ending": Ending(signal="SIGABRT", child=True)}, "dead",

@@ -47,10 +47,12 @@ def observe(events: Any, changed: Callable[[Any], None]) -> None:
         if not broken:
             try:
                 changed(loop)
-            except Exception as error:
-                if from_signal_handler(error):
-                    raise
-                broken = True  # whatever it is, it must not reach the host; once is enough
+            except BaseException as error:
+                if isinstance(error, Exception) and not from_signal_handler(error):
+                    broken = True  # whatever it is, it must not reach the host; once is enough
+                    return
+                _clean_up(loop)
+                raise
 
     def rest() -> None:
         nonlocal broken
@@ -64,6 +66,17 @@ def observe(events: Any, changed: Callable[[Any], None]) -> None:
     # uvloop takes the function from the package, asyncio's own loops from the module.
     if hasattr(package, "_set_running_loop"):
         package._set_running_loop = _set_running_loop  # type: ignore[union-attr]
+
+
+def _clean_up(loop: Any) -> None:
+    """A signal handler raised while we were at work: the loop does not run, and can be closed or run again.
+
+    Since Python 3.13 a loop starts outside the ``try`` that ends it, where a program's handler hardly ever meets it: it
+    is a few instructions, and an import of all the agent.
+    """
+    clean_up = getattr(loop, "_run_forever_cleanup", None)  # None also where a loop has ended
+    if clean_up is not None:
+        clean_up()
 
 
 def forget(events: Any) -> None:

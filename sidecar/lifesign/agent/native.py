@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, Protocol
 
 _WARNED: bool = sys.version_info >= (3, 12)
+_ENDED_AT_EXIT: bool = sys.version_info < (3, 14)  # later ones leave a daemon thread where it is
 _WARNING = "This process (pid=", ") is multi-threaded, use of "
 
 
@@ -45,6 +46,21 @@ LockType: Any = type(_threads.allocate_lock())
 RLock = _threads.RLock
 _stack_size = _threads.stack_size
 _select = _unpatched(select, "select").select
+
+
+def load_what_ends_threads() -> None:
+    """Loads the library by which glibc ends a thread, while that is possible.
+
+    Python ends a daemon thread that wants to go on while the interpreter finalizes. glibc looks for that library when
+    it ends the first one, and aborts the process if it cannot: in a chroot, say, or with no descriptor left.
+    """
+    if _ENDED_AT_EXIT:
+        try:
+            from _ctypes import dlopen  # not `ctypes`, which imports for milliseconds
+
+            dlopen("libgcc_s.so.1", 0)
+        except Exception:  # noqa: BLE001, S110 - another libc, a Python without it, or it cannot be had now either
+            pass
 
 
 def sleep(seconds: float) -> float:
@@ -103,6 +119,7 @@ class Ticker:
             if self._there:
                 return
             self._there, self._exists, self._native_id = True, False, 0
+        load_what_ends_threads()
         _started.add(self)
         try:
             _start_with_stack(self._run)

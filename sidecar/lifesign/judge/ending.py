@@ -12,6 +12,7 @@ Ctrl-C, as an uncaught KeyboardInterrupt or by signal                  stopped
 it is a child, and a terminating signal such as SIGTERM ended it       stopped
 a signal killed it, also the OOM killer's                              dead
 it is a child, and the exit code asks its pool for another one         stopped
+it is a child, and the exit code is the number of SIGTERM              stopped, probably by it
 an exit code other than 0                                              dead
 exit code 0, or a tombstone                                            stopped
 its event loop had ended, or it is a child                             stopped, how is not known
@@ -46,6 +47,7 @@ _FULL = 0.9  # of a limit: more than most services dare to use for long
 _FRESH_NS = 5_000_000_000
 _RECYCLED = 155  # of a child of billiard's pool, which Celery has, after as many tasks as it may do
 _GIVEN_UP = frozenset(("SIGKILL", "SIGABRT"))  # with which who makes workers ends one that does not answer
+_SIGTERM = 15  # with which some handlers of it exit, such as those of Ray and of the workers of Pebble
 _ASKING_CODES = {128 + 15: "SIGTERM", 128 + 2: "SIGINT", 128 + 1: "SIGHUP", 128 + 3: "SIGQUIT"}  # as shells write them
 
 
@@ -77,6 +79,8 @@ def judge_end(reading: Reading) -> Verdict:
         return Verdict(states.DEAD, out_of_memory(reading) or f"killed by {signal}{_given_up(reading, signal)}")
     if ending.child and code == _RECYCLED:
         return Verdict(states.STOPPED, f"exit code {code}: its pool replaces it, as Celery does after some tasks")
+    if ending.child and code == _SIGTERM:
+        return Verdict(states.STOPPED, f"exit code {code}, the number of SIGTERM: probably ended by it")
     if code:
         return Verdict(states.DEAD, f"exit code {code}, which nobody asked for")
     if code == 0 or tombstone is not None:

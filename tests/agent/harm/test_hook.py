@@ -55,6 +55,22 @@ def test_what_a_signal_handler_raises_is_the_programs(events: Any) -> None:
         signal.signal(signal.SIGUSR2, before)
 
 
+def test_a_loop_that_a_signal_handler_ended_as_it_started_is_cleaned_up(events: Any) -> None:
+    """Since Python 3.13 the loop itself does it only for what is raised once it runs."""
+    cleaned: list[str] = []
+    loop = SimpleNamespace(_run_forever_cleanup=lambda: cleaned.append("up"))
+
+    def interrupted(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    hook.observe(events, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        events._set_running_loop(loop)
+    with pytest.raises(KeyboardInterrupt):
+        events._set_running_loop(None)  # as it ends it is in the middle of that
+    assert cleaned == ["up"]
+
+
 def test_where_there_are_no_subinterpreters_this_is_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_interpreters", "_xxsubinterpreters"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -102,3 +102,57 @@ def test_the_base_install_runs_the_program_and_says_what_is_missing(version: str
     assert (finished.returncode, finished.stdout) == (9, "works\n")
     assert "pip install 'lifesign[sidecar]'" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+INTERRUPTED = """
+    import asyncio, signal
+
+    class TooLate(Exception):
+        pass
+
+    def too_late(*_):
+        raise TooLate
+
+    signal.signal(signal.SIGALRM, too_late)
+    loop = asyncio.new_event_loop()
+    signal.setitimer(signal.ITIMER_REAL, 0.005)  # while the agent is imported, in this first loop
+    try:
+        loop.run_until_complete(asyncio.Event().wait())
+    except TooLate:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        print("closed")
+"""
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_signal_handler_that_raises_while_the_agent_starts_leaves_the_loop_whole(
+    version: str, tmp_path: Path
+) -> None:
+    assert victims.output(INTERRUPTED, tmp_path, python=Path(PYTHONS[version])) == "closed"
+
+
+NOTHING_LEFT = """
+    import asyncio, os, resource, time
+
+    class Slow:
+        def __del__(self, sleep=time.sleep):
+            sleep(1.0)  # the watchdog wants to beat while the interpreter finalizes
+
+    asyncio.run(asyncio.sleep(0.1))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    files = []
+    try:
+        while True:
+            files.append(os.dup(0))
+    except OSError:
+        print("none left", flush=True)
+    slow = Slow()
+"""
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_program_that_ends_with_no_descriptor_left_ends_as_it_would(version: str, tmp_path: Path) -> None:
+    assert victims.output(NOTHING_LEFT, tmp_path, python=Path(PYTHONS[version])) == "none left"
