@@ -73,6 +73,7 @@ def start(command: list[str], environ: dict[str, str], illness: str, stack: cont
     process = subprocess.Popen(
         command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    stack.enter_context(process)
     stack.callback(process.kill)
     assert process.stdin is not None
     assert process.stdout is not None
