@@ -80,6 +80,11 @@ class Boots:
                     self._add(one, one.boot_duration)
         if len(self._seen) > 2 * len(snapshots) + SERVICES:
             self._seen &= {one.key for one in snapshots}
+        return self.unsaved
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is something to save."""
         return bool(self._new)
 
     def save(self) -> None:

@@ -156,13 +156,13 @@ class Observer:
                 lingers = Linger(servers["page"].url, self._enough, self._deadline) if self._settings.linger else None
                 await after_the_end(self._board, self._sources or no_source, self._environ, lingers)
         finally:
-            self._boots.close()
             if remembering is not None:
                 remembering.cancel()
             if self._pipeline is not None:
                 await self._pipeline.close(self._deadline.left())
             for server in servers.values():
                 await server.close()
+            await self._boots.close()
             if self._watcher is not None:
                 self._watcher.close()
 

@@ -73,12 +73,12 @@ class PrimitiveView(msgspec.Struct, frozen=True, omit_defaults=True):
     `stuck`: it is part of a deadlock.
     """
 
-    index: int
     type: str
     name: str
     state: str
     waiting: list[tuple[int, int]]  # index of a group, and how many of it
     holders: list[tuple[str, str]]
+    index: int = -1  # in post-mortems of before
     held_by: list[int] = []
     stuck: bool = False
 
