@@ -27,12 +27,12 @@ MORE = {  # the page that has all of a command
     "why": "causes.md",
 }
 COSTS = (
-    "idle service",
-    "start of an asyncio",
-    "uvicorn: requests",
-    "sidecar of one idle",
-    "`event()`, proc",
-    "dump of 100,000",
+    "| idle service",
+    "| start of an asyncio",
+    "| uvicorn: requests",
+    "| sidecar of one idle",
+    "| `event()`, proc",
+    "| dump of 100,000",
 )
 
 
@@ -83,7 +83,10 @@ def of_exit_codes() -> str:
 def of_costs() -> str:
     """Lines of what the benchmarks have measured."""
     measured = (HERE / "performance.md").read_text("utf-8").splitlines()
-    lines = [line for start in COSTS for line in measured if line.startswith(f"| {start}")]
+    lines = []
+    for number, line in enumerate(measured):
+        if line.startswith(COSTS):
+            lines += [line, *(more for more in measured[number + 1 : number + 2] if "... its memory" in more)]
     cells = (tuple(cell.strip() for cell in line.strip("| ").split(" | ")) for line in lines)
     return table(("", "lifesign", "beside it", ""), (row[:4] for row in cells))
 
