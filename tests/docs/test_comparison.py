@@ -17,7 +17,7 @@ def answer(output: str, known: float | None = None, took: float | None = None) -
 
 def test_an_answer_is_shown_by_the_line_that_says_most() -> None:
     stacks = "Thread 7 (idle)\n\n    audit  (shop.py:9)\n    refund | audit\n"
-    answers = {name: {"one": answer("")} for name in ILLNESSES}
+    answers = {name: {way: answer("") for way in "abc"} for name in ILLNESSES}
     answers["deadlock"] = {"a": answer(stacks, took=0.25), "b": answer("refund waits", 3.14, 0.5), "c": answer("")}
     report = {
         "when": "today",
@@ -29,6 +29,7 @@ def test_an_answer_is_shown_by_the_line_that_says_most() -> None:
     }
     made = measured(report)
     assert made.startswith("Measured today on two cores; load 0.5 before and 1.0 after. Python 3.14.1.\n")
+    assert "| a | no | no | when asked | no | no | no |\n| b | no |" in made
     assert "| a | `refund / audit` | yes | 3 | when asked, after 15 s: 0.25 s |" in made
     assert "| b | `refund waits` | no | 1 | 3.1 s |" in made
     assert "| c | nothing | no | - | never |" in made

@@ -45,7 +45,7 @@ NOTHING = "nothing"
 
 
 def measured(report: Mapping[str, Any]) -> str:
-    parts = [_machine(report)]
+    parts = [_machine(report), _glance(report)]
     for key, illness in ILLNESSES.items():
         rows = [_row(name, one, illness) for name, one in report["answers"][key].items()]
         parts.append(f"### {illness.title}\n\n{illness.what[0].upper()}{illness.what[1:]}.\n\n" + _table(rows))
@@ -59,10 +59,29 @@ def _machine(report: Mapping[str, Any]) -> str:
     return f"Measured {report['when']} on {report['machine']}; load {load}. {versions}."
 
 
+def _glance(report: Mapping[str, Any]) -> str:
+    """Who has the answer, and after how long."""
+    rows = []
+    for way in report["answers"]["blocked"]:
+        answers = ((illness, report["answers"][key][way]) for key, illness in ILLNESSES.items())
+        rows.append((way, *(_after(one, illness) for illness, one in answers)))
+    return _table(rows, ("who has the answer", *(illness.title for illness in ILLNESSES.values())))
+
+
+def _after(one: Mapping[str, Any], illness: Illness) -> str:
+    if _found(one, illness):
+        return "when asked" if one["known"] is None else f"{one['known']:.1f} s"
+    return f"restarts it, {one['known']:.0f} s" if one["output"].endswith(": restart") else "no"
+
+
+def _found(one: Mapping[str, Any], illness: Illness) -> bool:
+    return all(word in one["output"] for word in illness.names)
+
+
 def _row(name: str, one: Mapping[str, Any], illness: Illness) -> tuple[str, ...]:
     lines = [line for line in one["output"].splitlines() if line.strip()]
-    found = all(any(word in line for line in lines) for word in illness.names)
-    return name, _shown(lines, illness), ("yes" if found else "no"), str(len(lines) or "-"), _when(one)
+    found = "yes" if _found(one, illness) else "no"
+    return name, _shown(lines, illness), found, str(len(lines) or "-"), _when(one)
 
 
 def _shown(lines: list[str], illness: Illness) -> str:
@@ -80,8 +99,10 @@ def _when(one: Mapping[str, Any]) -> str:
     return "never" if not one["output"] else "-"
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    head = ("", "says", "has the answer", "lines to read", "says so after")
+def _table(
+    rows: list[tuple[str, ...]],
+    head: tuple[str, ...] = ("", "says", "has the answer", "lines to read", "says so after"),
+) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows)).replace("|  |", "| |")
 
 
