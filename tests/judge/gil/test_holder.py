@@ -166,7 +166,7 @@ def test_how_a_thread_is_called(name: str, text: str) -> None:
     assert thread_text(name) == text
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.sampled_from([line for path in SAMPLES for line in path.read_bytes().splitlines(keepends=True)])).map(
         b"".join

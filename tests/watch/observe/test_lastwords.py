@@ -125,7 +125,7 @@ def test_what_is_no_dump_is_none(raw: bytes) -> None:
 PIECES = st.sampled_from(TWO.splitlines(keepends=True) + [path.read_bytes()[:700] for path in SAMPLES[-4:]])
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(PIECES | st.binary(max_size=60), max_size=30).map(b"".join), st.binary(max_size=60))
 @example(b'Fatal Python error: Aborted\nThread 0x1 (most recent call first):\n  File "' + b'", line ' * 3000, b"")
 def test_whatever_is_written_there_is_read_within_bounds(raw: bytes, before: bytes) -> None:
