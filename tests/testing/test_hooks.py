@@ -52,7 +52,7 @@ def test_fixture(lifesigns):
 def test_fixture_by_name(request):
     assert request.getfixturevalue("lifesigns").events == {}
 """
-NOT_WANTED = ("asyncio", "hypothesispytest", "rerunfailures", "cacheprovider", "faulthandler", "logging", "warnings")
+NOT_WANTED = ("cacheprovider", "faulthandler", "logging", "warnings")
 
 
 class Seen:
@@ -75,8 +75,11 @@ def run(folder: Path, source: str, *options: str) -> Seen:
     (folder / "test_shop.py").write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\n")
     seen = Seen()
-    without = [option for name in NOT_WANTED for option in ("-p", f"no:{name}")]
-    pytest.main([str(folder), "-qq", "--assert=plain", "--import-mode=importlib", *without, *options], plugins=[seen])
+    plugins = ["-plifesign.testing.plugin", *(f"-pno:{name}" for name in NOT_WANTED)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        line = [str(folder), "-qq", "--assert=plain", "--import-mode=importlib", *plugins, *options]
+        pytest.main(line, plugins=[seen])
     sys.modules.pop("test_shop", None)  # the next one has the same name
     return seen
 

@@ -9,14 +9,18 @@ too few are a failure.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio  # noqa: F401 - this, pdb and unittest are for the plugins
 import json
 import os
+import pdb  # noqa: F401
 import shutil
 import subprocess
 import sys
 import tempfile
+import unittest  # noqa: F401
 from typing import Iterable, Sequence
+
+import pytest
 
 # Each group has a process of its own, and so has all that is named nowhere: a quarter of the time each. They wait as
 # long as they compute, so that two processors have enough to do. What sends signals to its own process is apart from
@@ -43,6 +47,8 @@ GROUPS = (
     ("tests/agent/stalls", "tests/agent/tasks", "tests/judge", "tests/watch"),
 )
 OTHERS = ("tests/e2e", "tests/helm", "tests/cluster", "tests/benchmarks")  # no unit tests
+# Named here, so that pytest does not look through all packages that are installed for more.
+PLUGINS = ("pytest_asyncio.plugin", "lifesign.testing.plugin")
 
 MEMORY = "/dev/shm"
 NOTHING_SELECTED = 5  # pytest's exit code
@@ -50,26 +56,57 @@ NOTHING_SELECTED = 5  # pytest's exit code
 
 def tests(argv: Sequence[str], measured: bool) -> int:
     """Runs them all; returns an exit code as pytest's."""
-    run = [sys.executable, "-m", *(("coverage", "run", "-m") if measured else ()), "pytest", *argv]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # to compile everything anew takes as long as the tests
+    sys.dont_write_bytecode = False
+    if os.access(MEMORY, os.W_OK):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+    reruns = any(option.startswith("--reruns") for option in argv)
+    plugins = (*PLUGINS, "pytest_rerunfailures") if reruns else PLUGINS
+    options = [*argv, *(f"-p{plugin}" for plugin in plugins)]
     named = {room for group in GROUPS for room in group}
-    environ = {"PYTEST_DEBUG_TEMPROOT": MEMORY, **os.environ} if os.access(MEMORY, os.W_OK) else dict(os.environ)
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # to compile everything anew takes as long as the tests
-    codes = set()
-    with contextlib.ExitStack() as stack:
-        others = []
-        for number, group in enumerate(GROUPS):
-            said = stack.enter_context(tempfile.TemporaryFile())
-            line = [*run, "-o", f"cache_dir=.pytest_cache/{number}", *group, *_not(named - set(group))]
-            process = subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, env=environ)
-            others.append((stack.enter_context(process), said))
-        rest = ("tests", *_not(named.union(OTHERS)))
-        codes.add(subprocess.run([*run, *rest], env=environ).returncode)
-        for process, said in others:
-            codes.add(process.wait())
-            said.seek(0)
-            shutil.copyfileobj(said, sys.stdout.buffer)
-            sys.stdout.flush()
+    others = []
+    for number, group in enumerate(GROUPS):
+        cache = f"cache_dir=.pytest_cache/{number}"
+        others.append(Forked([*options, "-o", cache, *group, *_not(named - set(group))], measured))
+    codes = {_pytest([*options, "tests", *_not(named.union(OTHERS))], measured)}
+    codes.update([other.ended() for other in others])
     return max(codes - {NOTHING_SELECTED}, default=NOTHING_SELECTED)
+
+
+class Forked:
+    """A pytest in a process that has all that is loaded already; what it says is kept until it has ended."""
+
+    def __init__(self, options: list[str], measured: bool) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - `ended` closes it
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.dup2(self._said.fileno(), 1)
+            os.dup2(self._said.fileno(), 2)
+            sys.exit(_pytest(options, measured))
+
+    def ended(self) -> int:
+        """Its exit code; what it has said is shown by now."""
+        _, status = os.waitpid(self._pid, 0)
+        with self._said:
+            self._said.seek(0)
+            shutil.copyfileobj(self._said, sys.stdout.buffer)
+        sys.stdout.flush()
+        return status and os.waitstatus_to_exitcode(status) % 256
+
+
+def _pytest(options: list[str], measured: bool) -> int:
+    if not measured:
+        return int(pytest.main(options))
+    import coverage
+
+    measuring = coverage.Coverage()
+    measuring.start()
+    try:
+        return int(pytest.main(options))
+    finally:
+        measuring.stop()
+        measuring.save()
 
 
 def _not(rooms: Iterable[str]) -> list[str]:
