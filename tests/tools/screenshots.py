@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.browser import Browser, Page  # noqa: E402 - of the tests, which are no package
+from support.browsers.chromium import Browser, Page  # noqa: E402 - of the tests, which are no package
 
 PATIENCE_S = 60.0
 SERVICE = """

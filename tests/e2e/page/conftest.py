@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from support.browser import Browser, Page
+from support.browsers.chromium import Browser, Page
 from support.built import built
 from support.made.pages import Sidecar
 

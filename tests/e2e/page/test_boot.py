@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
-from support.browser import Browser
+from support.browsers.chromium import Browser
 from support.made.boards import NOON, SECOND, snapshot
 from support.made.pages import Sidecar, axe, shot
 

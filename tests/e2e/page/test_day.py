@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.browser import Browser, Page
+from support.browsers.chromium import Browser, Page
 from support.paths import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

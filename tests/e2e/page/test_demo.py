@@ -7,7 +7,7 @@ import pytest
 from lifesign.cli.sidecar.demo import BUTTONS
 from lifesign.errors import LifesignError
 from lifesign.serve.behind import Demo, Lookups
-from support.browser import Browser
+from support.browsers.chromium import Browser
 from support.made.boards import snapshot
 from support.made.pages import Sidecar, axe, shot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.watch.telemetry import StallReading
-from support.browser import Browser, Page
+from support.browsers.chromium import Browser, Page
 from support.made.boards import snapshot
 from support.made.pages import Sidecar, shot
 from support.made.stalls import DUMPS, HANDLE, RENDER, stack

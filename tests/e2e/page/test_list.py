@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from lifesign.watch.telemetry import PostconditionReading, Snapshot
-from support.browser import Browser, Page
+from support.browsers.chromium import Browser, Page
 from support.made.boards import snapshot
 from support.made.pages import Sidecar, axe, shot
 

@@ -15,7 +15,7 @@ from lifesign.watch.telemetry import (
     Snapshot,
     StallReading,
 )
-from support.browser import Browser, BrowserError, Page, chromium_path
+from support.browsers.chromium import Browser, BrowserError, Page, chromium_path
 from support.made.boards import NOON, log, snapshot
 from support.made.dumps import dumped as dump
 from support.made.dumps import frame, group

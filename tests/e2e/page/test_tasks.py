@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from lifesign.errors import NotAnsweredError
-from support.browser import Page
+from support.browsers.chromium import Page
 from support.made.boards import snapshot
 from support.made.dumps import dumped as dump
 from support.made.dumps import frame, group

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.browser import Browser, Page
+from support.browsers.chromium import Browser, Page
 from support.made.boards import snapshot
 from support.made.dumps import dumped, frame, group
 from support.made.pages import Sidecar, at, axe, shot

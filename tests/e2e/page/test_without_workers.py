@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.browser import Browser, Page
+from support.browsers.chromium import Browser, Page
 from support.made.boards import snapshot
 from support.made.pages import Sidecar
 from support.waiting import until

@@ -11,7 +11,7 @@ from lifesign.serve.behind import Actions, Lookups
 from lifesign.serve.board import Board
 from lifesign.serve.page import page_app
 from lifesign.serve.server import Server
-from support.browser import Page
+from support.browsers.chromium import Page
 
 
 class Sidecar:
@@ -56,11 +56,14 @@ async def shot(page: Page, name: str) -> None:
         await page.screenshot(Path(folder) / f"{name}.png")
 
 
+AXE = (resources.files("axe_core_python") / "axe.min.js").read_text()
+_ONE = "({id, nodes}) => nodes.map(({html}) => `${id}: ${html.slice(0, 150)}`)"
+RULES = f"axe.run(document, {{resultTypes: ['violations']}}).then(({{violations}}) => violations.flatMap({_ONE}))"
+
+
 async def axe(page: Page) -> list[str]:
     """What axe finds to be hard on somebody: the rule, and where."""
     if await page.run("typeof axe") == "undefined":
-        await page.run((resources.files("axe_core_python") / "axe.min.js").read_text() + "; true")
-    one = "({id, nodes}) => nodes.map(({html}) => `${id}: ${html.slice(0, 150)}`)"
-    script = f"axe.run(document, {{resultTypes: ['violations']}}).then(({{violations}}) => violations.flatMap({one}))"
-    found: list[str] = await page.run(script)
+        await page.run(f"{AXE}; true")
+    found: list[str] = await page.run(RULES)
     return found
