@@ -9,14 +9,16 @@ from lifesign.wire import layout
 from lifesign.wire.reader import EventCount
 
 _NAMED = 3  # that are listed by name
+_NOTICED_NS = 3_000_000_000  # by which an end may be noticed late, or said to be early
 
 
 class Overdue(NamedTuple):
-    """A promised event that is overdue, in words, and since when, in wall clock nanoseconds."""
+    """A promised event that is overdue, in words, since when, and when it came last, in wall clock nanoseconds."""
 
     name: str
     words: str
     since: int
+    last: int = 0  # where it never came
 
 
 def overdue(reading: Reading) -> list[Overdue]:
@@ -31,6 +33,14 @@ def described(late: list[Overdue]) -> str:
     """All of them in one line."""
     more = f"; and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
     return "; ".join(one.words for one in late[:_NAMED]) + more
+
+
+def is_between(at: int, late: list[Overdue]) -> bool:
+    """Whether something was noticed at that time, wall clock, that may have ended one of these events.
+
+    It came last before that, or as it happened, and was due after it.
+    """
+    return any(one.last and one.last - _NOTICED_NS <= at <= one.since + _NOTICED_NS for one in late)
 
 
 def event_age(event: EventCount, started: int, now: int) -> int:
@@ -51,9 +61,8 @@ def _judged(event: EventCount, reading: Reading) -> Overdue | None:
     if late > 0:
         last = "none since the start" if never else "last seen"
         due = f"{last} {_seconds(age)} ago, due every {_seconds(event.deadline_ns)}"
-        return Overdue(
-            event.name, f"promised event {event.name!r} is {_seconds(late)} late: {due}", reading.wall - late
-        )
+        words = f"promised event {event.name!r} is {_seconds(late)} late: {due}"
+        return Overdue(event.name, words, reading.wall - late, event.wall_ns if event.mono_ns else 0)
     if not (never and watchdog and watchdog.boot_phase == layout.BOOT_TIMED_OUT):
         return None
     # The boot waited for it for as long as it could.

@@ -13,7 +13,7 @@ from lifesign.judge.causes.stages import EXITS, HANGS_NS
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import late_loops, loops_late_at_death
 from lifesign.judge.ending import out_of_memory
-from lifesign.judge.overdue import Overdue, overdue
+from lifesign.judge.overdue import Overdue, is_between, overdue
 from lifesign.judge.reading import Reading
 from lifesign.judge.states import Verdict
 from lifesign.watch.cursors import Cursor
@@ -241,6 +241,7 @@ class Emitter:
                 self.boot.outcome, asked(reading), min((one.since for one in overdue(reading)), default=0),
                 self.ring.culprits.seen(reading.wall), self.busy(reading), self._evidence.holders,
                 out_of_memory(reading) if state == states.DEAD else None, exiting(reading),
+                tuple(one for one in losses.ended() if is_between(one["at"], overdue(reading))),
             )
         )  # fmt: skip
 

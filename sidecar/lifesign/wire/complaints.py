@@ -42,3 +42,18 @@ class TaskDied(_Died):
     error: Failure
     count: int
     at: int
+
+
+class TaskEnded(TypedDict):
+    """The only task of its function, which ran for most of the time, has ended without an error; its `lived` seconds.
+
+    `outcome` is ``returned``, ``was cancelled``, or ``ended`` where that is not known.
+    """
+
+    kind: Literal["task_ended"]
+    task: str
+    function: str
+    outcome: str
+    lived: float
+    count: int
+    at: int

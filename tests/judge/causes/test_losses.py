@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lifesign.judge.causes.cause import causes
-from lifesign.judge.causes.findings import Cause, Dump, Findings
+from lifesign.judge.causes.findings import Cause, Dump, Exiting, Findings
 from support.rows import rows
 
 SHOP = "/srv/shop/service.py"
@@ -84,3 +84,21 @@ def test_an_error_that_nobody_has_reported(error: Any, sentence: str) -> None:
     assert (cause.word, cause.sentence) == ("hidden-error", sentence)
     assert causes(Findings("healthy", Dump(summary, (waits(SHOP, **error),)))) == []
     assert causes(Findings("silent", Dump(summary, (waits("/usr/lib/python3.12/asyncio/locks.py", **error),)))) == []
+
+
+def ended(**more: Any) -> Any:
+    known = {"kind": "task_ended", "task": "Task-2", "function": "consume", "outcome": "returned", "lived": 7200.0}
+    return {**known, "count": 1, "at": NOW - 20_000_000_000, **more}
+
+
+def test_a_task_that_is_gone_and_whose_work_nobody_does() -> None:
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": NOW, "tasks": 0}
+    seen = Findings("silent", Dump(summary), wall=NOW, ended=(ended(), ended(task="reader", outcome="was cancelled")))
+    assert [cause.sentence for cause in causes(seen)] == [
+        "probably because consume returned 20 s ago, after 2 h, and no task does its work now",
+        "probably because reader (consume) was cancelled 20 s ago, after 2 h, and no task does its work now",
+    ]
+    again: Any = {**waits(SHOP), "errors": [], "stack": [{"function": "consume", "file": SHOP, "line": 4}]}
+    assert causes(seen._replace(dump=Dump(summary, (again,)))) == []
+    assert causes(seen._replace(state="healthy")) == []
+    assert [cause.word for cause in causes(seen._replace(exiting=Exiting(1, 0, 0)))] == ["exit-waits"]

@@ -13,9 +13,9 @@ from lifesign.agent.native import RLock
 from lifesign.wire.lane import LaneWriter, encode
 
 if TYPE_CHECKING:
-    from lifesign.wire.complaints import AsyncioComplaint, TaskDied
+    from lifesign.wire.complaints import AsyncioComplaint, TaskDied, TaskEnded
 
-    Noted = Union[AsyncioComplaint, TaskDied]
+    Noted = Union[AsyncioComplaint, TaskDied, TaskEnded]
 
 GROUPS_MAX = 100
 RECORDS_MAX = 20  # that are written in one minute; the counts wait

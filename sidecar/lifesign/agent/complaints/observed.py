@@ -10,6 +10,7 @@ from lifesign.agent.complaints import threads, unawaited
 from lifesign.agent.complaints.asyncio_log import Filter
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.deaths import Deaths
+from lifesign.agent.complaints.leavers import Leavers
 from lifesign.agent.tasks.population import Population
 from lifesign.wire.lane import LaneWriter
 
@@ -23,13 +24,16 @@ class Complaints:
 
     def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
         self._counted = Counted()
-        self._deaths = Deaths(Population(loops), self._counted)
+        population = Population(loops)
+        self._deaths = Deaths(population, self._counted)
+        self._leavers = Leavers(population, self._counted)
         self._filter = Filter(self._counted)
         self.resume()
 
     def beat(self, ring: LaneWriter) -> None:
         """Called about once a second: looks for tasks that died, and writes what is new."""
         self._deaths.look()
+        self._leavers.look()
         self.write(ring)
 
     def write(self, ring: LaneWriter) -> None:

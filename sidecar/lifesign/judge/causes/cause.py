@@ -17,7 +17,7 @@ from lifesign.judge import states
 from lifesign.judge.causes import endings, inside, outside, packages, threads
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.leaks import leaks
-from lifesign.judge.causes.losses import died, hidden, lost, refused
+from lifesign.judge.causes.losses import died, hidden, left, lost, refused
 from lifesign.judge.causes.phrases import (
     BEHIND_MAX,
     at,
@@ -184,6 +184,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     inside.queues_as_pools,
     inside.joined_queues,
     hidden,
+    left,
     swallowed,
     busy_loops,
     outside.children,

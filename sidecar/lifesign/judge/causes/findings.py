@@ -8,7 +8,7 @@ from lifesign.judge import states
 
 if TYPE_CHECKING:
     from lifesign.judge.gil.holder import GilHolder
-    from lifesign.wire.complaints import AsyncioComplaint, TaskDied
+    from lifesign.wire.complaints import AsyncioComplaint, TaskDied, TaskEnded
     from lifesign.wire.records import Failure, Frame, Stall, TaskDump, TaskGroup, TaskPrimitive
     from lifesign.wire.stalls import BusyLoop, StallCulprit
     from lifesign.wire.threads import ExecutorState, ThreadGroup
@@ -80,7 +80,8 @@ class Findings(NamedTuple):
     that ended it, the tasks that died and what asyncio complained of, the newest first, the wall clock time, how
     many tasks the dumps before have shown, how the boot went, whether the process was asked to end, since when an
     event is overdue (wall clock; 0 where none is), what has stalled its loops, what its loops do that are busy, who
-    may hold the GIL of a process that is frozen, what says that the OOM killer ended it, and how the program ends.
+    may hold the GIL of a process that is frozen, what says that the OOM killer ended it, how the
+    program ends, and the tasks that ran for most of the time and ended when an event stayed away.
     """
 
     state: str
@@ -99,6 +100,7 @@ class Findings(NamedTuple):
     holders: tuple[GilHolder, ...] = ()
     oom: str | None = None
     exiting: Exiting | None = None
+    ended: tuple[TaskEnded, ...] = ()
 
 
 class Cause(NamedTuple):

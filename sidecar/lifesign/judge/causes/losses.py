@@ -10,7 +10,7 @@ from lifesign.judge.causes.phrases import ago, at, death, error_text, group_wait
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
-    from lifesign.wire.complaints import AsyncioComplaint
+    from lifesign.wire.complaints import AsyncioComplaint, TaskEnded
 
 _ILL = (states.SILENT, states.DEGRADED)
 _LOSSES_MAX = 3  # that are shown
@@ -49,6 +49,27 @@ def hidden(findings: Findings) -> list[Cause]:
             collected = f"{said}, is kept while {waits} for the others"
             made.append(Cause("hidden-error", collected if error["collected"] else f"after {said}, {waits}", place))
     return made[:_LOSSES_MAX]
+
+
+def left(findings: Findings) -> list[Cause]:
+    """A task that ran for most of the time ended between the last event and when it was due; none does its work now."""
+    dump = findings.dump
+    if dump is None or findings.state != states.SILENT or findings.asked is not None or findings.exiting is not None:
+        return []
+    running = {group["stack"][0]["function"] for group in dump.groups if group["stack"]}
+    return [
+        Cause(
+            "task-ended",
+            f"probably because {_named(one)} {one['outcome']} {ago(findings.wall - one['at'])}, after "
+            f"{ago(round(one['lived'] * 1e9)).removesuffix(' ago')}, and no task does its work now",
+        )
+        for one in findings.ended
+        if one["function"] not in running
+    ][:_LOSSES_MAX]
+
+
+def _named(one: TaskEnded) -> str:
+    return one["function"] if one["task"].startswith("Task-") else f"{one['task']} ({one['function']})"
 
 
 def lost(findings: Findings) -> list[Cause]:

@@ -9,7 +9,7 @@ from lifesign.judge.causes.phrases import death
 from lifesign.watch.emit.causes import place_attributes
 from lifesign.watch.emit.operation import exception_attributes
 from lifesign.watch.telemetry import SEVERITY_ERROR, SEVERITY_WARN, Attributes, Log
-from lifesign.wire.complaints import AsyncioComplaint, TaskDied
+from lifesign.wire.complaints import AsyncioComplaint, TaskDied, TaskEnded
 
 R = TypeVar("R")
 
@@ -22,9 +22,13 @@ class Losses:
     def __init__(self) -> None:
         self._deaths: dict[object, TaskDied] = {}
         self._complaints: dict[object, AsyncioComplaint] = {}
+        self._ended: dict[object, TaskEnded] = {}
 
-    def add(self, record: AsyncioComplaint | TaskDied) -> None:
+    def add(self, record: AsyncioComplaint | TaskDied | TaskEnded) -> None:
         """Takes one record in."""
+        if record["kind"] == "task_ended":
+            _keep(self._ended, record["function"], record)
+            return
         place = record["place"]
         where = (place["file"], place["line"]) if place is not None else None
         if record["kind"] == "task_died":
@@ -39,6 +43,10 @@ class Losses:
     def complaints(self) -> tuple[AsyncioComplaint, ...]:
         """What asyncio complained of, the newest first."""
         return tuple(reversed(list(self._complaints.values())))
+
+    def ended(self) -> tuple[TaskEnded, ...]:
+        """Tasks that ran for most of the time and have ended, the newest first."""
+        return tuple(reversed(list(self._ended.values())))
 
 
 def _keep(groups: dict[object, R], key: object, record: R) -> None:

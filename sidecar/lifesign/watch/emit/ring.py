@@ -32,6 +32,7 @@ KINDS = frozenset(
         "agent_warning",
         "asyncio_complaint",
         "task_died",
+        "task_ended",
         "stall_culprit",
         "stall_totals",
         "busy_loop",
@@ -90,7 +91,7 @@ class RingView:
             elif record["kind"] == "task_dump":
                 dump = self._newest.end(record)
                 made.append(task_dump(dump, explain(dump), self._resource, uid, now))
-            elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
+            elif record["kind"] in ("asyncio_complaint", "task_died", "task_ended"):
                 self.losses.add(record)
             elif record["kind"] == "dry_run_totals":
                 self.dry_run = _dry_run(record)
@@ -119,7 +120,7 @@ class RingView:
                         self._stalls[record["loop"]] = record
                     elif record["kind"] == "task_dump":
                         self._newest.end(record)
-                    elif record["kind"] == "asyncio_complaint" or record["kind"] == "task_died":
+                    elif record["kind"] in ("asyncio_complaint", "task_died", "task_ended"):
                         self.losses.add(record)
                     elif record["kind"] in ("stall_culprit", "stall_totals", "busy_loop"):
                         self.culprits.take(record)

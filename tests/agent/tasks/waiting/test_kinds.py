@@ -30,6 +30,7 @@ def state(thing: Any) -> str:
 
 
 ASYNCPG = "asyncpg.pool.Pool"
+AIOHTTP = "aiohttp.connector.BaseConnector"
 SQLALCHEMY = "sqlalchemy.pool.impl.QueuePool"
 PSYCOPG = "psycopg_pool.pool_async.AsyncConnectionPool"
 STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
@@ -40,6 +41,15 @@ STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
     [
         (made(ASYNCPG, _holders=[SimpleNamespace(_in_use=1), object()], _maxsize=9), "1 of 9 connections in use"),
         (made(ASYNCPG), ""),
+        (made(AIOHTTP, _acquired={1, 2}, _limit=100), "2 of 100 connections in use"),
+        (
+            made(AIOHTTP, _acquired={1, 2, 3}, _limit=100, _limit_per_host=2, _acquired_per_host={"a": {1}, "b": {2, 3}}),
+            "2 of 2 connections to one host in use",
+        ),
+        (
+            made(AIOHTTP, _acquired={1}, _limit=100, _limit_per_host=2, _acquired_per_host={"a": {1}, "b": 7}),
+            "1 of 100 connections in use",
+        ),
         # Five are kept, ten more may come; three were opened, of which one is idle.
         (
             made(

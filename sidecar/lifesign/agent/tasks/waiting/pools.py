@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Callable
 
 from lifesign.agent.tasks.odd import read
@@ -51,6 +52,11 @@ def names(*given: str) -> frozenset[str]:
 
 
 def _connector(thing: Any) -> str:
+    per_host, hosts = number(thing, "_limit_per_host"), read(thing, "_acquired_per_host")
+    if per_host and type(hosts) in (dict, defaultdict):
+        most = max((len(found) for found in list(hosts.values()) if type(found) is set), default=0)
+        if most >= per_host:
+            return of(most, per_host, "connections to one host in use")
     return of(size(thing, "_acquired"), number(thing, "_limit"), "connections in use")
 
 
