@@ -31,6 +31,7 @@ def state(thing: Any) -> str:
 
 ASYNCPG = "asyncpg.pool.Pool"
 AIOHTTP = "aiohttp.connector.BaseConnector"
+HOSTS = {"a": {1}, "b": {2, 3}}
 SQLALCHEMY = "sqlalchemy.pool.impl.QueuePool"
 PSYCOPG = "psycopg_pool.pool_async.AsyncConnectionPool"
 STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
@@ -43,7 +44,7 @@ STREAM = "anyio.streams.memory.MemoryObjectReceiveStream"
         (made(ASYNCPG), ""),
         (made(AIOHTTP, _acquired={1, 2}, _limit=100), "2 of 100 connections in use"),
         (
-            made(AIOHTTP, _acquired={1, 2, 3}, _limit=100, _limit_per_host=2, _acquired_per_host={"a": {1}, "b": {2, 3}}),
+            made(AIOHTTP, _acquired={1, 2, 3}, _limit=100, _limit_per_host=2, _acquired_per_host=HOSTS),
             "2 of 2 connections to one host in use",
         ),
         (
