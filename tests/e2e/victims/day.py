@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from lifesign import semconv
+from lifesign.cli.sidecar import timelines
 from lifesign.cli.sidecar.boots import RememberedBoots
 from lifesign.serve.board import Board
 from lifesign.serve.page import page_app
@@ -117,6 +118,7 @@ async def main(state: str) -> None:
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         await live(int(line), clock[0] + 1, lives, board, boots, clock)
+        timelines.write(board.timelines(), state)
         gc.collect()
         with open("/proc/self/statm") as statm:
             print(int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"), flush=True)

@@ -7,7 +7,7 @@ spans are closed as errors, unless its end was asked for or it had done what it 
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+from typing import Callable, Iterator, Sequence
 
 from lifesign import semconv
 from lifesign.judge.degraded import Unmet, unmet
@@ -33,6 +33,7 @@ class BootView:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._ended: BootEnded | None = None
         self._expected: list[str] = []
+        self._readings: tuple[CheckpointReading, ...] | None = None  # as they were last asked for
         self._emitted: set[str] = set()  # ids of checkpoints whose spans have been made
         self.exported = exported
 
@@ -73,20 +74,24 @@ class BootView:
         return tuple(name for name in self._expected if name not in reached)
 
     def checkpoints(self) -> tuple[CheckpointReading, ...]:
-        """All checkpoints so far, by their start."""
+        """All checkpoints so far, by their start; the same tuple as long as nothing comes: polls come often."""
+        if self._readings is None:
+            self._readings = tuple(self._read())
+        return self._readings
+
+    def _read(self) -> Iterator[CheckpointReading]:
         ordered = sorted(self._checkpoints.values(), key=lambda one: (one["start"], one["end"] or one["start"]))
         passed = self._identity["started"]  # what was passed before each
-        made = []
         for one in ordered:
             start, end = one["start"], one["end"]
             took = None if end is None else max(0, end - (start if end > start else passed)) / 1e9
             passed = max(passed, end or start)
             error = one["error"]["message"] if one["error"] else None
-            made.append(CheckpointReading(one["name"], one["number"], start, end, error, one["total"], took))
-        return tuple(made)
+            yield CheckpointReading(one["name"], one["number"], start, end, error, one["total"], took)
 
     def add(self, record: BootRecord, *, emitted: bool = False) -> None:
         """Takes one record of the boot lane, in order; `emitted`: its span was made before a restart of the sidecar."""
+        self._readings = None
         if emitted and record["kind"] == "checkpoint" and record["end"] is not None:
             self._emitted.add(record["id"])
         if record["kind"] == "boot_ended":
