@@ -42,6 +42,7 @@ HELD: dict[str, dict[str, str]] = {
     },
     "docs/smoke.md": {"$ lifesign smoke": RUN, "- run: pip install": RUN},
     "docs/systemd.md": {"[Unit]": RUN},
+    "docs/ten-minutes.md": {"": "e2e/documented/test_ten_minutes.py"},
     "docs/testing.md": {"": "e2e/documented/test_testing.py"},
     "docs/ways-to-run.md": {"": "docs/test_ways_to_run.py"},
     "docs/why.md": {"$ lifesign why": RUN, "$ lifesign stalls": RUN},
