@@ -272,6 +272,16 @@ async def test_a_second_one_waits_until_the_first_has_ended(
         holder("free", run / SIDECAR_LOCK)
 
 
+async def test_who_stands_before_the_agent_is_named(observe: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observer_module.descendants, "shadowed", lambda _id: [(4711, "/opt/apm")])
+    async with observe(run_id="a") as sidecar:
+        await sidecar.says("watching")
+        sidecar.remark()
+        said = sidecar.hear()
+    assert "process 4711 cannot be watched, as the sitecustomize of /opt/apm stands before that of lifesign" in said
+    assert "no process to watch" not in said
+
+
 async def test_who_may_not_write_there_is_named(observe: Callable, monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
     monkeypatch.setattr(observer_module.descendants, "locked_out", lambda _id, _directory: [4711])
     async with observe(run_id="a") as sidecar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from lifesign.cli.supervise import descendants
 from lifesign.cli.supervise import supervisor as supervisor_module
 from lifesign.cli.supervise.supervisor import Beside, Supervisor
 from support.mainprocess import Main
+from support.victims import INJECT
 from support.waiting import eventually
 
 # Says when its standard input ends; is not asked to end by a signal.
@@ -106,6 +108,23 @@ def test_who_has_become_another_user_may_be_locked_out(run: Path, child: Callabl
     eventually(lambda: len(descendants.started_under(run_id)) == 2)
 
     assert descendants.locked_out(run_id, str(run)) == ([nobody.pid] if is_out else [])
+
+
+def test_whose_agent_does_not_get_in_is_known_and_who_is_in_the_way(tmp_path: Path) -> None:
+    """As under the launcher of an APM, which puts its own folder first."""
+    apm = tmp_path / "apm"
+    apm.mkdir()
+    (apm / "sitecustomize.py").touch()
+    run_id = descendants.new_id()
+    behind = {descendants.VARIABLE: run_id, "PYTHONPATH": f"{apm}:{INJECT}"}
+    environs = [{**behind, "PYTHONPATH": f"{INJECT}:{apm}"}, {descendants.VARIABLE: run_id}, behind]
+    with contextlib.ExitStack() as stack:
+        for environ in environs:
+            python = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE, env=environ)
+            stack.enter_context(python)
+            stack.callback(python.kill)
+        eventually(lambda: len(descendants.started_under(run_id)) == 3)
+        eventually(lambda: descendants.shadowed(run_id) == [(python.pid, str(apm))])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from lifesign.cli.supervise.interpreter import shadowing
 from lifesign.errors import RunDirectoryError
 
 VARIABLE = "LIFESIGN_RUN_ID"
@@ -43,6 +44,17 @@ def living_in(directory: str) -> list[int]:
 def locked_out(run_id: str, directory: str) -> list[int]:
     """Pythons of `started_under` that may not make a folder in the run directory as the user they have become."""
     return [pid for pid in started_under(run_id) if _is_python(pid) and not _may_write(pid, directory)]
+
+
+def shadowed(run_id: str) -> list[tuple[int, str]]:
+    """Pythons of `started_under` that run another ``sitecustomize`` than the agent's, and the folder of that one."""
+    found: list[tuple[int, str]] = []
+    for pid in started_under(run_id):
+        path = next((entry[11:] for entry in _environ(pid) if entry.startswith(b"PYTHONPATH=")), b"")
+        before = shadowing(os.fsdecode(path)) if _is_python(pid) else None
+        if before is not None:
+            found.append((pid, before[0]))
+    return found
 
 
 def _is_python(pid: int) -> bool:

@@ -41,5 +41,22 @@ def begin_anew(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         say(f"{file} runs in the supervisor too: {error.strerror}")
 
 
+def shadowing(python_path: str) -> tuple[str, str] | None:
+    """The folder on ``PYTHONPATH`` whose ``sitecustomize`` Python runs in place of the agent's, and the agent's folder.
+
+    Python runs the first one that it finds, and no other.
+    """
+    paths = python_path.split(os.pathsep)
+    for number, path in enumerate(paths):
+        if _has(path, "lifesign_inject.py"):
+            before = [one for one in paths[:number] if _has(one, "sitecustomize.py", "sitecustomize/__init__.py")]
+            return (before[0] or os.curdir, path) if before else None
+    return None
+
+
+def _has(path: str, *names: str) -> bool:
+    return any(os.path.isfile(os.path.join(path, name)) for name in names)
+
+
 def _paths(environ: Mapping[str, str]) -> set[str]:
     return {os.path.abspath(path) for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path}
