@@ -138,6 +138,6 @@ check: ## format, lint, types, import rules, shell scripts, Dockerfile, links be
 
 clean: ## remove what was made in the checkout (not LIFESIGN_CACHE)
 	rm -rf .venv _build build dist htmlcov .coverage .coverage.* \
-		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -prune -exec rm -rf {} +

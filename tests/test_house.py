@@ -44,11 +44,10 @@ WORDS = {
     r"one in so many": "sampled",
 }
 SPOKEN = re.compile(rf"\b(?:{'|'.join(WORDS)})\b")  # a third of the time that ignoring case takes
-# A wait that ends after less than ten seconds but is none that is to end so; a time that has to be as short; what
-# hypothesis allows an example to take.
+# A wait that ends after less than ten seconds but is none that is to end so, and a time that has to be as short.
 IMPATIENT = re.compile(
     r"(?:wait_for\(.*,|\.(?:join|wait|acquire|result)\((?:timeout=)?) ?[1-9](?:\.\d+)?\)"
-    r"|\(\) - \w+ <=? \d(?:\.\d+)?\b|settings\(max_examples=\d+\)"
+    r"|\(\) - \w+ <=? \d(?:\.\d+)?\b"
 )
 TEXTS = (".py", ".js", ".html", ".css", ".md", ".yaml", ".yml", ".tpl", ".json", ".toml", ".txt", ".sh")
 

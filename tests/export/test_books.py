@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Callable
 from unittest import mock
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lifesign.export.delivery import Delivery
 from lifesign.export.otlp import channel
@@ -19,19 +17,18 @@ from lifesign.export.otlp.outcome import Delivered, Outcome, Refused, Retry
 from lifesign.export.otlp.targets import TRACES, Target
 from lifesign.export.queue.spool import Spool
 from lifesign.watch.telemetry import Resource, Span
+from support.fuzzing.chance import chances
+from support.rows import rows
 
 ENDED = "ended"
 COUNTS = (0, 1, 3, 1 << 63)
-answers = st.lists(
-    st.one_of(
-        st.just(Delivered()),
-        st.just(Retry("busy")),
-        st.builds(Refused, st.just("no"), st.sampled_from((None, *COUNTS)), st.just(False)),
-        st.builds(Refused, st.just("too large"), st.none(), st.just(True)),
-        st.just(ArithmeticError("a bug of ours")),
-        st.just(ENDED),
-    ),
-    max_size=12,
+ANSWERS = (
+    lambda rng: Delivered(),
+    lambda rng: Retry("busy"),
+    lambda rng: Refused("no", rng.choice((None, *COUNTS))),
+    lambda rng: Refused("too large", divisible=True),
+    lambda rng: ArithmeticError("a bug of ours"),
+    lambda rng: ENDED,
 )
 
 
@@ -88,9 +85,10 @@ async def life(directory: Path, records: list[Span], script: list[Any]) -> Scrip
     return exporter
 
 
-@settings(max_examples=10, deadline=None)
-@given(script=answers, count=st.integers(1, 20))
-def test_the_books_balance(script: list[Any], count: int) -> None:
+@rows("rng", chances(10))
+def test_the_books_balance(rng: Random) -> None:
+    script: list[Any] = [answer(rng) for answer in rng.choices(ANSWERS, k=rng.randrange(13))]
+    count = rng.randint(1, 20)
     names = {f"span {number}" for number in range(count)}
     records = [Span("r", f"{1:032x}", f"{n + 1:016x}", f"span {n}", 1, 2) for n in range(count)]
     delivered: set[str] = set()

@@ -24,7 +24,7 @@ import pytest
 
 # Each group has a process of its own, and so has all that is named nowhere: a quarter of the time each. They wait as
 # long as they compute, so that two processors have enough to do. What sends signals to its own process is apart from
-# the agent, whose tests leave threads that would take them. What is slow to load (hypothesis, the exporters, the web
+# the agent, whose tests leave threads that would take them. What is slow to load (the exporters, the web
 # server) is loaded by as few of them as possible.
 GROUPS = (
     (

@@ -7,21 +7,32 @@ from random import Random
 from typing import Any, Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lifesign.export.queue.segments import LineError, decode_line
 from lifesign.watch import records
 from lifesign.watch.observe import lastwords
 from lifesign.wire import layout
 from lifesign.wire.lane import parse
+from support.fuzzing import hostile
+from support.fuzzing.chance import chances
 from support.fuzzing.everything import Victims
 from support.mainprocess import LockHolder
+from support.rows import rows
 
-few = settings(max_examples=20, deadline=None)
-words = st.sampled_from(["kind", "checkpoint", "dry_run", "span", "type", "end", "\x1b[2J", "\ud800", "<b>"])
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | words
-json_values = scalars | st.dictionaries(words, scalars | st.lists(scalars, max_size=3), max_size=6)
+FEW = 20
+WORDS = ("kind", "checkpoint", "dry_run", "span", "type", "end", "\x1b[2J", "\ud800", "<b>")
+SCALARS = (None, True, False, *hostile.INTEGERS, *hostile.FLOATS, float("nan"), float("-inf"), *WORDS)
+
+
+def json_of(rng: Random) -> bytes:
+    """A document, or what is none."""
+    if rng.random() < 0.5:
+        return rng.randbytes(rng.randrange(200))
+    one: Any = rng.choice(SCALARS)
+    if rng.random() < 0.7:
+        many = rng.choices(SCALARS, k=rng.randrange(4))
+        one = {name: rng.choice((many, rng.choice(SCALARS))) for name in rng.choices(WORDS, k=rng.randrange(7))}
+    return json.dumps(one).encode()
 
 
 @pytest.fixture(scope="module")
@@ -31,47 +42,40 @@ def victims(holder: LockHolder, tmp_path_factory: pytest.TempPathFactory) -> Ite
     victims.close()
 
 
-@settings(max_examples=5, deadline=None)
-@given(seed=st.integers(0, 1 << 64))
-def test_whatever_stands_in_a_process_folder_everything_that_follows_holds(victims: Victims, seed: int) -> None:
-    victims.suffer(Random(seed))
+@rows("rng", chances(5))
+def test_whatever_stands_in_a_process_folder_everything_that_follows_holds(victims: Victims, rng: Random) -> None:
+    victims.suffer(rng)
 
 
-@few
-@given(raw=st.binary(max_size=600), position=st.integers(0, 1 << 62), sequence=st.integers(0, 1 << 62))
-def test_a_lane_of_noise_is_walked_to_its_end(raw: bytes, position: int, sequence: int) -> None:
-    position &= ~7
-    read = parse(raw, position, sequence, layout.RING_SIZE_MIN, 0)
+@rows("rng", chances(FEW))
+def test_a_lane_of_noise_is_walked_to_its_end(rng: Random) -> None:
+    raw, position = rng.randbytes(rng.choice((0, 8, rng.randrange(600)))), rng.choice((0, rng.getrandbits(62) & ~7))
+    read = parse(raw, position, rng.getrandbits(rng.choice((1, 62))), layout.RING_SIZE_MIN, 0)
     assert read.position == position + len(raw)
     assert sum(map(len, read.torn)) <= len(raw)
     assert read.missed >= 0
 
 
-@few
-@given(payload=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_a_record_is_decoded_or_invalid(payload: bytes) -> None:
+@rows("rng", chances(FEW))
+def test_a_record_is_decoded_or_invalid(rng: Random) -> None:
+    payload = json_of(rng)
     with pytest.raises(records.InvalidRecordError):  # none of these has all the fields of its kind
         records.decode_record(payload)
     assert records.decode_tombstone(payload) is None
 
 
-@few
-@given(
-    raw=st.binary(max_size=300)
-    | st.text(max_size=300).map(lambda text: f"Fatal Python error: Aborted\n{text}".encode())
-)
-def test_last_words_are_read_or_passed_over(raw: bytes) -> None:
-    words = lastwords.parse(raw)
+@rows("rng", chances(FEW))
+def test_last_words_are_read_or_passed_over(rng: Random) -> None:
+    words = lastwords.parse(hostile.last_words(rng))
     if words is not None:
         text = words.stacktrace(lambda file, line: None) + words.what + words.where()
         assert all(character == "\n" or character.isprintable() for character in text)
 
 
-@few
-@given(line=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_a_line_of_the_spool_is_decoded_or_an_error(line: bytes) -> None:
+@rows("rng", chances(FEW))
+def test_a_line_of_the_spool_is_decoded_or_an_error(rng: Random) -> None:
     with pytest.raises(LineError):
-        decode_line(line)
+        decode_line(json_of(rng))
 
 
 def test_a_bomb_of_brackets_is_an_invalid_record() -> None:

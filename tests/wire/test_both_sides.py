@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lifesign.watch.records import decode_identity, decode_record, decode_tombstone
 from lifesign.wire import records
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
 from lifesign.wire.writer import PulseWriter
+from support.fuzzing.chance import chances
+from support.fuzzing.hostile import value
+from support.rows import rows
 
 SHAPES = [
     records.BootExpects,
@@ -27,14 +29,6 @@ SHAPES = [
     records.DryRunEvent,
     records.DryRunTotals,
 ]
-# Any text that Python can hold, halves of surrogate pairs too, and longer than fits.
-CHARACTERS = st.one_of(st.characters(), st.characters(categories=["Cs"]))
-TEXTS = st.builds(
-    lambda text, times: text * times, st.text(CHARACTERS, max_size=10), st.sampled_from((1, 1, 1, 1, 1, 1, 1, 9000))
-)
-st.register_type_strategy(str, TEXTS)
-st.register_type_strategy(int, st.integers(0, (1 << 63) - 1))
-st.register_type_strategy(float, st.one_of(st.floats(0, 1e8), st.sampled_from((float("nan"), float("inf")))))
 
 
 class Both:
@@ -63,9 +57,9 @@ class Both:
 def test_what_is_written_is_taken_and_what_is_not_is_counted(shape: Any, tmp_path: Path) -> None:
     both = Both(tmp_path, {})
 
-    @settings(max_examples=5, deadline=None)
-    @given(st.from_type(shape))
-    def check(record: Any) -> None:
+    @rows("rng", chances(5))
+    def check(rng: Random) -> None:
+        record = value(rng, shape, wrong=0.0)
         refused = both.read().refused
         written = both.writer.ring.append(record)
         lane = both.read()
@@ -78,14 +72,12 @@ def test_what_is_written_is_taken_and_what_is_not_is_counted(shape: Any, tmp_pat
     both.close()
 
 
-@settings(max_examples=5, deadline=None)
-@given(st.from_type(records.Tombstone), st.from_type(records.Identity))
-def test_the_blocks_are_taken_whatever_their_texts(
-    tmp_path_factory: pytest.TempPathFactory, tombstone: Any, identity: Any
-) -> None:
+@rows("rng", chances(5))
+def test_the_blocks_are_taken_whatever_their_texts(tmp_path: Path, rng: Random) -> None:
+    tombstone, identity = value(rng, records.Tombstone, wrong=0.0), value(rng, records.Identity, wrong=0.0)
     identity["boot_timeout"] = identity["heartbeat_interval"] = 1.0  # settings, which are checked
     identity["instance"] = identity["trace"] = identity["boot_span"] = identity["parent_span"] = "a" * 32  # ours
-    both = Both(tmp_path_factory.getbasetemp() / "blocks", identity)
+    both = Both(tmp_path, identity)
     both.writer.write_tombstone(tombstone)
     read = decode_identity(both.reader.identity())
     assert (read["pid"], read["trace"]) == (identity["pid"], "a" * 32)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import struct
+from random import Random
 from typing import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from lifesign.wire import layout
 from lifesign.wire.lane import LaneRead
 from lifesign.wire.reader import PulseReader
 from lifesign.wire.writer import PulseWriter
+from support.fuzzing.chance import chances
+from support.rows import rows
 
 RING_DATA = 122880 + 64
 
@@ -45,11 +46,10 @@ def test_a_ring_that_went_round_keeps_the_newest_and_counts_the_rest(writer: Pul
     assert lane.missed == read[0]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.integers(0, 3000), min_size=1, max_size=120), st.integers(1, 7))
-def test_whatever_the_sizes_nothing_is_lost_unseen(
-    writer: PulseWriter, reader: PulseReader, paddings: list[int], every: int
-) -> None:
+@rows("rng", chances(10))
+def test_whatever_the_sizes_nothing_is_lost_unseen(writer: PulseWriter, reader: PulseReader, rng: Random) -> None:
+    longest, every = rng.choice((100, 3000)), rng.randint(1, 7)
+    paddings = [rng.randint(0, longest) for _ in range(rng.randint(1, 120))]
     before = reader.ring()
     position, sequence, missed = before.position, before.sequence, 0
     first = sequence

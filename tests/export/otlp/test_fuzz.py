@@ -6,10 +6,10 @@ from random import Random
 from typing import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from support.fuzzing.answers import Collectors
+from support.fuzzing.chance import chances
+from support.rows import rows
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,6 @@ def collectors() -> Iterator[Collectors]:
     collectors.close()
 
 
-@settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 1 << 64))
-def test_whatever_a_collector_answers_is_judged_by_what_it_says(collectors: Collectors, seed: int) -> None:
-    collectors.suffer(Random(seed))
+@rows("rng", chances(50))
+def test_whatever_a_collector_answers_is_judged_by_what_it_says(collectors: Collectors, rng: Random) -> None:
+    collectors.suffer(rng)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lifesign.judge.gil.holder import GilHolder, holders, thread_text
 from lifesign.judge.gil.stacks import Stacks, ThreadWords, parse
 from lifesign.wire.frames import Frame
 from lifesign.wire.stacks.offer import KnownThread, StacksOffer
 from lifesign.wire.stacks.request import StacksRequest, ThreadUse
+from support.fuzzing.chance import chances
+from support.rows import rows
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.txt"))
 OVER = 200_000_000
@@ -166,13 +167,11 @@ def test_how_a_thread_is_called(name: str, text: str) -> None:
     assert thread_text(name) == text
 
 
-@settings(max_examples=20, deadline=None)
-@given(
-    st.lists(st.sampled_from([line for path in SAMPLES for line in path.read_bytes().splitlines(keepends=True)])).map(
-        b"".join
-    )
-)
-def test_whatever_is_written_there_is_read(raw: bytes) -> None:
-    answer = parse(raw)
+LINES = [line for path in SAMPLES for line in path.read_bytes().splitlines(keepends=True)]
+
+
+@rows("rng", chances(20))
+def test_whatever_is_written_there_is_read(rng: Random) -> None:
+    answer = parse(b"".join(rng.choices(LINES, k=rng.randrange(40))))
     if answer is not None:
         assert all(isinstance(one, GilHolder) for one in holders(answer, OFFER))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Iterator
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from lifesign.watch.observe.lastwords import LastWords, parse, read
 from lifesign.watch.sources import no_source
+from support.fuzzing.chance import chances
 from support.rows import rows
 
 SAMPLES = sorted((Path(__file__).parent / "last_words").glob("*.txt"))
@@ -122,12 +122,21 @@ def test_what_is_no_dump_is_none(raw: bytes) -> None:
     assert parse(raw) is None
 
 
-PIECES = st.sampled_from(TWO.splitlines(keepends=True) + [path.read_bytes()[:700] for path in SAMPLES[-4:]])
+PIECES = TWO.splitlines(keepends=True) + [path.read_bytes()[:700] for path in SAMPLES[-4:]]
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(PIECES | st.binary(max_size=60), max_size=30).map(b"".join), st.binary(max_size=60))
-@example(b'Fatal Python error: Aborted\nThread 0x1 (most recent call first):\n  File "' + b'", line ' * 3000, b"")
+def written(rng: Random) -> bytes:
+    pieces = [rng.choice(PIECES) if rng.random() < 0.6 else rng.randbytes(rng.randrange(60)) for _ in range(30)]
+    return b"".join(pieces[: rng.randrange(31)])
+
+
+@rows(
+    ("raw", "before"),
+    [
+        *((written(rng), rng.randbytes(rng.randrange(60))) for rng in chances(15)),
+        (b'Fatal Python error: Aborted\nThread 0x1 (most recent call first):\n  File "' + b'", line ' * 3000, b""),
+    ],
+)
 def test_whatever_is_written_there_is_read_within_bounds(raw: bytes, before: bytes) -> None:
     found = parse(raw, before)
     if found is not None:
