@@ -41,6 +41,7 @@ BENCHMARKS = {
     "sidecar.delivery": 120,
     "sidecar.backlog": 150,
     "sidecar.processes": 200,
+    "sidecar.disk": 85,
     "sidecar.size": 5,
     "sidecar.detection": 120,
     "sidecar.exit": 240,

@@ -28,7 +28,11 @@ SIDECARS: dict[str, list[str]] = {
     "sidecar, one service, local page": ["--page-addr", "127.0.0.1:0"],
     DEAD: [],
 }
-COLLECTOR, DELIVERING = "Collector, nobody sends", "sidecar, one service, Collector"
+COLLECTOR = "Collector, nobody sends"
+DELIVERING = {
+    "sidecar, one service, Collector": "http/protobuf",
+    "sidecar, one service, Collector by gRPC": "grpc",
+}
 COLUMNS = ("% of a core", "wake-ups a second", "MiB", "MB to disk a day")
 
 
@@ -51,11 +55,9 @@ def start_sidecars(processes: bench.Processes) -> dict[str, int]:
     alone.start()
     processes.callback(alone.stop)
     pids = {COLLECTOR: alone.pid}
-    endpoints = {
-        DEAD: {"OTEL_EXPORTER_OTLP_ENDPOINT": bench.DEAD_ENDPOINT},
-        DELIVERING: collector.environment("http/protobuf"),
-    }
-    for name, flags in {**SIDECARS, DELIVERING: []}.items():
+    endpoints = {name: collector.environment(protocol) for name, protocol in DELIVERING.items()}
+    endpoints[DEAD] = {"OTEL_EXPORTER_OTLP_ENDPOINT": bench.DEAD_ENDPOINT}
+    for name, flags in {**SIDECARS, **{name: [] for name in DELIVERING}}.items():
         run = processes.folder()
         if "one service" in name:
             processes.start([sys.executable, SERVICE], bench.environment(run))
