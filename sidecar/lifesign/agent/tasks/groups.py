@@ -95,6 +95,7 @@ class Family:
         self._count = 0
         self._next = 0
         self._stacks = stacks if self.plan.is_for_each else 0
+        self.holds_nothing = not self._stacks and not self.plan.blocks  # none of them is looked into for that
         self._fewest = sys.maxsize  # blocks that one of them is in
         self._looked: list[WaitGroup] = []  # the group of each task that was read
 
@@ -141,7 +142,7 @@ class Family:
         if not self._looked:
             self._looked.append(self.groups.setdefault((), WaitGroup(task)))
         self._count += 1
-        return self.one_of(task)
+        return self._looked[id(task) // _SPREAD % len(self._looked)]
 
     def one_of(self, task: Any) -> WaitGroup:
         """The same, of a task that was counted."""

@@ -49,6 +49,11 @@ class Pace:
         if self._steps % LOOK == 0:
             self.look()
 
+    def steps(self, count: int) -> None:
+        """Counts some that were taken, `LOOK` at most."""
+        self._steps += count
+        self.look()
+
     def look(self) -> None:
         """Pauses if it is time to; call it before something that takes some hundred microseconds."""
         now = time.monotonic()

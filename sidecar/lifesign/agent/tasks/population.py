@@ -8,7 +8,7 @@ import sys
 import time
 import weakref
 from _random import Random  # the module around it costs more to import
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Collection, Iterator, Sequence
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.price import Price
@@ -97,7 +97,7 @@ class Population:
                         yield task
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
-        yield from (task for task in _referred_to(list(_registry().data)) if id(task) not in ours)
+        yield from _referred_to(list(_registry().data), ours)
         yield from list(_eager())
 
     def ended(self) -> list[weakref.ReferenceType[Any]] | None:
@@ -150,14 +150,14 @@ class Some(Population):
         return iter(())
 
 
-def _referred_to(references: list[Any]) -> Iterator[Any]:
-    """What is still there of what these refer to; the list is empty then."""
+def _referred_to(references: list[Any], without: Collection[int] = ()) -> Iterator[Any]:
+    """What is still there of what these refer to, but for some by their ids; the list is empty then."""
     while references:
         some = references[-_BIT:]
         del references[-_BIT:]  # to free 100,000 at once would take a millisecond
         for reference in some:
             found = reference()
-            if found is not None:
+            if found is not None and id(found) not in without:
                 yield found
 
 

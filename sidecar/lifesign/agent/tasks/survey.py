@@ -10,7 +10,7 @@ from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.finished import Finished, outcome_of
 from lifesign.agent.tasks.groups import LOOKS_MAX, STACKS_EACH, STACKS_MAX, Codes, Family, WaitGroup
-from lifesign.agent.tasks.pace import Pace
+from lifesign.agent.tasks.pace import LOOK, Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.ages import FEW, Ages
 from lifesign.agent.tasks.waiting.caught import cancelled, errors
@@ -98,8 +98,12 @@ class Survey:
         ended = 0
         now = time.monotonic()
         self._pace.rest()
+        steps = 0
         for task in self._population.walk():
-            self._pace.step()
+            steps += 1
+            if steps == LOOK:
+                self._pace.steps(steps)
+                steps = 0
             try:
                 try:
                     done = _is_done(task)
@@ -119,7 +123,9 @@ class Survey:
                     group.count_in(task, now, "running" if id(task) in running else "ready")
                 else:
                     group.count_in(task, now, "waiting")
-                    group.waits_since(self._ages.of(task, waiter, now, few=group.count <= FEW))
+                    few = group.count <= FEW
+                    if few or not self._ages.are_full:
+                        group.waits_since(self._ages.of(task, waiter, now, few=few))
                 self.total += 1
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
@@ -136,9 +142,11 @@ class Survey:
             stack = family.links(awaitables)
             group = self._looked[id(task)] = family.looked_at(task, stack)
         else:
-            wanted = self._stacks < STACKS_MAX and (
-                (waiter is not None and type(waiter) is not _PLAIN) or family.wants_stack(awaitables)
-            )
+            others = waiter is not None and type(waiter) is not _PLAIN  # what it waits for stands for others
+            if family.holds_nothing and not others:
+                wanted = False
+            else:
+                wanted = self._stacks < STACKS_MAX and (others or family.wants_stack(awaitables))
             stack = family.links(awaitables) if wanted else []
             group = family.others(task)
         if group.count == 0:

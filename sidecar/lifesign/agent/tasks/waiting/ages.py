@@ -24,10 +24,11 @@ class Ages:
     def __init__(self) -> None:
         self._before: dict[int, _Wait] = {}  # by the id of a task
         self._now: dict[int, _Wait] = {}
+        self.are_full = False  # more are remembered only of groups that have few
 
     def begin(self) -> None:
         """A survey begins; what the one before saw is what it is compared with."""
-        self._before, self._now = self._now, {}
+        self._before, self._now, self.are_full = self._now, {}, False
 
     def end(self, pace: Pace) -> None:
         """The survey is over: what the one before saw is not needed any more."""
@@ -39,8 +40,10 @@ class Ages:
         Args:
             few: there are not many tasks in this group.
         """
-        if len(self._now) >= TASKS_MAX and not (few and len(self._now) < 2 * TASKS_MAX):
-            return None
+        if len(self._now) >= TASKS_MAX:
+            self.are_full = True
+            if not few or len(self._now) >= 2 * TASKS_MAX:
+                return None
         # By identity of a living object: ids alone are used again.
         seen = self._before.pop(id(task), None)
         if seen is None or seen() is not waiter:
