@@ -86,6 +86,9 @@ def test_a_usage_error_of_cmd_has_the_status_of_a_shell(cli: Callable) -> None:
     assert cli("run", "--", "").code == 127
 
 
+LINGER = "LIFESIGN_LINGER"
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, "lifesign-demo"), ("", "lifesign-demo"), ("mine", "mine")])
 def test_the_demo_is_run_as_any_service(
     cli: Callable, monkeypatch: pytest.MonkeyPatch, given: str | None, expected: str
@@ -135,6 +138,19 @@ def test_where_the_demo_shows_its_page(cli: Callable, monkeypatch: pytest.Monkey
     for argv in (["--page-addr", "127.0.0.1:80"], ["--no-browser", "--page-addr", "h:1"], ["--page-addr", "h:0"]):
         assert cli("demo", *argv).code == 0
     assert seen == [["--page", "http://127.0.0.1:80/", "--browser"], ["--page", "http://h:1/"], []]
+
+
+@pytest.mark.parametrize(("at_terminal", "asked", "linger"), [(True, None, "1"), (True, "0", "0"), (False, None, None)])
+def test_the_page_of_the_demo_outlives_a_crash_where_somebody_sits(
+    cli: Callable, monkeypatch: pytest.MonkeyPatch, at_terminal: bool, asked: str | None, linger: str | None
+) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setattr(demo, "supervise", lambda _command, _args, environ: seen.append(environ.get(LINGER)) or 0)
+    monkeypatch.setattr(demo.sys, "stdin", SimpleNamespace(isatty=lambda: at_terminal))
+    if asked is not None:
+        monkeypatch.setenv(LINGER, asked)
+    assert cli("demo", "--no-browser").code == 0
+    assert seen == [linger]
 
 
 def test_a_port_that_is_taken_is_not_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:

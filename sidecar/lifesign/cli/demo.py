@@ -30,6 +30,9 @@ def main(args: argparse.Namespace) -> int:
     # The desk promises its orders, so that a silent one is seen as that.
     events = BY_NAME["events"].env
     environ[events] = environ.get(events) or "order=5s"
+    if _at_terminal():
+        # Who has pressed "Crash" is to see what is left of it.
+        environ.setdefault(BY_NAME["linger"].env, "1")
     command = [sys.executable, "-m", "lifesign.demo"]
     page = _page(args, environ)
     if page is not None:
@@ -44,7 +47,11 @@ def has_screen(environ: Mapping[str, str]) -> bool:
     """Whether somebody sits there who would see a browser: no pipeline, and no terminal on another machine."""
     on_screen = sys.platform == "darwin" or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     remote = any(environ.get(name) for name in ("CI", "SSH_CONNECTION", "SSH_TTY"))
-    return on_screen and not remote and sys.stdin is not None and sys.stdin.isatty()
+    return on_screen and not remote and _at_terminal()
+
+
+def _at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _page(args: argparse.Namespace, environ: dict[str, str]) -> str | None:

@@ -103,7 +103,7 @@ ILLNESSES = {
         "Crash",
         "",
         "the order book is corrupt",
-        "dead, with the exception and its line; lifesign last shows it again later",
+        "dead, with the exception and its line; the page stays up while it is open, and lifesign last shows it again",
         None,
     ),
 }

@@ -107,7 +107,8 @@ export class Timeline {
     const zone = new Date(this.until).getTimezoneOffset() * 60e3;
     const first = Math.ceil((this.from - zone) / step) * step + zone;
     const ticks = [];
-    for (let at = first; at < this.until; at += step) ticks.push(at);
+    // Half of one at an edge would be another time.
+    for (let at = first; at < this.until; at += step) if (at - this.from > 0.03 * length && this.until - at > 0.03 * length) ticks.push(at);
     list(this.axis, ticks.map((at) => ({ at, share: (at - this.from) / length })), ({ at }) => at, ({ at }) => {
       const node = element("li", "note", clock(at).slice(0, 5));
       return { node, update: ({ share }) => { node.style.left = `${100 * share}%`; } };
