@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +50,14 @@ def test_the_version(cli: Callable) -> None:
     [
         ([], "no command given", "lifesign --help"),
         (["help", "statsu"], "unknown command statsu", "lifesign status"),
-        (["top", "--sort", "size"], "invalid choice: 'size'", "lifesign top --help"),
+        (
+            ["top", "--sort", "mem"],
+            "--sort is one of worst, cpu, memory, tasks, delay, up, pid, not 'mem'",
+            "--sort memory",
+        ),
+        (["top", "--sort", "x"], "--sort is one of", "lifesign top --help"),
+        (["completion", "fisch"], "SHELL is one of bash, zsh, fish, not 'fisch'", "SHELL fish"),
+        (["dump", "--timeout", "x"], "--timeout wants a number, not 'x'", "lifesign dump --help"),
         (["statsu"], "unknown command statsu", "lifesign status"),
         (["--xyzzy"], "unknown argument --xyzzy", "lifesign --help"),
         (["--xyzzy", "run"], "unknown argument --xyzzy", "lifesign --help"),
@@ -61,7 +70,7 @@ def test_the_version(cli: Callable) -> None:
         (["run", "--heartbeat-timout=3", "--", "ls"], "unknown argument --heartbeat-timout", "--heartbeat-timeout"),
         (["dump", "--qqq"], "unknown argument --qqq", "lifesign dump --help"),
         (["status", "1", "2"], "unknown argument 2", "lifesign status --help"),
-        (["attach", "me"], "invalid int value: 'me'", "lifesign attach --help"),
+        (["attach", "me"], "PID wants a number, not 'me'", "lifesign attach --help"),
         (["dump", "--timeout", "0"], "--timeout wants a number of seconds above 0", "--timeout 5"),
         (["top", "--interval", "inf"], "--interval takes at most 1000000 seconds", "--interval 1"),
         (["status", "--watch", "1e300"], "--watch takes at most 1000000 seconds", "--watch 2"),
@@ -115,6 +124,24 @@ def test_a_closed_pipe_is_no_error_of_ours(tmp_path: Path, monkeypatch: pytest.M
         assert command.main(["status"]) == 141
         out.write("what is left in the buffer")
     assert (tmp_path / "out").read_text() == ""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EBADF])
+def test_output_that_cannot_be_written_is_said(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(command, "complain", lambda error: said.append(error.what))
+    monkeypatch.setitem(sys.modules, "lifesign.cli.status", command_that(OSError(number, os.strerror(number))))
+    with open(tmp_path / "out", "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert command.main(["status"]) == 1
+    assert said == [f"standard output cannot be written: {os.strerror(number)}"]
+
+
+def test_another_error_of_the_system_is_one_of_ours(cli: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/some/file")
+    monkeypatch.setitem(sys.modules, "lifesign.cli.status", command_that(full))
+    with pytest.raises(OSError, match="/some/file"):
+        cli("status")
 
 
 def test_a_command_without_standard_output_ends_as_it_does_with_one(

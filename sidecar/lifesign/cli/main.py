@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -18,10 +19,11 @@ from lifesign.cli.output.terminal import complain
 from lifesign.cli.shell.commands import COMMANDS
 from lifesign.cli.shell.parser import Parser, command, overview
 from lifesign.cli.supervise import interpreter
-from lifesign.errors import EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
+from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
 
 _TAKE_CMD = ("run", "smoke", "doctor")  # with `-- CMD`
 _START_CMD = ("run", "smoke", "demo")
+_CANNOT_BE_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     injected = sys.modules.get("lifesign_inject")
     if injected is not None:  # where lifesign is installed its commands are Python programs like any other
         injected.leave()
+    if argv is None:
+        _hold_standard_descriptors()
     try:
         if argv is None and sys.argv[1:2] and sys.argv[1] in _START_CMD:
             interpreter.begin_anew(sys.argv[1:], os.environ)
@@ -41,10 +45,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_SIGNAL_BASE + signal.SIGINT
     except BrokenPipeError:
-        # What is left in the buffer would fail again when the interpreter flushes it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return EXIT_SIGNAL_BASE + signal.SIGPIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in _CANNOT_BE_WRITTEN:
+            raise
+        _forget_output()
+        complain(LifesignError(f"standard output cannot be written: {error.strerror}"))
+        return EXIT_FAILED
     return status
+
+
+def _hold_standard_descriptors() -> None:
+    """Where one of them is closed, the next file that is opened would have its number, and be written to.
+
+    What is put in their place is closed in CMD again.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - it fails when it is flushed
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - nobody is to hear it
+
+
+def _forget_output() -> None:
+    """What is left in the buffer would fail again when the interpreter flushes it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: list[str], *, ends_process: bool) -> int:

@@ -20,6 +20,14 @@ from support.made.dumps import answer, group
 from support.mainprocess import Main
 
 
+def test_who_was_there_before_proves_nothing(main: Callable[..., Main], run: Path) -> None:
+    main()
+    view = gate_run._BootView(str(run), Settings(environ={}), Drawing(console(stderr=True), ["app"], 1.0))
+    assert view.look() == []
+    main("4343-00000002")
+    assert [one.pid for one in view.look()] == [4343]
+
+
 @pytest.mark.parametrize("answers", [True, False])
 def test_the_tasks_of_a_stall_are_shown(
     answers: bool,

@@ -109,7 +109,7 @@ def test_run_directories_in_use_come_first(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(rundirectory, "_is_in_use", lambda path: False)
     assert rundirectory.found(None) == [[a, b, c]]
     assert rundirectory.found(a) == [[a]]
-    with pytest.raises(RunDirectoryError, match="there is no run directory"):
+    with pytest.raises(RunDirectoryError, match="none does not exist"):
         rundirectory.found(os.path.join(a, "none"))
 
 

@@ -88,11 +88,26 @@ def test_the_only_one_is_found(places: Path) -> None:
         assert rundirectory.find(None) == path
 
 
-def test_several_are_listed(places: Path) -> None:
-    with made(None) as one, made(None) as two:
-        with pytest.raises(RunDirectoryError, match="there are 2 run directories") as raised:
+def test_of_several_the_newest_are_named_with_who_lives_there(places: Path, holder: LockHolder) -> None:
+    with contextlib.ExitStack() as stack:
+        paths = [rundirectory.make(None, stack) for _ in range(5)]
+        for at, path in enumerate(paths):
+            folder = Path(path) / f"424{at}-0000abcd"
+            folder.mkdir()
+            holder("hold", folder / "life")
+            os.utime(path, (at, at))
+        with pytest.raises(RunDirectoryError, match="there are 5 run directories") as raised:
             rundirectory.find(None)
-        assert raised.value.hint == f"--dir with one of {', '.join(sorted([one, two]))}"
+        for at in range(5):
+            holder("free", Path(paths[at]) / f"424{at}-0000abcd" / "life")
+    named = ", ".join(f"{paths[at]} (process 424{at})" for at in (4, 3, 2))
+    assert raised.value.hint == f"--dir with one of {named} and 2 more"
+
+
+def test_the_short_name_of_one_is_enough(places: Path) -> None:
+    inner = places / "lifesign-a" / ("0123456789abcdef" * 2)
+    inner.mkdir(parents=True)
+    assert rundirectory.find(str(places / "lifesign-a")) == str(inner)
 
 
 def test_of_several_the_one_in_use_is_found(places: Path, holder: LockHolder) -> None:
@@ -144,7 +159,7 @@ def test_what_was_left_behind_goes_after_a_day_unless_it_is_in_use(places: Path,
 def test_none_is_an_error() -> None:
     with pytest.raises(RunDirectoryError, match="nothing of yours is watched"):
         rundirectory.find(None)
-    with pytest.raises(RunDirectoryError, match="there is no run directory /no/such"):
+    with pytest.raises(RunDirectoryError, match="the run directory /no/such does not exist"):
         rundirectory.find("/no/such")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from lifesign.demo.controls import HELP
 from support.built import PYTHONS
+from support.supervised import environment
 from support.waiting import PATIENCE
 
 
@@ -26,6 +27,24 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     os.close(writer)
 
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("end", "why"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor"), (">&- 2>&-", "")]
+)
+def test_output_that_cannot_be_written_is_no_traceback(end: str, why: str) -> None:
+    for argv in ("--help", "inject /dev/shm/lifesign-none --help", "doctor --json"):
+        line = f"exec {sys.executable} -m lifesign {argv} {end}"
+        ended = subprocess.run(["sh", "-c", line], stdout=-1, stderr=-1, text=True, check=False)
+        said = f"lifesign: standard output cannot be written: {why}\n" if why else ""
+        assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", said)
+
+
+def test_what_is_closed_is_closed_in_cmd_too(tmp_path: Path) -> None:
+    code = "import os; seen = [f for f in range(3) if os.path.exists(f'/proc/self/fd/{f}')]; open('seen', 'w').write(str(seen))"
+    line = f'exec {sys.executable} -m lifesign run --page-addr 127.0.0.1:0 -- {sys.executable} -I -c "{code}" >&- <&-'
+    ended = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment(), check=False)
+    assert (ended.returncode, (tmp_path / "seen").read_text()) == (0, "[2]")
 
 
 @pytest.mark.parametrize("version", PYTHONS)

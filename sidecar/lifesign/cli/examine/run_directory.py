@@ -7,6 +7,8 @@ import tempfile
 
 from lifesign.cli.examine.problem import Finding, Passed, Problem
 from lifesign.cli.output.terminal import bytes_long
+from lifesign.errors import RunDirectoryError
+from lifesign.judge.rundir import RunDirectory
 
 MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
 IN_MEMORY = ("tmpfs", "ramfs")
@@ -22,8 +24,10 @@ def findings(path: str | None, ring: int) -> list[Finding]:
     place = path or MEMORY
     if path is None and not os.path.isdir(place):
         return [Passed("each run makes a run directory of its own, where temporary files go")]
-    if not os.path.isdir(place):
-        return [Problem(f"the run directory {place} does not exist", f"mkdir {place}")]
+    try:
+        RunDirectory(place).close()
+    except RunDirectoryError as error:
+        return [Problem.of(error) if os.path.lexists(place) else Problem(error.what, f"mkdir {place}")]
     if not os.access(place, os.W_OK | os.X_OK):
         return [Problem(f"the run directory {place} cannot be written", "compare its owner and mode with your user")]
     kind = filesystem(place)

@@ -24,6 +24,7 @@ from lifesign.cli.supervise.supervisor import Supervisor
 from lifesign.cli.taskdump.view import render
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
+from lifesign.judge.rundir import RunDirectory
 from lifesign.parsing import UNTIL_EVENT
 from lifesign.settings import BY_NAME, Settings
 from lifesign.watch.once import poll_once
@@ -85,11 +86,13 @@ class _BootView:
         self._directory = directory
         self._settings = settings
         self._drawing = drawing
+        with contextlib.closing(RunDirectory(directory)) as run:
+            self._others = set(run.names())  # that were there before CMD, and prove nothing about it
         self.answer: Answer | None = None
         self.ports: Sequence[int] = ()
 
     def look(self) -> Sequence[Snapshot]:
-        return poll_once(self._directory, self._settings, {})
+        return [one for one in poll_once(self._directory, self._settings, {}) if one.key not in self._others]
 
     def conclude(self, outcome: Outcome) -> None:
         self._drawing.conclude(outcome)

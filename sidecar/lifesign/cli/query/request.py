@@ -130,7 +130,7 @@ def _next(pid: int, looks: Generator[T | None]) -> T | LifesignError | None:
     try:
         return next(looks, None)
     except PermissionError:
-        user = "the user that the main process runs as"
+        user = "run it as the user that the main process runs as"
         return RunDirectoryError(f"you may not write to the pulse of process {pid}", user)
     except (OSError, PulseError) as error:
         return NotWatchedError(f"the pulse of process {pid} cannot be read: {error}", "lifesign status")

@@ -127,7 +127,7 @@ class Wanted:
     def _missing(self, what: str, others: Sequence[Process | Snapshot]) -> NotWatchedError:
         paths = [path for paths in self.places for path in paths]
         where = paths[0] if len(paths) == 1 else f"your {len(paths)} run directories"
-        which = "" if self._which is None else f" {self._which}"
+        which = "" if self._which is None else f" {self._which or repr('')}"
         return NotWatchedError(f"no {what}{which} is watched in {where}", self._instead(others))
 
     def _instead(self, others: Sequence[Process | Snapshot]) -> str:

@@ -18,6 +18,7 @@ from lifesign.errors import RunDirectoryError
 _MEMORY = "/dev/shm"  # noqa: S108 - only ever as the place of a private directory
 _PREFIX = "lifesign-"
 _SECRET = re.compile(r"[0-9a-f]{32}")
+_NAMED_MAX = 3  # in an error
 _KEPT = 86400.0  # seconds for which one that nobody uses any more is kept
 
 
@@ -47,9 +48,9 @@ def find(path: str | None) -> str:
     """
     newest, *_ = found(path)
     if len(newest) > 1:
-        raise RunDirectoryError(
-            f"there are {len(newest)} run directories of yours", f"--dir with one of {', '.join(newest)}"
-        )
+        named = ", ".join(map(_described, sorted(newest, key=_changed, reverse=True)[:_NAMED_MAX]))
+        more = f" and {len(newest) - _NAMED_MAX} more" if len(newest) > _NAMED_MAX else ""
+        raise RunDirectoryError(f"there are {len(newest)} run directories of yours", f"--dir with one of {named}{more}")
     return newest[0]
 
 
@@ -57,12 +58,13 @@ def found(path: str | None) -> list[list[str]]:
     """The run directories to look into: `path` alone, or those of this user's that are in use, and then the others.
 
     Raises:
-        RunDirectoryError: there is none.
+        RunDirectoryError: there is none, or it cannot be looked into.
     """
     if path is not None:
-        if not os.path.isdir(path):
-            raise RunDirectoryError(f"there is no run directory {path}", "--dir with the LIFESIGN_DIR of the service")
-        return [[path]]
+        from lifesign.judge.rundir import RunDirectory  # the supervisor has no use for it
+
+        RunDirectory(path).close()
+        return [[_inner(path)]]
     every = list(map(_inner, _private()))
     if not every:
         raise RunDirectoryError(
@@ -70,6 +72,23 @@ def found(path: str | None) -> list[list[str]]:
         )
     in_use = list(filter(_is_in_use, every))
     return list(filter(None, (in_use, [entry for entry in every if entry not in in_use])))
+
+
+def _described(path: str) -> str:
+    """As short as `found` takes it, with the processes that live there."""
+    from lifesign.judge.rundir import RunDirectory
+
+    pids: list[str] = []
+    with contextlib.suppress(RunDirectoryError), contextlib.closing(RunDirectory(path)) as directory:
+        pids = [key.partition("-")[0] for key in directory.living()]
+    short = made_for(path)[-1]
+    return f"{short} (process {' and '.join(pids[:2])})" if pids else short
+
+
+def _changed(path: str) -> float:
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_mtime
+    return 0.0
 
 
 def discard(path: str) -> None:
