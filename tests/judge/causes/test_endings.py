@@ -22,3 +22,14 @@ def test_a_process_that_was_killed_while_its_loop_was_blocked() -> None:
 def test_one_that_ended_by_itself_was_not() -> None:
     assert causes(Findings("dead")) == []
     assert [cause.word for cause in causes(Findings("dead", stalls=(STALL,), error=ERROR))] == ["uncaught-exception"]
+
+
+def test_what_a_blocked_thread_has_asked_the_kernel_for() -> None:
+    stuck: Any = {**STALL, "call": "writes to stdout, a pipe"}
+    (cause,) = causes(Findings("blocked", stalls=(stuck,)))
+    assert cause.sentence == (
+        "the loop's thread is waiting in render (service.py:4): it writes to stdout, a pipe; 30 of 30 samples in render"
+    )
+    computes: Any = {**stuck, "busy": True}
+    (cause,) = causes(Findings("blocked", stalls=(computes,)))
+    assert "stdout" not in cause.sentence

@@ -16,6 +16,7 @@ from lifesign.agent.native import sleep
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.threads.look import ThreadLook
+from lifesign.agent.tasks.threads.syscalls import system_call
 from lifesign.agent.tasks.walk import thread_stack
 from lifesign.wire.frames import is_library
 
@@ -55,6 +56,7 @@ def stall(
             look = ThreadLook(dict(loops or {beating.thread: beating.loop}), tasks)
             made["chain"] = look.chain(beating.thread)
             made["ring"] = any(beating.thread in ring for ring in look.rings())
+            made["call"] = "" if made["chain"] else system_call(beating.native_thread)
     return made
 
 

@@ -72,9 +72,14 @@ def waits_for_lock(stall: Stall) -> bool:
 
 
 def in_short(stall: Stall) -> str:
-    """What else a blocked loop's thread waits for, as a part of a sentence: a queue, a future, the end of a thread."""
-    chain = stall.get("chain", [])
-    return f", for {wait_text(chain[0])}" if chain else ""
+    """What else a blocked loop's thread waits for, as a part of a sentence: a queue, a future, the end of a thread.
+
+    Or what it has asked the kernel for, where it is still in that call.
+    """
+    chain, call = stall.get("chain", []), stall.get("call", "")
+    if chain:
+        return f", for {wait_text(chain[0])}"
+    return f": it {call}" if call and not stall["busy"] else ""
 
 
 def blocking_calls(findings: Findings) -> list[Cause]:

@@ -13,6 +13,7 @@ from lifesign.agent.tasks.odd import call, read, text, type_name
 _EXTRA = ("_extra", "_ssl_protocol._transport._extra")  # where transports of asyncio keep the address of the peer
 _STATES = {"Z": "has ended", "X": "has ended", "T": "stopped by a signal", "t": "stopped by a debugger"}
 _NAME_CHARACTERS = 32
+_PID_MAX = 1 << 22
 
 
 def child(process: Any) -> str:
@@ -24,6 +25,12 @@ def child(process: Any) -> str:
         return f"pid {pid}, has ended"
     program, state = _seen(pid)
     return f"{program}, pid {pid}, {state}{_unread(process)}" if program else f"pid {pid}"
+
+
+def child_by_pid(pid: int) -> str:
+    """A child of which only the PID is known: ``ffmpeg, pid 4242, alive``; empty where that is none."""
+    program, state = _seen(pid) if 0 < pid <= _PID_MAX else ("", "")
+    return f"{program}, pid {pid}, {state}" if program else ""
 
 
 def _unread(process: Any) -> str:
