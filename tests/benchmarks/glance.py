@@ -51,6 +51,8 @@ FIRST = (
           peer="the SDK's batch processor", rate=True),
     Shown("... beside a Collector", "delivery", "rates", "records", "lifesign", "Collector, file_log",
           peer="`file_log`", rate=True),
+    Shown("100 records a second, written to disk on their way", "disk", "disk", "a Collector, 100 records a second",
+          "sidecar, MB an hour", form="{:,.0f} MB an hour"),
     Shown("`time.sleep()` in the loop is known after", "detection", "seconds", "time.sleep", "record at the server",
           "liveness probe", form="{:.1f} s", peer="liveness probe", aim="3.5 s"),
 )  # fmt: skip

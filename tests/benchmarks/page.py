@@ -42,8 +42,9 @@ BUSY = (
 
 NOT_MEASURED = """## Not measured
 
-Fluent Bit and Vector, which some run in the place of a sidecar: PyPI, npm, crates.io, the Go proxy and Debian 12 do not
-have them (packages of these names are something else). Other machines than the one above, ARM in particular.
+Fluent Bit and Vector, which some run in the place of a sidecar: PyPI, npm, crates.io, Maven Central, the Go proxy and
+Debian 12 do not have them (packages of these names are something else). Other machines than the one above, ARM in
+particular.
 """
 
 
