@@ -1,0 +1,116 @@
+"""A service whose fault nothing prints, or only prints. usage: unheard.py NAME
+
+It counts the event "order" ten times a second until the fault comes, nine seconds after it has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any, AsyncIterator
+
+import lifesign
+
+TICKS = 90
+FOR_EVER = 10**9
+
+
+async def orders(number: int = TICKS) -> AsyncIterator[int]:
+    for order in range(number):
+        await asyncio.sleep(0.1)
+        yield order
+
+
+async def consume(number: int = TICKS, *, fails: bool = False) -> None:
+    async for order in orders(number):
+        lifesign.event("order")
+        if fails and order == TICKS - 1:
+            raise ValueError("no price")  # gathered
+
+
+async def gathers() -> None:
+    await asyncio.gather(consume(fails=True), asyncio.Event().wait(), return_exceptions=True)
+
+
+async def returns() -> None:
+    consumer = asyncio.create_task(consume(), name="consumer")
+    await asyncio.Event().wait()
+    await consumer
+
+
+async def thread() -> None:
+    inbox: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def feed() -> None:
+        for number in range(TICKS):
+            time.sleep(0.1)
+            loop.call_soon_threadsafe(inbox.put_nowait, number)
+        raise KeyError("price")  # in a thread
+
+    threading.Thread(target=feed, name="feeder", daemon=True).start()
+
+    async def handle() -> None:
+        while True:
+            await inbox.get()
+            lifesign.event("order")
+
+    await asyncio.gather(handle())
+
+
+async def client() -> None:
+    clients: list[asyncio.StreamWriter] = []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        clients.append(writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    kept = socket.create_connection(server.sockets[0].getsockname())
+    await consume(20)
+
+    async def broadcast() -> None:
+        while True:
+            clients[0].write(bytes(100_000))
+            await clients[0].drain()  # takes nothing
+
+    await asyncio.gather(broadcast())
+    kept.close()
+
+
+async def pipe() -> None:
+    _, writes = os.pipe()
+    os.dup2(writes, 1)
+    await consume(20)
+    while True:
+        print("x" * 1000)  # into a full pipe
+
+
+async def failed_and_cleans_up() -> None:
+    try:
+        await consume(fails=True)
+    finally:
+        await asyncio.Event().wait()  # cleans up
+
+
+async def well() -> None:
+    async def retry() -> None:
+        while True:
+            try:
+                raise ConnectionError
+            except ConnectionError:
+                await asyncio.sleep(0.5)
+
+    async def warm_up() -> None:
+        await asyncio.sleep(5.5)
+
+    await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), return_exceptions=True)
+
+
+if __name__ == "__main__":
+    found: Any = globals()[sys.argv[1]]
+    print("ready", flush=True)
+    asyncio.run(found())
