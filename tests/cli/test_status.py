@@ -257,3 +257,25 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 )
 def test_bytes(count: int, short: str, long: str) -> None:
     assert (bytes_short(count), bytes_long(count)) == (short, long)
+
+
+@rows(
+    ("width", "headings"),
+    [
+        (20, "PID STATE"),
+        (40, "PID SERVICE STATE"),
+        (60, "PID SERVICE STATE WHY"),
+        (80, "PID SERVICE STATE MEM UP WHY"),
+        (120, "PID SERVICE STATE BEAT CPU MEM TASKS THR FDS UP WHY"),
+    ],
+)
+def test_what_there_is_no_room_for_is_left_out_and_nothing_is_cut(width: int, headings: str) -> None:
+    busy = msgspec.structs.replace(
+        ILL, state="silent", conditions=("starved", "stalling"), why="no order for 57 s, due every 3 s", uptime=3672.0
+    )
+    out = io.StringIO()
+    Console(file=out, width=width).print(render([busy], width))
+    first, *rest = out.getvalue().splitlines()
+    assert first.split() == headings.split()
+    said = " ".join(" ".join(line[first.find("WHY") if "WHY" in first else 0 :] for line in rest).split())
+    assert busy.why in said

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _STACKS_MAX = 3  # that are shown of one process: those that took most
 _TEXT_MAX = 60  # characters of a name
 # The columns of the table, and from how wide a terminal on there is room for each.
-_HEADINGS = {"WHERE": 0, "WHAT": 75, "COUNT": 0, "TOTAL": 0, "WORST": 0, "LAST": 75, "CPU": 100, "TASK": 120}
+_HEADINGS = {"WHERE": 0, "WHAT": 75, "COUNT": 40, "TOTAL": 0, "WORST": 50, "LAST": 75, "CPU": 100, "TASK": 120}
 _TEXTS = ("WHERE", "WHAT", "TASK")
 _WHERE_MIN = 20  # columns
 
@@ -152,7 +152,7 @@ def _table(stalls: Sequence[StallReading], now: int, width: int) -> Table:
             justify="left" if is_text else "right",
             no_wrap=not is_text,
             overflow="fold",
-            min_width=_WHERE_MIN if heading == "WHERE" else None,
+            min_width=min(_WHERE_MIN, width // 2 - 2) if heading == "WHERE" else None,
         )
     for stall in stalls:
         cells = _cells(stall, now)

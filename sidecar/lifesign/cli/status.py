@@ -121,9 +121,12 @@ def render(snapshots: Sequence[Snapshot], width: int) -> Group:
     from lifesign.cli.processes.details import details
     from lifesign.cli.processes.table import Row, table
 
-    lines: list[RenderableType] = [table([Row(snapshot) for snapshot in snapshots], width)]
+    made = table([Row(snapshot) for snapshot in snapshots], width)
+    lines: list[RenderableType] = [made]
+    says_why = made.columns[-1].header == "WHY"
     for snapshot in snapshots:
-        found = list(details(snapshot, uses=len(snapshots) <= _USES_MAX))
+        found = [] if says_why else [(snapshot.why, "")]
+        found += details(snapshot, uses=len(snapshots) <= _USES_MAX)
         if found:
             lines.append(Text(f"\n{printable(snapshot.command)} {snapshot.pid}", "bold"))
             lines.extend(Padding(Text(printable(text), style), (0, 0, 0, 2), expand=False) for text, style in found)

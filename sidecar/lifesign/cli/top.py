@@ -64,7 +64,8 @@ def main(args: argparse.Namespace) -> int:
     settings = arguments.given(args, os.environ).settings(os.environ)
     with contextlib.closing(Polling(args.which, settings, os.environ)) as polling:
         screen = Screen(args.sort)
-        if args.json or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        to = console()
+        if args.json or to.is_dumb_terminal or not (sys.stdout.isatty() and sys.stdin.isatty()):
             polling.rows()
             with Progress() as progress:
                 progress.announce("what only two polls show is measured")
@@ -72,7 +73,7 @@ def main(args: argparse.Namespace) -> int:
             screen.update(polling.rows())
             _print(screen.shown(), as_json=args.json)
         else:
-            _live(screen, polling, args.interval, console())
+            _live(screen, polling, args.interval, to)
     return EXIT_OK
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generator
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
-from lifesign.cli.output.terminal import console, print_json
+from lifesign.cli.output.terminal import console, hanging, print_json
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError, RunDirectoryError
 
@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
         to = console()
         for snapshot in snapshots:
             for line in lines(snapshot, answers.get(snapshot.key), refused.get(snapshot.key, "")):
-                to.print(line)
+                to.print(hanging(line))
     return EXIT_OK
 
 

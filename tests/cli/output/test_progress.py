@@ -31,3 +31,12 @@ def test_what_is_waited_for(stream: io.StringIO, seconds: float, written: str, m
         progress.waits_for("a dump of 7 tasks")
         progress.waits_for("a dump of 7 tasks")  # it says nothing new
     assert stream.getvalue() == written
+
+
+def test_a_narrow_terminal_has_one_line_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("COLUMNS", "20")
+    with Progress() as progress:
+        progress.announce("the Collector and the spool are tried")
+    assert stream.getvalue() == "\r\x1b[2Kthe Collector and t\r\x1b[2K"

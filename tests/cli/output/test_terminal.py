@@ -72,6 +72,22 @@ def test_where_nobody_reads_the_output_it_is_over_but_not_for_what_is_said(monke
     terminal.console(stderr=True).print("a remark")
 
 
+def test_a_line_that_is_folded_goes_on_where_it_began() -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    to = Console(file=out, width=16)
+    for line in ("    waits for the lock", "waits for the lock"):
+        to.print(terminal.hanging(Text(line)))
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == [
+        "    waits for",
+        "    the lock",
+        "waits for the",
+        "lock",
+    ]
+
+
 def test_a_pipe_is_given_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.table import Table
 

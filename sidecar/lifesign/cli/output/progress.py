@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -24,16 +25,18 @@ class Progress:
         waited = time.monotonic() - self._since
         line = f"{printable(what)}: {waited:.0f} s"
         if waited >= _AFTER_SECONDS and line != self._shown and sys.stderr.isatty():
-            sys.stderr.write(_CLEAR + line)
-            sys.stderr.flush()
-            self._shown = line
+            self._show(line)
 
     def announce(self, what: str) -> None:
         """To be called once, before what is known to take a second or more."""
         if sys.stderr.isatty():
-            self._shown = f"{printable(what)} ..."
-            sys.stderr.write(_CLEAR + self._shown)
-            sys.stderr.flush()
+            self._show(f"{printable(what)} ...")
+
+    def _show(self, line: str) -> None:
+        columns = shutil.get_terminal_size().columns - 1  # a line that is folded cannot be cleared
+        sys.stderr.write(_CLEAR + line[:columns])
+        sys.stderr.flush()
+        self._shown = line
 
     def __enter__(self) -> Progress:
         return self

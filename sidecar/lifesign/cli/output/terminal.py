@@ -14,6 +14,8 @@ from lifesign.errors import LifesignError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
 
 JSON_SCHEMA = 1  # of what all commands print: higher where a program that reads it would have to change
 _PIPE_WIDTH = 1000  # columns; a pipe has no edge to fold a line at
@@ -123,6 +125,14 @@ class _WithoutTrailingBlanks:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def hanging(line: Text) -> Padding | Text:
+    """A line whose rest, where it has to be folded, begins where it began."""
+    from rich.padding import Padding
+
+    indent = len(line.plain) - len(line.plain.lstrip(" "))
+    return Padding(line[indent:], (0, 0, 0, indent), expand=False) if indent else line
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, NamedTuple
 
 from lifesign.cli.options import arguments
-from lifesign.cli.output.terminal import complain, console, duration, print_json, printable
+from lifesign.cli.output.terminal import complain, console, duration, hanging, print_json, printable
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
 
@@ -134,7 +134,7 @@ def _process(saved: SavedProcess, to: Console) -> None:
 
     to.print()
     for line in lines(saved.process):
-        to.print(line)
+        to.print(hanging(line))
     for text, style in details(saved.process):
         if not text.startswith("cause: "):  # they are above
             to.print(Padding(Text(printable(text), style), (0, 0, 0, 2), expand=False))

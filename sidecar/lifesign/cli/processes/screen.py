@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from lifesign.cli.output.terminal import printable
+from lifesign.cli.output.terminal import hanging, printable
 from lifesign.cli.processes import explained
 from lifesign.cli.processes.table import STYLES, Row, counts, processor_time, reason, table
 
@@ -16,13 +16,20 @@ from lifesign.cli.processes.table import STYLES, Row, counts, processor_time, re
 _ORDER = ("dead", "frozen", "blocked", "silent", "degraded", "starting", "healthy", "idle", "stopped")
 _BELOW_MIN = 3  # lines
 _HEAD = 4  # lines above the rows and below them
-HELP = """\
-  up, down, j, k    select a process           w, Enter   why: what is wrong with it, and where
-  g, G              first, last                d          dump: its tasks, by where they wait
-  s, S              sort by the next column    i          what it uses, its events and checks
-  /                 filter: state, service,    p          pause
-                    PID, words of the reason   q, Ctrl-C  leave
-  Esc               back; and no filter        ?          this help"""
+HELP = (
+    ("up, down, j, k", "select a process"),
+    ("g, G", "first, last"),
+    ("w, Enter", "why: what is wrong with it, and where"),
+    ("d", "dump: its tasks, by where they wait"),
+    ("i", "what it uses, its events and checks"),
+    ("s, S", "sort by the next column"),
+    ("/", "filter: state, service, PID, words of the reason"),
+    ("Esc", "back; and no filter"),
+    ("p", "pause"),
+    ("Ctrl-Z", "suspend"),
+    ("q, Ctrl-C", "leave"),
+    ("?", "this help"),
+)
 _KEYS = "w why  d dump  i info  s sort  / filter  p pause  ? help  q quit"
 _KEYS_IN_TEXT = "up, down, space: scroll   Esc: back   q: quit"
 
@@ -112,7 +119,7 @@ class Screen:
         elif key == "escape":
             self.filter = ""
         elif key == "?":
-            self.show("help", [Text(line) for line in HELP.splitlines()])
+            self.show("help", [Text(f"  {keys:<14}  {does}") for keys, does in HELP])
         return ""
 
     def _type(self, key: str) -> None:
@@ -202,7 +209,8 @@ class Screen:
 
 def _lines(console: Console, options: ConsoleOptions, *parts: object) -> list[list[Segment]]:
     free = options.update(height=None)
-    return [line for part in parts for line in console.render_lines(part, free, pad=False)]  # type: ignore[arg-type]
+    hung = (hanging(part) if isinstance(part, Text) else part for part in parts)
+    return [line for part in hung for line in console.render_lines(part, free, pad=False)]  # type: ignore[arg-type]
 
 
 def _searched(row: Row) -> str:

@@ -25,6 +25,8 @@ STYLES = {
 _WIDE = 100  # columns of the terminal, from which on there is room for what a process uses
 _NARROW = 75  # below which the state and the reason are all that there is room for
 _WHY_MIN = 20  # columns
+_BETWEEN = 2  # columns between two cells
+_LEFT_OUT = ("FDS", "THR", "BUSY", "CPU", "DELAY", "TASKS", "BEAT", "UP", "MEM", "CPU%")  # in this order, without room
 _SERVICE_MAX = 24  # characters, where the terminal is not wide
 
 
@@ -89,6 +91,7 @@ def table(
     """
     made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=fills, padding=(0, 1, 0, 0))
     columns = [column for column in _COLUMNS if width >= column.from_width and (live or not column.live)]
+    columns = _with_room(columns, rows, width)
     for column in columns:
         last = column.heading == "WHY"
         service = _SERVICE_MAX if column.heading == "SERVICE" and width < 2 * _WIDE else None
@@ -101,13 +104,39 @@ def table(
             min_width=_WHY_MIN if last else None,
             ratio=1 if fills and last else None,
         )
-    if live:  # nothing below the table says more
+    if live and columns[-1].heading == "WHY":  # nothing below the table says more
         columns[-1] = columns[-1]._replace(text=lambda row: reason(row.snapshot))
     for number, row in enumerate(rows):
         colour = STYLES.get(row.snapshot.state, "")
         cells = [Text(printable(column.text(row)), colour if column.heading == "STATE" else "") for column in columns]
         made.add_row(*cells, style="reverse" if number == selected else "")
     return made
+
+
+def _with_room(columns: list[_Column], rows: Sequence[Row], width: int) -> list[_Column]:
+    """Those that there is room for beside the reason; at the very least, who is in which state."""
+
+    def fits(some: Sequence[_Column]) -> bool:
+        taken = (_WHY_MIN if one.heading == "WHY" else _width(one, rows) + _BETWEEN for one in some)
+        return sum(taken) <= width
+
+    for heading in _LEFT_OUT:
+        if fits(columns):
+            return columns
+        columns = [one for one in columns if one.heading != heading]
+    if not fits(columns):
+        columns = [
+            one._replace(text=lambda row: row.snapshot.state) if one.heading == "STATE" else one for one in columns
+        ]
+    for heading in ("WHY", "SERVICE"):
+        if not fits(columns):
+            columns = [one for one in columns if one.heading != heading]
+    return columns
+
+
+def _width(column: _Column, rows: Sequence[Row]) -> int:
+    widest = max((len(printable(column.text(row))) for row in rows), default=0)
+    return max(len(column.heading), min(widest, _SERVICE_MAX) if column.heading == "SERVICE" else widest)
 
 
 def state(snapshot: Snapshot) -> str:
