@@ -275,7 +275,8 @@ async def test_a_kind_that_is_not_taken_holds_up_no_other(
         status = pipeline.status()
         assert status.stats.spool_size > 0
         assert status.stats.age > 0
-        assert status.stats.retries == len(collector.of("logs"))
+        assert status.stats.retries > 0
+        await until(lambda: pipeline.status().stats.retries == len(collector.of("logs")))  # one may be on its way
         assert status.summary().startswith("last success 0.")
 
 

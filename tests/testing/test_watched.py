@@ -16,6 +16,7 @@ from lifesign.testing.limits import Limits, limits
 from lifesign.testing.run import remove_ended
 from lifesign.testing.stalled import blocked
 from lifesign.testing.watched import WatchedTest
+from support.waiting import eventually
 
 Test = Callable[[], Coroutine[Any, Any, None]]
 
@@ -57,7 +58,9 @@ def test_each_limit() -> None:
         raise ZeroDivisionError
 
     kept: list[asyncio.Task[None]] = []
-    said, later = said_of(blocks, Limits(10.0, leaks=False, deadlocks=False))
+    limit = Limits(10.0, leaks=False, deadlocks=False)
+    # What a busy machine has taken is not counted.
+    said, later = eventually(lambda: (found := said_of(blocks, limit))[0] and found)
     assert said[0] == "the event loop was blocked for longer than 10 ms"
     assert "blocks (test_watched.py:" in said[1]
     assert later == []

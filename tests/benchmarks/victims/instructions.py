@@ -40,7 +40,7 @@ def main() -> None:
         count(name, lambda number, call=call: call_often(call, number), at_most or calls)
     interval = float(os.environ["LIFESIGN_HEARTBEAT_INTERVAL"])
     beats = Beats(interval)
-    turns = {"beat": beats.ours, "histogram": beats.theirs}
+    turns = {"beat": beats.ours, "histogram": beats.theirs, "bare": beats.bare}
     for name, turn in turns.items():
         count(name, lambda number, turn=turn: asyncio.run(turn(number * interval))[0], calls)
         lifesign.stop()
