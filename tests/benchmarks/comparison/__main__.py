@@ -24,6 +24,7 @@ from support.built import PYTHONS
 from support.paths import DOCS
 
 AT_ONCE = 9
+NEWEST = "3.14"  # the first with `asyncio pstree`
 BEGIN, END = "<!-- measured: made by `make comparison` -->", "<!-- end of measured -->"
 WAYS = {
     "**lifesign**": asked.lifesign,
@@ -42,8 +43,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="comparison", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", default="", help="those with this in their name; the answers of the others stay")
     only = parser.parse_args().only
+    if NEWEST not in PYTHONS:
+        parser.error(f"there is no Python {NEWEST} at hand: tests/tools/pythons.sh says why")
     python = bench.tool(
-        bench.HERE / "comparison.sh", PYTHON=PYTHONS["3.14"], PIP=str(Path(sys.executable).with_name("pip"))
+        bench.HERE / "comparison.sh", PYTHON=PYTHONS[NEWEST], PIP=str(Path(sys.executable).with_name("pip"))
     )
     console, load = Console(highlight=False), os.getloadavg()[0]
     file, page = DOCS / "comparison.json", DOCS / "comparison.md"
