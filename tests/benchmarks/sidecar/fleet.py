@@ -1,7 +1,7 @@
 """What a gateway and a Prometheus with the shipped configs cost, by the number of sidecars that push to them.
 
-The sidecars are simulated, their telemetry is real (see `victims/fleet.py`). Prometheus has a past of a quarter
-of an hour of each first, so that the rules look at about as much as they would in earnest.
+The sidecars are simulated, their telemetry is real (`tests/benchmarks/victims/fleet.py`). Prometheus has a past of a
+quarter of an hour of each first, so that the rules look at about as much as they would in earnest.
 """
 
 from __future__ import annotations
