@@ -105,6 +105,8 @@ async def serve(descriptor: int, pace: float = 0.2, shown: Optional[Shown] = Non
             say("the order desk is open")
             if shown is not None:
                 say(f"its illnesses have buttons at {shown.page}")
+                if controls.at_terminal:
+                    say("press one there, or type b here: a moment later it is said what is wrong, and where")
                 if shown.browser:
                     open_browser(shown.page)
         await ending

@@ -90,6 +90,8 @@ def test_what_cannot_be_read_hides_no_other(cli: Callable[..., Any], folder: Pat
     code, out, err = cli("last", "--json")
     assert (code, json.loads(out)["file"]) == (0, str(file))
     assert [f"-{number}.json cannot be read: " in err for number in range(1, 5)] == [True] * 4
+    (folder / "20270101T000000-5.json").write_text('{"schema": 1, "saved": 1, "version": "0"}')
+    assert "-5.json cannot be read: another version of lifesign has saved it" in cli("last").err
 
 
 def test_a_time_that_is_none_is_shown_as_some(cli: Callable[..., Any], folder: Path) -> None:

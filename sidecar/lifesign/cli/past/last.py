@@ -103,7 +103,9 @@ def _read(file: Path) -> Saved:
             content = msgspec.json.decode(opened.read(_REPORT_BYTES), type=PostMortem)
         if content.schema != SCHEMA:
             raise ValueError("another version of lifesign has saved it")
-    except (OSError, ValueError, RecursionError) as error:  # msgspec's are of the second kind
+    except msgspec.ValidationError:
+        raise LifesignError(f"{file} cannot be read: another version of lifesign has saved it", f"rm {file}") from None
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's other ones are of the second kind
         raise LifesignError(f"{file} cannot be read: {error}", f"rm {file}") from None
     return Saved(file, content)
 
