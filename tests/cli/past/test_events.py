@@ -21,7 +21,7 @@ from lifesign.watch.once import Sighting
 from lifesign.watch.process import Poll
 from lifesign.watch.telemetry import CheckpointReading, Log, Telemetry
 from support.made.boards import NOON, SECOND, snapshot, span
-from support.mainprocess import Main
+from support.mainprocess import LockHolder, Main
 from support.rows import rows
 
 ALONE = "lifesign: no sidecar answers in {}: this is what the processes have kept themselves\n"
@@ -121,6 +121,26 @@ def test_it_follows(
     assert code == 130
     (*_, newest) = [json.loads(line) for line in out.splitlines()]
     assert (newest["schema"], newest["event"]) == (1, "eventloop.blocked")
+
+
+def test_it_follows_into_the_next_run(
+    cli: Callable[..., Any],
+    main: Callable[..., Main],
+    run: Path,
+    holder: LockHolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    main()
+    places, following = [str(run)], tmp_path / "next"
+    following.mkdir()
+    begun = Main(following, holder, "4343-00000002", pid=4343)
+    begun.beat(age=1000.0, watchdog_age=0.0)
+    monkeypatch.setattr("lifesign.cli.supervise.rundirectory.found", lambda _: [places[:]])
+    monkeypatch.setattr(events.time, "sleep", steps(lambda: places.__setitem__(0, str(following))))
+    code, out, _ = cli("events", "--follow")
+    begun.pulse.close()
+    assert (code, "desk.py 4343  Loop blocked" in out) == (130, True)
 
 
 def test_a_terminal_has_the_reason_on_lines_of_its_own() -> None:

@@ -8,12 +8,12 @@ import json
 import os
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import JSON_SCHEMA, console, print_json, printable, say
 from lifesign.cli.supervise import extra
-from lifesign.errors import EXIT_OK, NotWatchedError, SettingError
+from lifesign.errors import EXIT_OK, NotWatchedError, RunDirectoryError, SettingError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lifesign.cli.past.happenings import Happening
     from lifesign.cli.query.target import Wanted
     from lifesign.cli.sidecar.histories import ProcessHistory
+    from lifesign.settings import Settings
     from lifesign.watch.once import Sighting
 
 _SHOWN = 50
@@ -49,7 +50,6 @@ def main(args: argparse.Namespace) -> int:
     extra.require()
     from lifesign.cli.past.happenings import Happenings
     from lifesign.cli.query.target import Wanted
-    from lifesign.watch.once import Onlooker
 
     if args.lines < 1:
         raise SettingError("--lines wants a number from 1 on", "--lines 50")
@@ -63,13 +63,31 @@ def main(args: argparse.Namespace) -> int:
     else:
         _print(newest, to, as_json=args.json)
     if args.follow:
-        happenings = Happenings()
-        with contextlib.closing(Onlooker(wanted.places[0], settings, os.environ)) as onlooker:
-            happenings.new(wanted.chosen(onlooker.poll()))  # they are printed already
-            while True:
-                time.sleep(_FOLLOWED_S)
-                _print(happenings.new(wanted.chosen(onlooker.poll())), to, as_json=args.json)
+        for happened in _new(args.which, settings):
+            _print(happened, to, as_json=args.json)
     return EXIT_OK
+
+
+def _new(which: str | None, settings: Settings) -> Iterator[list[Happening]]:
+    """What happens from now on, again and again, in the run directories that are there at the time."""
+    from lifesign.cli.past.happenings import Happenings
+    from lifesign.cli.query.target import Wanted
+    from lifesign.watch.once import Onlooker
+
+    happenings, paths = Happenings(), None
+    with contextlib.ExitStack() as opened:
+        while True:
+            with contextlib.suppress(RunDirectoryError):  # a new run makes a new one
+                wanted = Wanted(which, settings, os.environ)
+                if wanted.places[0] != paths:
+                    opened.close()
+                    onlooker = opened.enter_context(
+                        contextlib.closing(Onlooker(wanted.places[0], settings, os.environ))
+                    )
+                happened = happenings.new(wanted.chosen(onlooker.poll()))
+                yield happened if paths is not None else []  # at first those that are printed already
+                paths = wanted.places[0]
+            time.sleep(_FOLLOWED_S)
 
 
 def _known(wanted: Wanted, which: str | None) -> tuple[list[Sighting], list[ProcessHistory] | None]:
