@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lifesign
-from lifesign import semconv, settings
+from lifesign import checkspec, semconv, settings
 from lifesign.cli.main import COMMANDS, main
 from lifesign.judge.states import STATES
 from support.paths import ROOT
@@ -123,6 +123,17 @@ def test_every_variable_of_the_collectors_files_is_in_their_readme() -> None:
     page = (ROOT / "collector-config" / "README.md").read_text()
     read = set(re.findall(r"\$\{env:(LIFESIGN_\w+)", files))
     assert read == set(re.findall(r"`(LIFESIGN_[A-Z0-9_]+)`", page))
+
+
+def test_every_form_of_a_check_is_one() -> None:
+    page = (ROOT / "docs" / "checks.md").read_text()
+    forms = [form for cell in re.findall(r"^\| (`.+?) \|", page, re.MULTILINE) for form in re.findall(r"`(.+?)`", cell)]
+    assert len(forms) >= 10
+    meant = {"URL": "http://web/", "PORT": "80", "HOST": "db", "PATH": "/run/alive", "...": "db", "/DATABASE": "/shop"}
+    for form in forms:
+        for word, value in meant.items():
+            form = form.replace(word, value)
+        assert checkspec.parse(form).kind == re.split("[:<]", form)[0], form
 
 
 def test_the_package_has_what_it_says_and_nothing_else() -> None:
