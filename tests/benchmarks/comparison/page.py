@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from typing import Any, Mapping, NamedTuple
 
 LINE_MAX = 200  # characters of an answer that are shown
@@ -108,8 +109,12 @@ def _table(
 
 def _costs(report: Mapping[str, Any]) -> str:
     bare = report["rest"]["the service alone"]
-    lines = ["| | of a core | memory |", "| --- | ---: | ---: |"]
+    lines = ["| | of a core, or processor time | memory |", "| --- | ---: | ---: |"]
     for name, (processor, memory) in report["rest"].items():
         added = "" if name in ("the service alone", "lifesign: the sidecar") else f" (+{memory - bare[1]:.1f})"
         lines.append(f"| {name} | {processor:.2f} % | {memory:.1f} MiB{added} |")
+    for way in report["answers"]["blocked"]:
+        used = [answers[way]["used"] for answers in report["answers"].values() if answers[way]["used"] is not None]
+        if used:
+            lines.append(f"| {way}, each time | {statistics.median(used):.2f} s | |")
     return "\n".join(lines)
