@@ -35,11 +35,14 @@ CALLBACKS = [
 
 
 @rows("text", CALLBACKS)
-def test_what_a_callback_raised_is_a_cause_of_an_illness(text: str) -> None:
+def test_what_a_callback_raised_is_said_in_any_state(text: str) -> None:
     ill = complaint(text, NO_PRICE, AT, count=3)
     sentence = f"{text.rstrip('.')}: ValueError: no price at service.py:9, 12 s ago, 3 times so far"
-    assert found("silent", ill) == [Cause("callback-died", sentence, AT)]
-    assert found("healthy", ill) == []
+    for state in ("silent", "healthy"):
+        assert found(state, ill) == [Cause("callback-died", sentence, AT)]
+    assert found("dead", ill) == []
+    dropped = complaint("coroutine 'save' was never awaited")
+    assert [cause.word for cause in (*found("silent", dropped), *found("healthy", dropped))] == ["never-awaited"]
 
 
 def test_connections_that_cannot_be_accepted_are_said_in_any_state() -> None:

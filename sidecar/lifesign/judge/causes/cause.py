@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lifesign.wire.records import RingStep, TaskPrimitive
 
 WAITED_MIN = 5.0  # seconds that a wait must be old to be suspect
-_USUAL = ("long-sleep", "event-not-set", "package-call")
+_USUAL = ("long-sleep", "event-not-set")
 STILL_MIN = 60.0  # seconds that a wait must be old to be one that nothing ends
 NO_REASONS = ("task-died", "task-destroyed", "never-awaited", "callback-died", SHORT_STALLS)  # that anybody waits
 _NUMBERS = re.compile(r", for [\d to]{1,40} s")

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 _ILL = (states.SILENT, states.DEGRADED)
 _LOSSES_MAX = 3  # that are shown
+_CALLBACK = "callback-died"
 _LOSSES = (
     ("Task was destroyed", "task-destroyed"),
     ("coroutine ", "never-awaited"),
-    ("Exception in callback", "callback-died"),
-    ("Fatal error: protocol.", "callback-died"),
-    ("Fatal error on ", "callback-died"),
-    ("Unhandled exception in client_connected_cb", "callback-died"),
+    ("Exception in callback", _CALLBACK),
+    ("Fatal error: protocol.", _CALLBACK),
+    ("Fatal error on ", _CALLBACK),
+    ("Unhandled exception in client_connected_cb", _CALLBACK),
 )
 _ACCEPT = "socket.accept() out of system resource"
 
@@ -73,13 +74,16 @@ def _named(one: TaskEnded) -> str:
 
 
 def lost(findings: Findings) -> list[Cause]:
-    """What will not do its work: tasks and coroutines that nobody kept or awaited, callbacks that raised."""
-    if findings.state not in _ILL:
+    """What will not do its work: tasks and coroutines that nobody kept or awaited, callbacks that raised.
+
+    The latter are worth a sentence in every state, as tasks that died: no task is there to miss them.
+    """
+    if findings.state == states.DEAD:
         return []
     made: list[Cause] = []
     for one in findings.complaints:
         word = next((word for said, word in _LOSSES if one["text"].startswith(said)), None)
-        if word is not None and len(made) < _LOSSES_MAX:
+        if word is not None and len(made) < _LOSSES_MAX and (word == _CALLBACK or findings.state in _ILL):
             who = "" if one["function"] in one["text"] else f" ({one['task'] or 'a task'}: {one['function']})"
             sentence = f"{one['text'].rstrip('!.')}{who}{_error(one)}{at(one['place'])}, {_when(one, findings)}"
             made.append(Cause(word, sentence, one["place"]))

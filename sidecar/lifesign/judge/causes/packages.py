@@ -41,7 +41,7 @@ def calls(findings: Findings) -> list[Cause]:
     made = []
     for group, into, package in found[:_CALLS_MAX]:
         where = f"{into['function']} ({place_text(into)})"
-        sentence = f"probably a call of {package} does not end: {group_waits(group, group['count'])} in {where}"
+        sentence = f"{group_waits(group, group['count'])} in a call of {package}: {where}"
         made.append(Cause("package-call", sentence, own_frame(group["stack"])))
     return made
 
