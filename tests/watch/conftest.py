@@ -13,8 +13,9 @@ from lifesign.settings import Settings
 from lifesign.watch.cursors import CursorStore
 from lifesign.watch.dead_letter import DeadLetters
 from lifesign.watch.folders import Folders
-from lifesign.watch.telemetry import Resource, Snapshot, Telemetry
+from lifesign.watch.telemetry import Log, Resource, Snapshot, Telemetry
 from lifesign.watch.watcher import Watcher
+from support.documented.telemetry import attributes
 
 
 class Sidecar:
@@ -97,3 +98,5 @@ def sidecar(run: Path, tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
     yield make
     for one in made:
         one.close()
+    for log in (log for one in made for log in one.reported if isinstance(log, Log)):
+        assert {*log.attributes} - attributes()[log.event] == set(), f"docs/reference.md lacks them for {log.event}"
