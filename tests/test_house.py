@@ -62,9 +62,18 @@ def tree(module: Path) -> ast.Module:
     return ast.parse(text(module))
 
 
+@functools.cache
+def under(folder: str) -> list[Path]:
+    found = []
+    for path, folders, names in os.walk(ROOT / folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        found += [Path(path, name) for name in sorted(names)]
+    return found
+
+
 def sources(*folders: str) -> Iterator[Path]:
     for folder in folders:
-        yield from (file for file in sorted((ROOT / folder).rglob("*")) if file.suffix in CODE)
+        yield from (file for file in under(folder) if file.suffix in CODE)
 
 
 def test_no_file_is_longer_than_a_person_reads() -> None:
@@ -144,9 +153,14 @@ def _has(module: Path, name: str) -> bool:
     """Whether the module has it; the names of the package itself are imported when they are used."""
     if module == PACKAGE / "__init__.py":
         return name in dir(lifesign)
-    if re.search(rf"^(?:(?:class|def|async def) {name}\b|{name}(?:: .*)? = )", text(module), re.MULTILINE):
-        return True  # most are found so, and it need not be parsed
-    return name in _defined(module)
+    return name in _begun(module) or name in _defined(module)
+
+
+@functools.cache
+def _begun(file: Path) -> set[str]:
+    """Most names are found so, and it need not be parsed."""
+    begun = re.findall(r"^(?:(?:class|def|async def) (\w+)|(\w+)(?:: .*)? = )", text(file), re.MULTILINE)
+    return {name for names in begun for name in names}
 
 
 @functools.cache
@@ -167,7 +181,7 @@ def texts() -> dict[Path, str]:
     files = [ROOT / name for name in ("Makefile", "Dockerfile", "pyproject.toml")]
     files += sorted(ROOT.glob("*.md"))
     for folder in ("sidecar", "docs", "helm", "collector-config", "tests"):
-        files += [file for file in sorted((ROOT / folder).rglob("*")) if file.suffix in TEXTS]
+        files += [file for file in under(folder) if file.suffix in TEXTS]
     return {file: text(file) for file in files if file != Path(__file__) and "rendered" not in file.parts}
 
 
