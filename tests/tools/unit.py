@@ -24,18 +24,10 @@ import pytest
 
 # Each group has a process of its own, and so has all that is named nowhere: a quarter of the time each. They wait as
 # long as they compute, so that two processors have enough to do. What sends signals to its own process is apart from
-# the agent, whose tests leave threads that would take them. What is slow to load (the exporters, the web
-# server) is loaded by as few of them as possible.
+# the agent, whose tests leave threads that would take them. What is slow to load, the exporters and the web server, is
+# loaded by one of them.
 GROUPS = (
-    (
-        "tests/export",
-        "tests/serve",
-        "tests/judge/gil/test_holder.py",
-        "tests/watch/observe/test_lastwords.py",
-        "tests/watch/test_fuzz.py",
-        "tests/wire/test_both_sides.py",
-        "tests/wire/test_lanes.py",
-    ),
+    ("tests/export", "tests/serve", "tests/cli/sidecar", "tests/cli/test_doctor.py", "tests/watch/test_fuzz.py"),
     (
         "tests/cli",
         "tests/collector_config",
