@@ -81,6 +81,11 @@ def test_of_one_that_is_healthy_and_promises_nothing_what_has_waited_for_long_is
     ]
 
 
+def test_one_that_was_stopped_says_how_it_goes_on() -> None:
+    seen = snapshot(state="frozen", why="no Python code has run for 22.4 s: stopped by a signal")
+    assert shown(seen)[1:] == [f"  it runs on after: kill -CONT {seen.pid}"]
+
+
 def test_the_cause_is_not_said_twice() -> None:
     seen = snapshot(state="degraded", why=DEADLOCK.sentence, causes=(DEADLOCK,))
     assert shown(seen)[0].endswith("  degraded")

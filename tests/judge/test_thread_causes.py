@@ -182,6 +182,21 @@ def test_a_job_that_does_not_end(state: str, more: Any, is_said: bool) -> None:
     assert found_ == ([said] if is_said else [])
 
 
+def test_what_a_job_that_does_not_end_waits_for_in_turn() -> None:
+    asks = {**LOADING, "wait": wait("rows_0", "future", state="not begun", how="result")}
+    has_room = executor(most=8, queued=0, busy=1, groups=[{"group": 0, "count": 1}])
+    waits = {**HANDLING, "waited_most": 30.0}
+    (cause,) = found("silent", groups=(waits,), threads=(asks,), executors=(has_room,))
+    assert cause.evidence == ("1 of its threads waits for the result of a future (not begun)",)
+    opens = {**LOADING, "call": "opens a file", "stack": [at("_WorkItem.run", 58, LIBRARY), at("open", 3, LIBRARY)]}
+    (cause,) = found("silent", groups=(waits,), threads=(opens,), executors=(has_room,))
+    assert cause.evidence == ("1 of its threads is in a call that opens a file",)
+    assert "1 in open (threading.py:3)" in cause.sentence
+    in_c = {**opens, "call": "", "stack": opens["stack"][:1]}
+    (cause,) = found("silent", groups=(waits,), threads=(in_c,), executors=(has_room,))
+    assert (cause.evidence, "1 in _WorkItem.run (threading.py:58)" in cause.sentence) == ((), True)
+
+
 def test_a_full_executor_of_a_service_that_is_well_is_no_cause() -> None:
     assert found("healthy", executors=(executor(),)) == []
 

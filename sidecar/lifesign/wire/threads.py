@@ -29,6 +29,7 @@ class ThreadWait(TypedDict):
 
 
 class _Newer(TypedDict, total=False):
+    call: str  # what a sample of them has asked the kernel for, where it waits for nothing of the process itself
     daemon: bool  # whether Python does not wait for any of them at its end
     error: CaughtError | None  # that a sample of them handles; of the main thread also what the program ended by
 

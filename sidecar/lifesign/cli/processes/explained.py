@@ -14,6 +14,7 @@ from lifesign.cli.taskdump.words import counted, head, waited
 from lifesign.judge.causes.cause import suspects
 from lifesign.watch.telemetry import Snapshot
 
+_STOPPED = "stopped by a signal"  # what a verdict ends in
 GROUPS_MAX = 5  # that are shown where no cause is
 ILL = frozenset(("silent", "degraded", "blocked", "frozen", "dead"))
 
@@ -50,6 +51,8 @@ def _without_cause(snapshot: Snapshot, answer: Answer | None, no_stacks: str) ->
         return
     if no_stacks:
         yield f"  no cause is known: its stacks cannot be had, {no_stacks}"
+    elif snapshot.why.endswith(_STOPPED):
+        yield f"  it runs on after: kill -CONT {snapshot.pid}"
     elif snapshot.state in ("frozen", "dead"):
         yield "  no cause is known: it left no evidence; lifesign status and the last log records say what was seen"
     elif answer is None:

@@ -21,6 +21,7 @@ JOB_SECONDS = 5.0  # after which a job may be one that does not end
 _DOES = ("is busy", "is busy and waiting", "is waiting")  # a thread
 _SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
 _PLACES_MAX = 3  # where the threads of an executor stand that are named
+_RUNS = "_WorkItem.run"  # in which an executor does a job
 _JOB = "a job in an executor"  # what a task group waits for
 
 
@@ -152,7 +153,7 @@ def _job(one: ExecutorState, dump: Dump) -> Cause:
     places = busy_places(one, dump)
     at = " and ".join(f"{count} in {frame['function']} ({place_text(frame)})" for count, frame in places[:_PLACES_MAX])
     sentence = f"probably a job does not end: {executor_text(one)}{f', {at}' if at else ''}{_jobs_awaited(dump)}"
-    return Cause("job-waits", sentence, places[0][1] if places else None)
+    return Cause("job-waits", sentence, places[0][1] if places else None, tuple(_jobs_that_wait(one, dump)))
 
 
 def _executor(one: ExecutorState, dump: Dump) -> Cause:
@@ -164,11 +165,15 @@ def _executor(one: ExecutorState, dump: Dump) -> Cause:
 
 def _jobs_that_wait(one: ExecutorState, dump: Dump) -> Iterator[str]:
     """What the jobs wait for in turn: a job of the same executor that is not begun never will be."""
-    waits = {group["index"]: group["wait"] for group in dump.threads}
+    groups = {group["index"]: group for group in dump.threads}
     for edge in one["groups"][:_PLACES_MAX]:
-        step = waits.get(edge["group"])
+        group = groups.get(edge["group"])
+        step, call = (None, "") if group is None else (group["wait"], group.get("call", ""))
         if step is not None:
-            yield f"{edge['count']} of its threads wait for {wait_text(step)}"
+            wait = "waits" if edge["count"] == 1 else "wait"
+            yield f"{edge['count']} of its threads {wait} for {wait_text(step)}"
+        elif call:
+            yield f"{edge['count']} of its threads {'is' if edge['count'] == 1 else 'are'} in a call that {call}"
 
 
 def executor_text(one: ExecutorState) -> str:
@@ -185,11 +190,20 @@ def busy_places(one: ExecutorState, dump: Dump) -> list[tuple[int, Frame]]:
     stacks = {group["index"]: group["stack"] for group in dump.threads}
     found: dict[tuple[str, int], tuple[int, Frame]] = {}
     for edge in one["groups"]:
-        frame = own_frame(stacks.get(edge["group"], []))
+        frame = _job_frame(stacks.get(edge["group"], []))
         if frame is not None:
             key = (frame["file"], frame["line"])
             found[key] = (found.get(key, (0, frame))[0] + edge["count"], frame)
     return sorted(found.values(), key=lambda place: -place[0])
+
+
+def _job_frame(stack: list[Frame]) -> Frame | None:
+    """Where a job is in the user's own code; where it is in none, what the executor has called."""
+    own = own_frame(stack)
+    called = [at for at, frame in enumerate(stack, 1) if frame["function"] == _RUNS]
+    if own is None or not is_library(own["file"]) or not called or called[-1] == len(stack):
+        return own
+    return stack[called[-1]]
 
 
 def _jobs_awaited(dump: Dump) -> str:

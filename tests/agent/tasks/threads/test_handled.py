@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -47,3 +48,17 @@ def test_a_thread_that_waits_while_it_handles_an_exception(daemon: bool) -> None
         assert handled["error"]["place"]["function"].endswith("clerk")
     else:
         assert handled["error"] is None
+
+
+def test_a_thread_in_a_call_of_the_kernels() -> None:
+    reads, writes = os.pipe()
+    reader = threading.Thread(target=os.read, args=(reads, 1), name="reader")
+    reader.start()
+    try:
+        said = "reads from a pipe" if os.path.exists("/proc/self/syscall") else ""
+        eventually(lambda: (shown("reader") or {}).get("call") == said)
+    finally:
+        os.write(writes, b"x")
+        reader.join()
+        os.close(reads)
+        os.close(writes)

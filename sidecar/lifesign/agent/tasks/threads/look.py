@@ -14,6 +14,7 @@ from lifesign.agent.tasks.frames import current_frames, handled_by
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
+from lifesign.agent.tasks.threads.syscalls import system_call
 from lifesign.agent.tasks.waiting.caught import as_record, is_error
 from lifesign.agent.tasks.walk import place, thread_stack
 from lifesign.named import NamedTuple
@@ -84,12 +85,18 @@ class ThreadLook:
             "stack": thread_stack(self.frames[sample]),
             "wait": self._step(sample) if sample in self._waits else None,
             "error": _error_of(sample, self.frames[sample]),
+            "call": "" if sample in self._waits or sample in self._loops else self._call(sample),
             "at": time.time_ns(),
         }
 
     def _is_daemon(self, thread: int) -> bool:
         known = self.objects.get(thread)
         return known is None or bool(read(known, "_daemonic"))
+
+    def _call(self, thread: int) -> str:
+        """What a thread has asked the kernel for."""
+        number = read(self.objects.get(thread), "native_id")
+        return system_call(number) if type(number) is int else ""
 
     def chain(self, thread: int) -> list[ThreadWait]:
         """What a thread waits for, what its holder waits for in turn, and so on."""
