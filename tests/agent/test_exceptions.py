@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,6 +70,27 @@ def test_the_parts_of_a_group_and_the_notes() -> None:
     assert "one of 11: ValueError: invalid literal" in stack
     assert "note: while reading line 7\n" in stack
     assert stack.index("in fails") > stack.index("one of 11: ValueError")
+
+
+def test_of_a_stack_that_is_too_long_the_users_own_frames_are_left() -> None:
+    """Most of it is how a client's library is called, and the user's line stands at its begin."""
+    library = "/srv/lib/python3.13/site-packages/" + "client/" * 30 + "pool.py"
+    calls: dict[str, Any] = {}
+    text = "".join(f"def call{n}(last): call{n - 1}(last)\n" for n in range(1, 20))
+    exec(compile(f"def call0(last): last()\n{text}", library, "exec"), calls)
+
+    def asks() -> None:
+        try:
+            calls["call19"](fails)
+        except ValueError as error:
+            calls["call19"](partial(raised_from, error))
+
+    found = re.findall(r"in (\w+)\n", failure(raised(asks))["stack"])
+    assert found == ["raised", "asks", "raised_from", "asks", "fails"]
+
+
+def raised_from(error: BaseException) -> None:
+    raise RuntimeError("no answer") from error
 
 
 def test_a_ring_of_causes_and_a_long_chain_end() -> None:

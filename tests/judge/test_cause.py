@@ -250,6 +250,9 @@ def test_the_users_own_frame() -> None:
     package = at("get", 1, "/app/.venv/lib/python3.12/site-packages/redis/asyncio/client.py")
     assert own_frame([at("main", 1), at("work", 2), package]) == at("work", 2)  # type: ignore[list-item]
     assert own_frame([package]) == package
+    waits = at("wait", 213, "/usr/lib/python3.12/asyncio/locks.py")
+    assert own_frame([package, waits]) == package  # type: ignore[list-item]
+    assert own_frame([waits]) == waits
     assert own_frame([]) is None
 
 
@@ -272,3 +275,20 @@ def test_an_exception_that_nobody_caught_is_named_by_its_origin() -> None:
         "KeyError: 'x', raised in work (service.py:4)"
     )
     assert causes(Findings("stopped", error=plain)) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "origins", "said"),
+    [
+        ("", [], "TimeoutError, raised in main (service.py:8)"),
+        ("too late", ["TimeoutError: ", "asyncio.exceptions.CancelledError: "],
+         "TimeoutError: too late, raised in main (service.py:8)"),
+        ("too late", ["OSError: no route", "asyncio.exceptions.CancelledError: "],
+         "OSError: no route, raised in main (service.py:8); it came up as TimeoutError: too late"),
+    ],
+)  # fmt: skip
+def test_what_a_timeout_is_handed_on_by_is_no_origin(message: str, origins: list[str], said: str) -> None:
+    """As `asyncio.timeout` does, which cancels what is in it."""
+    stack = f'  File "{SHOP}", line 8, in main\n' + "".join(f"caused by: {one}\n" for one in origins)
+    error: Any = {"type": "TimeoutError", "message": message, "stack": stack}
+    assert found(Findings("dead", error=error))["uncaught-exception"].sentence == said

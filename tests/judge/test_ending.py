@@ -62,6 +62,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "sys.exit(3)": ({"tombstone": CLEAN, "ending": Ending(exit_code=3)}, "dead", "exit code 3, which nobody asked for"),
     "clean": ({"tombstone": CLEAN}, "stopped", "ended by itself"),
     "uncaught": ({"tombstone": KEYERROR}, "dead", "uncaught KeyError: 'x'"),
+    "uncaught, and it says nothing": ({"tombstone": uncaught("MemoryError")}, "dead", "uncaught MemoryError"),
     "uncaught, exit code known": ({"tombstone": KEYERROR, "ending": Ending(exit_code=1)}, "dead", "uncaught KeyError"),
     "shown in a notebook and got over": ({"tombstone": KEYERROR, "ending": Ending(exit_code=0)}, "stopped", "itself"),
     "Ctrl-C on asyncio.run": (

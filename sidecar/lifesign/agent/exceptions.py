@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from lifesign.redact import redacted
+from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure
@@ -35,6 +36,13 @@ def in_short(error: BaseException) -> tuple[str, str]:
 
 
 def _stack(error: BaseException) -> str:
+    whole = _written(error, _all_frames)
+    if len(whole) > _STACK_CHARACTERS:  # most of it is how libraries call one another
+        whole = _written(error, _own_frames)
+    return redacted(whole[-_STACK_CHARACTERS:])
+
+
+def _written(error: BaseException, frames: Callable[[BaseException], str]) -> str:
     parts: list[str] = []
     seen: set[int] = set()
     waiting: deque[tuple[str, BaseException]] = deque([("", error)])
@@ -45,14 +53,25 @@ def _stack(error: BaseException) -> str:
         seen.add(id(one))
         head = f"{relation}: {_type(one)}: {_message(one, _SHORT)}\n" if relation else ""
         # Formatted without the exception itself: its __str__ was asked once, that is enough.
-        parts.append(head + "".join(traceback.format_tb(one.__traceback__, -_FRAMES_MAX)) + _notes(one))
+        parts.append(head + frames(one) + _notes(one))
         if one.__cause__ is not None:
             waiting.append(("caused by", one.__cause__))
         elif one.__context__ is not None and not one.__suppress_context__:
             waiting.append(("raised while handling", one.__context__))
         group = _parts(one)
         waiting.extend((f"one of {len(group)}", part) for part in group[:_PARTS_MAX])
-    return redacted("".join(parts)[-_STACK_CHARACTERS:])
+    return "".join(parts)
+
+
+def _all_frames(error: BaseException) -> str:
+    return "".join(traceback.format_tb(error.__traceback__, -_FRAMES_MAX))
+
+
+def _own_frames(error: BaseException) -> str:
+    """The frames of the user's own code, and the innermost one, which is where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__, -_FRAMES_MAX)
+    shown = [frame for frame in frames[:-1] if not is_library(frame.filename)] + frames[-1:]
+    return "".join(traceback.format_list(shown))
 
 
 def _type(error: BaseException) -> str:

@@ -34,6 +34,7 @@ from lifesign.judge import states
 from lifesign.judge.reading import Ending, Reading
 from lifesign.judge.states import Verdict
 from lifesign.wire import layout
+from lifesign.wire.frames import exception_text
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Failure
@@ -63,7 +64,7 @@ def judge_end(reading: Reading) -> Verdict:
     if ending.replaced:
         return Verdict(states.STOPPED, "it replaced itself by another program (exec)")
     if error is not None and error["type"] != "KeyboardInterrupt":
-        return Verdict(states.DEAD, f"uncaught {error['type']}: {error['message']}")
+        return Verdict(states.DEAD, f"uncaught {exception_text(error['type'], error['message'])}")
     if asked is not None and ending.restarted:
         return Verdict(states.DEAD, f"its container was ended and started again: {_probe(reading)}")
     if asked is not None and signal not in (None, *_ASKING):

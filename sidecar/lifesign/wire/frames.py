@@ -6,8 +6,9 @@ from typing import TypedDict
 
 _SAMPLE = "/lifesign/demo/"  # the sample service is installed with lifesign, and plays the user's code
 # The agent runs from where it was put, too.
+_PACKAGES = ("/site-packages/", "/dist-packages/")
 _LIBRARIES = (
-    "/site-packages/", "/dist-packages/", "/lib/python3", "/lib64/python3", "/lifesign/agent/", "/lifesign/wire/",
+    *_PACKAGES, "/lib/python3", "/lib64/python3", "/lifesign/agent/", "/lifesign/wire/",
 )  # fmt: skip
 _IMPORTING = "<frozen importlib"  # the files of Python's import system, but for one
 _BY_NAME = "/importlib/__init__.py"  # whoever calls `import_module` imports
@@ -46,6 +47,16 @@ def is_library(file: str) -> bool:
     if file.startswith("<frozen ") or file.endswith((".pyx", ".pxi")):
         return True
     return any(part in file for part in _LIBRARIES) and _SAMPLE not in file
+
+
+def is_package(file: str) -> bool:
+    """Whether a source file is part of an installed package."""
+    return any(part in file for part in _PACKAGES)
+
+
+def exception_text(kind: str, message: str) -> str:
+    """An exception in short: ``ValueError: no price``, or its type alone where it says nothing."""
+    return f"{kind}: {message}" if message else kind
 
 
 def importing(stack: list[Frame]) -> tuple[Frame, str] | None:

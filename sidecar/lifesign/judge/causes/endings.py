@@ -9,11 +9,14 @@ from lifesign.judge import states
 from lifesign.judge.causes import threads
 from lifesign.judge.causes.findings import Cause, Findings
 from lifesign.judge.causes.phrases import own_frame, place_text
+from lifesign.wire.frames import exception_text
 
 if TYPE_CHECKING:
-    from lifesign.wire.records import Frame
+    from lifesign.wire.records import Failure, Frame
 
 _TRACEBACK = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d{1,9}), in (?P<function>[^\n]+)')
+# By which a time-out ends what it is over: never where something began.
+_CANCELLED = frozenset(("asyncio.exceptions.CancelledError", "concurrent.futures._base.CancelledError"))
 _ORIGIN = re.compile(r"^(?:caused by|raised while handling|one of \d+): (.+)$", re.MULTILINE)
 
 
@@ -28,10 +31,20 @@ def uncaught(findings: Findings) -> list[Cause]:
     ]
     place = own_frame(frames)
     where = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
-    origins = _ORIGIN.findall(error["stack"])
-    came = f"; it came up as {error['type']}: {error['message']}" if origins else ""
-    what = origins[-1] if origins else f"{error['type']}: {error['message']}"
+    came_up = exception_text(error["type"], error["message"])
+    origins = _origins(error)
+    came = f"; it came up as {came_up}" if origins else ""
+    what = origins[-1] if origins else came_up
     return [Cause("uncaught-exception", f"{what}{where}{came}", place)]
+
+
+def _origins(error: Failure) -> list[str]:
+    """What it came from, the last the first to be raised; without what only hands a time-out on."""
+    found = [text.removesuffix(": ") for text in _ORIGIN.findall(error["stack"])]
+    found = [text for text in found if text.partition(":")[0] not in _CANCELLED]
+    while found and found[-1] == error["type"]:  # the same once more, and without a word
+        found.pop()
+    return found
 
 
 def oom_killed(findings: Findings) -> list[Cause]:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING
-from lifesign.wire.frames import importing, is_library
+from lifesign.wire.frames import exception_text, importing, is_library, is_package
 
 if TYPE_CHECKING:
     from lifesign.judge.causes.findings import Dump, Findings
@@ -21,12 +21,18 @@ _LIBRARY_ROOT = re.compile(r".*/(?:site-packages|dist-packages|python3[^/]*)/")
 
 
 def own_frame(stack: list[Frame]) -> Frame | None:
-    """The innermost frame of the user's own code in a stack; where there is none who imports, or the innermost."""
+    """The innermost frame of the user's own code in a stack.
+
+    Where there is none it is who imports, or the innermost one of a package, which says more than that of an `Event`.
+    """
     own = [frame for frame in stack if frame["file"] and not is_library(frame["file"])]
     if own or not stack:
         return own[-1] if own else None
     found = importing(stack)
-    return stack[-1] if found is None else found[0]
+    if found is not None:
+        return found[0]
+    packages = [frame for frame in stack if is_package(frame["file"])]
+    return (packages or stack)[-1]
 
 
 def place_text(frame: Frame) -> str:
@@ -184,16 +190,15 @@ def death(one: TaskDied) -> str:
     if one.get("thread"):
         who = f"thread {one['task']}{' (' if one['function'] else ''}{one['function']}{')' if one['function'] else ''}"
     error = one["error"]
-    message = f": {error['message']}" if error["message"] else ""
     where = f", at {place_text(one['place'])}" if one["place"] is not None else ""
-    return f"{who} ended with {error['type']}{message}{where}"
+    return f"{who} ended with {exception_text(error['type'], error['message'])}{where}"
 
 
 def error_text(error: CaughtError) -> str:
     """An exception that is kept: ``ValueError: no price, raised in Desk.work (service.py:9)``."""
     place = error["place"]
     raised = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
-    return f"{error['type']}{': ' if error['message'] else ''}{error['message']}{raised}"
+    return f"{exception_text(error['type'], error['message'])}{raised}"
 
 
 def ago(nanoseconds: int) -> str:
