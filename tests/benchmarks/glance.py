@@ -23,8 +23,12 @@ FIRST = (
         Shown(what + ", instructions", "instructions", "instructions", "{python} " + row, "lifesign", "SDK", peer=peer)
         for what, row, peer, _ in _CALLS
     ),
+    Shown("... beyond a bare timer, instructions", "instructions", "beyond", "{python} a turn of a timer",
+          "a beat adds", "histogram.record() adds", peer="`histogram.record()`"),
     Shown("idle service, 10 beats a second", "idle", "idle", "{python} service, lifesign, a beat every 0.1 s",
           "% of a core", theirs_row="{python} service, in-process SDK", form=_IDLE, peer=_SDK, aim="below the SDK's"),
+    Shown("... ten bare timers a second", "idle", "idle", "{python} service, a bare timer every 0.1 s",
+          "% of a core", form=_IDLE),
     Shown("sidecar of one idle service", "idle", "idle", "sidecar, one service", "% of a core",
           theirs_row="Collector, nobody sends", form=_IDLE, peer="an idle Collector", aim="0.2 %"),
     Shown("... its memory", "idle", "idle", "sidecar, one service", "MiB",

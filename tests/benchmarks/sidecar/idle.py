@@ -1,7 +1,8 @@
 """What a watched service, its sidecar and a Collector cost while nothing happens, beside the in-process SDK.
 
 All of them run side by side, so the same neighbours disturb them. The SDK exports every 5 s, as the sidecar does;
-the Collector has `collector-config/local.yaml` and nobody who sends. Wake-ups are switches between threads that the
+the Collector has `collector-config/local.yaml` and nobody who sends. A bare timer is what a beat costs at least: one
+of asyncio that does nothing. Wake-ups are switches between threads that the
 kernel has counted, those that a thread makes because it waits.
 """
 
@@ -37,7 +38,12 @@ COLUMNS = ("% of a core", "wake-ups a second", "MiB", "MB to disk a day")
 
 
 def start_services(processes: bench.Processes, version: str, python: str) -> dict[str, int]:
-    pids = {f"{version} service, bare": processes.start([python, SERVICE], bench.environment()).pid}
+    pids = {
+        f"{version} service, bare": processes.start([python, SERVICE], bench.environment()).pid,
+        f"{version} service, a bare timer every 0.1 s": processes.start(
+            [python, SERVICE, "timer"], bench.environment()
+        ).pid,
+    }
     for interval in INTERVALS:
         environ = bench.environment(processes.folder(), LIFESIGN_HEARTBEAT_INTERVAL=interval)
         name = f"{version} service, lifesign, a beat every {interval} s"

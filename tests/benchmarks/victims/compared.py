@@ -129,6 +129,19 @@ class Beats:
         used = await _idle(seconds)
         return turns, used
 
+    async def bare(self, seconds: float) -> tuple[int, int]:
+        """Of a timer that does nothing: what asyncio takes by itself."""
+        loop, turns = asyncio.get_running_loop(), 0
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            loop.call_later(self._interval, turn)
+
+        loop.call_later(self._interval, turn)
+        used = await _idle(seconds)
+        return turns, used
+
 
 async def _idle(seconds: float) -> int:
     used = time.thread_time_ns()
