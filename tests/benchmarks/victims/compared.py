@@ -110,19 +110,12 @@ class Beats:
 
     async def theirs(self, seconds: float) -> tuple[int, int]:
         """Of a timer that feeds a histogram."""
-        return await self._timed(seconds, lambda due: histogram.record(max(0.0, time.monotonic() - due)))
-
-    async def bare(self, seconds: float) -> tuple[int, int]:
-        """Of a timer that does nothing: what asyncio takes by itself."""
-        return await self._timed(seconds, lambda due: None)
-
-    async def _timed(self, seconds: float, call: Callable[[float], None]) -> tuple[int, int]:
         loop, turns = asyncio.get_running_loop(), 0
 
         def turn(due: float) -> None:
             nonlocal turns
             turns += 1
-            call(due)
+            histogram.record(max(0.0, time.monotonic() - due))
             loop.call_later(self._interval, turn, time.monotonic() + self._interval)
 
         loop.call_later(self._interval, turn, time.monotonic() + self._interval)
