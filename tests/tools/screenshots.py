@@ -50,9 +50,13 @@ async def main(kind):
 
 asyncio.run(main(sys.argv[1]))
 """
+PRESS = "[...document.querySelectorAll('.illnesses button')].some((one) => one.textContent === '{}' && !one.click())"
+DEADLOCK = "document.querySelector('.causes .sentence')?.textContent.includes('deadlock')"
+TREE = "[...document.querySelectorAll('.dump .chips button')].at(-1).click()"
 DEMOS = (
-    (b"d\n", "page", "document.querySelector('.causes .sentence')?.textContent.includes('deadlock')"),
-    (b"w\n", "stalls", "document.querySelector('.condition') !== null"),
+    ("Deadlock", "page", DEADLOCK),
+    ("Deadlock", "tree", DEADLOCK),
+    ("Short stalls", "stalls", "document.querySelector('.condition') !== null"),
 )
 FLEET = """
 import os, signal, subprocess, sys
@@ -69,8 +73,8 @@ for child in children:
 
 
 @contextlib.asynccontextmanager
-async def running(*command: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """A program of `lifesign`, and the address of its page."""
+async def running(*command: str) -> AsyncIterator[str]:
+    """A program of `lifesign`; the address of its page."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("lifesign"), *command,
@@ -85,7 +89,7 @@ async def running(*command: str) -> AsyncIterator[tuple[asyncio.subprocess.Proce
                 raise SystemExit(f"{command[0]} has no page: {said.decode()}")
             said += line
         drain = asyncio.ensure_future(process.stderr.read())
-        yield process, found[1].decode()
+        yield found[1].decode()
     finally:  # a supervisor that is killed would leave CMD behind
         process.terminate()
         await process.wait()
@@ -108,26 +112,27 @@ async def shot(page: Page, name: str) -> None:
 
 async def main() -> None:
     async with Browser() as browser:
-        for letter, name, ready in DEMOS:
-            async with running("demo", "--no-browser", "--page-addr", "127.0.0.1:0") as (demo, url):
-                assert demo.stdin is not None
+        for button, name, ready in DEMOS:
+            async with running("demo", "--no-browser", "--page-addr", "127.0.0.1:0") as url:
                 page = await browser.open(1180, 900)
                 await page.goto(url)
                 await seen(page, "document.getElementById('verdict').textContent === 'healthy'")
-                demo.stdin.write(letter)
+                await seen(page, PRESS.format(button))
                 await seen(page, ready)
-                if name == "stalls":
+                if name != "page":
                     await asyncio.sleep(12)
-                    await page.run(
-                        "location.hash = document.querySelector('.parts a').hash.replace('overview', 'stalls')"
-                    )
+                    await page.run("document.querySelector('.look a').click()")
+                    await page.run("document.querySelector('.demo details').open = false")
+                if name == "tree":
+                    await seen(page, "document.querySelector('.dump .groups li') !== null")
+                    await page.run(TREE)
                 await shot(page, name)
         with tempfile.TemporaryDirectory() as folder:
             service, fleet = Path(folder, "service.py"), Path(folder, "fleet.py")
             service.write_text(SERVICE)
             fleet.write_text(FLEET)
             command = ("run", "--page-addr", "127.0.0.1:0", "--", sys.executable, str(fleet), str(service))
-            async with running(*command) as (_, url):
+            async with running(*command) as url:
                 page = await browser.open(1180, 900)
                 await page.goto(url)
                 await seen(page, "document.querySelectorAll('.needs .row').length >= 3")

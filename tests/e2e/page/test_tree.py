@@ -49,7 +49,8 @@ def deadlock() -> Any:
         group(5, 1, "refresh", names=["refresh"], waits_for="sleep"),
     ]
     ring = [{"task": task, "primitive": at, "at": None} for at, task in ((1, "settlement"), (0, "audit"))]
-    locks = (lock(0, "ledger", "settlement", 158, 0, 2), lock(1, "prices", "audit", 164, 1))
+    sleep = {**lock(2, "", "", 0, 5), "type": "sleep", "holders": []}
+    locks = (lock(0, "ledger", "settlement", 158, 0, 2), lock(1, "prices", "audit", 164, 1), sleep)
     return dumped(*groups, rings=[ring], cycles=[["settlement", "audit"]])._replace(primitives=locks)
 
 

@@ -22,7 +22,8 @@ class Tree {
     this.waits = new Map(); // by the index of a group: the primitives that some of it wait for, and how many
     this.awaited = new Set(); // indexes of groups
     for (const group of groups) for (const [other] of group.awaits ?? []) if (other !== group.index) this.awaited.add(other);
-    for (const primitive of primitives) {
+    // What nobody holds leads no further: who waits for it says so.
+    for (const primitive of primitives.filter(({ holders }) => holders.length)) {
       for (const [index, number] of primitive.waiting) {
         if (!this.waits.has(index)) this.waits.set(index, []);
         this.waits.get(index).push([primitive, number]);
