@@ -148,3 +148,21 @@ def test_a_signal_to_every_process_of_a_service_reaches_cmd_once_and_does_not_en
         counts = json.loads(service.line_with("{"))
         assert (counts["SIGINT"], counts["SIGTERM"]) == (1, 1)
         assert service.end() == 5
+
+
+def test_top_is_suspended_and_goes_on(tmp_path: Path) -> None:
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    top = f"{sys.executable} -m lifesign top --dir {tmp_path}"
+    with on_terminal(shell) as (service, master):
+        os.write(master, f"stty -a | md5sum; {top}\n".encode())
+        before = service.line_with("  -")[:32]
+        service.line_with("no process is watched yet")
+        os.write(master, b"\x1a")
+        service.line_with("Stopped")
+        os.write(master, b"stty -a | md5sum; fg; echo it ended with $?\n")
+        assert service.line_with("  -")[:32] == before
+        service.line_with("no process is watched yet")
+        os.write(master, b"q")
+        service.line_with("it ended with 0")
+        os.write(master, b"exit\n")
+        assert service.end() == 0
