@@ -100,6 +100,8 @@ def test_a_failure_leaves_the_first_in_place(directory: Path, monkeypatch: pytes
     [
         ("/tmp/a:b", "cannot be on a PYTHONPATH"),
         ("/proc/no", "/proc/no cannot be written: No such file or directory"),
+        (__file__, f"{__file__} is a file"),
+        (f"{__file__}/below", f"{__file__} is a file"),
         (str(Path(lifesign.__file__).parents[1]), "is a full lifesign"),
     ],
 )

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Iterator
 
@@ -55,6 +56,10 @@ def inject(directory: str) -> str:
             _swap(os.path.join(staging, "new"), target, os.path.join(staging, "old"))
     except OSError as error:
         where = error.filename or directory
+        files = [path for path in (Path(where), *Path(where).parents) if path.is_file()]
+        if files:
+            hint = "a folder, which is made where it is missing"
+            raise RunDirectoryError(f"{files[0]} is a file", hint) from None
         hint = "make it writable for the user that runs this"
         raise RunDirectoryError(f"{where} cannot be written: {error.strerror}", hint) from None
     return os.path.join(target, "agent", "inject")

@@ -163,6 +163,10 @@ class Supervisor:
         except OSError as error:
             if error.errno == errno.EPERM:  # a sandbox that knows no clone3; what may not be executed is EACCES
                 return self._fork()
+            if os.path.isdir(program):
+                raise CommandError(
+                    f"{program} is a folder", f"a program in it: {program}/...", EXIT_CANNOT_EXECUTE
+                ) from None
             hint = f"chmod +x {program}" if isinstance(error, PermissionError) else "sh -c with the command in quotes"
             raise CommandError(f"{program}: {error.strerror}", hint, EXIT_CANNOT_EXECUTE) from None
 
