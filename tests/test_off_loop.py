@@ -89,7 +89,7 @@ async def test_a_thread_that_nobody_needs_ends(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_call_that_comes_as_a_thread_gives_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_IDLE_MAX", 0.0005)
-    for _ in range(200):
+    for _ in range(100):
         assert await in_time(off_loop(int)) == 0
         await asyncio.sleep(0.0005)
 

@@ -85,7 +85,7 @@ async def life(directory: Path, records: list[Span], script: list[Any]) -> Scrip
     return exporter
 
 
-@rows("rng", chances(10))
+@rows("rng", chances(6))
 def test_the_books_balance(rng: Random) -> None:
     script: list[Any] = [answer(rng) for answer in rng.choices(ANSWERS, k=rng.randrange(13))]
     count = rng.randint(1, 20)

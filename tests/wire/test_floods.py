@@ -9,7 +9,7 @@ from typing import Iterator
 from lifesign.wire import layout
 from lifesign.wire.lane import LaneRead, parse
 
-SIZE = 1 << 20
+SIZE = 5 << 17  # more than are read at once
 
 
 def record(position: int, sequence: int, payload: bytes = b"") -> bytes:

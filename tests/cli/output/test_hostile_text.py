@@ -36,7 +36,7 @@ def valid(rng: Random, shape: Any) -> Any:
             continue
 
 
-@rows("seed", range(8))
+@rows("seed", range(5))
 def test_a_dump_on_the_terminal(seed: int) -> None:
     rng = Random(seed)
     groups = [valid(rng, records.TaskGroup) for _ in range(3)]
