@@ -107,8 +107,8 @@ async def test_an_answer_that_drips_has_the_time_of_one_attempt(
     assert 0 < channel.age <= time.monotonic() - began, "what is in flight has an age"
     assert await attempt == Retry("no answer in time")
     assert channel.age > 0
-    while collector.pending("traces"):  # on a busy machine the request may not have arrived
-        assert await channel.attempt(items) == Retry("no answer in time")
+    while collector.pending("traces"):  # on a busy machine the request may not have arrived, or come after the next one
+        assert await channel.attempt(items) in (Retry("no answer in time"), Delivered())
     await nobody_waits()
     patience(channel, 5)
     assert await channel.attempt(items) == Delivered(), "the next attempt has a connection of its own"
