@@ -167,3 +167,37 @@ def test_a_class_is_not_kept_alive() -> None:
     del cls
     gc.collect()
     assert gone() is None
+
+
+def in_uvloop(cls: str, *parts: Any, peer: Any = None) -> Any:
+    """A transport of uvloop's, which shows its parts to the collector alone."""
+
+    def get_extra_info(self: Any, name: str) -> Any:
+        if name == "peername" and peer is not None:
+            return peer
+        raise OSError
+
+    slots = [f"part{number}" for number in range(len(parts))]
+    transport = type(cls, (), {"__module__": "uvloop.loop", "__slots__": slots, "get_extra_info": get_extra_info})()
+    for slot, part in zip(slots, parts):
+        setattr(transport, slot, part)
+    return transport
+
+
+CHILD = SimpleNamespace(pid=1 << 30, returncode=0)
+OUTPUT = made("asyncio.base_subprocess.ReadSubprocessPipeProto", proc=CHILD)
+
+
+@rows(
+    ("transport", "said"),
+    [
+        (in_uvloop("TCPTransport", peer=("10.0.0.7", 6379)), "server at port 6379"),
+        (in_uvloop("TCPTransport", made("uvloop.loop.Server"), peer=("10.0.0.7", 41000)), "a client"),
+        (in_uvloop("TCPTransport"), ""),  # it is closed
+        (in_uvloop("ReadUnixTransport", OUTPUT), f"a pipe of pid {1 << 30}, has ended"),
+        (in_uvloop("UnixTransport"), ""),
+        (in_uvloop("_SSLProtocolTransport", peer=("10.0.0.7", 443)), ""),  # of a client as of a server
+    ],
+)
+def test_the_other_end_in_uvloop(transport: Any, said: str) -> None:
+    assert state(made("asyncio.streams.StreamReader", _transport=transport)) == said

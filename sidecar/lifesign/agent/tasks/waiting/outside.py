@@ -5,6 +5,7 @@ Of a peer it is said on which port a server listens, which names the protocol, a
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -57,10 +58,10 @@ def peer(thing: Any) -> str:
         transport = read(read(thing, "_protocol"), "transport", "_transport")
     if transport is None:
         return ""
+    if read(type(transport), "__module__") == "uvloop.loop":
+        return _peer_in_uvloop(transport)
     if "Pipe" in type_name(transport):
-        process = read(read(transport, "_protocol"), "proc")
-        known = child(process) if process is not None else ""
-        return f"a pipe of {known}" if known else "a pipe"
+        return _pipe(read(read(transport, "_protocol"), "proc"))
     for path in _EXTRA:
         owner = transport
         for attribute in path.split("."):
@@ -68,6 +69,27 @@ def peer(thing: Any) -> str:
         if type(owner) is dict:
             return "a client" if read(transport, "_server") is not None else _server(owner.get("peername"))
     return ""
+
+
+def _pipe(process: Any) -> str:
+    known = child(process) if process is not None else ""
+    return f"a pipe of {known}" if known else "a pipe"
+
+
+def _peer_in_uvloop(transport: Any) -> str:
+    """Its transports show what they are made of only to the collector; those of TLS not even whose side they are."""
+    parts = gc.get_referents(transport)
+    kind = type_name(transport)
+    if kind.endswith("UnixTransport") and any("SubprocessPipeProto" in type_name(one) for one in parts):
+        return _pipe(next((found for one in parts if (found := read(one, "proc")) is not None), None))
+    if kind != "TCPTransport":
+        return ""
+    if any(type_name(one) == "Server" for one in parts):
+        return "a client"
+    try:
+        return _server(transport.get_extra_info("peername"))
+    except BaseException:  # noqa: BLE001 - it is closed
+        return ""
 
 
 def peer_of_socket(thing: Any) -> str:
