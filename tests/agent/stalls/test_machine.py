@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from lifesign.agent.slots import LoopSlots
 from lifesign.agent.stalls import kernel
 from lifesign.agent.stalls.kernel import ThreadTime
 from lifesign.agent.stalls.machine import Machine
+from lifesign.agent.tasks import odd
 
 MS = 1_000_000
 LOOP, WORKER, OTHER = 11, 12, 13
@@ -69,3 +73,13 @@ def test_who_had_the_gil(
     times = after
     # What the loop's thread had used at its last beat is newer than what was read.
     assert machine.holder(900 * MS, 1000 * MS, {LOOP: before[LOOP] * MS}) == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's numbers of threads are read from /proc")
+def test_the_main_thread_of_a_forked_process_has_a_number_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = threading.main_thread()
+    assert odd.native_id(main) == threading.get_native_id()
+    monkeypatch.setattr(main, "_native_id", os.getppid())  # as Python leaves it there up to 3.13
+    if sys.version_info < (3, 14):
+        assert odd.native_id(main) == threading.get_native_id()
+    assert odd.native_id(object()) is None

@@ -169,7 +169,7 @@ def _threads() -> dict[int, KnownThread]:
     active: dict[int, object] = dict(odd.read(sys.modules.get("threading"), "_active") or {})
     found = {}
     for ident, thread in list(active.items())[:_THREADS_MAX]:
-        native = odd.read(thread, "_native_id", "native_id")
-        if type(ident) is int and type(native) is int:
+        native = odd.native_id(thread)
+        if type(ident) is int and native is not None:
             found[ident] = KnownThread(native, odd.text(odd.read(thread, "_name", "name") or ""))
     return found

@@ -126,5 +126,5 @@ def named_threads() -> dict[int, tuple[int, str]]:
     return {
         native: (one.ident, odd.text(odd.read(one, "_name")))
         for one in known
-        if type(native := odd.read(one, "native_id", "_native_id")) is int
+        if (native := odd.native_id(one)) is not None
     }

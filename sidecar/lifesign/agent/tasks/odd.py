@@ -8,9 +8,13 @@ rest is read with every exception caught: this runs in our own threads, which ge
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from typing import Any, Callable
 
 TEXT_CHARACTERS = 200
+_NUMBERS_OF_PARENTS = sys.platform == "linux" and sys.version_info < (3, 14)
 
 _type_name: Callable[[type], str] = type.__dict__["__name__"].__get__  # past a metaclass with one of its own
 _is_done: Callable[[Any], bool] = asyncio.Task.done
@@ -40,6 +44,17 @@ def text(value: Any) -> str:
 def type_name(value: Any) -> str:
     """The name of its type."""
     return _type_name(type(value))[:TEXT_CHARACTERS]
+
+
+def native_id(thread: Any) -> int | None:
+    """The kernel's number of a thread of `threading`; None where that cannot be had."""
+    number = read(thread, "native_id", "_native_id")
+    if type(number) is not int:
+        return None
+    if _NUMBERS_OF_PARENTS and thread is read(threading, "_main_thread"):
+        # In a forked process it may still be that of the parent's thread.
+        return number if os.path.exists(f"/proc/self/task/{number}") else os.getpid()
+    return number
 
 
 def is_task(value: Any) -> bool:

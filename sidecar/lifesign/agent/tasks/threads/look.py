@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames, handled_by
-from lifesign.agent.tasks.odd import read, text
+from lifesign.agent.tasks.odd import native_id, read, text
 from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
 from lifesign.agent.tasks.threads.standstill import standstill
 from lifesign.agent.tasks.threads.syscalls import system_call
@@ -95,8 +95,8 @@ class ThreadLook:
 
     def _call(self, thread: int) -> str:
         """What a thread has asked the kernel for."""
-        number = read(self.objects.get(thread), "native_id")
-        return system_call(number) if type(number) is int else ""
+        number = native_id(self.objects.get(thread))
+        return "" if number is None else system_call(number)
 
     def chain(self, thread: int) -> list[ThreadWait]:
         """What a thread waits for, what its holder waits for in turn, and so on."""
@@ -142,7 +142,7 @@ class ThreadLook:
     def _turns(self, thread: int) -> object:
         """What changes as a thread runs: what the kernel counts of it, or where it is in its code."""
         try:
-            with open(f"/proc/self/task/{read(self.objects.get(thread), 'native_id')}/schedstat", "rb") as file:
+            with open(f"/proc/self/task/{native_id(self.objects.get(thread))}/schedstat", "rb") as file:
                 return file.read()
         except OSError:
             frame = self.frames.get(thread)
