@@ -209,7 +209,7 @@ def lifesign(python: str, illness: str) -> Answer:
         known, said, asked, took = None, "", ASKED_AFTER, 0.0
         while service.since() < WATCHED:
             logs = "".join(str(request) for kind, request in server.requests if kind == "logs")
-            if known is None and f'"{ILLNESSES[illness].cause}"' in logs:
+            if known is None and any(f'"{name}"' in logs for name in ILLNESSES[illness].called):
                 known = service.since()
             if service.since() >= asked:
                 began = time.monotonic()

@@ -10,37 +10,40 @@ LINE_MAX = 200  # characters of an answer that are shown
 
 
 class Illness(NamedTuple):
-    """One illness: what is wrong, the names without which nobody finds it, and lifesign's word for it."""
+    """One illness: what is wrong, the names without which nobody finds it, and how lifesign calls it."""
 
     title: str
     what: str
     names: tuple[str, ...]
-    cause: str
+    called: tuple[str, ...]  # a cause, or a log record
 
 
 ILLNESSES = {
     "blocked": Illness(
-        "A call blocks the loop", "`time.sleep()` in `write_report`", ("write_report",), "blocking-call"
+        "A call blocks the loop", "`time.sleep()` in `write_report`", ("write_report",), ("blocking-call",)
     ),
     "frozen": Illness(
         "C code holds the GIL",
         "a call in `parse_order` does not return, and keeps the GIL",
         ("parse_order",),
-        "gil-held",
+        ("gil-held",),
     ),
     "deadlock": Illness(
         "A deadlock of two tasks",
         "`refund` and `audit` take two locks in opposite order",
         ("refund", "audit"),
-        "deadlock",
+        ("deadlock",),
     ),
     "consumer": Illness(
-        "A consumer died", "`consume` ended with a KeyError, and its queue is full", ("KeyError",), "consumer-died"
+        "A consumer died",
+        "`consume` ended with a KeyError, and its queue is full",
+        ("KeyError",),
+        ("consumer-died", "lifesign.task.died"),
     ),
     "executor": Illness(
-        "An executor is full", "two threads are in `fetch`, and three jobs wait", ("fetch",), "executor-full"
+        "An executor is full", "two threads are in `fetch`, and three jobs wait", ("fetch",), ("executor-full",)
     ),
-    "leak": Illness("Tasks leak", "500 tasks of `subscribe` a second, which never end", ("subscribe",), "task-leak"),
+    "leak": Illness("Tasks leak", "500 tasks of `subscribe` a second, which never end", ("subscribe",), ("task-leak",)),
 }
 NOTHING = "nothing"
 
