@@ -272,13 +272,13 @@ async def test_a_second_one_waits_until_the_first_has_ended(
         holder("free", run / SIDECAR_LOCK)
 
 
-async def test_who_stands_before_the_agent_is_named(observe: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observer_module.descendants, "shadowed", lambda _id: [(4711, "/opt/apm")])
+async def test_what_keeps_the_agent_out_is_said(observe: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observer_module.descendants, "kept_out", lambda _id: [(4711, "it was started with -I")])
     async with observe(run_id="a") as sidecar:
         await sidecar.says("watching")
         sidecar.remark()
         said = sidecar.hear()
-    assert "process 4711 cannot be watched, as the sitecustomize of /opt/apm stands before that of lifesign" in said
+    assert "process 4711 cannot be watched: it was started with -I; or install lifesign" in said
     assert "no process to watch" not in said
 
 

@@ -110,21 +110,31 @@ def test_who_has_become_another_user_may_be_locked_out(run: Path, child: Callabl
     assert descendants.locked_out(run_id, str(run)) == ([nobody.pid] if is_out else [])
 
 
-def test_whose_agent_does_not_get_in_is_known_and_who_is_in_the_way(tmp_path: Path) -> None:
+def test_whom_the_agent_does_not_get_into_is_known_and_why(tmp_path: Path) -> None:
     """As under the launcher of an APM, which puts its own folder first."""
     apm = tmp_path / "apm"
     apm.mkdir()
     (apm / "sitecustomize.py").touch()
     run_id = descendants.new_id()
-    behind = {descendants.VARIABLE: run_id, "PYTHONPATH": f"{apm}:{INJECT}"}
-    environs = [{**behind, "PYTHONPATH": f"{INJECT}:{apm}"}, {descendants.VARIABLE: run_id}, behind]
+    starts = [(f"{apm}:{INJECT}", ["-u"]), (f"{INJECT}:{apm}", ["-BsE", "-W", "error"]), (str(apm), ["-Xdev"])]
+    said = [
+        f"the sitecustomize of {apm} stands before that of lifesign: put `lifesign run --` behind what starts it",
+        "it was started with -BsE, which leaves out what is on PYTHONPATH: start it without",
+        "what starts it has taken lifesign from its PYTHONPATH: let it stay there",
+    ]
     with contextlib.ExitStack() as stack:
-        for environ in environs:
-            python = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE, env=environ)
-            stack.enter_context(python)
+
+        def start(path: str, flags: list[str]) -> int:
+            environ = {descendants.VARIABLE: run_id, "PYTHONPATH": path}
+            line = [sys.executable, *flags, "-c", "input()"]
+            python = stack.enter_context(subprocess.Popen(line, stdin=subprocess.PIPE, env=environ))
             stack.callback(python.kill)
-        eventually(lambda: len(descendants.started_under(run_id)) == 3)
-        eventually(lambda: descendants.shadowed(run_id) == [(python.pid, str(apm))])
+            return python.pid
+
+        pids = [start(*one) for one in starts]
+        eventually(lambda: descendants.kept_out(run_id) == sorted(zip(pids, said)))
+        start(f"{INJECT}:{apm}", [])
+        eventually(lambda: descendants.kept_out(run_id) == [])
 
 
 @pytest.mark.parametrize(

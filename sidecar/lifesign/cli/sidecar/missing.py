@@ -17,13 +17,10 @@ def missing(path: str, run_id: str | None, others: Sequence[str], *, seen: bool)
         seen: whether any process is watched.
     """
     yield from others
-    behind = descendants.shadowed(run_id) if run_id is not None and not seen else []
-    if behind:
-        pid, before = behind[0]
-        yield (
-            f"process {pid} cannot be watched, as the sitecustomize of {before} stands before that of lifesign: "
-            "let what starts it start lifesign (WRAPPER lifesign run -- CMD), or install lifesign in its environment"
-        )
+    kept_out = descendants.kept_out(run_id) if run_id is not None and not seen else []
+    if kept_out:
+        pid, why = kept_out[0]
+        yield f"process {pid} cannot be watched: {why}; or install lifesign in its environment"
     elif not seen and not others:
         yield (
             f"no process to watch has appeared in {path}; a program is seen when it is Python, "

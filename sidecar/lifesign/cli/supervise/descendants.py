@@ -8,13 +8,16 @@ change its title): the run directory knows those who run a loop whatever they do
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import re
 
-from lifesign.cli.supervise.interpreter import shadowing
+from lifesign.cli.supervise.interpreter import is_way_in, shadowing
 from lifesign.errors import RunDirectoryError
 
 VARIABLE = "LIFESIGN_RUN_ID"
 _PROC = "/proc"
+_ISOLATED = frozenset("IES")  # options of a Python that leave out what is on PYTHONPATH
 
 
 def new_id() -> str:
@@ -46,15 +49,38 @@ def locked_out(run_id: str, directory: str) -> list[int]:
     return [pid for pid in started_under(run_id) if _is_python(pid) and not _may_write(pid, directory)]
 
 
-def shadowed(run_id: str) -> list[tuple[int, str]]:
-    """Pythons of `started_under` that run another ``sitecustomize`` than the agent's, and the folder of that one."""
-    found: list[tuple[int, str]] = []
-    for pid in started_under(run_id):
-        path = next((entry[11:] for entry in _environ(pid) if entry.startswith(b"PYTHONPATH=")), b"")
-        before = shadowing(os.fsdecode(path)) if _is_python(pid) else None
-        if before is not None:
-            found.append((pid, before[0]))
-    return found
+def kept_out(run_id: str) -> list[tuple[int, str]]:
+    """Pythons of `started_under` that the agent does not get into, and why; none where it gets into one of them."""
+    found = [(pid, _what_keeps_it_out(pid)) for pid in started_under(run_id) if _is_python(pid)]
+    return [] if any(not why for _, why in found) else found
+
+
+def _what_keeps_it_out(pid: int) -> str:
+    flag = next((arg for arg in _flags(pid) if _ISOLATED.intersection(arg[1:])), None)
+    if flag is not None:
+        return f"it was started with {flag}, which leaves out what is on PYTHONPATH: start it without"
+    path = next((entry[11:] for entry in _environ(pid) if entry.startswith(b"PYTHONPATH=")), b"")
+    shadow = shadowing(os.fsdecode(path))
+    if shadow is None:
+        return (
+            ""
+            if is_way_in(os.fsdecode(path))
+            else "what starts it has taken lifesign from its PYTHONPATH: let it stay there"
+        )
+    return (
+        f"the sitecustomize of {shadow[0]} stands before that of lifesign: put `lifesign run --` behind what starts it"
+    )
+
+
+def _flags(pid: int) -> list[str]:
+    """The short options of a Python."""
+    try:
+        with open(f"{_PROC}/{pid}/cmdline", "rb") as file:
+            arguments = file.read().decode(errors="replace").split("\0")[1:]
+    except OSError:  # it is gone
+        return []
+    # What follows one of those that take an argument is the program, or cannot be distinguished from it.
+    return list(itertools.takewhile(lambda one: re.fullmatch(r"-(?:(?![cmWX])[a-zA-Z])+", one), arguments))
 
 
 def _is_python(pid: int) -> bool:

@@ -48,10 +48,15 @@ def shadowing(python_path: str) -> tuple[str, str] | None:
     """
     paths = python_path.split(os.pathsep)
     for number, path in enumerate(paths):
-        if _has(path, "lifesign_inject.py"):
+        if is_way_in(path):
             before = [one for one in paths[:number] if _has(one, "sitecustomize.py", "sitecustomize/__init__.py")]
             return (before[0] or os.curdir, path) if before else None
     return None
+
+
+def is_way_in(python_path: str) -> bool:
+    """Whether the agent is on ``PYTHONPATH``."""
+    return any(_has(path, "lifesign_inject.py") for path in python_path.split(os.pathsep))
 
 
 def _has(path: str, *names: str) -> bool:
