@@ -149,6 +149,17 @@ def test_an_end_that_a_thread_keeps() -> None:
     assert found("healthy", asked=LONG_AGO, threads=threads)["shutdown-hangs"] == (said, 7)
 
 
+def test_an_end_that_a_job_keeps_which_is_in_no_code_of_the_users() -> None:
+    runs = {"function": "_WorkItem.run", "file": "/usr/lib/python3.12/concurrent/futures/thread.py", "line": 59}
+    gets = {"function": "Queue.get", "file": "/usr/lib/python3.12/queue.py", "line": 171}
+    threads: Any = (
+        {"stack": [runs], "names": ["idle"], "loop": False},
+        {"stack": [runs, gets, LIBRARY], "names": ["asyncio_0"], "loop": False},
+    )
+    said = "SIGTERM 12 s ago: no task is left; asyncio_0 is in Queue.get (queue.py:171)"
+    assert found("healthy", asked=LONG_AGO, threads=threads)["shutdown-hangs"] == (said, 171)
+
+
 def test_a_boot_without_a_task_of_the_users_waits_nowhere() -> None:
     assert "boot-waits" not in found("silent", boot="timed_out")
 

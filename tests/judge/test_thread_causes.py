@@ -12,6 +12,7 @@ from support.rows import rows
 
 SHOP = "/srv/shop/service.py"
 LIBRARY = "/usr/lib/python3.11/threading.py"
+EXECUTOR = "/usr/lib/python3.11/concurrent/futures/thread.py"
 
 
 def at(function: str, line: int, file: str = SHOP) -> dict[str, Any]:
@@ -188,13 +189,13 @@ def test_what_a_job_that_does_not_end_waits_for_in_turn() -> None:
     waits = {**HANDLING, "waited_most": 30.0}
     (cause,) = found("silent", groups=(waits,), threads=(asks,), executors=(has_room,))
     assert cause.evidence == ("1 of its threads waits for the result of a future (not begun)",)
-    opens = {**LOADING, "call": "opens a file", "stack": [at("_WorkItem.run", 58, LIBRARY), at("open", 3, LIBRARY)]}
+    opens = {**LOADING, "call": "opens a file", "stack": [at("_WorkItem.run", 58, EXECUTOR), at("open", 3, LIBRARY)]}
     (cause,) = found("silent", groups=(waits,), threads=(opens,), executors=(has_room,))
     assert cause.evidence == ("1 of its threads is in a call that opens a file",)
     assert "1 in open (threading.py:3)" in cause.sentence
     in_c = {**opens, "call": "", "stack": opens["stack"][:1]}
     (cause,) = found("silent", groups=(waits,), threads=(in_c,), executors=(has_room,))
-    assert (cause.evidence, "1 in _WorkItem.run (threading.py:58)" in cause.sentence) == ((), True)
+    assert (cause.evidence, "1 in _WorkItem.run (thread.py:58)" in cause.sentence) == ((), True)
 
 
 def test_a_full_executor_of_a_service_that_is_well_is_no_cause() -> None:

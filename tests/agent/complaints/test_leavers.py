@@ -30,9 +30,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.used = self.cost = 0.0
 
     def monotonic(self) -> float:
         return self.now
+
+    def thread_time(self) -> float:
+        self.used += self.cost
+        return self.used
 
     def time_ns(self) -> int:
         return round(self.now * 1e9)
@@ -131,3 +136,14 @@ async def test_one_that_had_ended_before_it_was_looked_for(clock: Clock) -> None
     await task
     watched.look(1.0)
     assert watched.look(60.0) == []
+
+
+async def test_where_it_is_dear_it_is_done_seldom(clock: Clock) -> None:
+    over, watched = asyncio.Event(), Watched(clock)
+    task = asyncio.ensure_future(consume(over))
+    clock.cost = 0.02
+    watched.look(1.0)
+    over.set()
+    await task
+    assert watched.look(19.0) == []  # a thousandth of the time
+    assert len(watched.look(2.0)) == 1

@@ -57,6 +57,7 @@ class Leavers:
         now = time.monotonic()
         if now < self._next or self._population.count().unfinished > TASKS_MAX:
             return
+        used = time.thread_time()  # not by the clock: on a busy machine another thread may have the processor meanwhile
         self._first = self._first or now
         for key, known in list(self._known.items()):
             task = known.reference()
@@ -67,7 +68,7 @@ class Leavers:
             before = self._known.get(id(task))
             if (before is None or before.reference() is not task) and len(self._seen) < _FUNCTIONS_MAX:
                 self._came(task, now)
-        self._next = now + (time.monotonic() - now) / _SHARE
+        self._next = now + (time.thread_time() - used) / _SHARE
 
     def _came(self, task: Any, now: float) -> None:
         code = odd.read(odd.coroutine(task), "cr_code")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lifesign.wire.records import Frame, RingStep, TaskGroup, TaskPrimitive
 
 MOVES_SECONDS = 5.0  # after an event was overdue
+_EXECUTOR = "/concurrent/futures/thread.py"
 BEHIND_MAX = 3  # of those who wait behind what is said
 _LIBRARY_ROOT = re.compile(r".*/(?:site-packages|dist-packages|python3[^/]*)/")
 
@@ -33,6 +34,15 @@ def own_frame(stack: list[Frame]) -> Frame | None:
         return found[0]
     packages = [frame for frame in stack if is_package(frame["file"])]
     return (packages or stack)[-1]
+
+
+def job_frame(stack: list[Frame]) -> Frame | None:
+    """Where the job of an executor is in the user's own code; where it is in none, what the executor has called."""
+    own = own_frame(stack)
+    called = [at for at, frame in enumerate(stack, 1) if frame["file"].endswith(_EXECUTOR)]
+    if own is None or not is_library(own["file"]) or not called or called[-1] == len(stack):
+        return own
+    return stack[called[-1]]
 
 
 def place_text(frame: Frame) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
-from lifesign.judge.causes.phrases import error_text, group_waits, own_frame, place_text
+from lifesign.judge.causes.phrases import error_text, group_waits, job_frame, own_frame, place_text
 from lifesign.wire import layout
 from lifesign.wire.frames import is_library
 
@@ -115,12 +115,18 @@ def _left(dump: Dump) -> tuple[str, Frame | None]:
 
 
 def _thread_left(dump: Dump) -> tuple[str, Frame] | None:
-    """A thread that Python waits for, and the user's code in which it is."""
+    """A thread that Python waits for, and the user's code in which it is, or what it has called as a job."""
+    jobs = []
     for thread in dump.threads:
         frame = own_frame(thread["stack"])
-        if frame is not None and not is_library(frame["file"]) and not (thread["loop"] or thread.get("daemon")):
+        if frame is None or thread["loop"] or thread.get("daemon"):
+            continue
+        if not is_library(frame["file"]):
             return thread["names"][0], frame
-    return None
+        job = job_frame(thread["stack"])
+        if job is not None and job != frame:
+            jobs.append((thread["names"][0], job))
+    return jobs[0] if jobs else None
 
 
 def _booting(dump: Dump) -> TaskGroup | None:

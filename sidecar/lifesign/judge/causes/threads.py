@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
-from lifesign.judge.causes.phrases import call_text, group_waits, own_frame, place_text
+from lifesign.judge.causes.phrases import call_text, group_waits, job_frame, own_frame, place_text
 from lifesign.judge.causes.stalls import doing
 from lifesign.judge.gil.holder import thread_text
 from lifesign.wire.frames import is_library
@@ -21,7 +21,6 @@ JOB_SECONDS = 5.0  # after which a job may be one that does not end
 _DOES = ("is busy", "is busy and waiting", "is waiting")  # a thread
 _SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
 _PLACES_MAX = 3  # where the threads of an executor stand that are named
-_RUNS = "_WorkItem.run"  # in which an executor does a job
 _JOB = "a job in an executor"  # what a task group waits for
 
 
@@ -190,20 +189,11 @@ def busy_places(one: ExecutorState, dump: Dump) -> list[tuple[int, Frame]]:
     stacks = {group["index"]: group["stack"] for group in dump.threads}
     found: dict[tuple[str, int], tuple[int, Frame]] = {}
     for edge in one["groups"]:
-        frame = _job_frame(stacks.get(edge["group"], []))
+        frame = job_frame(stacks.get(edge["group"], []))
         if frame is not None:
             key = (frame["file"], frame["line"])
             found[key] = (found.get(key, (0, frame))[0] + edge["count"], frame)
     return sorted(found.values(), key=lambda place: -place[0])
-
-
-def _job_frame(stack: list[Frame]) -> Frame | None:
-    """Where a job is in the user's own code; where it is in none, what the executor has called."""
-    own = own_frame(stack)
-    called = [at for at, frame in enumerate(stack, 1) if frame["function"] == _RUNS]
-    if own is None or not is_library(own["file"]) or not called or called[-1] == len(stack):
-        return own
-    return stack[called[-1]]
 
 
 def _jobs_awaited(dump: Dump) -> str:
