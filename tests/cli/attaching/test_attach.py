@@ -131,7 +131,8 @@ def test_what_cannot_be_is_a_clear_error(cli: Cli, monkeypatch: pytest.MonkeyPat
 
 def test_an_agent_that_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotAnsweredError, match="has not left within 0 s"):
-        leave(str(tmp_path), 7, 0.0)
+        leave(str(tmp_path), os.getpid(), 0.0)
+    assert leave(str(tmp_path), int(GONE), 0.0) == f"process {GONE} has ended"  # its folder stays
 
     def unlink(_: str) -> None:
         raise PermissionError

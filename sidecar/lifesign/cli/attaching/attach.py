@@ -10,7 +10,7 @@ import time
 from typing import Mapping
 
 from lifesign.cli.attaching import entry, outside, process
-from lifesign.cli.attaching.leaving import leave
+from lifesign.cli.attaching.leaving import has_ended, leave
 from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import say
 from lifesign.cli.supervise import rundirectory
@@ -79,9 +79,9 @@ def main(args: argparse.Namespace) -> int:
             )
             return EXIT_OK
         say(f"attached to process {args.pid} for {duration:g} s: lifesign why{where}")
-        _wait(found["attached"], duration)
-        leave(found["attached"], args.pid, args.timeout)
-    say(f"detached from process {args.pid}")
+        _wait(found["attached"], args.pid, duration)
+        left = leave(found["attached"], args.pid, args.timeout)
+    say(left)
     return EXIT_OK
 
 
@@ -109,9 +109,9 @@ def _variables(given: arguments.Given, environ: Mapping[str, str]) -> dict[str, 
     return {**{name: value for name, value in ours.items() if value}, **given.variables(environ, _SETTINGS)}
 
 
-def _wait(folder: str, duration: float) -> None:
-    """Until the time is over, it has left by itself, or Ctrl-C."""
+def _wait(folder: str, pid: int, duration: float) -> None:
+    """Until the time is over, it has left by itself or ended, or Ctrl-C."""
     until = time.monotonic() + duration
     with contextlib.suppress(KeyboardInterrupt):
-        while time.monotonic() < until and os.path.isdir(folder):
+        while time.monotonic() < until and os.path.isdir(folder) and not has_ended(pid):
             time.sleep(_POLL)

@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
     folder = process.view(args.pid, watched)
     if not os.path.exists(os.path.join(folder, ATTACHED)):
         raise UsageError(f"the agent of process {args.pid} was not attached: it started with it, and stays", "")
-    leave(folder, args.pid, args.timeout)
+    left = leave(folder, args.pid, args.timeout)
     rundirectory.discard(os.path.dirname(folder))
-    say(f"detached from process {args.pid}")
+    say(left)
     return EXIT_OK

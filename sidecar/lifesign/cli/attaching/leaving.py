@@ -7,13 +7,25 @@ import os
 import time
 
 from lifesign.errors import NotAnsweredError, RunDirectoryError
+from lifesign.judge.kernel import stat_fields
 from lifesign.wire.folder import ATTACHED
 
 _POLL = 0.05
 
 
-def leave(folder: str, pid: int, timeout: float) -> None:
-    """Asks the agent that writes to `folder` to leave, and waits until it has removed that.
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or nobody but its parent still knows of it."""
+    try:
+        return stat_fields(pid)[0] == "Z"
+    except (OSError, IndexError):
+        return True
+
+
+def leave(folder: str, pid: int, timeout: float) -> str:
+    """Asks the agent that writes to `folder` to leave, and waits until it has removed that, or its process has ended.
+
+    Returns:
+        Which of the two.
 
     Raises:
         NotAnsweredError: it is still there.
@@ -26,9 +38,12 @@ def leave(folder: str, pid: int, timeout: float) -> None:
         raise RunDirectoryError(f"you may not write to {folder}", f"as the user of process {pid}, or as root") from None
     deadline = time.monotonic() + timeout
     while os.path.isdir(folder):
+        if has_ended(pid):  # its folder stays, with how it ended
+            return f"process {pid} has ended"
         if time.monotonic() >= deadline:
             raise NotAnsweredError(
                 f"the agent in process {pid} has not left within {timeout:g} s",
                 "it leaves as soon as its thread runs and each event loop turns: lifesign why says why not",
             )
         time.sleep(_POLL)
+    return f"detached from process {pid}"
