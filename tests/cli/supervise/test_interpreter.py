@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -43,6 +43,14 @@ def test_a_supervisor_that_was_customized_begins_anew(custom: Path, monkeypatch:
     assert replaced == [[sys.executable, "-S", "-E", main, "run", "--", "true"]]
 
 
+def test_a_supervisor_that_would_be_inspected_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced = loaded(monkeypatch, Path("/usr/lib/python3/sitecustomize.py"))
+    monkeypatch.setattr(sys, "flags", SimpleNamespace(inspect=1))
+    interpreter.begin_anew(["run"], {"PYTHONINSPECT": "1"})
+    interpreter.begin_anew(["run"], {"PYTHONINSPECT": "1", "PYTHONHOME": "/opt/python"})  # else for ever
+    assert [line[-1] for line in replaced] == ["run"]
+
+
 def test_what_the_python_brings_itself_is_no_reason(custom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replaced = loaded(monkeypatch, Path("/usr/lib/python3/sitecustomize.py"))
     interpreter.begin_anew(["run", "--", "true"], {"PYTHONPATH": str(custom)})
@@ -58,4 +66,4 @@ def test_what_cannot_begin_anew_goes_on(
     loaded(monkeypatch, custom / "sitecustomize.py")
     monkeypatch.setattr(os, "execve", refused)
     interpreter.begin_anew(["run"], {"PYTHONPATH": str(custom)})
-    assert "runs in the supervisor too: Operation not permitted" in capfd.readouterr().err
+    assert "counts in the supervisor too: Operation not permitted" in capfd.readouterr().err

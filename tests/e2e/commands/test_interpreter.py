@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,12 @@ def test_it_is_the_command_without_the_customization(custom: Path) -> None:
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("{")
+
+
+def test_cmd_is_inspected_and_its_supervisor_is_not() -> None:
+    environ = {**os.environ, "PYTHONINSPECT": "1", "LIFESIGN_PAGE_ADDR": "127.0.0.1:0"}
+    program = "import sys; print(sys.flags.inspect)"
+    line = [sys.executable, "-m", "lifesign", "run", "--", sys.executable, "-c", program]
+    ended = subprocess.run(line, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "1\n")
+    assert "SystemExit" not in ended.stderr

@@ -28,17 +28,22 @@ def command(environ: Mapping[str, str]) -> list[str]:
 def begin_anew(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Replaces this process by one without the program's ``sitecustomize``, where that has been run already.
 
-    What it printed has been printed; its threads and patches are gone.
+    What it printed has been printed; its threads and patches are gone. Nor is ``PYTHONINSPECT`` for us:
+    with it a Python shows what it exits with, and exits with 1.
     """
+    program = command(environ)
     module = sys.modules.get("sitecustomize")
     file = getattr(module, "__file__", None)
-    if file is None or os.path.dirname(os.path.abspath(file)) not in _paths(environ):
+    if file is not None and os.path.dirname(os.path.abspath(file)) in _paths(environ):
+        what = str(file)
+    elif sys.flags.inspect and "-E" in program:
+        what = "PYTHONINSPECT"
+    else:
         return
-    program = command(environ)
     try:
         os.execve(program[0], [*program, *argv], environ)  # noqa: S606
     except OSError as error:
-        say(f"{file} runs in the supervisor too: {error.strerror}")
+        say(f"{what} counts in the supervisor too: {error.strerror}")
 
 
 def shadowing(python_path: str) -> tuple[str, str] | None:
