@@ -35,6 +35,14 @@ class Firefox:
         self._process = await asyncio.create_subprocess_exec(
             *command, env=environ, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
         )
+        try:
+            await self._begin()
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    async def _begin(self) -> None:
         assert self._process.stderr is not None
         said = ""
         while "WebDriver BiDi listening on ws://" not in said:
@@ -51,7 +59,6 @@ class Firefox:
         await self.send("session.new", capabilities={})
         await self.send("session.subscribe", events=["log.entryAdded"])
         self._tab = (await self.send("browsingContext.getTree"))["contexts"][0]["context"]
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
