@@ -77,7 +77,9 @@ def test_a_child_process() -> None:
             eventually(lambda: f"pid {child.pid}, alive" in system_call(thread))
             assert system_call(thread).startswith("waits for a child process: ")
         finally:
-            child.communicate(b"\n")
+            assert child.stdin is not None
+            child.stdin.write(b"\n")
+            child.stdin.close()  # and the thread gets its status
 
 
 def test_one_that_sleeps_and_one_that_is_gone() -> None:
