@@ -53,11 +53,11 @@ def test_vital_signs_that_were_never_written_are_none(reader: PulseReader) -> No
     assert reader.vitals().watchdog is None
 
 
-@pytest.mark.parametrize("has_gil", [True, False])
+@pytest.mark.parametrize("build", ["", "t"])
 def test_event_counts_are_exact_under_threads(
-    writer: PulseWriter, reader: PulseReader, monkeypatch: pytest.MonkeyPatch, has_gil: bool
+    writer: PulseWriter, reader: PulseReader, monkeypatch: pytest.MonkeyPatch, build: str
 ) -> None:
-    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_gil, raising=False)
+    monkeypatch.setattr(sys, "abiflags", build)
     before = time.monotonic_ns(), time.time_ns()
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -76,6 +76,23 @@ def test_event_counts_are_exact_under_threads(
     assert before[0] <= event.mono_ns <= time.monotonic_ns()
     assert before[1] <= event.wall_ns <= time.time_ns()
     assert writer.events.total == 20000
+
+
+def test_a_python_that_can_do_without_its_gil_counts_under_a_lock_although_it_has_one_for_now(
+    writer: PulseWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_lock: list[bool] = []
+
+    def clock() -> int:
+        under_lock.append(writer.lock._is_owned())  # type: ignore[attr-defined]
+        return 1
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)  # as while it imports an old extension
+        patched.setattr(sys, "abiflags", "t")
+        patched.setattr(time, "monotonic_ns", clock)
+        writer.events.count("order")
+    assert under_lock == [True]
 
 
 def test_names_past_the_last_place_count_as_other(writer: PulseWriter, reader: PulseReader) -> None:

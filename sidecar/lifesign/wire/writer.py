@@ -209,9 +209,10 @@ class EventTable:
 def _counter(words: memoryview, lock: RLock) -> Callable[[], object]:
     """What adds one to the first word and stores both times, at half the price of three lines between a lock's two.
 
-    It is one call in C: under a GIL neither a thread nor a signal handler comes in between.
+    It is one call in C: under a GIL neither a thread nor a signal handler comes in between. A Python that can do
+    without one has it now and then, as while it imports what needs it: that says nothing of later.
     """
-    if getattr(sys, "_is_gil_enabled", lambda: True)():
+    if "t" not in sys.abiflags:
         to = repeat(words)
         counted = map(_store, to, repeat(0), count(1))
         on_both_clocks = (
