@@ -166,3 +166,14 @@ def test_of_who_is_gone_the_sidecar_knows(cli: Callable[..., Any], run: Path, mo
 @rows(("argv", "code"), [(["--lines", "0"], 3), (["999999999"], 1)])
 def test_what_cannot_be(cli: Callable[..., Any], run: Path, argv: list[str], code: int) -> None:
     assert cli("events", "--dir", str(run), *argv).code == code
+
+
+def test_a_time_that_no_clock_shows_is_printed_all_the_same(
+    cli: Callable[..., Any], main: Callable[..., Main], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main()
+    entries = tuple(HistoryEntry(1, at, 17, "x", f"at {at}", "", "") for at in (-(10**30), 10**30))
+    known = [ProcessHistory("12-0badcafe", 12, "orders", "orders.py", entries)]
+    monkeypatch.setattr("lifesign.cli.past.remembered.remembered", lambda _: known)
+    code, out, _ = cli("events", "--dir", str(run))
+    assert (code, out.count("orders 12  at ")) == (0, 2)

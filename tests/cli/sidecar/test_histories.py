@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -120,3 +121,21 @@ def test_a_file_or_a_link_is_no_sidecar(tmp_path: Path) -> None:
         listener.listen()
         (tmp_path / NAME).symlink_to(tmp_path / "another")
         assert remembered(str(tmp_path)) is None
+
+
+def test_who_drips_is_heard_for_no_longer_than_others(tmp_path: Path, monkeypatch: Any) -> None:
+    seconds: Any = SimpleNamespace(monotonic=iter(range(0, 60, 3)).__next__)  # 3 of them pass at each byte or two
+    monkeypatch.setattr("lifesign.cli.past.remembered.time", seconds)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / NAME))
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(line({"schema": 1, "processes": 1}) + line(KNOWN))
+
+        speaking = threading.Thread(target=answer)
+        speaking.start()
+        assert remembered(str(tmp_path)) is None
+        speaking.join()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 50
 _FOLLOWED_S = 0.5
+_LAST_NS = 253_402_214_400_000_000_000  # of the year 9999, a day before its end
 _STYLES = {9: "", 13: "yellow", 17: "red", 21: "bold red"}
 
 
@@ -131,10 +132,10 @@ def _print(happened: Sequence[Happening], to: Console, *, as_json: bool) -> None
         if as_json:
             print(json.dumps({"schema": JSON_SCHEMA, **to_json(one)}), flush=True)
             continue
-        when = datetime.fromtimestamp(one.at / 1e9).strftime("%H:%M:%S")  # as a clock on the wall shows it
+        when = datetime.fromtimestamp(min(max(0, one.at), _LAST_NS) / 1e9)  # what others have written may be any number
         title = f"{one.title} ({one.times} times)" if one.times > 1 else one.title
         line = Text.assemble(
-            (f"{when}  ", "dim"),
+            (f"{when:%H:%M:%S}  ", "dim"),
             (f"{printable(one.service)} {one.pid}  ", "bold"),
             (printable(title), _STYLES.get(one.severity, "")),
         )

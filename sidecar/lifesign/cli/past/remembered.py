@@ -41,4 +41,7 @@ def _received(where: str) -> Iterator[bytes]:
         while content := connection.recv(min(room, 1 << 16)):
             yield content
             room -= len(content)
-            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            if left <= 0:  # it drips
+                raise TimeoutError
+            connection.settimeout(left)
