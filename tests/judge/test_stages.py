@@ -195,14 +195,14 @@ AFTER = ", after ValueError: no price, raised in work (app.py:12)"
             OVER,
             [],
             [{**LOOPS, "loop": False, "stack": [], "error": ERROR}, WORKER],
-            f"the program has ended 20 s ago{AFTER}, and Python waits for the thread worker, which {IS_IN_WORK}",
+            f"the main thread has ended 20 s ago{AFTER}, and Python waits for the thread worker, which {IS_IN_WORK}",
             12,
         ),
         (
             OVER,
             [],
             [DAEMON, WORKER],
-            "the program has ended 20 s ago, and Python waits for the thread worker, which is in work (app.py:12)",
+            "the main thread has ended 20 s ago, and Python waits for the thread worker, which is in work (app.py:12)",
             12,
         ),
         (

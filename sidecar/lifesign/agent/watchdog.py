@@ -67,7 +67,7 @@ class Watchdog:
         self._quiet = False
         self._looked_after = False  # at the beat before
         self._count = TaskCount(0, 0)
-        self._ending = ProgramEnd(slots, self._timeout)
+        self._ending = ProgramEnd(slots, self._timeout, pulse.events.real)
         self._answered = [0] * len(layout.REQUEST_REASONS)  # by word, the newest request that was handled
         self._wanted: dict[str, int] = {}  # reasons for a dump, each with the request that it answers
         self._next_period = time.monotonic() + settings.dump_interval

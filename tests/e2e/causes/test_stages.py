@@ -102,7 +102,7 @@ EXITS = [
         "asyncio.run() has cancelled all tasks",
         "worker swallowed CancelledError and goes on at poll",
     ),
-    ("keeps-a-thread", "takes", "the program has ended", "Python waits for the thread taker, which is in take"),
+    ("keeps-a-thread", "takes", "the main thread has ended", "Python waits for the thread taker, which is in take"),
 ]
 
 

@@ -64,9 +64,9 @@ def exits(findings: Findings) -> list[Cause]:
     if left is None:
         return []  # code of others
     name, frame = left
-    who = "an exit handler" if name == _MAIN else f"the thread {name}"
+    what, who = ("program", "an exit handler") if name == _MAIN else ("main thread", f"the thread {name}")
     where = f"{frame['function']} ({place_text(frame)})"
-    sentence = f"the program has ended{ago}{_failed(dump)}, and Python waits for {who}, which is in {where}"
+    sentence = f"the {what} has ended{ago}{_failed(dump)}, and Python waits for {who}, which is in {where}"
     return [Cause(EXIT, sentence, frame)]
 
 

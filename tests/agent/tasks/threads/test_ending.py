@@ -68,6 +68,10 @@ def program() -> Iterator[Program]:
         made.let_go()
 
 
+def nothing() -> int:
+    return 0
+
+
 def main_thread(monkeypatch: pytest.MonkeyPatch, *, alive: bool) -> None:
     known: Any = SimpleNamespace(is_alive=lambda: alive)
     monkeypatch.setattr("lifesign.agent.tasks.threads.ending.threading.main_thread", lambda: known)
@@ -75,12 +79,12 @@ def main_thread(monkeypatch: pytest.MonkeyPatch, *, alive: bool) -> None:
 
 def test_a_loop_that_runs_is_at_no_end(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     main_thread(monkeypatch, alive=False)  # it runs in another thread, and may for years
-    ending = ProgramEnd(program.slots, 0.0)
+    ending = ProgramEnd(program.slots, 0.0, nothing)
     assert (ending.look(), ending.phase, ending.for_ns) == ("", layout.NOT_ENDING, 0)
 
 
 def test_a_loop_whose_tasks_are_cancelled(program: Program) -> None:
-    ending, patient = ProgramEnd(program.slots, 0.0), ProgramEnd(program.slots, 60.0)
+    ending, patient = ProgramEnd(program.slots, 0.0, nothing), ProgramEnd(program.slots, 60.0, nothing)
     ending.look()
     program.end()
     assert (ending.look(), ending.phase) == ("closing", layout.ENDING_LOOP)
@@ -92,8 +96,18 @@ def test_a_loop_whose_tasks_are_cancelled(program: Program) -> None:
 
 
 def test_a_program_whose_main_thread_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    ending = ProgramEnd(LoopSlots(), 0.0)
+    ending = ProgramEnd(LoopSlots(), 0.0, nothing)
     assert (ending.look(), ending.phase) == ("", layout.NOT_ENDING)
     main_thread(monkeypatch, alive=False)
     assert (ending.look(), ending.phase) == ("exit", layout.ENDING_PROGRAM)
     assert ending.look() == ""
+
+
+def test_threads_that_count_events_are_a_program_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = iter([7, 7, 8, 8])
+    ending = ProgramEnd(LoopSlots(), 60.0, worked.__next__)
+    main_thread(monkeypatch, alive=False)
+    assert (ending.look(), ending.phase) == ("", layout.ENDING_PROGRAM), "it may be at its end"
+    assert (ending.look(), ending.phase) == ("", layout.ENDING_PROGRAM)
+    for _ in range(2):
+        assert (ending.look(), ending.phase, ending.for_ns) == ("", layout.NOT_ENDING, 0)

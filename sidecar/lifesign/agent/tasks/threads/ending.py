@@ -1,7 +1,8 @@
 """Whether the program has come to its end and Python waits: for tasks that `asyncio.run` has cancelled, or for threads.
 
 Nothing is patched to know that. Of the first the loop's thread has a frame that ends what is left of a loop, and in the
-second the interpreter says that its main thread is over. A program whose loop has ended and that goes on shows neither.
+second the interpreter says that its main thread is over. A program whose loop has ended and that goes on shows neither,
+and one whose threads do its work, after the main thread has made them, shows that by its events.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio.runners
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.frames import current_frames
@@ -27,10 +28,13 @@ class ProgramEnd:
 
     Args:
         timeout: seconds after which it is worth a word.
+        worked: how many events have been counted.
     """
 
-    def __init__(self, slots: LoopSlots, timeout: float) -> None:
+    def __init__(self, slots: LoopSlots, timeout: float, worked: Callable[[], int]) -> None:
         self._slots = slots
+        self._worked = worked
+        self._worked_before: int | None = None  # the main thread was over
         self._timeout_ns = int(timeout * 1e9)
         self._since_ns = 0
         self._told = False
@@ -62,8 +66,16 @@ class ProgramEnd:
                 ends = _ends_its_loop(beating.thread)
             self._runs[slot] = beating.look_after, ends
         if not self._runs:
-            return layout.NOT_ENDING if threading.main_thread().is_alive() else layout.ENDING_PROGRAM
+            return layout.ENDING_PROGRAM if self._is_over() else layout.NOT_ENDING
         return layout.ENDING_LOOP if any(ends for _, ends in self._runs.values()) else layout.NOT_ENDING
+
+    def _is_over(self) -> bool:
+        if threading.main_thread().is_alive():
+            return False
+        worked = self._worked()
+        if self._worked_before is None:
+            self._worked_before = worked
+        return self._worked_before == worked
 
 
 def _ends_its_loop(thread: int) -> bool:
