@@ -8,10 +8,11 @@ import pytest
 
 from lifesign.serve import board as board_module
 from lifesign.serve.board import KEEP_GONE, KEEP_GONE_S, SPARK_S, STRIP, Board, ShownProcess, StripBar
+from lifesign.serve.detail import detail
 from lifesign.serve.shown.rows import VerdictView
 from lifesign.watch.sources import no_source
 from lifesign.watch.telemetry import CauseReading, PostconditionReading, Resource
-from support.made.boards import log, snapshot
+from support.made.boards import log, snapshot, span
 from support.made.dumps import dumped, group
 from support.rows import rows
 
@@ -259,3 +260,15 @@ def test_the_dumps_of_who_is_gone_take_little_memory(monkeypatch: pytest.MonkeyP
     views = [one.dumps.view(no_source) for one in board.all_shown()]
     assert [view.id if view is not None else "" for view in views] == ["d0", "d1", "", ""]
     assert [one.snapshot.dump for one in board.all_shown() if one.snapshot is not None] == [None] * 4
+
+
+def test_the_stack_of_an_illness_that_has_passed_is_not_that_of_the_next_one_but_may_be_that_of_an_end() -> None:
+    board = Board()
+    board.add([], [log("blocked", attributes={"code.stacktrace": "sleep"}), span(error="blocked for 5.0 s")])
+    for state, stack in (("silent", ""), ("dead", "sleep")):
+        board.update([snapshot(state=state)])
+        process = board.shown("12-0badcafe")
+        assert process is not None
+        found = detail(process, lambda file, line: [])
+        assert found is not None
+        assert found.stack == stack

@@ -35,7 +35,7 @@ class VersionsView(msgspec.Struct, frozen=True):
 
 
 class DetailView(msgspec.Struct, frozen=True):
-    """`stack` is that of the newest error, where the process is ill."""
+    """`stack` is that of the newest error that is not over, where the process is ill."""
 
     row: RowView
     process: Snapshot
@@ -56,7 +56,7 @@ def detail(process: ShownProcess, excerpt: Excerpt) -> DetailView | None:
         process=trimmed(snapshot),
         resource=process.resource,
         causes=[_cause(cause, excerpt) for cause in snapshot.causes],
-        stack=process.history.newest_stack() if snapshot.state in states.ILL else "",
+        stack=process.history.newest_stack(over=not snapshot.alive) if snapshot.state in states.ILL else "",
         strip=list(process.strip),
         versions=VersionsView(
             history=process.history.version,

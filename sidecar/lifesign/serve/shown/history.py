@@ -86,9 +86,14 @@ class History:
         """Newest first."""
         return list(reversed(self._entries))
 
-    def newest_stack(self) -> str:
-        """That of the newest error; empty where none has one."""
-        return next((one.stack for one in reversed(self._entries) if one.severity >= SEVERITY_ERROR and one.stack), "")
+    def newest_stack(self, *, over: bool = True) -> str:
+        """That of the newest error; empty where none has one.
+
+        Args:
+            over: of what has passed, too, such as a loop that was blocked and turns again.
+        """
+        errors = (one for one in reversed(self._entries) if one.severity >= SEVERITY_ERROR and one.stack)
+        return next((one.stack for one in errors if over or one.seconds is None), "")
 
     def _append(self, log: Log) -> None:
         stack = _text(log.attributes, semconv.CODE_STACKTRACE) or _text(log.attributes, semconv.EXCEPTION_STACKTRACE)
