@@ -14,14 +14,24 @@ from lifesign.agent.stalls.underway import Underway
 
 MS = 1_000_000
 SLEEPS = ("S", 0)
+READY = ("R", 0)
 
 # The reading before the stall, as its time and what was queued by then; the samples, each with its time, what was used
-# of the processor and what was queued; the same at the end. And what each sample says: used and queued.
+# of the processor and what was queued; the same at the end. And what each sample says: used and queued. The thread
+# sleeps at each sample where the name does not say that it is ready.
 ROWS: list[tuple[str, Any, list[tuple[int, int, int]], tuple[int, int, int], list[tuple[int, int | None]]]] = [
     ("it computes", (0, 70), [(100, 90, 70), (200, 190, 70)], (220, 210, 70), [(90, 0), (120, 0)]),
     ("it waits for a processor", (0, 0), [(100, 10, 90), (200, 20, 180)], (200, 20, 180), [(10, 90), (10, 90)]),
     ("the end is counted, too", (0, 0), [(100, 100, 0)], (300, 150, 140), [(150, 140)]),
-    ("counted when it runs again", (0, 0), [(100, 0, 0), (200, 0, 0)], (300, 10, 290), [(0, 100), (10, 190)]),
+    (
+        "ready, and counted when it runs again",
+        (0, 0),
+        [(100, 0, 0), (200, 0, 0)],
+        (300, 10, 290),
+        [(0, 100), (10, 190)],
+    ),
+    ("it slept, and the kernel counts that, too", (0, 0), [(100, 0, 0), (200, 0, 0)], (210, 0, 210), [(0, 0), (0, 10)]),
+    ("it slept, and was late", (0, 0), [(100, 0, 0), (200, 0, 0)], (300, 10, 290), [(0, 0), (10, 100)]),
     (
         "what was queued long before the stall is none of it",
         (-900, 0),
@@ -39,12 +49,13 @@ ROWS: list[tuple[str, Any, list[tuple[int, int, int]], tuple[int, int, int], lis
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_what_a_thread_used_and_waited_for(row: Any) -> None:
-    _, before, samples, (ended, cpu, queued), wanted = row
+    name, before, samples, (ended, cpu, queued), wanted = row
     loop: Any = asyncio
     underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
     earlier = None if before is None else (before[0] * MS, before[1] * MS)
+    state = READY if name.startswith("ready") else SLEEPS
     for at, used, waited in samples:
-        underway.add(at * MS, NOTHING, ThreadTime(used * MS, waited * MS), earlier, SLEEPS)
+        underway.add(at * MS, NOTHING, ThreadTime(used * MS, waited * MS), earlier, state)
     found = underway.finish(ended * MS, cpu * MS, ThreadTime(cpu * MS, queued * MS))
     assert [(one.computing_ns // MS, (one.queued_ns or 0) // MS) for one in found] == wanted
     assert (found[0].began_ns, found[-1].at_ns) == (0, ended * MS)

@@ -19,7 +19,7 @@ class Sample(NamedTuple):
 
     In nanoseconds, what it used of the processor meanwhile, and for how long it was ready to and got none, None where
     that is unknown. `paging` says that it waited for a disk that memory had been moved to, `ready` that it was ready
-    to run and had not run, which the kernel has not counted yet.
+    to run and had not run, which the kernel has not counted yet, `asleep` that it slept when it was looked at.
     """
 
     began_ns: int
@@ -29,6 +29,7 @@ class Sample(NamedTuple):
     queued_ns: int | None
     paging: bool
     ready: bool = False
+    asleep: bool = False
 
     @property
     def starved(self) -> bool:
@@ -90,7 +91,7 @@ class Underway:
         paging = letter == "D" and self._faults is not None and faults > self._faults
         self._faults = faults
         ready = letter == "R" and used is not None and not computing
-        self.samples.append(Sample(began, now, seen, computing, queued, paging, ready))
+        self.samples.append(Sample(began, now, seen, computing, queued, paging, ready, letter == "S"))
 
     def _queued(self, now: int, length: int, queued_ns: int, before: tuple[int, int] | None) -> int:
         if self._queued_ns is not None:
@@ -124,6 +125,8 @@ class Underway:
             queued = 0
             if used is not None and self._queued_ns is not None:
                 queued = max(0, used.queued_ns - self._queued_ns)
+            if self.samples[-1].asleep:
+                queued = min(queued, left)
             self.samples[0] = self._first(self.samples[-1].at_ns + left, queued)
             last = self.samples[-1]
             self.samples[-1] = last._replace(
@@ -155,11 +158,17 @@ class Underway:
 
 
 def _spread(samples: Sequence[Sample]) -> list[Sample]:
-    """The kernel counts how long a thread was ready once it runs again: that belongs to the samples before, too."""
+    """The kernel counts how long a thread was ready once it runs again: that belongs to the samples before, too.
+
+    Not to one that it slept at. (Linux 6.12 and newer counts a whole sleep as such a time where it moves the thread to
+    another processor just when that falls asleep, which happens where many want to run.)
+    """
     spread = list(samples)
     more = 0
     for index in reversed(range(len(spread))):
         one = spread[index]
+        if one.asleep and index + 1 < len(spread):
+            more = 0
         if one.queued_ns is not None:
             more += one.queued_ns
             queued = max(0, min(more, one.at_ns - one.began_ns - one.computing_ns))
