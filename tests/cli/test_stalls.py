@@ -93,6 +93,16 @@ def test_a_busy_loop_comes_with_its_stack_and_no_stall_is_said() -> None:
     assert lines[-1] == "  no stall in 1m 30s"
 
 
+@pytest.mark.parametrize("past", [[], [culprit()]])
+def test_a_stall_that_lasts_is_no_lack_of_stalls(past: list[Any]) -> None:
+    lines = shown(snapshot(state="blocked", why="the event loop has not turned for 9.1 s", stalls=rows(*past)))
+    assert lines[1].startswith(
+        "  a stall lasts, and is counted when it is over: the event loop has not turned for 9.1 s"
+    )
+    assert not any("no stall" in line for line in lines)
+    assert any("WHERE" in line for line in lines) == bool(past)
+
+
 def test_what_a_hostile_pulse_says_is_escaped() -> None:
     bad = {"function": "f\x1b[2J", "file": "/x\n\u202e.py", "line": 3}
     lines = shown(snapshot(stalls=rows(culprit(place=bad, thread="\x1b", task="\x07", stacks=[stack(bad)]))))

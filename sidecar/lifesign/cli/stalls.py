@@ -117,14 +117,22 @@ def parts(snapshot: Snapshot, source: Source, now: int, width: int) -> Iterator[
     """
     from rich.text import Text
 
+    from lifesign.judge import states
+
     share = "" if snapshot.utilization is None else f"; its event loop works {snapshot.utilization:.0%} of the time"
     state = ", ".join((snapshot.state, *snapshot.conditions))
     yield Text.assemble((f"{printable(snapshot.command)} {snapshot.pid}  ", "bold"), f"{state}{share}")
     for busy in snapshot.busy:
         yield Text(f"  {_busy_line(busy)}", "yellow")
         yield from _stack(busy.stacks, source)
-    if not snapshot.stalls:
+    lasts = snapshot.state in (states.BLOCKED, states.FROZEN)
+    if lasts:
+        yield Text(
+            f"  a stall lasts, and is counted when it is over: {printable(snapshot.why)} (lifesign why: where)", "red"
+        )
+    if not snapshot.stalls and not lasts:
         yield Text(f"  no stall in {duration(snapshot.uptime)}", "dim")
+    if not snapshot.stalls:
         return
     yield _table(snapshot.stalls, now, width)
     for stall in snapshot.stalls[:_STACKS_MAX]:
