@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import typing
 
@@ -57,3 +58,16 @@ def test_the_first_may_be_made_of_a_list_or_be_of_a_class_below() -> None:
     assert repr(AskedAgain._make([3])) == "AskedAgain(at=3)"
     assert Asked(at=4).at == 4
     assert type(AskedAgain(5)) is AskedAgain
+
+
+class Collected(named.NamedTuple):
+    at: int
+
+
+def test_what_is_collected_meanwhile_takes_nothing_from_it() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        assert repr(Collected(6)._replace(at=7)) == "Collected(at=7)"
+    finally:
+        gc.set_threshold(*before)

@@ -31,6 +31,9 @@ else:
         """A tuple whose fields have names: those that are annotated in its class."""
 
 
+_made: Any = namedtuple  # a call of it by its own name would be a class to a type checker
+
+
 def _first(cls: Any, *values: Any, **named: Any) -> Any:
     """The first tuple of a class."""
     _complete(cls)
@@ -45,8 +48,9 @@ def _make(cls: Any, values: Any) -> Any:
 def _complete(cls: Any) -> None:
     """Gives the class what it has not yet. Another thread that does so at the same time does the same."""
     owner = next(one for one in cls.__mro__ if "_fields" in vars(one))
-    made = vars(namedtuple(owner.__name__, owner._fields, defaults=owner._field_defaults.values()))
-    for name, value in made.items():
+    # Kept until the end: a class that is collected takes away what is in it.
+    made = _made(owner.__name__, owner._fields, defaults=owner._field_defaults.values())
+    for name, value in vars(made).items():
         if name not in vars(owner):
             setattr(owner, name, value)
-    owner._make, owner.__new__ = made["_make"], made["__new__"]
+    owner._make, owner.__new__ = vars(made)["_make"], vars(made)["__new__"]
