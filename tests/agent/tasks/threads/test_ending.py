@@ -111,3 +111,12 @@ def test_threads_that_count_events_are_a_program_that_goes_on(monkeypatch: pytes
     assert (ending.look(), ending.phase) == ("", layout.ENDING_PROGRAM)
     for _ in range(2):
         assert (ending.look(), ending.phase, ending.for_ns) == ("", layout.NOT_ENDING, 0)
+
+
+def test_a_loop_that_ends_while_another_one_runs_is_no_end_of_the_program(program: Program) -> None:
+    ending = ProgramEnd(program.slots, 0.0, nothing)
+    program.slots.beating[1] = Beating(program.slots, threading.get_ident(), 0, 0, 0, SimpleNamespace().__eq__)
+    program.end()
+    assert (ending.look(), ending.phase) == ("", layout.NOT_ENDING)
+    program.slots.beating[1] = None
+    assert (ending.look(), ending.phase) == ("closing", layout.ENDING_LOOP)

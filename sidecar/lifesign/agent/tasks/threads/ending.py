@@ -67,7 +67,8 @@ class ProgramEnd:
             self._runs[slot] = beating.look_after, ends
         if not self._runs:
             return layout.ENDING_PROGRAM if self._is_over() else layout.NOT_ENDING
-        return layout.ENDING_LOOP if any(ends for _, ends in self._runs.values()) else layout.NOT_ENDING
+        # One that a thread runs for a job of its own comes to an end while the program goes on in the others.
+        return layout.ENDING_LOOP if all(ends for _, ends in self._runs.values()) else layout.NOT_ENDING
 
     def _is_over(self) -> bool:
         if threading.main_thread().is_alive():
