@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Callable, Mapping, NamedTuple, Sequence
+from typing import Annotated, Callable, Mapping, NamedTuple, Sequence
 
 import msgspec
 
@@ -26,6 +26,7 @@ _NAME_CHARACTERS = 200
 _CALM_NS = 5_000_000_000  # without another checkpoint
 # What they wait for comes when it comes.
 _OF_OTHERS = (semconv.CHECKPOINT_FIRST_EVENT, semconv.CHECKPOINT_TIMED_OUT, semconv.CHECKPOINT_COMPLETE)
+_Length = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class PastBoot(msgspec.Struct, frozen=True):
@@ -33,8 +34,8 @@ class PastBoot(msgspec.Struct, frozen=True):
 
     instance: str
     at: int
-    took: float
-    checkpoints: dict[str, float]
+    took: _Length
+    checkpoints: dict[str, _Length]
 
 
 class _Compared(NamedTuple):
@@ -121,7 +122,7 @@ class Boots:
         for one in snapshot.checkpoints[:CHECKPOINTS]:
             if one.took is not None and one.error is None and one.name not in _OF_OTHERS:
                 lengths[one.name] = max(round(one.took, 4), lengths.get(one.name, 0.0))
-        boot = PastBoot(snapshot.instance, self._wall() // 1_000_000, round(took, 4), lengths)
+        boot = PastBoot(snapshot.instance, self._wall() // 1_000_000, max(0.0, round(took, 4)), lengths)
         if _put(self._known, _name(snapshot), boot):
             self._new.append((_name(snapshot), boot))
 

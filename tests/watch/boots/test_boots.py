@@ -134,12 +134,21 @@ def test_what_is_remembered_of_polls_is_bounded(tmp_path: Path) -> None:
     assert len(boots._seen) <= SERVICES + 3
 
 
-@rows("content", [b"", b"{", b'{"a": 1}', b'{"\xff": []}'])
+NEGATIVE = b'{"a": [{"instance": "i", "at": 1, "took": 1.0, "checkpoints": {"database": -5}}]}'
+
+
+@rows("content", [b"", b"{", b'{"a": 1}', b'{"\xff": []}', NEGATIVE])
 def test_what_cannot_be_read_counts_as_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b").write_bytes(content)
     assert read(tmp_path / "b") == {}
     booted(tmp_path / "b", boot(1))
     assert len(read(tmp_path / "b")) == 1
+
+
+def test_a_boot_in_which_the_clock_was_set_back_leaves_the_others_readable(tmp_path: Path) -> None:
+    booted(tmp_path / "b", boot(1), boot(2, database=-5.0))
+    (kept,) = read(tmp_path / "b").values()
+    assert [(one.took, one.checkpoints["database"]) for one in kept] == [(0.3, 0.3), (0.0, 0.0)]
 
 
 def test_a_disk_that_takes_nothing_is_no_harm(tmp_path: Path) -> None:
