@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifesign.errors import SettingError
-from lifesign.export.otlp.targets import is_configured, service_name, targets
+from lifesign.export.otlp.targets import is_configured, remarks, service_name, targets
 from support.rows import rows
 
 
@@ -44,6 +44,17 @@ def test_a_kind_can_be_left_out() -> None:
     assert targets({"OTEL_SDK_DISABLED": "true"}) == {}
 
 
+def test_exporters_of_the_programs_own_are_left_to_it_and_said() -> None:
+    environ = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "prometheus,otlp_proto_http"}
+    assert list(targets(environ)) == ["metrics", "logs"]
+    assert list(remarks({**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"})) == [
+        "OTEL_TRACES_EXPORTER=console is for the program: lifesign exports no traces, unless otlp is named, too"
+    ]
+    assert list(remarks(environ)) == []  # nothing is exported at all
+    none = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}
+    assert list(remarks(none)) == []
+
+
 @rows(
     ("name", "value"),
     [
@@ -56,7 +67,8 @@ def test_a_kind_can_be_left_out() -> None:
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
         ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "zip"),
-        ("OTEL_TRACES_EXPORTER", "jaeger"),
+        ("OTEL_TRACES_EXPORTER", "oltp"),
+        ("OTEL_LOGS_EXPORTER", "console,nnoe"),
     ],
 )
 def test_a_malformed_variable_is_named(name: str, value: str) -> None:

@@ -30,7 +30,7 @@ from lifesign.cli.sidecar.own_process import (
 from lifesign.cli.supervise import descendants, rundirectory
 from lifesign.cli.supervise.sidecar_process import ASKED_TO_END
 from lifesign.errors import NotWatchedError
-from lifesign.export.otlp.targets import unread_configuration
+from lifesign.export.otlp.targets import remarks
 from lifesign.judge.kernel import began_at
 from lifesign.judge.rundir import RunDirectory
 from lifesign.off_loop import off_loop
@@ -226,9 +226,8 @@ class Observer:
 
     def _introduce(self, servers: Mapping[str, Server]) -> None:
         status = None if self._pipeline is None else self._pipeline.status()
-        unread = unread_configuration(self._environ)
-        if unread is not None:
-            say(unread)
+        for remark in remarks(self._environ):
+            say(remark)
         say(introduction(status, servers, self._directory.path if self._supervised else None))
 
     def _health(self) -> SidecarHealth:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Mapping, NamedTuple
+from difflib import get_close_matches
+from typing import Iterator, Mapping, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from lifesign import semconv
@@ -22,6 +23,7 @@ GRPC = "grpc"
 _CONFIG_FILE = "OTEL_CONFIG_FILE"
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _DEFAULT_ENDPOINTS = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+_OURS = ("otlp", "otlp_proto_http", "otlp_proto_grpc")  # exporters, as OpenTelemetry for Python names them
 _TIMEOUT = 10.0  # seconds
 _COMPRESSIONS = ("none", "gzip", "deflate")
 
@@ -73,6 +75,17 @@ def unread_configuration(environ: Mapping[str, str]) -> str | None:
     return f"{_CONFIG_FILE} is not read by lifesign: {where}"
 
 
+def remarks(environ: Mapping[str, str]) -> Iterator[str]:
+    """What is set for the program and means nothing to lifesign, or means that it exports less."""
+    unread = unread_configuration(environ)
+    if unread is not None:
+        yield unread
+    for kind in KINDS if is_configured(environ) else ():
+        name, words = _exporters(kind, environ)
+        if words and words != ["none"] and set(words).isdisjoint(_OURS):
+            yield f"{name}={environ[name]} is for the program: lifesign exports no {kind}, unless otlp is named, too"
+
+
 def targets(environ: Mapping[str, str], *, profiles: bool = False) -> dict[str, Target]:
     """The target of each kind of telemetry that is to be exported.
 
@@ -111,13 +124,19 @@ def find(kind: str, what: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _is_exported(kind: str, environ: Mapping[str, str]) -> bool:
+    name, words = _exporters(kind, environ)
+    if not words or not set(words).isdisjoint(_OURS):
+        return True
+    meant = [meant for word in words if word != "none" for meant in get_close_matches(word, ("otlp", "none"), 1)]
+    if meant:
+        raise SettingError(f"{name}={environ[name]!r} cannot be used: did you mean {meant[0]}?", f"unset {name}")
+    return False
+
+
+def _exporters(kind: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The variable that names the exporters of one kind of telemetry, and what it names."""
     name = f"OTEL_{kind.upper()}_EXPORTER"
-    words = [word.strip().lower() for word in environ.get(name, "").split(",") if word.strip()]
-    if words == ["none"]:
-        return False
-    if words and "otlp" not in words:
-        raise SettingError(f"{name}={environ[name]!r} cannot be used: it wants otlp or none", f"unset {name}")
-    return True
+    return name, [word.strip().lower() for word in environ.get(name, "").split(",") if word.strip()]
 
 
 def _target(kind: str, environ: Mapping[str, str]) -> Target:
