@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-
-from lifesign.named import NamedTuple
+from typing import NamedTuple
 
 MOUNTS = "/proc/self/mountinfo"
 _READ_BYTES = 4096

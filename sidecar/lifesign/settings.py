@@ -7,11 +7,10 @@ that names the variable. The main process warns in the log and takes the default
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Collection, Literal, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Collection, Literal, Mapping, NamedTuple
 
 from lifesign import parsing
 from lifesign.errors import MalformedError, SettingError
-from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.checkspec import Spec

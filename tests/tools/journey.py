@@ -197,7 +197,6 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "export/exemplars.py",
             "watch/boots.py",  # the boot that went before
             "cli/sidecar/boots.py",
-            "named.py",  # makes a class when it is first asked for
             "off_loop.py",  # runs a call in a thread, as asyncio.to_thread does, and hands back what it returns
         ],
     ),

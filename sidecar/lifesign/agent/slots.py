@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from lifesign.agent.native import RLock
-from lifesign.named import NamedTuple
 from lifesign.wire import layout
 
 NEVER_NS = 1 << 62

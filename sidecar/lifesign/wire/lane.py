@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
 from collections import deque
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 from zlib import crc32
 
-from lifesign.named import NamedTuple
 from lifesign.wire import layout
 
 c_json: Any

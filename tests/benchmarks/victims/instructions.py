@@ -34,18 +34,9 @@ def count(name: str, batch: Callable[[int], int], size: int) -> None:
         batches.append((name, found[0]))
 
 
-def make_tuples() -> None:
-    """One of each named tuple there is: the first of a class makes the class, and evaluates a text for that."""
-    for cls in tuple.__subclasses__():
-        if hasattr(cls, "_fields"):
-            cls._make([None] * len(cls._fields))  # type: ignore[attr-defined]
-
-
 def main() -> None:
     calls = int(sys.argv[1])
-    made = compared()
-    make_tuples()
-    for name, (call, at_most) in made.items():
+    for name, (call, at_most) in compared().items():
         count(name, lambda number, call=call: call_often(call, number), at_most or calls)
     interval = float(os.environ["LIFESIGN_HEARTBEAT_INTERVAL"])
     beats = Beats(interval)

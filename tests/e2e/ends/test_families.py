@@ -77,6 +77,15 @@ def test_ctrl_c_is_no_death(run: Callable[..., Run]) -> None:
     assert [record[:2] for record in running.records()] == [("stopped", "ended by Ctrl-C")]
 
 
+def test_the_second_ctrl_c_that_ends_a_blocked_loop_is_its_exit_status(run: Callable[..., Run]) -> None:
+    running = run(sys.executable, "family.py", "blocks")
+    eventually(lambda: "blocked" in running.states().values(), PATIENCE, 0.05)
+    for _ in range(2):
+        os.kill(running.cmd, signal.SIGINT)
+        time.sleep(0.5)
+    assert running.has_ended() == 128 + signal.SIGINT
+
+
 def test_a_kill_after_the_grace_period_is_a_death_that_says_so(run: Callable[..., Run]) -> None:
     running = run(sys.executable, "family.py", "ignores")
     eventually(lambda: "healthy" in running.states().values(), PATIENCE, 0.05)

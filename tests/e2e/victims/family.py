@@ -117,6 +117,14 @@ def ignores() -> None:
     asyncio.run(main())
 
 
+def blocks() -> None:
+    async def main() -> None:
+        await asyncio.sleep(0.5)
+        time.sleep(60)
+
+    asyncio.run(main())
+
+
 if __name__ == "__main__":
     DOES: dict[str, Callable[[], object]] = {
         "life": life,
@@ -135,6 +143,7 @@ if __name__ == "__main__":
         "cleans up": cleans_up,
         "shows": shows,
         "ignores": ignores,
+        "blocks": blocks,
         "for long": for_long,
     }
     while not os.path.exists(os.path.join(os.environ["LIFESIGN_DIR"], "sidecar.lock")):

@@ -15,7 +15,7 @@ import time
 from asyncio import AbstractEventLoop
 from inspect import CO_OPTIMIZED
 from types import FrameType
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from lifesign.agent import lifecycle
 from lifesign.agent.complaints import threads, unawaited
@@ -23,7 +23,6 @@ from lifesign.agent.native import Ticker, get_ident, sleep
 from lifesign.agent.process import Agent
 from lifesign.agent.tasks import odd
 from lifesign.loading import forget_forks
-from lifesign.named import NamedTuple
 from lifesign.settings import Settings
 from lifesign.wire import folder
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Callable, Iterable, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, TypeVar
 
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import own as own_tasks
-from lifesign.named import NamedTuple
 from lifesign.wire import layout
 from lifesign.wire.lane import LaneWriter
 from lifesign.wire.writer import PulseWriter

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 from lifesign.agent.checks.runner import Postcondition
 from lifesign.agent.identity import new_span_id, new_trace_id
 from lifesign.agent.synthetic.context import is_synthetic
-from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.wire.records import PostconditionReport, PostconditionResult

@@ -12,13 +12,12 @@ import contextvars
 import inspect
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, NamedTuple, Union
 
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import name_of, seconds, text, truth
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.tasks import own as own_tasks
-from lifesign.named import NamedTuple
 from lifesign.redact import redacted
 
 if TYPE_CHECKING:

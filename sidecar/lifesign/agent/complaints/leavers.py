@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.finished import outcome_of
 from lifesign.agent.tasks.population import Population
-from lifesign.named import NamedTuple
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:

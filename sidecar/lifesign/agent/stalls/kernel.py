@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifesign.control_groups import MOUNTS, folders, read_kernel_file
-from lifesign.named import NamedTuple
 
 try:
     import resource

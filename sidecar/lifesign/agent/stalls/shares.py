@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
 
 from lifesign.agent.stalls.stacks import NOTHING, SeenStack
 from lifesign.agent.stalls.underway import Sample
-from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.wire.stalls import StallKind

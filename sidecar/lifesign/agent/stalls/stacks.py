@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.slots import Beating
 from lifesign.agent.stalls.callback import callback, current, running
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.appspan import app_span
 from lifesign.agent.tasks.walk import both_ends, culprit_place, own_place, place, place_key
-from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from lifesign.agent.slots import Beating
 from lifesign.agent.stalls.kernel import ThreadTime
 from lifesign.agent.stalls.stacks import SeenStack, Walk
-from lifesign.named import NamedTuple
 
 _PAUSE_NS = 10_000_000
 _GROWTH = 20  # the pause is this part of the stall's age: a stall of a week takes some 300 samples

@@ -7,11 +7,10 @@ makes. Nothing is imported: an app without OpenTelemetry has no context to put t
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifesign import semconv
 from lifesign.agent.harmless import complain
-from lifesign.named import NamedTuple
 
 
 class SyntheticSpan(NamedTuple):

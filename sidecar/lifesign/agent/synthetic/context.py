@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 from lifesign import semconv
 from lifesign.agent.harmless import complain
 from lifesign.agent.synthetic import app_otel
 from lifesign.agent.synthetic.app_otel import SyntheticSpan
-from lifesign.named import NamedTuple
 
 
 class Entered(NamedTuple):

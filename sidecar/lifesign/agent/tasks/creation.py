@@ -13,12 +13,11 @@ import time
 import weakref
 from collections import deque
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.finished import TaskOutcome, outcome_of
 from lifesign.agent.tasks.walk import place
-from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.wire.records import Frame

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.price import Price
@@ -23,7 +23,6 @@ from lifesign.agent.tasks.waiting.deadlock import Node
 from lifesign.agent.tasks.waiting.primitives import Primitive, Primitives, own_place, record, shape_of
 from lifesign.agent.tasks.waiting.waits import unshielded, waits_for_executor
 from lifesign.agent.tasks.walk import await_stack, links, running_stack
-from lifesign.named import NamedTuple
 from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:

@@ -4,10 +4,9 @@ watches (an exception that is asked for counts as retrieved, and its warning wou
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from lifesign.agent.tasks import odd
-from lifesign.named import NamedTuple
 from lifesign.redact import redacted
 
 if TYPE_CHECKING:

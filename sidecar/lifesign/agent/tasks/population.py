@@ -8,12 +8,11 @@ import sys
 import time
 import weakref
 from _random import Random  # the module around it costs more to import
-from typing import Any, Callable, Collection, Iterator, Sequence
+from typing import Any, Callable, Collection, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.price import Price
 from lifesign.agent.tasks import odd, own
-from lifesign.named import NamedTuple
 
 _LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended; of more, so many are drawn:
 _DRAWN = 1_000

@@ -10,11 +10,10 @@ import asyncio
 import gc
 import weakref
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import TEXT_CHARACTERS
-from lifesign.named import NamedTuple
 from lifesign.wire.frames import importing, is_library
 
 if TYPE_CHECKING:

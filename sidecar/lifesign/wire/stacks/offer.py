@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
-from lifesign.named import NamedTuple
 from lifesign.wire.folder import STACKS_OFFER, OwnFolder
 from lifesign.wire.lane import encode
 from lifesign.wire.stacks.reading import is_number, json_object, read_file

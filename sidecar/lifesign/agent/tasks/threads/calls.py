@@ -11,10 +11,9 @@ import dis
 import sys
 import threading
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from lifesign.agent.tasks.odd import type_name
-from lifesign.named import NamedTuple
 
 _CODE_BYTES_MAX = 20_000  # of a function that is read
 _OPTIMIZED = 1  # a flag of code whose variables are no dict

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import weakref
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Iterable
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 
 from lifesign.agent.tasks.odd import call, read, text, type_name
 from lifesign.agent.tasks.threads.look import StandingThreads, ThreadLook
-from lifesign.named import NamedTuple
 
 if TYPE_CHECKING:
     from lifesign.wire.threads import ExecutorState

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
@@ -13,7 +13,6 @@ from lifesign.agent.tasks.threads import calls
 from lifesign.agent.tasks.threads.standstill import LOCK, Standstill, owner
 from lifesign.agent.tasks.waiting.waits import look_alone
 from lifesign.agent.tasks.walk import links
-from lifesign.named import NamedTuple
 
 _FRAMES_MAX = 60  # of one thread that are read for what they hold
 TASKS_MAX = 2_000  # that are read for a thread's lock that they hold

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Iterable
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 
 from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames, handled_by
@@ -17,7 +17,6 @@ from lifesign.agent.tasks.threads.standstill import standstill
 from lifesign.agent.tasks.threads.syscalls import system_call
 from lifesign.agent.tasks.waiting.caught import as_record, is_error
 from lifesign.agent.tasks.walk import place, thread_stack
-from lifesign.named import NamedTuple
 from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:

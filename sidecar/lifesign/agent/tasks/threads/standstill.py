@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 from lifesign.agent.native import LockType, RLock
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads import calls
-from lifesign.named import NamedTuple
 
 _STEPS_MAX = 8  # frames of the standard library that one wait is made of
 _MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging"))

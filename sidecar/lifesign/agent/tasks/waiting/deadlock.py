@@ -12,10 +12,9 @@ the loop runs. So a task counts as stuck only if
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterable, NamedTuple, Sequence
 
 from lifesign.agent.tasks.pace import Pace
-from lifesign.named import NamedTuple
 
 RINGS_MAX = 5
 NODES_MAX = 50_000

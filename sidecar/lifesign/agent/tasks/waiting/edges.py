@@ -9,13 +9,12 @@ import asyncio
 import gc
 import sys
 from types import CellType
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.waiting.blocks import objects
 from lifesign.agent.tasks.walk import Link
-from lifesign.named import NamedTuple
 
 EDGES_MAX = 200_000  # what a walk holds of them
 _ONCE_MAX = 10_000

@@ -10,14 +10,13 @@ import gc
 import sys
 import time
 import weakref
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.waiting.blocks import ends_by_itself, exits, objects
 from lifesign.agent.tasks.waiting.pools import Kind
 from lifesign.agent.tasks.waiting.waits import first_callbacks, timers, unshielded, waits_for_executor
 from lifesign.agent.tasks.walk import Link
-from lifesign.named import NamedTuple
 
 _LOOKUPS = ("getaddrinfo", "getnameinfo")  # coroutines of a loop, which run in an executor
 _SECONDS_MAX = 1e8

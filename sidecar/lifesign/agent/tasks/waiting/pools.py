@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from lifesign.agent.tasks.odd import read
-from lifesign.named import NamedTuple
 
 
 class Kind(NamedTuple):

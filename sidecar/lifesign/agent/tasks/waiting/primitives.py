@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
@@ -15,7 +15,6 @@ from lifesign.agent.tasks.waiting.naming import name_of
 from lifesign.agent.tasks.waiting.pools import Kind
 from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import Link, place
-from lifesign.named import NamedTuple
 from lifesign.wire.layout import HOLDERS_MAX
 
 if TYPE_CHECKING:

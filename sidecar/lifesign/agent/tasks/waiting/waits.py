@@ -6,14 +6,13 @@ import gc
 import itertools
 from asyncio import Future
 from types import CellType, FrameType, MethodType
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.tasks.odd import read, type_name
 from lifesign.agent.tasks.waiting.blocks import at_path, behind, ends_by_itself, entered, objects
 from lifesign.agent.tasks.waiting.kinds import kind
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.walk import DRIVEN, Link
-from lifesign.named import NamedTuple
 
 GREENLET_FRAMES_MAX = 60  # that are walked
 _SHIELDS_MAX = 10  # around one another
