@@ -29,7 +29,7 @@ def look() -> None:
 async def test_who_waits_for_others_too_will_ask_then(
     together: str, started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for bound, value in (("GRACE_SECONDS", 0.0), ("_ROUND_SECONDS", 0.0), ("_SHARE", 1e9)):
+    for bound, value in (("GRACE_SECONDS", 0.0), ("_ROUND_SECONDS", 0.0), ("_PRICE", 0)):
         monkeypatch.setattr(deaths, bound, value)
     pulse = started()
     last = asyncio.get_running_loop().create_future()

@@ -22,7 +22,7 @@ Started = Callable[..., Any]
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deaths, "GRACE_SECONDS", 0.0)
     monkeypatch.setattr(deaths, "_ROUND_SECONDS", 0.0)
-    monkeypatch.setattr(deaths, "_SHARE", 1e9)
+    monkeypatch.setattr(deaths, "_PRICE", 0)
 
 
 def look() -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.exceptions import failure
+from lifesign.agent.price import Price
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.edges import in_turn, together
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0  # in which somebody may still ask for the exception
 LOOKED_AT = 1000  # tasks at one beat
 _ROUND_SECONDS = 1.0  # between the beginnings of two rounds
-_SHARE = 1 / 500  # of a core, where tasks must be listed
+_PRICE = 500  # a pause is at least so many times what it costs to list tasks, where they must be listed
 _KNOWN_MAX = 1000  # tasks that are remembered while they run, from 3.14 on; and dead ones
 _WAITING_MAX = 1000
 _REPORTED_MAX = 1000
@@ -49,6 +50,7 @@ class Deaths:
         self._round: list[weakref.ReferenceType[Any]] = []  # what is left to look at in this round
         self._next_round = 0.0
         self._next_list = 0.0
+        self._of_rounds, self._of_lists = Price(_PRICE), Price(_PRICE)
         self._running: dict[int, weakref.ReferenceType[Any]] = {}  # from 3.14 on, by the id of the task
         self._waiting: dict[
             int, tuple[weakref.ReferenceType[Any], float, int]
@@ -79,15 +81,17 @@ class Deaths:
             return
         # From 3.14 on only tasks that run can be listed; those that are remembered are looked at when they have ended.
         if now >= self._next_list and len(self._running) < _KNOWN_MAX:
+            used = time.thread_time_ns()
             self._remember()
-            self._next_list = now + (time.monotonic() - now) / _SHARE
+            self._next_list = now + self._of_lists.rest(time.thread_time_ns() - used) / 1e9
+        used = time.thread_time_ns()
         self._round = list(self._running.values())
         self._running = {
             key: reference
             for key, reference in self._running.items()
             if (task := reference()) is not None and not odd.is_done(task)
         }
-        self._next_round = now + (time.monotonic() - now) / _SHARE
+        self._next_round = now + self._of_rounds.rest(time.thread_time_ns() - used) / 1e9
 
     def _remember(self) -> None:
         for task in self._population.each():

@@ -12,6 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifesign.agent.complaints.counted import Counted
+from lifesign.agent.price import Price
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.finished import outcome_of
 from lifesign.agent.tasks.population import Population
@@ -24,7 +25,7 @@ LIVED_MIN = 5.0  # seconds
 TASKS_MAX = 200  # of which there are more than that have no task that stands for a part of the program
 _FUNCTIONS_MAX = 500
 _MOST = 0.5  # of the time since it began to look
-_SHARE = 1 / 1000  # of a core
+_PRICE = 1000  # a pause is at least so many times what it costs to look once
 
 
 class _Remembered(NamedTuple):
@@ -50,13 +51,16 @@ class Leavers:
         self._seen: dict[int, int] = {}  # how many tasks there have been, by the id of their code
         self._first = 0.0
         self._next = 0.0
+        self._price = Price(_PRICE)
 
     def look(self) -> None:
         """Looks who has come and who has gone; asked about once a second."""
         now = time.monotonic()
         if now < self._next or self._population.count().unfinished > TASKS_MAX:
             return
-        used = time.thread_time()  # not by the clock: on a busy machine another thread may have the processor meanwhile
+        used = (
+            time.thread_time_ns()
+        )  # not by the clock: on a busy machine another thread may have the processor meanwhile
         self._first = self._first or now
         for key, known in list(self._known.items()):
             task = known.reference()
@@ -67,7 +71,7 @@ class Leavers:
             before = self._known.get(id(task))
             if (before is None or before.reference() is not task) and len(self._seen) < _FUNCTIONS_MAX:
                 self._came(task, now)
-        self._next = now + (time.thread_time() - used) / _SHARE
+        self._next = now + self._price.rest(time.thread_time_ns() - used) / 1e9
 
     def _came(self, task: Any, now: float) -> None:
         code = odd.read(odd.coroutine(task), "cr_code")
