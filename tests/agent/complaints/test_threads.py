@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -83,3 +84,12 @@ def test_what_was_put_in_its_place_is_put_back_unless_somebody_else_has_done_so(
     threads.observe(noted)
     threads.forget()
     assert threading._make_invoke_excepthook is None  # type: ignore[attr-defined]
+
+
+def test_one_that_died_in_no_code_of_the_users_has_no_function(noted: Noted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    thread = threading.Thread(target=json.loads, args=("{",))
+    thread.start()
+    thread.join()
+    (record,) = noted.records
+    assert (record["function"], record["error"]["type"]) == ("", "json.decoder.JSONDecodeError")

@@ -7,10 +7,12 @@ import os
 import resource
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable, Iterator
 
 import pytest
 
+from lifesign.agent.system import usage
 from lifesign.agent.system.usage import UsageWriter
 from lifesign.control_groups import MemoryGroups
 from lifesign.wire.process.usage import OwnNumbers
@@ -84,3 +86,19 @@ def test_they_are_read_again_when_they_are_due(
         seen.append((said.usage.mono_ns // 10**9, said.memory.used))
     # Memory each second, the rest every five; a clock that was set back is followed.
     assert seen == [(1000, 300), (1000, 300), (1000, 500), (1000, 600), (1005, 600), (10, 800)]
+
+
+def test_what_the_system_does_not_say_is_none(
+    pulse: PulseWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bytes:
+        raise OSError
+
+    monkeypatch.setattr(usage, "_rusage", None)
+    monkeypatch.setattr(usage, "read_kernel_file", refused)
+    before_6_2 = SimpleNamespace(stat=lambda _: os.stat_result([0] * 10), scandir=refused)
+    monkeypatch.setattr(usage, "os", before_6_2)
+    UsageWriter(pulse, 5.0, limited(tmp_path, 300)).beat()
+    said = written(tmp_path).usage
+    assert said is not None
+    assert (said.user_ns, said.memory, said.threads, said.descriptors) == (0, 0, 0, 0)

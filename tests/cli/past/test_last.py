@@ -101,3 +101,12 @@ def test_a_time_that_is_none_is_shown_as_some(cli: Callable[..., Any], folder: P
         content["saved"] = content["processes"][0]["history"][0]["at"] = at
         file.write_text(json.dumps(content))
         assert cli("last").code == 0
+
+
+def test_a_process_of_which_little_was_known(cli: Callable[..., Any], folder: Path) -> None:
+    bare = SavedProcess(snapshot("7-0badcafe", "dead", service="orders", why="killed by SIGKILL"), {}, "", [], None)
+    (folder / "20261129T110203-7.json").write_bytes(msgspec.json.encode(post_mortem([bare], 1_793_102_400_000)))
+    out = cli("last").out
+    assert "killed by SIGKILL" in out
+    assert "last stack" not in out
+    assert "what happened" not in out

@@ -6,7 +6,7 @@ import pytest
 
 from lifesign.cli.processes import details as details_module
 from lifesign.cli.processes.details import details
-from lifesign.watch.telemetry import CheckpointReading, Snapshot
+from lifesign.watch.telemetry import CheckpointReading, Snapshot, UsageReading
 from support.made.boards import NOON, SECOND, snapshot
 
 
@@ -29,3 +29,9 @@ def test_late_checkpoints_are_news_for_an_hour(monkeypatch: pytest.MonkeyPatch) 
         "checkpoint broker is open for 5.0s, usually 0.1s",
     ]
     assert lines(snapshot(checkpoints=checkpoints, uptime=3601.0)) == []
+
+
+def test_what_is_not_known_of_what_it_uses_is_left_out() -> None:
+    assert lines(snapshot(usage=UsageReading(user=0.3, system=0.2))) == ["uses 0.5s of CPU time"]
+    said = " ".join(lines(snapshot(usage=UsageReading(threads=1, descriptors=9, garbage=((4, 0, 0), (), (1, 0, 0))))))
+    assert "1 thread, 9 file descriptors, 4/1 garbage collections (by generation)" in said
