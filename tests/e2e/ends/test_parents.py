@@ -81,8 +81,9 @@ def test_a_worker_that_gunicorn_gives_up_was_killed_while_it_was_blocked(apps: P
         (end,) = eventually(lambda: ends(running), PATIENCE, 0.1)
         assert end.event == "died"
         assert end.body.startswith(
-            "killed by SIGABRT while it was blocked, probably by the process that made it, as it did not answer; in app"
+            "killed by SIGABRT while it was blocked, probably by the process that made it, as it did not answer; "
         )
+        assert "in app (" in end.body
         assert "WORKER TIMEOUT" in (folder / "output").read_text()
 
 

@@ -109,7 +109,9 @@ async def live(
 async def main(state: str) -> None:
     clock = [0]
     board = Board(clock=lambda: float(clock[0] * STEP_S), wall=lambda: NOON / 1e9 + clock[0] * STEP_S)
-    boots = RememberedBoots(Boots(Path(state) / "boots.json", wall=lambda: NOON + (clock[0] + 1) * STEP_S * SECOND))
+    boots = RememberedBoots(
+        lambda: Boots(Path(state) / "boots.json", wall=lambda: NOON + (clock[0] + 1) * STEP_S * SECOND)
+    )
     server = Server(page_app(board, NOTHING, host="127.0.0.1", interval=0.001), ("127.0.0.1", 0), setting="x")
     await server.start()
     print(server.url, flush=True)

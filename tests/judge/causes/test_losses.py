@@ -45,6 +45,13 @@ def test_what_a_callback_raised_is_said_in_any_state(text: str) -> None:
     assert [cause.word for cause in (*found("silent", dropped), *found("healthy", dropped))] == ["never-awaited"]
 
 
+def test_a_client_that_has_left_is_no_illness_of_the_server() -> None:
+    for kind in ("asyncio.exceptions.IncompleteReadError", "ConnectionResetError", "BrokenPipeError"):
+        gone = complaint(CALLBACKS[2], {"type": kind, "message": "0 bytes read", "stack": ""}, AT)
+        assert found("healthy", gone) == []
+        assert [cause.word for cause in found("silent", gone)] == ["callback-died"]
+
+
 def test_connections_that_cannot_be_accepted_are_said_in_any_state() -> None:
     refused = complaint("socket.accept() out of system resource", TOO_MANY, count=40)
     sentence = "connections are not accepted: OSError: [Errno 24] Too many open files, 12 s ago, 40 times so far"

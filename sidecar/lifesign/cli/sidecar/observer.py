@@ -99,7 +99,7 @@ class Observer:
         self._enough = asyncio.Event()  # we were asked once more
         self._leaving = False  # as soon as nothing is left to watch
         self._watcher: Watcher | None = None
-        self._boots = RememberedBoots(Boots(file_of(settings, environ)))
+        self._boots = RememberedBoots(partial(Boots, file_of(settings, environ)))
         # Beside CMD on one machine, as one user, the stacks' files are there to be read.
         self._sources = Sources() if supervised else None
         self._shows = False  # the page

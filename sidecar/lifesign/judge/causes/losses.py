@@ -23,6 +23,8 @@ _LOSSES = (
     ("Fatal error on ", _CALLBACK),
     ("Unhandled exception in client_connected_cb", _CALLBACK),
 )
+# Who serves connections and does not expect the other side to leave gets these now and then, and is well.
+_LEFT = ("IncompleteReadError", "ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError")
 _ACCEPT = "socket.accept() out of system resource"
 
 
@@ -83,7 +85,8 @@ def lost(findings: Findings) -> list[Cause]:
     made: list[Cause] = []
     for one in findings.complaints:
         word = next((word for said, word in _LOSSES if one["text"].startswith(said)), None)
-        if word is not None and len(made) < _LOSSES_MAX and (word == _CALLBACK or findings.state in _ILL):
+        worth = findings.state in _ILL or (word == _CALLBACK and not _peer_left(one))
+        if word is not None and worth and len(made) < _LOSSES_MAX:
             who = "" if one["function"] in one["text"] else f" ({one['task'] or 'a task'}: {one['function']})"
             sentence = f"{one['text'].rstrip('!.')}{who}{_error(one)}{at(one['place'])}, {_when(one, findings)}"
             made.append(Cause(word, sentence, one["place"]))
@@ -97,6 +100,10 @@ def refused(findings: Findings) -> list[Cause]:
         for one in findings.complaints
         if one["text"].startswith(_ACCEPT) and findings.wall - one["at"] < RECENT_NS and findings.state != states.DEAD
     ][:1]
+
+
+def _peer_left(one: AsyncioComplaint) -> bool:
+    return one["error"] is not None and one["error"]["type"].rpartition(".")[2] in _LEFT
 
 
 def _error(one: AsyncioComplaint) -> str:
