@@ -208,7 +208,7 @@ def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(de
     desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     desk.pod.signal("lifesign", signal.SIGTERM)
     desk.pod.answers("desk", desk.main["livenessProbe"], 0)
-    desk.pod.stop("desk", grace=30)
+    desk.pod.stop("desk", grace=1)
 
     assert desk.pod.wait("lifesign") == 0
     assert desk.reported("lifesign.process.stopped").body == "ended by SIGTERM, as asked"
