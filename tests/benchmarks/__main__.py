@@ -87,6 +87,7 @@ def main() -> int:
         show(report.results[name])
         report.results = {one: report.results[one] for one in names if one in report.results}
         report.write(record)
+    report = Report.read(record) if record.exists() else report  # as it is rounded there
     (output / "performance.md").write_text(page(report, FIRST))
     if output == DOCS:  # which quotes some lines of it
         runpy.run_path(str(DOCS / "tables.py"), run_name="__main__")
