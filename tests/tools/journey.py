@@ -197,6 +197,7 @@ TRAVELS: dict[str, tuple[list[str], list[str]]] = {
             "export/exemplars.py",
             "watch/boots.py",  # the boot that went before
             "cli/sidecar/boots.py",
+            "whole_file.py",  # writes what is there already
             "off_loop.py",  # runs a call in a thread, as asyncio.to_thread does, and hands back what it returns
         ],
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from lifesign.serve.shown.rows import ORDER
 from lifesign.settings import state_directory
 from lifesign.watch.sources import Source
 from lifesign.watch.telemetry import Snapshot
+from lifesign.whole_file import write_whole
 
 KEPT = 20
 PROCESSES = 50  # of one run, the worst first
@@ -62,22 +62,11 @@ def save(found: PostMortem, folder: Path) -> Path:
     pid = found.processes[0].process.pid if found.processes else 0
     name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(found.saved / 1000))}-{pid}"
     page = folder / f"{name}.html"
-    _write(folder / f"{name}.json", msgspec.json.encode(found))  # first: it is what the old ones are found by
-    _write(page, as_html(found).encode("utf-8", "backslashreplace"))
+    # First what the old ones are found by.
+    write_whole(folder / f"{name}.json", folder / f"{name}.json.part", msgspec.json.encode(found))
+    write_whole(page, folder / f"{name}.html.part", as_html(found).encode("utf-8", "backslashreplace"))
     for old in sorted(folder.glob("*.json"))[:-KEPT]:
         for file in (old, old.with_suffix(".html")):
             with contextlib.suppress(OSError):
                 file.unlink()
     return page
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Nobody else may read what a service was doing."""
-    part = file.with_suffix(file.suffix + ".part")
-    try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as opened:
-            opened.write(content)
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)  # a full disk has no room for a half
-        raise

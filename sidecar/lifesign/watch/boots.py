@@ -17,6 +17,7 @@ from lifesign import semconv
 from lifesign.judge.boots import ENOUGH, is_late, usual
 from lifesign.settings import Settings, state_directory
 from lifesign.watch.telemetry import CheckpointReading, Snapshot
+from lifesign.whole_file import write_whole
 
 KEPT = 20  # boots of one service ...
 SERVICES = 100  # ... and so many of them, those that booted last
@@ -99,14 +100,7 @@ class Boots:
         part = self._file.with_name(f"{self._file.name}.{os.getpid()}.part")
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-                with open(os.open(part, flags, 0o600), "wb") as opened:
-                    opened.write(msgspec.json.encode(found))
-                part.replace(self._file)
-            except OSError:
-                part.unlink(missing_ok=True)
-                raise
+            write_whole(self._file, part, msgspec.json.encode(found))
 
     def _is_over(self, snapshot: Snapshot) -> bool:
         """A service that promises no event has booted once its loop turns, and may go on with its checkpoints."""

@@ -9,7 +9,7 @@ from lifesign import semconv
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes, deadlocks
 from lifesign.judge.causes.findings import Asked, Cause, Dump, Exiting, Findings
-from lifesign.judge.causes.stages import EXITS, HANGS_NS
+from lifesign.judge.causes.stages import HANGS_NS
 from lifesign.judge.degraded import Unmet
 from lifesign.judge.diagnosis import late_loops, loops_late_at_death
 from lifesign.judge.ending import out_of_memory
@@ -174,7 +174,7 @@ class Emitter:
         if dump.summary["reason"] == "shutdown":  # it is only asked for then
             return causes(Findings(states.HEALTHY, dump, asked=Asked("", 0, HANGS_NS)))
         if self._ill is None:
-            phase = EXITS.get(dump.summary["reason"])
+            phase = layout.ENDINGS.get(dump.summary["reason"])
             return causes(Findings(states.HEALTHY, dump, exiting=None if phase is None else Exiting(phase, 0, 0)))
         verdict, reading = self._ill
         return self._found(verdict.state, reading, dump, self._stalls(_late_loops(verdict, reading)))
@@ -234,14 +234,14 @@ class Emitter:
 
     def _found(self, state: str, reading: Reading, dump: Dump | None, stalls: tuple[Stall, ...]) -> list[Cause]:
         error = reading.tombstone["error"] if reading.tombstone is not None else None
-        losses = self.ring.losses
+        losses, late = self.ring.losses, overdue(reading)
         return causes(
             Findings(
                 state, dump, stalls, error, losses.deaths(), losses.complaints(), reading.wall, self.ring.populations,
-                self.boot.outcome, asked(reading), min((one.since for one in overdue(reading)), default=0),
+                self.boot.outcome, asked(reading), min((one.since for one in late), default=0),
                 self.ring.culprits.seen(reading.wall), self.busy(reading), self._evidence.holders,
                 out_of_memory(reading) if state == states.DEAD else None, exiting(reading),
-                tuple(one for one in losses.ended() if is_between(one["at"], overdue(reading))),
+                tuple(one for one in losses.ended() if is_between(one["at"], late)),
             )
         )  # fmt: skip
 

@@ -125,6 +125,7 @@ BOOT_TIMED_OUT = 3
 NOT_ENDING = 0
 ENDING_LOOP = 1  # `asyncio.run` waits for what it has cancelled
 ENDING_PROGRAM = 2  # the main thread is over, and Python waits for other threads and for exit handlers
+ENDINGS = {"closing": ENDING_LOOP, "exit": ENDING_PROGRAM}  # by the reason for the task dump that is taken then
 
 
 def file_size(ring_size: int) -> int:

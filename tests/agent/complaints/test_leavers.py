@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from lifesign.agent.complaints import leavers
-from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.leavers import Leavers
 from lifesign.agent.tasks.population import Population
+from support.noted import Noted
 from support.rows import rows
-
-
-class Noted(Counted):
-    """What was noted, at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[Any] = []
-
-    def note(self, key: Any, made: Any) -> None:
-        self.records.append(made())
 
 
 class Clock:

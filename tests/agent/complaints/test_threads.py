@@ -9,18 +9,7 @@ from typing import Any
 import pytest
 
 from lifesign.agent.complaints import threads
-from lifesign.agent.complaints.counted import Counted
-
-
-class Noted(Counted):
-    """What was noted, at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[Any] = []
-
-    def note(self, key: Any, made: Any) -> None:
-        self.records.append(made())
+from support.noted import Noted
 
 
 @pytest.fixture

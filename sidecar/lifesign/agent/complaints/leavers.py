@@ -58,9 +58,8 @@ class Leavers:
         now = time.monotonic()
         if now < self._next or self._population.count().unfinished > TASKS_MAX:
             return
-        used = (
-            time.thread_time_ns()
-        )  # not by the clock: on a busy machine another thread may have the processor meanwhile
+        # Not by the clock: on a busy machine another thread may have the processor meanwhile.
+        used = time.thread_time_ns()
         self._first = self._first or now
         for key, known in list(self._known.items()):
             task = known.reference()

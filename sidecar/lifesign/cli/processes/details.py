@@ -15,6 +15,8 @@ from lifesign.watch.telemetry import CauseReading, CheckpointReading, EventReadi
 from lifesign.wire import layout
 
 _WARNING = "yellow"
+_NEWS_S = 3600.0  # how long a slow boot is worth a line
+_LATE_MAX = 5
 _ELSEWHERE = ("new_delays", "dump")  # between two polls of somebody else's; what `lifesign dump` prints
 
 
@@ -23,10 +25,6 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
     without = msgspec.structs.replace(snapshot, dump=None, new_delays=())
     plain: dict[str, Any] = msgspec.to_builtins(without)
     return {name: value for name, value in plain.items() if name not in _ELSEWHERE}
-
-
-_NEWS_S = 3600.0  # how long a slow boot is worth a line
-_LATE_MAX = 5
 
 
 def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str]]:

@@ -59,17 +59,14 @@ def _what_keeps_it_out(pid: int) -> str:
     flag = next((arg for arg in _flags(pid) if _ISOLATED.intersection(arg[1:])), None)
     if flag is not None:
         return f"it was started with {flag}, which leaves out what is on PYTHONPATH: start it without"
-    path = next((entry[11:] for entry in _environ(pid) if entry.startswith(b"PYTHONPATH=")), b"")
-    shadow = shadowing(os.fsdecode(path))
+    path = os.fsdecode(next((entry[11:] for entry in _environ(pid) if entry.startswith(b"PYTHONPATH=")), b""))
+    if not is_way_in(path):
+        return "what starts it has taken lifesign from its PYTHONPATH: let it stay there"
+    shadow = shadowing(path)
     if shadow is None:
-        return (
-            ""
-            if is_way_in(os.fsdecode(path))
-            else "what starts it has taken lifesign from its PYTHONPATH: let it stay there"
-        )
-    return (
-        f"the sitecustomize of {shadow[0]} stands before that of lifesign: put `lifesign run --` behind what starts it"
-    )
+        return ""
+    before, _ = shadow
+    return f"the sitecustomize of {before} stands before that of lifesign: put `lifesign run --` behind what starts it"
 
 
 def _flags(pid: int) -> list[str]:

@@ -82,7 +82,7 @@ def remarks(environ: Mapping[str, str]) -> Iterator[str]:
         yield unread
     for kind in KINDS if is_configured(environ) else ():
         name, words = _exporters(kind, environ)
-        if words and words != ["none"] and set(words).isdisjoint(_OURS):
+        if words != ["none"] and not _have_ours(words):
             yield f"{name}={environ[name]} is for the program: lifesign exports no {kind}, unless otlp is named, too"
 
 
@@ -125,12 +125,17 @@ def find(kind: str, what: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def _is_exported(kind: str, environ: Mapping[str, str]) -> bool:
     name, words = _exporters(kind, environ)
-    if not words or not set(words).isdisjoint(_OURS):
+    if _have_ours(words):
         return True
     meant = [meant for word in words if word != "none" for meant in get_close_matches(word, ("otlp", "none"), 1)]
     if meant:
         raise SettingError(f"{name}={environ[name]!r} cannot be used: did you mean {meant[0]}?", f"unset {name}")
     return False
+
+
+def _have_ours(exporters: list[str]) -> bool:
+    """Whether OTLP is among them; where none is named it is what OpenTelemetry takes."""
+    return not exporters or not set(exporters).isdisjoint(_OURS)
 
 
 def _exporters(kind: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:

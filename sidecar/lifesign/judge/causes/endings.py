@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lifesign.judge import states
 from lifesign.judge.causes import threads
 from lifesign.judge.causes.findings import Cause, Findings
-from lifesign.judge.causes.phrases import own_frame, place_text
+from lifesign.judge.causes.phrases import own_frame, raised
 from lifesign.wire.frames import exception_text
 
 if TYPE_CHECKING:
@@ -30,12 +30,11 @@ def uncaught(findings: Findings) -> list[Cause]:
         for found in _TRACEBACK.finditer(error["stack"])
     ]
     place = own_frame(frames)
-    where = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
     came_up = exception_text(error["type"], error["message"])
     origins = _origins(error)
     came = f"; it came up as {came_up}" if origins else ""
     what = origins[-1] if origins else came_up
-    return [Cause("uncaught-exception", f"{what}{where}{came}", place)]
+    return [Cause("uncaught-exception", f"{what}{raised(place)}{came}", place)]
 
 
 def _origins(error: Failure) -> list[str]:
@@ -54,10 +53,8 @@ def oom_killed(findings: Findings) -> list[Cause]:
 
 def blocked(findings: Findings) -> list[Cause]:
     """What kept an event loop from turning up to the moment at which its process was killed."""
-    if findings.state != states.DEAD or findings.error is not None:
+    if findings.state != states.DEAD or findings.error is not None or not findings.stalls:
         return []
     then = findings._replace(state=states.BLOCKED)
     found = [cause for row in (threads.rings, threads.thread_locks, threads.blocking_calls) for cause in row(then)]
-    return [
-        cause._replace(sentence=f"it was killed while blocked: {cause.sentence}") for cause in found if findings.stalls
-    ]
+    return [cause._replace(sentence=f"it was killed while blocked: {cause.sentence}") for cause in found]

@@ -198,7 +198,7 @@ def death(one: TaskDied) -> str:
     named = one["task"] and not one["task"].startswith("Task-")
     who = f"{one['task']} ({one['function']})" if named else one["function"] or "a task"
     if one.get("thread"):
-        who = f"thread {one['task']}{' (' if one['function'] else ''}{one['function']}{')' if one['function'] else ''}"
+        who = f"thread {one['task']} ({one['function']})" if one["function"] else f"thread {one['task']}"
     error = one["error"]
     where = f", at {place_text(one['place'])}" if one["place"] is not None else ""
     return f"{who} ended with {exception_text(error['type'], error['message'])}{where}"
@@ -206,9 +206,12 @@ def death(one: TaskDied) -> str:
 
 def error_text(error: CaughtError) -> str:
     """An exception that is kept: ``ValueError: no price, raised in Desk.work (service.py:9)``."""
-    place = error["place"]
-    raised = f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
-    return f"{exception_text(error['type'], error['message'])}{raised}"
+    return f"{exception_text(error['type'], error['message'])}{raised(error['place'])}"
+
+
+def raised(place: Frame | None) -> str:
+    """Where an exception was raised, as a part of a sentence; empty where that is not known."""
+    return f", raised in {place['function']} ({place_text(place)})" if place is not None else ""
 
 
 def ago(nanoseconds: int) -> str:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 HANGS_NS = 5_000_000_000  # an end that was asked for so long ago and has not come
 BOOT = "boot-waits"
 EXIT = "exit-waits"
-EXITS = {"closing": layout.ENDING_LOOP, "exit": layout.ENDING_PROGRAM}  # reasons for a task dump
 _NUMBER = re.compile(r"Task-(\d{1,12})$")
 _STEPS_MAX = 20
 _CANCELLED = (("swallowed", "swallowed CancelledError and goes on"), ("cleanup", "was cancelled and cleans up"))

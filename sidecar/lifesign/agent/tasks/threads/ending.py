@@ -16,7 +16,7 @@ from lifesign.agent.slots import LoopSlots
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.wire import layout
 
-REASONS = {layout.ENDING_LOOP: "closing", layout.ENDING_PROGRAM: "exit"}  # for a task dump
+_REASONS = {phase: reason for reason, phase in layout.ENDINGS.items()}
 _FRAMES_MAX = 200
 # Up to Python 3.10 the one, since then the other, which also waits for generators and for the default executor.
 _ENDS = [getattr(asyncio.runners, "_cancel_all_tasks", None), getattr(asyncio.runners, "Runner", None)]
@@ -54,7 +54,7 @@ class ProgramEnd:
         if not phase or self._told or self.for_ns < self._timeout_ns:
             return ""
         self._told = True
-        return REASONS[phase]
+        return _REASONS[phase]
 
     def _look(self) -> int:
         before, self._runs = self._runs, {}
