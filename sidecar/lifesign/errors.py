@@ -16,6 +16,8 @@ status of CMD on where they say so):
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 EXIT_OK = 0
@@ -25,6 +27,19 @@ EXIT_USAGE = 3
 EXIT_CANNOT_EXECUTE = 126
 EXIT_NOT_FOUND = 127
 EXIT_SIGNAL_BASE = 128
+
+
+def to_exit_with(status: int) -> int:
+    """The same, for ``sys.exit``; under ``PYTHONINSPECT`` it ends the process, as Python would make a 1 of it then.
+
+    A container whose environment has that variable would be killed, as each of its probes failed.
+    """
+    if sys.flags.inspect and os.environ.get("PYTHONINSPECT"):
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(status)
+    return status
 
 
 class MalformedError(ValueError):

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Callable, Mapping, Sequence
 
-from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, LifesignError, RunDirectoryError
+from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, LifesignError, RunDirectoryError, to_exit_with
 from lifesign.judge.glance import glance
 from lifesign.judge.health import Facts, Health, livez, readyz, startupz
 from lifesign.judge.rundir import RunDirectory
@@ -105,4 +105,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(to_exit_with(main()))

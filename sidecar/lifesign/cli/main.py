@@ -19,7 +19,7 @@ from lifesign.cli.output.terminal import complain
 from lifesign.cli.shell.commands import COMMANDS
 from lifesign.cli.shell.parser import Parser, command, overview
 from lifesign.cli.supervise import interpreter
-from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError
+from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_SIGNAL_BASE, LifesignError, UsageError, to_exit_with
 
 _TAKE_CMD = ("run", "smoke", "doctor")  # with `-- CMD`
 _START_CMD = ("run", "smoke", "demo")
@@ -31,12 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     injected = sys.modules.get("lifesign_inject")
     if injected is not None:  # where lifesign is installed its commands are Python programs like any other
         injected.leave()
-    if argv is None:
-        _hold_standard_descriptors()
+    if argv is not None:
+        return _status(argv, ends_process=False)
+    _hold_standard_descriptors()
+    return to_exit_with(_status(sys.argv[1:], ends_process=True))
+
+
+def _status(argv: Sequence[str], *, ends_process: bool) -> int:
     try:
-        if argv is None and sys.argv[1:2] and sys.argv[1] in _START_CMD:
-            interpreter.begin_anew(sys.argv[1:], os.environ)
-        status = _run(sys.argv[1:] if argv is None else list(argv), ends_process=argv is None)
+        if ends_process and argv and argv[0] in _START_CMD:
+            interpreter.begin_anew(argv, os.environ)
+        status = _run(list(argv), ends_process=ends_process)
         if sys.stdout is not None:
             sys.stdout.flush()
     except LifesignError as error:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from lifesign.cli.past.remembered import remembered
 from lifesign.cli.sidecar import histories
@@ -121,6 +122,18 @@ def test_a_file_or_a_link_is_no_sidecar(tmp_path: Path) -> None:
         listener.listen()
         (tmp_path / NAME).symlink_to(tmp_path / "another")
         assert remembered(str(tmp_path)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a socket away")
+def test_nobody_else_speaks_for_the_sidecar(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / NAME))
+        listener.listen()
+        os.chown(tmp_path / NAME, 65534, -1)
+        assert remembered(str(tmp_path)) is None
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):  # it was not even asked
+            listener.accept()
 
 
 def test_who_drips_is_heard_for_no_longer_than_others(tmp_path: Path, monkeypatch: Any) -> None:

@@ -36,3 +36,16 @@ def test_cmd_is_inspected_and_its_supervisor_is_not() -> None:
     ended = subprocess.run(line, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (0, "1\n")
     assert "SystemExit" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", [["lifesign.probe", "--dir"], ["lifesign", "probe", "--dir"]])
+def test_a_probe_answers_by_its_status_where_python_is_to_inspect(tmp_path: Path, command: list[str]) -> None:
+    environ = {**os.environ, "PYTHONINSPECT": "1"}
+
+    def asked(*more: str) -> tuple[int, str, str]:
+        line = [sys.executable, "-m", *command, str(tmp_path), *more]
+        ended = subprocess.run(line, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        return ended.returncode, ended.stdout, ended.stderr
+
+    assert asked("--startup") == (1, "failed\n", "")
+    assert asked("--stopping") == (0, "", "")

@@ -1,5 +1,5 @@
 """What a sidecar tells of the past of its processes. Others may be able to write to its run directory: it is bounded,
-and has a type."""
+has a type, and comes from a socket that is nobody else's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def remembered(path: str) -> list[ProcessHistory] | None:
     """By the sidecar that watches a run directory; None where none answers."""
     with contextlib.suppress(OSError, RunDirectoryError, msgspec.MsgspecError, UnicodeDecodeError):
         with contextlib.closing(RunDirectory(path)) as run:
-            if not stat.S_ISSOCK(os.stat(NAME, dir_fd=run.descriptor, follow_symlinks=False).st_mode):
+            found = os.stat(NAME, dir_fd=run.descriptor, follow_symlinks=False)
+            believed = {0, os.geteuid(), os.stat(run.descriptor).st_uid}  # to the others a sidecar does not answer
+            if not stat.S_ISSOCK(found.st_mode) or found.st_uid not in believed:
                 return None
             lines = b"".join(_received(address(run))).splitlines()
         head = msgspec.json.decode(lines[0] if lines else b"", type=Head)
