@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import pickle
+import signal
 import sys
 import threading
 import warnings
@@ -52,6 +53,19 @@ def test_it_ends_and_comes_back(started: Callable[..., Any]) -> None:
     assert ticker.is_there()
     ticker.stop()
     eventually(lambda: not ticker.is_there())
+
+
+def test_it_takes_no_signal_but_those_of_its_own_faults() -> None:
+    taken: list[set[int]] = []
+    ticker = Ticker(0.0, lambda: taken.append(valid - signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    valid = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}  # these nobody can block
+    ticker.start()
+    eventually(lambda: bool(taken))
+    ticker.stop()
+    eventually(lambda: not ticker.is_there())
+    assert {signal.Signals(number).name for number in taken[0]} == {
+        "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"
+    }  # fmt: skip
 
 
 def test_as_if_on_3_12_the_filter_is_there_until_the_warning_has_come(

@@ -10,6 +10,7 @@ import _thread
 import os
 import re
 import select
+import signal
 import sys
 from types import SimpleNamespace
 from typing import Any, Callable, Protocol
@@ -17,6 +18,7 @@ from typing import Any, Callable, Protocol
 _WARNED: bool = sys.version_info >= (3, 12)
 _ENDED_AT_EXIT: bool = sys.version_info < (3, 14)  # later ones leave a daemon thread where it is
 _WARNING = "This process (pid=", ") is multi-threaded, use of "
+_OF_A_FAULT = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS")  # of the thread's own doing
 
 
 def _unpatched(patched: Any, *functions: str) -> Any:
@@ -63,6 +65,17 @@ def load_what_ends_threads() -> None:
             pass
 
 
+def leave_signals_to_program() -> None:
+    """Signals to the process are for the program's threads, also where these block them.
+
+    One that all of them block waits for who asks for it, by `sigwait` or a signalfd. A thread in which it is not
+    blocked would take it, and the default is the end of the process.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        faults = {getattr(signal, name, None) for name in _OF_A_FAULT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+
+
 def sleep(seconds: float) -> float:
     """Pauses this thread; returns for how long.
 
@@ -82,7 +95,7 @@ _started: set[Ticker] = set()  # whose threads have not ended
 
 
 class Ticker:
-    """A thread that calls `tick` every `interval` seconds, which may be changed.
+    """A thread that calls `tick` every `interval` seconds, which may be changed, and takes no signals.
 
     Args:
         pause: pauses, for at most about so many seconds, and returns for how many it did; it never raises.
@@ -168,6 +181,7 @@ class Ticker:
         return self._there and self._exists
 
     def _run(self) -> None:
+        leave_signals_to_program()
         self._native_id = get_native_id()
         # Nothing refers to it but this frame. In a forked child, where this thread is not, nobody takes the frame down.
         kept: Kept | None = None

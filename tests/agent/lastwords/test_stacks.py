@@ -108,6 +108,22 @@ def test_a_signal_that_is_used_is_not_offered(process: Process, monkeypatch: pyt
     assert process.offered() == first + 2
 
 
+def test_the_thread_that_answers_takes_the_signal_for_as_long_as_it_is_offered(process: Process) -> None:
+    seen: list[bool] = []
+
+    def answers() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        number = process.offered()
+        seen.append(number in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        process.demand.withdraw()
+        seen.append(number in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    thread = threading.Thread(target=answers)
+    thread.start()
+    thread.join()
+    assert seen == [False, True]
+
+
 def test_where_every_signal_is_blocked_none_is_offered(process: Process) -> None:
     every = range(signal.SIGRTMIN, signal.SIGRTMAX + 1)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, every)

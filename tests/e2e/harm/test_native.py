@@ -106,3 +106,33 @@ OTHERS = [path for path in PYTHONS[1:] if "3.9." in str(path) or "3.13." in str(
 @pytest.mark.parametrize("python", [PYTHONS[0], *OTHERS], ids=lambda path: path.parent.parent.name)
 def test_a_subinterpreter_is_not_watched_and_ends_clean(python: Path, tmp_path: Path) -> None:
     assert output(SUBINTERPRETER, tmp_path, python=python) == "[]"
+
+
+SIGNALS = """
+    import asyncio
+    import os
+    import signal
+    import time
+
+    heard = []
+
+    async def main():
+        signal.signal(signal.SIGUSR2, lambda *_: heard.append(time.monotonic()))
+        await asyncio.sleep(0.3)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
+        os.kill(os.getpid(), signal.SIGUSR2)
+        time.sleep(0.1)
+        assert not heard
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
+        assert heard
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print(signal.sigwait({signal.SIGUSR1}) == signal.SIGUSR1)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("version", BUILT)
+def test_a_signal_that_the_program_blocks_is_for_who_waits_for_it(version: str, tmp_path: Path) -> None:
+    """It is taken by no other thread, which would end the process."""
+    assert output(SIGNALS, tmp_path, python=Path(BUILT[version])) == "True"

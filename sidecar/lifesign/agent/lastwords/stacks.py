@@ -40,6 +40,7 @@ class StacksOnDemand:
         self._on = how == ON and _possible()
         self._file: OwnFile | None = None
         self._signal = 0
+        self._blocked = False  # it was, in the thread that answers it
         self._offered: StacksOffer | None = None
         self._thread = 0
         self._next = 0.0
@@ -104,11 +105,15 @@ class StacksOnDemand:
             faulthandler.unregister(number)  # where the app has taken it from us and given it up, that still counts it
             # Not chained: before it there was nothing, and the default is the end of the process.
             faulthandler.register(number, file=self._file.sink(), all_threads=True, chain=False)
+            # Of all signals the watchdog's thread takes this one.
+            self._blocked = number in signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
         self._signal = number
         self._on = number != 0
 
     def _unregister(self) -> None:
         number, self._signal = self._signal, 0
+        if number and self._blocked and self._thread == get_native_id():
+            signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
         # Whoever handles it by now, in Python or by faulthandler, goes on doing so.
         if number and self._file is not None and self._file.is_given() and _is_default(number):
             import faulthandler
@@ -151,8 +156,6 @@ def _possible() -> bool:
 def _free_signal() -> int:
     """A real-time signal that nobody has anything to do with; 0 where there is none."""
     used = 0
-    for number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):  # of this thread, which has got it from who made it
-        used |= 1 << (number - 1)
     for name in ("SigCgt", "SigIgn", "SigBlk", "ShdPnd"):  # of the main thread and of the process
         used |= signal_mask(name)
     candidates = range(signal.SIGRTMIN + _FIRST, signal.SIGRTMAX)
