@@ -53,6 +53,16 @@ def test_who_is_only_likely_to_hold_a_lock_is_said_to_be() -> None:
     assert "which thread clerk probably holds; that one is in keep (service.py:5)" in cause.sentence
 
 
+def test_a_module_that_another_thread_imports() -> None:
+    chain = [wait("MainThread", "import lock", "pandas", **held("loader", "load", 11))]
+    (cause,) = found("blocked", chain=chain)
+    assert cause.word == "thread-lock"
+    assert cause.sentence == (
+        "the loop's thread waits in tick (service.py:14) for the import lock of pandas, which thread loader holds; "
+        "that one is in load (service.py:11)"
+    )
+
+
 def test_a_lock_that_the_thread_holds_itself() -> None:
     own = held("MainThread", "tick", 14, certain=False)
     (cause,) = found("blocked", chain=[wait("MainThread", "threading.Lock", "LOCK", **own)])
@@ -196,6 +206,8 @@ def test_what_a_job_that_does_not_end_waits_for_in_turn() -> None:
     in_c = {**opens, "call": "", "stack": opens["stack"][:1]}
     (cause,) = found("silent", groups=(waits,), threads=(in_c,), executors=(has_room,))
     assert (cause.evidence, "1 in _WorkItem.run (thread.py:58)" in cause.sentence) == ((), True)
+    (cause,) = found("silent", groups=(waits,), threads=({**in_c, "job": "time.sleep"},), executors=(has_room,))
+    assert (cause.place, "threads busy, 1 in time.sleep;" in cause.sentence) == (None, True)
 
 
 def test_a_full_executor_of_a_service_that_is_well_is_no_cause() -> None:

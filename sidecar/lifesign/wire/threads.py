@@ -15,7 +15,7 @@ class ThreadWait(TypedDict):
 
     thread: str
     loop: bool  # whether an event loop runs in it
-    type: str  # such as "threading.Lock", "queue.Queue", "future", "thread"
+    type: str  # such as "threading.Lock", "queue.Queue", "future", "thread", "import lock"
     name: str  # what the code calls it; empty where that is not known
     state: str  # such as "empty"; for a future "running" or "not begun"
     how: str  # the method that it waits in
@@ -30,6 +30,7 @@ class ThreadWait(TypedDict):
 
 class _Newer(TypedDict, total=False):
     call: str  # what a sample of them has asked the kernel for, where it waits for nothing of the process itself
+    job: str  # what an executor runs in it that is no Python code, such as "open"
     daemon: bool  # whether Python does not wait for any of them at its end
     error: CaughtError | None  # that a sample of them handles; of the main thread also what the program ended by
 

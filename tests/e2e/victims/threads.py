@@ -9,9 +9,11 @@ import asyncio
 import os
 import queue
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Callable
 
 import lifesign
@@ -147,6 +149,30 @@ async def full() -> None:
 
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(3))
     await asyncio.gather(*(handle() for _ in range(8)))
+
+
+async def full_of_c() -> None:
+    async def handle() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(3))
+    await asyncio.gather(*(handle() for _ in range(8)))
+
+
+async def imported_elsewhere() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "slow_to_import.py").write_text("import time; time.sleep(600)")
+        sys.path.insert(0, folder)
+        thread("loader", __import__, "slow_to_import")
+        await asyncio.sleep(0.5)
+        __import__("slow_to_import")  # what a thread imports
+
+
+async def tries_first() -> None:
+    thread("clerk", DESK.keep, DESK.stock, 600)
+    await asyncio.sleep(0.5)
+    if not DESK.stock.acquire(blocking=False):
+        DESK.stock.acquire()  # the second time
 
 
 async def nested_jobs() -> None:

@@ -37,7 +37,7 @@ def _thread(group: ThreadGroup, source: Source) -> Iterator[RenderableType]:
     more = ", ..." if group["count"] > len(group["names"][:NAMES_MAX]) else ""
     idle = bool(group["stack"]) and group["stack"][-1]["function"] == _IDLE
     place = own_frame(group["stack"])
-    what = "idle" if idle or place is None else short(place)
+    what = "idle" if idle or place is None else cut(group.get("job", ""), NAME_CHARACTERS) or short(place)
     yield Text()
     yield Text.assemble((f"{number(group['count'])} x {what}", "bold cyan"), f"  {names}{more}")
     if group["loop"]:

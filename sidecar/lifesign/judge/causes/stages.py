@@ -62,9 +62,8 @@ def exits(findings: Findings) -> list[Cause]:
     left = _thread_left(dump)
     if left is None:
         return []  # code of others
-    name, frame = left
+    name, where, frame = left
     what, who = ("program", "an exit handler") if name == _MAIN else ("main thread", f"the thread {name}")
-    where = f"{frame['function']} ({place_text(frame)})"
     sentence = f"the {what} has ended{ago}{_failed(dump)}, and Python waits for {who}, which is in {where}"
     return [Cause(EXIT, sentence, frame)]
 
@@ -108,23 +107,25 @@ def _left(dump: Dump) -> tuple[str, Frame | None]:
         return f"{count}, {_who(groups[0])} waits at {_where(groups[0])}", _own(groups[0])
     left = _thread_left(dump)
     if left is not None:
-        name, frame = left
-        return f"no task is left; {name} is in {frame['function']} ({place_text(frame)})", frame
+        name, where, frame = left
+        return f"no task is left; {name} is in {where}", frame
     return "no task is left: a thread or an exit handler keeps it", None
 
 
-def _thread_left(dump: Dump) -> tuple[str, Frame] | None:
+def _thread_left(dump: Dump) -> tuple[str, str, Frame | None] | None:
     """A thread that Python waits for, and the user's code in which it is, or what it has called as a job."""
-    jobs = []
+    jobs: list[tuple[str, str, Frame | None]] = []
     for thread in dump.threads:
         frame = own_frame(thread["stack"])
         if frame is None or thread["loop"] or thread.get("daemon"):
             continue
         if not is_library(frame["file"]):
-            return thread["names"][0], frame
+            return thread["names"][0], f"{frame['function']} ({place_text(frame)})", frame
         job = job_frame(thread["stack"])
-        if job is not None and job != frame:
-            jobs.append((thread["names"][0], job))
+        if thread.get("job"):
+            jobs.append((thread["names"][0], thread["job"], None))
+        elif job is not None and job != frame:
+            jobs.append((thread["names"][0], f"{job['function']} ({place_text(job)})", job))
     return jobs[0] if jobs else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Iterator, NamedTuple, Sequence
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import WAITS_EXPLAIN_NOTHING, Cause, Dump, Findings
@@ -14,9 +14,10 @@ from lifesign.wire.frames import is_library
 if TYPE_CHECKING:
     from lifesign.judge.gil.holder import GilHolder
     from lifesign.wire.records import Frame, Stall, TaskGroup
-    from lifesign.wire.threads import ExecutorState, ThreadWait
+    from lifesign.wire.threads import ExecutorState, ThreadGroup, ThreadWait
 
-_LOCKS = ("threading.Lock", "threading.RLock")
+_IMPORT_LOCK = "import lock"
+_LOCKS = ("threading.Lock", "threading.RLock", _IMPORT_LOCK)
 JOB_SECONDS = 5.0  # after which a job may be one that does not end
 _DOES = ("is busy", "is busy and waiting", "is waiting")  # a thread
 _SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
@@ -150,16 +151,16 @@ def _waits_long(group: TaskGroup) -> bool:
 
 def _job(one: ExecutorState, dump: Dump) -> Cause:
     places = busy_places(one, dump)
-    at = " and ".join(f"{count} in {frame['function']} ({place_text(frame)})" for count, frame in places[:_PLACES_MAX])
+    at = " and ".join(f"{place.threads} in {place.text}" for place in places[:_PLACES_MAX])
     sentence = f"probably a job does not end: {executor_text(one)}{f', {at}' if at else ''}{_jobs_awaited(dump)}"
-    return Cause("job-waits", sentence, places[0][1] if places else None, tuple(_jobs_that_wait(one, dump)))
+    return Cause("job-waits", sentence, places[0].place if places else None, tuple(_jobs_that_wait(one, dump)))
 
 
 def _executor(one: ExecutorState, dump: Dump) -> Cause:
     places = busy_places(one, dump)
-    at = "; ".join(f"{count} in {frame['function']} ({place_text(frame)})" for count, frame in places[:_PLACES_MAX])
+    at = "; ".join(f"{place.threads} in {place.text}" for place in places[:_PLACES_MAX])
     sentence = f"{executor_text(one)}{f': {at}' if at else ''}{_jobs_awaited(dump)}"
-    return Cause("executor-full", sentence, places[0][1] if places else None, tuple(_jobs_that_wait(one, dump)))
+    return Cause("executor-full", sentence, places[0].place if places else None, tuple(_jobs_that_wait(one, dump)))
 
 
 def _jobs_that_wait(one: ExecutorState, dump: Dump) -> Iterator[str]:
@@ -184,16 +185,34 @@ def executor_text(one: ExecutorState) -> str:
     return f"{who}: {one['busy']} of {one['most']} {workers} busy{jobs}"
 
 
-def busy_places(one: ExecutorState, dump: Dump) -> list[tuple[int, Frame]]:
+class BusyPlace(NamedTuple):
+    """Where so many threads of an executor stand, in the user's code; there is no place for a job that is none."""
+
+    threads: int
+    text: str
+    place: Frame | None
+
+
+def busy_places(one: ExecutorState, dump: Dump) -> list[BusyPlace]:
     """Where the busy threads of an executor stand, by the user's lines, most of them first."""
-    stacks = {group["index"]: group["stack"] for group in dump.threads}
-    found: dict[tuple[str, int], tuple[int, Frame]] = {}
+    groups = {group["index"]: group for group in dump.threads}
+    found: dict[str, BusyPlace] = {}
     for edge in one["groups"]:
-        frame = job_frame(stacks.get(edge["group"], []))
-        if frame is not None:
-            key = (frame["file"], frame["line"])
-            found[key] = (found.get(key, (0, frame))[0] + edge["count"], frame)
-    return sorted(found.values(), key=lambda place: -place[0])
+        group = groups.get(edge["group"])
+        at = None if group is None else _job_of(group)
+        if at is not None:
+            text, place = at
+            before = found[text].threads if text in found else 0
+            found[text] = BusyPlace(before + edge["count"], text, place)
+    return sorted(found.values(), key=lambda place: -place.threads)
+
+
+def _job_of(group: ThreadGroup) -> tuple[str, Frame | None] | None:
+    """Where the job is that the threads of a group do; of one that is no Python code, what was called."""
+    if group.get("job"):
+        return group["job"], None
+    frame = job_frame(group["stack"])
+    return None if frame is None else (f"{frame['function']} ({place_text(frame)})", frame)
 
 
 def _jobs_awaited(dump: Dump) -> str:
@@ -229,6 +248,8 @@ def _thing(step: ThreadWait) -> str:
     state = f" ({step['state']})" if step["state"] else ""
     if kind == "future":
         return f"the result of {f'the future {name}' if name else 'a future'}{state}"
+    if kind == _IMPORT_LOCK:
+        return f"the import lock of {name}"
     if kind == "thread":
         return f"the end of thread {name}"
     how = {"get": "an item of ", "put": "room in "}.get(step["how"], "")

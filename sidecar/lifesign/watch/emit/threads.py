@@ -27,6 +27,7 @@ def thread_group(record: ThreadGroup, resource: str, uid: str, observed: int, so
         attributes[semconv.THREADS_WAIT_FOR] = waits_for
     who = "1 thread" if record["count"] == 1 else f"{record['count']} threads"
     where = f" in {place['function']} ({place_text(place)})" if place is not None else ""
+    where = f" in {record['job']}" if record.get("job") else where
     return Log(
         resource=resource,
         uid=uid,
@@ -52,5 +53,5 @@ def thread_attributes(dump: Dump) -> Attributes:
 def executor_line(dump: Dump, index: int) -> str:
     """One executor of a dump, and where its busy threads stand."""
     one = dump.executors[index]
-    places = [f"{count} in {at['function']} ({place_text(at)})" for count, at in busy_places(one, dump)]
+    places = [f"{place.threads} in {place.text}" for place in busy_places(one, dump)]
     return f"{executor_text(one)}{': ' if places else ''}{'; '.join(places)}"

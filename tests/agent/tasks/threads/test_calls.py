@@ -67,6 +67,21 @@ class Desk:
             finally:
                 LOCK.release()
 
+    def tries_first(self) -> None:
+        INSIDE.acquire(timeout=30)
+        if self.stock.acquire(False) or self.asked:
+            self.stock.release()
+        self.stock.acquire()
+        self.stock.release()
+        INSIDE.release()
+
+    def by_one_of_two(self) -> None:
+        if self.asked:
+            self.stock.acquire()
+        else:
+            self.stock.acquire()
+        self.stock.release()
+
 
 @pytest.fixture
 def desk() -> Desk:
@@ -134,6 +149,14 @@ def test_the_blocks_around_a_place_and_what_was_acquired_and_not_released(desk: 
         return [calls.resolve(frame, names) for names in calls.inside(frame)]
 
     assert seen(desk, desk.is_inside, desk.stock, around) == [desk.shelf.lock, INSIDE, LOCK]
+
+
+def test_what_a_frame_waits_for_and_may_not_have_got_before_it_does_not_hold(desk: Desk) -> None:
+    def around(frame: FrameType) -> list[Any]:
+        return [calls.resolve(frame, names) for names in calls.inside(frame)]
+
+    assert seen(desk, desk.tries_first, desk.stock, around) == [INSIDE]
+    assert seen(desk, desk.by_one_of_two, desk.stock, around) == []
 
 
 def standing(desk: Desk, shelf: Slotted) -> Iterator[None]:

@@ -22,6 +22,7 @@ _SNAPSHOTS = sys.version_info < (3, 13)
 _SEE_VARIABLES = frozenset(("locals", "vars", "eval", "exec", "dir"))
 _REFERENCES = 3  # to a dict of variables that nobody has but its frame, and we
 _IN_BETWEEN = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "NOP", "EXTENDED_ARG", "COPY", "SWAP", "LOAD_SPECIAL"))
+_BRANCHES = ("JUMP", "POP_JUMP", "FOR_ITER", "RETURN", "RAISE")
 _OLD_WITH = ("SETUP_WITH", "BEFORE_WITH")
 _WITH = frozenset(dis.opmap[name] for name in (*_OLD_WITH, "LOAD_SPECIAL") if name in dis.opmap)
 _PROFILE_TOOL = 1 << 6  # the interpreter's own number for profile functions, from 3.12 on
@@ -106,7 +107,8 @@ def _enters(before: dis.Instruction | None) -> bool:
 def inside(frame: FrameType) -> list[tuple[str, ...]]:
     """The names of what the frame has entered by ``with`` or got by ``acquire``, and has not let go, as its code reads.
 
-    What is only being entered is not among them.
+    What is only being entered is not among them, nor what a frame waits for that may have acquired it before: it may
+    have tried in vain, or have gone by another branch.
     """
     return _remembered(_insides, frame.f_code, frame.f_lasti, _inside)
 
@@ -115,8 +117,11 @@ def _inside(code: CodeType, at: int) -> list[tuple[str, ...]]:
     handlers = _handlers(code, at)
     chains: list[tuple[str, ...]] = []
     found: list[tuple[str, ...]] = []
+    acquired: set[tuple[str, ...]] = set()
+    doubtful: set[tuple[str, ...]] = set()
     before: dis.Instruction | None = None
     entered: tuple[str, ...] | None = None
+    bare = False
     for instruction in _until_now(code, at)[:-1]:
         name = instruction.opname
         if entered is not None:
@@ -127,10 +132,16 @@ def _inside(code: CodeType, at: int) -> list[tuple[str, ...]]:
         elif name == "BEFORE_WITH" or _enters(before):
             entered = chains[-1] if chains else None
         elif "CALL" in name and name != "PRECALL":
-            _acquire(found, chains)
-        _extend(chains, instruction, bare=False)
+            newest = _acquire(found, chains)
+            acquired.update(newest)
+            doubtful.update(newest if not bare else ())  # with a timeout, or without waiting
+        elif name.startswith(_BRANCHES):
+            doubtful |= acquired
+        bare = _extend(chains, instruction, bare)
         before = instruction
-    return found
+    now = _remembered(_calls, code, at, _call) if _may_call(code, at) else None
+    waits_for = now.names if now is not None and now.method in ("acquire", "__enter__") else None
+    return [names for names in found if names != waits_for or names not in doubtful]
 
 
 def _until_now(code: CodeType, at: int) -> list[dis.Instruction]:
@@ -145,13 +156,15 @@ def _until_now(code: CodeType, at: int) -> list[dis.Instruction]:
     return found
 
 
-def _acquire(found: list[tuple[str, ...]], chains: list[tuple[str, ...]]) -> None:
-    """Notes the newest call, where it is one of a lock's methods."""
+def _acquire(found: list[tuple[str, ...]], chains: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Notes the newest call, where it is one of a lock's methods; returns what it acquires."""
     *_, chain = chains or [("",)]
     if chain[-1] == "acquire":
         found.append(chain[:-1])
-    elif chain[-1] == "release" and chain[:-1] in found:
+        return found[-1:]
+    if chain[-1] == "release" and chain[:-1] in found:
         found.remove(chain[:-1])
+    return []
 
 
 def has_with(code: CodeType) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Iterator, NamedTuple
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.threads import calls
-from lifesign.agent.tasks.threads.standstill import LOCK, Standstill, owner
+from lifesign.agent.tasks.threads.standstill import IMPORT_LOCK, LOCK, Standstill, owner
 from lifesign.agent.tasks.waiting.waits import look_alone
 from lifesign.agent.tasks.walk import links
 
@@ -50,6 +50,9 @@ class Holders:
         if wait.label == "threading.RLock":
             thread = owner(wait.thing)
             return None if thread is None else Hold(thread, "", "holds", certain=True)
+        if wait.label == IMPORT_LOCK:
+            thread = read(wait.thing, "owner")
+            return Hold(thread, "", "holds", certain=True) if type(thread) is int else None
         if wait.label == "threading.Lock":
             return self._of_lock(wait.thing)
         if wait.label == "future":

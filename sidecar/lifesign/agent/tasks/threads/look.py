@@ -13,6 +13,7 @@ from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames, handled_by
 from lifesign.agent.tasks.odd import native_id, read, text
 from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
+from lifesign.agent.tasks.threads.jobs import job_in_c
 from lifesign.agent.tasks.threads.standstill import standstill
 from lifesign.agent.tasks.threads.syscalls import system_call
 from lifesign.agent.tasks.waiting.caught import as_record, is_error
@@ -66,7 +67,7 @@ class ThreadLook:
         """The threads by where they stand, those that run event loops and the biggest groups first."""
         found: dict[tuple[Any, ...], StandingThreads] = {}
         for thread, frame in self.frames.items():
-            key = (thread in self._loops, *((id(one.f_code), one.f_lineno) for one in outwards(frame)))
+            key = (thread in self._loops, job_in_c(frame), *((id(one.f_code), one.f_lineno) for one in outwards(frame)))
             found.setdefault(key, StandingThreads(key, [])).threads.append(thread)
         return sorted(found.values(), key=lambda group: (not group.key[0], -len(group.threads)))
 
@@ -85,6 +86,7 @@ class ThreadLook:
             "wait": self._step(sample) if sample in self._waits else None,
             "error": _error_of(sample, self.frames[sample]),
             "call": "" if sample in self._waits or sample in self._loops else self._call(sample),
+            "job": job_in_c(self.frames[sample]),
             "at": time.time_ns(),
         }
 

@@ -9,11 +9,13 @@ from typing import Any, Iterator, NamedTuple
 from lifesign.agent.native import LockType, RLock
 from lifesign.agent.tasks.odd import read, text
 from lifesign.agent.tasks.threads import calls
+from lifesign.agent.tasks.threads.jobs import EXECUTOR
 
 _STEPS_MAX = 8  # frames of the standard library that one wait is made of
 _MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging"))
-_EXECUTOR = "concurrent.futures.thread"
+_IMPORTS = "importlib._bootstrap"
 _BEGINNINGS = frozenset(("run", "_bootstrap", "_bootstrap_inner"))  # of a thread
+IMPORT_LOCK = "import lock"
 LOCK, _RLOCK = LockType, RLock  # not those that gevent or eventlet have put in their place
 _LOCKS = {LOCK: "threading.Lock", _RLOCK: "threading.RLock"}
 _WAITS = frozenset(("wait", "join", "_wait_for_tstate_lock"))
@@ -53,6 +55,9 @@ class Standstill(NamedTuple):
 
 def standstill(frame: FrameType) -> Standstill | None:
     """What the thread with this innermost frame waits for; None where it does not, or where that cannot be seen."""
+    imports = _in_import(frame)
+    if imports is not None:
+        return imports
     found = _in_lock(frame)
     outer: FrameType | None = frame
     waits = False
@@ -67,9 +72,19 @@ def standstill(frame: FrameType) -> Standstill | None:
     return None if found is None else found._replace(name=_name(found, outer) or found.name)
 
 
+def _in_import(frame: FrameType) -> Standstill | None:
+    """The lock of a module that another thread imports; it is made of others, of which nobody knows."""
+    if frame.f_code.co_name != "acquire" or frame.f_globals.get("__name__") != _IMPORTS:
+        return None
+    lock = calls.variable(frame, "self")
+    if type(lock).__name__ != "_ModuleLock" or type(read(lock, "owner")) is not int:
+        return None
+    return Standstill(lock, IMPORT_LOCK, text(read(lock, "name") or ""), "acquire", clock=False)
+
+
 def _in_lock(frame: FrameType) -> Standstill | None:
     """The lock or queue of the interpreter's own that the innermost frame is waiting in."""
-    if frame.f_globals.get("__name__") == _EXECUTOR:  # it waits for its next job
+    if frame.f_globals.get("__name__") == EXECUTOR:  # it waits for its next job
         return None
     call = calls.call(frame)
     if call is None or call.method not in ("acquire", "__enter__", "get"):
