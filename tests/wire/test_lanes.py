@@ -131,15 +131,14 @@ def test_the_writer_survives_somebody_elses_scribbling(
 
 
 def test_a_signal_handler_that_records_while_we_record_loses_nothing(writer: PulseWriter, reader: PulseReader) -> None:
+    append = writer.ring._append
 
-    put = writer.ring._put
-
-    def interrupted(length: int, payload: bytes, step: int, sequence: int) -> None:
-        writer.ring._put = put  # type: ignore[method-assign]
+    def interrupted(payload: bytes) -> bool:
+        writer.ring._append = append  # type: ignore[method-assign]
         writer.ring.append({"n": 1})
-        put(length, payload, step, sequence)
+        return append(payload)
 
-    writer.ring._put = interrupted  # type: ignore[method-assign]
+    writer.ring._append = interrupted  # type: ignore[method-assign]
     writer.ring.append({"n": 0})
     assert numbers(reader.ring()) == [0, 1]
 

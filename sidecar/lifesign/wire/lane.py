@@ -18,6 +18,8 @@ except ImportError:
 
 _WORD = layout.WORD
 _HEADER = layout.RECORD_HEADER
+_LANE_HEADER = layout.LANE_HEADER
+_BYTES_MAX = layout.RECORD_BYTES_MAX
 _SPARE = 4096  # bytes of old records that make room at once, for some that follow
 _FAILURE_BYTES = 24576  # of an exception, which leaves room for the rest of a record
 _SHORTENED = (1000, 300, 100, 30, 20)  # characters of each text, for what is too long otherwise
@@ -55,8 +57,8 @@ def _is_no_json(value: object) -> None:
 
 _chunks = _encoder()
 quoted = _quoting()
-_header = struct.Struct("<3Q").pack
-_checksum = struct.Struct("<Q").pack
+_checked = struct.Struct("<3Q").pack  # what the checksum of a header covers
+_stamp = struct.Struct("<4Q").pack
 _TORN_BYTES = 512  # of a torn record that are kept
 # What one read may cost, whoever wrote the lane. A writer that is killed leaves one torn record, of known length.
 _TORN_MAX = 16
@@ -108,11 +110,11 @@ class LaneWriter:
     def __init__(self, content: memoryview, offset: int, size: int, lock: RLock, *, wraps: bool) -> None:
         self._bytes = content[offset : offset + size]
         self._words = self._bytes.cast("Q")
-        self._size = size - layout.LANE_HEADER
+        self._size = size - _LANE_HEADER
         self._lock = lock
         self._wraps = wraps
         self._head = self._tail = self._sequence = self._refused = 0
-        self._room = 0  # bytes at the head that are free in one piece, as far as `_make_room` has looked
+        self._free_to = 0  # the position up to which the head may move, as far as `_make_room` has looked
         self._writing = False
         self._interrupting: deque[bytes] = deque()
 
@@ -150,32 +152,42 @@ class LaneWriter:
     def _append(self, payload: bytes) -> bool:
         length = len(payload)
         step = _HEADER + (length + 7 & ~7)
-        if not 0 < length <= layout.RECORD_BYTES_MAX or (step > self._room and not self._make_room(step)):
+        if not 0 < length <= _BYTES_MAX or (self._head + step > self._free_to and not self._make_room(step)):
             self._refused += 1
             self._words[3] = self._refused
             return False
-        self._put(length, payload, step, self._sequence)
-        self._sequence = self._words[2] = self._sequence + 1
+        head, sequence, words = self._head, self._sequence, self._words
+        record = _stamp(head, sequence, length, crc32(payload, crc32(_checked(head, sequence, length)))) + payload
+        start = _LANE_HEADER + head % self._size
+        self._bytes[start : start + len(record)] = record
+        self._head = words[0] = head + step
+        self._sequence = words[2] = sequence + 1
         return True
 
     def _make_room(self, needed: int) -> bool:
         size = self._size
         if not self._wraps:
-            self._room = size - self._head
-            return needed <= self._room
+            self._free_to = size
+            return self._head + needed <= size
         to_end = size - self._head % size
         if needed > to_end:
             self._move_tail(self._head + to_end)
             # What is left at the end may be too short for a filler's header: then it is skipped by rule.
             if to_end >= _HEADER:
-                self._put((to_end - _HEADER) | layout.FILLER, b"", to_end, 0)
-            else:
-                self._head += to_end
+                self._fill(to_end)
+            self._head += to_end
             to_end = size
         if self._head + needed - self._tail > size:
             self._move_tail(self._head + needed + _SPARE)
-        self._room = min(to_end, size - (self._head - self._tail))
+        self._free_to = min(self._head + to_end, self._tail + size)
         return True
+
+    def _fill(self, step: int) -> None:
+        """Bridges the end of the lane."""
+        head, length = self._head, (step - _HEADER) | layout.FILLER
+        start = _LANE_HEADER + head % self._size
+        self._bytes[start : start + _HEADER] = _stamp(head, 0, length, crc32(_checked(head, 0, length)))
+        self._words[0] = head + step
 
     def _move_tail(self, end: int) -> None:
         tail, size = self._tail, self._size
@@ -184,20 +196,11 @@ class LaneWriter:
             if size - at < _HEADER:
                 tail += size - at
                 continue
-            length = self._words[(layout.LANE_HEADER + at) // _WORD + 2] & ~layout.FILLER
+            length = self._words[(_LANE_HEADER + at) // _WORD + 2] & ~layout.FILLER
             step = _HEADER + (length + 7 & ~7)
             # The file is shared: if somebody else scribbled here, give up the old records, not the host.
             tail = tail + step if step <= size - at else self._head
         self._words[1] = self._tail = tail
-
-    def _put(self, length: int, payload: bytes, step: int, sequence: int) -> None:
-        head = self._head
-        header = _header(head, sequence, length)
-        record = header + _checksum(crc32(payload, crc32(header))) + payload
-        start = layout.LANE_HEADER + head % self._size
-        self._bytes[start : start + len(record)] = record
-        self._room -= step
-        self._head = self._words[0] = head + step
 
     def release(self) -> None:
         self._words.release()
