@@ -31,11 +31,15 @@ def written(
     trace: str, span: str, kind: str, index: int, start: int, end: int, error: Failure | None, stands_for: int
 ) -> bytes:
     """A `wire.records.DryRunEvent`, from a template: a dict that is encoded takes twice as many instructions."""
-    return (
+    record = (
         f'{{"kind":"dry_run","trace":"{trace}","id":"{span}","type":{quoted(kind)},"index":{index},'
         f'"start":{start},"end":{end},"error":{"null" if error is None else encode_failure(error)},'
         f'"adjusted_count":{stands_for}}}'
-    ).encode("utf-8", "replace")
+    )
+    try:
+        return record.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which no decoder of JSON takes
+        return record.encode("utf-8", "replace")
 
 
 class Reporter:
