@@ -160,6 +160,15 @@ def test_a_failing_block_tells_and_passes_the_exception_on(started: Callable[...
     assert "test_boot.py" in error["stack"]
 
 
+def test_a_block_that_is_left_without_being_entered_stays_a_mark(started: Callable[..., Any]) -> None:
+    pulse = started()
+    with contextlib.ExitStack() as stack:
+        stack.push(lifesign.checkpoint("rules loaded"))
+        mark = pulse.boot()[-1]
+    assert pulse.boot()[-1] == mark
+    assert mark["end"] is not None
+
+
 async def test_an_open_block_holds_the_boot(started: Callable[..., Any]) -> None:
     pulse = started(LIFESIGN_HEARTBEAT_INTERVAL="0.003")
     lifesign.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,12 @@ from lifesign.agent import lifecycle
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.exceptions import failure
 from lifesign.agent.harmless import complain, harmless
-from lifesign.agent.identity import new_span_id
-from lifesign.agent.process import Agent
 from lifesign.agent.synthetic.context import tagged
 from lifesign.errors import PostconditionError
 from lifesign.loading import from_signal_handler
 
 if TYPE_CHECKING:
+    from lifesign.agent.checkpoints import Checkpoints
     from lifesign.agent.checks.results import Report
     from lifesign.agent.checks.runner import Check
 
@@ -94,31 +92,24 @@ def promise(name: str, *, within: float) -> None:
 class CheckpointBlock:
     """What `checkpoint` returns: entering it, with ``with`` or ``async with``, turns the mark into a timed block."""
 
-    __slots__ = ("_agent", "_id", "_name", "_start")
-
-    def __init__(self, agent: Agent | None, name: str) -> None:
-        self._agent = agent
+    def __init__(self, checkpoints: Checkpoints | None, name: str, id: str) -> None:  # noqa: A002
+        self._checkpoints = checkpoints
         self._name = name
-        self._id = ""
-        self._start = 0
-        if agent is not None:
-            self._id = new_span_id()
-            agent.boot.checkpoints.mark(name, id=self._id)
+        self._id = id
 
     def __enter__(self) -> None:
-        if self._agent is not None:
+        if self._checkpoints is not None:
             with harmless:
-                self._start = time.time_ns()
                 # Takes the place of the mark, which the sidecar keeps back long enough for this.
-                self._agent.boot.checkpoints.open_block(self._name, self._start, self._id)
+                self._checkpoints.open_block(self._id, self._name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
     ) -> None:
-        if self._agent is not None:
+        if self._checkpoints is not None:
             with harmless:
                 failed = None if error is None else failure(error)
-                self._agent.boot.checkpoints.close_block(self._name, self._start, self._id, failed)
+                self._checkpoints.close_block(self._id, failed)
 
     async def __aenter__(self) -> None:
         self.__enter__()
@@ -140,12 +131,15 @@ def checkpoint(name: str) -> CheckpointBlock:
         with``. An exception that leaves the block makes the checkpoint an error and is passed on.
     """
     try:
-        return CheckpointBlock(lifecycle.running(), str(name))
+        agent, name = lifecycle.running(), str(name)
+        if agent is not None:
+            checkpoints = agent.boot.checkpoints
+            return CheckpointBlock(checkpoints, name, checkpoints.mark(name))
     except Exception as error:
         if from_signal_handler(error):
             raise
         complain("a checkpoint could not be written", error)
-    return CheckpointBlock(None, "")
+    return CheckpointBlock(None, "", "")
 
 
 def boot_trace_id() -> str:

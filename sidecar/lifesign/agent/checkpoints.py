@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 _NAME_CHARACTERS = 200
 _EXPECTED_MAX = 100  # names, so that the list fits into one record
+_NO_NUMBER = '"number":null,"total":null'
+
+
+def _numbered(names: tuple[str, ...]) -> dict[str, str]:
+    """Which of how many each of them is, as it stands in a record."""
+    return {name: f'"number":{number},"total":{len(names)}' for number, name in enumerate(names, 1)}
+
+
+_NUMBERS = _numbered(semconv.CHECKPOINTS)
 
 
 class Checkpoints:
@@ -29,14 +38,12 @@ class Checkpoints:
     def __init__(self, lane: LaneWriter, started: int, expected: Iterable[str]) -> None:
         self._lane = lane
         self._last_mark = started
-        self._expected = tuple(expected)[:_EXPECTED_MAX]
-        self._missing = dict.fromkeys(self._expected)
-        self._open: dict[str, str] = {}  # timed blocks in progress: id and name
-        if self._expected:
-            expects: BootExpects = {
-                "kind": "boot_expects",
-                "names": [name[:_NAME_CHARACTERS] for name in self._expected],
-            }
+        names = tuple(expected)[:_EXPECTED_MAX]
+        self._numbers = _numbered(names)
+        self._missing = dict.fromkeys(names)
+        self._open: dict[str, tuple[str, int]] = {}  # timed blocks in progress, by id: name and start
+        if names:
+            expects: BootExpects = {"kind": "boot_expects", "names": [name[:_NAME_CHARACTERS] for name in names]}
             lane.append(expects)
 
     @property
@@ -47,58 +54,67 @@ class Checkpoints:
     @property
     def open(self) -> str | None:
         """The name of the oldest timed block in progress."""
-        return next(iter(list(self._open.values())), None)
+        return next((name for name, _ in list(self._open.values())), None)
 
-    def mark(self, name: str, *, error: Failure | None = None, id: str = "") -> None:  # noqa: A002
-        """A checkpoint that is reached now; its span runs from the mark before."""
+    def mark(self, name: str) -> str:
+        """A checkpoint that is reached now; its span runs from the mark before, and has the id that is returned."""
         now = time.time_ns()
         start, self._last_mark = self._last_mark, now
-        self._write(name, start, now, error, id)
-        self._missing.pop(name, None)
+        id = new_span_id()  # noqa: A001
+        self._write(id, name, self._numbers, start, now, None)
+        if self._missing:
+            self._missing.pop(name, None)
+        return id
 
     def mark_built_in(self, name: str, error: Failure | None = None) -> None:
         """One of `semconv.CHECKPOINTS`."""
         now = time.time_ns()
         start, self._last_mark = self._last_mark, now
-        self._write(name, start, now, error, "", semconv.CHECKPOINTS)
+        self._write(new_span_id(), name, _NUMBERS, start, now, error)
 
-    def open_block(self, name: str, start: int, id: str) -> None:  # noqa: A002
-        """The start of a timed block; it replaces the mark with its id."""
-        self._open[id] = name
-        if name in self._expected:  # the mark before this was only the call
+    def open_block(self, id: str, name: str) -> None:  # noqa: A002
+        """A timed block begins now; it replaces the mark with its id."""
+        start = time.time_ns()
+        self._open[id] = name, start
+        if name in self._numbers:  # the mark before this was only the call
             self._missing[name] = None
-        self._write(name, start, None, None, id)
+        self._write(id, name, self._numbers, start, None, None)
 
-    def close_block(self, name: str, start: int, id: str, error: Failure | None) -> None:  # noqa: A002
-        """The end of a timed block."""
+    def close_block(self, id: str, error: Failure | None) -> None:  # noqa: A002
+        """A timed block ends now."""
+        opened = self._open.pop(id, None)
+        if opened is None:  # it was left twice, or never entered
+            return
+        name, start = opened
         self._last_mark = now = time.time_ns()
-        self._open.pop(id, None)
         if error is None:
             self._missing.pop(name, None)
-        self._write(name, start, now, error, id)
+        self._write(id, name, self._numbers, start, now, error)
 
     def _write(
         self,
+        id: str,  # noqa: A002
         name: str,
+        numbers: dict[str, str],
         start: int,
         end: int | None,
         error: Failure | None,
-        id: str,  # noqa: A002
-        among: tuple[str, ...] = (),
     ) -> None:
         """Writes one `wire.records.Checkpoint`; a later record with the same id replaces an earlier one."""
-        number = total = None
-        among = among or self._expected
-        if name in among:
-            number, total = among.index(name) + 1, len(among)
         if end is not None and end < start:
             start = end  # a wall clock that was set back must not make a span end before it starts
+        number = numbers.get(name, _NO_NUMBER)
+        if len(name) > _NAME_CHARACTERS:
+            name = name[:_NAME_CHARACTERS]
         # A template: a dict that is encoded would be two thirds more of the instructions.
         record = (
-            f'{{"kind":"checkpoint","id":"{id or new_span_id()}","name":{quoted(name[:_NAME_CHARACTERS])},'
-            f'"number":{"null" if number is None else number},"total":{"null" if total is None else total},'
-            f'"start":{start},"end":{"null" if end is None else end},'
+            f'{{"kind":"checkpoint","id":"{id}","name":{quoted(name)},'
+            f'{number},"start":{start},"end":{"null" if end is None else end},'
             f'"error":{"null" if error is None else encode_failure(error)},'
             f'"synthetic":{"true" if tagged() else "false"}}}'
         )
-        self._lane.write(record.encode("utf-8", "replace"))
+        try:
+            payload = record.encode()
+        except UnicodeEncodeError:  # half a surrogate pair, which no decoder of JSON takes
+            payload = record.encode("utf-8", "replace")
+        self._lane.write(payload)
