@@ -161,6 +161,24 @@ def test_an_executor_without_a_free_thread_and_who_waits_for_one() -> None:
     )
 
 
+def test_a_coroutine_that_was_handed_to_a_loop_which_has_stopped() -> None:
+    handed = "a coroutine handed to an event loop that has stopped"
+    asks = {**LOADING, "wait": wait("rows_0", "future", state="not begun: its event loop has stopped", how="result")}
+    awaits, jobless = {**HANDLING, "waits_for": handed}, {**LOADING, "wait": None}
+    said = [
+        f"8 x handle wait (service.py:30) for {handed}",
+        f"thread rows_0 waits in tick (service.py:14) for {handed}",
+    ]
+    causes_ = found("silent", groups=(awaits,), threads=(asks, jobless))
+    assert [(one.word, one.sentence) for one in causes_] == [("loop-ended", sentence) for sentence in said]
+    assert [one.place for one in causes_] == [at("handle", 30), at("tick", 14)]
+    asks["wait"] = {**asks["wait"], "at": None}
+    assert found("silent", threads=(asks,))[0].sentence == f"thread rows_0 waits for {handed}"
+    asks["wait"] = {**asks["wait"], "clock": True}
+    assert found("silent", threads=(asks,)) == []
+    assert found("healthy", groups=(awaits,), threads=(asks,)) == []
+
+
 def test_jobs_that_wait_for_jobs_that_are_not_begun() -> None:
     nested = {**LOADING, "wait": wait("rows_0", "future", state="not begun", how="result")}
     full = executor(groups=[{"group": 0, "count": 3}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from typing import Callable, NamedTuple
 
@@ -10,7 +11,10 @@ from lifesign.agent.native import RLock
 from lifesign.wire import layout
 
 NEVER_NS = 1 << 62
+_ENDED_MAX = 50
 _LATE_MAX = 1000  # that are kept until the watchdog's thread has seen them
+
+ended: deque[weakref.ReferenceType[asyncio.AbstractEventLoop]] = deque(maxlen=_ENDED_MAX)  # loops that ran, newest last
 
 
 class Beating(NamedTuple):
@@ -75,6 +79,9 @@ class LoopSlots:
 
     def give_back(self, slot: int) -> None:
         with self._lock:
+            ends = self.beating[slot]
+            if ends is not None:
+                ended.append(weakref.ref(ends.loop))
             self.beating[slot] = None
             self._free.insert(0, slot)
 

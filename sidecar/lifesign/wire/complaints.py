@@ -26,6 +26,7 @@ class AsyncioComplaint(TypedDict):
 
 class _Died(TypedDict, total=False):
     thread: bool  # it was a thread, and `task` is its name
+    handed: str  # to an "executor", and `task` is its thread's name, or to a "loop": a job whose future nobody has
 
 
 class TaskDied(_Died):

@@ -33,6 +33,7 @@ ILL = [
     ("two-orders", "silent", "deadlock", "one after the other", "the threading.RLock Desk."),
     ("nested-jobs", "silent", "executor-full", "behind itself", "the executor rows: 2 of 2 threads busy"),
     ("full", "silent", "executor-full", "loads", "the default executor: 3 of 3 threads busy, 5 jobs wait"),
+    ("stopped-loop", "silent", "loop-ended", "nobody runs it", "a coroutine handed to an event loop that has stopped"),
     ("full-of-c", "silent", "executor-full", None, "3 of 3 threads busy, 5 jobs wait: 3 in time.sleep; 8 x "),
 ]
 # How a call and a block look in bytecode, and where the interpreter says that it is, changes with nearly every version.
@@ -63,7 +64,7 @@ def test_what_a_thread_waits_for_is_named_with_who_keeps_it(
 
 @pytest.mark.parametrize(
     ("name", "version"),
-    [(name, NEWEST) for name in ("lock-for-a-moment", "one-order", "busy")]
+    [(name, NEWEST) for name in ("lock-for-a-moment", "one-order", "busy", "other-loop")]
     # Threads and tasks that wait for one lock all the time: what is read of them one by one is not true at once.
     + [("contended", version) for version in PYTHONS],
 )

@@ -26,6 +26,8 @@ ILL = [
     ("failed_and_cleans_up", "hidden-error", "gathered", "after ValueError: no price, raised in consume"),
     ("returns", "task-ended", None, "probably because consumer (consume) returned"),
     ("thread", "task-died", "in a thread", "ended with KeyError: 'price', at unheard.py:"),
+    ("job", "task-died", "in a job", "send in thread mail_0 ended with ValueError: no address, at unheard.py:"),
+    ("handed_over", "task-died", "in a coroutine of a thread's", "run for a thread, ended with KeyError: 'price', at "),
     ("client", "peer-silent", "takes nothing", "probably a client takes nothing: 1 x "),
     ("pipe", "blocking-call", "into a full pipe", ": it writes to stdout, a pipe; "),
 ]

@@ -175,6 +175,25 @@ async def tries_first() -> None:
         DESK.stock.acquire()  # the second time
 
 
+async def stopped_loop() -> None:
+    worker = asyncio.new_event_loop()
+    thread("serial", worker.run_forever)
+    worker.call_soon_threadsafe(worker.stop)
+    await asyncio.sleep(0.5)
+    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), worker))  # nobody runs it
+
+
+async def other_loop() -> None:
+    worker = asyncio.new_event_loop()
+    thread("serial", worker.run_forever)
+    waiting = asyncio.run_coroutine_threadsafe(asyncio.sleep(600), worker)
+    thread("asking", waiting.result)
+    asking = asyncio.create_task(asyncio.wait([asyncio.wrap_future(waiting)]))
+    while not asking.done():
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), worker))
+        lifesign.event("order")
+
+
 async def nested_jobs() -> None:
     def outer() -> None:
         DESK.rows.submit(DESK.load_soon).result()  # behind itself

@@ -6,12 +6,14 @@ It counts the event "order" ten times a second until the fault comes, nine secon
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
 import threading
 import time
-from typing import Any, AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, AsyncIterator, Callable, Coroutine
 
 import lifesign
 
@@ -62,6 +64,42 @@ async def thread() -> None:
     await asyncio.gather(handle())
 
 
+async def job() -> None:
+    mail = ThreadPoolExecutor(1, thread_name_prefix="mail")
+
+    def send() -> None:
+        time.sleep(0.1)
+        raise ValueError("no address")  # in a job
+
+    async def order() -> None:
+        mail.submit(send)
+
+    await asyncio.gather(consume(FOR_EVER), every_second(order))
+
+
+async def handed_over() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def store() -> None:
+        await asyncio.sleep(0.1)
+        raise KeyError("price")  # in a coroutine of a thread's
+
+    async def order() -> None:
+        await loop.run_in_executor(None, hand_over, store, loop)
+
+    await asyncio.gather(consume(FOR_EVER), every_second(order))
+
+
+async def every_second(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        await work()
+        await asyncio.sleep(1)
+
+
+def hand_over(store: Callable[[], Coroutine[Any, Any, None]], loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.run_coroutine_threadsafe(store(), loop)
+
+
 async def client() -> None:
     clients: list[asyncio.StreamWriter] = []
 
@@ -107,7 +145,23 @@ async def well() -> None:
     async def warm_up() -> None:
         await asyncio.sleep(5.5)
 
-    await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), return_exceptions=True)
+    def fails() -> None:
+        time.sleep(0.05)
+        raise ConnectionError
+
+    async def jobs() -> None:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(4) as pool:
+            while True:
+                asked = [pool.submit(fails) for _ in range(3)]
+                with contextlib.suppress(ConnectionError):
+                    await loop.run_in_executor(None, asked[0].result)
+                with contextlib.suppress(ConnectionError):
+                    await loop.run_in_executor(pool, fails)
+                await asyncio.sleep(0.2)
+                assert all(one.exception() is not None for one in asked)
+
+    await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), jobs(), return_exceptions=True)
 
 
 if __name__ == "__main__":

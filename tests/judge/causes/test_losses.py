@@ -96,6 +96,23 @@ def test_an_error_that_nobody_has_reported(error: Any, sentence: str) -> None:
     assert causes(Findings("silent", Dump(summary, (waits("/usr/lib/python3.12/asyncio/locks.py", **error),)))) == []
 
 
+JOBS = [
+    ({"handed": "executor", "task": "mail_0"}, "the job send in thread mail_0 ended with ValueError: no price"),
+    ({"handed": "executor", "task": "", "function": ""}, "a job ended with ValueError: no price"),
+    ({"handed": "loop", "task": ""}, "send, run for a thread, ended with ValueError: no price"),
+    ({"handed": "loop", "task": "", "function": ""}, "a coroutine, run for a thread, ended with ValueError: no price"),
+]
+
+
+@rows("job, said", JOBS)
+def test_a_job_that_failed_and_whose_future_nobody_has(job: Any, said: str) -> None:
+    one: Any = {"kind": "task_died", "function": "send", "referenced": False, "count": 2, "at": NOW - 9_000_000_000}
+    failed = {**one, "place": None, "error": {"type": "ValueError", "message": "no price"}, **job}
+    (cause,) = causes(Findings("healthy", wall=NOW, deaths=(failed,)))
+    kept = "; nobody has kept its future, which alone has the exception"
+    assert (cause.word, cause.sentence) == ("task-died", f"{said}, 9 s ago, 2 times so far{kept}")
+
+
 def ended(**more: Any) -> Any:
     known = {"kind": "task_ended", "task": "Task-2", "function": "consume", "outcome": "returned", "lived": 7200.0}
     return {**known, "count": 1, "at": NOW - 20_000_000_000, **more}

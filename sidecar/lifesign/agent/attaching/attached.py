@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Iterator, Mapping, NamedTuple
 
 from lifesign.agent import lifecycle
-from lifesign.agent.complaints import threads, unawaited
+from lifesign.agent.complaints import futures, threads, unawaited
 from lifesign.agent.native import Ticker, get_ident, sleep
 from lifesign.agent.process import Agent
 from lifesign.agent.tasks import odd
@@ -116,6 +116,7 @@ class _Leaving:
         agent.close()
         unawaited.forget()
         threads.forget()
+        futures.forget()
         _remove(agent.folder, self._order.private)
         if self._order.ours:  # else the program goes on using it
             forget_forks()

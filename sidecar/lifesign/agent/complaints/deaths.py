@@ -24,6 +24,7 @@ from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.edges import in_turn, together
 from lifesign.agent.tasks.waiting.waits import look_alone
 from lifesign.agent.tasks.walk import links, raised_at
+from lifesign.wire.frames import is_library
 
 if TYPE_CHECKING:
     from lifesign.wire.complaints import TaskDied
@@ -35,6 +36,7 @@ _PRICE = 500  # a pause is at least so many times what it costs to list tasks, w
 _KNOWN_MAX = 1000  # tasks that are remembered while they run, from 3.14 on; and dead ones
 _WAITING_MAX = 1000
 _REPORTED_MAX = 1000
+_FRAMES_MAX = 100  # of a traceback
 # They end the program, or an iteration: no task dies of them.
 _NO_DEATHS = (KeyboardInterrupt, SystemExit, GeneratorExit, StopAsyncIteration, asyncio.CancelledError)
 
@@ -143,11 +145,13 @@ def died(
     referenced: bool,
     at: int | None = None,
     thread: bool = False,
+    handed: str = "",
 ) -> None:
     """Notes that a task died; once, also where somebody referred to it at first and nobody does later.
 
     Args:
         thread: it was a thread, of that name.
+        handed: it was a job whose future nobody has, handed to an executor, whose thread has that name, or to a loop.
     """
     kind = kind_of(error)
     if referenced:
@@ -170,15 +174,29 @@ def died(
             "count": 1,
             "at": ended,
             "thread": thread,
+            "handed": handed,
         }
 
     line = (where["file"], where["line"]) if where is not None else None
-    counted.note(("died", function, kind, line, thread), made)
+    counted.note(("died", function, kind, line, thread, handed), made)
 
 
 def is_death(error: Any) -> bool:
     """Whether a task that ends by this died of it."""
     return issubclass(type(error), BaseException) and not issubclass(type(error), _NO_DEATHS)
+
+
+def began_in(error: BaseException) -> str:
+    """The first function of the user's own in the traceback of an exception."""
+    traceback = error.__traceback__
+    for _ in range(_FRAMES_MAX):
+        if traceback is None:
+            break
+        code = traceback.tb_frame.f_code
+        if not is_library(code.co_filename):
+            return odd.text(getattr(code, "co_qualname", code.co_name))
+        traceback = traceback.tb_next
+    return ""
 
 
 def kind_of(error: BaseException | None) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Callable
 
-from lifesign.agent.complaints import threads, unawaited
+from lifesign.agent.complaints import futures, threads, unawaited
 from lifesign.agent.complaints.asyncio_log import Filter
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.deaths import Deaths
@@ -34,6 +34,7 @@ class Complaints:
         """Called about once a second: looks for tasks that died, and writes what is new."""
         self._deaths.look()
         self._leavers.look()
+        futures.let_go()
         self.write(ring)
 
     def write(self, ring: LaneWriter) -> None:
@@ -51,6 +52,7 @@ class Complaints:
         logging.getLogger("asyncio").addFilter(self._filter)
         unawaited.observe(self._counted)
         threads.observe(self._counted)
+        futures.observe(self._counted)
 
     def close(self) -> None:
         """Notes nothing any more; also in a forked child, in which another thread may have held the lock."""
@@ -58,3 +60,4 @@ class Complaints:
         logging.getLogger("asyncio").removeFilter(self._filter)
         unawaited.rest()
         threads.rest()
+        futures.rest()

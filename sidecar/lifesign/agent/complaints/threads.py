@@ -12,13 +12,11 @@ import threading
 from typing import Any, Callable
 
 from lifesign.agent.complaints.counted import Counted
-from lifesign.agent.complaints.deaths import died, is_death
+from lifesign.agent.complaints.deaths import began_in, died, is_death
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import odd
-from lifesign.wire.frames import is_library
 
 _MAKES = "_make_invoke_excepthook"
-_FRAMES_MAX = 100
 
 _counted: list[Counted] = []  # where they are noted; empty while no agent runs
 
@@ -56,20 +54,7 @@ def _invoked(invoke: Callable[[Any], None], thread: Any) -> None:
     if _counted and error is not None and is_death(error):
         try:
             name = odd.text(odd.read(thread, "_name") or "")
-            died(_counted[0], name, _began_in(error), error, referenced=False, thread=True)
+            died(_counted[0], name, began_in(error), error, referenced=False, thread=True)
         except BaseException as failed:  # noqa: BLE001 - whatever the exception is, the program's own hook is called
             complain("a thread that died could not be noted", failed)
     invoke(thread)
-
-
-def _began_in(error: BaseException) -> str:
-    """The first function of the user's own in it."""
-    traceback = error.__traceback__
-    for _ in range(_FRAMES_MAX):
-        if traceback is None:
-            break
-        code = traceback.tb_frame.f_code
-        if not is_library(code.co_filename):
-            return odd.text(getattr(code, "co_qualname", code.co_name))
-        traceback = traceback.tb_next
-    return ""

@@ -17,6 +17,7 @@ from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
+from lifesign.agent.tasks.threads.holding import stopped_behind
 from lifesign.agent.tasks.threads.records import Threads, stuck_threads
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
@@ -263,8 +264,9 @@ def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
         return f"{shield}task {odd.name(behind)}"
     if odd.type_name(behind) == "_GatheringFuture":
         return f"{shield}gather"
-    if waits_for_executor(waiter):
-        return "a job in an executor"
+    if waits_for_executor(behind):
+        how = stopped_behind(behind)
+        return f"a coroutine handed to an event loop that {how}" if how else "a job in an executor"
     stack = links(group.sample)
     if stack and stack[-1].in_library and stack[-1].code.co_name != "__await__":
         return _WAITS_FOR.get(stack[-1].code.co_name, stack[-1].code.co_name)

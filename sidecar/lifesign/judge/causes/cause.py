@@ -176,6 +176,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     shutdowns,
     exits,
     inside.exhausted,
+    threads.ended_loops,
     threads.executors,
     inside.held,
     inside.full_queues,

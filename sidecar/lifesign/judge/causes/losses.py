@@ -33,6 +33,7 @@ def died(findings: Findings) -> list[Cause]:
     made = []
     for one in findings.deaths[:_LOSSES_MAX]:
         unasked = "; its exception has not been retrieved yet" if one["referenced"] else ""
+        unasked = "; nobody has kept its future, which alone has the exception" if one.get("handed") else unasked
         sentence = f"{death(one)}, {ago(findings.wall - one['at'])}{_times(one['count'])}{unasked}"
         made.append(Cause("task-died", sentence, one["place"]))
     return made

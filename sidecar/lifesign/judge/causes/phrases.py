@@ -199,6 +199,10 @@ def death(one: TaskDied) -> str:
     who = f"{one['task']} ({one['function']})" if named else one["function"] or "a task"
     if one.get("thread"):
         who = f"thread {one['task']} ({one['function']})" if one["function"] else f"thread {one['task']}"
+    if one.get("handed"):
+        job = f"the job {one['function']}" if one["function"] else "a job"
+        thread = f" in thread {one['task']}" if one["task"] else ""
+        who = job + thread if one["handed"] == "executor" else f"{one['function'] or 'a coroutine'}, run for a thread,"
     error = one["error"]
     where = f", at {place_text(one['place'])}" if one["place"] is not None else ""
     return f"{who} ended with {exception_text(error['type'], error['message'])}{where}"

@@ -22,6 +22,8 @@ JOB_SECONDS = 5.0  # after which a job may be one that does not end
 _DOES = ("is busy", "is busy and waiting", "is waiting")  # a thread
 _SAMPLES_MIN = 3  # of a stall: fewer say no more than a single stack
 _PLACES_MAX = 3  # where the threads of an executor stand that are named
+_LOOP_ENDED = "loop-ended"
+_HANDED, _ITS_LOOP = "a coroutine handed to an event loop that ", ": its event loop "
 _JOB = "a job in an executor"  # what a task group waits for
 
 
@@ -140,6 +142,25 @@ def jobs(findings: Findings) -> list[Cause]:
         return []
     busy = [one for one in dump.executors if one["busy"] and not one["queued"]]
     return [_job(busy[0], dump)] if len(busy) == 1 and any(map(_waits_long, dump.groups)) else []
+
+
+def ended_loops(findings: Findings) -> list[Cause]:
+    """Somebody waits for a coroutine that was handed to an event loop which does not run any more."""
+    dump = findings.dump
+    if dump is None or findings.state in WAITS_EXPLAIN_NOTHING:
+        return []
+    made = [
+        Cause(_LOOP_ENDED, f"{group_waits(group, group['count'])} for {group['waits_for']}", own_frame(group["stack"]))
+        for group in dump.groups
+        if group.get("waits_for", "").startswith(_HANDED)
+    ]
+    for step in (group["wait"] for group in dump.threads):
+        _, of_a_loop, how = ("", "", "") if step is None else step["state"].partition(_ITS_LOOP)
+        if step is not None and of_a_loop and not step["clock"]:
+            at = step["at"]
+            where = f" in {at['function']} ({place_text(at)})" if at is not None else ""
+            made.append(Cause(_LOOP_ENDED, f"{_who(step)} waits{where} for {_HANDED}{how}", at))
+    return made
 
 
 def _waits_long(group: TaskGroup) -> bool:

@@ -102,7 +102,7 @@ def task_died(record: TaskDied, resource: str, uid: str, observed: int) -> Log:
 
 def _task(record: AsyncioComplaint | TaskDied) -> Attributes:
     names: Iterable[tuple[str, str]] = (
-        (semconv.THREAD_NAME if record.get("thread") else semconv.TASK_NAME, record["task"]),
+        (semconv.THREAD_NAME if record.get("thread") or record.get("handed") else semconv.TASK_NAME, record["task"]),
         (semconv.TASK_COROUTINE, record["function"]),
     )
     return {name: value for name, value in names if value}

@@ -7,11 +7,12 @@ import itertools
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Iterable, Iterator, NamedTuple
 
+from lifesign.agent.slots import ended
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.threads import calls
-from lifesign.agent.tasks.threads.standstill import IMPORT_LOCK, LOCK, Standstill, owner
-from lifesign.agent.tasks.waiting.waits import look_alone
+from lifesign.agent.tasks.threads.standstill import HANDED_ON, IMPORT_LOCK, LOCK, Standstill, owner
+from lifesign.agent.tasks.waiting.waits import first_callbacks, look_alone
 from lifesign.agent.tasks.walk import links
 
 _FRAMES_MAX = 60  # of one thread that are read for what they hold
@@ -138,6 +139,22 @@ def _runs(frame: FrameType, future: Any) -> bool:
     return read(calls.variable(frame, "self"), "future") is future
 
 
+def stopped(future: Any) -> str:
+    """How the loop has ended that alone can bring the result of a future; empty where it has not, and for others."""
+    for loop in (reference() for reference in list(ended)):
+        if loop is not None and odd.call(loop, "is_running") is False and _waits_for_loop(future, loop):
+            return "is closed" if odd.call(loop, "is_closed") else "has stopped"
+    return ""
+
+
+def stopped_behind(waiter: Any) -> str:
+    """The same of what a task waits for that is in another loop, or in an executor."""
+    for callback in first_callbacks(waiter):
+        if read(callback, "__name__") == HANDED_ON:
+            return next((found for one in _closure(callback) if (found := stopped(one))), "")
+    return ""
+
+
 def _waits_for_loop(future: Any, loop: Any) -> bool:
     """Whether only this loop can make the future's result: of a coroutine that another thread handed to it."""
     ready = read(loop, "_ready")
@@ -147,7 +164,7 @@ def _waits_for_loop(future: Any, loop: Any) -> bool:
         if handed and any(one is future for one in _closure(callback)):
             return True
     for callback in list(read(future, "_done_callbacks") or ()):
-        if read(callback, "__name__") != "_call_check_cancel":
+        if read(callback, "__name__") != HANDED_ON:
             continue  # by `wrap_future` a loop waits for this one, which is a job of something else
         for one in _closure(callback):
             if issubclass(type(one), asyncio.Future) and read(one, "_loop") is loop:

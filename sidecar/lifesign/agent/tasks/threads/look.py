@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames, handled_by
 from lifesign.agent.tasks.odd import native_id, read, text
-from lifesign.agent.tasks.threads.holding import TASKS_MAX, Holders, outwards
+from lifesign.agent.tasks.threads.holding import TASKS_MAX, Hold, Holders, outwards, stopped
 from lifesign.agent.tasks.threads.jobs import job_in_c
-from lifesign.agent.tasks.threads.standstill import standstill
+from lifesign.agent.tasks.threads.standstill import Standstill, standstill
 from lifesign.agent.tasks.threads.syscalls import system_call
 from lifesign.agent.tasks.waiting.caught import as_record, is_error
 from lifesign.agent.tasks.walk import place, thread_stack
@@ -166,7 +166,7 @@ class ThreadLook:
             "loop": thread in self._loops,
             "type": wait.label,
             "name": wait.name,
-            "state": wait.state,
+            "state": _state(wait, hold),
             "how": wait.how,
             "clock": wait.clock,
             "at": self._place(thread),
@@ -184,6 +184,11 @@ class ThreadLook:
             return None
         own = next((one for one in outwards(frame) if not is_library(one.f_code.co_filename)), frame)
         return place(own.f_code, own.f_lineno)
+
+
+def _state(wait: Standstill, hold: Hold | None) -> str:
+    how = stopped(wait.thing) if wait.label == "future" and hold is None else ""
+    return f"{wait.state}: its event loop {how}" if how else wait.state
 
 
 def _error_of(thread: int, frame: FrameType) -> CaughtError | None:

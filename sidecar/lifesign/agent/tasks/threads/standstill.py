@@ -15,6 +15,7 @@ _STEPS_MAX = 8  # frames of the standard library that one wait is made of
 _MODULES = frozenset(("threading", "queue", "concurrent.futures._base", "logging"))
 _IMPORTS = "importlib._bootstrap"
 _BEGINNINGS = frozenset(("run", "_bootstrap", "_bootstrap_inner"))  # of a thread
+HANDED_ON = "_call_check_cancel"  # a callback of a future that stands for one of an event loop
 IMPORT_LOCK = "import lock"
 LOCK, _RLOCK = LockType, RLock  # not those that gevent or eventlet have put in their place
 _LOCKS = {LOCK: "threading.Lock", _RLOCK: "threading.RLock"}
@@ -49,7 +50,11 @@ class Standstill(NamedTuple):
             size, most = len(read(self.thing, "queue") or ()), read(self.thing, "maxsize")
             return "empty" if not size else f"full, {size} of {most}" if most == size else f"{size} in it"
         if self.label == "future":
-            return {"PENDING": "not begun", "RUNNING": "running"}.get(text(read(self.thing, "_state")), "")
+            begun = [
+                one for one in list(read(self.thing, "_done_callbacks") or ()) if read(one, "__name__") == HANDED_ON
+            ]
+            state = text(read(self.thing, "_state"))  # that of a coroutine is pending to its end
+            return {"PENDING": "running" if begun else "not begun", "RUNNING": "running"}.get(state, "")
         return ""
 
 
