@@ -20,7 +20,8 @@ def once(command: str, watched: int, typed: str = "", varies: str = "$^", fails:
 GUNICORN = "gunicorn -w 2 --graceful-timeout 3 -b 127.0.0.1:{port}"
 GUNICORNS: Any = {"acts": ("reload", "kill"), "worker": "gunicorn", "workers": 2}
 
-# Servers of HTTP.
+# Servers of HTTP. What uvicorn does at SIGINT is seen in its own rows: the applications that it serves differ in how
+# they run.
 WEB = {
     "uvicorn": Program("uvicorn asgi:plain --port {port}"),
     "uvloop": Program("uvicorn asgi:plain --loop uvloop --port {port}"),
@@ -55,14 +56,14 @@ WEB = {
     "aiohttp": Program("python servers.py aiohttp {port}"),
     "tornado": Program("python servers.py tornado {port}"),
     "sanic": Program("sanic asgi:sanic --factory --no-motd --port {port}"),
-    "starlette": Program("uvicorn asgi:starlette --port {port}"),
+    "starlette": Program("uvicorn asgi:starlette --port {port}", ends=(SIGTERM,)),
     "quart": Program("quart --app asgi:quart run --port {port}"),
-    "fastapi": Program("uvicorn asgi:fastapi --port {port}"),
+    "fastapi": Program("uvicorn asgi:fastapi --port {port}", ends=(SIGTERM,)),
     "flask": Program("flask --app asgi:flask run --port {port}"),
     "litestar": Program("litestar --app asgi:litestar run --port {port}"),
-    "blacksheep": Program("uvicorn asgi:blacksheep --port {port}"),
-    "socketio": Program("uvicorn asgi:socketio --port {port}"),
-    "nicegui": Program("uvicorn asgi:nicegui --port {port}"),
+    "blacksheep": Program("uvicorn asgi:blacksheep --port {port}", ends=(SIGTERM,)),
+    "socketio": Program("uvicorn asgi:socketio --port {port}", ends=(SIGTERM,)),
+    "nicegui": Program("uvicorn asgi:nicegui --port {port}", ends=(SIGTERM,)),
     "datasette": Program("datasette --memory --port {port}"),
     "twisted": Program("python servers.py twisted {port}"),
     "trio": Program("python servers.py trio {port}", watched=0),
