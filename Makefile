@@ -72,7 +72,7 @@ unit: ## unit tests alone, in seconds and without their coverage
 	$(dev)
 	@$(unit)
 
-pythons: ## unit tests of what runs in services, on each Python from 3.9 on, one after the other
+pythons: ## unit tests of what runs in services, on each Python from 3.9 on, two at a time
 	$(dev)
 	@$(with_pythons) && $(bin)/python $(tools)/on_each_python.py --reruns=1 $(PYTEST_ARGS)
 

@@ -1,8 +1,9 @@
-"""The unit tests of what runs inside of services, on each other Python from 3.9 on, one after the other.
+"""The unit tests of what runs inside of services, on each other Python from 3.9 on, two at a time.
 
 usage: on_each_python.py PYTEST-OPTION...
 
-LIFESIGN_TEST_PYTHONS says where they are; without it pythons.sh is asked.
+What is said of one is shown when it has ended. LIFESIGN_TEST_PYTHONS says where they are; without it pythons.sh is
+asked.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
+AT_ONCE = 2  # they wait as long as they compute
 TOOLS = Path(__file__).parent
 ROOT = TOOLS.parents[1]
 ROOMS = (
@@ -40,28 +43,46 @@ def pythons() -> dict[str, str]:
     return dict(line.split(" ", 1) for line in said.splitlines())
 
 
-def tests(version: str, python: str, options: Sequence[str]) -> bool:
-    """Runs them on one; returns whether they pass."""
-    made = subprocess.run([str(TOOLS / "unit_packages.sh"), python], stdout=subprocess.PIPE, text=True)
-    if made.returncode:
-        return False
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "sidecar"), made.stdout.strip()))}
+class Ran(NamedTuple):
+    """What became of them on one."""
+
+    passed: bool
+    said: str
+
+
+def packages(python: str) -> str:
+    """The folder with what the tests need there; empty where it cannot be made."""
+    return subprocess.run([str(TOOLS / "unit_packages.sh"), python], stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def tests(version: str, python: str, needed: str, options: Sequence[str]) -> Ran:
+    """Runs them on one."""
+    if not needed:
+        return Ran(False, f"== Python {version}: what the tests need cannot be installed\n")
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "sidecar"), needed))}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    print(f"== Python {version}", flush=True)
     without = WITH_SIDECAR if version == "3.9" else ()
-    for file in without:
-        print(f"without {file}: the sidecar needs 3.10", flush=True)
+    said = [f"== Python {version}", *(f"without {file}: the sidecar needs 3.10" for file in without), ""]
     ignored = [f"--ignore={file}" for file in without]
     cache = ["-o", f"cache_dir=.pytest_cache/{version}"]
     line = [python, "-m", "pytest", "--quiet", *cache, *ROOMS, *ignored, *options]
-    return subprocess.run(line, env=environ, cwd=ROOT).returncode in (0, NOTHING_SELECTED)
+    ended = subprocess.run(line, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Ran(ended.returncode in (0, NOTHING_SELECTED), "\n".join(said) + ended.stdout)
 
 
 def main(options: Sequence[str]) -> int:
     own = "{}.{}".format(*sys.version_info)
     others = {version: python for version, python in pythons().items() if version != own}
     print(f"Python {own} runs them in the unit tests.", flush=True)
-    failed = [version for version, python in others.items() if not tests(version, python, options)]
+    failed = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = {}
+        for version, python in others.items():
+            running[version] = pool.submit(tests, version, python, packages(python), options)
+        for version, one in running.items():
+            print(one.result().said, end="", flush=True)
+            if not one.result().passed:
+                failed.append(version)
     if failed:
         print(f"Unit tests fail on Python {', '.join(failed)}.")
     return int(bool(failed))
