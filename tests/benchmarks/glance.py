@@ -8,6 +8,7 @@ _SDK = "in-process SDK"
 _CALLS = (
     ("`event()`", "event(), counter.add()", "`counter.add()`", "10x"),
     ("`checkpoint()`", "checkpoint(), a span", "a span", "4x"),
+    ("`with checkpoint()`", "with checkpoint(), with a current span", "with a current span", ""),
     ("a record in the ring", "a record in the ring, a log", "a log", "5x"),
     ("a beat", "a beat, a timer with histogram.record()", "a timer with `histogram.record()`", "3x"),
 )

@@ -18,7 +18,8 @@ from lifesign.agent import lifecycle
 from lifesign.agent.dryrun.reporter import written
 from lifesign.wire.reader import PulseReader
 
-MARKS_MAX = 20  # at a time: the boot lane never wraps, and takes some two hundred
+MARKS_MAX = 20  # at a time: the boot lane never wraps, and takes some two hundred and fifty
+BLOCKS_MAX = 5  # three records each
 TRACE, SPAN, NOW = "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7", 1_700_000_000_000_000_000
 RECORD_ATTRIBUTES = {
     "kind": "dry_run",
@@ -66,6 +67,16 @@ def span() -> None:
     tracer.start_span("work").end()
 
 
+def current_span() -> None:
+    with tracer.start_as_current_span("work"):
+        pass
+
+
+def block() -> None:
+    with lifesign.checkpoint("ready"):
+        pass
+
+
 def log() -> None:
     logger.emit(body="order", event_name="order", attributes=RECORD_ATTRIBUTES)
 
@@ -86,6 +97,8 @@ def compared() -> dict[str, Call]:
         "counter": Call(lambda: counter.add(1, attributes)),
         "mark": Call(lambda: lifesign.checkpoint("ready"), MARKS_MAX),
         "span": Call(span),
+        "block": Call(block, BLOCKS_MAX),
+        "current": Call(current_span),
         "ring": Call(lambda: ring.write(written(TRACE, SPAN, "order", 7, NOW, NOW, None, 1))),
         "log": Call(log),
     }
@@ -104,6 +117,10 @@ class Beats:
         before = self._beats()
         used = await _idle(seconds)
         return self._beats() - before, used
+
+    def refused(self) -> int:
+        """How many checkpoints found no place."""
+        return self._reader.boot().refused
 
     def _beats(self) -> int:
         return sum(loop.beats for loop in self._reader.vitals().loops if loop)
