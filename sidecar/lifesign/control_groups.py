@@ -26,24 +26,20 @@ class MemoryGroups:
         found = folders(groups, "memory", mounts)
         self._folders = [folder for folder in found if any(os.path.exists(f"{folder}/{name}") for name in _LIMITS)]
 
-    def memory(self) -> tuple[int, int, int] | None:
-        """The memory of the group that limits a process most, in bytes: used, limit, held; None where none does.
+    def limit(self) -> MemoryLimit | None:
+        """Of the group that limits the process most; None where none does."""
+        limits = [
+            (limit, -depth) for depth, folder in enumerate(self._folders) if (limit := _limit(folder)) is not None
+        ]
+        if not limits:
+            return None
+        limit, depth = min(limits)
+        return MemoryLimit(self._folders[-depth], limit)
 
-        Held is what of it the kernel cannot take back without a swap: not what it keeps of files. It is read only where
-        the limit is near, else 0.
-        """
-        tightest: tuple[int, str] | None = None
-        for folder in self._folders:
-            limit = _limit(folder)
-            if limit is not None and (tightest is None or limit <= tightest[0]):
-                tightest = limit, folder
-        if tightest is None:
-            return None
-        limit, folder = tightest
-        used = _number(folder, "memory.current", "memory.usage_in_bytes")
-        if used is None:
-            return None
-        return used, limit, _held(folder, used) if used >= limit * 0.8 else 0
+    def memory(self) -> tuple[int, int, int] | None:
+        """See `MemoryLimit.memory`; None where there is no limit either."""
+        limit = self.limit()
+        return None if limit is None else limit.memory()
 
     def oom_kills(self) -> int | None:
         """How many processes of its own group the OOM killer has ended; None where that is not known."""
@@ -53,6 +49,24 @@ class MemoryGroups:
                 if killed is not None:
                     return killed
         return None
+
+
+class MemoryLimit(NamedTuple):
+    """The limit of a control group, in bytes, and the folder with its files."""
+
+    folder: str
+    limit: int
+
+    def memory(self) -> tuple[int, int, int] | None:
+        """The memory of the group, in bytes: used, limit, held; None where it is gone.
+
+        Held is what of it the kernel cannot take back without a swap: not what it keeps of files. It is read only where
+        the limit is near, else 0.
+        """
+        used = _number(self.folder, "memory.current", "memory.usage_in_bytes")
+        if used is None:
+            return None
+        return used, self.limit, _held(self.folder, used) if used >= self.limit * 0.8 else 0
 
 
 class _Mount(NamedTuple):

@@ -14,6 +14,7 @@ from lifesign.agent.complaints.deaths import LOOKED_AT
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
 from lifesign.agent.native import Kept, Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.stalls.rest import Rest
 from lifesign.agent.stalls.sampler import Sampler
 from lifesign.agent.tasks.allowance import Allowance
 from lifesign.agent.tasks.dump import Tasks
@@ -32,7 +33,8 @@ EVIDENCE = 2 / 3  # of the heartbeat timeout: the evidence must be there when th
 STALL_SECONDS = 30.0  # between two dumps while a loop stays blocked
 QUIET_SECONDS = 5.0  # between two dumps that nobody asked for by hand
 _RARELY = 5  # beats of a loop to one of ours, while there is nothing to look after
-_TIMEOUT_PARTS = 6  # of the heartbeat timeout: in each of them it beats at least once
+_TIMEOUT_PARTS = 6  # of the heartbeat timeout: in each of them it beats at least once ...
+_AT_REST = 2  # ... or in so many together, while no loop has anything to do
 BY_HAND = ("request", "call")
 
 
@@ -62,9 +64,12 @@ class Watchdog:
         self._timeout = settings.heartbeat_timeout
         self._soon = settings.heartbeat_interval
         self._rarely = max(self._soon, min(_RARELY * self._soon, self._timeout / _TIMEOUT_PARTS))
+        self._at_rest = max(
+            self._rarely, min(_AT_REST * _RARELY * self._soon, _AT_REST * self._timeout / _TIMEOUT_PARTS)
+        )
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
-        self._quiet = False
+        self._by_turns = False  # what is not urgent is looked after at every other beat
         self._looked_after = False  # at the beat before
         self._count = TaskCount(0, 0)
         self._ending = ProgramEnd(slots, self._timeout, pulse.events.real)
@@ -73,7 +78,8 @@ class Watchdog:
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
         self._allowance = Allowance()
-        self.sampler = Sampler(pulse.ring, slots, settings, self._allowance)
+        self._rest = Rest(slots, settings.heartbeat_interval, settings.heartbeat_timeout)
+        self.sampler = Sampler(pulse.ring, slots, self._rest, settings, self._allowance)
         self._last_look = time.monotonic()
         self._stalled: dict[int, tuple[int, float]] = {}  # by slot: the beat it stalls since, when to look again
         pause = self.sampler.pause if self.sampler.on else None
@@ -92,7 +98,7 @@ class Watchdog:
 
     def _tick(self) -> None:
         try:
-            self._looked_after = not (self._looked_after and self._quiet)
+            self._looked_after = not (self._looked_after and self._by_turns)
             if self._looked_after:
                 in_own_thread(get_native_id())
                 warning = take_warning()
@@ -108,8 +114,10 @@ class Watchdog:
                 self.sampler.beat()
                 self._look_for_reasons()
             self._dump_what_is_wanted()
-            self._quiet = self._is_quiet()
-            self.thread.interval = self._rarely if self._quiet else self._soon
+            self._rest.look(time.monotonic_ns())
+            quiet, rests = self._is_quiet(), self._rest.on
+            self._by_turns = quiet and not rests
+            self.thread.interval = self._soon if not quiet else self._at_rest if rests else self._rarely
         except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
             complain("the watchdog failed at a beat", error)
 

@@ -69,7 +69,7 @@ def test_who_had_the_gil(
     monkeypatch.setattr(kernel, "threads", lambda: list(times))
     monkeypatch.setattr(kernel, "thread_time", thread_time)
     machine = Machine(LoopSlots())
-    machine.read(0)
+    machine.read(0, at_rest=False)
     times = after
     # What the loop's thread had used at its last beat is newer than what was read.
     assert machine.holder(900 * MS, 1000 * MS, {LOOP: before[LOOP] * MS}) == wanted

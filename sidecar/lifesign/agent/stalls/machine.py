@@ -1,11 +1,13 @@
 """What the machine did when this process could not run: then nobody in it is to blame.
 
-Nothing is read for a beat that is on time: only once a second, and little, so that there is something to compare with.
+Nothing is read for a beat that is on time: only once a second, and little, so that there is something to compare with,
+and more seldom while no loop has anything to do.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.native import get_native_id
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _LOOPS = 8  # that are read at once, by turns
-_SELDOM = 5  # readings between two of what costs more
-_QUOTA_EVERY = 60  # readings between two searches for a quota
+_SELDOM = 5 * _SECOND  # between two readings at rest, and of what costs more
+_QUOTA_EVERY = 60 * _SECOND  # between two searches for a quota
 _THREADS = 64
 _RAN_PART = 10  # of a time: who has used so much of the processor did run meanwhile
 
@@ -30,26 +32,26 @@ class Machine:
     def __init__(self, slots: LoopSlots) -> None:
         self._slots = slots
         self._quota = kernel.Quota()
-        self._next_ns = 0
-        self._readings = 0
+        self._quota_ns = time.monotonic_ns()  # when it was searched for
+        self._read_ns = self._more_read_ns = -_SELDOM
         self._turn = 0
         self._own = kernel.ThreadTime(0, 0)
         self._throttled_ns = self._stolen_ns = 0
         self._queued: dict[int, tuple[int, int]] = {}  # by native thread, when it was read and what it was
         self._threads: dict[int, int] = {}  # the processor time of threads, by native id
 
-    def read(self, now: int) -> None:
-        """Called at each beat; reads once a second."""
-        if 0 <= self._next_ns - now <= _SECOND:
+    def read(self, now: int, *, at_rest: bool) -> None:
+        """Called at each beat; reads what is due."""
+        if 0 <= now - self._read_ns < (_SELDOM if at_rest else _SECOND):
             return
-        self._next_ns = now + _SECOND
-        self._readings += 1
-        if self._readings % _QUOTA_EVERY == 0:
-            self._quota = kernel.Quota()
+        self._read_ns = now
+        if not 0 <= now - self._quota_ns < _QUOTA_EVERY:
+            self._quota_ns, self._quota = now, kernel.Quota()
         self._own = kernel.thread_time(get_native_id()) or self._own
         self._throttled_ns = self._quota.throttled_ns()
         self._read_loops(now)
-        if self._readings % _SELDOM == 1:
+        if not 0 <= now - self._more_read_ns < _SELDOM:
+            self._more_read_ns = now
             self._stolen_ns = kernel.stolen_ns()
             self._threads = self._cpu_times()
 

@@ -19,6 +19,7 @@ from lifesign.agent.stalls import kernel
 from lifesign.agent.stalls.culprits import CulpritCounts
 from lifesign.agent.stalls.garbage import Garbage
 from lifesign.agent.stalls.machine import Machine, named_threads
+from lifesign.agent.stalls.rest import Rest
 from lifesign.agent.stalls.shares import EndedStall, Interval, shares
 from lifesign.agent.stalls.spins import Spins
 from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, of_thread, walk
@@ -50,9 +51,12 @@ class Sampler:
         allowance: for all that is written unasked.
     """
 
-    def __init__(self, ring: LaneWriter, slots: LoopSlots, settings: Settings, allowance: Allowance) -> None:
+    def __init__(
+        self, ring: LaneWriter, slots: LoopSlots, rest: Rest, settings: Settings, allowance: Allowance
+    ) -> None:
         self._ring = ring
         self._slots = slots
+        self._rest = rest
         self.on = settings.stall_threshold > 0
         self._threshold_ns = int(settings.stall_threshold * 1e9)
         self._interval_ns = int(settings.heartbeat_interval * 1e9)
@@ -91,7 +95,7 @@ class Sampler:
             return
         with self._lock:
             now = time.monotonic_ns()
-            self._machine.read(now)
+            self._machine.read(now, at_rest=self._rest.on)
             self._culprits.write(self._ring, now / 1e9)
             self._spins.beat(now)
             if self._underway:
@@ -150,10 +154,13 @@ class Sampler:
                     self._finish_all()
                     if now >= self._spins.next_ns:
                         self._spins.sample(now)
+            sampled = NEVER_NS
         else:
             with self._lock:
-                soonest = min(soonest, self._sample(now, late, overslept, switches, used))
-        return min(soonest, self._spins.next_ns - now)
+                sampled = self._sample(now, late, overslept, switches, used)
+        if self._rest.on:
+            soonest = NEVER_NS  # the next beat is soon enough
+        return min(soonest, sampled, self._spins.next_ns - now)
 
     def _late(self, now: int) -> tuple[int, list[tuple[int, Beating]]]:
         """When the next loop is late if it does not beat, and those that are."""
@@ -268,8 +275,16 @@ class Sampler:
         stall = EndedStall(began, late.mono_ns, self._threshold_ns, before.thread, computing, samples)
         parts, nobodys = shares(stall, [*collected, *self._intervals])
         self._culprits.add(parts, nobodys, slot)
-        self._spins.stalled(slot, sum(one.time for one in parts if one.what in ("call", "callbacks", "gc")))
+        blamed = [one for one in parts if one.what in ("call", "callbacks", "gc")]
+        if blamed or nobodys:
+            self._rest.stalled(late.mono_ns, seen=bool(samples) or self._was_queued(before, length))
+        self._spins.stalled(slot, sum(one.time for one in blamed))
         self._slots.waited[slot] += sum(one.time - min(one.time, one.computing) for one in parts if one.what == "call")
+
+    def _was_queued(self, before: Beating, length: int) -> bool:
+        """Whether the loop's thread had no processor for half of this stall, by what was read before it."""
+        was, used = self._machine.queued_before(before.native_thread), kernel.thread_time(before.native_thread)
+        return was is not None and used is not None and (used.queued_ns - was[1]) * 2 >= length
 
 
 def _is_parked(beating: Beating, seen: SeenStack) -> bool:

@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any, Callable
 
-from lifesign.control_groups import MemoryGroups, read_kernel_file
+from lifesign.control_groups import MemoryGroups, MemoryLimit, read_kernel_file
 from lifesign.wire.writer import PulseWriter
 
 try:
@@ -38,7 +38,7 @@ class UsageWriter:
         self._interval = interval
         self._next = self._next_memory = time.monotonic()
         self._find_groups = groups
-        self._groups: MemoryGroups | None = None
+        self._limit: MemoryLimit | None = None
 
     def beat(self) -> None:
         """Reads what is due."""
@@ -49,13 +49,11 @@ class UsageWriter:
             self._next = now + self._interval
             self._pulse.usage.write(time.monotonic_ns(), *_times_and_counts(), *_memory_and_threads(), _descriptors())
             self._pulse.garbage.write(time.monotonic_ns(), *_collections())
-            self._groups = self._find_groups()  # anew: it may have been put elsewhere
-        if now >= self._next_memory and self._groups is not None:
+            self._limit = self._find_groups().limit()  # anew: it may have been put elsewhere, or have another limit
+        if now >= self._next_memory and self._limit is not None:
             self._next_memory = now + MEMORY_SECONDS
-            memory = self._groups.memory()
-            if memory is None:  # the limit may be set later, but not every second
-                self._next_memory = self._next
-            else:
+            memory = self._limit.memory()
+            if memory is not None:
                 self._pulse.memory.write(time.monotonic_ns(), *memory)
 
 
