@@ -12,7 +12,7 @@ from typing import Literal, TypedDict
 from lifesign.wire.frames import CaughtError
 from lifesign.wire.frames import Frame as Frame
 from lifesign.wire.frames import GroupEdge as GroupEdge
-from lifesign.wire.threads import ThreadWait
+from lifesign.wire.threads import OpenFiles, ThreadWait
 
 
 class _Attached(TypedDict, total=False):
@@ -130,16 +130,14 @@ class FinishedTasks(TypedDict):
     count: int
 
 
-class _ThreadRings(TypedDict, total=False):
+class _Lately(TypedDict, total=False):
     thread_rings: list[list[ThreadWait]]  # threads that wait for each other and can never go on
     threads: int  # how many there are, without lifesign's own
-
-
-class _Fewest(TypedDict, total=False):
+    files: OpenFiles | None  # None where not nearly as many are open as may be
     fewest: int | None  # tasks, finished ones too, that were counted since the dump before; None if none was counted
 
 
-class TaskDump(_ThreadRings, _Fewest):
+class TaskDump(_Lately):
     """The summary of a task dump; its groups are records of their own, biggest first, and come before it.
 
     A dump that shows the same groups as an earlier one names it in `same_as` and has no groups of its own:

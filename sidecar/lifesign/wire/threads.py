@@ -1,4 +1,4 @@
-"""What the main process writes of its threads; see `wire.records`."""
+"""What the main process writes of its threads, and of the files that it has open; see `wire.records`."""
 
 from __future__ import annotations
 
@@ -62,3 +62,19 @@ class ExecutorState(TypedDict):
     most: int
     queued: int
     groups: list[GroupEdge]  # where the busy threads stand, by the index of a thread group
+
+
+class OpenKind(TypedDict):
+    """So many open files of a kind, and of connections how many the other end has closed."""
+
+    kind: str
+    count: int
+    closed: int
+
+
+class OpenFiles(TypedDict):
+    """How many files are open of how many that may be, and the most frequent kinds."""
+
+    open: int
+    most: int
+    kinds: list[OpenKind]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import sys
 import threading
@@ -100,6 +101,24 @@ def hand_over(store: Callable[[], Coroutine[Any, Any, None]], loop: asyncio.Abst
     asyncio.run_coroutine_threadsafe(store(), loop)
 
 
+async def files() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+    kept: list[asyncio.StreamWriter] = []
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def order() -> None:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        kept.append(writer)
+        await reader.read()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    for _ in range(185):
+        await order()
+    await consume(FOR_EVER)
+
+
 async def client() -> None:
     clients: list[asyncio.StreamWriter] = []
 
@@ -135,6 +154,9 @@ async def failed_and_cleans_up() -> None:
 
 
 async def well() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+    pipes = [os.pipe() for _ in range(70)]
+
     async def retry() -> None:
         while True:
             try:
@@ -162,6 +184,7 @@ async def well() -> None:
                 assert all(one.exception() is not None for one in asked)
 
     await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), jobs(), return_exceptions=True)
+    pipes.clear()
 
 
 if __name__ == "__main__":

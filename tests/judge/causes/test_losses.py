@@ -61,6 +61,21 @@ def test_connections_that_cannot_be_accepted_are_said_in_any_state() -> None:
     assert found("dead", refused) == []
 
 
+def test_files_of_which_nearly_as_many_are_open_as_may_be() -> None:
+    kinds = [("connections to the server at port 5432", 950, 930), ("files", 20, 0), ("event polls", 1, 0)]
+    files = {"open": 1000, "most": 1024, "kinds": [{"kind": k, "count": n, "closed": c} for k, n, c in kinds]}
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": NOW, "files": files}
+    said = "1000 of 1024 files that may be open are"
+    of_them = "950 connections to the server at port 5432 (930 closed by the other end, and not here), 20 files"
+    for state in ("healthy", "silent"):
+        assert causes(Findings(state, Dump(summary))) == [Cause("open-files", f"{said}: {of_them}")]
+    assert causes(Findings("dead", Dump(summary))) == []
+    assert causes(Findings("healthy", Dump({**summary, "files": {**files, "kinds": []}}))) == [
+        Cause("open-files", said)
+    ]
+    assert causes(Findings("healthy", Dump({**summary, "files": None}))) == []
+
+
 def waits(file: str, **error: Any) -> Any:
     kept = {
         "type": "ValueError",

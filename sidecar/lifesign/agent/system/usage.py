@@ -5,6 +5,7 @@ All of it is read by the watchdog's thread and written into the pulse as words. 
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import time
@@ -17,6 +18,8 @@ try:
     import resource
 
     _rusage: Any = resource.getrusage
+    _limit = resource.getrlimit
+    _FILES = resource.RLIMIT_NOFILE
     _SELF = resource.RUSAGE_SELF
 except ImportError:  # no POSIX system
     _rusage = None
@@ -47,7 +50,7 @@ class UsageWriter:
             self._next = self._next_memory = now
         if now >= self._next:
             self._next = now + self._interval
-            self._pulse.usage.write(time.monotonic_ns(), *_times_and_counts(), *_memory_and_threads(), _descriptors())
+            self._pulse.usage.write(time.monotonic_ns(), *_times_and_counts(), *_memory_and_threads(), descriptors())
             self._pulse.garbage.write(time.monotonic_ns(), *_collections())
             self._limit = self._find_groups().limit()  # anew: it may have been put elsewhere, or have another limit
         if now >= self._next_memory and self._limit is not None:
@@ -74,15 +77,16 @@ def _memory_and_threads() -> tuple[int, int]:
         return 0, 0
 
 
-def _descriptors() -> int:
+def descriptors() -> int:
+    """How many are open; 0 where that cannot be known."""
     try:
         counted = os.stat("/proc/self/fd").st_size  # since Linux 6.2
         if counted:
             return counted
         with os.scandir("/proc/self/fd") as entries:
             return min(sum(1 for _, _ in zip(range(_DESCRIPTORS_MAX), entries)), _DESCRIPTORS_MAX)
-    except OSError:
-        return 0
+    except OSError as error:
+        return _limit(_FILES)[0] if error.errno == errno.EMFILE and _rusage is not None else 0
 
 
 def _collections() -> list[int]:

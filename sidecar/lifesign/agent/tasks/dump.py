@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.price import Price
+from lifesign.agent.system.descriptors import nearly_all, open_files
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
@@ -82,6 +83,7 @@ class Tasks:
         self._price = Price(SEARCH_PRICE)
         self._next_search = time.monotonic() + self._pause()
         self.stuck: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks, when last searched for
+        self._files_used_up = False
         self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
@@ -104,6 +106,9 @@ class Tasks:
         self._next_search = time.monotonic() + max(self._pause(), rest / 1e9)
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
         survey.let_go()
+        had, self._files_used_up = self._files_used_up, nearly_all() is not None
+        if self._files_used_up and not had:
+            return "open files"
         return "deadlock" if self.stuck != before else "no progress" if self._still != was_still else ""
 
     def _pause(self) -> float:
@@ -173,6 +178,7 @@ class Tasks:
             "thread_rings": threads.rings,
             "threads": threads.count,
             "still": survey.still(),
+            "files": open_files(),
         }
         ring.append(summary)
         if not same:

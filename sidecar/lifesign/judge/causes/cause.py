@@ -17,7 +17,7 @@ from lifesign.judge import states
 from lifesign.judge.causes import endings, inside, outside, packages, threads
 from lifesign.judge.causes.findings import Cause, Dump, Findings
 from lifesign.judge.causes.leaks import leaks
-from lifesign.judge.causes.losses import died, hidden, left, lost, refused
+from lifesign.judge.causes.losses import died, hidden, left, lost, open_files, refused
 from lifesign.judge.causes.phrases import (
     BEHIND_MAX,
     at,
@@ -173,6 +173,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     endings.uncaught,
     endings.oom_killed,
     endings.blocked,
+    open_files,
     shutdowns,
     exits,
     inside.exhausted,

@@ -94,6 +94,21 @@ def lost(findings: Findings) -> list[Cause]:
     return made
 
 
+def open_files(findings: Findings) -> list[Cause]:
+    """Nearly as many files are open as may be, whatever the state: soon none can be opened, and no connection."""
+    files = None if findings.dump is None else findings.dump.summary.get("files")
+    if files is None or findings.state in states.ENDED:
+        return []
+    kinds = [
+        f"{one['count']} {one['kind']}{f' ({closed} closed by the other end, and not here)' if closed else ''}"
+        for one in files["kinds"]
+        if one["count"] > 1
+        for closed in (one["closed"],)
+    ]
+    of_them = f": {', '.join(kinds)}" if kinds else ""
+    return [Cause("open-files", f"{files['open']} of {files['most']} files that may be open are{of_them}")]
+
+
 def refused(findings: Findings) -> list[Cause]:
     """Connections that asyncio could not accept, whatever the state: their clients wait."""
     return [
