@@ -10,7 +10,7 @@ import os
 import sys
 
 # Not from `importlib.util`, which imports for some milliseconds: these are there before any module is.
-from _frozen_importlib_external import PathFinder, spec_from_file_location
+from _frozen_importlib_external import PathFinder, SourceFileLoader, spec_from_file_location
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, whose import would cost every Python start
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ class _Finder:
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
         if name == "lifesign":
             # No folder of ours is put on sys.path: the sidecar's dependencies are not the program's.
-            init = os.path.join(_PACKAGE, "__init__.py")
-            return spec_from_file_location(name, init, submodule_search_locations=[_PACKAGE])
+            return _spec(name, os.path.join(_PACKAGE, "__init__.py"), [_PACKAGE])
+        if path and name.startswith("lifesign."):
+            # There are a hundred: to know where they are is cheaper than to look, and asks no finder of the program's.
+            place = os.path.join(path[0], name.rpartition(".")[2])
+            return _spec(name, place + ".py") or _spec(name, os.path.join(place, "__init__.py"), [place])
         if name == "asyncio.events":
             spec = PathFinder.find_spec(name, path)
             if spec is not None and spec.loader is not None:
@@ -41,6 +44,13 @@ class _Finder:
                 spec.loader.exec_module = exec_module  # type: ignore[method-assign]
             return spec
         return None
+
+
+def _spec(name: str, file: str, folders: list[str] | None = None) -> Any:
+    """A module of ours, or a package that has these folders; None where there is no such file."""
+    if not os.path.isfile(file):
+        return None
+    return spec_from_file_location(name, file, loader=SourceFileLoader(name, file), submodule_search_locations=folders)
 
 
 def _observe(events: Any) -> None:
