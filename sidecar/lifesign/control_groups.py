@@ -69,12 +69,13 @@ class MemoryLimit(NamedTuple):
         return used, self.limit, _held(self.folder, used) if used >= self.limit * 0.8 else 0
 
 
-class _Mount(NamedTuple):
+class _Mount:
     """Which groups are mounted where: those of the hierarchy with these controllers, from the group `root` on."""
 
-    controllers: frozenset[str]  # none in the second version
-    root: str  # without a slash at the end
-    point: str
+    def __init__(self, controllers: frozenset[str], root: str, point: str) -> None:
+        self.controllers = controllers  # none in the second version
+        self.root = root  # without a slash at the end
+        self.point = point
 
 
 def folders(groups: str, controller: str, mounts: str = MOUNTS) -> list[str]:

@@ -34,14 +34,15 @@ class Beating(NamedTuple):
     outer: int = 0
 
 
-class LateBeat(NamedTuple):
+class LateBeat:
     """A beat, or the end of a loop, that came late: after which one, when, and the thread's processor time."""
 
-    slot: int
-    before: Beating
-    mono_ns: int
-    delay_ns: int
-    cpu_ns: int
+    def __init__(self, slot: int, before: Beating, mono_ns: int, delay_ns: int, cpu_ns: int) -> None:
+        self.slot = slot
+        self.before = before
+        self.mono_ns = mono_ns
+        self.delay_ns = delay_ns
+        self.cpu_ns = cpu_ns
 
 
 class LoopSlots:

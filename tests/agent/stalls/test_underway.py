@@ -81,8 +81,8 @@ def test_what_is_no_evidence_for_want_of_a_processor(row: Any) -> None:
     underway = Underway(Beating(loop, 1, 1, 0, 0, lambda: None), 0)
     for number, (used, queued, state) in enumerate(samples, 1):
         underway.add(number * 10 * MS, NOTHING, ThreadTime(used * MS, queued * MS), (0, 0), (state, 0))
-    found = underway.evidence(None)
-    assert (found.samples, found.computing) == wanted
+    counted, _, computed = underway.evidence(None)
+    assert (counted, computed) == wanted
 
 
 def test_memory_on_a_disk_and_the_pauses_between_samples() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, TypeVar
 
 from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
@@ -28,12 +28,13 @@ CheckT = TypeVar("CheckT", bound="Check")
 PAUSE_SECONDS = 1.0  # between two runs of a check, unless the service's own code asks for it
 
 
-class _Run(NamedTuple):
+class _Run:
     """One run of a check, and when it ended, in monotonic seconds."""
 
-    check: Postcondition
-    row: PostconditionResult
-    at: float
+    def __init__(self, check: Postcondition, row: PostconditionResult, at: float) -> None:
+        self.check = check
+        self.row = row
+        self.at = at
 
 
 class Registry:

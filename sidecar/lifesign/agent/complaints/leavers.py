@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.price import Price
@@ -28,12 +28,15 @@ _MOST = 0.5  # of the time since it began to look
 _PRICE = 1000  # a pause is at least so many times what it costs to look once
 
 
-class _Remembered(NamedTuple):
-    reference: weakref.ReferenceType[Any]
-    name: str
-    function: str
-    code: int
-    since: float
+class _Remembered:
+    def __init__(
+        self, reference: weakref.ReferenceType[Any], name: str, function: str, code: int, since: float
+    ) -> None:
+        self.reference = reference
+        self.name = name
+        self.function = function
+        self.code = code
+        self.since = since
 
 
 class Leavers:

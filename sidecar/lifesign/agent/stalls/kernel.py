@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from lifesign.control_groups import MOUNTS, folders, read_kernel_file
 
@@ -23,11 +23,12 @@ _TICK_NS = 10_000_000  # of /proc/stat; no kernel counts it otherwise
 _FILES_MAX = 8
 
 
-class ThreadTime(NamedTuple):
+class ThreadTime:
     """How long a thread has used a processor, and how long it was ready to and got none, in nanoseconds."""
 
-    cpu_ns: int
-    queued_ns: int
+    def __init__(self, cpu_ns: int, queued_ns: int) -> None:
+        self.cpu_ns = cpu_ns
+        self.queued_ns = queued_ns
 
 
 def thread_time(native_thread: int) -> ThreadTime | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.native import RLock, get_ident, sleep
@@ -29,9 +28,6 @@ from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.stall import is_parked
 from lifesign.settings import Settings
 from lifesign.wire.lane import LaneWriter
-
-if TYPE_CHECKING:
-    from lifesign.agent.stalls.underway import StallEvidence
 
 _SOONEST_SECONDS = 0.001
 _GAP_NS = 50_000_000  # from which on this thread did not run for a reason
@@ -103,7 +99,7 @@ class Sampler:
                 for slot in [slot for slot, one in self._underway.items() if not self._goes_on(slot, one)]:
                     del self._underway[slot]
 
-    def evidence(self, slot: int, place: int | None) -> StallEvidence | None:
+    def evidence(self, slot: int, place: int | None) -> tuple[int, int, int] | None:
         """What the samples say of a loop that does not turn; None without samples.
 
         Args:

@@ -31,18 +31,21 @@ class Interval(NamedTuple):
     ran_ns: int | None = None  # for how long the processor was had, where that is known
 
 
-class EndedStall(NamedTuple):
+class EndedStall:
     """A stall that is over.
 
     `thread` is the number of the loop's thread, and `computing_ns` what that used of the processor meanwhile.
     """
 
-    began_ns: int
-    ended_ns: int
-    threshold_ns: int
-    thread: int
-    computing_ns: int
-    samples: Sequence[Sample]
+    def __init__(
+        self, began_ns: int, ended_ns: int, threshold_ns: int, thread: int, computing_ns: int, samples: Sequence[Sample]
+    ) -> None:
+        self.began_ns = began_ns
+        self.ended_ns = ended_ns
+        self.threshold_ns = threshold_ns
+        self.thread = thread
+        self.computing_ns = computing_ns
+        self.samples = samples
 
 
 class StackShare:

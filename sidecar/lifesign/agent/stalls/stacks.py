@@ -41,11 +41,12 @@ class SeenStack(NamedTuple):
 NOTHING = SeenStack([], None, False, "", "", "", None)
 
 
-class Walk(NamedTuple):
+class Walk:
     """The frames of a thread at one moment, innermost first, as code and line."""
 
-    codes: list[CodeType]
-    lines: list[int | None]
+    def __init__(self, codes: list[CodeType], lines: list[int | None]) -> None:
+        self.codes = codes
+        self.lines = lines
 
     def key(self) -> tuple[Any, ...]:
         """What tells it from other stacks for as long as their code is kept."""

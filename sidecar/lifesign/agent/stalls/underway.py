@@ -40,14 +40,6 @@ class Sample(NamedTuple):
         return self.computing_ns * _COMPUTES > self.at_ns - self.began_ns - (self.queued_ns or 0)
 
 
-class StallEvidence(NamedTuple):
-    """Of so many samples in which the thread had its turn so many were in one place, and in so many it computed."""
-
-    samples: int
-    in_place: int
-    computing: int
-
-
 class Underway:
     """A stall of one loop.
 
@@ -148,12 +140,10 @@ class Underway:
             queued = 0
         return first._replace(queued_ns=None if first.queued_ns is None else queued)
 
-    def evidence(self, place: int | None) -> StallEvidence:
-        """What the samples say so far."""
+    def evidence(self, place: int | None) -> tuple[int, int, int]:
+        """In how many samples the thread had its turn; and in how many of these it was in this place, or computed."""
         samples = [one for one in _spread(self.samples) if not one.starved]
-        return StallEvidence(
-            len(samples), sum(one.seen.place_key == place for one in samples), sum(one.computes for one in samples)
-        )
+        return (len(samples), sum(one.seen.place_key == place for one in samples), sum(one.computes for one in samples))
 
 
 def _spread(samples: Sequence[Sample]) -> list[Sample]:

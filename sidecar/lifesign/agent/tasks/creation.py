@@ -13,7 +13,7 @@ import time
 import weakref
 from collections import deque
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.finished import TaskOutcome, outcome_of
@@ -28,11 +28,14 @@ ATTRIBUTE = "_lifesign_origin"
 _ASYNCIO = asyncio.__file__.rpartition("/")[0]
 
 
-class Origin(NamedTuple):
+class Origin:
     """When a task was created, monotonic seconds, and from where, innermost place first."""
 
-    created: float
-    places: tuple[tuple[CodeType, int], ...]
+    __slots__ = ("created", "places")
+
+    def __init__(self, created: float, places: tuple[tuple[CodeType, int], ...]) -> None:
+        self.created = created
+        self.places = places
 
 
 tracked = False  # whether any task is

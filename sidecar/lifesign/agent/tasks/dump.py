@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.price import Price
@@ -40,16 +40,19 @@ _WAITS_FOR = {"_wait": "tasks (asyncio.wait)"}  # by the name of the innermost c
 RING_MAX = 20  # steps of a ring that are written
 
 
-class Shape(NamedTuple):
+class Shape:
     """The content by which two dumps are the same: groups, by code and lines, each with its
     index and count, the primitives with their holders, and what groups have caught.
 
     `codes` keeps the ids in it from being reused.
     """
 
-    groups: dict[tuple[Codes, Lines], tuple[int, int]]
-    primitives: frozenset[Any]
-    codes: list[Any]
+    def __init__(
+        self, groups: dict[tuple[Codes, Lines], tuple[int, int]], primitives: frozenset[Any], codes: list[Any]
+    ) -> None:
+        self.groups = groups
+        self.primitives = primitives
+        self.codes = codes
 
     def shows_the_same_as(self, other: Shape) -> bool:
         return self.groups.keys() == other.groups.keys() and self.primitives == other.primitives

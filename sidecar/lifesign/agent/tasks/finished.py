@@ -4,7 +4,7 @@ watches (an exception that is asked for counts as retrieved, and its warning wou
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from lifesign.agent.tasks import odd
 from lifesign.redact import redacted
@@ -18,12 +18,13 @@ _KINDS_COUNTED = 1000  # endless new kinds must not grow our memory
 _was_cancelled: Callable[[Any], bool] = asyncio.Task.cancelled
 
 
-class TaskOutcome(NamedTuple):
+class TaskOutcome:
     """How one task ended; it holds nothing of the task."""
 
-    function: str
-    outcome: str
-    message: str
+    def __init__(self, function: str, outcome: str, message: str) -> None:
+        self.function = function
+        self.outcome = outcome
+        self.message = message
 
 
 class Finished:
@@ -34,15 +35,15 @@ class Finished:
 
     def add(self, ended: TaskOutcome) -> None:
         """One more."""
-        function, outcome, message = ended
-        kind = self._kinds.get((function, outcome))
+        key = ended.function, ended.outcome
+        kind = self._kinds.get(key)
         if kind is None:
             if len(self._kinds) >= _KINDS_COUNTED:
                 return
-            kind = {"function": function, "outcome": outcome, "message": "", "count": 0}
-            self._kinds[function, outcome] = kind
+            kind = {"function": ended.function, "outcome": ended.outcome, "message": "", "count": 0}
+            self._kinds[key] = kind
         kind["count"] += 1
-        kind["message"] = message
+        kind["message"] = ended.message
 
     def most(self) -> list[FinishedTasks]:
         """The most frequent kinds, the most frequent first."""

@@ -176,11 +176,11 @@ class Survey:
             if primitive.kind.holders is not None:
                 self._graph.add(Node(task, waiter, wait[1], (), seen.clock))
                 return
-        found = awaited(unshielded(waiter), [unshielded(one) for one in seen.collective], self._pace.step)
-        if found.tasks:
-            self._edges.add(group, found.tasks)
-            if found.only or seen.clock:
-                self._graph.add(Node(task, waiter, None, found.tasks, seen.clock))
+        tasks, only = awaited(unshielded(waiter), [unshielded(one) for one in seen.collective], self._pace.step)
+        if tasks:
+            self._edges.add(group, tasks)
+            if only or seen.clock:
+                self._graph.add(Node(task, waiter, None, tasks, seen.clock))
 
     def _hold_by_generators(self) -> None:
         """An async generator that is suspended at a ``yield`` is in no task's stack, but may hold something."""

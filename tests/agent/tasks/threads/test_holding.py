@@ -20,10 +20,14 @@ def wait(thing: Any, label: str) -> Standstill:
     return Standstill(thing, label, "", "", clock=False)
 
 
-def holder(thing: Any, label: str, **known: Any) -> Hold | None:
+def described(hold: Hold | None) -> tuple[object, ...] | None:
+    return None if hold is None else (hold.thread, hold.task, hold.verb, hold.certain)
+
+
+def holder(thing: Any, label: str, **known: Any) -> tuple[object, ...] | None:
     """Who is said to hold it, where nothing else is known than this."""
     given = {"frames": {}, "loops": {}, "tasks": [], **known}
-    return Holders(**given).of(wait(thing, label))
+    return described(Holders(**given).of(wait(thing, label)))
 
 
 async def holds(lock: threading.Lock) -> None:
@@ -39,7 +43,7 @@ async def test_a_task_holds_a_lock_of_threads_in_the_thread_of_its_loop() -> Non
         await asyncio.sleep(0)
         newest = asyncio.create_task(asyncio.sleep(60))
         seen = [*tasks, new, newest]
-        assert holder(lock, "threading.Lock", loops=loops, tasks=seen) == Hold(HERE, "holds", "holds", certain=True)
+        assert holder(lock, "threading.Lock", loops=loops, tasks=seen) == (HERE, "holds", "holds", True)
         assert holder(lock, "threading.Lock", loops={}, tasks=seen) is None  # the thread of its loop is not known
         assert holder(threading.Lock(), "threading.Lock", loops=loops, tasks=seen) is None
         new.cancel()
@@ -51,7 +55,7 @@ async def test_a_task_that_went_on_meanwhile_holds_nothing_for_certain() -> None
     async with running(holds(lock)) as tasks:
         await asyncio.sleep(0)
         holders = Holders({}, {HERE: asyncio.get_running_loop()}, tasks)
-        assert holders.of(wait(lock, "threading.Lock")) == Hold(HERE, "holds", "holds", certain=True)
+        assert described(holders.of(wait(lock, "threading.Lock"))) == (HERE, "holds", "holds", True)
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert holders.of(wait(lock, "threading.Lock")) is None
@@ -73,10 +77,10 @@ async def test_what_a_loop_is_asked_for_by_another_thread_only_that_loop_can_giv
         nobodys.add_done_callback(lambda _: own.cancel())  # that the user's code keeps one of the loop's means nothing
         loops = {1: other, 2: loop}
         loop.call_soon(len, ())  # what else the loop is about to do
-        assert holder(future, "future", loops=loops) == Hold(2, "", "loop", certain=True)  # it is not begun
+        assert holder(future, "future", loops=loops) == (2, "", "loop", True)  # it is not begun
         for _ in range(2):
             await asyncio.sleep(0)
-        assert holder(future, "future", loops=loops) == Hold(2, "", "loop", certain=True)  # its task runs
+        assert holder(future, "future", loops=loops) == (2, "", "loop", True)  # its task runs
         assert holder(future, "future", loops={1: other}) is None
         assert holder(nobodys, "future", loops=loops) is None
         future.cancel()

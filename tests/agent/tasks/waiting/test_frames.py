@@ -87,7 +87,8 @@ async def test_what_the_library_alone_waits_for_and_whether_it_has_a_clock() -> 
         task.cancel()
     assert left is not None
     assert 0 < left <= 60
-    assert seen[0].wait == (queue, "get")
+    assert seen[0].wait is not None
+    assert (seen[0].wait.thing, seen[0].wait.how) == (queue, "get")
     assert [one.clock for one in seen] == [False, False, True, True, False]
     await asyncio.gather(*tasks, return_exceptions=True)
 

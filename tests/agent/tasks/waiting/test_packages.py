@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lifesign.agent.tasks.waiting import blocks, waits
-from lifesign.agent.tasks.waiting.waits import Wait
 from lifesign.agent.tasks.walk import chain
 
 PACKAGE = """
@@ -53,10 +52,14 @@ def look(coroutine: Any) -> waits.Look:
         coroutine.close()
 
 
+def waited(seen: waits.Look) -> tuple[Any, str] | None:
+    return None if seen.wait is None else (seen.wait.thing, seen.wait.how)
+
+
 def test_a_task_waits_for_a_pool_or_is_at_work_with_something_from_it() -> None:
     pool, asyncpg = made("asyncpg.pool.Pool"), package("asyncpg")
     waiting, working = look(asyncpg["get"](pool)), look(asyncpg["query"](pool))
-    assert (waiting.wait, waiting.held) == (Wait(pool, "get"), [])
+    assert (waited(waiting), waiting.held) == ((pool, "get"), [])
     assert working.wait is None
     assert [thing for thing, _ in working.held] == [pool]
 
@@ -92,7 +95,7 @@ def get(greenlet: _AsyncIoGreenlet, runs: Any) -> waits.Look:
     "runs", [Engine(pool=POOL), Engine(bind=Engine(pool=POOL)), Engine(engine=SimpleNamespace(pool=POOL))]
 )
 def test_what_runs_in_a_greenlet_waits_for_the_pool_of_its_engine(runs: Engine) -> None:
-    assert _do_get(_AsyncIoGreenlet(), runs.connect).wait == Wait(POOL, "checkout")
+    assert waited(_do_get(_AsyncIoGreenlet(), runs.connect)) == (POOL, "checkout")
 
 
 @pytest.mark.parametrize("runs", [Engine(pool="no pool").connect, len])

@@ -11,7 +11,7 @@ import dis
 import sys
 import threading
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
-from typing import Any, Callable, NamedTuple, TypeVar
+from typing import Any, Callable, TypeVar
 
 from lifesign.agent.tasks.odd import type_name
 
@@ -30,15 +30,16 @@ _missing = object()
 profiled = False  # whether an event loop was seen in a thread with a profile function; only needed up to 3.11
 
 
-class Call(NamedTuple):
+class Call:
     """A call that a frame is in: ``self.ledger.acquire()`` is ``("self", "ledger")`` and ``acquire``.
 
     `method` is ``__enter__`` for a ``with`` block that is being entered; `bare` says that there are no arguments.
     """
 
-    names: tuple[str, ...]
-    method: str
-    bare: bool
+    def __init__(self, names: tuple[str, ...], method: str, bare: bool) -> None:
+        self.names = names
+        self.method = method
+        self.bare = bare
 
 
 _REMEMBERED_MAX = 500  # places in code

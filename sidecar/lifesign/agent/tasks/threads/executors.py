@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.tasks.odd import call, read, text, type_name
 from lifesign.agent.tasks.threads.look import StandingThreads, ThreadLook
@@ -16,12 +16,13 @@ EXECUTORS_MAX = 20
 _THREADS = "concurrent.futures.thread"
 
 
-class Executor(NamedTuple):
+class Executor:
     """One executor, and which of its threads do a job."""
 
-    thing: Any
-    threads: list[int]
-    busy: list[int]
+    def __init__(self, thing: Any, threads: list[int], busy: list[int]) -> None:
+        self.thing = thing
+        self.threads = threads
+        self.busy = busy
 
 
 def executors(look: ThreadLook) -> list[Executor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Iterable, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator
 
 from lifesign.agent.slots import ended
 from lifesign.agent.tasks import odd
@@ -21,13 +21,14 @@ _READY_MAX = 10_000  # callbacks of a loop that are read
 _HOLDS = frozenset(("__enter__", "acquire"))
 
 
-class Hold(NamedTuple):
+class Hold:
     """Who keeps others waiting: a thread, by its number, or a task that the loop of this thread runs."""
 
-    thread: int
-    task: str
-    verb: str  # "holds", "runs", "is" or "loop"
-    certain: bool
+    def __init__(self, thread: int, task: str, verb: str, certain: bool) -> None:
+        self.thread = thread
+        self.task = task
+        self.verb = verb  # "holds", "runs", "is" or "loop"
+        self.certain = certain
 
 
 class Holders:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.native import get_ident, sleep
 from lifesign.agent.tasks.frames import current_frames, handled_by
@@ -32,11 +32,12 @@ RINGS_MAX = 5
 STILL_SECONDS = 0.02  # that threads in a ring do not run
 
 
-class StandingThreads(NamedTuple):
+class StandingThreads:
     """Threads that stand at the same lines; `key` tells it from others."""
 
-    key: tuple[Any, ...]
-    threads: list[int]
+    def __init__(self, key: tuple[Any, ...], threads: list[int]) -> None:
+        self.key = key
+        self.threads = threads
 
 
 class ThreadLook:

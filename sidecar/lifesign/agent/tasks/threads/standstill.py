@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator
 
 from lifesign.agent.native import LockType, RLock
 from lifesign.agent.tasks.odd import read, text
@@ -31,17 +31,18 @@ _MADE_OF_LOCKS = {
 }
 
 
-class Standstill(NamedTuple):
+class Standstill:
     """What a thread waits for: `label` is its kind, `name` what the code calls it, `how` the method it is in.
 
     `clock` says that something may end the wait by itself.
     """
 
-    thing: Any
-    label: str
-    name: str
-    how: str
-    clock: bool
+    def __init__(self, thing: Any, label: str, name: str, how: str, clock: bool) -> None:
+        self.thing = thing
+        self.label = label
+        self.name = name
+        self.how = how
+        self.clock = clock
 
     @property
     def state(self) -> str:
@@ -74,7 +75,9 @@ def standstill(frame: FrameType) -> Standstill | None:
             clock = calls.variable(here, "timeout") is not None
             found = Standstill(thing, label, "", here.f_code.co_name, clock)
         outer = here.f_back
-    return None if found is None else found._replace(name=_name(found, outer) or found.name)
+    if found is not None:
+        found.name = _name(found, outer) or found.name
+    return found
 
 
 def _in_import(frame: FrameType) -> Standstill | None:

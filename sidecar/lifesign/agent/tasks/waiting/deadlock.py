@@ -12,7 +12,7 @@ the loop runs. So a task counts as stuck only if
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Iterable, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from lifesign.agent.tasks.pace import Pace
 
@@ -20,17 +20,20 @@ RINGS_MAX = 5
 NODES_MAX = 50_000
 
 
-class Node(NamedTuple):
+class Node:
     """A task that waits for other tasks, or for the holders of a primitive (`primitive`, its id).
 
     `waiter` is the future that it is suspended at; `clock` says that something will end this wait by itself.
     """
 
-    task: Any
-    waiter: Any
-    primitive: int | None
-    awaits: tuple[Any, ...]
-    clock: bool
+    __slots__ = ("awaits", "clock", "primitive", "task", "waiter")
+
+    def __init__(self, task: Any, waiter: Any, primitive: int | None, awaits: tuple[Any, ...], clock: bool) -> None:
+        self.task = task
+        self.waiter = waiter
+        self.primitive = primitive
+        self.awaits = awaits
+        self.clock = clock
 
 
 class Graph:

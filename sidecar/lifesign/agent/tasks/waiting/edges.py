@@ -9,7 +9,7 @@ import asyncio
 import gc
 import sys
 from types import CellType
-from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.pace import Pace
@@ -24,22 +24,18 @@ _ITERATORS = ("list_iterator", "tuple_iterator", "set_iterator", "dict_valueiter
 _ITERATED = (list, tuple) if sys.version_info >= (3, 15) else ()  # a loop over one needs no iterator any more
 
 
-class Awaited(NamedTuple):
-    """The unfinished tasks that a task waits for, and whether nothing else can let it go on."""
-
-    tasks: tuple[Any, ...]
-    only: bool
-
-
-def awaited(waiter: Any, collective: Sequence[Any] = (), step: Callable[[], object] = int) -> Awaited:
-    """What a future stands for that a task is suspended at.
+def awaited(
+    waiter: Any, collective: Sequence[Any] = (), step: Callable[[], object] = int
+) -> tuple[tuple[Any, ...], bool]:
+    """The unfinished tasks that a task waits for, and whether nothing else can let it go on.
 
     Args:
+        waiter: the future that the task is suspended at.
         collective: what the function refers to that waits for several futures; see `waits.Look`.
         step: called for each of them, of which there may be very many.
     """
     if odd.is_task(waiter):
-        return Awaited((waiter,), True)
+        return (waiter,), True
     tasks: list[Any] = []
     only = True
     for future in together(waiter, collective):
@@ -49,7 +45,7 @@ def awaited(waiter: Any, collective: Sequence[Any] = (), step: Callable[[], obje
                 tasks.append(future)
             else:
                 only = False
-    return Awaited(tuple(tasks), only)
+    return tuple(tasks), only
 
 
 def together(waiter: Any, collective: Sequence[Any]) -> Iterator[Any]:

@@ -10,7 +10,7 @@ import gc
 import sys
 import time
 import weakref
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.waiting.blocks import ends_by_itself, exits, objects
@@ -23,12 +23,13 @@ _SECONDS_MAX = 1e8
 _RUNS = ("_run_until_complete_cb", "done_cb")  # what asyncio's and uvloop's loops add to the task that they run for
 
 
-class Leaf(NamedTuple):
+class Leaf:
     """What a task waits for in the end, and how: as `waits.Wait`, with what it is."""
 
-    thing: Any
-    how: str
-    kind: Kind
+    def __init__(self, thing: Any, how: str, kind: Kind) -> None:
+        self.thing = thing
+        self.how = how
+        self.kind = kind
 
 
 _SLEEP = Kind("sleep", lambda _: "")

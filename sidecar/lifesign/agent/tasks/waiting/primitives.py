@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterator
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
@@ -35,17 +35,20 @@ _HOW = {
 _WITH_ITEMS = ("Queue", "memory stream")
 
 
-class Holder(NamedTuple):
+class Holder:
     """A task, or a suspended generator, that is inside a ``with`` block of a primitive; `at` is the link with it.
 
     `wait` is the id of the future that the task was suspended at when that was seen.
     """
 
-    who: Any
-    links: list[Link]
-    at: int
-    is_task: bool
-    wait: int = 0
+    __slots__ = ("at", "is_task", "links", "wait", "who")
+
+    def __init__(self, who: Any, links: list[Link], at: int, is_task: bool, wait: int = 0) -> None:
+        self.who = who
+        self.links = links
+        self.at = at
+        self.is_task = is_task
+        self.wait = wait
 
 
 class Primitive:

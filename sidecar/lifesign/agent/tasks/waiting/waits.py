@@ -6,7 +6,7 @@ import gc
 import itertools
 from asyncio import Future
 from types import CellType, FrameType, MethodType
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, Sequence
 
 from lifesign.agent.tasks.odd import read, type_name
 from lifesign.agent.tasks.waiting.blocks import at_path, behind, ends_by_itself, entered, objects
@@ -19,11 +19,14 @@ _SHIELDS_MAX = 10  # around one another
 CALLBACKS_MAX = 20  # of one future that are looked at: what asyncio itself adds comes first
 
 
-class Wait(NamedTuple):
+class Wait:
     """What a task waits for: `how` is the name of the coroutine that waits in it, such as ``acquire`` or ``get``."""
 
-    thing: Any
-    how: str
+    __slots__ = ("how", "thing")
+
+    def __init__(self, thing: Any, how: str) -> None:
+        self.thing = thing
+        self.how = how
 
     @property
     def identity(self) -> int:
@@ -31,17 +34,20 @@ class Wait(NamedTuple):
         return id(read(self.thing, "_finished")) if self.how == "join" else id(self.thing)
 
 
-class Look(NamedTuple):
+class Look:
     """What was seen of one task.
 
     `held` has what it holds, each with the index of its link. `clock` says that something will end its wait by itself:
     a timeout around it, or a sleep. `collective` is what the function refers to that waits for several futures.
     """
 
-    wait: Wait | None
-    held: list[tuple[Any, int]]
-    clock: bool
-    collective: Sequence[Any]
+    __slots__ = ("clock", "collective", "held", "wait")
+
+    def __init__(self, wait: Wait | None, held: list[tuple[Any, int]], clock: bool, collective: Sequence[Any]) -> None:
+        self.wait = wait
+        self.held = held
+        self.clock = clock
+        self.collective = collective
 
 
 def look(links: list[Link], plan: Plan) -> Look:
