@@ -205,8 +205,9 @@ def test_a_container_that_a_probe_of_its_own_ended_is_told_by_what_follows(desk:
 
 @pytest.mark.parametrize("desk", ["lifesign.sidecar.native=false"], indirect=True)
 def test_a_plain_sidecar_that_is_told_at_the_same_time_ends_after_the_service(desk: Deployed) -> None:
-    desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
+    # One that gets the signal later is taken for a native sidecar, whose service has had its time.
     desk.pod.signal("lifesign", signal.SIGTERM)
+    desk.pod.hook("desk", desk.main["lifecycle"]["preStop"])
     desk.pod.answers("desk", desk.main["livenessProbe"], 0)
     desk.pod.stop("desk", grace=1)
 
