@@ -19,7 +19,7 @@ from support.paths import VICTIMS
 from support.waiting import eventually
 
 COUNTER = [sys.executable, str(VICTIMS / "counter.py")]
-PATIENCE = 20.0
+PATIENCE = 60.0  # seconds for what takes one or two on a machine with nothing else to do
 GRACE = 5.0  # for what ends when all below it has ended
 MARK = "STARTED_BY_TEST"  # a variable that all below a process inherit, whoever adopts them
 

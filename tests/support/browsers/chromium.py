@@ -30,7 +30,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 class BrowserError(Exception):
