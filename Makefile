@@ -30,11 +30,11 @@ unit = $(bin)/python $(tools)/unit.py $(PYTEST_ARGS)
 # Machines are shared and noisy: what fails in `make test` is run once more, and the summary says so.
 measured = $(bin)/python $(tools)/unit.py --floor $(COVERAGE_FLOOR) --reruns=1 $(PYTEST_ARGS)
 site = @NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
-# They wait three times as long as they compute. The tests of a file stand on the same servers, so they stay together; in
-# the order given what takes long is not left for the end.
+# They wait three times as long as they compute. The tests of a file stand on the same servers, so they stay together, in
+# an order in which what takes long begins first (tests/e2e/conftest.py).
 e2e = $(bin)/pytest tests/e2e tests/helm tests/benchmarks --reruns=1 \
 	-p xdist --numprocesses=$(processes) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
-processes = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 2 * n : 8)))
+processes = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? 3 * n : 8)))
 
 # What the end-to-end tests run against is in the environment of the command after `--`.
 components = PYTHON="$(PYTHON)" $(bin)/python $(tools)/components.py

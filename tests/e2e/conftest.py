@@ -13,6 +13,36 @@ from support.backends.jaeger import Jaeger
 from support.built import built, entries
 from support.commands import Ended, caller
 
+# The files that take a minute or more, the longest first. They begin first: what is short evens out at the end, when
+# some of the processes that tests run in have nothing left to do.
+LONGEST = (
+    "tests/e2e/apps/test_programs.py",
+    "tests/e2e/stalls/test_stalls.py",
+    "tests/e2e/boot/test_installed.py",
+    "tests/e2e/causes/test_waits.py",
+    "tests/e2e/alerts/test_alert_rules.py",
+    "tests/e2e/ends/test_frozen.py",
+    "tests/e2e/causes/test_causes.py",
+    "tests/e2e/states/test_illnesses.py",
+    "tests/e2e/delivery/test_accounting_slow_disk.py",
+    "tests/benchmarks/test_benchmarks.py",
+    "tests/e2e/ends/test_illness_ends.py",
+    "tests/e2e/ends/test_families.py",
+    "tests/e2e/page/test_day.py",
+    "tests/e2e/gate/test_smoke.py",
+    "tests/e2e/causes/test_threads.py",
+    "tests/e2e/alerts/test_alerts.py",
+    "tests/e2e/delivery/test_accounting.py",
+    "tests/e2e/causes/test_stages.py",
+    "tests/e2e/causes/test_pools.py",
+    "tests/e2e/pods/test_pods.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    begins = {file: number for number, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: begins.get(item.nodeid.partition("::")[0], len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def otelcol() -> str:
