@@ -221,11 +221,11 @@ def test_a_stack_has_an_end_whatever_its_depth(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(walk, "DEPTH_MAX", 5)
     coroutine = endless(20)
     task = SimpleNamespace(get_coro=lambda: coroutine)
-    assert len(list(walk.chain(coroutine))) == len(walk.walked(task)[0]) == 5
+    assert len(list(walk.chain(coroutine))) == len(walk.walked(task, walk.code_tree())[1]) == 5
     coroutine.close()
 
 
-def test_the_key_of_a_generator_is_its_code_and_that_of_what_has_none_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generator_is_known_by_its_code_and_what_has_none_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
     def inner() -> Iterator[None]:
         yield
 
@@ -235,11 +235,13 @@ def test_the_key_of_a_generator_is_its_code_and_that_of_what_has_none_its_type(m
     generator = outer()
     next(generator)
     task = SimpleNamespace(get_coro=lambda: generator)
-    assert walk.walked(task)[0] == (id(outer.__code__), id(inner.__code__))
+    root = walk.code_tree()
+    assert walk.walked(task, root)[0] is root[id(outer.__code__)][id(inner.__code__)]
     monkeypatch.setattr(walk, "_opaque", {})
     monkeypatch.setattr(walk, "_OPAQUE_MAX", 1)
     for opaque in (int, object):
-        assert walk.walked(SimpleNamespace(get_coro=opaque))[0] == (id(opaque),)
+        assert walk.walked(SimpleNamespace(get_coro=opaque), root)[0] is root[id(opaque)]
+    assert len(root) == 3
     assert [*walk._opaque] == [id(object)]
 
 
@@ -259,7 +261,7 @@ async def test_the_class_of_what_is_awaited_is_not_kept_alive() -> None:
 
     task = asyncio.create_task(waits(Opaque))
     await asyncio.sleep(0)
-    assert len(walk.walked(task)[0]) == 1
+    assert len(walk.walked(task, walk.code_tree())[1]) == 1
     gone = weakref.ref(Opaque)
     task.cancel()
     await asyncio.wait([task])

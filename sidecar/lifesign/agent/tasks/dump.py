@@ -202,17 +202,17 @@ def groups_of(tasks: Sequence[Any], loop: asyncio.AbstractEventLoop) -> list[Tas
 
 def _shape(survey: Survey, primitives: list[Primitive]) -> Shape:
     groups = {
-        (codes, lines): (group.index, group.count)
-        for codes, family in survey.families.items()
+        (family.key, lines): (group.index, group.count)
+        for family in survey.families
         for lines, group in family.groups.items()
     }
     caught = {
         (lines, group.cancelled, *(error["type"] for error in group.errors))
-        for family in survey.families.values()
+        for family in survey.families
         for lines, group in family.groups.items()
         if group.cancelled or group.errors
     }
-    codes = [family.codes for family in survey.families.values()]
+    codes = [family.codes for family in survey.families]
     return Shape(groups, frozenset(map(shape_of, primitives)) | caught, codes)
 
 

@@ -72,6 +72,12 @@ class WaitGroup:
         if creation.tracked:
             self._created(creation.age(task, now))
 
+    def wait(self, count: int) -> None:
+        """Counts some more that wait."""
+        if count:
+            self.count += count
+            self.states["waiting"] = self.states.get("waiting", 0) + count
+
     def _created(self, seconds: float | None) -> None:
         if seconds is not None:
             self.oldest = seconds if self.oldest is None else max(self.oldest, seconds)
@@ -81,18 +87,23 @@ class WaitGroup:
 class Family:
     """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused.
 
+    Those that come while there are fewer than `counted_until` need only be counted, where they wait for a plain future.
+
     Args:
-        awaitables: the await stack of one of them.
+        task: one of them.
+        awaitables: its await stack.
         stacks: of how many it is read what they wait for and hold.
     """
 
-    def __init__(self, awaitables: list[Any], stacks: int = STACKS_MAX) -> None:
+    def __init__(self, task: Any, awaitables: list[Any], stacks: int = STACKS_MAX) -> None:
         links = links_of(awaitables)
         self.codes = tuple(link.code for link in links)
+        self.key: Codes = tuple(map(id, self.codes)) or (id(type(odd.coroutine(task))),)
         self.plan = Plan(self.codes)
         self._frames = tuple(link.frame_attribute for link in links)
         self.groups: dict[Lines, WaitGroup] = {}
-        self._count = 0
+        self.count = 0
+        self.counted_until = 0
         self._next = 0
         self._stacks = stacks if self.plan.is_for_each else 0
         self.holds_nothing = not self._stacks and not self.plan.blocks  # none of them is looked into for that
@@ -101,14 +112,24 @@ class Family:
 
     def wants_look(self) -> bool:
         """Whether the next task is one of the sample."""
-        return self._count >= self._next
+        return self.count >= self._next
+
+    def look_at_no_more(self) -> None:
+        """No more may be read in this dump. Of a family with few the names are wanted, and how they wait."""
+        if self.count >= EACH_MAX:
+            self._read_next_at(sys.maxsize)
+
+    def _read_next_at(self, count: int) -> None:
+        self._next = count
+        if self.holds_nothing and not creation.tracked:
+            self.counted_until = count
 
     def wants_stack(self, awaitables: list[Any]) -> bool:
         """Whether it is worth reading what the next task waits for and holds, though not its lines.
 
         Of very many it is, besides a number of them, where one is in more blocks: others may wait for what it holds.
         """
-        if self._count < self._stacks:
+        if self.count < self._stacks:
             return True
         if not self.plan.blocks:
             return False
@@ -125,7 +146,7 @@ class Family:
 
     def looked_at(self, task: Any, stack: list[Link]) -> WaitGroup:
         """The group of a task whose frames are touched for it."""
-        self._next = self._count + max(1, self._count // EACH_MAX)
+        self._read_next_at(self.count + max(1, self.count // EACH_MAX))
         self._blocks([link.awaitable for link in stack])
         own = (link.frame for link, library in zip(stack, self.plan.in_library) if not library)
         lines = tuple(frame.f_lineno for frame in own if frame is not None)
@@ -134,19 +155,30 @@ class Family:
             group = self.groups[lines] = WaitGroup(task)
         group.looked += 1
         self._looked.append(group)
-        self._count += 1
+        self.count += 1
         return group
 
     def others(self, task: Any) -> WaitGroup:
         """The group that a task is counted in without its frames being read."""
         if not self._looked:
             self._looked.append(self.groups.setdefault((), WaitGroup(task)))
-        self._count += 1
+        self.count += 1
         return self._looked[id(task) // _SPREAD % len(self._looked)]
 
     def one_of(self, task: Any) -> WaitGroup:
         """The same, of a task that was counted."""
         return self._looked[id(task) // _SPREAD % len(self._looked)]
+
+    def share_out(self) -> None:
+        """Counts those that were only counted in the groups of those that were read, in proportion."""
+        weights = [group.looked or 1 for group in self.groups.values()]
+        left = self.count - sum(group.count for group in self.groups.values())
+        total, seen, shared = sum(weights), 0, 0
+        for group, weight in zip(self.groups.values(), weights):
+            seen += weight
+            upto = left * seen // total
+            group.wait(upto - shared)
+            shared = upto
 
 
 def ranked(groups: list[WaitGroup]) -> list[WaitGroup]:

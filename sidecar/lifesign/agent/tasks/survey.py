@@ -9,7 +9,7 @@ from typing import Any
 from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.finished import Finished, outcome_of
-from lifesign.agent.tasks.groups import LOOKS_MAX, STACKS_EACH, STACKS_MAX, Codes, Family, WaitGroup
+from lifesign.agent.tasks.groups import LOOKS_MAX, STACKS_EACH, STACKS_MAX, Family, WaitGroup
 from lifesign.agent.tasks.pace import LOOK, Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.ages import FEW, Ages
@@ -21,7 +21,7 @@ from lifesign.agent.tasks.waiting.leaves import keeps_the_loop, leaf, time_left
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
 from lifesign.agent.tasks.waiting.waits import look, look_alone, unshielded
-from lifesign.agent.tasks.walk import Link, chain, links, walked
+from lifesign.agent.tasks.walk import FAMILY, Link, chain, code_tree, links, walked
 
 _PLAIN = asyncio.Future  # what most tasks wait for: it stands for no other task
 _is_done = asyncio.Task.done
@@ -34,7 +34,7 @@ class Survey:
     def __init__(self, population: Population, pace: Pace, ages: Ages) -> None:
         ages.begin()
         self._ages = ages
-        self.families: dict[Codes, Family] = {}
+        self.families: list[Family] = []
         self.groups: list[WaitGroup] = []
         self.total = 0  # tasks that have not ended
         self.finished = Finished()
@@ -44,6 +44,7 @@ class Survey:
         self._pace = pace
         self._edges = Edges()
         self._graph = Graph()
+        self._tree = code_tree()
         self._looked: dict[int, WaitGroup] = {}  # the groups of the tasks whose lines were read, by the id of a task
         self._looks = 0
         self._stacks = 0
@@ -118,7 +119,13 @@ class Survey:
                     waiter = task._fut_waiter
                 except BaseException:  # noqa: BLE001 - it is none of asyncio's
                     waiter = None
-                group = self._place(task, waiter)
+                family, awaitables = self._family(task)
+                if family.count < family.counted_until and type(waiter) is _PLAIN:
+                    family.count += 1
+                    if not self._ages.are_full:
+                        family.one_of(task).waits_since(self._ages.of(task, waiter, now))
+                    continue
+                group = self._place(task, waiter, family, awaitables)
                 if waiter is None:
                     group.count_in(task, now, "running" if id(task) in running else "ready")
                 else:
@@ -126,18 +133,29 @@ class Survey:
                     few = group.count <= FEW
                     if few or not self._ages.are_full:
                         group.waits_since(self._ages.of(task, waiter, now, few=few))
-                self.total += 1
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
+        for family in self.families:
+            family.share_out()
+            self.total += family.count
         self._population.saw(self.total, ended)
 
-    def _place(self, task: Any, waiter: Any) -> WaitGroup:
-        """The group of the task; what it waits for and holds is noted where its stack is looked into."""
-        codes, awaitables = walked(task)
-        family = self.families.get(codes)
+    def _family(self, task: Any) -> tuple[Family, list[Any]]:
+        """The family of the task, and what has the code objects of its await stack."""
+        end, awaitables = walked(task, self._tree)
+        family: Family | None = end.get(FAMILY)
         if family is None:
-            family = self.families[codes] = Family(awaitables, self._stacks_each)
-        if family.wants_look() and self._looks < LOOKS_MAX:
+            family = end[FAMILY] = Family(task, awaitables, self._stacks_each)
+            self.families.append(family)
+        return family, awaitables
+
+    def _place(self, task: Any, waiter: Any, family: Family, awaitables: list[Any]) -> WaitGroup:
+        """The group of the task; what it waits for and holds is noted where its stack is looked into."""
+        wants_look = family.wants_look()
+        if wants_look and self._looks >= LOOKS_MAX:
+            family.look_at_no_more()
+            wants_look = False
+        if wants_look:
             self._looks += 1
             stack = family.links(awaitables)
             group = self._looked[id(task)] = family.looked_at(task, stack)
@@ -211,7 +229,7 @@ class Survey:
         """
         group = self._looked.get(id(task))
         if group is None and not odd.is_done(task):
-            family = self.families.get(walked(task)[0])
+            family: Family | None = walked(task, self._tree)[0].get(FAMILY)
             group = None if family is None else family.one_of(task)
         return group
 

@@ -7,6 +7,9 @@ import contextlib
 import threading
 from typing import AsyncIterator
 
+import pytest
+
+from lifesign.agent.tasks import survey
 from support.made.surveys import Desk, dumped, running
 
 
@@ -55,6 +58,29 @@ async def test_of_many_tasks_some_are_looked_at_and_stand_for_the_others() -> No
     group = dump.group("handle")
     assert group["count"] == 1000
     assert 100 <= group["looked"] < 500
+
+
+@pytest.mark.parametrize("most", [2000, 5])
+async def test_who_is_not_looked_at_is_counted_as_those_who_are(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(survey, "LOOKS_MAX", most)
+    queue: asyncio.Queue[int] = asyncio.Queue()
+
+    async def handle(first: bool) -> None:
+        if first:
+            await queue.get()
+        await queue.get()
+
+    async with running(*(handle(number % 2 == 0) for number in range(1000))):
+        dump = await dumped()
+    groups = [group for group in dump.groups if group["stack"][0]["function"].endswith("handle")]
+    assert sum(group["count"] for group in groups) == 1000
+    assert all(group["states"] == {"waiting": group["count"]} for group in groups)
+    assert all(len(group["names"]) == 5 for group in groups)
+    read = sum(group["looked"] for group in groups)
+    if most == 5:
+        assert read <= 5
+    for group in groups if most > 5 else ():
+        assert abs(group["count"] - 1000 * group["looked"] / read) < 2
 
 
 async def test_the_holder_of_a_lock_and_not_who_is_only_coming_in() -> None:
