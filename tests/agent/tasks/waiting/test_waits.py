@@ -9,7 +9,7 @@ from typing import AsyncIterator
 
 import pytest
 
-from lifesign.agent.tasks import survey
+from lifesign.agent.tasks import creation, survey
 from support.made.surveys import Desk, dumped, running
 
 
@@ -63,6 +63,7 @@ async def test_of_many_tasks_some_are_looked_at_and_stand_for_the_others() -> No
 @pytest.mark.parametrize("most", [2000, 5])
 async def test_who_is_not_looked_at_is_counted_as_those_who_are(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(survey, "LOOKS_MAX", most)
+    monkeypatch.setattr(creation, "tracked", False)  # with their ages they are looked at one by one
     queue: asyncio.Queue[int] = asyncio.Queue()
 
     async def handle(first: bool) -> None:
