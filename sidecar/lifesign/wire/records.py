@@ -12,7 +12,7 @@ from typing import Literal, TypedDict
 from lifesign.wire.frames import CaughtError
 from lifesign.wire.frames import Frame as Frame
 from lifesign.wire.frames import GroupEdge as GroupEdge
-from lifesign.wire.threads import OpenFiles, ThreadWait
+from lifesign.wire.threads import Backlog, OpenFiles, ThreadWait
 
 
 class _Attached(TypedDict, total=False):
@@ -133,6 +133,7 @@ class FinishedTasks(TypedDict):
 class _Lately(TypedDict, total=False):
     thread_rings: list[list[ThreadWait]]  # threads that wait for each other and can never go on
     threads: int  # how many there are, without lifesign's own
+    backlogs: list[Backlog]  # that only grow
     files: OpenFiles | None  # None where not nearly as many are open as may be
     fewest: int | None  # tasks, finished ones too, that were counted since the dump before; None if none was counted
 

@@ -64,6 +64,21 @@ class ExecutorState(TypedDict):
     groups: list[GroupEdge]  # where the busy threads stand, by the index of a thread group
 
 
+class Backlog(TypedDict):
+    """A queue without a limit, or the bytes that wait to be sent to somebody: how many items there are, and were.
+
+    It has only grown in the `seconds` between. `takes` and `puts` are where tasks are whose code does that.
+    """
+
+    type: str  # such as "Queue"; "bytes", and `name` is to whom
+    name: str
+    size: int
+    before: int
+    seconds: float
+    takes: Frame | None
+    puts: Frame | None
+
+
 class OpenKind(TypedDict):
     """So many open files of a kind, and of connections how many the other end has closed."""
 

@@ -19,7 +19,10 @@ SETTINGS = {"LIFESIGN_EVENTS": "order=1s", "LIFESIGN_HEARTBEAT_TIMEOUT": "1s", "
 AT_ONCE = 6  # programs; each costs a start of Python
 _EXAMPLE = re.compile(r"^### (\S+)\n\n```python\n(.*?)```\n\n```text\n(.*?)\n```", re.MULTILINE | re.DOTALL)
 _WAITED = re.compile(r", for \d+ s")  # said once a second look has seen it
-_COUNTS = re.compile(r"(?:(?<=port )|(?<=pid ))\d+|\d+(?:\.\d+)?(?= s\b| %| of \d+ samples| samples| times)")
+_COUNTS = re.compile(
+    r"(?:(?<=port )|(?<=pid )|(?<=no limit; ))\d+"
+    r"|\d+(?:\.\d+)?(?= s\b| %| of \d+ samples| samples| times| items in)"
+)
 
 
 class Example(NamedTuple):

@@ -183,7 +183,18 @@ async def well() -> None:
                 await asyncio.sleep(0.2)
                 assert all(one.exception() is not None for one in asked)
 
-    await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), jobs(), return_exceptions=True)
+    async def steady() -> None:
+        many: asyncio.Queue[int] = asyncio.Queue()
+        for number in range(3000):
+            many.put_nowait(number)
+        while True:
+            for number in range(100):
+                many.put_nowait(number)
+            await asyncio.sleep(0.05)
+            for _ in range(100):
+                await many.get()
+
+    await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), jobs(), steady(), return_exceptions=True)
     pipes.clear()
 
 

@@ -9,12 +9,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
+from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.price import Price
 from lifesign.agent.system.descriptors import nearly_all, open_files
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
+from lifesign.agent.tasks.growth.backlogs import Backlogs
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
@@ -30,6 +32,7 @@ from lifesign.wire.lane import LaneWriter
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame
     from lifesign.wire.records import RingStep, TaskDump, TaskGroup
+    from lifesign.wire.threads import Backlog
 
 GROUPS_MAX = 50
 SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked for
@@ -86,7 +89,8 @@ class Tasks:
         self._price = Price(SEARCH_PRICE)
         self._next_search = time.monotonic() + self._pause()
         self.stuck: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks, when last searched for
-        self._files_used_up = False
+        self._files_used_up = self._grows = False
+        self._backlogs = Backlogs()
         self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
@@ -102,17 +106,27 @@ class Tasks:
         if time.monotonic() < self._next_search or self.count().unfinished > SEARCH_TASKS_MAX:
             return ""
         used = time.thread_time_ns()
-        survey = Survey(self._population, Pace(beat, sum(self.count())), self._ages)
+        pace = Pace(beat, sum(self.count()))
+        survey = Survey(self._population, pace, self._ages)
         tasks = (id(node.task) for nodes in survey.rings for node in nodes)
         before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
+        was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
+        had, self._files_used_up = self._files_used_up, nearly_all() is not None
+        grew, self._grows = self._grows, bool(self._growing(survey.groups, pace))
         rest = self._price.rest(time.thread_time_ns() - used)
         self._next_search = time.monotonic() + max(self._pause(), rest / 1e9)
-        was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
         survey.let_go()
-        had, self._files_used_up = self._files_used_up, nearly_all() is not None
         if self._files_used_up and not had:
             return "open files"
+        if self._grows and not grew:
+            return "backlog"
         return "deadlock" if self.stuck != before else "no progress" if self._still != was_still else ""
+
+    def _growing(self, groups: Sequence[WaitGroup], pace: Pace) -> list[Backlog]:
+        """What becomes more and more, after one more look at it."""
+        with harmless:
+            self._backlogs.look(groups, list(self._by_thread().values()), pace.look)
+        return self._backlogs.growing()
 
     def _pause(self) -> float:
         return SEARCH_SECONDS if self._search_seconds is None else self._search_seconds
@@ -182,6 +196,7 @@ class Tasks:
             "threads": threads.count,
             "still": survey.still(),
             "files": open_files(),
+            "backlogs": self._growing(groups, pace),
         }
         ring.append(summary)
         if not same:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Callable
 from lifesign.judge import states
 from lifesign.judge.causes import endings, inside, outside, packages, threads
 from lifesign.judge.causes.findings import Cause, Dump, Findings
-from lifesign.judge.causes.leaks import leaks
+from lifesign.judge.causes.leaks import backlogs, leaks
 from lifesign.judge.causes.losses import died, hidden, left, lost, open_files, refused
 from lifesign.judge.causes.phrases import (
     BEHIND_MAX,
@@ -201,6 +201,7 @@ _ROWS: tuple[Callable[[Findings], list[Cause]], ...] = (
     slow_boots,
     _no_progress,
     leaks,
+    backlogs,
     died,
     lost,
     refused,

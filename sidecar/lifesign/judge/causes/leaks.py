@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings, TasksSeen
 from lifesign.judge.causes.phrases import group_waits, own_frame, place_text
 
 if TYPE_CHECKING:
     from lifesign.wire.records import TaskGroup
+    from lifesign.wire.threads import Backlog
 
 TASKS_MIN = 1000
+BYTES = "bytes"  # of a backlog
 DUMPS_MIN = 3  # that must show the growth, without a decrease
 GROWTH_MIN = 2.0
 SPAN_MIN_NS = 10_000_000_000  # of these dumps: a batch of work is given out and done in less
@@ -49,6 +52,30 @@ def leaks(findings: Findings) -> list[Cause]:
     before = [one for one in findings.earlier if one.at < now.at]
     functions = {**now.unfinished, **now.finished}
     return [_leak(function, before, now, findings.dump) for function in functions if _grows(function, before, now)]
+
+
+def backlogs(findings: Findings) -> list[Cause]:
+    """Queues without a limit, and bytes that wait to be sent, of which there are more and more."""
+    if findings.dump is None or findings.state in states.ENDED:
+        return []
+    return [_backlog(one) for one in findings.dump.summary.get("backlogs", ())]
+
+
+def _backlog(one: Backlog) -> Cause:
+    since = f"{max(1, round(one['seconds']))} s ago, and never fewer since"
+    if one["type"] == BYTES:
+        size, before = (f"{number / 1e6:.1f} MB" for number in (one["size"], one["before"]))
+        to = f" to {one['name']}" if one["name"].startswith("a ") else f" to the {one['name']}" if one["name"] else ""
+        return Cause("backlog", f"{size} wait to be sent{to}; {before} {since}")
+    kind, name = one["type"], one["name"]
+    queue = f"the {kind} {name}" if name else f"a {kind}"
+    who = [
+        f"{does} in {at['function']} ({place_text(at)})"
+        for does, at in (("filled", one["puts"]), ("emptied", one["takes"]))
+        if at is not None
+    ]
+    said = f"{one['size']} items in {queue}, which has no limit; {one['before']} {since}"
+    return Cause("backlog", f"{said}{': ' if who else ''}{', '.join(who)}", one["takes"] or one["puts"])
 
 
 def _grows(function: str, before: list[TasksSeen], now: TasksSeen) -> bool:

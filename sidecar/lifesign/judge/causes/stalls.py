@@ -50,6 +50,7 @@ _CONDITIONS = {
     SHORT_STALLS: "stalling",
     "task-leak": "leaking",
     "finished-retained": "leaking",
+    "backlog": "leaking",
     "cpu-quota": "starved",
     "starved": "starved",
     "cpu-steal": "starved",

@@ -1,0 +1,263 @@
+"""Backlogs: queues without a limit, and bytes that wait to be sent, of which there are more and more.
+
+Queues are found where tasks have them: in a variable, in an attribute of an object in a variable, in a container there,
+or in a global that their code names. Nothing refers to them from here but weakly, and of what is in them only the
+number is read.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import weakref
+from collections import deque
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple
+
+from lifesign.agent.tasks.growth.methods import methods
+from lifesign.agent.tasks.odd import call, read, type_name
+from lifesign.agent.tasks.threads import calls
+from lifesign.agent.tasks.waiting.blocks import objects
+from lifesign.agent.tasks.waiting.kinds import kind
+from lifesign.agent.tasks.waiting.outside import peer
+from lifesign.agent.tasks.walk import Link, links, place
+
+if TYPE_CHECKING:
+    from lifesign.agent.tasks.groups import WaitGroup
+    from lifesign.wire.frames import Frame
+    from lifesign.wire.threads import Backlog
+
+ITEMS_MIN, BYTES_MIN = 1000, 8 << 20  # of which it may be said that they are too many
+GROWTH_MIN, LOOKS_MIN, SECONDS_MIN = 2.0, 3, 10.0  # as long as it has only grown
+_NOTED = 10  # from which part of the least on it is remembered
+_BETWEEN = 2.0  # seconds: looks that are nearer to each other are one
+_KNOWN_MAX, _WRITTEN_MAX = 100, 5
+_GROUPS_MAX, _LINKS_MAX = 50, 5  # that are searched, and of one task
+_VALUES_MAX = 20_000  # that are looked at, at one time
+_CONTAINER_MAX = 1000
+_TRANSPORTS_MAX = 5000
+_SUMMED_MAX = 1000  # parts of a buffer of which the sizes are added up
+_PLAIN = (str, bytes, int, float, bool, type(None), FunctionType, MethodType, ModuleType, type)
+_OF_THREADS = {("queue", "Queue"): "queue.Queue", ("_queue", "SimpleQueue"): "queue.SimpleQueue"}
+_TAKES, _PUTS = frozenset(("get", "get_nowait")), frozenset(("put", "put_nowait"))
+_CONTAINERS = (dict, list, set, deque)
+_SENT = "bytes"
+_OWN_FUNCTION = sys.version_info >= (3, 11)  # a coroutine refers to its function; before, its frame is there anyway
+
+
+class _Found(NamedTuple):
+    thing: Any
+    label: str
+    name: str
+    size: int
+
+
+class _Grown:
+    """One that has been seen, since when it has only grown, and who takes from it and puts into it."""
+
+    def __init__(self, found: _Found, now: float) -> None:
+        self.reference = weakref.ref(found.thing)
+        self.label, self.name = found.label, found.name
+        self.takes: Frame | None = None
+        self.puts: Frame | None = None
+        self.least = BYTES_MIN if found.label == _SENT else ITEMS_MIN
+        self._begin(found.size, now)
+
+    def _begin(self, size: int, now: float) -> None:
+        self.first, self.size, self.since, self.looked, self.looks = size, size, now, now, 1
+
+    def is_now(self, size: int, now: float) -> None:
+        between = now - self.looked >= _BETWEEN
+        if size < self.size or (between and size == self.size):
+            self._begin(size, now)
+        elif between:
+            self.size, self.looked, self.looks = size, now, self.looks + 1
+
+    @property
+    def grows(self) -> bool:
+        return (
+            self.size >= max(self.least, GROWTH_MIN * self.first)
+            and self.looks >= LOOKS_MIN
+            and self.looked - self.since >= SECONDS_MIN
+        )
+
+    def record(self) -> Backlog:
+        return {
+            "type": self.label,
+            "name": self.name,
+            "size": self.size,
+            "before": self.first,
+            "seconds": self.looked - self.since,
+            "takes": self.takes,
+            "puts": self.puts,
+        }
+
+
+class Backlogs:
+    """Those of one process."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Grown] = {}
+
+    def look(self, groups: Iterable[WaitGroup], loops: Iterable[Any], rest: Callable[[], None]) -> None:
+        """Looks for new ones, in one task of each group, and how much there is of those that are known.
+
+        Args:
+            rest: called between the groups.
+        """
+        now = time.monotonic()
+        search = _Search()
+        for group, _ in zip(groups, range(_GROUPS_MAX)):
+            rest()
+            for link in [one for one in links(group.sample) if not one.in_library][-_LINKS_MAX:]:
+                for found in search.queues(link):
+                    self._note(found, now, link)
+        for loop in loops:
+            for found in _unsent(loop):
+                self._note(found, now)
+        for key, known in list(self._known.items()):
+            thing = known.reference()
+            size = None if thing is None else _size(thing)
+            if size is None:
+                del self._known[key]
+            else:
+                known.is_now(size, now)
+
+    def growing(self) -> list[Backlog]:
+        """Those that only grow, the largest first."""
+        found = sorted((one for one in self._known.values() if one.grows), key=lambda one: -one.size / one.least)
+        return [one.record() for one in found[:_WRITTEN_MAX]]
+
+    def _note(self, found: _Found, now: float, link: Link | None = None) -> None:
+        known = self._known.get(id(found.thing))
+        if known is None or known.reference() is not found.thing:
+            least = BYTES_MIN if found.label == _SENT else ITEMS_MIN
+            if found.size < least / _NOTED or len(self._known) >= _KNOWN_MAX:
+                return
+            known = self._known[id(found.thing)] = _Grown(found, now)
+        if link is None:
+            return
+        known.name = known.name or found.name
+        if found.size >= known.least and not frozenset(link.code.co_names).isdisjoint(_TAKES | _PUTS):
+            _see_who(known, found.thing, link)
+
+
+def _see_who(known: _Grown, queue: Any, link: Link) -> None:
+    """Notes the task as one that takes from the queue, or puts into it, where its code does so."""
+    frame = link.frame
+    if frame is None:
+        return
+    at = place(link.code, frame.f_lineno)
+    for *names, method in methods(link.code, _TAKES | _PUTS):
+        if calls.resolve(frame, tuple(names)) is queue:
+            known.takes, known.puts = (at, known.puts) if method in _TAKES else (known.takes, at)
+
+
+class _Search:
+    """Looks for queues without a limit, into each object once, and at each type that is none only once."""
+
+    def __init__(self) -> None:
+        self._left = _VALUES_MAX
+        self._others = {id(one) for one in _PLAIN}  # ids of types; the same ones at most are looked at twice
+        self._inside: dict[int, list[_Found]] = {}  # by the id of an object
+
+    def queues(self, link: Link) -> list[_Found]:
+        """Those that a frame has or knows, each with what it is called."""
+        space: dict[str, Any] = {} if _OWN_FUNCTION else read(link.frame, "f_globals") or {}
+        found: list[_Found] = []
+        for one in objects(link.awaitable):
+            if type(one) is CellType:
+                one = read(one, "cell_contents")
+            if type(one) is FunctionType and one.__code__ is link.code:
+                space = one.__globals__
+            elif not issubclass(type(one), _PLAIN):
+                self._look_at(one, "", found)
+                found += self._attributes_of(one)
+        for name in link.code.co_names:
+            if name in space:
+                self._look_into(space[name], name, found)
+        return found
+
+    def _attributes_of(self, owner: Any) -> list[_Found]:
+        known = self._inside.get(id(owner))
+        if known is None:
+            known = self._inside[id(owner)] = []
+            for name, value in _attributes(owner) if self._left > 0 else ():
+                if id(type(value)) not in self._others:
+                    self._look_into(value, f"{type_name(owner)}.{name}", known)
+        return known
+
+    def _look_into(self, value: Any, name: str, found: list[_Found]) -> None:
+        """At the value itself, or at what is in it where it is a container."""
+        self._left -= 1
+        if type(value) not in _CONTAINERS:
+            self._look_at(value, name, found)
+        elif len(value) <= min(_CONTAINER_MAX, self._left):
+            every = list(value.values() if type(value) is dict else value)
+            self._left -= len(every)
+            for one in every:
+                if id(type(one)) not in self._others:
+                    self._look_at(one, f"{name}[...]", found)
+
+    def _look_at(self, thing: Any, name: str, found: list[_Found]) -> None:
+        label = _label(thing)
+        if label is None:
+            if type(thing) not in _CONTAINERS:
+                self._others.add(id(type(thing)))
+        elif not _limit(thing):
+            size = _size(thing)
+            if size is not None:
+                found.append(_Found(thing, label, name, size))
+
+
+def _label(thing: Any) -> str | None:
+    cls = type(thing)
+    label = _OF_THREADS.get((read(cls, "__module__"), type_name(thing)))
+    what = kind(thing) if label is None else None
+    return "Queue" if what is not None and what.label == "Queue" else label
+
+
+def _limit(queue: Any) -> int:
+    limit = read(queue, "_maxsize", "maxsize")
+    return limit if type(limit) is int and limit > 0 else 0
+
+
+def _size(thing: Any) -> int | None:
+    """How many items are in a queue, or bytes in the buffer of a transport."""
+    buffer = read(thing, "_buffer", "_queue", "queue")
+    try:
+        if buffer is None:
+            found = call(thing, "qsize")
+            return found if type(found) is int else None
+        if read(thing, "_buffer") is None or type(buffer) is bytearray:
+            return len(buffer)
+        if len(buffer) > _SUMMED_MAX:  # to add them all up would take time
+            return len(buffer) * (len(buffer[0]) + len(buffer[-1])) // 2
+        return sum(map(len, buffer))
+    except BaseException:  # noqa: BLE001 - it changes meanwhile, or is none
+        return None
+
+
+def _attributes(one: Any) -> list[tuple[str, Any]]:
+    """An instance's own attributes, past whatever its class makes of them."""
+    try:
+        found = object.__getattribute__(one, "__dict__")
+        return list(found.items()) if type(found) is dict and len(found) <= _CONTAINER_MAX else []
+    except BaseException:  # noqa: BLE001 - slots, proxies, and properties of that name
+        return []
+
+
+def _unsent(loop: Any) -> Iterator[_Found]:
+    """What waits to be sent, by the transports of a loop; uvloop's do not show it."""
+    known = read(read(loop, "_transports"), "data")
+    for reference in list(known.values())[:_TRANSPORTS_MAX] if type(known) is dict else ():
+        transport = call(reference, "__call__")
+        size = None if transport is None else _size(transport)
+        if size is not None and size >= BYTES_MIN / _NOTED:
+            yield _Found(transport, _SENT, peer(_Carried(transport)), size)
+
+
+class _Carried(NamedTuple):
+    """As a stream has its transport."""
+
+    transport: Any

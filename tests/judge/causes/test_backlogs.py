@@ -1,0 +1,39 @@
+"""What becomes more and more, as a sentence: items of a queue, and bytes that wait to be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lifesign.judge.causes.cause import causes
+from lifesign.judge.causes.findings import Dump, Findings
+from support.rows import rows
+
+PUTS = {"function": "produce", "file": "/srv/shop/feed.py", "line": 8}
+TAKES = {"function": "consume", "file": "/srv/shop/feed.py", "line": 12}
+ITEMS = {
+    "type": "Queue", "name": "Feed.ticks", "size": 48210, "before": 12000, "seconds": 60.0, "takes": TAKES, "puts": PUTS
+}  # fmt: skip
+BYTES = {**ITEMS, "type": "bytes", "name": "a client", "size": 34_200_000, "before": 12_000_000}
+QUEUE = "48210 items in the Queue Feed.ticks, which has no limit; 12000 60 s ago, and never fewer since"
+SENT = "34.2 MB wait to be sent"
+SINCE = "; 12.0 MB 60 s ago, and never fewer since"
+
+
+@rows(
+    "one, sentence, place",
+    [
+        (ITEMS, f"{QUEUE}: filled in produce (feed.py:8), emptied in consume (feed.py:12)", TAKES),
+        ({**ITEMS, "takes": None}, f"{QUEUE}: filled in produce (feed.py:8)", PUTS),
+        ({**ITEMS, "takes": None, "puts": None}, QUEUE, None),
+        ({**ITEMS, "name": "", "takes": None, "puts": None}, QUEUE.replace("the Queue Feed.ticks", "a Queue"), None),
+        (BYTES, f"{SENT} to a client{SINCE}", None),
+        ({**BYTES, "name": "server at port 80"}, f"{SENT} to the server at port 80{SINCE}", None),
+        ({**BYTES, "name": ""}, f"{SENT}{SINCE}", None),
+    ],
+)
+def test_what_only_grows_is_said_in_any_state(one: Any, sentence: str, place: Any) -> None:
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": 1, "backlogs": [one]}
+    for state in ("healthy", "silent"):
+        (cause,) = causes(Findings(state, Dump(summary)))
+        assert (cause.word, cause.sentence, cause.place) == ("backlog", sentence, place)
+    assert causes(Findings("dead", Dump(summary))) == []
