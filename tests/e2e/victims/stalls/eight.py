@@ -61,8 +61,8 @@ def hash_password(seconds: float) -> None:
 
 def match_header(seconds: float) -> None:
     tries = TRIES_A_SECOND * seconds
-    length = max(10, int(tries).bit_length() - 1)
-    for _ in range(max(1, round(tries / 2**length))):  # one after the other: each holds the GIL
+    length = max(10, int(tries).bit_length() - 4)
+    for _ in range(max(1, round(tries / 2**length))):  # a dozen, so that it takes as long as it was to
         re.match("(a+)+$", "a" * length + "b")
 
 
