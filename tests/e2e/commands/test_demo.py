@@ -40,7 +40,8 @@ def desk(directory: Path, python: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize(
     ("letter", "words", "version"),
-    [("d", {"deadlock"}, version) for version in PYTHONS]
+    # That a deadlock is found on every Python is seen in causes/test_causes.py; the desk itself runs on the oldest too.
+    [("d", {"deadlock"}, version) for version in (NEWEST, *OLDER[-1:])]
     + [
         ("p", {"pool-exhausted"}, NEWEST),
         ("x", {"executor-full"}, NEWEST),

@@ -128,7 +128,8 @@ def test_a_loop_that_is_blocked_beside_threads_that_run_is_not_asked(observed: O
     assert asked(observed) == 0
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+# That its stacks are read on every Python is seen above; here another reads them, which runs on the oldest too.
+@pytest.mark.parametrize("version", [next(iter(PYTHONS)), *list(PYTHONS)[1:][-1:]])
 def test_a_probe_in_its_container_asks_and_names_who_holds_the_gil(version: str, tmp_path: Path) -> None:
     program = (
         "import asyncio, ctypes\nasync def main():\n    await asyncio.sleep(1)\n"
