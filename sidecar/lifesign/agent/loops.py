@@ -109,6 +109,8 @@ class LoopBeat:
             calls.profiled = callable(sys.getprofile())
         self._write(layout.LOOP_RUNNING, now, delay, cpu)
         self._schedule()
+        if slots.to_collect is not None:
+            slots.collect()
         if agent.for_a_loop:
             agent.boot.beat(loop)
             agent.check_requests.beat(loop)

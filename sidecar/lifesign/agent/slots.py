@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import weakref
 from collections import deque
 from typing import Callable, NamedTuple
@@ -51,6 +52,7 @@ class LoopSlots:
     `beats` counts per slot and goes on with the slot's next loop, so that the sum over all slots
     never falls. `unwatched` is how many loops run without one. Beats that come later than `late_ns` are kept in `late`,
     and `waited` counts per slot, as `beats` does, for how many nanoseconds a loop could not turn as it waited.
+    `to_collect` is a generation of objects that the next loop to beat collects.
 
     Args:
         more: makes more slots where all are taken; returns how many, 0 if there can be no more.
@@ -60,6 +62,7 @@ class LoopSlots:
         self._more = more
         self.unwatched = 0
         self.late_ns = NEVER_NS
+        self.to_collect: int | None = None
         self.late: deque[LateBeat] = deque(maxlen=_LATE_MAX)
         self.beats = [0] * layout.LOOPS
         self.waited = [0] * layout.LOOPS
@@ -85,6 +88,12 @@ class LoopSlots:
                 ended.append(weakref.ref(ends.loop))
             self.beating[slot] = None
             self._free.insert(0, slot)
+
+    def collect(self) -> None:
+        """In the thread of a loop."""
+        generation, self.to_collect = self.to_collect, None
+        if generation is not None:
+            gc.collect(generation)
 
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The loops that run now."""

@@ -14,6 +14,7 @@ from lifesign.agent.complaints.deaths import LOOKED_AT
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
 from lifesign.agent.native import Kept, Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.stalls.finalizers import Finalizers
 from lifesign.agent.stalls.rest import Rest
 from lifesign.agent.stalls.sampler import Sampler
 from lifesign.agent.tasks.allowance import Allowance
@@ -78,6 +79,8 @@ class Watchdog:
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
         self._allowance = Allowance()
+        self._finalizers = Finalizers(slots, settings.heartbeat_interval)
+        tasks.aside = self._finalizers
         self._rest = Rest(slots, settings.heartbeat_interval, settings.heartbeat_timeout)
         self.sampler = Sampler(pulse.ring, slots, self._rest, settings, self._allowance)
         self._last_look = time.monotonic()
@@ -98,6 +101,10 @@ class Watchdog:
 
     def _tick(self) -> None:
         try:
+            if not self._stalled and self._finalizers.step_aside():
+                self._beat()
+                self.thread.interval = self._soon
+                return
             self._looked_after = not (self._looked_after and self._by_turns)
             if self._looked_after:
                 in_own_thread(get_native_id())

@@ -1,14 +1,16 @@
-"""Reading the frames of all threads does not hang a process whose garbage is collected meanwhile, on any Python."""
+"""Garbage is collected in threads of the program's, and does not hang a process whose frames are read meanwhile."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from support.built import PYTHONS
 from support.paths import SIDECAR, VICTIMS
 from support.supervised import environment
+from support.victims import output
 
 
 @pytest.mark.parametrize("how", ["agent", "disabling"])
@@ -21,3 +23,41 @@ def test_nothing_is_collected_while_the_interpreter_is_locked_and_what_the_progr
         command, env=environment(PYTHONPATH=str(SIDECAR)), stdout=subprocess.PIPE, timeout=60, check=True
     )
     assert ended.stdout == b"done\n"
+
+
+GARBAGE = """
+    import asyncio
+    import collections
+    import gc
+    import threading
+    import lifesign
+
+    here, threads = threading.get_ident(), collections.Counter()
+
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            threads["here" if threading.get_ident() == here else "elsewhere"] += 1
+
+    async def main():
+        waiting = [asyncio.ensure_future(asyncio.sleep(60)) for _ in range(100)]
+        for turn in range(500):
+            Garbage()
+            if turn % 40 == 0:
+                lifesign.dump_tasks()
+            await asyncio.sleep(0.005)
+        print(*sorted(threads))
+
+    gc.set_threshold(700)
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_finalizers_run_in_the_programs_own_thread(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFESIGN_HEARTBEAT_INTERVAL", "0.02")
+    assert output(GARBAGE, tmp_path, python=Path(PYTHONS[version])) == "here"

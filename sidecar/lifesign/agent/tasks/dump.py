@@ -17,7 +17,7 @@ from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.growth.backlogs import Backlogs
-from lifesign.agent.tasks.pace import Pace
+from lifesign.agent.tasks.pace import Aside, Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
 from lifesign.agent.tasks.threads.holding import stopped_behind
@@ -82,6 +82,7 @@ class Tasks:
     ) -> None:
         self._by_thread = by_thread
         self._population = Population(loops)
+        self.aside: Aside | None = None
         self._last = Shape({}, frozenset(), [])  # of the newest dump that was written in full
         self._last_id = ""
         self._ages = Ages()
@@ -106,7 +107,7 @@ class Tasks:
         if time.monotonic() < self._next_search or self.count().unfinished > SEARCH_TASKS_MAX:
             return ""
         used = time.thread_time_ns()
-        pace = Pace(beat, sum(self.count()))
+        pace = Pace(beat, sum(self.count()), self.aside)
         survey = Survey(self._population, pace, self._ages)
         tasks = (id(node.task) for nodes in survey.rings for node in nodes)
         before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
@@ -151,7 +152,7 @@ class Tasks:
             whole: write the groups even if the newest dump had the same ones.
         """
         started, fewest = time.time_ns(), self._population.take_fewest()
-        pace = Pace(beat, sum(self.count()))
+        pace = Pace(beat, sum(self.count()), self.aside)
         survey = Survey(self._population, pace, self._ages)
         groups = ranked(survey.groups)
         for group in groups[:GROUPS_MAX]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from lifesign.agent.native import sleep
 
@@ -25,15 +25,25 @@ _COLLECTS = sys.version_info < (3, 14)
 LOOK = 4  # steps between two looks at the clock
 
 
+class Aside(Protocol):
+    """Who sees to it that the program's garbage is collected in its own threads, see `stalls.finalizers`."""
+
+    def wait(self) -> None: ...
+
+    def ask(self, generation: int) -> bool: ...
+
+
 class Pace:
     """Counts steps and pauses between slices of them, which gives the GIL to other threads.
 
     Args:
         beat: called now and then, so that a long walk does not look like a watchdog that stopped.
         steps: roughly how many there will be.
+        aside: asked where there may be a collection.
     """
 
-    def __init__(self, beat: Callable[[], None], steps: int) -> None:
+    def __init__(self, beat: Callable[[], None], steps: int, aside: Aside | None = None) -> None:
+        self._aside = aside
         self._beat = beat
         self._expected = steps
         self._steps = 0
@@ -56,12 +66,16 @@ class Pace:
 
     def look(self) -> None:
         """Pauses if it is time to; call it before something that takes some hundred microseconds."""
+        if self._aside is not None:
+            self._aside.wait()
         now = time.monotonic()
         if now - self._since >= SLICE_SECONDS:  # it costs less than to ask for the processor time
             self._look(now)
 
     def rest(self) -> None:
         """Pauses now, before or after something that takes long and cannot be divided."""
+        if self._aside is not None:
+            self._aside.wait()
         self._pause(time.monotonic(), PAUSE_MAX)
 
     def empty(self, things: Any) -> None:
@@ -86,7 +100,8 @@ class Pace:
             self._next_beat = now + BEAT_SECONDS
             self._sleep(PAUSE_MAX)
         if _COLLECTS and self._there_are() >= MANY and gc.get_count()[1] >= YOUNG_MAX and gc.isenabled():
-            gc.collect(1)
+            if self._aside is None or not self._aside.ask(1):
+                gc.collect(1)
             self._sleep(PAUSE_MAX)
         self._slice_from = self._steps
 
