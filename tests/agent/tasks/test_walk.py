@@ -261,10 +261,11 @@ async def test_the_class_of_what_is_awaited_is_not_kept_alive() -> None:
 
     task = asyncio.create_task(waits(Opaque))
     await asyncio.sleep(0)
-    assert len(walk.walked(task, walk.code_tree())[1]) == 1
+    awaitables = walk.walked(task, walk.code_tree())[1]
+    assert len(awaitables) == 1
     gone = weakref.ref(Opaque)
     task.cancel()
     await asyncio.wait([task])
-    del Opaque, task
+    del Opaque, awaitables, task
     gc.collect()
     assert gone() is None

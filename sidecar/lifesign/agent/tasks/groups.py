@@ -87,7 +87,7 @@ class WaitGroup:
 class Family:
     """Tasks with one chain of code objects. `codes` keeps the ids in the key from being reused.
 
-    Those that come while there are fewer than `counted_until` need only be counted, where they wait for a plain future.
+    While there are fewer than `counted_until` the next one need only be counted, where it waits for a plain future.
 
     Args:
         task: one of them.
@@ -115,14 +115,14 @@ class Family:
         return self.count >= self._next
 
     def look_at_no_more(self) -> None:
-        """No more may be read in this dump. Of a family with few the names are wanted, and how they wait."""
-        if self.count >= EACH_MAX:
-            self._read_next_at(sys.maxsize)
+        """No more may be read in this dump."""
+        self._next = sys.maxsize
 
-    def _read_next_at(self, count: int) -> None:
-        self._next = count
-        if self.holds_nothing and not creation.tracked:
-            self.counted_until = count
+    def _counted(self) -> None:
+        self.count += 1
+        # Of the first the names are wanted. Who is in as many blocks as there are is in no more of them than others.
+        enough = self.count >= max(EACH_MAX, self._stacks) and self._fewest >= self.plan.blocks_max
+        self.counted_until = self._next if enough and not creation.tracked else 0
 
     def wants_stack(self, awaitables: list[Any]) -> bool:
         """Whether it is worth reading what the next task waits for and holds, though not its lines.
@@ -146,7 +146,7 @@ class Family:
 
     def looked_at(self, task: Any, stack: list[Link]) -> WaitGroup:
         """The group of a task whose frames are touched for it."""
-        self._read_next_at(self.count + max(1, self.count // EACH_MAX))
+        self._next = self.count + max(1, self.count // EACH_MAX)
         self._blocks([link.awaitable for link in stack])
         own = (link.frame for link, library in zip(stack, self.plan.in_library) if not library)
         lines = tuple(frame.f_lineno for frame in own if frame is not None)
@@ -155,14 +155,14 @@ class Family:
             group = self.groups[lines] = WaitGroup(task)
         group.looked += 1
         self._looked.append(group)
-        self.count += 1
+        self._counted()
         return group
 
     def others(self, task: Any) -> WaitGroup:
         """The group that a task is counted in without its frames being read."""
         if not self._looked:
             self._looked.append(self.groups.setdefault((), WaitGroup(task)))
-        self.count += 1
+        self._counted()
         return self._looked[id(task) // _SPREAD % len(self._looked)]
 
     def one_of(self, task: Any) -> WaitGroup:

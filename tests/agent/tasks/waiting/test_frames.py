@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lifesign.agent.tasks.waiting import blocks, caught, edges, leaves, outside, waits
+from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.walk import Link, chain
 from support.rows import rows
 
@@ -57,6 +58,17 @@ def test_a_function_in_a_frame_has_the_block_behind_it() -> None:
     def __exit__() -> None: ...  # noqa: N807
 
     assert list(blocks.exits([1, __exit__, "the block", 2])) == ["the block"]
+
+
+def test_a_task_is_in_no_more_blocks_than_its_code_has() -> None:
+    async def nested(one: Any) -> None:
+        with one:
+            async with one, one:
+                await suspension()
+
+    found = Plan((suspension_once.__code__, nested.__code__, asyncio.wait_for.__code__))
+    assert found.blocks == (1,)
+    assert 3 <= found.blocks_max <= 5  # up to 3.9 two opcodes for each `async with`
 
 
 def test_a_coroutine_that_is_over_refers_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
