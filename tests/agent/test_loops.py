@@ -196,16 +196,17 @@ async def test_what_a_signal_handler_raises_in_a_beat_is_the_programs_and_the_be
         raise LateError
 
     previous = signal.signal(signal.SIGUSR1, handler)
-    write = agent.pulse.write_delay
+    (before,) = signs(pulse)
+    writer = agent.pulse.loops[before.slot]
+    write = writer.write
 
     def interrupted(*arguments: int) -> None:
-        monkeypatch.setattr(agent.pulse, "write_delay", write)
+        monkeypatch.setattr(writer, "write", write)
         os.kill(os.getpid(), signal.SIGUSR1)
         write(*arguments)
 
     try:
-        monkeypatch.setattr(agent.pulse, "write_delay", interrupted)
-        (before,) = signs(pulse)
+        monkeypatch.setattr(writer, "write", interrupted)
         await beats(pulse, before.beats + 3)
     finally:
         signal.signal(signal.SIGUSR1, previous)

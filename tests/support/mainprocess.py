@@ -130,7 +130,7 @@ class Main:
             cpu: seconds of processor time that the loop's thread has used.
         """
         mono, wall = time.monotonic_ns() - int(age * 1e9), time.time_ns() - int(age * 1e9)
-        self.pulse.write_delay(0, self.beats, 2_000_000)
+        self.pulse.loops[0].delays[self.beats % layout.DELAYS] = 2_000_000
         self.beats += 1
         self.pulse.loops[0].write(layout.LOOP_RUNNING, 1, self.beats, wall, mono, 2_000_000, 4242, 0, int(cpu * 1e9))
         if watchdog_age is not None:

@@ -60,7 +60,7 @@ def test_what_a_process_uses_stands_in_slots_of_its_own(writer: PulseWriter, tmp
 
 def test_loop_slots_and_their_delays(writer: PulseWriter, tmp_path: Path) -> None:
     writer.loops[2].write(layout.LOOP_RUNNING)
-    writer.write_delay(2, 513, 777)  # beat 513 of loop 2 stands at word 513 % 512 of its ring
+    writer.loops[2].delays[513 % layout.DELAYS] = 777  # as of beat 513, at word 1 of its ring
     content = (tmp_path / "pulse").read_bytes()
     assert struct.unpack_from("<2Q", content, 12544 + 2 * 256 + 128) == (1, 1)
     assert _word(content, 16384 + 2 * 4096 + 8) == 777

@@ -39,7 +39,7 @@ def test_they_come_through_from_all_files(full: PulseWriter, reader: PulseReader
     assert len(full.loops) == layout.LOOPS_MAX == 256
     for slot in range(8, 256):
         full.loops[slot].write(layout.LOOP_RUNNING, slot, 600, 1, slot, 0, 1, 1)
-        full.write_delay(slot, 599, 1000 + slot)
+        full.loops[slot].delays[599 % 512] = 1000 + slot
     vitals = reader.vitals()
     assert [signs and (signs.slot, signs.generation) for signs in vitals.loops] == [(slot, slot) for slot in range(256)]
     assert [vitals.delays[slot][599 % 512] for slot in (8, 38, 39, 255)] == [1008, 1038, 1039, 1255]

@@ -20,6 +20,9 @@ from lifesign.loading import from_signal_handler
 from lifesign.wire import layout
 
 _FRAMES_MAX = 1000
+_DELAYS = layout.DELAYS
+_made = tuple.__new__  # what a named tuple's own does, in half of the time
+_PROFILE_SHOWS = sys.version_info < (3, 12)  # newer ones say elsewhere that there is one
 
 in_dry_runs: list[Callable[[asyncio.AbstractEventLoop], None]] = []  # called at each beat of a process that is one
 
@@ -51,8 +54,12 @@ class LoopBeat:
         self.agent = agent
         self.loop = loop
         self.slot = slot
+        self._slots = agent.slots
         self._signs = agent.pulse.loops[slot]
+        self._delays = self._signs.delays
         self._changed = changed
+        # Bound once, as to bind a method takes longer than to call it; until `end`, as it refers to itself by them.
+        self._at_beat, self._at_look = self._beat, self._look_after
         self._generation = LoopBeat._generation
         self._interval = agent.settings.heartbeat_interval
         self._interval_ns = int(self._interval * 1e9)
@@ -72,7 +79,7 @@ class LoopBeat:
 
     def _schedule(self) -> None:
         self._due_ns = time.monotonic_ns() + self._interval_ns
-        self._timer = self.loop.call_later(self._interval, self._beat)
+        self._timer = self.loop.call_later(self._interval, self._at_beat)
         self._pending = True
 
     def _beat(self) -> None:
@@ -89,29 +96,32 @@ class LoopBeat:
             complain("a beat failed", error)
         finally:
             # What raised may also be a signal handler's, in the middle of any line here.
-            self._go_on()
+            if not self._pending and not self._ended:
+                self._schedule()
 
     def _turn(self) -> None:
         now, cpu = time.monotonic_ns(), time.thread_time_ns()
         delay = now - self._due_ns
         if delay < 0:
             delay = 0
-        agent, slot, loop = self.agent, self.slot, self.loop
-        slots = agent.slots
+        slot, slots = self.slot, self._slots
         if delay >= slots.late_ns:
             self._is_late(now, delay, cpu)
         if not self._turned:
             self._outer = _depth() - 1  # without that of `_beat`
             self._turned = True
-        agent.pulse.write_delay(slot, slots.beats[slot], delay)
-        slots.beats[slot] += 1
-        if not calls.profiled:
+        beats = slots.beats[slot]
+        self._delays[beats % _DELAYS] = delay
+        slots.beats[slot] = beats + 1
+        if _PROFILE_SHOWS and not calls.profiled:
             calls.profiled = callable(sys.getprofile())
         self._write(layout.LOOP_RUNNING, now, delay, cpu)
         self._schedule()
         if slots.to_collect is not None:
             slots.collect()
+        agent = self.agent
         if agent.for_a_loop:
+            loop = self.loop
             agent.boot.beat(loop)
             agent.check_requests.beat(loop)
             if agent.settings.dry_run:
@@ -119,9 +129,9 @@ class LoopBeat:
                     beat(loop)
 
     def _is_late(self, now: int, delay: int, cpu: int) -> None:
-        before = self.agent.slots.beating[self.slot]
+        before = self._slots.beating[self.slot]
         if before is not None:
-            self.agent.slots.late.append(LateBeat(self.slot, before, now, delay, cpu))
+            self._slots.late.append(LateBeat(self.slot, before, now, delay, cpu))
 
     def _go_on(self) -> None:
         if not self._pending and not self._ended:
@@ -146,10 +156,12 @@ class LoopBeat:
 
     def _write(self, state: int, now: int, delay: int, cpu: int) -> None:
         wall = time.time_ns()
-        slots, slot, thread = self.agent.slots, self.slot, self._native_thread
+        slots, slot, thread = self._slots, self.slot, self._native_thread
         beats, waited = slots.beats[slot], slots.waited[slot]
         self._signs.write(state, self._generation, beats, wall, now, delay, thread, self._since_ns, cpu, waited)
-        slots.beating[slot] = Beating(self.loop, self._thread, thread, now, wall, self._look_after, cpu, self._outer)
+        slots.beating[slot] = _made(
+            Beating, (self.loop, self._thread, thread, now, wall, self._at_look, cpu, self._outer)
+        )
 
     def is_for(self, agent: Agent | None, loop: Any) -> bool:
         """Whether it beats for this agent in this loop."""
@@ -159,6 +171,7 @@ class LoopBeat:
         """The loop ended, or runs on without us."""
         self._ended = True
         self._timer.cancel()
+        self._at_beat = self._at_look = _nothing
         if self.agent.pid != os.getpid() or self.agent.closed:
             return
         if not self.agent.ended:
@@ -248,6 +261,10 @@ class LoopBeats:
         with harmless:
             if asyncio._get_running_loop() is loop:
                 self.changed(loop)
+
+
+def _nothing() -> None:
+    """What a loop that has ended is asked for."""
 
 
 def _depth() -> int:

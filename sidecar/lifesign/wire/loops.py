@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import zlib
+from zlib import crc32
 
 from lifesign.wire import layout
 from lifesign.wire.mapping import MappedFile
@@ -17,25 +17,68 @@ _SIGNS_MAX = layout.COPY_WORDS - 2
 _packed = [
     struct.Struct(f"<{1 + n}Q{(_SIGNS_MAX - n) * _WORD}x").pack for n in range(_SIGNS_MAX + 1)
 ]  # by their number
-_checksum = struct.Struct("<Q").pack
+_of_a_loop = _packed[10]
 
 
-class SlotWriter:
-    """Vital signs in two alternating copies."""
+class _Copies:
+    """Where vital signs stand: two alternating copies, each of them signs and then the word with their checksum.
+
+    A reader believes a copy by its checksum, so it does not matter that the two parts are stored one after the other.
+    """
 
     def __init__(self, content: memoryview, offset: int) -> None:
-        self._copies = [content[offset + i * _COPY : offset + (i + 1) * _COPY] for i in (0, 1)]
+        both = [content[offset + i * _COPY : offset + (i + 1) * _COPY] for i in (0, 1)]
+        self._signs = [copy[:-_WORD] for copy in both]
+        self._checksums = [copy[-_WORD:].cast("Q") for copy in both]
         self._sequence = 0
+
+    def release(self) -> None:
+        for part in (*self._signs, *self._checksums):
+            part.release()
+
+
+class SlotWriter(_Copies):
+    """Vital signs of any kind."""
 
     def write(self, *signs: int) -> None:
         """Replaces the signs, at most 14 words; it makes up a copy first and stores it as a whole."""
         self._sequence = sequence = self._sequence + 1
         signed = _packed[len(signs)](sequence, *signs)
-        self._copies[sequence & 1][:] = signed + _checksum(zlib.crc32(signed))
+        self._signs[sequence & 1][:] = signed
+        self._checksums[sequence & 1][0] = crc32(signed)
+
+
+class LoopWriter(_Copies):
+    """The vital signs of an event loop; `delays` is its ring of these."""
+
+    def __init__(self, content: memoryview, offset: int, delays: memoryview) -> None:
+        super().__init__(content, offset)
+        self.delays = delays
+
+    def write(
+        self,
+        state: int,
+        generation: int = 0,
+        beats: int = 0,
+        wall_ns: int = 0,
+        mono_ns: int = 0,
+        delay_ns: int = 0,
+        thread: int = 0,
+        since_ns: int = 0,
+        cpu_ns: int = 0,
+        waited_ns: int = 0,
+    ) -> None:
+        """As `SlotWriter.write`, at each beat and so for less: what is named need not be put into a tuple."""
+        self._sequence = sequence = self._sequence + 1
+        signed = _of_a_loop(
+            sequence, state, generation, beats, wall_ns, mono_ns, delay_ns, thread, since_ns, cpu_ns, waited_ns
+        )
+        self._signs[sequence & 1][:] = signed
+        self._checksums[sequence & 1][0] = crc32(signed)
 
     def release(self) -> None:
-        for copy in self._copies:
-            copy.release()
+        super().release()
+        self.delays.release()
 
 
 class LoopsFile:
@@ -57,20 +100,20 @@ class LoopsFile:
                 os.unlink(path)
             raise
         self._words = words = self._file.content.cast("Q")
-        self.slots = [
-            SlotWriter(self._file.content, layout.LOOPS_HEADER + index * layout.SLOT_SIZE)
-            for index in range(layout.MORE_LOOPS)
-        ]
-        first = (layout.LOOPS_HEADER + layout.MORE_LOOPS * layout.SLOT_SIZE) // _WORD
-        self.delays = [
-            words[first + index * layout.DELAYS : first + (index + 1) * layout.DELAYS]
-            for index in range(layout.MORE_LOOPS)
-        ]
+        delays = layout.LOOPS_HEADER + layout.MORE_LOOPS * layout.SLOT_SIZE
+        self.slots = loop_writers(self._file.content, words, layout.LOOPS_HEADER, delays, layout.MORE_LOOPS)
         words[1] = layout.LOOPS_VERSION
         words[2] = layout.MORE_LOOPS
         self._file.content[0:8] = layout.LOOPS_MAGIC
 
     def close(self) -> None:
-        """Unmaps it, once its slots and delays are released; the file stays."""
+        """Unmaps it, once its slots are released; the file stays."""
         self._words.release()
         self._file.close()
+
+
+def loop_writers(content: memoryview, words: memoryview, slots: int, delays: int, count: int) -> list[LoopWriter]:
+    """Of so many loops, whose slots and whose delay rings begin at these offsets; `words` is the content as words."""
+    first = delays // _WORD
+    rings = [words[first + index * layout.DELAYS : first + (index + 1) * layout.DELAYS] for index in range(count)]
+    return [LoopWriter(content, slots + index * layout.SLOT_SIZE, ring) for index, ring in enumerate(rings)]

@@ -17,7 +17,7 @@ from typing import Any, Callable, Iterator, Mapping, Tuple
 
 from lifesign.wire import layout
 from lifesign.wire.lane import LaneWriter, encode
-from lifesign.wire.loops import LoopsFile, SlotWriter
+from lifesign.wire.loops import LoopsFile, SlotWriter, loop_writers
 from lifesign.wire.mapping import MappedFile
 
 _WORD = layout.WORD
@@ -54,14 +54,7 @@ class PulseWriter:
         self.usage = SlotWriter(self._bytes, layout.USAGE_OFFSET)
         self.garbage = SlotWriter(self._bytes, layout.GARBAGE_OFFSET)
         self.memory = SlotWriter(self._bytes, layout.MEMORY_OFFSET)
-        self.loops = [
-            SlotWriter(self._bytes, layout.LOOPS_OFFSET + index * layout.SLOT_SIZE) for index in range(layout.LOOPS)
-        ]
-        first = layout.DELAYS_OFFSET // _WORD
-        self._delays = [
-            self._words[first + index * layout.DELAYS : first + (index + 1) * layout.DELAYS]
-            for index in range(layout.LOOPS)
-        ]
+        self.loops = loop_writers(self._bytes, self._words, layout.LOOPS_OFFSET, layout.DELAYS_OFFSET, layout.LOOPS)
         self._more_loops: list[LoopsFile] = []
         self._asked = bytes(layout.REQUESTS_SIZE)  # the request block that was taken last
         self.events = EventTable(self._bytes, self._words, self.lock)
@@ -87,10 +80,6 @@ class PulseWriter:
         self._words[offset // _WORD + 1] = zlib.crc32(payload)
         self._words[offset // _WORD] = len(payload)
 
-    def write_delay(self, loop: int, beat: int, delay_ns: int) -> None:
-        """Keeps the delay of a loop's beat; beats count from 0 in their slot."""
-        self._delays[loop][beat % layout.DELAYS] = delay_ns
-
     @property
     def loops_files(self) -> int:
         """How many files with more loops there are."""
@@ -99,7 +88,6 @@ class PulseWriter:
     def add_loops(self, more: LoopsFile) -> None:
         """There is room for more event loops from now on."""
         self._more_loops.append(more)
-        self._delays += more.delays
         self.loops += more.slots
 
     def requests(self, word: int) -> int:
@@ -127,8 +115,6 @@ class PulseWriter:
         """Unmaps; the file stays. Writing afterwards raises ValueError."""
         for slot in (self.watchdog, self.usage, self.garbage, self.memory, *self.loops):
             slot.release()
-        for ring in self._delays:
-            ring.release()
         for more in self._more_loops:
             more.close()
         self.events.release()
