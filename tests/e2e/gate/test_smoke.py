@@ -123,11 +123,11 @@ FAILURES = {
     ),
     "no first event": Failure(
         ("silent",), 2, "broker connected",
-        "timed out after 2 s waiting for the first event; the event loop turns", "timed_out", "2",
+        "timed out after 4 s waiting for the first event; the event loop turns", "timed_out", "4",
     ),
     "a blocked loop": Failure(
         ("hang", "broker connected"), 2, "broker connected",
-        "timed out after 3 s in checkpoint 'broker connected'; the event loop has not turned for", "timed_out", "3",
+        "timed out after 5 s in checkpoint 'broker connected'; the event loop has not turned for", "timed_out", "5",
     ),
 }  # fmt: skip
 
@@ -137,8 +137,10 @@ def test_each_way_to_fail(row: Failure, smoke: Callable[..., Gate], collector: C
     gate = smoke(*row.argv, timeout=row.timeout)
 
     assert (gate.code, gate.report["stopped_at"]) == (row.code, row.stopped_at)
-    assert gate.report["why"].startswith(row.why)
-    assert row.why in gate.said
+    # Whether a loop that does not turn is blocked by then depends on how long the start took.
+    why, said = (text.replace("blocked: ", "") for text in (gate.report["why"], gate.said))
+    assert why.startswith(row.why)
+    assert row.why in said
     (root,) = gate.trace.roots
     assert (root.tags["lifesign.boot.outcome"], root.error is not None) == (row.outcome, True)
     (failed,) = [log for log in collector.logs() if log.event == "lifesign.boot.failed"]
@@ -247,8 +249,8 @@ def test_a_gate_without_a_collector_needs_none() -> None:
 
 
 def test_a_stall_without_a_collector_is_shown_with_its_tasks(tmp_path: Path) -> None:
-    ended = without_a_collector("2", "--report", str(tmp_path / "r.json"), "--", *BOOTING, "silent")
+    ended = without_a_collector("4", "--report", str(tmp_path / "r.json"), "--", *BOOTING, "silent")
     assert (ended.returncode, "1 x main" in ended.stderr) == (2, True), ended.stderr
-    assert "timed out after 2 s waiting for the first event; the event loop turns" in ended.stderr
+    assert "timed out after 4 s waiting for the first event; the event loop turns" in ended.stderr
     [group] = json.loads((tmp_path / "r.json").read_text())["task_groups"]
     assert group["stack"][0]["function"] == "main"
