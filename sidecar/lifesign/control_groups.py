@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import NamedTuple
 
 MOUNTS = "/proc/self/mountinfo"
 _READ_BYTES = 4096
@@ -51,11 +50,12 @@ class MemoryGroups:
         return None
 
 
-class MemoryLimit(NamedTuple):
+class MemoryLimit:
     """The limit of a control group, in bytes, and the folder with its files."""
 
-    folder: str
-    limit: int
+    def __init__(self, folder: str, limit: int) -> None:
+        self.folder = folder
+        self.limit = limit
 
     def memory(self) -> tuple[int, int, int] | None:
         """The memory of the group, in bytes: used, limit, held; None where it is gone.

@@ -183,15 +183,15 @@ class Lane(Generic[R]):
         self._refused = max(self._refused, lane.refused)
         for content in lane.torn:
             self._set_aside("its checksum does not hold", content)
-        for sequence, payload in lane.records:
+        for read in lane.records:
             try:
-                record = decode_record(payload)
+                record = decode_record(read.payload)
                 if record["kind"] not in self._kinds:
                     raise InvalidRecordError(f"a record of kind {record['kind']!r} is in the wrong lane")
             except InvalidRecordError as error:
-                self._set_aside(str(error), payload)
+                self._set_aside(str(error), read.payload)
                 continue
-            yield sequence, cast("R", record)
+            yield read.sequence, cast("R", record)
 
     def _set_aside(self, why: str, payload: bytes) -> None:
         self.invalid += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from _thread import RLock  # not threading's, which gevent or eventlet may have put another in the place of
 from collections import deque
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, Sequence
 from zlib import crc32
 
 from lifesign.wire import layout
@@ -207,14 +207,17 @@ class LaneWriter:
         self._bytes.release()
 
 
-class LaneRecord(NamedTuple):
+class LaneRecord:
     """One record as it lies in its lane, its JSON not yet decoded."""
 
-    sequence: int
-    payload: bytes
+    __slots__ = ("payload", "sequence")
+
+    def __init__(self, sequence: int, payload: bytes) -> None:
+        self.sequence = sequence
+        self.payload = payload
 
 
-class LaneRead(NamedTuple):
+class LaneRead:
     """What a read of a lane brought.
 
     `position` and `sequence` are where the next read goes on; `missed` counts records that were
@@ -222,12 +225,15 @@ class LaneRead(NamedTuple):
     checksum does not match, `refused` counts all the records that the writer could not put in so far.
     """
 
-    records: list[LaneRecord]
-    position: int
-    sequence: int
-    missed: int
-    torn: list[bytes]
-    refused: int
+    def __init__(
+        self, records: list[LaneRecord], position: int, sequence: int, missed: int, torn: list[bytes], refused: int
+    ) -> None:
+        self.records = records
+        self.position = position
+        self.sequence = sequence
+        self.missed = missed
+        self.torn = torn
+        self.refused = refused
 
 
 def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> LaneRead:

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import CancelledError, Future
-from typing import Any, NamedTuple
+from typing import Any
 
 from lifesign.agent.complaints.counted import Counted
 from lifesign.agent.complaints.deaths import began_in, died, is_death
@@ -30,13 +30,22 @@ _LIBRARY = ("concurrent.futures.", "asyncio.")  # in whose modules it is let go 
 _OF_ASYNCIO = "_chain_future.<locals>._call_check_cancel"  # by which a future only hands on that it is cancelled
 
 
-class _Failed(NamedTuple):
-    reference: weakref.ReferenceType[Any]
-    error: BaseException
-    traceback: Any  # whoever asks by `result` adds to it
-    handed: str
-    thread: int
-    since: float
+class _Failed:
+    def __init__(
+        self,
+        reference: weakref.ReferenceType[Any],
+        error: BaseException,
+        traceback: Any,
+        handed: str,
+        thread: int,
+        since: float,
+    ) -> None:
+        self.reference = reference
+        self.error = error
+        self.traceback = traceback  # whoever asks by `result` adds to it
+        self.handed = handed
+        self.thread = thread
+        self.since = since
 
 
 _counted: list[Counted] = []  # where they are noted; empty while no agent runs

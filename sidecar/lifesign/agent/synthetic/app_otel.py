@@ -7,18 +7,19 @@ makes. Nothing is imported: an app without OpenTelemetry has no context to put t
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from lifesign import semconv
 from lifesign.agent.harmless import complain
 
 
-class SyntheticSpan(NamedTuple):
+class SyntheticSpan:
     """The span that synthetic work belongs to, ids in hex; `stands_for` so many events, 0 where it is not sampled."""
 
-    trace: str
-    span: str
-    stands_for: int
+    def __init__(self, trace: str, span: str, stands_for: int) -> None:
+        self.trace = trace
+        self.span = span
+        self.stands_for = stands_for
 
 
 def attach(span: SyntheticSpan | None) -> Any:

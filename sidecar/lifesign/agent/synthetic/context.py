@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator
 
 from lifesign import semconv
 from lifesign.agent.harmless import complain
@@ -12,12 +12,13 @@ from lifesign.agent.synthetic import app_otel
 from lifesign.agent.synthetic.app_otel import SyntheticSpan
 
 
-class Entered(NamedTuple):
+class Entered:
     """What `leave` needs to undo an `enter`."""
 
-    synthetic: Token[bool]
-    span: Token[SyntheticSpan | None] | None
-    context: Any
+    def __init__(self, synthetic: Token[bool], span: Token[SyntheticSpan | None] | None, context: Any) -> None:
+        self.synthetic = synthetic
+        self.span = span
+        self.context = context
 
 
 _synthetic: ContextVar[bool] = ContextVar("lifesign_synthetic", default=False)

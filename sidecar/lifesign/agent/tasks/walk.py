@@ -11,7 +11,7 @@ import gc
 import weakref
 from collections import defaultdict
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
-from typing import TYPE_CHECKING, Any, DefaultDict, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Any, DefaultDict, Iterator
 
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import TEXT_CHARACTERS
@@ -41,12 +41,15 @@ _HEAP = 1 << 9  # a flag of types that were not made in C
 _step: type | None = None
 
 
-class Link(NamedTuple):
+class Link:
     """One coroutine, generator or async generator of an await stack."""
 
-    awaitable: Any
-    code: CodeType
-    frame_attribute: str
+    __slots__ = ("awaitable", "code", "frame_attribute")
+
+    def __init__(self, awaitable: Any, code: CodeType, frame_attribute: str) -> None:
+        self.awaitable = awaitable
+        self.code = code
+        self.frame_attribute = frame_attribute
 
     @property
     def frame(self) -> FrameType | None:

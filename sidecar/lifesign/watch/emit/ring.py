@@ -110,10 +110,10 @@ class RingView:
 
     def recall(self, read: LaneRead, emitted: int) -> None:
         """Reads what an earlier sidecar emitted, records before number `emitted`, and emits nothing."""
-        for sequence, payload in read.records:
-            if sequence < emitted:
+        for one in read.records:
+            if one.sequence < emitted:
                 with contextlib.suppress(InvalidRecordError):
-                    record = decode_record(payload)
+                    record = decode_record(one.payload)
                     if record["kind"] == "postconditions":
                         self._remember(record)
                     elif record["kind"] == "stall":
