@@ -126,6 +126,8 @@ def _mounted(mounts: str) -> list[_Mount]:
         content = file.read(_MOUNTS_BYTES)
     found: list[_Mount] = []
     for line in content.split(b"\n"):
+        if b" - cgroup" not in line:
+            continue
         place, _, kind = line.partition(b" - ")
         where, what = place.split(b" "), kind.split(b" ")
         if len(where) >= 5 and len(what) >= 3 and what[0] in (b"cgroup", b"cgroup2"):

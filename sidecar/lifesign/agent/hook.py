@@ -8,6 +8,7 @@ It is imported as soon as asyncio is, long before there is a loop, so it imports
 
 from __future__ import annotations
 
+import _thread
 import sys
 
 from lifesign.loading import from_signal_handler
@@ -19,15 +20,14 @@ if TYPE_CHECKING:
 
 def in_main_interpreter() -> bool:
     """Whether this is no subinterpreter: the end of one that has a thread of ours would end the process."""
-    for name in ("_interpreters", "_xxsubinterpreters"):  # since 3.13; before
-        try:
-            interpreters = __import__(name)
-            main = interpreters.get_main()
-            current = interpreters.get_current()
-        except Exception:  # noqa: BLE001, S112 - not this one; where there is none there are no subinterpreters
-            continue
-        return bool(main[0] == current[0] if isinstance(main, tuple) else main == current)
-    return True
+    try:
+        if hasattr(_thread, "_is_main_interpreter"):  # since 3.12, and to ask it imports nothing
+            return bool(_thread._is_main_interpreter())
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
+
+        return bool(interpreters.get_main() == interpreters.get_current())
+    except Exception:  # noqa: BLE001 - where there is no such module there are no subinterpreters
+        return True
 
 
 def observe(events: Any, changed: Callable[[Any], None]) -> None:

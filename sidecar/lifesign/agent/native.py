@@ -13,7 +13,16 @@ import select
 import signal
 import sys
 from types import SimpleNamespace
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Kept(Protocol):
+        """What a thread keeps."""
+
+        def close(self) -> None: ...
+
 
 _WARNED: bool = sys.version_info >= (3, 12)
 _ENDED_AT_EXIT: bool = sys.version_info < (3, 14)  # later ones leave a daemon thread where it is
@@ -83,12 +92,6 @@ def sleep(seconds: float) -> float:
     """
     _select((), (), (), seconds)
     return seconds
-
-
-class Kept(Protocol):
-    """What a thread keeps."""
-
-    def close(self) -> None: ...
 
 
 _started: set[Ticker] = set()  # whose threads have not ended

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable
 from lifesign.agent.checks.registry import registry
 from lifesign.agent.complaints.deaths import LOOKED_AT
 from lifesign.agent.harmless import complain, in_own_thread, take_warning
-from lifesign.agent.native import Kept, Ticker, get_native_id
+from lifesign.agent.native import Ticker, get_native_id
 from lifesign.agent.slots import LoopSlots
 from lifesign.agent.stalls.finalizers import Finalizers
 from lifesign.agent.stalls.rest import Rest
@@ -29,6 +29,7 @@ from lifesign.wire.writer import PulseWriter
 
 if TYPE_CHECKING:
     from lifesign.agent.boot import Boot
+    from lifesign.agent.native import Kept
 
 EVIDENCE = 2 / 3  # of the heartbeat timeout: the evidence must be there when the sidecar judges
 STALL_SECONDS = 30.0  # between two dumps while a loop stays blocked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 from types import SimpleNamespace
@@ -72,6 +73,12 @@ def test_a_loop_that_a_signal_handler_ended_as_it_started_is_cleaned_up(events: 
 
 
 def test_where_there_are_no_subinterpreters_this_is_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_interpreters", "_xxsubinterpreters"):
-        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delattr(_thread, "_is_main_interpreter", raising=False)  # Python 3.12 and newer have it
+    monkeypatch.setitem(sys.modules, "_xxsubinterpreters", None)
     assert hook.in_main_interpreter()
+
+
+def test_what_the_interpreter_says_of_itself_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for main in (True, False):
+        monkeypatch.setattr(_thread, "_is_main_interpreter", lambda main=main: main, raising=False)
+        assert hook.in_main_interpreter() == main
