@@ -65,7 +65,10 @@ def is_task(value: Any) -> bool:
 def is_one_of(value: Any, types: tuple[type, ...]) -> bool:
     """Whether its type is one of these, without a comparison that a metaclass of the user's could make."""
     cls = type(value)
-    return any(cls is one for one in types)
+    for one in types:  # noqa: SIM110 - a generator takes twice as long
+        if cls is one:
+            return True
+    return False
 
 
 def is_done(task: Any) -> bool:

@@ -60,7 +60,7 @@ class Pace:
             self.look()
 
     def steps(self, count: int) -> None:
-        """Counts some that were taken, `LOOK` at most."""
+        """Counts some that are taken before it is called again."""
         self._steps += count
         self.look()
 

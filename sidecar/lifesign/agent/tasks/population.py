@@ -8,6 +8,7 @@ import sys
 import time
 import weakref
 from _random import Random  # the module around it costs more to import
+from itertools import chain
 from typing import Any, Callable, Collection, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.harmless import complain
@@ -16,7 +17,7 @@ from lifesign.agent.tasks import odd, own
 
 _LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended; of more, so many are drawn:
 _DRAWN = 1_000
-_BIT = 100  # references that are let go of at once
+_BIT = 20  # tasks that are handed over, and references that are let go of, at once
 _draw = Random().random
 _FEW = 500  # that are looked at each time
 _SHARE_SECONDS, _DRAW_SECONDS = 1.0, 10.0  # between two looks at all, and between two draws
@@ -68,11 +69,14 @@ class Population:
         fewest, self._fewest = self._fewest, None
         return fewest
 
-    def walk(self) -> Iterator[Any]:
-        """The same as `each`, for a walk that takes its time: who walks says at the end what there was, by `saw`."""
+    def walk(self) -> Iterator[list[Any]]:
+        """The same as `each`, some at a time, for a walk that takes its time.
+
+        Who walks says at the end what there was, by `saw`.
+        """
         if sum(self._count) > _LOOKED_AT:
             self._next_share = time.monotonic() + _DRAW_SECONDS  # one list of so many at a time is enough
-        return self.each()
+        return self._bits()
 
     def saw(self, unfinished: int, finished: int) -> None:
         """Notes how many of very many tasks a walk has found finished: that need not be estimated for a while."""
@@ -86,18 +90,20 @@ class Population:
 
     def each(self) -> Iterator[Any]:
         """Every task but our own; below 3.14 done ones that somebody still refers to may be among them."""
+        return chain.from_iterable(self._bits())
+
+    def _bits(self) -> Iterator[list[Any]]:
         ours = own.ids()
         if _KNOWN_BY_LOOP:
             for loop in self.loops():
                 tasks = _of_loop(loop)
-                while tasks:  # each is let go of when it was seen, and all of them not at once
-                    task = tasks.pop()
-                    if id(task) not in ours:
-                        yield task
+                while tasks:  # a few are let go of when they were seen, and all of them not at once
+                    some = [tasks.pop() for _ in range(min(_BIT, len(tasks)))]
+                    yield [task for task in some if id(task) not in ours]
             return
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
         yield from _referred_to(list(_registry().data), ours)
-        yield from list(_eager())
+        yield list(_eager())
 
     def ended(self) -> list[weakref.ReferenceType[Any]] | None:
         """All tasks that somebody still refers to, those that have ended among them; None where they are not known.
@@ -110,7 +116,7 @@ class Population:
         """The async generators that were begun and are not finished, as far as the loops know them."""
         for loop in self.loops():
             known = getattr(loop, "_asyncgens", None)
-            yield from _referred_to(list(getattr(known, "data", ())))
+            yield from chain.from_iterable(_referred_to(list(getattr(known, "data", ()))))
 
     def _counted(self) -> TaskCount:
         ours = own.count(finished=False)
@@ -142,22 +148,19 @@ class Some(Population):
     def count(self) -> TaskCount:
         return TaskCount(len(self._tasks), 0)
 
-    def each(self) -> Iterator[Any]:
-        return iter(self._tasks)
+    def _bits(self) -> Iterator[list[Any]]:
+        return iter((list(self._tasks),))
 
     def generators(self) -> Iterator[Any]:
         return iter(())
 
 
-def _referred_to(references: list[Any], without: Collection[int] = ()) -> Iterator[Any]:
+def _referred_to(references: list[Any], without: Collection[int] = ()) -> Iterator[list[Any]]:
     """What is still there of what these refer to, but for some by their ids; the list is empty then."""
     while references:
         some = references[-_BIT:]
         del references[-_BIT:]  # to free 100,000 at once would take a millisecond
-        for reference in some:
-            found = reference()
-            if found is not None and id(found) not in without:
-                yield found
+        yield [found for one in some if (found := one()) is not None and id(found) not in without]
 
 
 def _of_loop(loop: asyncio.AbstractEventLoop) -> set[Any]:

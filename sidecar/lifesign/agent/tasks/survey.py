@@ -10,7 +10,7 @@ from lifesign.agent.harmless import complain
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.finished import Finished, outcome_of
 from lifesign.agent.tasks.groups import LOOKS_MAX, STACKS_EACH, STACKS_MAX, Family, WaitGroup
-from lifesign.agent.tasks.pace import LOOK, Pace
+from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population
 from lifesign.agent.tasks.waiting.ages import FEW, Ages
 from lifesign.agent.tasks.waiting.caught import cancelled, errors
@@ -21,7 +21,7 @@ from lifesign.agent.tasks.waiting.leaves import keeps_the_loop, leaf, time_left
 from lifesign.agent.tasks.waiting.plan import Plan
 from lifesign.agent.tasks.waiting.primitives import Holder, Primitives
 from lifesign.agent.tasks.waiting.waits import look, look_alone, unshielded
-from lifesign.agent.tasks.walk import FAMILY, Link, chain, code_tree, links, walked
+from lifesign.agent.tasks.walk import FAMILY, CodeTree, Link, chain, code_tree, links, walked
 
 _PLAIN = asyncio.Future  # what most tasks wait for: it stands for no other task
 _is_done = asyncio.Task.done
@@ -99,12 +99,22 @@ class Survey:
         ended = 0
         now = time.monotonic()
         self._pace.rest()
-        steps = 0
-        for task in self._population.walk():
-            steps += 1
-            if steps == LOOK:
-                self._pace.steps(steps)
-                steps = 0
+        for some in self._population.walk():
+            self._pace.steps(len(some))
+            ended += self._see(some, running, noted, now)
+        for family in self.families:
+            family.share_out()
+            self.total += family.count
+        self._population.saw(self.total, ended)
+
+    def _see(self, tasks: list[Any], running: set[int], noted: set[int], now: float) -> int:
+        """Puts tasks into their groups; returns how many of them had ended."""
+        ended = 0
+        looked = False
+        for task in tasks:
+            if looked:
+                self._pace.look()
+                looked = False
             try:
                 try:
                     done = _is_done(task)
@@ -119,12 +129,14 @@ class Survey:
                     waiter = task._fut_waiter
                 except BaseException:  # noqa: BLE001 - it is none of asyncio's
                     waiter = None
-                family, awaitables = self._family(task)
+                end, awaitables = walked(task, self._tree)
+                family = end.get(FAMILY) or self._family_of(task, end, awaitables)
                 if family.count < family.counted_until and type(waiter) is _PLAIN:
                     family.count += 1
                     if not self._ages.are_full:
                         family.one_of(task).waits_since(self._ages.of(task, waiter, now))
                     continue
+                looked = True
                 group = self._place(task, waiter, family, awaitables)
                 if waiter is None:
                     group.count_in(task, now, "running" if id(task) in running else "ready")
@@ -135,19 +147,13 @@ class Survey:
                         group.waits_since(self._ages.of(task, waiter, now, few=few))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the others are shown
                 complain("a task could not be read for a dump", error)
-        for family in self.families:
-            family.share_out()
-            self.total += family.count
-        self._population.saw(self.total, ended)
+        return ended
 
-    def _family(self, task: Any) -> tuple[Family, list[Any]]:
-        """The family of the task, and what has the code objects of its await stack."""
-        end, awaitables = walked(task, self._tree)
-        family: Family | None = end.get(FAMILY)
-        if family is None:
-            family = end[FAMILY] = Family(task, awaitables, self._stacks_each)
-            self.families.append(family)
-        return family, awaitables
+    def _family_of(self, task: Any, end: CodeTree, awaitables: list[Any]) -> Family:
+        """A new family."""
+        family = end[FAMILY] = Family(task, awaitables, self._stacks_each)
+        self.families.append(family)
+        return family
 
     def _place(self, task: Any, waiter: Any, family: Family, awaitables: list[Any]) -> WaitGroup:
         """The group of the task; what it waits for and holds is noted where its stack is looked into."""

@@ -39,6 +39,7 @@ _coroutine = asyncio.Task.get_coro
 _STEP = "async_generator_asend"
 _HEAP = 1 << 9  # a flag of types that were not made in C
 _step: type | None = None
+_future_iter: type | None = None  # what nearly every await stack ends with
 
 
 class Link:
@@ -107,7 +108,7 @@ def walked(task: Any, root: CodeTree) -> tuple[CodeTree, list[Any]]:
 
     Where it has none, it ends at the type of what the task runs.
     """
-    global _step
+    global _step, _future_iter
     here = root
     awaitables: list[Any] = []
     try:
@@ -120,7 +121,7 @@ def walked(task: Any, root: CodeTree) -> tuple[CodeTree, list[Any]]:
             here = here[id(awaitable.cr_code)]
             awaitables.append(awaitable)
             awaitable = awaitable.cr_await
-        elif awaitable is None or ((known := _opaque.get(id(kind))) is not None and known() is kind):
+        elif kind is _future_iter or awaitable is None:
             break
         elif kind is GeneratorType:
             here = here[id(awaitable.gi_code)]
@@ -132,11 +133,15 @@ def walked(task: Any, root: CodeTree) -> tuple[CodeTree, list[Any]]:
             awaitable = awaitable.ag_await
         elif kind is _step:  # its generator comes first
             awaitable = gc.get_referents(awaitable)[0]
+        elif (known := _opaque.get(id(kind))) is not None and known() is kind:
+            break
         else:
             if odd.type_name(awaitable) == _STEP and not kind.__flags__ & _HEAP:
                 _step = kind
             found = _parts(awaitable)
             if found is None:
+                if odd.type_name(awaitable) == "FutureIter":
+                    _future_iter = kind
                 if len(_opaque) >= _OPAQUE_MAX:
                     _opaque.clear()
                 _opaque[id(kind)] = weakref.ref(kind)
