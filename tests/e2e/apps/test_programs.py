@@ -111,6 +111,17 @@ class Table:
         self._begun: dict[tuple[str, Signals | None], Future[Lives]] = {}
 
     def begin(self, name: str, end: Signals | None) -> None:
+        self._begun[name, end] = self._pool.submit(self._live, name, end)
+
+    def lived(self, name: str, end: Signals | None) -> tuple[Lives, list[Chart]]:
+        """What was seen of a row, and what was exported of each process once the end of every one is."""
+        begun = self._begun.pop((name, end), None)  # again: now, not after all the others
+        lives = self._live(name, end) if begun is None else begun.result()
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: self._all_have_ended(self._exported(lives), PROGRAMS[name].watched), 10.0, 0.1)
+        return lives, self._exported(lives)
+
+    def _live(self, name: str, end: Signals | None) -> Lives:
         row = str(next(self._numbers))
         environ = {
             **FAST,
@@ -120,16 +131,7 @@ class Table:
             "AMQP_URL": self._brokers.rabbitmq,
             "KAFKA_SERVERS": self._brokers.kafka,
         }
-        self._begun[name, end] = self._pool.submit(_compared, row, PROGRAMS[name], end, self._apps, environ)
-
-    def lived(self, name: str, end: Signals | None) -> tuple[Lives, list[Chart]]:
-        """What was seen of a row, and what was exported of each process once the end of every one is."""
-        if (name, end) not in self._begun:
-            self.begin(name, end)
-        lives = self._begun.pop((name, end)).result()
-        with contextlib.suppress(AssertionError):
-            eventually(lambda: self._all_have_ended(self._exported(lives), PROGRAMS[name].watched), 10.0, 0.1)
-        return lives, self._exported(lives)
+        return _compared(row, PROGRAMS[name], end, self._apps, environ)
 
     def _exported(self, lives: Lives) -> list[Chart]:
         return [chart for name in lives.names for chart in self._charts.of({"test.life": name})]

@@ -97,7 +97,7 @@ def test_at_a_terminal_a_letter_needs_no_enter_and_why_is_shown() -> None:
             os.write(person, b"d")
             eventually(lambda: shows("d: settlement and audit", "$ lifesign why", "deadlock: "), 30.0)
             os.write(person, b"q")
-            eventually(lambda: process.poll() is not None or shows("\0"), 20.0)
+            eventually(lambda: process.poll() is not None or shows("\0"), 60.0)
             assert process.returncode == 0
             assert termios.tcgetattr(program) == before
         finally:

@@ -88,7 +88,7 @@ def used(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Use
 
 
 def test_each_has_its_unit_and_its_attribute(used: Used) -> None:
-    eventually(lambda: used.newest("process.thread.count") >= used.said["threads"], 20)
+    eventually(lambda: used.newest("process.thread.count") >= used.said["threads"], 60)
     units = {point.metric: (point.kind, point.unit) for point in used.collector.points() if point.metric in SPECIFIED}
     assert units == {name: ("sum", unit) for name, (unit, _, _) in SPECIFIED.items()}
     keys = {(point.metric, *point.attributes) for point in used.collector.points() if point.metric in SPECIFIED}
@@ -99,16 +99,16 @@ def test_each_has_its_unit_and_its_attribute(used: Used) -> None:
 
 
 def test_what_is_in_use_is_what_the_kernel_says(used: Used) -> None:
-    eventually(lambda: used.newest("process.thread.count") == used.said["threads"], 20)
-    eventually(lambda: used.newest("process.unix.file_descriptor.count") == used.said["descriptors"], 20)
-    eventually(lambda: abs(used.newest("process.memory.usage") - used.said["memory"]) < 8 * MB, 20)
+    eventually(lambda: used.newest("process.thread.count") == used.said["threads"], 60)
+    eventually(lambda: used.newest("process.unix.file_descriptor.count") == used.said["descriptors"], 60)
+    eventually(lambda: abs(used.newest("process.memory.usage") - used.said["memory"]) < 8 * MB, 60)
 
 
 def test_what_was_used_grows_and_is_all_of_it(used: Used) -> None:
-    eventually(lambda: used.series("cpython.gc.collections")["2"][-1] >= 3, 20)
+    eventually(lambda: used.series("cpython.gc.collections")["2"][-1] >= 3, 60)
     for name in COUNTERS:
         assert all(values == sorted(values) for values in used.series(name).values()), name
-    eventually(lambda: sum(values[-1] for values in used.series("process.cpu.time").values()) > 0.3, 20)
+    eventually(lambda: sum(values[-1] for values in used.series("process.cpu.time").values()) > 0.3, 60)
     assert used.series("process.context_switches")["voluntary"][-1] >= 7, "each thread waits"
     assert used.series("process.paging.faults")["minor"][-1] > 100
     collections = [used.series("cpython.gc.collections")[generation][-1] for generation in "012"]
@@ -132,7 +132,7 @@ def test_the_memory_of_its_container_comes_with_the_limit(used: Used) -> None:
     with open(f"/proc/{used.said['pid']}/cgroup") as file:
         if "lifesign-test-" not in file.read():
             pytest.skip("no control group can be made here")
-    eventually(lambda: used.newest("lifesign.container.memory.limit") == LIMIT, 20)
+    eventually(lambda: used.newest("lifesign.container.memory.limit") == LIMIT, 60)
     assert 0 < used.newest("container.memory.usage") < LIMIT
     units = {point.metric: (point.kind, point.unit) for point in used.collector.points() if "container" in point.metric}
     assert units == {"container.memory.usage": ("sum", "By"), "lifesign.container.memory.limit": ("sum", "By")}

@@ -84,18 +84,18 @@ def test_all_signals_arrive(start: Any, protocol: str, collector: Collector, tmp
         check=False,
     )
     assert dump.returncode == 0, dump.stderr
-    eventually(lambda: any(log.event == "lifesign.task_dump" for log in collector.logs()), seconds=20)
+    eventually(lambda: any(log.event == "lifesign.task_dump" for log in collector.logs()), seconds=60)
     eventually(
         lambda: any(point.metric == "lifesign.heartbeats" and point.value > 5 for point in collector.points()),
-        seconds=20,
+        seconds=60,
     )
-    eventually(lambda: any(log.event == "lifesign.eventloop.stall" for log in collector.logs()), seconds=20)
+    eventually(lambda: any(log.event == "lifesign.eventloop.stall" for log in collector.logs()), seconds=60)
     share, stalled = "lifesign.eventloop.utilization", "lifesign.eventloop.stall.time"
-    eventually(lambda: any(point.metric == share for point in collector.points()), seconds=20)
-    eventually(lambda: any(point.metric == stalled and point.value > 0 for point in collector.points()), seconds=20)
+    eventually(lambda: any(point.metric == share for point in collector.points()), seconds=60)
+    eventually(lambda: any(point.metric == stalled and point.value > 0 for point in collector.points()), seconds=60)
     assert running.end() == 0
     running.service.stdout.close()
-    eventually(lambda: any(log.event == "lifesign.process.stopped" for log in collector.logs()), seconds=20)
+    eventually(lambda: any(log.event == "lifesign.process.stopped" for log in collector.logs()), seconds=60)
 
     spans, logs, points = collector.spans(), collector.logs(), collector.points()
     whose = {(one.resource["service.name"], one.resource["process.pid"]) for one in (*spans, *logs, *points)}

@@ -115,7 +115,7 @@ def test_nothing_secret_leaves_the_process(collector: Collector, tmp_path: Path)
     kept = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGABRT
-    eventually(lambda: any(log.event == "lifesign.process.died" for log in collector.logs()), seconds=20)
+    eventually(lambda: any(log.event == "lifesign.process.died" for log in collector.logs()), seconds=60)
 
     events = {log.event for log in collector.logs()}
     assert {"lifesign.task_group", "lifesign.eventloop.blocked", "lifesign.process.died"} <= events
@@ -145,7 +145,7 @@ def test_a_shutdown_that_hangs_is_looked_at(collector: Collector, tmp_path: Path
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     # The sidecar must have seen it before the signal, or the end is all that it sees.
-    eventually(lambda: collector.points(), seconds=20)
+    eventually(lambda: collector.points(), seconds=60)
     process.send_signal(signal.SIGTERM)
     reasons = eventually(
         lambda: [

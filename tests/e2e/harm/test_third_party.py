@@ -98,12 +98,12 @@ def test_uvicorn_under_load(apps: Path, collector: Collector) -> None:
     for beside in (None, collector):
         port = free_port()
         with running([*command, str(port)], beside) as process:
-            eventually(partial(answers, port), seconds=20)
+            eventually(partial(answers, port), seconds=60)
             right, wrong = load(port, 2.0)
             assert right > 100
             assert wrong == 0
             if beside is not None:
-                eventually(lambda: any(beats > 20 for beats in beating(collector).values()), seconds=20)
+                eventually(lambda: any(beats > 20 for beats in beating(collector).values()), seconds=60)
             statuses.append(ended(process, signal.SIGTERM))
     assert statuses[0] == statuses[1]
     assert len(beating(collector)) == 1
@@ -116,9 +116,9 @@ def test_each_uvicorn_worker_is_a_process_of_its_own(apps: Path, collector: Coll
     port = free_port()
     command = [str(apps / "uvicorn"), "hello:app", "--workers", "2", "--log-level", "warning", "--port", str(port)]
     with running(command, collector) as process:
-        eventually(partial(answers, port), seconds=20)
+        eventually(partial(answers, port), seconds=60)
         eventually(lambda: len([beats for beats in beating(collector).values() if beats > 10]) == 2, seconds=30)
         ended(process, signal.SIGTERM)
-    eventually(lambda: [log.event for log in collector.logs()].count("lifesign.process.stopped") == 2, seconds=20)
+    eventually(lambda: [log.event for log in collector.logs()].count("lifesign.process.stopped") == 2, seconds=60)
     assert len(beating(collector)) == 2  # the parent runs no loop
     assert alarms(collector) == []
