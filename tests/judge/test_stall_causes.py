@@ -101,6 +101,17 @@ def test_a_busy_loop() -> None:
     assert nowhere.sentence == "busy: 100 % of a core, 0 of 40 samples in no place of its own"
 
 
+def test_a_busy_loop_in_no_code_of_the_users_and_the_task_that_runs_again_and_again() -> None:
+    shield = {"function": "shield.done", "file": "/usr/lib/python3.11/asyncio/tasks.py", "line": 908}
+    task = {"task": "poller", "count": 40, "place": HANDLE}
+    (cause,) = found(spins=[busy(place=shield, next=task)])
+    said = "busy: 98 % of a core, 39 of 40 samples in shield.done (tasks.py:908); task poller"
+    assert cause.sentence == f"{said}, which is in handle (app.py:20), ran or was to run next in 40 of them"
+    assert cause.place == HANDLE
+    (cause,) = found(spins=[busy(place=shield, next={**task, "place": None})])
+    assert (cause.sentence, cause.place) == (f"{said} ran or was to run next in 40 of them", shield)
+
+
 def test_a_caller_in_a_library_is_left_out_and_the_nearest_comes_first() -> None:
     main = {**HANDLE, "function": "main", "line": 90}
     (cause,) = found(culprits=[culprit(stacks=[stack(main, HANDLE, DUMPS, RENDER)])])

@@ -73,7 +73,19 @@ class StallTotals(TypedDict):
     others_total: int
 
 
-class BusyLoop(TypedDict):
+class NextTask(TypedDict):
+    """A task that ran, or was to run next, in so many samples in which no code of the program's own ran."""
+
+    task: str
+    count: int
+    place: Frame | None
+
+
+class _Next(TypedDict, total=False):
+    next: NextTask | None  # where it was the same one in most of the samples
+
+
+class BusyLoop(_Next):
     """What a loop does that turns without a pause, from samples spread over some time.
 
     `samples` are those in which code of the program's ran, or was about to; `in_place` of them in `place`.

@@ -65,12 +65,13 @@ class ExecutorState(TypedDict):
 
 
 class Backlog(TypedDict):
-    """A queue without a limit, or the bytes that wait to be sent to somebody: how many items there are, and were.
+    """What has only grown in these `seconds`, from `before` on: a queue without a limit, the bytes that wait to be sent
+    to somebody, threads of a function, or executors.
 
-    It has only grown in the `seconds` between. `takes` and `puts` are where tasks are whose code does that.
+    `takes` and `puts` are where tasks are whose code does that to a queue; of threads `puts` is the function.
     """
 
-    type: str  # such as "Queue"; "bytes", and `name` is to whom
+    type: str  # such as "Queue"; "bytes", and `name` is to whom; "thread", "executor"
     name: str
     size: int
     before: int

@@ -61,6 +61,23 @@ def test_what_is_used_up_and_by_whom(package: str, apps: Path, ports: dict[str, 
     assert not holds or f"pools.py:{line_of(holds)}" in "\n".join(first["evidence"])
 
 
+def test_a_scope_that_cancels_again_and_again_and_the_task_that_swallows_it(apps: Path, tmp_path: Path) -> None:
+    found: dict[str, Any] = {}
+    with victims.start([str(apps / "python"), str(PROGRAM), "anyio_scope", "ill", "0"], tmp_path, PROMISE) as process:
+        try:
+            eventually(lambda: victims.folders(tmp_path))
+
+            def busy() -> bool:
+                found.update({cause["word"]: cause for cause in why(tmp_path)["causes"]})
+                return "busy" in found
+
+            eventually(busy, 60.0)
+        finally:
+            process.kill()
+    assert found["busy"]["line"] == line_of("swallows it")
+    assert f"is in Desk.swallow (pools.py:{line_of('swallows it')})" in found["busy"]["sentence"]
+
+
 @pytest.mark.parametrize("package", POOLS)
 def test_a_busy_one_is_no_cause(package: str, apps: Path, ports: dict[str, int], tmp_path: Path) -> None:
     command = [str(apps / "python"), str(PROGRAM), package, "busy", str(ports.get(package, 0))]

@@ -29,6 +29,7 @@ ILL = [
     ("job", "task-died", "in a job", "send in thread mail_0 ended with ValueError: no address, at unheard.py:"),
     ("handed_over", "task-died", "in a coroutine of a thread's", "run for a thread, ended with KeyError: 'price', at "),
     ("files", "open-files", None, " of 200 files that may be open are: 185 connections to "),
+    ("workers", "thread-leak", None, " threads of workers.<locals>.watch (unheard.py:"),
     ("client", "peer-silent", "takes nothing", "probably a client takes nothing: 1 x "),
     ("pipe", "blocking-call", "into a full pipe", ": it writes to stdout, a pipe; "),
 ]

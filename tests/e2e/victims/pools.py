@@ -7,6 +7,7 @@ whenever it gets anywhere.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import sys
 from typing import Any, Callable
@@ -41,6 +42,12 @@ class Desk:
             async with self.take():  # wants
                 await self.work()
 
+    async def swallow(self) -> None:
+        cleaning = asyncio.ensure_future(self.never.wait())
+        while not cleaning.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(cleaning)  # swallows it
+
     async def all(self) -> None:
         async def sits() -> None:
             while True:
@@ -68,6 +75,16 @@ async def anyio_limiter(ill: bool, _: int) -> None:
 
     limiter = anyio.CapacityLimiter(SIZE)
     await Desk(ill, lambda: limiter).all()
+
+
+async def anyio_scope(ill: bool, _: int) -> None:
+    import anyio
+
+    desk = Desk(ill, object)
+    async with anyio.create_task_group() as group:
+        group.start_soon(desk.swallow)
+        await asyncio.sleep(0.5)
+        group.cancel_scope.cancel()
 
 
 async def anyio_stream(ill: bool, _: int) -> None:

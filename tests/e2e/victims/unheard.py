@@ -119,6 +119,19 @@ async def files() -> None:
     await consume(FOR_EVER)
 
 
+async def workers() -> None:
+    done = threading.Event()
+
+    def watch() -> None:
+        done.wait()
+
+    async def order() -> None:
+        for _ in range(20):
+            threading.Thread(target=watch, daemon=True).start()
+
+    await asyncio.gather(consume(FOR_EVER), every_second(order))
+
+
 async def client() -> None:
     clients: list[asyncio.StreamWriter] = []
 
@@ -183,6 +196,12 @@ async def well() -> None:
                 await asyncio.sleep(0.2)
                 assert all(one.exception() is not None for one in asked)
 
+    async def workers_that_end() -> None:
+        while True:
+            for _ in range(20):
+                threading.Thread(target=time.sleep, args=(0.05,), daemon=True).start()
+            await asyncio.sleep(0.2)
+
     async def steady() -> None:
         many: asyncio.Queue[int] = asyncio.Queue()
         for number in range(3000):
@@ -194,7 +213,8 @@ async def well() -> None:
             for _ in range(100):
                 await many.get()
 
-    await asyncio.gather(consume(FOR_EVER), retry(), warm_up(), jobs(), steady(), return_exceptions=True)
+    works = (consume(FOR_EVER), retry(), warm_up(), jobs(), steady(), workers_that_end())
+    await asyncio.gather(*works, return_exceptions=True)
     pipes.clear()
 
 

@@ -19,6 +19,29 @@ SENT = "34.2 MB wait to be sent"
 SINCE = "; 12.0 MB 60 s ago, and never fewer since"
 
 
+THREADS = {**ITEMS, "type": "thread", "name": "Desk.watch", "size": 446, "before": 54, "takes": None}
+EXECUTORS = "probably a leak of executors: 446 executors, each with threads of its own, are not shut down"
+LEAK = "probably a leak of threads: 446 threads"
+
+
+@rows(
+    "one, sentence, place",
+    [
+        (THREADS, f"{LEAK} of Desk.watch (feed.py:8); 54 of them 60 s ago, and never fewer since", PUTS),
+        ({**THREADS, "puts": None}, f"{LEAK} of Desk.watch; 54 of them 60 s ago, and never fewer since", None),
+        (
+            {**THREADS, "type": "executor", "name": "", "puts": None},
+            f"{EXECUTORS}; 54 of them 60 s ago, and never fewer since",
+            None,
+        ),
+    ],
+)
+def test_threads_and_executors_that_only_become_more(one: Any, sentence: str, place: Any) -> None:
+    summary: Any = {"rings": [], "finished": [], "still": None, "end": 1, "backlogs": [one]}
+    (cause,) = causes(Findings("healthy", Dump(summary)))
+    assert (cause.word, cause.sentence, cause.place) == ("thread-leak", sentence, place)
+
+
 @rows(
     "one, sentence, place",
     [

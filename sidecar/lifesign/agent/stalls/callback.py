@@ -50,6 +50,22 @@ def current(loop: Any) -> Any:
         return None
 
 
+def next_task(loop: Any) -> Any:
+    """The task that the loop runs, or the first of those that it is to run next; None where none is to be seen."""
+    task = current(loop)
+    if task is not None:
+        return task
+    try:
+        ready = odd.read(loop, "_ready")
+        for index in range(min(len(ready), _READY_MAX)):
+            found = odd.read(odd.read(ready[index], "_callback"), "__self__")
+            if odd.is_task(found):
+                return found
+    except BaseException:  # noqa: BLE001, S110 - the loop goes on meanwhile, or is of a kind that is not known
+        pass
+    return None
+
+
 def running(loop: Any) -> list[Frame]:
     """The await stack of the task that the loop runs, unless its code is at work right now."""
     task = current(loop)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from lifesign.agent.harmless import harmless
 from lifesign.agent.price import Price
 from lifesign.agent.slots import NEVER_NS, Beating, LoopSlots
 from lifesign.agent.stalls import kernel
+from lifesign.agent.stalls.callback import next_task
 from lifesign.agent.stalls.stacks import SeenStack, Walk, of_loop, walk
 from lifesign.agent.stalls.stacktimes import StackTimes
+from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.frames import current_frames
+from lifesign.agent.tasks.waiting.primitives import own_place
+from lifesign.agent.tasks.walk import links
+from lifesign.wire.frames import is_library
 from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame
+    from lifesign.wire.stalls import NextTask
 
 SAMPLES = 40
 _ATTEMPTS = 60  # some find the loop in between
@@ -57,6 +66,14 @@ class _Spin:
         self.seen: list[SeenStack] = []
         self.stacks = StackTimes()
         self.known: dict[Any, tuple[Walk, SeenStack]] = {}
+        self.nexts: Counter[int] = Counter()  # by the id of a task: it ran or was to, where no code of the user's did
+        self.tasks: dict[int, weakref.ReferenceType[Any]] = {}
+
+    def note(self, task: Any) -> None:
+        """Of a sample in no code of the user's: the task that ran, or was to run next."""
+        with contextlib.suppress(TypeError):  # there is none, or its class takes no weak references
+            self.tasks[id(task)] = weakref.ref(task)
+            self.nexts[id(task)] += 1
 
     def record(self, slot: int) -> dict[str, Any]:
         counts: Counter[int | None] = Counter(one.place_key for one in self.seen)
@@ -77,7 +94,17 @@ class _Spin:
             "in_place": 0 if place is None else most,
             "place": place,
             "stacks": self.stacks.most(),
+            "next": self._next(),
         }
+
+    def _next(self) -> NextTask | None:
+        key, count = self.nexts.most_common(1)[0] if self.nexts else (0, 0)
+        task = self.tasks[key]() if count * 2 > len(self.seen) else None
+        if task is None:
+            return None
+        with harmless:
+            return {"task": odd.name(task), "count": count, "place": own_place(links(task))}
+        return None
 
 
 class Spins:
@@ -174,6 +201,8 @@ class Spins:
         spin.attempts += 1
         if seen is not None and seen.place is not None:
             spin.seen.append(seen)
+            if not seen.place["file"] or is_library(seen.place["file"]):
+                spin.note(next_task(beating.loop))
             passed = now - spin.last_ns if spin.last_ns else 0
             spin.stacks.add(seen, 1, passed, max(0, min(passed, cpu - spin.last_cpu_ns)))
         spin.last_ns, spin.last_cpu_ns = now, cpu

@@ -17,6 +17,7 @@ from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.growth.backlogs import Backlogs
+from lifesign.agent.tasks.growth.threads import ThreadGrowth
 from lifesign.agent.tasks.pace import Aside, Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
@@ -92,6 +93,7 @@ class Tasks:
         self.stuck: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks, when last searched for
         self._files_used_up = self._grows = False
         self._backlogs = Backlogs()
+        self._threads = ThreadGrowth()
         self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
@@ -127,7 +129,8 @@ class Tasks:
         """What becomes more and more, after one more look at it."""
         with harmless:
             self._backlogs.look(groups, list(self._by_thread().values()), pace.look)
-        return self._backlogs.growing()
+            self._threads.count()
+        return [*self._backlogs.growing(), *self._threads.growing()]
 
     def _pause(self) -> float:
         return SEARCH_SECONDS if self._search_seconds is None else self._search_seconds

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TASKS_MIN = 1000
 BYTES = "bytes"  # of a backlog
+_LEAKS = {"thread": ("threads", ""), "executor": ("executors", ", each with threads of its own, are not shut down")}
 DUMPS_MIN = 3  # that must show the growth, without a decrease
 GROWTH_MIN = 2.0
 SPAN_MIN_NS = 10_000_000_000  # of these dumps: a batch of work is given out and done in less
@@ -67,6 +68,8 @@ def _backlog(one: Backlog) -> Cause:
         size, before = (f"{number / 1e6:.1f} MB" for number in (one["size"], one["before"]))
         to = f" to {one['name']}" if one["name"].startswith("a ") else f" to the {one['name']}" if one["name"] else ""
         return Cause("backlog", f"{size} wait to be sent{to}; {before} {since}")
+    if one["type"] in _LEAKS:
+        return _threads(one, since)
     kind, name = one["type"], one["name"]
     queue = f"the {kind} {name}" if name else f"a {kind}"
     who = [
@@ -76,6 +79,14 @@ def _backlog(one: Backlog) -> Cause:
     ]
     said = f"{one['size']} items in {queue}, which has no limit; {one['before']} {since}"
     return Cause("backlog", f"{said}{': ' if who else ''}{', '.join(who)}", one["takes"] or one["puts"])
+
+
+def _threads(one: Backlog, since: str) -> Cause:
+    at = one["puts"]
+    of = f" of {one['name']}{f' ({place_text(at)})' if at is not None else ''}" if one["name"] else ""
+    what, so = _LEAKS[one["type"]]
+    sentence = f"probably a leak of {what}: {one['size']} {what}{of}{so}; {one['before']} of them {since}"
+    return Cause("thread-leak", sentence, at)
 
 
 def _grows(function: str, before: list[TasksSeen], now: TasksSeen) -> bool:

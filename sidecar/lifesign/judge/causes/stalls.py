@@ -51,6 +51,7 @@ _CONDITIONS = {
     "task-leak": "leaking",
     "finished-retained": "leaking",
     "backlog": "leaking",
+    "thread-leak": "leaking",
     "cpu-quota": "starved",
     "starved": "starved",
     "cpu-steal": "starved",
@@ -161,11 +162,17 @@ def busy_loops(findings: Findings) -> list[Cause]:
         Cause(
             BUSY,
             busy_text(one),
-            one["place"],
+            _own_place(one),
             tuple(filter(None, (callers_text(one["stacks"], one["place"]), f"it began {_since(one, findings)}"))),
         )
         for one in findings.busy[:CULPRITS_SHOWN]
     ]
+
+
+def _own_place(one: BusyLoop) -> Frame | None:
+    """The user's own: that of the task which runs again and again, where the samples are in none."""
+    task = one.get("next")
+    return one["place"] if task is None or task["place"] is None else task["place"]
 
 
 def _since(one: BusyLoop, findings: Findings) -> str:
@@ -177,4 +184,12 @@ def busy_text(busy: BusyLoop) -> str:
     place = busy["place"] or own_frame(busy["stacks"][0]["stack"] if busy["stacks"] else [])
     where = _at(place) if place is not None else "no place of its own"
     share = f"{100 * min(1.0, max(0.0, busy['utilization'])):.0f} % of a core"
-    return f"busy: {share}, {busy['in_place']} of {busy['samples']} samples in {where}"
+    return f"busy: {share}, {busy['in_place']} of {busy['samples']} samples in {where}{_next(busy)}"
+
+
+def _next(busy: BusyLoop) -> str:
+    task = busy.get("next")
+    if task is None:
+        return ""
+    at = f", which is in {_at(task['place'])}," if task["place"] is not None else ""
+    return f"; task {task['task']}{at} ran or was to run next in {task['count']} of them"

@@ -14,6 +14,8 @@ from collections import deque
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple
 
+from lifesign.agent.harmless import harmless
+from lifesign.agent.tasks.growth.grown import Grown
 from lifesign.agent.tasks.growth.methods import methods
 from lifesign.agent.tasks.odd import call, read, type_name
 from lifesign.agent.tasks.threads import calls
@@ -28,9 +30,7 @@ if TYPE_CHECKING:
     from lifesign.wire.threads import Backlog
 
 ITEMS_MIN, BYTES_MIN = 1000, 8 << 20  # of which it may be said that they are too many
-GROWTH_MIN, LOOKS_MIN, SECONDS_MIN = 2.0, 3, 10.0  # as long as it has only grown
 _NOTED = 10  # from which part of the least on it is remembered
-_BETWEEN = 2.0  # seconds: looks that are nearer to each other are one
 _KNOWN_MAX, _WRITTEN_MAX = 100, 5
 _GROUPS_MAX, _LINKS_MAX = 50, 5  # that are searched, and of one task
 _VALUES_MAX = 20_000  # that are looked at, at one time
@@ -52,52 +52,37 @@ class _Found(NamedTuple):
     size: int
 
 
-class _Grown:
-    """One that has been seen, since when it has only grown, and who takes from it and puts into it."""
+class _Backlog:
+    """One that has been seen, and who takes from it and puts into it."""
 
     def __init__(self, found: _Found, now: float) -> None:
         self.reference = weakref.ref(found.thing)
         self.label, self.name = found.label, found.name
         self.takes: Frame | None = None
         self.puts: Frame | None = None
-        self.least = BYTES_MIN if found.label == _SENT else ITEMS_MIN
-        self._begin(found.size, now)
-
-    def _begin(self, size: int, now: float) -> None:
-        self.first, self.size, self.since, self.looked, self.looks = size, size, now, now, 1
-
-    def is_now(self, size: int, now: float) -> None:
-        between = now - self.looked >= _BETWEEN
-        if size < self.size or (between and size == self.size):
-            self._begin(size, now)
-        elif between:
-            self.size, self.looked, self.looks = size, now, self.looks + 1
-
-    @property
-    def grows(self) -> bool:
-        return (
-            self.size >= max(self.least, GROWTH_MIN * self.first)
-            and self.looks >= LOOKS_MIN
-            and self.looked - self.since >= SECONDS_MIN
-        )
+        self.number = Grown(found.size, _least(found.label), now)
 
     def record(self) -> Backlog:
         return {
             "type": self.label,
             "name": self.name,
-            "size": self.size,
-            "before": self.first,
-            "seconds": self.looked - self.since,
+            "size": self.number.size,
+            "before": self.number.first,
+            "seconds": self.number.seconds,
             "takes": self.takes,
             "puts": self.puts,
         }
+
+
+def _least(label: str) -> int:
+    return BYTES_MIN if label == _SENT else ITEMS_MIN
 
 
 class Backlogs:
     """Those of one process."""
 
     def __init__(self) -> None:
-        self._known: dict[int, _Grown] = {}
+        self._known: dict[int, _Backlog] = {}
 
     def look(self, groups: Iterable[WaitGroup], loops: Iterable[Any], rest: Callable[[], None]) -> None:
         """Looks for new ones, in one task of each group, and how much there is of those that are known.
@@ -109,9 +94,10 @@ class Backlogs:
         search = _Search()
         for group, _ in zip(groups, range(_GROUPS_MAX)):
             rest()
-            for link in [one for one in links(group.sample) if not one.in_library][-_LINKS_MAX:]:
-                for found in search.queues(link):
-                    self._note(found, now, link)
+            with harmless:  # whatever a task has in its frames, the others are looked at
+                for link in [one for one in links(group.sample) if not one.in_library][-_LINKS_MAX:]:
+                    for found in search.queues(link):
+                        self._note(found, now, link)
         for loop in loops:
             for found in _unsent(loop):
                 self._note(found, now)
@@ -121,28 +107,30 @@ class Backlogs:
             if size is None:
                 del self._known[key]
             else:
-                known.is_now(size, now)
+                known.number.is_now(size, now)
 
     def growing(self) -> list[Backlog]:
         """Those that only grow, the largest first."""
-        found = sorted((one for one in self._known.values() if one.grows), key=lambda one: -one.size / one.least)
+        found = sorted(
+            (one for one in self._known.values() if one.number.grows),
+            key=lambda one: -one.number.size / one.number.least,
+        )
         return [one.record() for one in found[:_WRITTEN_MAX]]
 
     def _note(self, found: _Found, now: float, link: Link | None = None) -> None:
         known = self._known.get(id(found.thing))
         if known is None or known.reference() is not found.thing:
-            least = BYTES_MIN if found.label == _SENT else ITEMS_MIN
-            if found.size < least / _NOTED or len(self._known) >= _KNOWN_MAX:
+            if found.size < _least(found.label) / _NOTED or len(self._known) >= _KNOWN_MAX:
                 return
-            known = self._known[id(found.thing)] = _Grown(found, now)
+            known = self._known[id(found.thing)] = _Backlog(found, now)
         if link is None:
             return
         known.name = known.name or found.name
-        if found.size >= known.least and not frozenset(link.code.co_names).isdisjoint(_TAKES | _PUTS):
+        if found.size >= known.number.least and not frozenset(link.code.co_names).isdisjoint(_TAKES | _PUTS):
             _see_who(known, found.thing, link)
 
 
-def _see_who(known: _Grown, queue: Any, link: Link) -> None:
+def _see_who(known: _Backlog, queue: Any, link: Link) -> None:
     """Notes the task as one that takes from the queue, or puts into it, where its code does so."""
     frame = link.frame
     if frame is None:

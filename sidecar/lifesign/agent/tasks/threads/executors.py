@@ -29,7 +29,7 @@ def executors(look: ThreadLook) -> list[Executor]:
     """Those of the threads that are there, by what these were started with."""
     found: dict[int, Executor] = {}
     for thread in look.frames:
-        thing = _behind(look.objects.get(thread))
+        thing = behind(look.objects.get(thread))
         if thing is None:
             continue
         one = found.setdefault(id(thing), Executor(thing, [], []))
@@ -39,7 +39,7 @@ def executors(look: ThreadLook) -> list[Executor]:
     return sorted(found.values(), key=lambda one: -len(one.busy))[:EXECUTORS_MAX]
 
 
-def _behind(thread: Any) -> Any:
+def behind(thread: Any) -> Any:
     """The executor that a thread belongs to; None for others."""
     if thread is None:
         return None
