@@ -129,6 +129,7 @@ class Tasks:
         """What becomes more and more, after one more look at it."""
         with harmless:
             self._backlogs.look(groups, list(self._by_thread().values()), pace.look)
+            pace.rest()
             self._threads.count()
         return [*self._backlogs.growing(), *self._threads.growing()]
 
