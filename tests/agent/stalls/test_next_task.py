@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +20,11 @@ class Hostile:
         raise RuntimeError(name)
 
 
-async def test_the_task_that_runs_or_that_is_to_run_next() -> None:
+def test_the_task_that_runs_or_that_is_to_run_next() -> None:
+    asyncio.run(runs_or_is_to())
+
+
+async def runs_or_is_to() -> None:
     loop = asyncio.get_running_loop()
     assert next_task(loop) is asyncio.current_task()
     ready: list[Any] = []
@@ -39,7 +42,11 @@ async def test_the_task_that_runs_or_that_is_to_run_next() -> None:
     await task
 
 
-async def test_it_is_said_of_one_that_was_there_in_most_samples() -> None:
+def test_it_is_said_of_one_that_was_there_in_most_samples() -> None:
+    asyncio.run(was_there())
+
+
+async def was_there() -> None:
     kept, other = asyncio.create_task(turns(9), name="poller"), asyncio.create_task(turns(9))
     await asyncio.sleep(0)
     spin = _Spin(0)
@@ -56,6 +63,5 @@ async def test_it_is_said_of_one_that_was_there_in_most_samples() -> None:
     spin.note(other)
     spin.nexts[id(other)] = 4
     await asyncio.wait([kept, other])
-    del other
-    gc.collect()
+    del other, task
     assert spin.record(0)["next"] is None  # it is gone

@@ -9,15 +9,13 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
-from lifesign.agent.harmless import harmless
 from lifesign.agent.identity import new_span_id
 from lifesign.agent.price import Price
-from lifesign.agent.system.descriptors import nearly_all, open_files
+from lifesign.agent.system.descriptors import open_files
 from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
-from lifesign.agent.tasks.growth.backlogs import Backlogs
-from lifesign.agent.tasks.growth.threads import ThreadGrowth
+from lifesign.agent.tasks.growth.growth import Growth
 from lifesign.agent.tasks.pace import Aside, Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
@@ -33,7 +31,6 @@ from lifesign.wire.lane import LaneWriter
 if TYPE_CHECKING:
     from lifesign.wire.frames import Frame
     from lifesign.wire.records import RingStep, TaskDump, TaskGroup
-    from lifesign.wire.threads import Backlog
 
 GROUPS_MAX = 50
 SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked for
@@ -81,6 +78,7 @@ class Tasks:
         by_thread: Callable[[], dict[int, asyncio.AbstractEventLoop]] = dict,
         search_seconds: float | None = None,
     ) -> None:
+        self._loops = loops
         self._by_thread = by_thread
         self._population = Population(loops)
         self.aside: Aside | None = None
@@ -91,9 +89,7 @@ class Tasks:
         self._price = Price(SEARCH_PRICE)
         self._next_search = time.monotonic() + self._pause()
         self.stuck: frozenset[int] = frozenset()  # ids of the tasks and threads in deadlocks, when last searched for
-        self._files_used_up = self._grows = False
-        self._backlogs = Backlogs()
-        self._threads = ThreadGrowth()
+        self._growth = Growth()
         self._still = False  # nothing had moved for a while, when it was last looked at
 
     def count(self) -> TaskCount:
@@ -114,24 +110,11 @@ class Tasks:
         tasks = (id(node.task) for nodes in survey.rings for node in nodes)
         before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
-        had, self._files_used_up = self._files_used_up, nearly_all() is not None
-        grew, self._grows = self._grows, bool(self._growing(survey.groups, pace))
+        too_much = self._growth.reason(survey.groups, self._loops(), pace)
         rest = self._price.rest(time.thread_time_ns() - used)
         self._next_search = time.monotonic() + max(self._pause(), rest / 1e9)
         survey.let_go()
-        if self._files_used_up and not had:
-            return "open files"
-        if self._grows and not grew:
-            return "backlog"
-        return "deadlock" if self.stuck != before else "no progress" if self._still != was_still else ""
-
-    def _growing(self, groups: Sequence[WaitGroup], pace: Pace) -> list[Backlog]:
-        """What becomes more and more, after one more look at it."""
-        with harmless:
-            self._backlogs.look(groups, list(self._by_thread().values()), pace.look)
-            pace.rest()
-            self._threads.count()
-        return [*self._backlogs.growing(), *self._threads.growing()]
+        return "deadlock" if self.stuck != before else too_much or ("no progress" if self._still != was_still else "")
 
     def _pause(self) -> float:
         return SEARCH_SECONDS if self._search_seconds is None else self._search_seconds
@@ -201,7 +184,7 @@ class Tasks:
             "threads": threads.count,
             "still": survey.still(),
             "files": open_files(),
-            "backlogs": self._growing(groups, pace),
+            "backlogs": self._growth.growing(groups, self._loops(), pace),
         }
         ring.append(summary)
         if not same:
