@@ -217,6 +217,9 @@ def test_what_a_job_that_does_not_end_waits_for_in_turn() -> None:
     waits = {**HANDLING, "waited_most": 30.0}
     (cause,) = found("silent", groups=(waits,), threads=(asks,), executors=(has_room,))
     assert cause.evidence == ("1 of its threads waits for the result of a future (not begun)",)
+    in_processes = {**has_room, "workers": ["pid 42 waits", "pid 43 waits"], "groups": []}
+    (cause,) = found("silent", groups=(waits,), executors=(in_processes,))
+    assert cause.evidence == ("its processes: pid 42 waits, pid 43 waits",)
     opens = {**LOADING, "call": "opens a file", "stack": [at("_WorkItem.run", 58, EXECUTOR), at("open", 3, LIBRARY)]}
     (cause,) = found("silent", groups=(waits,), threads=(opens,), executors=(has_room,))
     assert cause.evidence == ("1 of its threads is in a call that opens a file",)

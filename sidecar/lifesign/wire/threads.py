@@ -49,7 +49,11 @@ class ThreadGroup(_Newer):
     at: int
 
 
-class ExecutorState(TypedDict):
+class _Workers(TypedDict, total=False):
+    workers: list[str]  # of one with processes: which they are, and whether each has a processor just now
+
+
+class ExecutorState(_Workers):
     """An executor: how many of its threads or processes do a job, of how many at most, and how many jobs wait."""
 
     kind: Literal["executor"]

@@ -186,6 +186,8 @@ def _executor(one: ExecutorState, dump: Dump) -> Cause:
 
 def _jobs_that_wait(one: ExecutorState, dump: Dump) -> Iterator[str]:
     """What the jobs wait for in turn: a job of the same executor that is not begun never will be."""
+    if one.get("workers"):
+        yield f"its processes: {', '.join(one['workers'])}"
     groups = {group["index"]: group for group in dump.threads}
     for edge in one["groups"][:_PLACES_MAX]:
         group = groups.get(edge["group"])

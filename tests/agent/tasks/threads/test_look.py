@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import queue
 import threading
 import weakref
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from lifesign.agent.tasks import dump
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.threads import calls
-from lifesign.agent.tasks.threads.executors import executors, record
+from lifesign.agent.tasks.threads.executors import Executor, executors, record
 from lifesign.agent.tasks.threads.look import ThreadLook
 from support.waiting import eventually
 
@@ -232,6 +234,17 @@ def test_an_executor_with_its_busy_threads_and_the_jobs_that_wait() -> None:
     assert (seen["busy"], seen["most"], seen["queued"]) == (2, 2, 3)
     assert sum(edge["count"] for edge in seen["groups"]) == 2
     assert all(any("load" in function for function in stacks[edge["group"]]) for edge in seen["groups"])
+
+
+def test_the_processes_of_an_executor() -> None:
+    here, gone = os.getpid(), (1 << 22) - 1
+    pending, processes = {1: None, 2: None, 3: None}, {here: None, gone: None, 1 << 30: None}
+    pool = SimpleNamespace(_max_workers=2, _pending_work_items=pending, _processes=processes)
+    seen = record("dump", 0, Executor(pool, [1], []), [], [])
+    assert (seen["busy"], seen["queued"]) == (2, 1)
+    assert seen["workers"] == [f"pid {here} runs", f"pid {gone} is gone"]
+    pool._pending_work_items = {}
+    assert record("dump", 0, Executor(pool, [1], []), [], [])["workers"] == []
 
 
 def test_an_idle_thread_of_an_executor_is_not_busy() -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Iterable
 
 from lifesign.agent.tasks.odd import call, read, text, type_name
 from lifesign.agent.tasks.threads.look import StandingThreads, ThreadLook
+from lifesign.agent.tasks.waiting.outside import worker
 
 if TYPE_CHECKING:
     from lifesign.wire.threads import ExecutorState
 
 EXECUTORS_MAX = 20
+WORKERS_MAX = 8  # processes that are written
 _THREADS = "concurrent.futures.thread"
 
 
@@ -67,6 +69,9 @@ def record(
     else:
         waiting = call(read(one.thing, "_work_queue"), "qsize")
         busy, queued = len(one.busy), waiting if type(waiting) is int else 0
+    processes = read(one.thing, "_processes")
+    pids = sorted(processes)[:WORKERS_MAX] if type(processes) is dict and busy else []
+    workers = [said for said in map(worker, pids) if said]
     inside = set(one.busy)
     counts = [(place, sum(thread in inside for thread in group.threads)) for place, group in enumerate(groups)]
     return {
@@ -79,5 +84,6 @@ def record(
         "busy": busy,
         "most": most,
         "queued": queued,
+        "workers": workers,
         "groups": [{"group": place, "count": count} for place, count in counts if count and type(pending) is not dict],
     }

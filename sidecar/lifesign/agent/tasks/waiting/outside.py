@@ -34,13 +34,21 @@ def child_by_pid(pid: int) -> str:
     return f"{program}, pid {pid}, {state}" if program else ""
 
 
+def worker(pid: Any) -> str:
+    """A process of a pool, and whether it has a processor just now: ``pid 4242 waits``."""
+    if type(pid) is not int or not 0 < pid <= _PID_MAX:
+        return ""
+    program, state = _seen(pid, waits="waits", runs="runs")
+    return f"pid {pid} {state}" if program else f"pid {pid} is gone"
+
+
 def _unread(process: Any) -> str:
     """Of a child whose output is read no further, so that it cannot write on: which output."""
     full = [name for name in ("stdout", "stderr") if read(read(process, name), "_paused") is True]
     return f", its {' and '.join(full)} full and not read" if full else ""
 
 
-def _seen(pid: int) -> tuple[str, str]:
+def _seen(pid: int, waits: str = "alive", runs: str = "alive") -> tuple[str, str]:
     """The name of a program, without its arguments, and whether it is alive, as /proc shows them."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
@@ -48,7 +56,7 @@ def _seen(pid: int) -> tuple[str, str]:
     except (OSError, ValueError):
         return "", ""
     printable = "".join(one if one.isprintable() else "?" for one in name[:_NAME_CHARACTERS])
-    return text(printable), _STATES.get(rest[:1], "alive")
+    return text(printable), _STATES.get(rest[:1], runs if rest[:1] == "R" else waits)
 
 
 def peer(thing: Any) -> str:
