@@ -61,7 +61,7 @@ def kafka(jars: str, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]
         group.initial.rebalance.delay.ms=0
         """
     )
-    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
     subprocess.run(
         [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", config], check=True, capture_output=True
     )
