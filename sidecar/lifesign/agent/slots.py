@@ -13,6 +13,8 @@ from lifesign.wire import layout
 
 NEVER_NS = 1 << 62
 _ENDED_MAX = 50
+SPARE = 250  # objects that a beat of the watchdog makes at most, and four steps of a walk
+_MORE = 3  # at the last but one it is one too many, and newer Pythons collect a moment later
 _LATE_MAX = 1000  # that are kept until the watchdog's thread has seen them
 
 ended: deque[weakref.ReferenceType[asyncio.AbstractEventLoop]] = deque(maxlen=_ENDED_MAX)  # loops that ran, newest last
@@ -52,7 +54,7 @@ class LoopSlots:
     `beats` counts per slot and goes on with the slot's next loop, so that the sum over all slots
     never falls. `unwatched` is how many loops run without one. Beats that come later than `late_ns` are kept in `late`,
     and `waited` counts per slot, as `beats` does, for how many nanoseconds a loop could not turn as it waited.
-    `to_collect` is a generation of objects that the next loop to beat collects.
+    `to_collect` is a generation of objects that the next loop to beat collects; of 0 it has Python do it.
 
     Args:
         more: makes more slots where all are taken; returns how many, 0 if there can be no more.
@@ -92,8 +94,16 @@ class LoopSlots:
     def collect(self) -> None:
         """In the thread of a loop."""
         generation, self.to_collect = self.to_collect, None
-        if generation is not None:
+        if generation is None or not gc.isenabled():
+            return
+        if generation:
             gc.collect(generation)
+            return
+        # Made to collect by one object too many, Python collects older generations when it is their turn. Whoever
+        # always collects the youngest alone, just before that, keeps their garbage for ever.
+        left = gc.get_threshold()[0] - gc.get_count()[0]
+        if left < SPARE:
+            _ = [set() for _ in range(left + _MORE)]
 
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The loops that run now."""

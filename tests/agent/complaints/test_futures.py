@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 import threading
 import time
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed, wait
 from typing import Any, Iterator
 
 import pytest
 
 from lifesign.agent.complaints import futures
 from support.noted import Noted
+from support.waiting import eventually
+
+
+class TooLateError(Exception):
+    """What a handler raises, to end whatever it interrupts."""
 
 
 @pytest.fixture
@@ -107,6 +114,57 @@ async def test_one_that_a_task_awaits_is_not_noted(noted: Noted) -> None:
     with pytest.raises(KeyError):
         await asyncio.wrap_future(await loop.run_in_executor(None, hands_over))
     assert noted.records == []
+
+
+async def test_one_that_an_executor_without_threads_has_run_is_awaited(noted: Noted) -> None:
+    class InPlace(Executor):
+        def submit(self, function: Any, /, *args: Any, **options: Any) -> Future[Any]:
+            made: list[Future[Any]] = [Future()]  # no frame of the traceback refers to it itself
+            try:
+                function(*args)
+            except KeyError as error:
+                made[0].set_exception(error)
+            return made.pop()
+
+    with pytest.raises(KeyError):
+        await asyncio.get_running_loop().run_in_executor(InPlace(), fails)
+    assert noted.records == []
+
+
+def test_one_that_a_thread_has_kept_for_itself_is_let_go_of_where_there_is_no_frame(
+    noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    own = threading.local()
+
+    def keeps() -> None:
+        own.kept = Future[None]()
+        own.kept.set_exception(KeyError("price"))
+
+    thread = threading.Thread(target=keeps)
+    thread.start()
+    thread.join()
+    eventually(lambda: not futures._failed)
+    assert (noted.records, unraisable) == ([], [])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TooLateError])
+def test_what_a_signal_handler_raises_is_the_programs_and_who_waits_is_told(
+    error: type[BaseException], noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(futures, "is_death", interrupted)
+    before = signal.signal(signal.SIGUSR2, interrupted)
+    future: Future[None] = Future()
+    try:
+        with pytest.raises(error):
+            future.set_exception(KeyError("price"))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert isinstance(future.exception(timeout=0), KeyError)
 
 
 def test_what_somebody_keeps_is_held_for_a_moment_only(noted: Noted, monkeypatch: pytest.MonkeyPatch) -> None:

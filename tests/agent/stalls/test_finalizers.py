@@ -11,9 +11,9 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from lifesign.agent import lifecycle
-from lifesign.agent.slots import Beating, LoopSlots
+from lifesign.agent.slots import SPARE, Beating, LoopSlots
 from lifesign.agent.stalls import finalizers
-from lifesign.agent.stalls.finalizers import SPARE, Finalizers
+from lifesign.agent.stalls.finalizers import Finalizers
 
 HERE = threading.get_ident()
 
@@ -118,3 +118,25 @@ def test_patience_with_a_loop_that_does_not_beat_ends(
     assert 0.2 <= now - began < 0.21
     aside.wait()
     assert now - began < 0.21
+
+
+def test_what_python_collects_then_is_what_it_is_the_turn_of(
+    left: Callable[[int], None], collected: list[tuple[int, int]]
+) -> None:
+    gc.collect(0)
+    slots = LoopSlots()
+
+    def generations_collected(asked_for: int) -> list[int]:
+        collected.clear()
+        slots.to_collect = asked_for
+        slots.collect()
+        return [generation for _, generation in collected]
+
+    left(SPARE // 2)
+    gc.set_threshold(gc.get_threshold()[0], 0, 1000)  # the second one's turn is after one collection of the first
+    assert generations_collected(0) == [1]
+    assert generations_collected(0) == []  # where somebody else has done it
+    assert generations_collected(1) == [1]
+    left(SPARE // 2)
+    gc.disable()
+    assert (generations_collected(0), generations_collected(1)) == ([], [])

@@ -22,11 +22,12 @@ from lifesign.agent.complaints.deaths import began_in, died, is_death
 from lifesign.agent.harmless import complain
 from lifesign.agent.native import get_ident
 from lifesign.agent.tasks import odd
+from lifesign.loading import from_signal_handler
 
 EXECUTOR, LOOP = "executor", "loop"
 AT_ONCE_SECONDS = {EXECUTOR: 1.0, LOOP: 0.005}  # a coroutine of the same loop may have looked at it in between
 KEPT_MAX = 100  # exceptions that are held until it is known whether somebody has the future
-_LIBRARY = ("concurrent.futures.", "asyncio.")  # in whose modules it is let go of, where nobody else has it
+_LIBRARY = {EXECUTOR: "concurrent.futures.", LOOP: "asyncio."}  # which lets go of it, where nobody else has it
 _OF_ASYNCIO = "_chain_future.<locals>._call_check_cancel"  # by which a future only hands on that it is cancelled
 
 
@@ -61,8 +62,12 @@ def observe(counted: Counted) -> None:
 
     @functools.wraps(original)
     def set_exception(self: Any, exception: Any) -> None:
-        handed = _handed(self, exception) if _counted else ""
-        original(self, exception)
+        handed = ""
+        try:
+            if _counted:
+                handed = _handed(self, exception)
+        finally:  # also where a signal handler raises in the middle of that: somebody may wait for this future
+            original(self, exception)
         if handed:
             _remember(self, exception, handed)
 
@@ -104,7 +109,9 @@ def _handed(future: Any, error: Any) -> str:
         if called not in ([], [_OF_ASYNCIO]):
             return ""
         return LOOP if called else EXECUTOR
-    except BaseException as failed:  # noqa: BLE001 - whatever it is, the exception is set
+    except Exception as failed:
+        if from_signal_handler(failed):
+            raise
         complain("a future that failed could not be looked at", failed)
         return ""
 
@@ -118,7 +125,10 @@ def _remember(future: Any, error: BaseException, handed: str) -> None:
 
 def _gone(reference: weakref.ReferenceType[Any]) -> None:
     one = _failed.pop(id(reference), None)
-    if one is None or not _counted or not _was_nobodys(one, str(sys._getframe(1).f_globals.get("__name__"))):
+    try:
+        if one is None or not _counted or not _was_nobodys(one, str(sys._getframe(1).f_globals.get("__name__"))):
+            return
+    except ValueError:  # there is no frame: a thread that has ended lets go of its `threading.local`
         return
     try:
         threads = threading._active  # type: ignore[attr-defined] # `current_thread` would make one
@@ -132,7 +142,7 @@ def _gone(reference: weakref.ReferenceType[Any]) -> None:
 def _was_nobodys(one: _Failed, module: str) -> bool:
     """Whether nobody had that future but the library, in one of whose modules it was let go of."""
     return (
-        module.startswith(_LIBRARY)
+        module.startswith(_LIBRARY[one.handed])
         and one.thread == get_ident()
         and one.error.__traceback__ is one.traceback
         and time.monotonic() - one.since < AT_ONCE_SECONDS[one.handed]

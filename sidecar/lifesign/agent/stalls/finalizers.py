@@ -3,8 +3,8 @@
 Python collects in whichever thread makes one object too many, and what comes of it runs there: finalizers, the
 `finally` of coroutines that nobody awaits, exception handlers of loops. Some of that works in one thread only (a
 connection of sqlite3, Tk), some wakes no loop from another one, some takes long. A program with one thread need not
-think of it. So before the watchdog's thread makes objects while few are left until then, a loop collects the youngest
-as it beats. It is no more work than it would have been.
+think of it. So before the watchdog's thread makes objects while few are left until then, a loop makes these as it
+beats, and Python collects there. It is no more work than it would have been.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import gc
 import time
 
 from lifesign.agent.native import sleep
-from lifesign.agent.slots import LoopSlots
+from lifesign.agent.slots import SPARE, LoopSlots
 
-SPARE = 250  # objects that a beat makes at most, and four steps of a walk
 _LOOK_SECONDS = 0.002
 
 
