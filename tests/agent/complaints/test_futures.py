@@ -101,18 +101,21 @@ async def test_a_coroutine_that_a_thread_has_handed_to_the_loop(keeps: bool, not
 
 
 async def test_one_that_a_task_awaits_is_not_noted(noted: Noted) -> None:
-    loop = asyncio.get_running_loop()
+    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
     with pytest.raises(KeyError):
         await loop.run_in_executor(None, fails)
 
     async def store() -> None:
+        await go_on.wait()
         fails()
 
     def hands_over() -> Future[None]:
         return asyncio.run_coroutine_threadsafe(store(), loop)
 
+    handed_over = asyncio.wrap_future(await loop.run_in_executor(None, hands_over))
+    go_on.set()
     with pytest.raises(KeyError):
-        await asyncio.wrap_future(await loop.run_in_executor(None, hands_over))
+        await handed_over
     assert noted.records == []
 
 
