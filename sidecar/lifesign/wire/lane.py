@@ -58,7 +58,8 @@ def _is_no_json(value: object) -> None:
 _chunks = _encoder()
 quoted = _quoting()
 _checked = struct.Struct("<3Q").pack  # what the checksum of a header covers
-_stamp = struct.Struct("<4Q").pack
+_header = struct.Struct("<4Q")
+_stamp, _stamped = _header.pack, _header.unpack_from
 _TORN_BYTES = 512  # of a torn record that are kept
 # What one read may cost, whoever wrote the lane. A writer that is killed leaves one torn record, of known length.
 _TORN_MAX = 16
@@ -246,25 +247,25 @@ def parse(raw: bytes, position: int, sequence: int, size: int, refused: int) -> 
     records: list[LaneRecord] = []
     torn: list[bytes] = []
     missed = offset = steps = 0
-    while len(raw) - offset >= layout.RECORD_HEADER:
+    while len(raw) - offset >= _HEADER:
         if steps == _STEPS_MAX:
             return LaneRead(records, position, sequence, missed, torn, refused)
         steps += 1
         to_end = size - position % size
-        if to_end < layout.RECORD_HEADER:
+        if to_end < _HEADER:
             offset += to_end
             position += to_end
             continue
-        stored, number, length, checksum = struct.unpack_from("<4Q", raw, offset)
+        stored, number, length, checksum = _stamped(raw, offset)
         filler = bool(length & layout.FILLER)
         length &= ~layout.FILLER
-        body = offset + layout.RECORD_HEADER
-        step = layout.RECORD_HEADER + layout.padded(length)
+        body = offset + _HEADER
+        step = _HEADER + layout.padded(length)
         payload = b"" if filler else raw[body : body + length]
         if (
             stored != position
             or step > min(to_end, len(raw) - offset)
-            or (not filler and length > layout.RECORD_BYTES_MAX)
+            or (not filler and length > _BYTES_MAX)
             or number > _SEQUENCE_MAX
             or crc32(payload, crc32(raw[offset : offset + 24])) != checksum
         ):

@@ -72,8 +72,9 @@ class History:
 
     def add(self, record: Telemetry) -> None:
         """Add one log record, or the length of what a record has reported; what is shown elsewhere is left out."""
-        if isinstance(record, Span) and record.name in _ENDS:
-            self._end(record)
+        if isinstance(record, Span):
+            if record.name in _ENDS:
+                self._end(record)
         elif isinstance(record, Log) and record.event not in _UNSHOWN:
             self._append(record)
 
