@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from functools import partial
 
@@ -57,4 +58,5 @@ def main(args: argparse.Namespace) -> int:
             run_id=args.run_id,
             service=args.service,
         )
+        gc.freeze()  # modules and classes stay as long as we do: no collection has to look at them again
         return EXIT_OK if asyncio.run(observer.run()) else unfinished

@@ -1,7 +1,8 @@
 """Spans, log records, profiles and snapshots as the sidecar makes them, independent of any protocol.
 
 `watch` makes them, `export` spools and sends them, `serve` shows them. Ids and times are fixed when telemetry is
-made, so that a replay is recognisable.
+made, so that a replay is recognisable. Nothing in them refers back to them, so the garbage collector need not look at
+them (``gc=False``).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Resource(msgspec.Struct, frozen=True):
     attributes: Attributes
 
 
-class Span(msgspec.Struct, tag="span", frozen=True):
+class Span(msgspec.Struct, tag="span", frozen=True, gc=False):
     """A finished span; times in wall clock nanoseconds, ids in hex, `error` the status description."""
 
     resource: str  # the key of a Resource
@@ -47,7 +48,7 @@ class Span(msgspec.Struct, tag="span", frozen=True):
     attributes: Attributes = {}
 
 
-class Log(msgspec.Struct, tag="log", frozen=True):
+class Log(msgspec.Struct, tag="log", frozen=True, gc=False):
     """A log record with an event name."""
 
     resource: str  # the key of a Resource
@@ -62,7 +63,7 @@ class Log(msgspec.Struct, tag="log", frozen=True):
     attributes: Attributes = {}
 
 
-class Profile(msgspec.Struct, tag="profile", frozen=True):
+class Profile(msgspec.Struct, tag="profile", frozen=True, gc=False):
     """What a thread did for some time, by samples of its stack; times in wall clock nanoseconds.
 
     `trace` and `span` are of the span that it belongs to, where there is one; `thread` is the thread's name, empty
