@@ -14,8 +14,7 @@ import pytest
 from lifesign.agent.tasks import dump
 from lifesign.agent.tasks.dump import Tasks
 from lifesign.agent.tasks.growth import backlogs
-from lifesign.agent.tasks.growth.backlogs import Backlogs
-from lifesign.agent.tasks.growth.methods import methods
+from lifesign.agent.tasks.growth.backlogs import Backlogs, methods
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Some
 from lifesign.agent.tasks.survey import Survey

@@ -7,16 +7,16 @@ number is read.
 
 from __future__ import annotations
 
+import dis
 import sys
 import time
 import weakref
 from collections import deque
-from types import CellType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Iterable, Iterator
 
 from lifesign.agent.harmless import harmless
 from lifesign.agent.tasks.growth.grown import Grown
-from lifesign.agent.tasks.growth.methods import methods
 from lifesign.agent.tasks.odd import call, read, type_name
 from lifesign.agent.tasks.threads import calls
 from lifesign.agent.tasks.waiting.blocks import objects
@@ -39,17 +39,17 @@ _TRANSPORTS_MAX = 5000
 _SUMMED_MAX = 1000  # parts of a buffer of which the sizes are added up
 _PLAIN = (str, bytes, int, float, bool, type(None), FunctionType, MethodType, ModuleType, type)
 _OF_THREADS = {("queue", "Queue"): "queue.Queue", ("_queue", "SimpleQueue"): "queue.SimpleQueue"}
+_CODE_BYTES_MAX, _METHODS_MAX = 20_000, 20  # of a function that is read
+_VARIABLES = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "STORE_FAST_LOAD_FAST")
 _TAKES, _PUTS = frozenset(("get", "get_nowait")), frozenset(("put", "put_nowait"))
 _CONTAINERS = (dict, list, set, deque)
 _SENT = "bytes"
 _OWN_FUNCTION = sys.version_info >= (3, 11)  # a coroutine refers to its function; before, its frame is there anyway
 
 
-class _Found(NamedTuple):
-    thing: Any
-    label: str
-    name: str
-    size: int
+class _Found:
+    def __init__(self, thing: Any, label: str, name: str, size: int) -> None:
+        self.thing, self.label, self.name, self.size = thing, label, name, size
 
 
 class _Backlog:
@@ -139,6 +139,23 @@ def _see_who(known: _Backlog, queue: Any, link: Link) -> None:
     for *names, method in methods(link.code, _TAKES | _PUTS):
         if calls.resolve(frame, tuple(names)) is queue:
             known.takes, known.puts = (at, known.puts) if method in _TAKES else (known.takes, at)
+
+
+def methods(code: CodeType, wanted: AbstractSet[str]) -> list[tuple[str, ...]]:
+    """``self.orders.get()`` is ``("self", "orders", "get")``; only those methods, and none of what a call returns."""
+    found: list[tuple[str, ...]] = []
+    chain: tuple[str, ...] = ()
+    for one in dis.get_instructions(code) if len(code.co_code) <= _CODE_BYTES_MAX else ():
+        if one.opname.startswith(_VARIABLES):
+            names = one.argval if isinstance(one.argval, tuple) else (one.argval,)  # two at once, from 3.13 on
+            chain = (str(names[-1]),)
+        elif one.opname in ("LOAD_ATTR", "LOAD_METHOD") and chain:
+            chain = (*chain, str(one.argval))
+            if chain[-1] in wanted and len(chain) > 1 and len(found) < _METHODS_MAX:
+                found.append(chain)
+        elif one.opname not in ("CACHE", "EXTENDED_ARG"):
+            chain = ()
+    return list(dict.fromkeys(found))
 
 
 class _Search:
@@ -245,7 +262,8 @@ def _unsent(loop: Any) -> Iterator[_Found]:
             yield _Found(transport, _SENT, peer(_Carried(transport)), size)
 
 
-class _Carried(NamedTuple):
-    """As a stream has its transport."""
+class _Carried:
+    """Has its transport as a stream has it."""
 
-    transport: Any
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.agent.tasks.growth import threads
-from lifesign.agent.tasks.growth.threads import ThreadGrowth
+from lifesign.agent.tasks.growth import growth as module
+from lifesign.agent.tasks.growth.growth import ThreadGrowth
 
 
 class Poller(threading.Thread):
@@ -27,8 +27,8 @@ def watch() -> None:
 def active(monkeypatch: pytest.MonkeyPatch) -> dict[int, Any]:
     """The threads that there are, none of which is started; the clock moves by ten seconds each time."""
     now = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(threads, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
-    monkeypatch.setattr(threads, "THREADS_MIN", 4)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    monkeypatch.setattr(module, "THREADS_MIN", 4)
     found: dict[int, Any] = {}
     monkeypatch.setattr(threading, "_active", found)
     return found
