@@ -43,6 +43,8 @@ FIRST = (
           theirs="SDK", form="{:.1f} ms", peer="the SDK with OTLP"),
     Shown("... its memory", "startup", "memory", "{python} asyncio", "lifesign", theirs="SDK", form=_MIB,
           peer="the SDK with OTLP"),
+    Shown("... instructions", "instructions", "instructions", "{python} start of an asyncio program, what it adds",
+          "lifesign", theirs="SDK", peer="the SDK with OTLP"),
     Shown("dump of 100,000 tasks: longest pause", "dumps", "{python} longest", "100,000", "lifesign",
           "get_stack in the loop", form="{:,.1f} ms", peer="`get_stack` in the loop"),
     Shown("... round trips lost", "dumps", "{python} lost", "100,000", "lifesign", form="{:.0f} %", aim="10 %"),

@@ -17,6 +17,7 @@ from support.paths import TOOLS
 
 _COUNTED = "PyRun_StringFlags"
 _TOTAL = re.compile(r"^totals: (\d+)", re.MULTILINE)
+_REFERENCES = re.compile(r"I +refs: +([\d,]+)")
 
 
 def count(python: str, victim: Path, arguments: list[str], environ: dict[str, str]) -> dict[str, float]:
@@ -39,6 +40,20 @@ def count(python: str, victim: Path, arguments: list[str], environ: dict[str, st
         dumps = sorted(Path(folder).glob("dump.*"), key=lambda file: int(file.suffix[1:]))
         totals = [int(found[1]) for dump in dumps if (found := _TOTAL.search(dump.read_text()))]
     return per_call(json.loads(finished.stdout), totals)
+
+
+def of_program(command: list[str], environ: dict[str, str], runs: int) -> int:
+    """Instructions of all threads of a program from its start to its end, the least of some runs.
+
+    Raises:
+        MissingError: there is no valgrind.
+    """
+    valgrind = bench.tool(TOOLS / "debian_program.sh", "valgrind")
+    environ = {**environ, "PYTHONHASHSEED": "0"}
+    subprocess.run(command, env=environ, check=True)  # compiles what it imports
+    line = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
+    said = [subprocess.run(line, env=environ, capture_output=True, text=True, check=True).stderr for _ in range(runs)]
+    return min(int(_REFERENCES.findall(one)[0].replace(",", "")) for one in said)
 
 
 def per_call(batches: list[tuple[str, int]], totals: list[int]) -> dict[str, float]:

@@ -19,12 +19,18 @@ TELL = "; print(open('/proc/self/status').read())"
 SIDES = ("bare", "lifesign", "SDK")
 
 
-def once(python: str, side: str, program: str, run: Path) -> tuple[float, float, float]:
-    """Milliseconds on the wall and of the processor, and the most memory it had, in MiB."""
+def prepared(side: str, program: str, run: Path) -> tuple[str, dict[str, str]]:
+    """The program of a side, and its environment."""
     environ = bench.environment(run if side == "lifesign" else None)
     if side == "SDK":
         environ.update({"PYTHONPATH": str(bench.VICTIMS), "OTEL_EXPORTER_OTLP_ENDPOINT": bench.DEAD_ENDPOINT})
         program = SDK + program
+    return program, environ
+
+
+def once(python: str, side: str, program: str, run: Path) -> tuple[float, float, float]:
+    """Milliseconds on the wall and of the processor, and the most memory it had, in MiB."""
+    program, environ = prepared(side, program, run)
     started = time.perf_counter()
     process = subprocess.Popen([python, "-c", program], env=environ)
     _, status, usage = os.wait4(process.pid, 0)
