@@ -16,7 +16,7 @@ from lifesign.agent.tasks import creation, odd
 from lifesign.agent.tasks.frames import current_frames
 from lifesign.agent.tasks.groups import Codes, Lines, WaitGroup, ranked
 from lifesign.agent.tasks.growth.growth import Growth
-from lifesign.agent.tasks.pace import Aside, Pace
+from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
 from lifesign.agent.tasks.threads.holding import stopped_behind
@@ -29,6 +29,7 @@ from lifesign.agent.tasks.walk import await_stack, links, running_stack
 from lifesign.wire.lane import LaneWriter
 
 if TYPE_CHECKING:
+    from lifesign.agent.tasks.pace import Aside
     from lifesign.wire.frames import Frame
     from lifesign.wire.records import RingStep, TaskDump, TaskGroup
 

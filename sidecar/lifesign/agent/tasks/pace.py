@@ -5,9 +5,20 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable
 
 from lifesign.agent.native import sleep
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Aside(Protocol):
+        """Who sees to it that the program's garbage is collected in its own threads, see `stalls.finalizers`."""
+
+        def wait(self) -> None: ...
+
+        def ask(self, generation: int) -> bool: ...
+
 
 # Of processor time between two pauses. Each slice begins with cold caches: ten times as many take half as much again.
 SLICE_SECONDS = 0.00125
@@ -23,14 +34,6 @@ YOUNG_MAX = 2
 MANY = 10_000  # steps from which on there may be as much
 _COLLECTS = sys.version_info < (3, 14)
 LOOK = 4  # steps between two looks at the clock
-
-
-class Aside(Protocol):
-    """Who sees to it that the program's garbage is collected in its own threads, see `stalls.finalizers`."""
-
-    def wait(self) -> None: ...
-
-    def ask(self, generation: int) -> bool: ...
 
 
 class Pace:
