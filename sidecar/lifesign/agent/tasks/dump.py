@@ -19,7 +19,7 @@ from lifesign.agent.tasks.growth.growth import Growth
 from lifesign.agent.tasks.pace import Pace
 from lifesign.agent.tasks.population import Population, Some, TaskCount
 from lifesign.agent.tasks.survey import Survey
-from lifesign.agent.tasks.threads.holding import stopped_behind
+from lifesign.agent.tasks.threads.holding import handed_behind
 from lifesign.agent.tasks.threads.records import Threads, stuck_threads
 from lifesign.agent.tasks.waiting.ages import Ages
 from lifesign.agent.tasks.waiting.deadlock import Node
@@ -278,8 +278,7 @@ def _waits_for(group: WaitGroup, primitives: Primitives) -> str:
     if odd.type_name(behind) == "_GatheringFuture":
         return f"{shield}gather"
     if waits_for_executor(behind):
-        how = stopped_behind(behind)
-        return f"a coroutine handed to an event loop that {how}" if how else "a job in an executor"
+        return handed_behind(behind) or "a job in an executor"
     stack = links(group.sample)
     if stack and stack[-1].in_library and stack[-1].code.co_name != "__await__":
         return _WAITS_FOR.get(stack[-1].code.co_name, stack[-1].code.co_name)

@@ -14,7 +14,7 @@ import pytest
 from lifesign.agent import slots
 from lifesign.agent.slots import Beating, LoopSlots
 from lifesign.agent.tasks.dump import groups_of
-from lifesign.agent.tasks.threads.holding import stopped, stopped_behind
+from lifesign.agent.tasks.threads.holding import handed_behind, stopped
 from lifesign.agent.tasks.threads.look import ThreadLook
 from support.waiting import eventually
 
@@ -47,10 +47,15 @@ def test_one_that_was_not_begun_and_one_that_was(worker: asyncio.AbstractEventLo
     worker.run_until_complete(asyncio.sleep(0))
     assert stopped(future) == "has stopped"  # it waits in there
 
-    async def asked() -> str:
-        return stopped(future)
+    with contextlib.closing(asyncio.new_event_loop()) as other:
+        wrapped = asyncio.wrap_future(future, loop=other)
 
-    assert worker.run_until_complete(asked()) == ""
+        async def asked() -> tuple[str, str]:
+            return stopped(future), handed_behind(wrapped)
+
+        assert worker.run_until_complete(asked()) == ("", "a coroutine in another event loop")
+        wrapped.cancel()
+        other.run_until_complete(asyncio.sleep(0))
     for task in asyncio.all_tasks(worker):
         task.cancel()
     worker.run_until_complete(asyncio.sleep(0))
@@ -85,8 +90,8 @@ async def test_what_a_task_and_a_thread_wait_for(worker: asyncio.AbstractEventLo
     thread = threading.Thread(target=asks, name="asks", daemon=True)
     thread.start()
     await asyncio.sleep(0)
-    assert stopped_behind(wrapped) == "has stopped"
-    assert stopped_behind(asyncio.get_running_loop().create_future()) == ""
+    assert handed_behind(wrapped) == "a coroutine handed to an event loop that has stopped"
+    assert handed_behind(asyncio.get_running_loop().create_future()) == ""
     seen: list[Any] = []
 
     def there() -> bool:

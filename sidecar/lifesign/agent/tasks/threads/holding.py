@@ -148,11 +148,15 @@ def stopped(future: Any) -> str:
     return ""
 
 
-def stopped_behind(waiter: Any) -> str:
-    """The same of what a task waits for that is in another loop, or in an executor."""
+def handed_behind(waiter: Any) -> str:
+    """What a task waits for that is a coroutine which was handed to another loop; empty for a job of an executor."""
     for callback in first_callbacks(waiter):
-        if read(callback, "__name__") == HANDED_ON:
-            return next((found for one in _closure(callback) if (found := stopped(one))), "")
+        for one in _closure(callback) if read(callback, "__name__") == HANDED_ON else ():
+            how = stopped(one)
+            if how:
+                return f"a coroutine handed to an event loop that {how}"
+            if any(read(its, "__name__") == HANDED_ON for its in list(read(one, "_done_callbacks") or ())):
+                return "a coroutine in another event loop"
     return ""
 
 
