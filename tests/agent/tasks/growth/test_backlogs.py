@@ -116,6 +116,7 @@ async def test_a_queue_in_a_variable_and_a_global_and_one_that_is_gone(
         task.cancel()
     await asyncio.wait(tasks)
     kept.clear()
+    tasks.clear()
     monkeypatch.undo()
     assert look(found, [], loop) == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GROWTH_MIN, READ_MIN, SECONDS_MIN = 2.0, 3, 10.0  # from which on that is worth a word
+SAME_MAX = 3  # times in a row that it was the same: a program that is stopped for a while may go on
 _BETWEEN = 2.0  # seconds: what is read sooner after each other is one
 
 
@@ -18,14 +19,15 @@ class Grown:
         self._begin(size, now)
 
     def _begin(self, size: int, now: float) -> None:
-        self.first, self.size, self.since, self._at, self._read = size, size, now, now, 1
+        self.first, self.size, self.since, self._at, self._read, self._same = size, size, now, now, 1, 0
 
     def is_now(self, size: int, now: float) -> None:
-        between = now - self._at >= _BETWEEN
-        if size < self.size or (between and size == self.size):
+        if size < self.size or self._same >= SAME_MAX:
             self._begin(size, now)
-        elif between:
-            self.size, self._at, self._read = size, now, self._read + 1
+        elif now - self._at >= _BETWEEN:
+            same = size == self.size
+            self._same = self._same + 1 if same else 0
+            self.size, self._at, self._read = size, now, self._read + (not same)
 
     @property
     def seconds(self) -> float:
