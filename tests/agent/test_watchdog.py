@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from lifesign.agent import lifecycle
+from lifesign.agent.watchdog import pauses
 from support.waiting import eventually
 
 
@@ -27,6 +28,16 @@ def test_it_beats_seldom_while_the_loops_turn(timeout: str, seldom: float, start
             await asyncio.sleep(0.01)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "expected"),
+    [(0.1, 3.0, (0.5, 1.0)), (0.01, 0.3, (0.05, 0.1)), (1.0, 60.0, (5.0, 5.0)), (0.15, 60.0, (0.75, 1.0))],
+)
+def test_at_rest_nobody_waits_much_longer_for_an_answer(
+    interval: float, timeout: float, expected: tuple[float, float]
+) -> None:
+    assert pauses(interval, timeout) == pytest.approx(expected)
 
 
 def test_it_beats_often_while_a_loop_does_not_turn(started: Callable[..., Any]) -> None:

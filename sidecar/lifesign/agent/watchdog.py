@@ -37,7 +37,20 @@ QUIET_SECONDS = 5.0  # between two dumps that nobody asked for by hand
 _RARELY = 5  # beats of a loop to one of ours, while there is nothing to look after
 _TIMEOUT_PARTS = 6  # of the heartbeat timeout: in each of them it beats at least once ...
 _AT_REST = 2  # ... or in so many together, while no loop has anything to do
+_AT_REST_SECONDS = 1.0  # at most: who asks for a dump waits so much longer
 BY_HAND = ("request", "call")
+
+
+def pauses(interval: float, timeout: float) -> tuple[float, float]:
+    """Seconds between two beats where there is nothing to look after: while the loops turn, and while they rest.
+
+    Args:
+        interval: seconds between two beats of a loop.
+        timeout: seconds after which a beat is stale.
+    """
+    most = min(_RARELY * interval, timeout / _TIMEOUT_PARTS)
+    turning = max(interval, most)
+    return turning, max(turning, min(_AT_REST * most, _AT_REST_SECONDS))
 
 
 class Watchdog:
@@ -65,10 +78,7 @@ class Watchdog:
         self._at_beat, self._look_after = at_beat
         self._timeout = settings.heartbeat_timeout
         self._soon = settings.heartbeat_interval
-        self._rarely = max(self._soon, min(_RARELY * self._soon, self._timeout / _TIMEOUT_PARTS))
-        self._at_rest = max(
-            self._rarely, min(_AT_REST * _RARELY * self._soon, _AT_REST * self._timeout / _TIMEOUT_PARTS)
-        )
+        self._rarely, self._at_rest = pauses(self._soon, self._timeout)
         self._period = settings.dump_interval if settings.async_debug else None
         self._beats = 0
         self._by_turns = False  # what is not urgent is looked after at every other beat

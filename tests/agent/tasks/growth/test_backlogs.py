@@ -89,6 +89,30 @@ async def test_a_queue_that_only_grows_and_who_takes_from_it(grows: bool, clock:
     assert "Feed.ticks" not in look(found, tasks, loop)
 
 
+async def test_who_fills_it_is_the_largest_group_and_not_who_began(clock: Any) -> None:
+    links, found, loop = asyncio.Queue[int](), Backlogs(), asyncio.get_running_loop()
+
+    async def follows() -> None:
+        await asyncio.sleep(60)
+        links.put_nowait(await links.get())
+
+    async def begins() -> None:
+        links.put_nowait(1)
+        await asyncio.sleep(60)
+
+    tasks = [asyncio.create_task(one()) for one in (follows, follows, begins)]
+    await asyncio.sleep(0)
+    seen: dict[str, Any] = {}
+    for _ in range(3):
+        for number in range(1000):
+            links.put_nowait(number)
+        seen = look(found, tasks, loop)
+    (one,) = seen.values()
+    assert [one[name]["function"].rpartition(".")[2] for name in ("takes", "puts")] == ["follows", "follows"]
+    for task in tasks:
+        task.cancel()
+
+
 async def test_a_queue_in_a_variable_and_a_global_and_one_that_is_gone(
     clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

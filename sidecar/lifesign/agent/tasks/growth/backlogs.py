@@ -60,6 +60,7 @@ class _Backlog:
         self.label, self.name = found.label, found.name
         self.takes: Frame | None = None
         self.puts: Frame | None = None
+        self.named: dict[bool, float] = {}  # at which look it was found out who takes (True) and who puts
         self.number = Grown(found.size, _least(found.label), now)
 
     def record(self) -> Backlog:
@@ -95,7 +96,7 @@ class Backlogs:
         for group, _ in zip(groups, range(_GROUPS_MAX)):
             rest()
             with harmless:  # whatever a task has in its frames, the others are looked at
-                for link in [one for one in links(group.sample) if not one.in_library][-_LINKS_MAX:]:
+                for link in [one for one in links(group.sample) if not one.in_library][: -_LINKS_MAX - 1 : -1]:
                     for found in search.queues(link):
                         self._note(found, now, link)
         for loop in loops:
@@ -127,18 +128,23 @@ class Backlogs:
             return
         known.name = known.name or found.name
         if found.size >= known.number.least and not frozenset(link.code.co_names).isdisjoint(_TAKES | _PUTS):
-            _see_who(known, found.thing, link)
+            _see_who(known, found.thing, link, now)
 
 
-def _see_who(known: _Backlog, queue: Any, link: Link) -> None:
-    """Notes the task as one that takes from the queue, or puts into it, where its code does so."""
+def _see_who(known: _Backlog, queue: Any, link: Link, now: float) -> None:
+    """Notes the task as one that takes from the queue, or puts into it, where its code does so.
+
+    Of several it is the first that is found: of the largest group, not a `main` that has put in the first item.
+    """
     frame = link.frame
     if frame is None:
         return
     at = place(link.code, frame.f_lineno)
     for *names, method in methods(link.code, _TAKES | _PUTS):
-        if calls.resolve(frame, tuple(names)) is queue:
-            known.takes, known.puts = (at, known.puts) if method in _TAKES else (known.takes, at)
+        takes = method in _TAKES
+        if known.named.get(takes) != now and calls.resolve(frame, tuple(names)) is queue:
+            known.named[takes] = now
+            known.takes, known.puts = (at, known.puts) if takes else (known.takes, at)
 
 
 def methods(code: CodeType, wanted: AbstractSet[str]) -> list[tuple[str, ...]]:
