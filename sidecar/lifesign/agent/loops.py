@@ -21,7 +21,6 @@ from lifesign.wire import layout
 
 _FRAMES_MAX = 1000
 _DELAYS = layout.DELAYS
-_made = tuple.__new__  # what a named tuple's own does, in half of the time
 _PROFILE_SHOWS = sys.version_info < (3, 12)  # newer ones say elsewhere that there is one
 
 in_dry_runs: list[Callable[[asyncio.AbstractEventLoop], None]] = []  # called at each beat of a process that is one
@@ -58,19 +57,19 @@ class LoopBeat:
         self._signs = agent.pulse.loops[slot]
         self._delays = self._signs.delays
         self._changed = changed
-        # Bound once, as to bind a method takes longer than to call it; until `end`, as it refers to itself by them.
-        self._at_beat, self._at_look = self._beat, self._look_after
         self._generation = LoopBeat._generation
         self._interval = agent.settings.heartbeat_interval
         self._interval_ns = int(self._interval * 1e9)
-        self._thread = get_ident()
         self._native_thread = get_native_id()
         self._since_ns = time.monotonic_ns()
-        self._outer = 0  # frames outside of a beat
+        # Both are bound once, as to bind a method takes longer than to call it; until `end`, as it refers to itself so.
+        self._at_beat = self._beat
+        self._beating = Beating(loop, get_ident(), self._native_thread, self._since_ns, 0, self._look_after)
         self._turned = False
         self._pending = False  # a beat is to come
         self._ended = False
         self._write(layout.LOOP_RUNNING, self._since_ns, 0, time.thread_time_ns())
+        self._slots.beating[slot] = self._beating
         if between:
             self._due_ns = self._since_ns + self._interval_ns
             self._timer: asyncio.Handle = loop.call_soon_threadsafe(self._go_on)
@@ -108,7 +107,7 @@ class LoopBeat:
         if delay >= slots.late_ns:
             self._is_late(now, delay, cpu)
         if not self._turned:
-            self._outer = _depth() - 1  # without that of `_beat`
+            self._beating.outer = _depth() - 1  # without that of `_beat`
             self._turned = True
         beats = slots.beats[slot]
         self._delays[beats % _DELAYS] = delay
@@ -129,9 +128,7 @@ class LoopBeat:
                     beat(loop)
 
     def _is_late(self, now: int, delay: int, cpu: int) -> None:
-        before = self._slots.beating[self.slot]
-        if before is not None:
-            self._slots.late.append(LateBeat(self.slot, before, now, delay, cpu))
+        self._slots.late.append(LateBeat(self.slot, self._beating.copy(), now, delay, cpu))
 
     def _go_on(self) -> None:
         if not self._pending and not self._ended:
@@ -159,9 +156,7 @@ class LoopBeat:
         slots, slot, thread = self._slots, self.slot, self._native_thread
         beats, waited = slots.beats[slot], slots.waited[slot]
         self._signs.write(state, self._generation, beats, wall, now, delay, thread, self._since_ns, cpu, waited)
-        slots.beating[slot] = _made(
-            Beating, (self.loop, self._thread, thread, now, wall, self._at_look, cpu, self._outer)
-        )
+        self._beating.newest = now, wall, cpu
 
     def is_for(self, agent: Agent | None, loop: Any) -> bool:
         """Whether it beats for this agent in this loop."""
@@ -171,7 +166,7 @@ class LoopBeat:
         """The loop ended, or runs on without us."""
         self._ended = True
         self._timer.cancel()
-        self._at_beat = self._at_look = _nothing
+        self._at_beat = self._beating.look_after = _nothing
         if self.agent.pid != os.getpid() or self.agent.closed:
             return
         if not self.agent.ended:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections import deque
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from lifesign.agent.native import RLock
 from lifesign.wire import layout
@@ -20,21 +20,52 @@ _LATE_MAX = 1000  # that are kept until the watchdog's thread has seen them
 ended: deque[weakref.ReferenceType[asyncio.AbstractEventLoop]] = deque(maxlen=_ENDED_MAX)  # loops that ran, newest last
 
 
-class Beating(NamedTuple):
+class Beating:
     """A running loop: its thread, its newest beat on both clocks, and what makes sure that there is a next one.
 
     `cpu_ns` is what the thread had used of the processor at that beat; `outer` is how many frames of the thread are the
-    loop's own and of those who called it, 0 before that is known.
+    loop's own and of those who called it, 0 before that is known. The loop replaces `newest` at each beat, all three as
+    one: who compares beats, or uses what belongs to one, takes a copy.
     """
 
-    loop: asyncio.AbstractEventLoop
-    thread: int
-    native_thread: int
-    mono_ns: int
-    wall_ns: int
-    look_after: Callable[[], None]
-    cpu_ns: int = 0
-    outer: int = 0
+    __slots__ = ("look_after", "loop", "native_thread", "newest", "outer", "thread")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        thread: int,
+        native_thread: int,
+        mono_ns: int,
+        wall_ns: int,
+        look_after: Callable[[], None],
+        cpu_ns: int = 0,
+        outer: int = 0,
+    ) -> None:
+        self.loop = loop
+        self.thread = thread
+        self.native_thread = native_thread
+        self.newest = mono_ns, wall_ns, cpu_ns
+        self.look_after = look_after
+        self.outer = outer
+
+    def copy(self) -> Beating:
+        """As it is now, for good."""
+        mono_ns, wall_ns, cpu_ns = self.newest
+        return Beating(
+            self.loop, self.thread, self.native_thread, mono_ns, wall_ns, self.look_after, cpu_ns, self.outer
+        )
+
+    @property
+    def mono_ns(self) -> int:
+        return self.newest[0]
+
+    @property
+    def wall_ns(self) -> int:
+        return self.newest[1]
+
+    @property
+    def cpu_ns(self) -> int:
+        return self.newest[2]
 
 
 class LateBeat:

@@ -171,7 +171,8 @@ class Watchdog:
             self._next_period = now + (self._period or 0.0)
         if now - last > EVIDENCE * self._timeout:
             return  # nothing ran, this thread neither: the loop has a moment to beat before it is looked at
-        for slot, beating in enumerate(self._slots.beating):
+        for slot, newest in enumerate(self._slots.beating):
+            beating = None if newest is None else newest.copy()
             age = 0.0 if beating is None else now - beating.mono_ns / 1e9
             if beating is not None and age < 0:
                 beating.look_after()  # the clock was set back

@@ -164,9 +164,11 @@ class Sampler:
         soon = self._late_ns - self._interval_ns - _OVERDUE_NS  # a beat is due: a stall may have begun
         for slot, beating in enumerate(self._slots.beating):
             if beating is not None:
-                left = beating.mono_ns + self._late_ns - now
+                is_late = beating.mono_ns + self._late_ns <= now
+                newest = beating.copy() if is_late else beating
+                left = newest.mono_ns + self._late_ns - now
                 if left <= 0:
-                    late.append((slot, beating))
+                    late.append((slot, newest))
                     continue
                 if left < soonest:
                     soonest = left

@@ -139,7 +139,7 @@ class Spins:
         self._checked_ns = now
         for slot, beating in enumerate(self._slots.beating):
             if beating is not None:
-                self._measure(slot, beating, now)
+                self._measure(slot, beating.copy(), now)
             elif slot in self._windows:
                 del self._windows[slot]
                 self._end(slot)
