@@ -88,7 +88,8 @@ def test_a_pulse_of_any_other_shape_is_passed_over(main: Callable[..., Any], run
     broken = main("5-00000005")
     broken.pulse.boot.append({"kind": "boot_ended", "outcome": "splendid"})
     broken.beat(failing=1)
-    broken.pulse.loops[1].write(layout.LOOP_RUNNING, 2, 1, 0, time.monotonic_ns(), 0, 4242, 0)
+    broken.pulse.loops[1].begin(layout.LOOP_RUNNING, 2, 4242, 0)
+    broken.pulse.loops[1].write(1, 0, time.monotonic_ns(), 0)
     for record in ({"kind": "postconditions", "results": [5, {"name": 7}]}, {"kind": "stall", "loop": "first"}):
         broken.pulse.ring.append(record)
     broken.pulse.write_tombstone({"how": "exception", "error": {"type": "ValueError"}})

@@ -23,7 +23,8 @@ def test_there_is_room_for_more_loops_once_it_is_needed(started: Callable[..., A
     assert [agent.slots.take() for _ in range(8)] == list(range(8))
     assert [file.name for file in Path(agent.folder).glob("loops*")] == []
     for slot in range(8):  # as if eight loops had begun
-        agent.pulse.loops[slot].write(layout.LOOP_ENDED, slot, 1, 1, 1, 0, 1, 1)
+        agent.pulse.loops[slot].begin(layout.LOOP_ENDED, slot, 1, 1)
+        agent.pulse.loops[slot].write(1, 1, 1, 0)
 
     async def three_beats() -> None:
         while (pulse.reader.vitals().loops[8:] or (None,))[0] is None or pulse.reader.vitals().loops[8].beats < 3:

@@ -132,7 +132,8 @@ class Main:
         mono, wall = time.monotonic_ns() - int(age * 1e9), time.time_ns() - int(age * 1e9)
         self.pulse.loops[0].delays[self.beats % layout.DELAYS] = 2_000_000
         self.beats += 1
-        self.pulse.loops[0].write(layout.LOOP_RUNNING, 1, self.beats, wall, mono, 2_000_000, 4242, 0, int(cpu * 1e9))
+        self.pulse.loops[0].begin(layout.LOOP_RUNNING, 1, 4242, 0)
+        self.pulse.loops[0].write(self.beats, wall, mono, 2_000_000, int(cpu * 1e9))
         if watchdog_age is not None:
             mono, wall = time.monotonic_ns() - int(watchdog_age * 1e9), time.time_ns() - int(watchdog_age * 1e9)
         self.pulse.watchdog.write(self.beats, wall, mono, tasks, phase, 0, 0, failing)

@@ -237,7 +237,8 @@ async def test_a_parked_loop_is_no_illness(main: Callable[..., Any], sidecar: Ca
     service, watching = main(), sidecar()
     watching.has_watched_for_long()
     now = time.monotonic_ns()
-    service.pulse.loops[1].write(layout.LOOP_RUNNING, 2, 5, 77, now - 9_000_000_000, 0, 4343, 0)
+    service.pulse.loops[1].begin(layout.LOOP_RUNNING, 2, 4343, 0)
+    service.pulse.loops[1].write(5, 77, now - 9_000_000_000, 0)
     stall = {"kind": "stall", "loop": 1, "since": 77, "at": 80, "busy": False, "stack": [], "parked": True}
     service.pulse.ring.append(stall)
     service.beat()

@@ -176,7 +176,8 @@ async def test_numbers_that_nobody_counts_to_are_not_believed(
     with open(service.folder / "pulse", "r+b") as file:  # its deadline
         file.seek(layout.EVENTS_OFFSET + layout.WORD + layout.EVENT_NAME_BYTES + 4 * layout.WORD)
         file.write(b"\xff" * layout.WORD)
-    service.pulse.loops[0].write(layout.LOOP_RUNNING, 1, (1 << 64) - 1, 0, 0, 0, 0, 0)
+    service.pulse.loops[0].begin(layout.LOOP_RUNNING, 1, 0, 0)
+    service.pulse.loops[0].write((1 << 64) - 1, 0, 0, 0)
     await watching.poll()
     (snapshot,) = watching.snapshots
     assert (snapshot.beats, snapshot.events) == (1, ())

@@ -59,7 +59,8 @@ def test_what_a_process_uses_stands_in_slots_of_its_own(writer: PulseWriter, tmp
 
 
 def test_loop_slots_and_their_delays(writer: PulseWriter, tmp_path: Path) -> None:
-    writer.loops[2].write(layout.LOOP_RUNNING)
+    writer.loops[2].begin(layout.LOOP_RUNNING, 0, 0, 0)
+    writer.loops[2].write(0, 0, 0, 0)
     writer.loops[2].delays[513 % layout.DELAYS] = 777  # as of beat 513, at word 1 of its ring
     content = (tmp_path / "pulse").read_bytes()
     assert struct.unpack_from("<2Q", content, 12544 + 2 * 256 + 128) == (1, 1)

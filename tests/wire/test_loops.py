@@ -17,7 +17,8 @@ from lifesign.wire.writer import PulseWriter
 def full(writer: PulseWriter) -> PulseWriter:
     """A pulse all of whose slots have been used."""
     for slot in range(layout.LOOPS):
-        writer.loops[slot].write(layout.LOOP_RUNNING, slot, 1, 1, 1, 0, 1, 1)
+        writer.loops[slot].begin(layout.LOOP_RUNNING, slot, 1, 1)
+        writer.loops[slot].write(1, 1, 1, 0)
     return writer
 
 
@@ -38,7 +39,8 @@ def test_they_come_through_from_all_files(full: PulseWriter, reader: PulseReader
         more(full, folder_of(reader), number)
     assert len(full.loops) == layout.LOOPS_MAX == 256
     for slot in range(8, 256):
-        full.loops[slot].write(layout.LOOP_RUNNING, slot, 600, 1, slot, 0, 1, 1)
+        full.loops[slot].begin(layout.LOOP_RUNNING, slot, 1, 1)
+        full.loops[slot].write(600, 1, slot, 0)
         full.loops[slot].delays[599 % 512] = 1000 + slot
     vitals = reader.vitals()
     assert [signs and (signs.slot, signs.generation) for signs in vitals.loops] == [(slot, slot) for slot in range(256)]
@@ -63,14 +65,16 @@ def test_a_link_is_not_followed(full: PulseWriter, reader: PulseReader, tmp_path
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     more(full, elsewhere)
-    full.loops[8].write(layout.LOOP_RUNNING, 8, 1, 1, 1, 0, 1, 1)
+    full.loops[8].begin(layout.LOOP_RUNNING, 8, 1, 1)
+    full.loops[8].write(1, 1, 1, 0)
     (folder_of(reader) / "loops-1").symlink_to(elsewhere / "loops-1")
     assert used(reader) == list(range(8))
 
 
 def test_a_file_that_is_cut_is_as_if_it_were_not_there(full: PulseWriter, reader: PulseReader) -> None:
     more(full, folder_of(reader))
-    full.loops[8].write(layout.LOOP_RUNNING, 8, 1, 1, 1, 0, 1, 1)
+    full.loops[8].begin(layout.LOOP_RUNNING, 8, 1, 1)
+    full.loops[8].write(1, 1, 1, 0)
     assert used(reader) == list(range(9))
     file = folder_of(reader) / "loops-1"
     content = file.read_bytes()

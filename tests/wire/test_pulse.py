@@ -24,7 +24,8 @@ def _open(folder: Path) -> PulseReader:
 
 def test_vital_signs_come_through(writer: PulseWriter, reader: PulseReader) -> None:
     writer.watchdog.write(5, 1000, 2000, 3, layout.BOOT_COMPLETE, 1500, 1, 2, 4, 0, 2, 700)
-    writer.loops[1].write(layout.LOOP_RUNNING, 4, 9, 1001, 2001, 17, 4242, 900, 77, 33)
+    writer.loops[1].begin(layout.LOOP_RUNNING, 4, 4242, 900)
+    writer.loops[1].write(9, 1001, 2001, 17, 77, 33)
     writer.loops[1].delays[8] = 17
     vitals = reader.vitals()
     assert vitals.watchdog is not None

@@ -68,7 +68,8 @@ class LoopBeat:
         self._turned = False
         self._pending = False  # a beat is to come
         self._ended = False
-        self._write(layout.LOOP_RUNNING, self._since_ns, 0, time.thread_time_ns())
+        self._signs.begin(layout.LOOP_RUNNING, self._generation, self._native_thread, self._since_ns)
+        self._write(self._since_ns, 0, time.thread_time_ns())
         self._slots.beating[slot] = self._beating
         if between:
             self._due_ns = self._since_ns + self._interval_ns
@@ -84,11 +85,12 @@ class LoopBeat:
     def _beat(self) -> None:
         self._pending = False
         try:
-            if self.agent.ended:
+            agent = self.agent
+            if agent.ended:
                 self._ended = True
                 self._changed(self.loop)  # it was stopped, or this is a forked child that took the loop along
                 return
-            self._turn()
+            self._turn(agent)
         except Exception as error:  # the loop's exception handler is the user's
             if from_signal_handler(error):
                 raise
@@ -98,7 +100,7 @@ class LoopBeat:
             if not self._pending and not self._ended:
                 self._schedule()
 
-    def _turn(self) -> None:
+    def _turn(self, agent: Agent) -> None:
         now, cpu = time.monotonic_ns(), time.thread_time_ns()
         delay = now - self._due_ns
         if delay < 0:
@@ -112,20 +114,21 @@ class LoopBeat:
         beats = slots.beats[slot]
         self._delays[beats % _DELAYS] = delay
         slots.beats[slot] = beats + 1
-        if _PROFILE_SHOWS and not calls.profiled:
-            calls.profiled = callable(sys.getprofile())
-        self._write(layout.LOOP_RUNNING, now, delay, cpu)
+        if _PROFILE_SHOWS and not calls.profiled and callable(sys.getprofile()):
+            calls.profiled = True
+        self._write(now, delay, cpu)
         self._schedule()
         if slots.to_collect is not None:
             slots.collect()
-        agent = self.agent
         if agent.for_a_loop:
-            loop = self.loop
-            agent.boot.beat(loop)
-            agent.check_requests.beat(loop)
-            if agent.settings.dry_run:
-                for beat in in_dry_runs:
-                    beat(loop)
+            self._do_what_is_due(agent)
+
+    def _do_what_is_due(self, agent: Agent) -> None:
+        agent.boot.beat(self.loop)
+        agent.check_requests.beat(self.loop)
+        if agent.settings.dry_run:
+            for beat in in_dry_runs:
+                beat(self.loop)
 
     def _is_late(self, now: int, delay: int, cpu: int) -> None:
         self._slots.late.append(LateBeat(self.slot, self._beating.copy(), now, delay, cpu))
@@ -151,11 +154,9 @@ class LoopBeat:
     def _is_put_off(self) -> bool:
         return self._due_ns - time.monotonic_ns() > 2 * self._interval_ns
 
-    def _write(self, state: int, now: int, delay: int, cpu: int) -> None:
-        wall = time.time_ns()
-        slots, slot, thread = self._slots, self.slot, self._native_thread
-        beats, waited = slots.beats[slot], slots.waited[slot]
-        self._signs.write(state, self._generation, beats, wall, now, delay, thread, self._since_ns, cpu, waited)
+    def _write(self, now: int, delay: int, cpu: int) -> None:
+        wall, slots, slot = time.time_ns(), self._slots, self.slot
+        self._signs.write(slots.beats[slot], wall, now, delay, cpu, slots.waited[slot])
         self._beating.newest = now, wall, cpu
 
     def is_for(self, agent: Agent | None, loop: Any) -> bool:
@@ -175,7 +176,8 @@ class LoopBeat:
         now, cpu = time.monotonic_ns(), time.thread_time_ns()
         if now - self._due_ns >= self.agent.slots.late_ns:
             self._is_late(now, now - self._due_ns, cpu)
-        self._write(layout.LOOP_ENDED, now, 0, cpu)
+        self._signs.begin(layout.LOOP_ENDED, self._generation, self._native_thread, self._since_ns)
+        self._write(now, 0, cpu)
         self.agent.slots.give_back(self.slot)
 
 

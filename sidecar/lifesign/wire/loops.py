@@ -17,7 +17,8 @@ _SIGNS_MAX = layout.COPY_WORDS - 2
 _packed = [
     struct.Struct(f"<{1 + n}Q{(_SIGNS_MAX - n) * _WORD}x").pack for n in range(_SIGNS_MAX + 1)
 ]  # by their number
-_of_a_loop = _packed[10]
+_two = struct.Struct("<2Q").pack
+_of_a_loop = struct.Struct(f"<Q16s4Q16s2Q{(_SIGNS_MAX - 10) * _WORD}x").pack
 
 
 class _Copies:
@@ -54,25 +55,16 @@ class LoopWriter(_Copies):
     def __init__(self, content: memoryview, offset: int, delays: memoryview) -> None:
         super().__init__(content, offset)
         self.delays = delays
+        self._which = self._where = _two(0, 0)
 
-    def write(
-        self,
-        state: int,
-        generation: int = 0,
-        beats: int = 0,
-        wall_ns: int = 0,
-        mono_ns: int = 0,
-        delay_ns: int = 0,
-        thread: int = 0,
-        since_ns: int = 0,
-        cpu_ns: int = 0,
-        waited_ns: int = 0,
-    ) -> None:
-        """As `SlotWriter.write`, at each beat and so for less: what is named need not be put into a tuple."""
+    def begin(self, state: int, generation: int, thread: int, since_ns: int) -> None:
+        """Says what is the same at many beats, for the next `write` on: it is packed once."""
+        self._which, self._where = _two(state, generation), _two(thread, since_ns)
+
+    def write(self, beats: int, wall_ns: int, mono_ns: int, delay_ns: int, cpu_ns: int = 0, waited_ns: int = 0) -> None:
+        """As `SlotWriter.write`, at each beat and so for less."""
         self._sequence = sequence = self._sequence + 1
-        signed = _of_a_loop(
-            sequence, state, generation, beats, wall_ns, mono_ns, delay_ns, thread, since_ns, cpu_ns, waited_ns
-        )
+        signed = _of_a_loop(sequence, self._which, beats, wall_ns, mono_ns, delay_ns, self._where, cpu_ns, waited_ns)
         self._signs[sequence & 1][:] = signed
         self._checksums[sequence & 1][0] = crc32(signed)
 

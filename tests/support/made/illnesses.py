@@ -76,7 +76,8 @@ def parked_beside(service: Any, run: Path) -> None:
     booted(service)
     service.beat(age=0.0)
     now = time.monotonic_ns()
-    service.pulse.loops[1].write(layout.LOOP_RUNNING, 2, 5, 77, now - int(AGES_AGO * 1e9), 0, 4343, 0)
+    service.pulse.loops[1].begin(layout.LOOP_RUNNING, 2, 4343, 0)
+    service.pulse.loops[1].write(5, 77, now - int(AGES_AGO * 1e9), 0)
     stall = {"kind": "stall", "loop": 1, "since": 77, "at": 80, "busy": False, "stack": [], "parked": True}
     service.pulse.ring.append(stall)
 
@@ -94,7 +95,8 @@ def late_but_in_time(service: Any, run: Path) -> None:
 def idle(service: Any, run: Path) -> None:
     booted(service)
     now = time.monotonic_ns()
-    service.pulse.loops[0].write(layout.LOOP_ENDED, 1, 1, 1, now, 0, 4242, 0)
+    service.pulse.loops[0].begin(layout.LOOP_ENDED, 1, 4242, 0)
+    service.pulse.loops[0].write(1, 1, now, 0)
 
 
 def failing(service: Any, run: Path) -> None:

@@ -19,7 +19,8 @@ EVER = 10**15
 def beat(service: Any, slot: int, age: float = 0.0) -> int:
     """A beat of the loop in this slot, so many seconds ago; returns its wall clock time."""
     wall, now = time.time_ns() - int(age * S), time.monotonic_ns() - int(age * S)
-    service.pulse.loops[slot].write(layout.LOOP_RUNNING, 7 + slot, 3, wall, now, 0, 1, now)
+    service.pulse.loops[slot].begin(layout.LOOP_RUNNING, 7 + slot, 1, now)
+    service.pulse.loops[slot].write(3, wall, now, 0)
     service.pulse.watchdog.write(9, time.time_ns(), time.monotonic_ns(), 3, layout.BOOT_COMPLETE, 0, 0)
     return wall
 

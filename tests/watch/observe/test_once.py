@@ -43,9 +43,10 @@ def test_who_may_have_fewer_files_open_than_it_takes_sees_every_process(main: Ca
         main(f"{4242 + number}-00000001")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.closing(Onlooker([str(run)], Settings(environ={}), {})) as onlooker:
-        spare = os.open(os.devnull, os.O_RDONLY)
-        os.close(spare)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (spare + 10, limits[1]))
+        spare = [os.open(os.devnull, os.O_RDONLY) for _ in range(10)]  # other tests may have left some in between
+        for descriptor in spare:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(spare) + 1, limits[1]))
         try:
             found = [[one.poll.snapshot.pid for one in onlooker.poll()] for _ in range(3)]
         finally:
