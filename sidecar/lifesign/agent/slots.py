@@ -13,7 +13,7 @@ from lifesign.wire import layout
 
 NEVER_NS = 1 << 62
 _ENDED_MAX = 50
-SPARE = 250  # objects that a beat of the watchdog makes at most, and four steps of a walk
+SPARE = 250  # objects that a beat of the watchdog makes at most, and a walk each time it looks at the clock
 _MORE = 3  # at the last but one it is one too many, and newer Pythons collect a moment later
 _LATE_MAX = 1000  # that are kept until the watchdog's thread has seen them
 

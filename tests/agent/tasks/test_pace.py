@@ -115,6 +115,11 @@ def test_what_has_survived_is_collected_before_it_is_much_unless_the_program_wan
     monkeypatch.setattr(pace, "gc", collector)
     Pace(lambda: None, 10_000).rest()
     assert done == collected
+    done.clear()
+    Pace(lambda: None, 10_000).collect()  # a large list was made, however few things have survived
+    assert done == [1] * enabled
+    Pace(lambda: None, 100).collect()
+    assert done == [1] * enabled
 
 
 @pytest.mark.parametrize("many", [dict.fromkeys(range(1000)), list(range(1000)), set(range(1000)), deque(range(1000))])

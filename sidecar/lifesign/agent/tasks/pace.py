@@ -81,6 +81,10 @@ class Pace:
             self._aside.wait()
         self._pause(time.monotonic(), PAUSE_MAX)
 
+    def collect(self) -> None:
+        """Pauses, and collects what is young: a large list was made, gone through twice within slices."""
+        self._pause(time.monotonic(), PAUSE_MAX, young_max=0)
+
     def empty(self, things: Any) -> None:
         """Takes all out of a list, a dict, a set or a deque bit by bit: to free them in one go would keep the GIL."""
         take = things.popitem if type(things) is dict else things.pop
@@ -96,13 +100,13 @@ class Pace:
         slices_left = max(1.0, (self._expected - self._steps) / max(1, self._steps - self._slice_from))
         self._pause(now, (self._end - now) / slices_left)
 
-    def _pause(self, now: float, most: float) -> None:
+    def _pause(self, now: float, most: float, young_max: int = YOUNG_MAX) -> None:
         self._sleep(most)
         if now >= self._next_beat:
             self._beat()
             self._next_beat = now + BEAT_SECONDS
             self._sleep(PAUSE_MAX)
-        if _COLLECTS and self._there_are() >= MANY and gc.get_count()[1] >= YOUNG_MAX and gc.isenabled():
+        if _COLLECTS and self._there_are() >= MANY and gc.get_count()[1] >= young_max and gc.isenabled():
             if self._aside is None or not self._aside.ask(1):
                 gc.collect(1)
             self._sleep(PAUSE_MAX)

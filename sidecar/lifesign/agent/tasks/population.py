@@ -93,17 +93,12 @@ class Population:
         return chain.from_iterable(self._bits())
 
     def _bits(self) -> Iterator[list[Any]]:
+        """All of them, some at a time; they are listed when this returns, but for those of loops from 3.14 on."""
         ours = own.ids()
         if _KNOWN_BY_LOOP:
-            for loop in self.loops():
-                tasks = _of_loop(loop)
-                while tasks:  # a few are let go of when they were seen, and all of them not at once
-                    some = [tasks.pop() for _ in range(min(_BIT, len(tasks)))]
-                    yield [task for task in some if id(task) not in ours]
-            return
+            return chain.from_iterable(_taken_out_of(_of_loop(loop), ours) for loop in self.loops())
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
-        yield from _referred_to(list(_registry().data), ours)
-        yield list(_eager())
+        return chain(_referred_to(list(_registry().data), ours), (list(_eager()),))
 
     def ended(self) -> list[weakref.ReferenceType[Any]] | None:
         """All tasks that somebody still refers to, those that have ended among them; None where they are not known.
@@ -161,6 +156,13 @@ def _referred_to(references: list[Any], without: Collection[int] = ()) -> Iterat
         some = references[-_BIT:]
         del references[-_BIT:]  # to free 100,000 at once would take a millisecond
         yield [found for one in some if (found := one()) is not None and id(found) not in without]
+
+
+def _taken_out_of(tasks: set[Any], without: Collection[int]) -> Iterator[list[Any]]:
+    """All of a set but some by their ids; it is empty then."""
+    while tasks:  # a few are let go of when they were seen, and all of them not at once
+        some = [tasks.pop() for _ in range(min(_BIT, len(tasks)))]
+        yield [task for task in some if id(task) not in without]
 
 
 def _of_loop(loop: asyncio.AbstractEventLoop) -> set[Any]:

@@ -99,9 +99,13 @@ class Survey:
         ended = 0
         now = time.monotonic()
         self._pace.rest()
-        for some in self._population.walk():
-            self._pace.steps(len(some))
+        walk = self._population.walk()
+        self._pace.collect()
+        for some in walk:
+            count = len(some)
             ended += self._see(some, running, noted, now)
+            del some  # none is kept alive in a pause
+            self._pace.steps(count)
         for family in self.families:
             family.share_out()
             self.total += family.count
