@@ -158,6 +158,9 @@ def test_an_end_that_a_job_keeps_which_is_in_no_code_of_the_users() -> None:
     )
     said = "SIGTERM 12 s ago: no task is left; asyncio_0 is in Queue.get (queue.py:171)"
     assert found("healthy", asked=LONG_AGO, threads=threads)["shutdown-hangs"] == (said, 171)
+    in_c: Any = ({"stack": [runs], "names": ["asyncio_0"], "loop": False, "job": "time.sleep"},)
+    said = "SIGTERM 12 s ago: no task is left; asyncio_0 is in time.sleep"
+    assert found("healthy", asked=LONG_AGO, threads=in_c)["shutdown-hangs"] == (said, None)
 
 
 def test_a_boot_without_a_task_of_the_users_waits_nowhere() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import socket
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from lifesign.agent.tasks.population import Some
 from lifesign.agent.tasks.survey import Survey
 from lifesign.agent.tasks.waiting.ages import Ages
 
+TRACED = sys.gettrace() is not None  # as by coverage: of such frames no variables are read
 LETTERS: asyncio.Queue[int] = asyncio.Queue() if hasattr(asyncio, "Runner") else None  # type: ignore[assignment]
 
 
@@ -83,10 +85,11 @@ async def test_a_queue_that_only_grows_and_who_takes_from_it(grows: bool, clock:
     assert (ticks["type"], ticks["size"], ticks["before"], ticks["seconds"]) == ("Queue", 1500, 500, 20.0)
     assert {one["type"] for one in others} == {"queue.Queue", "queue.SimpleQueue", "Queue"}
     assert [(one["takes"], one["puts"]) for one in others] == [(None, None)] * 3
-    code = {name: ticks[name]["function"].rpartition(".")[2] for name in ("takes", "puts")}
-    assert code == {"takes": "takes", "puts": "puts"}
     feed.ticks.get_nowait()
     assert "Feed.ticks" not in look(found, tasks, loop)
+    if not TRACED:
+        code = {name: ticks[name]["function"].rpartition(".")[2] for name in ("takes", "puts")}
+        assert code == {"takes": "takes", "puts": "puts"}
 
 
 async def test_who_fills_it_is_the_largest_group_and_not_who_began(clock: Any) -> None:
@@ -135,7 +138,7 @@ async def test_a_queue_in_a_variable_and_a_global_and_one_that_is_gone(
             kept[0].put_nowait(number)
             LETTERS.put_nowait(number)
         seen = look(found, tasks, loop)
-    assert {name: one["takes"] is not None for name, one in seen.items()} == {"": True, "LETTERS": False}
+    assert {name: one["takes"] is not None for name, one in seen.items()} == {"": not TRACED, "LETTERS": False}
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import os
+import queue
 import sys
 import threading
 import time
@@ -39,20 +40,28 @@ CALLED: list[tuple[Callable[..., Any], str]] = [
 ]
 
 
-def in_executor(item: Any, see: Callable[[Any], str]) -> str:
-    """What is seen of a frame as the one in which an executor calls a job: of its own module, and called `run`."""
-    space: dict[str, Any] = {"__name__": "concurrent.futures.thread", "see": see, "sys": sys}
-    exec("def run(self):\n    return see(sys._getframe())\n", space)
-    return str(space["run"](item))
+def in_executor(item: Any) -> str:
+    """What is said of a frame as the one in which an executor calls a job: of its own module, and called `run`."""
+    frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    seen = threading.Event()
+    space: dict[str, Any] = {"__name__": "concurrent.futures.thread", "frames": frames, "seen": seen, "sys": sys}
+    exec("def run(self):\n    frames.put(sys._getframe())\n    seen.wait()\n", space)
+    thread = threading.Thread(target=space["run"], args=(item,))
+    thread.start()
+    try:
+        return job_in_c(frames.get())
+    finally:
+        seen.set()
+        thread.join()
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="see the executor below")
 def test_what_was_called_goes_by_the_name_by_which_one_calls_it() -> None:
     for function, name in CALLED:
         item = type("Item", (), {"fn": staticmethod(function)})()
-        assert in_executor(item, job_in_c).replace("builtin_", "") == name
+        assert in_executor(item).replace("builtin_", "") == name
     assert job_in_c(sys._getframe()) == ""
-    assert in_executor(object(), job_in_c) == ""
+    assert in_executor(object()) == ""
 
 
 def test_an_executor_whose_jobs_are_no_python_code() -> None:
