@@ -26,6 +26,7 @@ STACKS_MAX = 20_000  # that are read for what they wait for and hold, in one dum
 STACKS_EACH = 2_000  # of a family where there are more tasks than that; of the rest, those that hold more than others
 LOOKS_MAX = 2_000  # in one dump
 
+_UNKNOWN = sys.maxsize
 _SPREAD = 16  # what the ids of objects are multiples of
 
 Codes = tuple[int, ...]  # ids of the code objects of an await stack
@@ -107,7 +108,7 @@ class Family:
         self._next = 0
         self._stacks = stacks if self.plan.is_for_each else 0
         self.holds_nothing = not self._stacks and not self.plan.blocks  # none of them is looked into for that
-        self._fewest = sys.maxsize  # blocks that one of them is in
+        self._fewest = _UNKNOWN  # blocks that one of them is in
         self._looked: list[WaitGroup] = []  # the group of each task that was read
 
     def wants_look(self) -> bool:
@@ -120,8 +121,9 @@ class Family:
 
     def _counted(self) -> None:
         self.count += 1
-        # Of the first the names are wanted. Who is in as many blocks as there are is in no more of them than others.
-        enough = self.count >= max(EACH_MAX, self._stacks) and self._fewest >= self.plan.blocks_max
+        # Of the first the names are wanted. Where all are in as many blocks as there are, none is in more than others.
+        alike = self.plan.blocks_max <= self._fewest < _UNKNOWN or not self.plan.blocks
+        enough = alike and self.count >= max(EACH_MAX, self._stacks)
         self.counted_until = self._next if enough and not creation.tracked else 0
 
     def wants_stack(self, awaitables: list[Any]) -> bool:

@@ -33,9 +33,11 @@ async def test_two_locks_in_two_orders_are_a_deadlock_and_who_queues_behind_is_n
     assert {one["name"] for one in dump.primitives if one["index"] in (0, 1)} == {"LOCKS[...]"}
 
 
+@pytest.mark.parametrize("looks", [2000, 0], ids=["read", "none read any more"])
 async def test_who_holds_one_lock_and_waits_for_another_is_found_among_very_many_who_queue_behind(
-    monkeypatch: pytest.MonkeyPatch,
+    looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(survey, "LOOKS_MAX", looks)
     monkeypatch.setattr(survey, "STACKS_MAX", 30)
     monkeypatch.setattr(survey, "STACKS_EACH", 2)
     monkeypatch.setattr(groups, "EACH_MAX", 1)
