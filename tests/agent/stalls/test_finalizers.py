@@ -101,6 +101,17 @@ def test_a_loop_is_asked_that_turns_and_for_as_long_as_it_is_near(left: Callable
     assert loops.slots.to_collect is None
 
 
+def test_an_older_generation_that_was_asked_for_is_collected_whatever_is_near(left: Callable[[int], None]) -> None:
+    loops = Loops(10)
+    left(2 * SPARE)
+    assert loops.aside.ask(1)
+    assert not loops.aside.step_aside()
+    assert loops.slots.to_collect == 1
+    left(SPARE // 2)
+    assert loops.aside.step_aside()
+    assert loops.slots.to_collect == 1
+
+
 def test_patience_with_a_loop_that_does_not_beat_ends(
     left: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,14 +41,15 @@ class Finalizers:
         now = time.monotonic_ns()
         if not any(one is not None and now - one.mono_ns < self._late_ns for one in self._slots.beating):
             return False
-        self._slots.to_collect = generation
+        self._slots.to_collect = max(generation, self._slots.to_collect or 0)
         return True
 
     def step_aside(self) -> bool:
         """Whether there may be a collection soon, which a loop is about to have first; for a moment."""
         if not self.are_near():
             self._until = 0.0
-            self._slots.to_collect = None
+            if self._slots.to_collect == 0:  # an older generation was asked for by others
+                self._slots.to_collect = None
             return False
         now = time.monotonic()
         if not self._until:
