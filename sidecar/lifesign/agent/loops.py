@@ -118,8 +118,8 @@ class LoopBeat:
             calls.profiled = True
         self._write(now, delay, cpu)
         self._schedule()
-        if slots.to_collect is not None:
-            slots.collect()
+        if slots.errands:
+            slots.run_errands(slot)
         if agent.for_a_loop:
             self._do_what_is_due(agent)
 
@@ -178,6 +178,7 @@ class LoopBeat:
             self._is_late(now, now - self._due_ns, cpu)
         self._signs.begin(layout.LOOP_ENDED, self._generation, self._native_thread, self._since_ns)
         self._write(now, 0, cpu)
+        self.agent.slots.run_errands(self.slot)
         self.agent.slots.give_back(self.slot)
 
 

@@ -19,6 +19,7 @@ from lifesign.agent.identity import identity
 from lifesign.agent.lastwords.crash import CrashDump
 from lifesign.agent.lastwords.stacks import StacksOnDemand
 from lifesign.agent.slots import LoopSlots
+from lifesign.agent.stalls.finalizers import Finalizers
 from lifesign.agent.system.context import ProcessContext, publish
 from lifesign.agent.system.usage import UsageWriter
 from lifesign.agent.tasks.dump import Tasks
@@ -88,11 +89,19 @@ class Agent:
             undone.callback(self._crash_dump.abandon)
             self._stacks = StacksOnDemand(folder, settings.last_words)
             undone.callback(self._stacks.abandon)
-            self.tasks = tasks = Tasks(self.slots.loops, self.slots.by_thread, search_seconds)
+            finalizers = Finalizers(self.slots, settings.heartbeat_interval)
+            self.tasks = tasks = Tasks(self.slots.loops, self.slots.by_thread, search_seconds, finalizers)
             self.complaints = Complaints(self.slots.loops)
             undone.callback(self.complaints.close)
             self.watchdog = Watchdog(
-                self.pulse, self.boot, self.slots, tasks, settings, (self._at_beat, self._look_after), self._publish
+                self.pulse,
+                self.boot,
+                self.slots,
+                tasks,
+                settings,
+                finalizers,
+                (self._at_beat, self._look_after),
+                self._publish,
             )
             undone.callback(self.watchdog.sampler.close)
             import_now()

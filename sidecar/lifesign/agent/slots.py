@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections import deque
-from typing import Callable
+from typing import Any, Callable
 
 from lifesign.agent.native import RLock
 from lifesign.wire import layout
@@ -85,7 +85,8 @@ class LoopSlots:
     `beats` counts per slot and goes on with the slot's next loop, so that the sum over all slots
     never falls. `unwatched` is how many loops run without one. Beats that come later than `late_ns` are kept in `late`,
     and `waited` counts per slot, as `beats` does, for how many nanoseconds a loop could not turn as it waited.
-    `to_collect` is a generation of objects that the next loop to beat collects; of 0 it has Python do it.
+    There are `errands` for loops as they beat: `to_collect`, a generation of objects for the next of them; of 0 it
+    has Python do it. And `left`, by slot, tasks to let go of.
 
     Args:
         more: makes more slots where all are taken; returns how many, 0 if there can be no more.
@@ -95,7 +96,9 @@ class LoopSlots:
         self._more = more
         self.unwatched = 0
         self.late_ns = NEVER_NS
+        self.errands = False
         self.to_collect: int | None = None
+        self.left: dict[int, list[Any]] = {}
         self.late: deque[LateBeat] = deque(maxlen=_LATE_MAX)
         self.beats = [0] * layout.LOOPS
         self.waited = [0] * layout.LOOPS
@@ -122,8 +125,12 @@ class LoopSlots:
             self.beating[slot] = None
             self._free.insert(0, slot)
 
-    def collect(self) -> None:
-        """In the thread of a loop."""
+    def run_errands(self, slot: int) -> None:
+        """In the thread of the loop that has this slot."""
+        self.errands = False  # before: what the watchdog adds meanwhile is for the next time
+        self.left.pop(slot, None)
+        if self.left:
+            self.errands = True
         generation, self.to_collect = self.to_collect, None
         if generation is None or not gc.isenabled():
             return

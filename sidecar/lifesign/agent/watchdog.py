@@ -68,6 +68,7 @@ class Watchdog:
         slots: LoopSlots,
         tasks: Tasks,
         settings: Settings,
+        finalizers: Finalizers,
         at_beat: tuple[Callable[[], None], Callable[[], None]],
         keep: Callable[[], Kept | None] = lambda: None,
     ) -> None:
@@ -90,8 +91,7 @@ class Watchdog:
         self._next_period = time.monotonic() + settings.dump_interval
         self._next_unasked = 0.0
         self._allowance = Allowance()
-        self._finalizers = Finalizers(slots, settings.heartbeat_interval)
-        tasks.aside = self._finalizers
+        self._finalizers = finalizers
         self._rest = Rest(slots, settings.heartbeat_interval, settings.heartbeat_timeout)
         self.sampler = Sampler(pulse.ring, slots, self._rest, settings, self._allowance)
         self._last_look = time.monotonic()
@@ -138,6 +138,8 @@ class Watchdog:
             self.thread.interval = self._soon if not quiet else self._at_rest if rests else self._rarely
         except BaseException as error:  # noqa: BLE001 - of a task's own methods, say; a watchdog that dies watches nothing
             complain("the watchdog failed at a beat", error)
+        finally:
+            self._finalizers.leave()
 
     def _is_quiet(self) -> bool:
         """Whether the boot is over, the loops turn, and there are few tasks to look at and none to dump."""
@@ -231,6 +233,7 @@ class Watchdog:
                 whole = by_hand or reason == "no progress"
                 self._tasks.dump(self._pulse.ring, reason, request if by_hand else 0, self._beat, whole=whole)
             finally:  # one that fails would fail at each beat
+                self._finalizers.leave()
                 if reason in layout.REQUEST_REASONS:
                     self._answered[layout.REQUEST_REASONS.index(reason)] = request
                 if not by_hand:

@@ -61,3 +61,57 @@ def test_finalizers_run_in_the_programs_own_thread(
 ) -> None:
     monkeypatch.setenv("LIFESIGN_HEARTBEAT_INTERVAL", "0.02")
     assert output(GARBAGE, tmp_path, python=Path(PYTHONS[version])) == "here"
+
+
+ENDING = """
+    import asyncio
+    import collections
+    import threading
+    import lifesign
+
+    here, threads = threading.get_ident(), collections.Counter()
+
+    def note(*_):
+        threads["here" if threading.get_ident() == here else "elsewhere"] += 1
+
+    class Result:
+        __del__ = note
+
+    async def fails(seconds):
+        await asyncio.sleep(seconds)
+        raise ValueError
+
+    async def returns(seconds):
+        await asyncio.sleep(seconds)
+        return Result()
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(note)
+        running = set()
+        for turn in range(300):
+            for number in range(20):
+                for work in fails, returns:
+                    task = asyncio.ensure_future(work(0.003 * (number % 7)))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+            del task
+            await asyncio.sleep(0.005)
+            if turn % 20 == 0:
+                lifesign.dump_tasks()
+        await asyncio.sleep(0.3)
+        print(threads["here"] + threads["elsewhere"], threads["elsewhere"] < 10)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_what_becomes_of_a_task_happens_in_its_loops_thread(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loop's exception handler and its result's finalizer: of a task that ends while a dump looks at it, too.
+
+    On a busy machine the watchdog may lose the processor with one of them in hand. Without care it is over a hundred.
+    """
+    monkeypatch.setenv("LIFESIGN_HEARTBEAT_INTERVAL", "0.02")
+    assert output(ENDING, tmp_path, python=Path(PYTHONS[version])) == "12000 True"

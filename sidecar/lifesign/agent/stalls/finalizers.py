@@ -4,18 +4,23 @@ Python collects in whichever thread makes one object too many, and what comes of
 `finally` of coroutines that nobody awaits, exception handlers of loops. Some of that works in one thread only (a
 connection of sqlite3, Tk), some wakes no loop from another one, some takes long. A program with one thread need not
 think of it. So before the watchdog's thread makes objects while few are left until then, a loop makes these as it
-beats, and Python collects there. It is no more work than it would have been.
+beats, and Python collects there. It is no more work than it would have been. And a task that ends while the watchdog
+looks at it is let go of by its loop.
 """
 
 from __future__ import annotations
 
 import gc
 import time
+from typing import Any
 
 from lifesign.agent.native import sleep
 from lifesign.agent.slots import SPARE, LoopSlots
+from lifesign.agent.tasks import odd
 
 _LOOK_SECONDS = 0.002
+_PATIENCE_SECONDS = 0.25  # with a loop that has beaten not longer ago, at least
+_KEPT_MAX = 10_000  # tasks that were looked at, or wait for a loop to let go of them
 
 
 class Finalizers:
@@ -27,9 +32,11 @@ class Finalizers:
 
     def __init__(self, slots: LoopSlots, interval: float) -> None:
         self._slots = slots
-        self._late_ns = int(2 * interval * 1e9)
-        self._patience = 2 * interval
+        self._patience = max(_PATIENCE_SECONDS, 2 * interval)
+        self._late_ns = int(self._patience * 1e9)
         self._until = 0.0  # when patience with the loops ends
+        self._seen: list[list[Any]] = []
+        self._kept = 0
 
     def are_near(self) -> bool:
         """Whether there may be a collection soon."""
@@ -42,6 +49,7 @@ class Finalizers:
         if not any(one is not None and now - one.mono_ns < self._late_ns for one in self._slots.beating):
             return False
         self._slots.to_collect = max(generation, self._slots.to_collect or 0)
+        self._slots.errands = True
         return True
 
     def step_aside(self) -> bool:
@@ -62,3 +70,26 @@ class Finalizers:
         """Steps aside in the middle of something."""
         while self.step_aside():
             sleep(_LOOK_SECONDS)
+
+    def keep(self, tasks: list[Any]) -> None:
+        """These are looked at: keeps them, if they are not very many, until `leave`."""
+        if self._kept < _KEPT_MAX:
+            self._kept += len(tasks)
+            self._seen.append(tasks)
+
+    def leave(self) -> None:
+        """Nothing is looked at any more: of tasks that have ended their loops let go."""
+        if not self._seen:
+            return
+        self._kept = 0
+        slots = {id(one.loop): slot for slot, one in enumerate(self._slots.beating) if one is not None}
+        ended: dict[int, list[Any]] = {}
+        while self._seen:
+            for task in self._seen.pop():
+                slot = slots.get(id(odd.call(task, "get_loop"))) if odd.is_done(task) else None
+                if slot is not None:
+                    ended.setdefault(slot, []).append(task)
+        for slot, tasks in ended.items():
+            before = self._slots.left.pop(slot, [])
+            self._slots.left[slot] = tasks + before[: max(0, _KEPT_MAX - len(tasks))]
+            self._slots.errands = True

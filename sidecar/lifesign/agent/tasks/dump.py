@@ -71,6 +71,7 @@ class Tasks:
         loops: gives the loops that run now.
         by_thread: gives the same, each by the number of its thread.
         search_seconds: between two searches for a deadlock that nobody asked for; SEARCH_SECONDS by default.
+        aside: see `Pace` and `Population`.
     """
 
     def __init__(
@@ -78,11 +79,12 @@ class Tasks:
         loops: Callable[[], list[asyncio.AbstractEventLoop]],
         by_thread: Callable[[], dict[int, asyncio.AbstractEventLoop]] = dict,
         search_seconds: float | None = None,
+        aside: Aside | None = None,
     ) -> None:
         self._loops = loops
         self._by_thread = by_thread
-        self._population = Population(loops)
-        self.aside: Aside | None = None
+        self._population = Population(loops, aside)
+        self._aside = aside
         self._last = Shape({}, frozenset(), [])  # of the newest dump that was written in full
         self._last_id = ""
         self._ages = Ages()
@@ -106,7 +108,7 @@ class Tasks:
         if time.monotonic() < self._next_search or self.count().unfinished > SEARCH_TASKS_MAX:
             return ""
         used = time.thread_time_ns()
-        pace = Pace(beat, sum(self.count()), self.aside)
+        pace = Pace(beat, sum(self.count()), self._aside)
         survey = Survey(self._population, pace, self._ages)
         tasks = (id(node.task) for nodes in survey.rings for node in nodes)
         before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
@@ -140,7 +142,7 @@ class Tasks:
             whole: write the groups even if the newest dump had the same ones.
         """
         started, fewest = time.time_ns(), self._population.take_fewest()
-        pace = Pace(beat, sum(self.count()), self.aside)
+        pace = Pace(beat, sum(self.count()), self._aside)
         survey = Survey(self._population, pace, self._ages)
         groups = ranked(survey.groups)
         for group in groups[:GROUPS_MAX]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
         def ask(self, generation: int) -> bool: ...
 
+        def keep(self, tasks: list[Any]) -> None: ...
+
 
 # Of processor time between two pauses. Each slice begins with cold caches: ten times as many take half as much again.
 SLICE_SECONDS = 0.00125

@@ -9,11 +9,14 @@ import time
 import weakref
 from _random import Random  # the module around it costs more to import
 from itertools import chain
-from typing import Any, Callable, Collection, Iterator, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Collection, Iterator, NamedTuple, Sequence
 
 from lifesign.agent.harmless import complain
 from lifesign.agent.price import Price
 from lifesign.agent.tasks import odd, own
+
+if TYPE_CHECKING:
+    from lifesign.agent.tasks.pace import Aside
 
 _LOOKED_AT = 10_000  # tasks of which it is looked whether they have ended; of more, so many are drawn:
 _DRAWN = 1_000
@@ -40,10 +43,12 @@ class Population:
 
     Args:
         loops: gives the loops that run now.
+        aside: keeps what is walked over, so that who walks is not the last to let go of it.
     """
 
-    def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]]) -> None:
+    def __init__(self, loops: Callable[[], list[asyncio.AbstractEventLoop]], aside: Aside | None = None) -> None:
         self.loops = loops
+        self._aside = aside
         self._next_count = 0.0
         self._price = Price(_PRICE)
         self._count = TaskCount(0, 0)
@@ -76,7 +81,13 @@ class Population:
         """
         if sum(self._count) > _LOOKED_AT:
             self._next_share = time.monotonic() + _DRAW_SECONDS  # one list of so many at a time is enough
-        return self._bits()
+        return self._kept(self._bits(_BIT))
+
+    def _kept(self, bits: Iterator[list[Any]]) -> Iterator[list[Any]]:
+        for some in bits:
+            if self._aside is not None:
+                self._aside.keep(some)
+            yield some
 
     def saw(self, unfinished: int, finished: int) -> None:
         """Notes how many of very many tasks a walk has found finished: that need not be estimated for a while."""
@@ -90,15 +101,18 @@ class Population:
 
     def each(self) -> Iterator[Any]:
         """Every task but our own; below 3.14 done ones that somebody still refers to may be among them."""
-        return chain.from_iterable(self._bits())
+        return chain.from_iterable(self._bits(1))
 
-    def _bits(self) -> Iterator[list[Any]]:
-        """All of them, some at a time; they are listed when this returns, but for those of loops from 3.14 on."""
+    def _bits(self, most: int) -> Iterator[list[Any]]:
+        """All of them, so many at a time: whoever has them may be the last to let go of them.
+
+        They are listed when this returns, but for those of loops from 3.14 on.
+        """
         ours = own.ids()
         if _KNOWN_BY_LOOP:
-            return chain.from_iterable(_taken_out_of(_of_loop(loop), ours) for loop in self.loops())
+            return chain.from_iterable(_taken_out_of(_of_loop(loop), most, ours) for loop in self.loops())
         # list() of the set of references is one step under the GIL; iterating the WeakSet is not.
-        return chain(_referred_to(list(_registry().data), ours), (list(_eager()),))
+        return chain(_referred_to(list(_registry().data), most, ours), (list(_eager()),))
 
     def ended(self) -> list[weakref.ReferenceType[Any]] | None:
         """All tasks that somebody still refers to, those that have ended among them; None where they are not known.
@@ -111,7 +125,7 @@ class Population:
         """The async generators that were begun and are not finished, as far as the loops know them."""
         for loop in self.loops():
             known = getattr(loop, "_asyncgens", None)
-            yield from chain.from_iterable(_referred_to(list(getattr(known, "data", ()))))
+            yield from chain.from_iterable(_referred_to(list(getattr(known, "data", ())), _BIT))
 
     def _counted(self) -> TaskCount:
         ours = own.count(finished=False)
@@ -143,25 +157,25 @@ class Some(Population):
     def count(self) -> TaskCount:
         return TaskCount(len(self._tasks), 0)
 
-    def _bits(self) -> Iterator[list[Any]]:
+    def _bits(self, most: int) -> Iterator[list[Any]]:
         return iter((list(self._tasks),))
 
     def generators(self) -> Iterator[Any]:
         return iter(())
 
 
-def _referred_to(references: list[Any], without: Collection[int] = ()) -> Iterator[list[Any]]:
+def _referred_to(references: list[Any], most: int, without: Collection[int] = ()) -> Iterator[list[Any]]:
     """What is still there of what these refer to, but for some by their ids; the list is empty then."""
     while references:
-        some = references[-_BIT:]
-        del references[-_BIT:]  # to free 100,000 at once would take a millisecond
+        some = references[-most:]
+        del references[-most:]  # to free 100,000 at once would take a millisecond
         yield [found for one in some if (found := one()) is not None and id(found) not in without]
 
 
-def _taken_out_of(tasks: set[Any], without: Collection[int]) -> Iterator[list[Any]]:
+def _taken_out_of(tasks: set[Any], most: int, without: Collection[int]) -> Iterator[list[Any]]:
     """All of a set but some by their ids; it is empty then."""
     while tasks:  # a few are let go of when they were seen, and all of them not at once
-        some = [tasks.pop() for _ in range(min(_BIT, len(tasks)))]
+        some = [tasks.pop() for _ in range(min(most, len(tasks)))]
         yield [task for task in some if id(task) not in without]
 
 
