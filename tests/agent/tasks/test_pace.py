@@ -50,9 +50,9 @@ def walk(clock: Clock, steps: int, seconds_a_step: float) -> list[float]:
     return beats
 
 
-def test_a_short_walk_takes_six_per_cent_of_a_core(clock: Clock) -> None:
+def test_a_short_walk_takes_seven_per_cent_of_a_core(clock: Clock) -> None:
     walk(clock, 10_000, 5e-6)
-    assert 0.05 < clock.used / (clock.now - 1000) < 0.07
+    assert 0.06 < clock.used / (clock.now - 1000) < 0.08
 
 
 def test_a_few_tasks_are_read_without_a_pause(clock: Clock) -> None:
@@ -68,8 +68,8 @@ def test_a_long_walk_ends_in_time_all_the_same(clock: Clock) -> None:
 
 def test_between_two_pauses_there_is_little_work(clock: Clock) -> None:
     walk(clock, 10_000, 5e-6)
-    # 1.25 ms, and what the 4 steps add after which it is looked at.
-    assert clock.used / len(clock.slept) < 0.00125 + 4 * 5e-6 + 1e-9
+    # 1.6 ms, and what the 4 steps add after which it is looked at.
+    assert clock.used / len(clock.slept) < 0.0016 + 4 * 5e-6 + 1e-9
 
 
 def test_more_tasks_than_were_counted_are_no_reason_to_hurry(clock: Clock) -> None:

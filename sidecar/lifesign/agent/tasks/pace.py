@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 # Of processor time between two pauses. Each slice begins with cold caches: ten times as many take half as much again.
-SLICE_SECONDS = 0.00125
-SHARE = 0.06  # of a core, as long as the walk ends in time
+SLICE_SECONDS = 0.0016
+SHARE = 0.07  # of a core, as long as the walk ends in time
 END_SECONDS = 9.0  # the share rises so that it does
-PAUSE_MAX = 0.02
+PAUSE_MAX = 0.022
 PAUSE_A_STEP = 0.00002  # at most, for as many steps as there will be: a dump of a few tasks is over at once
 BEAT_SECONDS = 0.05
 # What a dump makes is garbage-collected like all else. Up to 3.13 what has survived ten collections of the youngest is
