@@ -33,7 +33,7 @@ from support.paths import DOCS, ROOT
 BENCHMARKS = {
     "service.instructions": 60,
     "service.calls": 60,
-    "sidecar.idle": 80,
+    "sidecar.idle": 310,
     "service.startup": 60,
     "service.load": 180,
     "service.dumps": 120,
