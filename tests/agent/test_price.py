@@ -26,3 +26,9 @@ def test_what_is_always_dear_is_known_after_some() -> None:
     price = Price(100)
     rests = [price.rest(20 * MS) // MS for _ in range(9)]
     assert rests == [50, 100, 200, 400, 800, 1600, 2000, 2000, 2000]
+
+
+def test_what_is_dear_because_it_is_much_is_known_at_once() -> None:
+    price = Price(500)
+    assert price.rest(30 * MS, 25 * MS) == 15_000 * MS
+    assert price.rest(400 * MS, 25 * MS) == 30_000 * MS  # twice what the one before it has cost

@@ -20,7 +20,11 @@ class Price:
         self._times = times
         self._cost = 0
 
-    def rest(self, cost: int) -> int:
-        """Nanoseconds until it may be done again, after it has cost so much."""
-        self._cost = min(cost, 2 * max(self._cost, _LEAST_NS))
+    def rest(self, cost: int, usual: int = 0) -> int:
+        """Nanoseconds until it may be done again, after it has cost so much.
+
+        Args:
+            usual: what so much work costs about, where that is known.
+        """
+        self._cost = min(cost, 2 * max(self._cost, _LEAST_NS, usual))
         return self._times * self._cost

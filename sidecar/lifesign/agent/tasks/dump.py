@@ -37,6 +37,7 @@ GROUPS_MAX = 50
 SEARCH_SECONDS = 15.0  # between two searches for a deadlock that nobody asked for
 SEARCH_PRICE = 500  # a pause between two is at least so many times what a search costs
 SEARCH_TASKS_MAX = 20_000
+TASK_NS = 5_000  # that a search takes for a task, about
 THREADS_MAX, SOME_THREADS = 20, 5  # groups of threads that are written
 _WAITS_FOR = {"_wait": "tasks (asyncio.wait)"}  # by the name of the innermost coroutine
 RING_MAX = 20  # steps of a ring that are written
@@ -114,7 +115,7 @@ class Tasks:
         before, self.stuck = self.stuck, frozenset((*tasks, *stuck_threads(self._by_thread())))
         was_still, self._still = self._still, survey.primitives.some_may_hang() and survey.still() is not None
         too_much = self._growth.reason(survey.groups, self._loops(), pace)
-        rest = self._price.rest(time.thread_time_ns() - used)
+        rest = self._price.rest(time.thread_time_ns() - used, TASK_NS * survey.total)
         self._next_search = time.monotonic() + max(self._pause(), rest / 1e9)
         survey.let_go()
         return "deadlock" if self.stuck != before else too_much or ("no progress" if self._still != was_still else "")
