@@ -73,6 +73,9 @@ def test_one_that_somebody_has_or_waits_for_is_not(noted: Noted) -> None:
             pool.submit(fails).result()
         pool.submit(fails, SystemExit())
         pool.submit(fails, CancelledError())
+        over = ThreadPoolExecutor(1)
+        over.shutdown()
+        pool.submit(over.submit, fails)  # the program ends
     assert noted.records == []
 
 

@@ -28,6 +28,7 @@ EXECUTOR, LOOP = "executor", "loop"
 AT_ONCE_SECONDS = {EXECUTOR: 1.0, LOOP: 0.005}  # a coroutine of the same loop may have looked at it in between
 KEPT_MAX = 100  # exceptions that are held until it is known whether somebody has the future
 _LIBRARY = {EXECUTOR: "concurrent.futures.", LOOP: "asyncio."}  # which lets go of it, where nobody else has it
+_TOO_LATE = "cannot schedule new futures after"  # (interpreter) shutdown: the program ends, and nothing has failed
 _OF_ASYNCIO = "_chain_future.<locals>._call_check_cancel"  # by which a future only hands on that it is cancelled
 
 
@@ -102,6 +103,9 @@ def _handed(future: Any, error: Any) -> str:
     watched: Any = future
     try:
         if type(future) is not Future or not is_death(error) or isinstance(error, CancelledError):
+            return ""
+        said = error.args[0] if type(error) is RuntimeError and error.args else None
+        if type(said) is str and said.startswith(_TOO_LATE):
             return ""
         if watched._waiters or watched._condition._waiters:
             return ""
