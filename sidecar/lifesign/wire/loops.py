@@ -42,7 +42,7 @@ class SlotWriter(_Copies):
     """Vital signs of any kind."""
 
     def write(self, *signs: int) -> None:
-        """Replaces the signs, at most 14 words; it makes up a copy first and stores it as a whole."""
+        """Replaces the signs, at most 14 words: they are made up first, and stored as a whole."""
         self._sequence = sequence = self._sequence + 1
         signed = _packed[len(signs)](sequence, *signs)
         self._signs[sequence & 1][:] = signed
