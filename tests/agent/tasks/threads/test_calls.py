@@ -225,6 +225,7 @@ def test_a_thread_whose_profile_function_runs_keeps_its_variables() -> None:
     assert left == [lock]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="`sys.monitoring` says whether there is one")
 async def test_a_loop_in_a_thread_with_a_profile_function_is_noticed(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
