@@ -131,6 +131,10 @@ class LoopSlots:
         self.left.pop(slot, None)
         if self.left:
             self.errands = True
+        self.collect()
+
+    def collect(self) -> None:
+        """Collects what is to be, in the thread of a loop."""
         generation, self.to_collect = self.to_collect, None
         if generation is None or not gc.isenabled():
             return

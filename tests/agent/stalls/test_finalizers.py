@@ -125,6 +125,24 @@ def test_patience_with_a_loop_that_does_not_beat_ends(
     assert now - began < 0.26
 
 
+def test_a_walk_does_not_wait_for_the_next_beat(left: Callable[[int], None], collected: list[tuple[int, int]]) -> None:
+    async def main() -> None:
+        slots = LoopSlots()
+        loop = asyncio.get_running_loop()
+        slots.beating[1] = Beating(loop, HERE, 0, time.monotonic_ns(), 0, lambda: None)
+        aside = Finalizers(slots, 15)  # seconds between two beats
+
+        def walk() -> None:
+            left(SPARE // 2)
+            collected.clear()
+            aside.wait()
+
+        await asyncio.wait_for(loop.run_in_executor(None, walk), 20)
+        assert [thread for thread, _ in collected] == [HERE]
+
+    asyncio.run(main())
+
+
 def test_what_python_collects_then_is_what_it_is_the_turn_of(
     left: Callable[[int], None], collected: list[tuple[int, int]]
 ) -> None:

@@ -10,12 +10,13 @@ looks at it is let go of by its loop.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 from typing import Any
 
 from lifesign.agent.native import sleep
-from lifesign.agent.slots import SPARE, LoopSlots
+from lifesign.agent.slots import SPARE, Beating, LoopSlots
 from lifesign.agent.tasks import odd
 
 _LOOK_SECONDS = 0.002
@@ -45,12 +46,15 @@ class Finalizers:
 
     def ask(self, generation: int = 0) -> bool:
         """Asks for a collection at the next beat of a loop; False where none is expected."""
-        now = time.monotonic_ns()
-        if not any(one is not None and now - one.mono_ns < self._late_ns for one in self._slots.beating):
+        if not self._turning():
             return False
         self._slots.to_collect = max(generation, self._slots.to_collect or 0)
         self._slots.errands = True
         return True
+
+    def _turning(self) -> list[Beating]:
+        now = time.monotonic_ns()
+        return [one for one in self._slots.beating if one is not None and now - one.mono_ns < self._late_ns]
 
     def step_aside(self) -> bool:
         """Whether there may be a collection soon, which a loop is about to have first; for a moment."""
@@ -67,9 +71,17 @@ class Finalizers:
         return now < self._until
 
     def wait(self) -> None:
-        """Steps aside in the middle of something."""
-        while self.step_aside():
-            sleep(_LOOK_SECONDS)
+        """Steps aside in the middle of a walk, which is to end some time: a loop collects at once."""
+        if self.step_aside():
+            self._wake_loop()
+            while self.step_aside():
+                sleep(_LOOK_SECONDS)
+
+    def _wake_loop(self) -> None:
+        for one in self._turning():
+            with contextlib.suppress(Exception):  # it may be closed by now
+                one.loop.call_soon_threadsafe(self._slots.collect)
+                return
 
     def keep(self, tasks: list[Any]) -> None:
         """These are looked at: keeps them, if they are not very many, until `leave`."""

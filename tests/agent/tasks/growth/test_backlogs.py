@@ -111,7 +111,8 @@ async def test_who_fills_it_is_the_largest_group_and_not_who_began(clock: Any) -
             links.put_nowait(number)
         seen = look(found, tasks, loop)
     (one,) = seen.values()
-    assert [one[name]["function"].rpartition(".")[2] for name in ("takes", "puts")] == ["follows", "follows"]
+    if not TRACED:
+        assert [one[name]["function"].rpartition(".")[2] for name in ("takes", "puts")] == ["follows", "follows"]
     for task in tasks:
         task.cancel()
 

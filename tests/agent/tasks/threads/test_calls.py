@@ -120,6 +120,10 @@ def named_call(frame: FrameType) -> tuple[str, str, bool, Any]:
     return calls.named(frame, call.names), call.method, call.bare, calls.resolve(frame, call.names)
 
 
+def around(frame: FrameType) -> list[Any]:
+    return [calls.resolve(frame, names) for names in calls.inside(frame)]
+
+
 def test_a_block_that_is_being_entered(desk: Desk) -> None:
     assert seen(desk, desk.enters, desk.stock, named_call) == ("Desk.stock", "__enter__", True, desk.stock)
 
@@ -145,16 +149,10 @@ def test_a_property_is_not_called(desk: Desk) -> None:
 
 
 def test_the_blocks_around_a_place_and_what_was_acquired_and_not_released(desk: Desk) -> None:
-    def around(frame: FrameType) -> list[Any]:
-        return [calls.resolve(frame, names) for names in calls.inside(frame)]
-
     assert seen(desk, desk.is_inside, desk.stock, around) == [desk.shelf.lock, INSIDE, LOCK]
 
 
 def test_what_a_frame_waits_for_and_may_not_have_got_before_it_does_not_hold(desk: Desk) -> None:
-    def around(frame: FrameType) -> list[Any]:
-        return [calls.resolve(frame, names) for names in calls.inside(frame)]
-
     assert seen(desk, desk.tries_first, desk.stock, around) == [INSIDE]
     assert seen(desk, desk.by_one_of_two, desk.stock, around) == []
 
