@@ -86,7 +86,14 @@ def of_costs() -> str:
     lines = []
     for number, line in enumerate(measured):
         if line.startswith(COSTS):
-            lines += [line, *(more for more in measured[number + 1 : number + 2] if "... its memory" in more)]
+            lines += [
+                line,
+                *(
+                    more
+                    for more in measured[number + 1 : number + 2]
+                    if more.startswith(("| ... its memory", "| ... memory added"))
+                ),
+            ]
     cells = (tuple(cell.strip() for cell in line.strip("| ").split(" | ")) for line in lines)
     return table(("", "lifesign", "beside it", ""), (row[:4] for row in cells))
 

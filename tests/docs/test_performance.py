@@ -83,13 +83,16 @@ def test_the_page_shows_each_figure_beside_its_peer() -> None:
     shown = shown._replace(peer="add()", aim="10x")
     assert line(shown, report()) == ["`event()`", "8,000 / 9,000", "56,000 / 63,000", "add()", "7.0x / 7.0x", "10x"]
     assert line(shown._replace(benchmark="idle"), report()) is None
+    assert line(shown._replace(beyond="SDK", theirs="lifesign"), report()) == [
+        "`event()`", "-48,000 / -54,000", "-48,000 / -54,000", "add()", "- / -", "10x"
+    ]  # fmt: skip
     made = page(report(), [shown])
     assert "| `event()` | 8,000 / 9,000 | 56,000 / 63,000 | add() | 7.0x / 7.0x | 10x |" in made
     assert "| 3.11 event() | 8,000 | 56,000 | 7.0x |" in made
     assert "`--only instructions`: 2026-11-29 12:20, at abc, in 61 s; load 0.5 before and 1.0 after.\n" in made
     noisy = report()
     noisy.results["instructions"].load = (0.5, 4.1)
-    assert "4.1 after. Others kept the machine busy" in page(noisy, [])
+    assert "4.1 after, busy.\n" in page(noisy, [])
 
 
 def test_what_grows_is_drawn_by_its_medians() -> None:

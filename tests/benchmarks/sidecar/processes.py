@@ -1,8 +1,8 @@
 """What the sidecar of 1 to 1,000 processes costs, all of them healthy and with nothing to say.
 
 The process folders are written by one program, with the real writer, and beat twice a second. The sidecar exports to
-a real Collector every 5 s. Half of its time it does nothing whatever there is to read: on a busy machine, where a poll
-of a thousand takes longer, there are fewer of them, and they use less.
+a real Collector every 5 s. However much there is to read, it rests for half of the time: on a busy machine, where a
+poll of a thousand takes longer, there are fewer of them, and they use less.
 """
 
 from __future__ import annotations
