@@ -42,7 +42,7 @@ def lines(snapshot: Snapshot, answer: Answer | None = None, no_stacks: str = "")
 
 def _without_cause(snapshot: Snapshot, answer: Answer | None, no_stacks: str) -> Iterator[str]:
     if snapshot.state == "healthy" and not any(event.deadline for event in snapshot.events):
-        yield "  nothing is known to be wrong; but no event is promised (LIFESIGN_EVENTS), whose absence would show"
+        yield "  nothing is known to be wrong; promise an event (LIFESIGN_EVENTS=order=30s) to hear when it stops"
         found = suspects(answer.whole) if answer is not None and answer.whole is not None else []
         if found:
             yield "  if it does not do what it should, this may be why:"
