@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lifesign.cli.gate.verdict import GRACE, Seen, judge
+from lifesign.cli.gate.verdict import GRACE, Outcome, Seen, judge, with_causes
+from lifesign.judge.causes.findings import Cause
 from lifesign.watch.telemetry import EventReading, PostconditionReading
 from support.made.seen import checkpoint, snapshot
 from support.rows import rows
@@ -99,6 +100,28 @@ def test_where_a_checkpoint_alone_is_missing_nobody_is_told_to_count_events() ->
     assert outcome is not None
     assert 'lifesign.checkpoint("cache warm")' in outcome.hint
     assert "lifesign.event" not in outcome.hint
+
+
+@rows(
+    ("word", "blocked", "hint"),
+    [
+        ("blocking-call", True, "asyncio.to_thread"),
+        ("deadlock", False, ""),
+        ("task-died", False, "lifesign.event("),
+        ("task-died", True, "lifesign.event("),
+    ],
+)
+def test_a_stall_ends_in_its_cause_and_in_what_helps_against_that_one(word: str, blocked: bool, hint: str) -> None:
+    outcome = judge(seen(LATE))
+    assert outcome is not None
+    ended = with_causes(outcome, [Cause(word, "it waits in f (a.py:3)"), Cause("deadlock", "another")], blocked=blocked)
+    assert ended.why == f"{outcome.why}; it waits in f (a.py:3)"
+    assert (hint in ended.hint, bool(ended.hint)) == (True, bool(hint))
+
+
+def test_a_stall_without_a_cause_stays_as_it_was() -> None:
+    outcome = Outcome("stalled", 2, "the event loop turns", None, "an event")
+    assert with_causes(outcome, [], blocked=True) == outcome
 
 
 @rows(

@@ -148,6 +148,9 @@ def test_each_way_to_fail(row: Failure, smoke: Callable[..., Gate], collector: C
     if row.code == 2:
         assert "1 x main" in gate.said
         assert any(group["stack"][0]["function"] == "main" for group in gate.report["task_groups"])
+    if row.argv[0] == "hang":
+        assert "the loop's thread is" in why
+        assert "asyncio.to_thread" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

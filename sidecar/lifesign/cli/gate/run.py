@@ -11,7 +11,7 @@ from typing import Sequence
 
 from lifesign.cli.gate import listening, report
 from lifesign.cli.gate.gate import Gate, Terms
-from lifesign.cli.gate.verdict import STALLED, Outcome, with_ports
+from lifesign.cli.gate.verdict import STALLED, Outcome, with_causes, with_ports
 from lifesign.cli.gate.view import Drawing
 from lifesign.cli.options import arguments
 from lifesign.cli.output.progress import Progress
@@ -21,7 +21,7 @@ from lifesign.cli.query.target import living
 from lifesign.cli.supervise import rundirectory
 from lifesign.cli.supervise.launch import prepare, say_what_stays
 from lifesign.cli.supervise.supervisor import Supervisor
-from lifesign.cli.taskdump.view import render
+from lifesign.cli.taskdump.view import causes_in, render
 from lifesign.errors import CommandError, LifesignError, UsageError
 from lifesign.export.otlp.targets import is_configured
 from lifesign.judge.rundir import RunDirectory
@@ -58,7 +58,7 @@ def pass_through(args: argparse.Namespace) -> int:
             raise UsageError(error.what, error.hint) from None
         if gate.outcome is None:
             raise LifesignError("smoke ended without a verdict", "the lines above say what broke")
-        outcome = with_ports(gate.outcome, view.ports)
+        outcome = with_ports(view.explained(gate.outcome), view.ports)
         if gate.kept:
             stack.pop_all()  # the run directory stays with CMD
             there = shlex.quote(directory)
@@ -93,6 +93,12 @@ class _BootView:
 
     def look(self) -> Sequence[Snapshot]:
         return [one for one in poll_once(self._directory, self._settings, {}) if one.key not in self._others]
+
+    def explained(self, outcome: Outcome) -> Outcome:
+        """The outcome with what its task dump shows."""
+        if self.answer is None:
+            return outcome
+        return with_causes(outcome, causes_in(self.answer), blocked=bool(self.answer.stalls))
 
     def conclude(self, outcome: Outcome) -> None:
         self._drawing.conclude(outcome)

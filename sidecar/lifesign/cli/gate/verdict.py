@@ -6,6 +6,8 @@ from typing import NamedTuple, Sequence
 
 from lifesign.errors import EXIT_FAILED, EXIT_OK, EXIT_SIGNAL_BASE, EXIT_STALLED
 from lifesign.judge import states
+from lifesign.judge.causes.cause import NO_REASONS
+from lifesign.judge.causes.findings import Cause
 from lifesign.watch.telemetry import Snapshot
 from lifesign.wire.runfile import signal_name
 
@@ -14,6 +16,9 @@ GRACE = 1.0  # seconds after the timeout in which the main process may report th
 
 _CALL = 'call lifesign.event("NAME") where the first unit of real work is done'
 _NO_EVENT = f"{_CALL}; where no line of CMD can do that, add --until tcp:PORT or --until http://HOST:PORT/PATH"
+_OUT_OF_THE_LOOP = (
+    "await asyncio.to_thread(...) for what blocks, or a library that awaits: no other task runs meanwhile"
+)
 
 ALIVE = "alive"
 FAILED = "failed"
@@ -128,6 +133,19 @@ def _hint(seen: Seen, process: Snapshot) -> str:
     if not seen.by_event:
         return "check whether the service answers there by now, or allow more time with --timeout"
     return _NO_EVENT
+
+
+def with_causes(outcome: Outcome, found: Sequence[Cause], *, blocked: bool) -> Outcome:
+    """The outcome with the cause that explains most, and with what to try against that one.
+
+    Args:
+        found: the causes in the task dump of the stall.
+        blocked: whether an event loop did not turn while it was taken.
+    """
+    if not found:
+        return outcome
+    hint = outcome.hint if found[0].word in NO_REASONS else _OUT_OF_THE_LOOP if blocked else ""
+    return outcome._replace(why=f"{outcome.why}; {found[0].sentence}", hint=hint)
 
 
 def with_ports(outcome: Outcome, ports: Sequence[int]) -> Outcome:

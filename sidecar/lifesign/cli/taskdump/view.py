@@ -14,7 +14,7 @@ from lifesign.cli.taskdump.tree import trees
 from lifesign.cli.taskdump.words import NAME_CHARACTERS, TEXT_CHARACTERS, counted, cut, number
 from lifesign.judge import states
 from lifesign.judge.causes.cause import causes
-from lifesign.judge.causes.findings import Findings
+from lifesign.judge.causes.findings import Cause, Findings
 from lifesign.watch.emit.dumps import finished_line
 from lifesign.watch.sources import Source
 from lifesign.wire.records import TaskDump
@@ -38,6 +38,12 @@ def render_tree(pid: int, answer: Answer) -> Group:
     return Group(*_head(pid, answer), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
 
 
+def causes_in(answer: Answer) -> list[Cause]:
+    """What is wrong by the dump alone. A loop that does not turn is taken to be blocked, which the sidecar judges."""
+    state = states.BLOCKED if answer.stalls else states.HEALTHY
+    return causes(Findings(state, answer.whole, tuple(answer.stalls)))
+
+
 def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
     dump = answer.dump
     milliseconds = number((dump["end"] - dump["start"] + 500_000) // 1_000_000)
@@ -48,9 +54,7 @@ def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
     )
     if any(group["looked"] < group["count"] for group in answer.groups):
         yield Text("of large groups only a sample of the tasks was looked at", "dim")
-    # A loop that does not turn is no more than that: the sidecar judges whether it is blocked.
-    state = states.BLOCKED if answer.stalls else states.HEALTHY
-    for cause in causes(Findings(state, answer.whole, tuple(answer.stalls))):
+    for cause in causes_in(answer):
         yield Text(cut(cause.sentence, CAUSE_CHARACTERS), "bold red")
         yield from (hanging(Text(cut(line, CAUSE_CHARACTERS))) for line in cause.evidence)
 
