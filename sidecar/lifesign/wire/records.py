@@ -232,6 +232,7 @@ class _MoreOfStall(TypedDict, total=False):
     chain: list[ThreadWait]  # what the thread waits for, what its holder waits for, and so on
     ring: bool  # the last one of these waits for the first, with certainty
     call: str  # what it has asked the kernel for, where it waits for nothing of the process itself
+    c_function: str  # that the innermost frame, the user's own, has called and waits in; empty where it is not certain
     samples: int  # that were taken since the loop last turned ...
     in_place: int  # ... so many of them in the user's own frame in which `stack` is
     computing: int  # ... and so many while the thread used the processor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from types import SimpleNamespace
@@ -59,6 +60,28 @@ def test_a_blocked_loop_is_seen_with_what_its_thread_does(started: Callable[...,
     assert stalls[0]["busy"] is False
     (summary,) = pulse.ring("task_dump")
     assert summary["reason"] == "blocked"
+
+
+def test_the_function_of_c_that_a_blocked_loop_waits_in_is_named(started: Callable[..., Any], clock: Any) -> None:
+    pulse = started(**PATIENT)
+    reads, writes = os.pipe()
+
+    def look() -> None:
+        while not any(one.get("c_function") for one in pulse.ring("stall")[-1:]):
+            clock.set_ahead(TIMEOUT / 4)
+            pulse.watched()
+        os.write(writes, b".")
+
+    async def main() -> None:
+        looking = threading.Thread(target=look)
+        looking.start()
+        os.read(reads, 1)
+        looking.join()
+
+    asyncio.run(main())
+    os.close(reads)
+    os.close(writes)
+    assert pulse.ring("stall")[-1]["c_function"] == "os.read"
 
 
 @pytest.mark.parametrize("has_its_turn", [True, False])

@@ -86,7 +86,7 @@ def test_a_task_that_died_needs_no_promise(name: str, version: str, tmp_path: Pa
     assert ("its exception has not been retrieved" in first["sentence"]) == (name == "dies-kept")
 
 
-@pytest.mark.parametrize(("name", "doing"), [("blocks", "is waiting"), ("computes", "is busy")])
+@pytest.mark.parametrize(("name", "doing"), [("blocks", "is waiting in time.sleep, called"), ("computes", "is busy")])
 def test_a_call_that_blocks_the_loop(name: str, doing: str, tmp_path: Path) -> None:
     seen = seen_of(name, sys.executable, tmp_path, ("blocked",))
     first = seen["causes"][0]

@@ -15,6 +15,7 @@ from lifesign.agent.harmless import harmless
 from lifesign.agent.native import sleep
 from lifesign.agent.slots import Beating
 from lifesign.agent.tasks.frames import current_frames
+from lifesign.agent.tasks.threads.in_c import function_in_c
 from lifesign.agent.tasks.threads.look import ThreadLook
 from lifesign.agent.tasks.threads.syscalls import system_call
 from lifesign.agent.tasks.walk import thread_stack
@@ -37,7 +38,9 @@ def stall(
         tasks: of all loops, to find those that wait for this one.
         loops: every event loop by the thread that it runs in.
     """
+    stood = _standing(beating.thread)
     busy = _is_busy(beating.native_thread)
+    stands = _standing(beating.thread)
     stack = thread_stack(current_frames().get(beating.thread))
     if not stack:
         return None
@@ -57,7 +60,16 @@ def stall(
             made["chain"] = look.chain(beating.thread)
             made["ring"] = any(beating.thread in ring for ring in look.rings())
             made["call"] = "" if made["chain"] else system_call(beating.native_thread)
+            # One that runs may have come back from the call that it is at.
+            if busy is False and stood == stands == _standing(beating.thread) and not is_library(stack[-1]["file"]):
+                made["c_function"] = function_in_c(current_frames()[beating.thread])
     return made
+
+
+def _standing(thread: int) -> tuple[int, int] | None:
+    """Where it is in its code; its frame is not kept, which would keep the variables alive."""
+    frame = current_frames().get(thread)
+    return None if frame is None else (id(frame.f_code), frame.f_lasti)
 
 
 def _is_busy(native_thread: int) -> bool | None:

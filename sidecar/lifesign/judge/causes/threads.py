@@ -102,7 +102,10 @@ def _blocking_call(stall: Stall) -> Cause:
     own = own_frame(stall["stack"])
     sampled = f"; {stall.get('in_place', 0)} of {samples} samples in {own['function'] if own is not None else 'it'}"
     seen = sampled if samples >= _SAMPLES_MIN else ""
-    sentence = f"the loop's thread {does} in {call_text(stall['stack'])}{in_short(stall)}{seen}"
+    same = samples < _SAMPLES_MIN or stall.get("in_place", 0) == samples  # calls of several functions may take turns
+    function = stall.get("c_function", "") if does == waiting and same else ""
+    called = f"{function}, called in " if function else ""
+    sentence = f"the loop's thread {does} in {called}{call_text(stall['stack'])}{in_short(stall)}{seen}"
     return Cause("blocking-call", sentence, own)
 
 

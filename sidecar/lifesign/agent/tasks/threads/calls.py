@@ -68,7 +68,7 @@ def _remembered(known: dict[Any, tuple[CodeType, T]], code: CodeType, at: int, r
 def _call(code: CodeType, at: int) -> Call | None:
     chains: list[tuple[str, ...]] = []
     bare = False
-    *earlier, here = _until_now(code, at)
+    *earlier, here = until_now(code, at)
     for instruction in earlier:
         bare = _extend(chains, instruction, bare)
     if (here.opname in _OLD_WITH or (here.opname == "CALL" and _enters(earlier[-1]))) and chains:
@@ -123,7 +123,7 @@ def _inside(code: CodeType, at: int) -> list[tuple[str, ...]]:
     before: dis.Instruction | None = None
     entered: tuple[str, ...] | None = None
     bare = False
-    for instruction in _until_now(code, at)[:-1]:
+    for instruction in until_now(code, at)[:-1]:
         name = instruction.opname
         if entered is not None:
             found += [entered] if not {*_handlers(code, instruction.offset)[:1]}.isdisjoint(handlers) else []
@@ -145,7 +145,7 @@ def _inside(code: CodeType, at: int) -> list[tuple[str, ...]]:
     return [names for names in found if names != waits_for or names not in doubtful]
 
 
-def _until_now(code: CodeType, at: int) -> list[dis.Instruction]:
+def until_now(code: CodeType, at: int) -> list[dis.Instruction]:
     """The instructions of code up to the one at that place, which may be at any of the caches behind it."""
     if len(code.co_code) > _CODE_BYTES_MAX:
         return []

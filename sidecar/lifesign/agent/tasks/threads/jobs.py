@@ -22,7 +22,7 @@ def job_in_c(frame: FrameType) -> str:
     function = calls.variable(frame, "fn")  # from 3.14 on
     if function is None:
         function = read(calls.variable(frame, "self"), "fn")
-    return "" if function is None else _name(_unwrapped(function))
+    return "" if function is None else function_name(_unwrapped(function))
 
 
 def _unwrapped(function: Any) -> Any:
@@ -36,7 +36,8 @@ def _unwrapped(function: Any) -> Any:
     return function
 
 
-def _name(function: Any) -> str:
+def function_name(function: Any) -> str:
+    """What one calls a function by: ``time.sleep``, and ``open`` for that of `io`."""
     name = read(function, "__qualname__")
     if type(name) is not str:
         return type_name(function)
