@@ -19,6 +19,7 @@ from lifesign.cli.output.terminal import bytes_long, bytes_short, console, durat
 from lifesign.cli.processes.details import to_json
 from lifesign.cli.status import render
 from lifesign.watch.telemetry import (
+    CauseReading,
     CheckpointReading,
     EventReading,
     MemoryReading,
@@ -100,6 +101,16 @@ def test_what_is_ill_gets_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "  post-condition database failed: refused",
         "  4 records dropped (ring)",
     ]
+
+
+def test_where_a_cause_is_known_it_is_the_reason() -> None:
+    cause = CauseReading("task-died", "task consumer died of ValueError", "consume", "app.py", 7)
+    well = msgspec.structs.replace(ILL, state="healthy", why="the event loop beats", causes=(cause,))
+    for one, below in ((ILL, True), (well, False)):
+        out = io.StringIO()
+        Console(file=out, width=200).print(render([msgspec.structs.replace(one, causes=(cause,))], 200))
+        assert out.getvalue().splitlines()[2].endswith(f" {cause.sentence}")
+        assert (f"\n  {one.why}" in out.getvalue()) is below
 
 
 def test_json_has_every_field_but_the_delays_and_the_dump() -> None:

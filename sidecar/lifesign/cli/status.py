@@ -74,6 +74,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _seen(args: argparse.Namespace) -> list[Snapshot]:
+    from lifesign.cli.processes.table import severity
     from lifesign.cli.query.target import Wanted
     from lifesign.judge import states
 
@@ -83,7 +84,7 @@ def _seen(args: argparse.Namespace) -> list[Snapshot]:
     if blocked:  # what blocks it now is known to its watchdog alone
         _ask(target, blocked)
         snapshots = [one.poll.snapshot for one in target.seen()]
-    return snapshots
+    return sorted(snapshots, key=severity)
 
 
 def _ask(target: Wanted, keys: set[str]) -> None:
@@ -119,13 +120,15 @@ def render(snapshots: Sequence[Snapshot], width: int) -> Group:
     from rich.text import Text
 
     from lifesign.cli.processes.details import details
+    from lifesign.cli.processes.explained import ILL
     from lifesign.cli.processes.table import Row, table
 
     made = table([Row(snapshot) for snapshot in snapshots], width)
     lines: list[RenderableType] = [made]
     says_why = made.columns[-1].header == "WHY"
     for snapshot in snapshots:
-        found = [] if says_why else [(snapshot.why, "")]
+        said = (snapshot.why, "")
+        found = [said] if not says_why or (snapshot.causes and snapshot.state in ILL) else []
         found += details(snapshot, uses=len(snapshots) <= _USES_MAX)
         if found:
             lines.append(Text(f"\n{printable(snapshot.command)} {snapshot.pid}", "bold"))

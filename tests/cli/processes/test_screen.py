@@ -48,6 +48,12 @@ def press(of: Screen, *keys: str) -> str:
     return [of.press(key) for key in keys][-1]
 
 
+def test_who_is_well_keeps_its_place_whenever_it_has_beaten() -> None:
+    cause = (CauseReading("task-died", "task consumer died", "", "", 0),)
+    well = row(1, beat_age=0.1), row(2, beat_age=0.3), row(3, causes=cause)
+    assert pids(screen(*well, row(4, "blocked", beat_age=3.0), row(5, "blocked", beat_age=9.0))) == [5, 4, 3, 1, 2]
+
+
 def test_the_worst_comes_first_and_s_goes_through_the_orders() -> None:
     of = screen()
     assert pids(of) == [3, 2, 1]

@@ -10,10 +10,8 @@ from rich.text import Text
 
 from lifesign.cli.output.terminal import hanging, printable
 from lifesign.cli.processes import explained
-from lifesign.cli.processes.table import STYLES, Row, counts, processor_time, reason, table
+from lifesign.cli.processes.table import STYLES, Row, counts, processor_time, reason, severity, table
 
-# Worst first.
-_ORDER = ("dead", "frozen", "blocked", "silent", "degraded", "starting", "healthy", "idle", "stopped")
 _BELOW_MIN = 3  # lines
 _HEAD = 4  # lines above the rows and below them
 HELP = (
@@ -41,14 +39,8 @@ class Sorting(NamedTuple):
     key: Callable[[Row], tuple[float, ...]]
 
 
-def _severity(row: Row) -> tuple[float, ...]:
-    state = row.snapshot.state
-    place = _ORDER.index(state) if state in _ORDER else 0
-    return place - bool(row.snapshot.conditions) / 2, -row.snapshot.beat_age if row.snapshot.alive else 0
-
-
 SORTINGS = (
-    Sorting("worst", _severity),
+    Sorting("worst", lambda row: severity(row.snapshot)),
     Sorting("cpu", lambda row: (-(row.cpu or 0.0), -processor_time(row.snapshot.usage) if row.snapshot.usage else 0)),
     Sorting("memory", lambda row: (-((row.snapshot.usage and row.snapshot.usage.memory) or 0),)),
     Sorting("tasks", lambda row: (-row.snapshot.tasks,)),

@@ -11,17 +11,19 @@ from rich.text import Text
 from lifesign.cli.output.terminal import bytes_short, duration, printable
 from lifesign.watch.telemetry import Snapshot, UsageReading
 
-STYLES = {
-    "starting": "cyan",
-    "healthy": "green",
+STYLES = {  # of the states, worst first
+    "dead": "bold red",
+    "frozen": "bold red",
+    "blocked": "bold red",
     "silent": "yellow",
     "degraded": "yellow",
+    "starting": "cyan",
+    "healthy": "green",
     "idle": "dim",
-    "blocked": "bold red",
-    "frozen": "bold red",
-    "dead": "bold red",
     "stopped": "dim",
 }
+_WORST_FIRST = tuple(STYLES)
+_NO_BEATS = ("frozen", "blocked")
 _WIDE = 100  # columns of the terminal, from which on there is room for what a process uses
 _NARROW = 75  # below which the state and the reason are all that there is room for
 _WHY_MIN = 20  # columns
@@ -75,7 +77,7 @@ _COLUMNS = (
     _Column("THR", lambda row: _used(row, lambda usage: usage.threads), _WIDE),
     _Column("FDS", lambda row: _used(row, lambda usage: usage.descriptors), _WIDE),
     _Column("UP", lambda row: duration(row.snapshot.uptime), _NARROW),
-    _Column("WHY", lambda row: row.snapshot.why, right=False),
+    _Column("WHY", lambda row: reason(row.snapshot), right=False),
 )
 
 
@@ -104,8 +106,6 @@ def table(
             min_width=_WHY_MIN if last else None,
             ratio=1 if fills and last else None,
         )
-    if live and columns[-1].heading == "WHY":  # nothing below the table says more
-        columns[-1] = columns[-1]._replace(text=lambda row: reason(row.snapshot))
     for number, row in enumerate(rows):
         colour = STYLES.get(row.snapshot.state, "")
         cells = [Text(printable(column.text(row)), colour if column.heading == "STATE" else "") for column in columns]
@@ -147,6 +147,16 @@ def state(snapshot: Snapshot) -> str:
 def reason(snapshot: Snapshot) -> str:
     """The cause in one sentence where one is known, or else what is seen."""
     return snapshot.causes[0].sentence if snapshot.causes else snapshot.why
+
+
+def severity(snapshot: Snapshot) -> tuple[float, ...]:
+    """Sorts the worst first: by state, among alike those with a condition or a cause, then by how long nothing turned.
+
+    The beats of those that are well are of no account: they would change places at each poll.
+    """
+    place = _WORST_FIRST.index(snapshot.state) if snapshot.state in _WORST_FIRST else 0
+    known = 0.5 * bool(snapshot.conditions) + 0.25 * bool(snapshot.causes)
+    return place - known, -snapshot.beat_age if snapshot.state in _NO_BEATS else 0
 
 
 def counts(snapshots: Sequence[Snapshot]) -> Mapping[str, int]:
