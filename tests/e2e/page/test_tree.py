@@ -27,6 +27,10 @@ SHOWN = [
     "1 x fetch fetch-0 shop.py:14 waits for a shield around task refresh",
     "1 x refresh refresh shop.py:15 waits for sleep",
 ]
+BADGES = (
+    "[...document.querySelectorAll('.change.deadlock')]"
+    ".map((node) => `${node.parentNode.querySelector('.label').textContent} ${node.textContent}`)"
+)
 LINES = "[...document.querySelectorAll('.awaits summary, .awaits .leaf')].map((node) => node.textContent)"
 
 
@@ -49,7 +53,7 @@ def deadlock() -> Any:
         group(5, 1, "refresh", names=["refresh"], waits_for="sleep"),
     ]
     ring = [{"task": task, "primitive": at, "at": None} for at, task in ((1, "settlement"), (0, "audit"))]
-    sleep = {**lock(2, "", "", 0, 5), "type": "sleep", "holders": []}
+    sleep = {**lock(2, "", "", 0, 5), "type": "sleep", "state": "", "holders": []}
     locks = (lock(0, "ledger", "settlement", 158, 0, 2), lock(1, "prices", "audit", 164, 1), sleep)
     return dumped(*groups, rings=[ring], cycles=[["settlement", "audit"]])._replace(primitives=locks)
 
@@ -63,6 +67,14 @@ async def test_what_each_waits_for_is_below_it(browser: Browser, sidecar: Sideca
         await page.until("document.querySelector('.title .state') !== null")
         await at(page, "tasks")
         await page.until("document.querySelector('.dump .groups li') !== null")
+        assert await page.run(BADGES) == ["clear deadlock", "audit deadlock"]
+        held = await page.run("[...document.querySelectorAll('.primitives li')].map((node) => node.textContent)")
+        assert (held[0].startswith("Lock ledger: locked, 2 tasks wait, held by "), held[2]) == (
+            True,
+            "sleep: 1 task waits",
+        )
+        assert await axe(page) == []
+        await shot(page, f"groups-{width}")
         await page.run(TREE)
         assert [" ".join(line.replace("\u00d7", "x").split()) for line in await page.run(LINES)] == SHOWN
         colours = [await page.run(f"getComputedStyle(document.querySelector('{one}')).color") for one in RED]

@@ -9,6 +9,7 @@ const FEW = 3; // whose names are said beside the function
 
 export function createGroup(group, known, open) {
   const title = element("summary", "", ...summaryOf(group));
+  if (group.stuck) title.append(" ", element("span", "change deadlock", "deadlock"));
   const change = difference(group);
   if (change) title.append(" ", element("span", `change ${change.kind}`, change.text));
   const details = element("details", "", title);
@@ -51,5 +52,5 @@ function difference({ before = -1, count: number, waited }) {
   if (before === 0) return { kind: "new", text: "new" };
   if (number > before) return { kind: "grown", text: `+${count(number - before)}` };
   if (number < before) return { kind: "less", text: `−${count(before - number)}` };
-  return waited >= 5 ? { kind: "stuck", text: "stuck" } : null;
+  return waited >= 5 ? { kind: "same", text: "unchanged" } : null;
 }

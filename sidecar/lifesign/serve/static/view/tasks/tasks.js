@@ -171,6 +171,6 @@ function createRing(ring) {
 function createPrimitive({ type, name, state, waiting, holders }) {
   const number = waiting.reduce((sum, [, some]) => sum + some, 0);
   const held = holders.map(([task, at]) => `${task || "a generator"} (${at})`).join(", ");
-  const text = `${type} ${name}`.trim();
-  return { node: element("li", "", element("span", "label", text), ` ${state}, ${plural(number, "task")} wait${number === 1 ? "s" : ""}`, held ? `, held by ${held}` : ""), update() {} };
+  const said = [state, `${plural(number, "task")} wait${number === 1 ? "s" : ""}`, held && `held by ${held}`].filter(Boolean).join(", ");
+  return { node: element("li", "", element("span", "label", `${type} ${name}`.trim()), `: ${said}`), update() {} };
 }
