@@ -14,9 +14,9 @@ ITEMS = {
     "type": "Queue", "name": "Feed.ticks", "size": 48210, "before": 12000, "seconds": 60.0, "takes": TAKES, "puts": PUTS
 }  # fmt: skip
 BYTES = {**ITEMS, "type": "bytes", "name": "a client", "size": 34_200_000, "before": 12_000_000}
-QUEUE = "48210 items in the Queue Feed.ticks, which has no limit; 12000 60 s ago, and never fewer since"
+QUEUE = "48210 items in the Queue Feed.ticks, which has no limit, up from 12000 within 60 s, and never fewer in between"
 SENT = "34.2 MB wait to be sent"
-SINCE = "; 12.0 MB 60 s ago, and never fewer since"
+SINCE = ", up from 12.0 MB within 60 s, and never less in between"
 
 
 THREADS = {**ITEMS, "type": "thread", "name": "Desk.watch", "size": 446, "before": 54, "takes": None}

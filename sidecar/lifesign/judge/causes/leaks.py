@@ -63,13 +63,14 @@ def backlogs(findings: Findings) -> list[Cause]:
 
 
 def _backlog(one: Backlog) -> Cause:
-    since = f"{max(1, round(one['seconds']))} s ago, and never fewer since"
+    seconds = max(1, round(one["seconds"]))
     if one["type"] == BYTES:
         size, before = (f"{number / 1e6:.1f} MB" for number in (one["size"], one["before"]))
         to = f" to {one['name']}" if one["name"].startswith("a ") else f" to the {one['name']}" if one["name"] else ""
-        return Cause("backlog", f"{size} wait to be sent{to}; {before} {since}")
+        grown = f", up from {before} within {seconds} s, and never less in between"
+        return Cause("backlog", f"{size} wait to be sent{to}{grown}")
     if one["type"] in _LEAKS:
-        return _threads(one, since)
+        return _threads(one, f"{seconds} s ago, and never fewer since")
     kind, name = one["type"], one["name"]
     queue = f"the {kind} {name}" if name else f"a {kind}"
     who = [
@@ -77,7 +78,8 @@ def _backlog(one: Backlog) -> Cause:
         for does, at in (("filled", one["puts"]), ("emptied", one["takes"]))
         if at is not None
     ]
-    said = f"{one['size']} items in {queue}, which has no limit; {one['before']} {since}"
+    grown = f"up from {one['before']} within {seconds} s, and never fewer in between"
+    said = f"{one['size']} items in {queue}, which has no limit, {grown}"
     return Cause("backlog", f"{said}{': ' if who else ''}{', '.join(who)}", one["takes"] or one["puts"])
 
 
