@@ -133,6 +133,7 @@ class FinishedTasks(TypedDict):
 class _Lately(TypedDict, total=False):
     thread_rings: list[list[ThreadWait]]  # threads that wait for each other and can never go on
     threads: int  # how many there are, without lifesign's own
+    threads_looked: int  # at how many of them
     backlogs: list[Backlog]  # that only grow
     files: OpenFiles | None  # None where not nearly as many are open as may be
     fewest: int | None  # tasks, finished ones too, that were counted since the dump before; None if none was counted

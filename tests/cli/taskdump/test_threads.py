@@ -38,6 +38,13 @@ def test_the_frames_that_every_thread_begins_with_are_a_line() -> None:
     ]
 
 
+def test_how_many_threads_were_looked_at_where_that_is_not_all() -> None:
+    made = answer(group(0, 1, "main"), threads=771, threads_looked=500)
+    polls: Any = (standing(0, ["a"], frame("poll", 9)),)
+    lines = piped(Answer(made.dump, made.groups, Dump(made.dump, tuple(made.groups), (), polls), ()))
+    assert "771 threads, of which 500 were looked at" in lines
+
+
 def test_what_a_thread_waits_for_and_who_probably_has_it() -> None:
     lines = shown(standing(0, ["MainThread"], frame("tick", 61), loop=True, wait=LOCK))
     assert "    runs an event loop" in lines

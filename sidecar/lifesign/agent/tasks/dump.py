@@ -186,6 +186,7 @@ class Tasks:
             "finished": survey.finished.most(),
             "thread_rings": threads.rings,
             "threads": threads.count,
+            "threads_looked": threads.looked,
             "still": survey.still(),
             "files": open_files(),
             "backlogs": self._growth.growing(groups, self._loops(), pace),

@@ -25,7 +25,10 @@ def threads(dump: Dump | None, source: Source) -> Iterator[RenderableType]:
     if dump is None or not dump.threads:
         return
     shown = sum(group["count"] for group in dump.threads)
-    yield Text("\n" + counted(max(shown, dump.summary.get("threads", 0)), "thread"), "bold")
+    count = max(shown, dump.summary.get("threads", 0))
+    looked = max(shown, dump.summary.get("threads_looked", count))
+    cut_off = f", of which {number(looked)} were looked at" if looked < count else ""
+    yield Text("\n" + counted(count, "thread") + cut_off, "bold")
     for index in range(len(dump.executors)):
         yield hanging(Text(cut(executor_line(dump, index), 2 * TEXT_CHARACTERS), "yellow"))
     for group in dump.threads:

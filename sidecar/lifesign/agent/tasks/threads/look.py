@@ -52,7 +52,10 @@ class ThreadLook:
         self._loops = loops
         known: dict[int, Any] = dict(threading._active)  # type: ignore[attr-defined] # `enumerate` would wait for a lock
         every = _frames()
-        self.frames = {thread: every[thread] for thread in list(every)[:THREADS_MAX] if not _is_ours(every[thread])}
+        first = [thread for thread in (*loops, threading.main_thread().ident) if thread in every]
+        looked = list(dict.fromkeys((*first, *every)))[:THREADS_MAX]
+        self.frames = {thread: every[thread] for thread in looked if not _is_ours(every[thread])}
+        self.count = len(every) - len(looked) + len(self.frames)
         self.objects = known
         self._waits = {thread: wait for thread, frame in self.frames.items() if (wait := standstill(frame)) is not None}
         self._tasks = list(itertools.islice(tasks, TASKS_MAX)) if self._waits else []

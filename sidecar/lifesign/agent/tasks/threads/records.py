@@ -32,7 +32,7 @@ class Threads:
     """
 
     def __init__(self, loops: dict[int, Any], tasks: Callable[[], Iterable[Any]]) -> None:
-        self.count = 0
+        self.count = self.looked = 0
         self.rings: list[list[ThreadWait]] = []
         self._groups: list[ThreadGroup] = []
         self._executors: list[ExecutorState] = []
@@ -44,7 +44,7 @@ class Threads:
     def _look(self, loops: dict[int, Any], tasks: Callable[[], Iterable[Any]]) -> None:
         look = ThreadLook(loops, tasks())
         groups = look.groups()
-        self.count = len(look.frames)
+        self.count, self.looked = look.count, len(look.frames)
         self.rings = [look.steps(ring) for ring in look.rings()]
         self._groups = [look.record("", index, group) for index, group in enumerate(groups[:GROUPS_MAX])]
         defaults = [read(loop, "_default_executor") for loop in loops.values()]
