@@ -49,6 +49,16 @@ def test_through_a_pipe_it_shows_the_processes_once(cli: Callable[..., Any], mai
     assert cli("top", "--interval", "0").code == 3
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_process_that_is_not_there_is_the_same_error_as_of_status(
+    cli: Callable[..., Any], main: MakeMain, run: Path, more: tuple[str, ...]
+) -> None:
+    main()
+    said = [cli(verb, "nosuch", *more, "--dir", str(run)) for verb in ("status", "top")]
+    assert said[1] == said[0]
+    assert (said[0].code, "no process nosuch is watched" in said[0].err) == (1, True)
+
+
 def test_the_share_of_a_processor_is_that_of_the_time_between_two_polls(main: MakeMain, run: Path) -> None:
     main()
     made = polling(run)

@@ -124,3 +124,10 @@ def test_a_process_that_is_not_there(cli: Callable[..., Any], main: Callable[...
     code, _, err = cli("why", "7", "--timeout", "0.01", "--dir", str(run))
     assert code != 0
     assert "no process 7 is watched" in err
+
+
+def test_a_time_to_wait_that_is_none_is_refused(cli: Callable[..., Any], main: Callable[..., Any], run: Path) -> None:
+    main()
+    code, out, err = cli("why", "--timeout", "-1", "--dir", str(run))
+    assert (code, out) == (3, "")
+    assert "--timeout wants a number of seconds above 0" in err

@@ -52,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     """Shows the processes until it is left; where standard output is no terminal, once.
 
     Raises:
-        NotWatchedError: it shows them once, and there is none.
+        NotWatchedError: there is no such process; or it shows them once, and there is none.
         RunDirectoryError: there is no run directory.
         SettingError: the time between two polls is none.
     """
@@ -65,7 +65,10 @@ def main(args: argparse.Namespace) -> int:
     with contextlib.closing(Polling(args.which, settings, os.environ)) as polling:
         screen = Screen(args.sort)
         to = console()
-        if args.json or to.is_dumb_terminal or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        once = args.json or to.is_dumb_terminal or not (sys.stdout.isatty() and sys.stdin.isatty())
+        if once or args.which is not None:  # who names none looks on, and sees them as they come
+            polling.require()
+        if once:
             polling.rows()
             with Progress() as progress:
                 progress.announce("what only two polls show is measured")

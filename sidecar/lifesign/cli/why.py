@@ -40,12 +40,14 @@ def main(args: argparse.Namespace) -> int:
     Raises:
         NotWatchedError: there is no such process.
         RunDirectoryError: the run directory cannot be used.
+        SettingError: the time to wait is none.
     """
     extra.require()
     from lifesign.cli.processes.explained import ILL, lines
     from lifesign.cli.query.request import dumps
     from lifesign.cli.query.target import Wanted
 
+    arguments.check_seconds("--timeout", args.timeout, "5")
     settings = arguments.given(args, os.environ).settings(os.environ)
     target = Wanted(args.which, settings, os.environ)
     answers = _asked(target, partial(dumps, timeout=args.timeout))

@@ -51,6 +51,13 @@ class Polling:
         now = time.monotonic()
         return [Row(one, self._share(one, now), max(one.new_delays, default=None)) for _, (one, _) in found]
 
+    def require(self) -> None:
+        """Raises NotWatchedError where there is no such process."""
+        wanted = Wanted(self._which, self._settings, self._environ)
+        everybody = self._onlooker.poll()
+        if not wanted.chosen(everybody):
+            raise wanted.missing("process", [one.poll.snapshot for one in everybody])
+
     def ask(self, key: str, timeout: float) -> Answer | None:
         """A task dump of one process; None where it gives none."""
         with contextlib.suppress(LifesignError), contextlib.ExitStack() as opened:

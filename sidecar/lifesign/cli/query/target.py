@@ -93,7 +93,7 @@ class Wanted:
         of_another = [text for paths in self.places for path in paths for text in _other_versions(path)]
         if of_another and not everybody:
             raise NotWatchedError("; ".join(of_another[:3]), "the lifesign that the process was started with")
-        raise self._missing("process", [one.poll.snapshot for one in everybody])
+        raise self.missing("process", [one.poll.snapshot for one in everybody])
 
     def living(self) -> list[Process]:
         """Those that live, to be asked something; close each of them.
@@ -110,7 +110,7 @@ class Wanted:
             if process.key not in keys:
                 process.close()
         if not keys:
-            raise self._missing("living process", found)
+            raise self.missing("living process", found)
         return [process for process in found if process.key in keys]
 
     def _keys(self, found: Sequence[Process]) -> set[str]:
@@ -124,7 +124,8 @@ class Wanted:
         sightings = self.chosen(poll_all(self.places[0], self._settings, self._environ))
         return {process.key for process in found} & {one.poll.snapshot.key for one in sightings}
 
-    def _missing(self, what: str, others: Sequence[Process | Snapshot]) -> NotWatchedError:
+    def missing(self, what: str, others: Sequence[Process | Snapshot]) -> NotWatchedError:
+        """The error of there being none, with which of the others may be meant."""
         paths = [path for paths in self.places for path in paths]
         where = paths[0] if len(paths) == 1 else f"your {len(paths)} run directories"
         which = "" if self._which is None else f" {self._which or repr('')}"
