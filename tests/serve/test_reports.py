@@ -108,7 +108,7 @@ def test_the_page_says_everything_and_runs_nothing() -> None:
         "check database fails: refused",
         "checkpoint broker failed: no session",
         "64 MiB of memory, 2.0 s of processor time",
-        "4 tasks in 1 groups",
+        "4 tasks in 1 group,",
         "deadlock: a waits for",
         "await price()",
         "Loop blocked",

@@ -64,8 +64,8 @@ class SeenDump:
             inside = [one for one in inside if waits_for in one["waits_for"]]
         found = sum(one["count"] for one in inside)
         if not found or (count is not None and found != count):
-            wanted = "a task" if count is None else f"{count} tasks"
-            what = "" if waits_for is None else f" that {'waits' if count is None else 'wait'} for {waits_for}"
+            wanted = "a task" if count is None else "1 task" if count == 1 else f"{count} tasks"
+            what = "" if waits_for is None else f" that {'waits' if count in (None, 1) else 'wait'} for {waits_for}"
             raise AssertionError(f"{wanted} in {function}{what} was expected, and {found} found\n{self}")
 
 

@@ -226,6 +226,8 @@ def test_the_summary_of_a_dump_says_what_is_left_out() -> None:
     assert log.body == "205 tasks in 53 groups, taken in 12 ms: request; and 3 more groups"
     assert (log.event, log.severity) == ("lifesign.task_dump", 9)
     assert log.attributes["lifesign.task_dump.groups_omitted"] == 3
+    one = task_dump(Dump(summary(tasks=1, groups=1, omitted=1)), [], RESOURCE, UID, SEEN)
+    assert one.body == "1 task in 1 group, taken in 12 ms: request; and 1 more group"
 
 
 def test_a_deadlock_is_named_as_one() -> None:

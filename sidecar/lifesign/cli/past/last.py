@@ -14,6 +14,7 @@ from lifesign.cli.options import arguments
 from lifesign.cli.output.terminal import complain, console, duration, hanging, print_json, printable
 from lifesign.cli.supervise import extra
 from lifesign.errors import EXIT_OK, LifesignError, NotWatchedError
+from lifesign.judge.causes.phrases import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,7 +156,7 @@ def _process(saved: SavedProcess, to: Console) -> None:
 def _tasks(tasks: TaskDumpView, to: Console) -> None:
     from rich.text import Text
 
-    to.print(Text(f"\n  its {tasks.tasks} tasks, at the newest dump", "bold"))
+    to.print(Text(f"\n  its {counted(tasks.tasks, 'task')}, at the newest dump", "bold"))
     for group in tasks.groups[:_GROUPS_SHOWN]:
         waits = f", waiting for {group.waits_for}" if group.waits_for else ""
         to.print(Text(printable(f"    {group.count} x {group.function}, {group.place}{waits}")))

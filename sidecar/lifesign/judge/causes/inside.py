@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lifesign.judge import states
 from lifesign.judge.causes.findings import Cause, Dump, Findings
-from lifesign.judge.causes.phrases import ago, death, holders, name_of, own_frame, waited_for, waiting
+from lifesign.judge.causes.phrases import ago, counted, death, holders, name_of, own_frame, waited_for, waiting
 from lifesign.judge.causes.whose import is_users_own
 from lifesign.wire.layout import HOLDERS_MAX
 
@@ -116,15 +116,11 @@ def _unmarked(primitive: TaskPrimitive) -> str:
     taken, left, wait = counts
     name = name_of(primitive)
     if not taken:
-        return f"nobody takes the {_items(left)} in {name}" if left and not wait else ""
+        return f"nobody takes the {counted(left, 'item')} in {name}" if left and not wait else ""
     rest = f", {left} {'is' if left == 1 else 'are'} still in it" if left else ""
     idle = ", and whoever takes from it waits for the next one" if wait and not left else ""
     were = "was" if taken == 1 else "were"
-    return f"{_items(taken)} of {name} {were} taken and not marked by task_done(){rest}{idle}"
-
-
-def _items(count: int) -> str:
-    return "1 item" if count == 1 else f"{count} items"
+    return f"{counted(taken, 'item')} of {name} {were} taken and not marked by task_done(){rest}{idle}"
 
 
 def empty_queues(findings: Findings) -> list[Cause]:

@@ -227,6 +227,11 @@ def ago(nanoseconds: int) -> str:
     return f"{seconds} s ago"
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of something: ``1 task``, ``12 tasks``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def primitive_of(index: int | None, dump: Dump) -> TaskPrimitive | None:
     return next((one for one in dump.primitives if one["index"] == index), None)
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lifesign import semconv
+from lifesign.judge.causes.phrases import counted
 from lifesign.serve.shown.history import HistoryEntry
 from lifesign.serve.shown.tasks import FrameView, TaskDumpView, TaskGroupView
 from lifesign.serve.shown.words import duration, visible
@@ -92,7 +93,8 @@ def _process(one: SavedProcess) -> Iterator[str]:
 
 
 def _facts(process: Snapshot) -> Iterator[str]:
-    lines = [f"ran for {duration(process.uptime)}, {process.beats} beats, {process.tasks} tasks at the end"]
+    tasks = f"{counted(process.tasks, 'task')} at the end"
+    lines = [f"ran for {duration(process.uptime)}, {counted(process.beats, 'beat')}, {tasks}"]
     lines += [f"event {event.name}: {event.count}, the last {duration(event.age)} before" for event in process.events]
     lines += [f"check {one.name} fails: {one.reason}" for one in process.postconditions if not one.passed]
     lines.append(f"boot {process.boot.replace('_', ' ')}")
@@ -105,7 +107,7 @@ def _facts(process: Snapshot) -> Iterator[str]:
 
 def _tasks(tasks: TaskDumpView) -> Iterator[str]:
     at = datetime.fromtimestamp(tasks.at / 1000).strftime("%H:%M:%S")
-    about = f"{tasks.tasks} tasks in {tasks.groups_total} groups, {at}, {tasks.reason}"
+    about = f"{counted(tasks.tasks, 'task')} in {counted(tasks.groups_total, 'group')}, {at}, {tasks.reason}"
     yield f'<h3>Newest task dump <span class="soft">{_text(about)}</span></h3>'
     for ring in tasks.rings:
         yield f'<p class="cause">deadlock: {_text(", ".join(f"{task} waits for {what}" for task, what in ring))}</p>'

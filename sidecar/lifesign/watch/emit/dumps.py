@@ -6,7 +6,7 @@ from typing import Sequence
 
 from lifesign import semconv
 from lifesign.judge.causes.findings import Cause, Dump
-from lifesign.judge.causes.phrases import own_frame, place_text
+from lifesign.judge.causes.phrases import counted, own_frame, place_text
 from lifesign.watch.emit.causes import cause_attributes, stack_attributes, stack_text
 from lifesign.watch.emit.threads import thread_attributes
 from lifesign.watch.sources import Source
@@ -18,11 +18,10 @@ def task_dump(dump: Dump, found: Sequence[Cause], resource: str, uid: str, obser
     """The summary, with the causes that show in it; they make it a warning."""
     record = dump.summary
     milliseconds = (record["end"] - record["start"]) / 1e6
-    parts = [
-        f"{record['tasks']} tasks in {record['groups']} groups, taken in {milliseconds:.0f} ms: {record['reason']}"
-    ]
+    counts = f"{counted(record['tasks'], 'task')} in {counted(record['groups'], 'group')}"
+    parts = [f"{counts}, taken in {milliseconds:.0f} ms: {record['reason']}"]
     if record["omitted"]:
-        parts.append(f"and {record['omitted']} more groups")
+        parts.append(f"and {counted(record['omitted'], 'more group')}")
     if record["same_as"] is not None:
         parts.append(f"the same groups as in dump {record['same_as']}")
     rings = [" -> ".join([*cycle, *cycle[:1]]) for cycle in record["cycles"]]

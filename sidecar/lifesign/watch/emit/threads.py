@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lifesign import semconv
 from lifesign.judge.causes.findings import Dump
-from lifesign.judge.causes.phrases import own_frame, place_text
+from lifesign.judge.causes.phrases import counted, own_frame, place_text
 from lifesign.judge.causes.threads import busy_places, executor_text, wait_text
 from lifesign.watch.emit.causes import stack_attributes
 from lifesign.watch.sources import Source
@@ -25,7 +25,7 @@ def thread_group(record: ThreadGroup, resource: str, uid: str, observed: int, so
     }
     if waits_for:
         attributes[semconv.THREADS_WAIT_FOR] = waits_for
-    who = "1 thread" if record["count"] == 1 else f"{record['count']} threads"
+    who = counted(record["count"], "thread")
     where = f" in {place['function']} ({place_text(place)})" if place is not None else ""
     where = f" in {record['job']}" if record.get("job") else where
     return Log(

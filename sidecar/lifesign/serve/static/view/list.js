@@ -1,7 +1,7 @@
 // The list: one dense row for each process, those that need somebody first, grouped by service.
 
 import { button, element, list, setAttribute, setClass, setText, svg } from "../dom.js";
-import { age, count } from "../words.js";
+import { age, count, plural } from "../words.js";
 
 const ORDER = ["frozen", "blocked", "dead", "silent", "degraded", "starting", "healthy", "idle", "stopped"];
 const SHOWN = 200; // rows at first
@@ -140,7 +140,7 @@ function createRow({ row: { key, pid, command, service } }) {
       setText(state, row.state);
       setText(why, row.cause || (row.state === "healthy" ? "" : row.why));
       setText(extra, [...(row.state === "degraded" ? [] : row.failing.map((name) => `check ${name} fails`)), ...row.conditions].join(" · "));
-      setText(tasks, row.state === "dead" || row.state === "stopped" ? "" : `${count(row.tasks)} tasks`);
+      setText(tasks, row.state === "dead" || row.state === "stopped" ? "" : plural(row.tasks, "task"));
       setText(since, age((now - row.since) / 1000));
       if (row.since !== began) setAttribute(since, "title", `${row.state} since ${new Date(row.since).toLocaleString()}`);
       began = row.since;

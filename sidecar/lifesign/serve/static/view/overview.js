@@ -113,7 +113,7 @@ function usage(used, uptime) {
   if (used.descriptors !== null) found.push(["open files", count(used.descriptors)]);
   if (used.garbage.length) found.push(["gc", `${used.garbage.map(([collections]) => count(collections)).join(" / ")} collections`]);
   if (used.involuntary !== null) found.push(["preempted", count(used.involuntary)]);
-  if (used.major_faults) found.push(["read from disk", `${count(used.major_faults)} page faults`]);
+  if (used.major_faults) found.push(["read from disk", plural(used.major_faults, "page fault")]);
   return found;
 }
 

@@ -4,7 +4,7 @@
 import { address, ApiError, read } from "../../data/api.js";
 import { placeOf, treeOf } from "../../data/stacks.js";
 import { element, scrolls, setAttribute, setText } from "../../dom.js";
-import { count, duration } from "../../words.js";
+import { count, duration, plural } from "../../words.js";
 
 const APART_MS = 2000; // between two requests
 const ROW_REM = 1.7;
@@ -72,7 +72,7 @@ export class FlameSection {
     const focused = this.boxes.size > 0 && this.graph.contains(document.activeElement) ? this.pathTo(this.current) : null;
     this.root = treeOf(view);
     const few = view.stacks.length === 0;
-    setText(this.note, few ? "" : `${duration(this.root.time)} in ${count(this.root.samples)} samples`);
+    setText(this.note, few ? "" : `${duration(this.root.time)} in ${plural(this.root.samples, "sample")}`);
     setText(this.status, few ? "no samples yet" : view.left_out > 0 ? `${duration(view.left_out)} in smaller stacks are not shown` : "");
     this.graph.hidden = few;
     this.asList.hidden = few;
@@ -199,5 +199,5 @@ function figures({ time, computing, samples }, all) {
   const share = all.time ? Math.round((100 * time) / all.time) : 0;
   const busy = time ? Math.round((100 * computing) / time) : 0;
   const doing = busy >= 90 ? "computing" : busy <= 10 ? "waiting" : `computing ${busy} % of it`;
-  return `${duration(time)}, ${share} %, ${count(samples)} ${samples === 1 ? "sample" : "samples"}, ${doing}`;
+  return `${duration(time)}, ${share} %, ${plural(samples, "sample")}, ${doing}`;
 }

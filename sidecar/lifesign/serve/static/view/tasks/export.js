@@ -1,7 +1,9 @@
 // A task dump to take away: as Markdown for an issue, or as a file.
 
+import { plural } from "../../words.js";
+
 export function asMarkdown({ at, reason, tasks, groups_total: total, groups, rings, threads }) {
-  const lines = [`## Task dump of ${new Date(at).toISOString()}`, "", `${tasks} tasks in ${total} groups (${reason})`, ""];
+  const lines = [`## Task dump of ${new Date(at).toISOString()}`, "", `${plural(tasks, "task")} in ${plural(total, "group")} (${reason})`, ""];
   for (const ring of rings) lines.push(`- **deadlock**: ${ring.map(([task, what]) => `${task} waits for ${what}`).join(", ")}`, "");
   for (const [title, some] of [["", groups], ["### Threads", threads]]) {
     if (title && some.length) lines.push(title, "");
