@@ -25,9 +25,9 @@ def reports(**result: Any) -> Callable[[int], list[dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("result", "code", "lines"),
     [
-        ({"passed": True, "reason": ""}, 0, ["process 4242: all passed (1 check)", "  ok      db (1.5 ms)"]),
-        ({}, 1, ["process 4242: Post-conditions failed: db: gone", "  failed  db (1.5 ms): gone"]),
-        ({"critical": False}, 1, ["process 4242: Post-conditions failed: db: gone", "  warning db (1.5 ms): gone"]),
+        ({"passed": True, "reason": ""}, 0, ["desk.py 4242: all passed (1 check)", "  ok      db (1.5 ms)"]),
+        ({}, 1, ["desk.py 4242: Post-conditions failed: db: gone", "  failed  db (1.5 ms): gone"]),
+        ({"critical": False}, 1, ["desk.py 4242: Post-conditions failed: db: gone", "  warning db (1.5 ms): gone"]),
     ],
 )
 def test_each_check_is_a_line(

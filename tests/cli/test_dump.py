@@ -84,7 +84,7 @@ def test_groups_are_shown_with_where_they_wait(cli: Callable, main: MakeMain, ru
         code, out, err = cli("dump", "--dir", str(run), "4242")
 
     assert (code, err) == (0, "")
-    assert out.startswith("process 4242: 6 tasks in 2 groups, ")
+    assert out.startswith("desk.py 4242: 6 tasks in 2 groups, ")
     assert out.index("#0  5 x wait_for_orders") < out.index("#1  1 x main")
     assert "\\x1b[2J\\u202eevil" in out
     assert "elsewhere" not in out
@@ -132,6 +132,9 @@ def test_all_of_several_processes_are_asked_unless_one_is_named(cli: Callable, m
         for named, pids in (([], [4242, 4343]), (["4343"], [4343]), (["desk.py"], [4242, 4343])):
             code, out, err = cli("dump", "--dir", str(run), *named, "--json")
             assert (code, err, [one["pid"] for one in processes(out)]) == (0, "", pids)
+        out = cli("dump", "--dir", str(run)).out
+    assert out.startswith("desk.py 4242: ")
+    assert out.count("\n\ndesk.py 4343: ") == 1
 
 
 def test_who_does_not_answer_among_several_is_said_after_those_that_do(
@@ -141,7 +144,7 @@ def test_who_does_not_answer_among_several_is_said_after_those_that_do(
     with answering(main("4343-00000002"), layout.REQUEST_DUMP, records):
         code, out, err = cli("dump", "--dir", str(run), "--timeout", "0.2")
     assert code == 2
-    assert out.startswith("process 4343: 6 tasks")
+    assert out.startswith("desk.py 4343: 6 tasks")
     assert err.startswith("lifesign: process 4242 did not answer within 0.2 s\n")
 
 
@@ -168,7 +171,7 @@ def test_only_who_lives_can_be_asked(cli: Callable, main: MakeMain, run: Path) -
         code, _, err = cli("dump", "--dir", str(run), pid)
         assert (code, err) == (
             1,
-            f"lifesign: no living process {pid} is watched in {run}\n  try: one of 4242\n",
+            f"lifesign: no living process {pid} is watched in {run}\n  try: one of 4242 (desk.py)\n",
         )
 
 

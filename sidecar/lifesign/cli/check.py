@@ -27,10 +27,10 @@ def main(args: argparse.Namespace) -> int:
     hint = "lifesign status; post-conditions run in the event loop: not while it is blocked, nor after it has ended"
     reports, code = answers(args, checks, "the post-conditions", hint)
     if args.json:
-        print_json({"processes": [{"pid": pid, "report": report} for pid, report in reports]})
+        print_json({"processes": [{"pid": process.pid, "report": report} for process, report in reports]})
     else:
-        for pid, report in reports:
-            print(f"process {pid}: {printable(report['diagnostic'])}")
+        for process, report in reports:
+            print(f"{printable(process.named())}: {printable(report['diagnostic'])}")
             for line in lines(report):
                 print(line)
     return code or (EXIT_OK if all(report["passed"] for _, report in reports) else EXIT_FAILED)

@@ -28,10 +28,12 @@ def main(args: argparse.Namespace) -> int:
     hint = "lifesign status; a frozen process runs no Python and cannot answer: read its last words instead"
     found, code = answers(args, dumps, "task dumps", hint)
     if args.json:
-        print_json({"processes": [to_json(pid, answer) for pid, answer in found]})
+        print_json({"processes": [to_json(process.pid, answer) for process, answer in found]})
     else:
-        for pid, answer in found:
-            show(pid, answer, as_tree=args.tree)
+        for number, (process, answer) in enumerate(found):
+            if number:
+                print()
+            show(process.named(), answer, as_tree=args.tree)
     return code
 
 
@@ -42,14 +44,14 @@ def to_json(pid: int, answer: Answer) -> dict[str, Any]:
     return {"pid": pid, "dump": answer.dump, "groups": answer.groups, **more, "stalls": answer.stalls}
 
 
-def show(pid: int, answer: Answer, *, as_tree: bool) -> None:
+def show(name: str, answer: Answer, *, as_tree: bool) -> None:
     """Prints a dump for a person."""
     from lifesign.cli.taskdump.view import render, render_tree
     from lifesign.watch.sources import Sources
 
     to = console()
     if as_tree:
-        to.print(render_tree(pid, answer), crop=False)
+        to.print(render_tree(name, answer), crop=False)
     else:
         # Seen only by who runs this, and read with their rights.
-        to.print(render(pid, answer, Sources()), crop=False)
+        to.print(render(name, answer, Sources()), crop=False)

@@ -189,4 +189,4 @@ def _about(wanted: str, row: Row, polling: Polling) -> tuple[str, list[Any]]:
         return title, list(lines(polling.again(snapshot), answer))
     if answer is None:
         return title, [Text("  it did not answer; a frozen process runs no Python: try w (why)", "yellow")]
-    return title, [render(snapshot.pid, answer, Sources())]
+    return title, [render(f"{snapshot.command} {snapshot.pid}", answer, Sources())]

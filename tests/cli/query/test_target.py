@@ -57,13 +57,13 @@ def test_the_nearest_name_and_the_numbers_that_there_are_are_said(
     places: list[list[str]], main: Callable[..., Main], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = main()
-    for which, hint in (("desk", "desk.py"), ("xyzzy", "one of desk.py"), ("999999999", "one of 4242")):
+    for which, hint in (("desk", "desk.py"), ("xyzzy", "one of desk.py"), ("999999999", "one of 4242 (desk.py)")):
         with pytest.raises(NotWatchedError) as error:
             seen(which)
         assert error.value.hint == hint
     for number in range(9):
         main(f"{5000 + number}-00000002")
-    numbers = "one of 4242, 5000, 5001, 5002, 5003, 5004, 5005, 5006 and 2 more"
+    numbers = f"one of {', '.join(f'{pid} (desk.py)' for pid in (4242, *range(5000, 5007)))} and 2 more"
     with pytest.raises(NotWatchedError) as error:
         alive("999999999")
     assert error.value.hint == numbers

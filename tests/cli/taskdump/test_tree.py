@@ -19,7 +19,7 @@ def test_the_tree_shows_who_waits_for_whom() -> None:
 
     lines = on_terminal(answer(*groups), tree=True, width=100)
     assert lines == [
-        "process 7: 14 tasks in 6 groups, taken in 12 ms (request)",
+        "shop.py 7: 14 tasks in 6 groups, taken in 12 ms (request)",
         "",
         "#2 1 x main [main-0]  waiting for gather  shop.py:12",
         "├── #0 6 x work [work-0, ...]  waiting for Future, awaited twice  fetch shop.py:9",

@@ -34,7 +34,7 @@ def test_a_group_is_told_in_full(tmp_path: Path) -> None:
     ]
 
     assert piped(answer(handlers, parents, finished=finished)) == [
-        "process 7: 10 tasks in 2 groups, taken in 12 ms (request)",
+        "shop.py 7: 10 tasks in 2 groups, taken in 12 ms (request)",
         "of large groups only a sample of the tasks was looked at",
         "",
         "#0  8 x App.handle, shop.py:2, wait for Future (6 waiting, 2 ready)",
@@ -201,7 +201,7 @@ def hostile(made: random.Random) -> Answer:
 def test_hostile_records_are_shown_harmlessly(seed: int, tree: bool) -> None:
     lines = on_terminal(hostile(random.Random(seed)), tree=tree, width=random.Random(seed).choice([1, 20, 80]))
 
-    assert "".join(lines).startswith("process")
+    assert "".join(lines).startswith("shop.py")
     assert all(line.isprintable() and len(line) < 600 for line in lines)
 
 

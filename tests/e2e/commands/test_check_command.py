@@ -38,12 +38,14 @@ def tell(service: subprocess.Popen[bytes], line: str) -> None:
 def test_it_shows_what_each_check_says_now(service: subprocess.Popen[bytes], run: Path, cli: Callable) -> None:
     code, out, _ = cli("check", "--dir", str(run), "--timeout", "60")
     assert code == 0
-    assert re.sub(r"[\d.]+ ms", "T", out) == f"process {service.pid}: all passed (1 check)\n  ok      database (T)\n"
+    assert (
+        re.sub(r"[\d.]+ ms", "T", out) == f"{GATED.name} {service.pid}: all passed (1 check)\n  ok      database (T)\n"
+    )
 
     tell(service, "break")
     broken = eventually(lambda: _failed(cli("check", "--dir", str(run), "--timeout", "60")), seconds=60)
     assert re.sub(r"[\d.]+ ms", "T", broken) == (
-        f"process {service.pid}: Post-conditions failed: database: refused by 10.0.0.7\n"
+        f"{GATED.name} {service.pid}: Post-conditions failed: database: refused by 10.0.0.7\n"
         "  failed  database (T): refused by 10.0.0.7\n"
     )
 

@@ -60,7 +60,7 @@ def test_groups_come_biggest_first_with_where_they_wait(cli: Callable, service: 
 
     assert code == 0
     blocks = out.split("\n\n")
-    assert blocks[0].startswith(f"process {service.pid}: 5 tasks in 3 groups, ")
+    assert blocks[0].startswith(f"service.py {service.pid}: 5 tasks in 3 groups, ")
     assert blocks[1].startswith(
         "#0  3 x wait_for_orders, service.py:11, wait for an item from Queue (empty)\n    order-"
     )

@@ -61,7 +61,7 @@ class _Output(io.TextIOWrapper):
 
 def _shown(shown: Answer, tree: bool, output: _Output) -> list[str]:
     with contextlib.redirect_stdout(output):
-        dump.show(7, shown, as_tree=tree)
+        dump.show("shop.py 7", shown, as_tree=tree)
     output.flush()
     return output.buffer.getvalue().decode(output.encoding).splitlines()  # type: ignore[attr-defined]
 

@@ -117,4 +117,4 @@ class _BootView:
                 found = ask_all([process], partial(dumps, timeout=_DUMP_SECONDS), progress).get(process.key)
             if isinstance(found, Answer):
                 self.answer = found
-                console(stderr=True).print(render(pid, self.answer, Sources()), crop=False)
+                console(stderr=True).print(render(process.named(), self.answer, Sources()), crop=False)

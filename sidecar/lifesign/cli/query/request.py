@@ -86,10 +86,10 @@ def answers(
     question: Callable[[PulseReader, float], Generator[T | None]],
     what: str,
     hint: str,
-) -> tuple[list[tuple[int, T]], int]:
+) -> tuple[list[tuple[Process, T]], int]:
     """Asks the processes that the arguments of `arguments.add_question` name; complains of those that do not answer.
 
-    Returns of each process its PID and its answer, and an exit code: that of those that gave none.
+    Returns each process, closed, with its answer, and an exit code: that of those that gave none.
 
     Args:
         question: asks through a reader, and looks for the answer for so many seconds.
@@ -108,7 +108,7 @@ def answers(
             opened.callback(process.close)
         with Progress() as progress:
             found = ask_all(processes, lambda reader: question(reader, args.timeout), progress, what)
-    given: list[tuple[int, T]] = []
+    given: list[tuple[Process, T]] = []
     errors: list[LifesignError] = []
     for process in processes:
         answer = found.get(process.key)
@@ -117,7 +117,7 @@ def answers(
         elif isinstance(answer, LifesignError):
             errors.append(answer)
         else:
-            given.append((process.pid, answer))
+            given.append((process, answer))
     if not given:
         raise errors[0]
     for error in errors:

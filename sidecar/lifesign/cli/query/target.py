@@ -13,6 +13,7 @@ from lifesign.errors import NotWatchedError, RunDirectoryError
 from lifesign.judge.kernel import stat_fields
 from lifesign.judge.rundir import RunDirectory
 from lifesign.settings import Settings
+from lifesign.watch.records import InvalidRecordError, decode_identity
 from lifesign.wire.folder import Folder, PulseError
 from lifesign.wire.reader import PulseReader
 
@@ -31,6 +32,11 @@ class Process(NamedTuple):
     pid: int
     reader: PulseReader
     folder: Folder
+    command: str = ""  # empty where it cannot be read
+
+    def named(self) -> str:
+        """As a person knows it: ``shop.py 4711``."""
+        return f"{self.command or 'process'} {self.pid}"
 
     def lives(self) -> bool:
         """Whether it is still watched."""
@@ -141,7 +147,7 @@ class Wanted:
             close = difflib.get_close_matches(self._which, names, n=1)
             if names:
                 return close[0] if close else _one_of(sorted(names, key=lambda name: name not in alive))
-        return _one_of([str(one.pid) for one in others])
+        return _one_of([f"{one.pid} ({one.command})" if one.command else str(one.pid) for one in others])
 
 
 def living(directory: str, pid: int) -> Process:
@@ -181,10 +187,17 @@ def _living(run: RunDirectory, key: str) -> Process | None:
         folder = run.open(key)
         opened.callback(folder.close)
         if folder.is_alive():
-            process = Process(key, int(key.partition("-")[0]), PulseReader(folder.descriptor), folder)
+            reader = PulseReader(folder.descriptor)
+            process = Process(key, int(key.partition("-")[0]), reader, folder, _command(reader))
             opened.pop_all()
             return process
     return None
+
+
+def _command(reader: PulseReader) -> str:
+    with contextlib.suppress(OSError, PulseError, InvalidRecordError):
+        return decode_identity(reader.identity())["command"]
+    return ""
 
 
 def _one_of(names: Sequence[str]) -> str:

@@ -22,10 +22,10 @@ from lifesign.wire.records import TaskDump
 CAUSE_CHARACTERS = 1_000
 
 
-def render(pid: int, answer: Answer, source: Source) -> Group:
+def render(name: str, answer: Answer, source: Source) -> Group:
     """The groups in full, biggest first, and how tasks ended recently."""
     return Group(
-        *_head(pid, answer),
+        *_head(name, answer),
         *listing(answer.groups, source),
         *_foot(answer),
         *_finished(answer.dump),
@@ -33,9 +33,9 @@ def render(pid: int, answer: Answer, source: Source) -> Group:
     )
 
 
-def render_tree(pid: int, answer: Answer) -> Group:
+def render_tree(name: str, answer: Answer) -> Group:
     """The await tree, one line per group."""
-    return Group(*_head(pid, answer), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
+    return Group(*_head(name, answer), Text(), *trees(answer.dump, answer.groups), *_foot(answer))
 
 
 def causes_in(answer: Answer) -> list[Cause]:
@@ -44,11 +44,11 @@ def causes_in(answer: Answer) -> list[Cause]:
     return causes(Findings(state, answer.whole, tuple(answer.stalls)))
 
 
-def _head(pid: int, answer: Answer) -> Iterator[RenderableType]:
+def _head(name: str, answer: Answer) -> Iterator[RenderableType]:
     dump = answer.dump
     milliseconds = number((dump["end"] - dump["start"] + 500_000) // 1_000_000)
     yield Text(
-        f"process {pid}: {counted(dump['tasks'], 'task')} in {counted(dump['groups'], 'group')}, "
+        f"{cut(name, TEXT_CHARACTERS)}: {counted(dump['tasks'], 'task')} in {counted(dump['groups'], 'group')}, "
         f"taken in {milliseconds} ms ({cut(dump['reason'], NAME_CHARACTERS)})",
         "bold",
     )
