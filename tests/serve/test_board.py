@@ -272,3 +272,14 @@ def test_the_stack_of_an_illness_that_has_passed_is_not_that_of_the_next_one_but
         found = detail(process, lambda file, line: [])
         assert found is not None
         assert found.stack == stack
+
+
+def test_when_its_tasks_were_looked_at_is_known() -> None:
+    board = Board()
+    for one, looked_at in ((snapshot(), 0), (snapshot(dump=dumped(end=1_500_000_000)), 1_500)):
+        board.update([one])
+        process = board.shown(one.key)
+        assert process is not None
+        found = detail(process, lambda file, line: [])
+        assert found is not None
+        assert found.looked_at == looked_at

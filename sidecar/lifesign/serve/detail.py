@@ -35,12 +35,16 @@ class VersionsView(msgspec.Struct, frozen=True):
 
 
 class DetailView(msgspec.Struct, frozen=True):
-    """`stack` is that of the newest error that is not over, where the process is ill."""
+    """`stack` is that of the newest error that is not over, where the process is ill.
+
+    `looked_at` is when its tasks were last looked at, in wall clock milliseconds; 0 where they never were.
+    """
 
     row: RowView
     process: Snapshot
     resource: Attributes
     causes: list[CauseView]
+    looked_at: int
     stack: str
     strip: list[StripBar]
     versions: VersionsView
@@ -56,6 +60,7 @@ def detail(process: ShownProcess, excerpt: Excerpt) -> DetailView | None:
         process=trimmed(snapshot),
         resource=process.resource,
         causes=[_cause(cause, excerpt) for cause in snapshot.causes],
+        looked_at=snapshot.looked_at() // 1_000_000,
         stack=process.history.newest_stack(over=not snapshot.alive) if snapshot.state in states.ILL else "",
         strip=list(process.strip),
         versions=VersionsView(

@@ -258,6 +258,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     usage: UsageReading | None = None
     dump: Any = None  # the newest task dump, a `judge.causes.findings.Dump`; for those who show it
 
+    def looked_at(self) -> int:
+        """When its tasks were last looked at, wall clock nanoseconds; 0 where they never were."""
+        return 0 if self.dump is None else int(self.dump.summary["end"])
+
     def stopped_at(self) -> CheckpointReading | None:
         """The checkpoint where an incomplete boot is: the one in progress, else the last one reached."""
         own = [one for one in self.checkpoints if one.name not in _OUTCOMES]

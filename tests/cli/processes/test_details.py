@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lifesign.cli.processes import details as details_module
+from lifesign.cli.processes import explained
 from lifesign.cli.processes.details import details
-from lifesign.watch.telemetry import CheckpointReading, Snapshot, UsageReading
+from lifesign.watch.telemetry import CauseReading, CheckpointReading, Snapshot, UsageReading
 from support.made.boards import NOON, SECOND, snapshot
+from support.made.dumps import dumped, group
 
 
 def lines(one: Snapshot) -> list[str]:
@@ -29,6 +31,23 @@ def test_late_checkpoints_are_news_for_an_hour(monkeypatch: pytest.MonkeyPatch) 
         "checkpoint broker is open for 5.0s, usually 0.1s",
     ]
     assert lines(snapshot(checkpoints=checkpoints, uptime=3601.0)) == []
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(4, []), (90, ["its tasks were looked at 1m 30s ago"])])
+def test_what_was_seen_of_tasks_a_while_ago_says_when(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, said: list[str]
+) -> None:
+    monkeypatch.setattr(details_module.time, "time_ns", lambda: NOON + seconds * SECOND)
+    cause = CauseReading("task-leak", "probably a leak", "", "", 0)
+    seen = snapshot(causes=(cause,), dump=dumped(group(0, 1, "work"), end=NOON))
+    assert lines(seen) == ["cause: probably a leak", *said]
+    assert [str(line) for line in explained.lines(seen)][2:] == [f"  {line}" for line in said]
+    for other in (
+        snapshot(dump=seen.dump),
+        snapshot(causes=(cause,)),
+        snapshot(state="dead", alive=False, causes=(cause,), dump=seen.dump),
+    ):
+        assert details_module.looked(other) == []
 
 
 def test_what_is_not_known_of_what_it_uses_is_left_out() -> None:

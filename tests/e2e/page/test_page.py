@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from lifesign.watch.telemetry import (
@@ -122,8 +123,10 @@ async def test_a_change_of_state_is_in_badge_title_and_favicon_and_read_out(side
     green = await page.run("document.getElementById('icon').href")
     await page.run("document.querySelector('.cause').dataset.mine = 'kept'")
     cause = CauseReading("blocking-call", "render (app.py:8) blocks the event loop", "render", "/srv/app.py", 8)
-    sidecar.board.update([snapshot(KEY, "blocked", why="no beat for 4.0 s", new_delays=(), causes=(cause,))])
+    blocked = snapshot(KEY, "blocked", why="no beat for 4.0 s", new_delays=(), causes=(cause,))
+    sidecar.board.update([msgspec.structs.replace(blocked, dump=dump(group(0, 4, "work")))])  # of 1970
     await page.until(f"{STATE} === 'blocked'")
+    await page.until("document.querySelector('.cause .verdict').textContent.includes('· tasks looked at ')")
     await page.until("document.querySelector('.sentence')?.textContent.startsWith('render (app.py:8) blocks')")
     assert "no beat for 4.0 s" in await page.text()
     assert (await page.run(BADGE), await page.run("document.title")) == ("blocked", "blocked · lifesign")

@@ -16,6 +16,7 @@ from lifesign.wire import layout
 
 _WARNING = "yellow"
 _NEWS_S = 3600.0  # how long a slow boot is worth a line
+_CURRENT_S = 5.0  # how long what was seen of tasks may be said as if it were seen now
 _LATE_MAX = 5
 _ELSEWHERE = ("new_delays", "dump")  # between two polls of somebody else's; what `lifesign dump` prints
 
@@ -35,6 +36,7 @@ def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str
     """
     for cause in snapshot.causes:
         yield f"cause: {cause.sentence}", _style(cause, snapshot.state)
+    yield from ((line, "dim") for line in looked(snapshot))
     if snapshot.boot != "complete":
         yield f"boot {snapshot.boot.replace('_', ' ')}{_reached(snapshot)}", _WARNING
     for line in late_checkpoints(snapshot):
@@ -52,6 +54,13 @@ def details(snapshot: Snapshot, *, uses: bool = True) -> Iterator[tuple[str, str
             yield f"{count} records dropped ({reason})", _WARNING
     if uses and snapshot.usage is not None:
         yield f"uses {_used(snapshot.usage)}", "dim"
+
+
+def looked(snapshot: Snapshot) -> list[str]:
+    """Where causes may be those of a while ago, when that was."""
+    age = (time.time_ns() - snapshot.looked_at()) / 1e9
+    current = not snapshot.causes or not snapshot.alive or not snapshot.looked_at() or age < _CURRENT_S
+    return [] if current else [f"its tasks were looked at {duration(age)} ago"]
 
 
 def late_checkpoints(snapshot: Snapshot) -> list[str]:

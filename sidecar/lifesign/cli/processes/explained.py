@@ -7,7 +7,7 @@ from typing import Iterator
 from rich.text import Text
 
 from lifesign.cli.output.terminal import printable
-from lifesign.cli.processes.details import late_checkpoints
+from lifesign.cli.processes.details import late_checkpoints, looked
 from lifesign.cli.processes.table import STYLES
 from lifesign.cli.query.request import Answer
 from lifesign.cli.taskdump.words import counted, head, waited
@@ -35,6 +35,7 @@ def lines(snapshot: Snapshot, answer: Answer | None = None, no_stacks: str = "")
     for cause in snapshot.causes:
         yield Text(f"  {printable(cause.sentence)}", "bold")
         yield from (Text(f"    {printable(line)}") for line in cause.evidence)
+    yield from (Text(f"  {line}", "dim") for line in looked(snapshot))
     yield from (Text(f"  {printable(line)}", "yellow") for line in late_checkpoints(snapshot))
     if not snapshot.causes:
         yield from (Text(line, "dim") for line in _without_cause(snapshot, answer, no_stacks))

@@ -5,25 +5,29 @@ import { age, clock } from "../words.js";
 import { frames, parsed, place, stackNode } from "./stack.js";
 
 const ENDED = ["dead", "stopped"];
+const CURRENT_MS = 5000; // so long what was seen of tasks is said as if it were seen now
 const INNERMOST = 3; // frames of the user's own beside the sentence
 
 export class CauseSection {
   constructor() {
     this.since = element("span", "since");
     this.why = element("span", "why");
+    this.looked = element("span", "since");
     this.causes = element("ol", "causes");
     this.stack = element("div", "evidence");
-    this.node = element("section", "cause", this.causes, element("p", "verdict", this.why, " ", this.since), this.stack);
+    this.node = element("section", "cause", this.causes, element("p", "verdict", this.why, " ", this.since, this.looked), this.stack);
     this.shown = null;
   }
 
-  update({ row, process, causes, stack }, now) {
+  update({ row, process, causes, stack, looked_at: looked }, now) {
     const calm = row.tone === "good" && causes.length === 0;
     setClass(this.node, `cause ${calm ? "calm" : row.tone}`);
     // What a cause says already is not said again.
     setText(this.why, causes.some(({ sentence }) => sentence === process.why) ? "" : process.why);
     const lasted = age((now - row.since) / 1000);
     setText(this.since, ENDED.includes(row.state) ? `ended at ${clock(row.since)}, ${lasted} ago` : `${row.state} for ${lasted}, since ${clock(row.since)}`);
+    const old = causes.length && process.alive && looked && now - looked >= CURRENT_MS;
+    setText(this.looked, old ? ` · tasks looked at ${clock(looked)}` : "");
     this.causes.hidden = causes.length === 0;
     list(this.causes, causes, ({ word, sentence, excerpt }) => `${word} ${sentence} ${excerpt.length}`, createCause);
     if (stack !== this.shown) {
