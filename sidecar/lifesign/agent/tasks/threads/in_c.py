@@ -14,7 +14,7 @@ from lifesign.agent.tasks.threads import calls
 from lifesign.agent.tasks.threads.jobs import function_name
 
 _NAMES = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF")
-_CONSTANTS = frozenset(("LOAD_CONST", "LOAD_SMALL_INT"))
+_CONSTANTS = frozenset(("LOAD_CONST", "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _NOTHING = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "NOP", "EXTENDED_ARG", "KW_NAMES"))
 _CALLS = frozenset(("CALL", "PRECALL", "CALL_FUNCTION", "CALL_METHOD"))
