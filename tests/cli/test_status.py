@@ -106,7 +106,8 @@ def test_what_is_ill_gets_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
 def test_where_a_cause_is_known_it_is_the_reason() -> None:
     cause = CauseReading("task-died", "task consumer died of ValueError", "consume", "app.py", 7)
     well = msgspec.structs.replace(ILL, state="healthy", why="the event loop beats", causes=(cause,))
-    for one, below in ((ILL, True), (well, False)):
+    same = msgspec.structs.replace(ILL, why=cause.sentence)
+    for one, below in ((ILL, True), (well, False), (same, False)):
         out = io.StringIO()
         Console(file=out, width=200).print(render([msgspec.structs.replace(one, causes=(cause,))], 200))
         assert out.getvalue().splitlines()[2].endswith(f" {cause.sentence}")

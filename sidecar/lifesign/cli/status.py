@@ -127,8 +127,9 @@ def render(snapshots: Sequence[Snapshot], width: int) -> Group:
     lines: list[RenderableType] = [made]
     says_why = made.columns[-1].header == "WHY"
     for snapshot in snapshots:
-        said = (snapshot.why, "")
-        found = [said] if not says_why or (snapshot.causes and snapshot.state in ILL) else []
+        causes = [cause.sentence for cause in snapshot.causes]
+        seen = not says_why or (bool(causes) and snapshot.state in ILL)
+        found = [(snapshot.why, "")] if seen and snapshot.why not in causes else []
         found += details(snapshot, uses=len(snapshots) <= _USES_MAX)
         if found:
             lines.append(Text(f"\n{printable(snapshot.command)} {snapshot.pid}", "bold"))
