@@ -20,7 +20,7 @@ AT_ONCE = 6  # programs; each costs a start of Python
 _EXAMPLE = re.compile(r"^### (\S+)\n\n```python\n(.*?)```\n\n```text\n(.*?)\n```", re.MULTILINE | re.DOTALL)
 _WAITED = re.compile(r", for \d+ s")  # said once a second look has seen it
 _COUNTS = re.compile(
-    r"(?:(?<=port )|(?<=pid )|(?<=no limit; ))\d+"
+    r"(?:(?<=port )|(?<=pid )|(?<=up from ))\d+"
     r"|\d+(?:\.\d+)?(?= s\b| %| of \d+ samples| samples| times| items in)"
 )
 

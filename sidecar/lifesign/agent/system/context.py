@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Iterable, Mapping
@@ -28,7 +27,7 @@ _HEADER = 32
 _PAGE = mmap.PAGESIZE
 _SEALED = 2 | 8  # MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL: not all Pythons have these
 _MAPS_BYTES = 1 << 22  # of /proc/self/maps that are read: who has more mappings than this goes without
-_PUBLISHED = rb"(?m)^([0-9a-f]+)-\S+ .*(?:\[anon(?:_shmem)?:|/memfd:)OTEL_CTX"  # compiled when it is needed
+_PUBLISHED = tuple(kind + SIGNATURE for kind in (b"[anon:", b"[anon_shmem:", b"/memfd:"))  # as a mapping is named
 
 
 class ProcessContext(Mapped):
@@ -114,6 +113,10 @@ def _memory_file() -> int:
         return os.memfd_create(name, os.MFD_CLOEXEC)
 
 
+def _is_published(line: bytes) -> bool:
+    return any(name in line for name in _PUBLISHED)
+
+
 def _own_address() -> int | None:
     """Where the only mapping of that name begins; None if there is another, which is the service's own."""
     content = bytearray()
@@ -122,8 +125,9 @@ def _own_address() -> int | None:
         while len(content) < _MAPS_BYTES:
             read = os.read(descriptor, 1 << 16)
             if not read:
-                found = re.findall(_PUBLISHED, content)
-                return int(found[0], 16) if len(found) == 1 else None
+                # Not by a pattern: to compile it makes so many objects that Python collects garbage, in this thread.
+                found = [line for line in bytes(content).splitlines() if SIGNATURE in line and _is_published(line)]
+                return int(found[0].partition(b"-")[0], 16) if len(found) == 1 else None
             content += read
     finally:
         os.close(descriptor)
