@@ -21,7 +21,7 @@ from lifesign.agent.tasks.dump import Tasks
 def limited(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     """Nobody may open more than so many."""
     most = usage.descriptors() + free
-    monkeypatch.setattr(descriptors, "_limit", lambda _: (most, most))
+    monkeypatch.setattr(descriptors, "most_descriptors", lambda: most)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_where_a_new_object_for_a_socket_would_change_it_it_is_not_looked_at(
 def test_nothing_is_said_while_there_is_room(many: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, usage.descriptors())
     assert (descriptors.nearly_all(), descriptors.open_files()) == (None, None)
-    monkeypatch.setattr(descriptors, "_limit", lambda _: (10, 10))  # of so few nothing follows
+    monkeypatch.setattr(descriptors, "most_descriptors", lambda: 10)  # of so few nothing follows
     assert descriptors.nearly_all() is None
     monkeypatch.setattr(descriptors, "_sockets", None)
     assert descriptors.nearly_all() is None

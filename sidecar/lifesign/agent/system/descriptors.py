@@ -10,18 +10,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from lifesign.agent.system.usage import descriptors
+from lifesign.agent.system.usage import descriptors, most_descriptors
 
 if TYPE_CHECKING:
     from lifesign.wire.threads import OpenFiles, OpenKind
 
 try:
     import _socket
-    import resource
 
     _sockets: Any = _socket
-    _limit: Any = resource.getrlimit
-    _FILES = resource.RLIMIT_NOFILE
 except ImportError:  # no POSIX system
     _sockets = None
 
@@ -42,7 +39,7 @@ def nearly_all() -> tuple[int, int] | None:
     """How many are open of how many that may be, where that is nearly all; else None."""
     if _sockets is None:
         return None
-    most, there_are = _limit(_FILES)[0], descriptors()
+    most, there_are = most_descriptors(), descriptors()
     return (there_are, most) if _LIMIT_MIN <= most <= there_are / NEARLY else None
 
 

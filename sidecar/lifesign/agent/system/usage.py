@@ -86,7 +86,12 @@ def descriptors() -> int:
         with os.scandir("/proc/self/fd") as entries:
             return min(sum(1 for _, _ in zip(range(_DESCRIPTORS_MAX), entries)), _DESCRIPTORS_MAX)
     except OSError as error:
-        return _limit(_FILES)[0] if error.errno == errno.EMFILE and _rusage is not None else 0
+        return most_descriptors() if error.errno == errno.EMFILE else 0
+
+
+def most_descriptors() -> int:
+    """How many may be open, -1 for no limit; 0 where that cannot be known."""
+    return 0 if _rusage is None else _limit(_FILES)[0]
 
 
 def _collections() -> list[int]:
