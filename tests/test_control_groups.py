@@ -64,13 +64,14 @@ ROWS: list[tuple[str, str, dict[str, str], Any, Any, Any]] = [
 def test_what_is_used_of_the_limit(row: Any, tmp_path: Path) -> None:
     _, groups, files, memory, killed, mounts = row
     found = MemoryGroups(*write(tmp_path, groups, files, mounts))
-    assert found.memory() == memory
+    limit = found.limit()
+    assert (limit and limit.memory()) == memory
     assert found.oom_kills() == killed
 
 
 def test_without_the_kernels_files_nothing_is_known() -> None:
     found = MemoryGroups("/nowhere/cgroup")
-    assert found.memory() is None
+    assert found.limit() is None
     assert found.oom_kills() is None
 
 

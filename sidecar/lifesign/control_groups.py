@@ -26,19 +26,11 @@ class MemoryGroups:
         self._folders = [folder for folder in found if any(os.path.exists(f"{folder}/{name}") for name in _LIMITS)]
 
     def limit(self) -> MemoryLimit | None:
-        """Of the group that limits the process most; None where none does."""
+        """Of the group that limits the process most, the innermost of those that are alike; None where none does."""
         limits = [
-            (limit, -depth) for depth, folder in enumerate(self._folders) if (limit := _limit(folder)) is not None
+            MemoryLimit(folder, limit) for folder in reversed(self._folders) if (limit := _limit(folder)) is not None
         ]
-        if not limits:
-            return None
-        limit, depth = min(limits)
-        return MemoryLimit(self._folders[-depth], limit)
-
-    def memory(self) -> tuple[int, int, int] | None:
-        """See `MemoryLimit.memory`; None where there is no limit either."""
-        limit = self.limit()
-        return None if limit is None else limit.memory()
+        return min(limits, key=lambda one: one.limit, default=None)
 
     def oom_kills(self) -> int | None:
         """How many processes of its own group the OOM killer has ended; None where that is not known."""
