@@ -11,7 +11,7 @@ from lifesign.agent.slots import ended
 from lifesign.agent.tasks import odd
 from lifesign.agent.tasks.odd import read
 from lifesign.agent.tasks.threads import calls
-from lifesign.agent.tasks.threads.standstill import HANDED_ON, IMPORT_LOCK, LOCK, Standstill, owner
+from lifesign.agent.tasks.threads.standstill import HANDED_ON, IMPORT_LOCK, LOCK, Standstill, is_run_by_loop, owner
 from lifesign.agent.tasks.waiting.waits import first_callbacks, look_alone
 from lifesign.agent.tasks.walk import links
 
@@ -155,7 +155,7 @@ def handed_behind(waiter: Any) -> str:
             how = stopped(one)
             if how:
                 return f"a coroutine handed to an event loop that {how}"
-            if any(read(its, "__name__") == HANDED_ON for its in list(read(one, "_done_callbacks") or ())):
+            if is_run_by_loop(one):
                 return "a coroutine in another event loop"
     return ""
 

@@ -51,12 +51,15 @@ class Standstill:
             size, most = len(read(self.thing, "queue") or ()), read(self.thing, "maxsize")
             return "empty" if not size else f"full, {size} of {most}" if most == size else f"{size} in it"
         if self.label == "future":
-            begun = [
-                one for one in list(read(self.thing, "_done_callbacks") or ()) if read(one, "__name__") == HANDED_ON
-            ]
             state = text(read(self.thing, "_state"))  # that of a coroutine is pending to its end
-            return {"PENDING": "running" if begun else "not begun", "RUNNING": "running"}.get(state, "")
+            pending = "running" if is_run_by_loop(self.thing) else "not begun"
+            return {"PENDING": pending, "RUNNING": "running"}.get(state, "")
         return ""
+
+
+def is_run_by_loop(future: Any) -> bool:
+    """Whether it stands for a coroutine of an event loop that has begun."""
+    return any(read(one, "__name__") == HANDED_ON for one in list(read(future, "_done_callbacks") or ()))
 
 
 def standstill(frame: FrameType) -> Standstill | None:
